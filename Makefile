@@ -1,0 +1,44 @@
+# Everything a newcomer needs: `make demo` and `make test`. Both set up what they use.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+ARGS   ?=
+
+.PHONY: demo test lint types imports check unit bench kill clean help
+help:
+	@echo "make demo    install and show the gateway at work (ARGS=--once to exit afterwards)"
+	@echo "make test    install and run everything that checks the project"
+	@echo "make bench   measure beside nginx and peers (installs nothing; see bench/README.md)"
+	@echo "make kill    the long crash test: processes killed under load"
+
+$(VENV)/.run: pyproject.toml
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing what the tests need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.run
+	@$(BIN)/llmgateway demo $(ARGS)
+
+test: lint types imports unit
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+imports: $(VENV)/.dev
+	@$(BIN)/lint-imports --no-cache
+unit: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench $(ARGS)
+kill: $(VENV)/.dev
+	@$(BIN)/python -m bench.kill $(ARGS)
+clean:
+	rm -rf $(VENV) build dist data bench/out

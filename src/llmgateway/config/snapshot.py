@@ -1,0 +1,245 @@
+"""The configuration in force, frozen and numbered. An exchange keeps the snapshot it began with.
+
+Plain values only: built once by the loader, read by every request, changed by nobody.
+Durations are seconds, sizes bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+
+class Durability(StrEnum):
+    PROCESS = "process"  # survives kill -9
+    DISK = "disk"  # survives power loss
+
+
+class Bodies(StrEnum):
+    FULL = "full"
+    HASH = "hash"
+    NONE = "none"
+
+
+class Secret:
+    """A string that never prints itself. `reveal` is called where it goes on the wire, nowhere else."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: a host and port, or a Unix socket's path."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """A listener's certificate chain and key, as paths."""
+
+    cert: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """Which browser origins may call; empty means the feature is off."""
+
+    origins: tuple[str, ...] = ()
+    max_age_s: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The data plane's listener and its limits."""
+
+    listen: Address = Address("127.0.0.1", 8080)
+    workers: int = 0  # 0: one a core
+    tls: Tls | None = None
+    cors: Cors = Cors()
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_upload_bytes: int = 512 * 1024 * 1024
+    max_header_bytes: int = 32 * 1024
+    max_header_line_bytes: int = 8 * 1024
+    max_headers: int = 100
+    max_target_bytes: int = 8 * 1024
+    max_json_depth: int = 200
+    max_json_tokens: int = 200_000
+    max_pipelined: int = 16
+    max_connections: int = 10_000  # a worker
+    max_connections_per_peer: int = 1_000  # a worker; the oldest idle one gives way
+    header_timeout_s: float = 10.0
+    body_grace_s: float = 30.0
+    body_min_rate: int = 1024  # bytes a second, once the grace is over
+    keepalive_s: float = 75.0
+    write_stall_s: float = 60.0
+    drain_s: float = 600.0
+    pre_stop_s: float = 0.0  # keep listening for this long after readiness went off
+    trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For is believed
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    listen: Address = Address("127.0.0.1", 8081)
+    token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The one folder everything lives in, and how long."""
+
+    dir: str = "./data"
+    keep_exchanges_s: float | None = None  # None: for ever
+    keep_bodies_s: float | None = 30 * 86_400.0
+    max_store_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    durability: Durability = Durability.PROCESS
+    bodies: Bodies = Bodies.FULL
+    raw_events: bool = False
+    serve_unlogged: bool = False
+    segment_bytes: int = 64 * 1024 * 1024
+    reserve_bytes: int = 16 * 1024 * 1024
+    max_bytes: int | None = None  # None: the disk is the limit
+    max_record_bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One endpoint with its credential."""
+
+    name: str
+    provider: str
+    base_url: str
+    api_key: Secret | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    proxy: str | None = None  # http://host:port, spoken to with CONNECT
+    ca_file: str | None = None
+    connect_timeout_s: float = 3.0
+    first_byte_timeout_s: float = 120.0
+    idle_timeout_s: float = 60.0
+    total_timeout_s: float = 600.0
+    keepalive_s: float = 3.5  # below the 5 s at which common servers close
+    max_connections: int = 1_000
+
+    @property
+    def url(self) -> SplitResult:
+        return urlsplit(self.base_url)
+
+
+class StickyBy(StrEnum):
+    NONE = "none"
+    USER = "user"
+    SESSION = "session"
+    KEY = "key"
+    HEADER = "header"
+
+
+@dataclass(frozen=True, slots=True)
+class Sticky:
+    """What keeps a caller on one version. Written `user`, `session`, `key`, `none` or `header:x-team`."""
+
+    by: StickyBy = StickyBy.NONE
+    header: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An immutable way to answer a route. `id` is the first 12 hex digits of its content's SHA-256."""
+
+    name: str
+    id: str
+    backends: tuple[Backend, ...]
+    model: str | None = None  # None: the caller's own name goes through
+    params: Mapping[str, Any] = field(default_factory=dict)
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How failed attempts are followed up. `budget`: attempts a request, on average over ten seconds."""
+
+    max_attempts: int = 3
+    budget: float = 1.2
+    base_s: float = 0.1
+    max_wait_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    name: str  # as callers write it; may hold `*`
+    versions: tuple[Version, ...]
+    fallback: tuple[Version, ...] = ()
+    sticky: Sticky = Sticky()
+    salt: str = ""
+    bodies: Bodies = Bodies.FULL
+    raw_events: bool = False
+    retries: Retries = Retries()
+
+    def version(self, name: str) -> Version:
+        """The version of that name; KeyError if there is none."""
+        for version in self.versions:
+            if version.name == name:
+                return version
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A caller's credential, known by its hash alone."""
+
+    name: str
+    digest: bytes  # SHA-256 of the key, 32 bytes
+    routes: tuple[str, ...] = ("*",)  # patterns of route names
+    default_route: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    expires_at: float | None = None  # Unix time
+    is_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Configured price of a model, in US dollars for a million tokens."""
+
+    model: str
+    input: float
+    output: float
+    cached: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    generation: int
+    server: Server = Server()
+    admin: Admin = Admin()
+    data: Data = Data()
+    journal: Journal = Journal()
+    backends: Mapping[str, Backend] = field(default_factory=dict)
+    routes: Mapping[str, Route] = field(default_factory=dict)
+    keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)
+    prices: Mapping[str, Price] = field(default_factory=dict)

@@ -1,0 +1,23 @@
+"""What a caller asks for: the API operations, as the logs and metrics name them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class BodyKind(StrEnum):
+    """How the request's body reaches the backend."""
+
+    NONE = "none"  # GET, DELETE: no body is read
+    JSON = "json"  # held whole, checked, spliced
+    STREAM = "stream"  # multipart or binary: passed on piece by piece
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One API operation. `is_repeatable`: a second attempt does no harm but cost. `is_stateful`: it names things by
+    id that live at one backend (files, batches), so it is never split over versions.
+    """
+
+    name: str
+    is_repeatable: bool = True
+    is_stateful: bool = False

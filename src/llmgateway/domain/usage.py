@@ -1,0 +1,31 @@
+"""Token counts of one exchange, named after OpenTelemetry's GenAI fields."""
+
+import math
+from dataclasses import dataclass
+
+TOKEN_LIMIT = 10**9  # a count above it is a backend's mistake, not a bill
+
+
+@dataclass(slots=True)
+class Usage:
+    """What the upstream said it used; `None` is unknown, never zero. `is_estimated` marks our own count."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    is_estimated: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return self.input_tokens is None and self.output_tokens is None
+
+
+def token_count(value: object) -> int | None:
+    """Read a count as upstreams write them: clamp what is absurd, ignore what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if math.isnan(value) or value < 0:
+        return None
+    return int(value) if value < TOKEN_LIMIT else TOKEN_LIMIT

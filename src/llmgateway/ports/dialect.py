@@ -1,0 +1,52 @@
+"""Port for dialects: what a caller speaks.
+
+To add one: write `dialects/<name>.py` with a class that has these members, name it in `plugins.py` (or in the
+entry-point group `llmgateway.dialect`). A dialect does no I/O and keeps no state between requests.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.operation import Operation
+
+
+@dataclass(slots=True)
+class Declared:
+    """What the request's body says of itself, as far as routing and logging care. Strings are cut to 512 characters."""
+
+    is_stream: bool = False
+    user: str | None = None
+    session: str | None = None
+    tags: Mapping[str, str] | None = None
+
+
+class Dialect(Protocol):
+    """How to understand a caller and how to answer in its terms."""
+
+    name: str
+
+    def operation(self, method: str, path: str) -> Operation:
+        """Name the operation of a path below /v1. Unknown paths of the same API get the operation `other`."""
+        ...
+
+    def declared(self, body: Mapping[str, Any]) -> Declared:
+        """Read what a JSON body declares; GatewayError `invalid_value` where a routing field has the wrong type."""
+        ...
+
+    def error_body(self, error: GatewayError, exchange_id: str) -> bytes:
+        """The reply's body for a refusal or failure, as this dialect's SDKs expect it."""
+        ...
+
+    def error_event(self, error: GatewayError, exchange_id: str) -> bytes:
+        """The server-sent event that tells of a failure after the stream began; ends with a blank line."""
+        ...
+
+    def models_body(self, names: Sequence[str], created: int) -> bytes:
+        """The list of models, which are the routes this key may use."""
+        ...
+
+    def model_body(self, name: str, created: int) -> bytes:
+        """One model of that list."""
+        ...
