@@ -1,0 +1,68 @@
+"""Plug-ins by name: the built-in ones as a table, others from entry points. Nothing is imported until it is asked for.
+
+An installed package adds one by an entry point in the group `llmgateway.<kind>`:
+
+    [project.entry-points."llmgateway.provider"]
+    acme = "acme_llmgateway:AcmeProvider"
+"""
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
+    "provider": {
+        "openai": "llmgateway.providers.openai.provider:OpenAIProvider",
+        "anthropic": "llmgateway.providers.anthropic.provider:AnthropicProvider",
+    },
+    "dialect": {
+        "openai": "llmgateway.dialects.openai.dialect:OpenAIDialect",
+        "anthropic": "llmgateway.dialects.anthropic.dialect:AnthropicDialect",
+    },
+}
+
+
+class PluginError(Exception):
+    """A plug-in that is not there, there twice, or not what it says. Its sentence is for the operator."""
+
+
+def names(kind: str, found: Iterable[EntryPoint] | None = None) -> tuple[str, ...]:
+    """List the plug-ins of a kind. PluginError if there is no such kind, or if two have the same name."""
+    return tuple(sorted(_sources(kind, found)))
+
+
+def load(kind: str, name: str, found: Iterable[EntryPoint] | None = None) -> Any:
+    """Import a plug-in's class, to be called without arguments. `found` stands in for the installed entry points.
+
+    PluginError: no such name, a name that is taken twice, or code that can't be imported or calls itself otherwise.
+    """
+    sources = _sources(kind, found)
+    if name not in sources:
+        raise PluginError(f"There is no {kind} named {name!r}. Known: {', '.join(sorted(sources))}.")
+    source = sources[name]
+    try:
+        plugin = _imported(source) if isinstance(source, str) else source.load()
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"The {kind} {name!r} cannot be loaded: {error}") from error
+    if getattr(plugin, "name", None) != name:
+        raise PluginError(f"The {kind} {name!r} calls itself {getattr(plugin, 'name', None)!r}.")
+    return plugin
+
+
+def _sources(kind: str, found: Iterable[EntryPoint] | None) -> dict[str, str | EntryPoint]:
+    if kind not in BUILT_IN:
+        raise PluginError(f"There is no kind of plug-in named {kind!r}. Known: {', '.join(sorted(BUILT_IN))}.")
+    sources: dict[str, str | EntryPoint] = dict(BUILT_IN[kind])
+    for point in entry_points(group=f"llmgateway.{kind}") if found is None else found:
+        taken = sources.get(point.name)
+        if taken is not None:
+            first = taken if isinstance(taken, str) else taken.value
+            raise PluginError(f"Two {kind} plug-ins are named {point.name!r}: {first} and {point.value}.")
+        sources[point.name] = point
+    return sources
+
+
+def _imported(source: str) -> Any:
+    module, _, attribute = source.partition(":")
+    return getattr(import_module(module), attribute)

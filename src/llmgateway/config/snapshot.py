@@ -5,8 +5,9 @@ Durations are seconds, sizes bytes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -54,6 +55,14 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Tell whether only this machine can reach it. A name other than localhost may lead anywhere: no."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +146,7 @@ class Backend:
     provider: str
     base_url: str
     api_key: Secret | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # lower-cased; a value may be a credential
     proxy: str | None = None  # http://host:port, spoken to with CONNECT
     ca_file: str | None = None
     connect_timeout_s: float = 3.0
@@ -243,3 +252,8 @@ class Snapshot:
     routes: Mapping[str, Route] = field(default_factory=dict)
     keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)
     prices: Mapping[str, Price] = field(default_factory=dict)
+    digest: str = field(default="", compare=False)  # SHA-256 of the file's text, hexadecimal
+
+    def means_the_same_as(self, other: "Snapshot") -> bool:
+        """Tell whether a reload from `other` to this would change nothing but the generation. Secrets count."""
+        return replace(self, generation=other.generation) == other

@@ -48,28 +48,75 @@ def pack(meta: dict[str, Any], blobs: Sequence[tuple[str, bytes]] = ()) -> list[
 
 def unpack(frame: bytes | memoryview) -> Record:
     """Read one whole frame, header included; raises BadFrameError."""
-    if len(frame) < HEADER.size:
-        raise BadFrameError("too short")
-    magic, length, crc, text_length = HEADER.unpack_from(frame)
-    payload = memoryview(frame)[HEADER.size - JSON_LENGTH.size :]
-    if magic != MAGIC or length != len(payload) or text_length > length - JSON_LENGTH.size:
+    meta, rest = unfold_whole(memoryview(frame))
+    return Record(meta, cut(meta, rest))
+
+
+def unfold_whole(frame: memoryview) -> tuple[dict[str, Any], memoryview]:
+    """Read a frame as `unfold` does, of which it is not known yet where it ends; raises BadFrameError."""
+    length = measure(frame, 0)
+    if not length or length != len(frame):
+        raise BadFrameError("length")
+    return unfold(frame)
+
+
+def measure(buffer: bytes | memoryview, at: int) -> int:
+    """Tell how long the frame is that begins at `at`, header included; 0 if too little of it is here to say.
+
+    Raises BadFrameError where no frame begins. Believes the header: only `unfold` checks.
+    """
+    if len(buffer) - at < HEADER.size:
+        if buffer[at : at + len(MAGIC)] != MAGIC[: len(buffer) - at]:
+            raise BadFrameError("magic")
+        return 0
+    magic, length, _, text_length = HEADER.unpack_from(buffer, at)
+    if magic != MAGIC or length > MAX_LENGTH or text_length > length - JSON_LENGTH.size:
         raise BadFrameError("header")
-    if zlib.crc32(payload) != crc:
+    return int(HEADER.size - JSON_LENGTH.size + length)
+
+
+def unfold(frame: memoryview) -> tuple[dict[str, Any], memoryview]:
+    """Check a frame that `measure` has cut out; gives its JSON, and the blobs uncopied. Raises BadFrameError."""
+    _, _, crc, text_length = HEADER.unpack_from(frame)
+    if zlib.crc32(frame[HEADER.size - JSON_LENGTH.size :]) != crc:
         raise BadFrameError("crc")
-    text_end = JSON_LENGTH.size + text_length
+    text_end = HEADER.size + text_length
+    return _meta(frame[HEADER.size : text_end]), frame[text_end:]
+
+
+def is_consistent(frame: memoryview) -> bool:
+    """Tell whether a damaged frame still knows its own length: then only its content is lost, not the way on."""
+    text_end = HEADER.size + HEADER.unpack_from(frame)[3]
     try:
-        meta = decode(payload[JSON_LENGTH.size : text_end])
-    except JsonError as error:
-        raise BadFrameError("json") from error
-    return Record(meta, _cut(meta, payload[text_end:]))
+        cut(_meta(frame[HEADER.size : text_end]), frame[text_end:])
+    except BadFrameError:
+        return False
+    return True
 
 
-def _cut(meta: dict[str, Any], rest: memoryview) -> dict[str, bytes]:
+def cut(meta: dict[str, Any], rest: memoryview) -> dict[str, bytes]:
+    """Copy out the blobs that `meta` speaks of; raises BadFrameError if they are not what `rest` holds."""
     blobs: dict[str, bytes] = {}
     at = 0
-    for name, length in meta.get("blobs", ()):
-        blobs[name] = bytes(rest[at : at + length])
-        at += length
+    try:
+        for name, length in meta.get("blobs", ()):
+            blob = bytes(rest[at : at + length])
+            if len(blob) != length or name in blobs:
+                raise BadFrameError("blobs")
+            blobs[name] = blob
+            at += length
+    except (TypeError, ValueError) as error:
+        raise BadFrameError("blobs") from error
     if at != len(rest):
         raise BadFrameError("blobs")
     return blobs
+
+
+def _meta(text: memoryview) -> dict[str, Any]:
+    try:
+        meta = decode(text)
+    except JsonError as error:
+        raise BadFrameError("json") from error
+    if not isinstance(meta, dict):
+        raise BadFrameError("json")
+    return meta

@@ -21,7 +21,10 @@ class Provider(Protocol):
     name: str
     dialect: str  # the dialect it speaks without translation
     forwarded: frozenset[bytes]  # the caller's headers (lower case) that may go to the backend
+    forwarded_prefixes: tuple[bytes, ...]  # the same for families of headers: `name.startswith(prefixes)`
     returned: frozenset[bytes]  # the backend's headers (lower case) that may go to the caller
+    returned_prefixes: tuple[bytes, ...]
+    request_id_header: bytes  # where the backend puts its own id of the request; never returned under that name
 
     def target(self, base_path: str, path: str) -> str:
         """The path to ask for: `base_path` from the backend's base_url, `path` as the caller sent it (`/v1/…`)."""

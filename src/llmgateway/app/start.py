@@ -1,0 +1,123 @@
+"""Start the whole gateway: take the data folder, bind the listeners, keep the processes running."""
+
+import fcntl
+import logging
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from llmgateway import __version__, plugins
+from llmgateway.app.parts import CLOCK, Started
+from llmgateway.app.worker import worker_main
+from llmgateway.config import lastgood
+from llmgateway.config.loader import examine
+from llmgateway.config.snapshot import Address
+from llmgateway.supervisor.child import Child
+from llmgateway.supervisor.sockets import BindError, bind
+from llmgateway.supervisor.supervisor import Supervisor
+from llmgateway.telemetry.logs import setup_logging
+
+logger = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The gateway can't start; the text says why and what to do."""
+
+
+def run(config: Path, announce: Callable[[dict[str, Any]], None]) -> int:
+    """Run the whole gateway in this process and its children until told to stop; the exit status.
+
+    Raises ConfigError or StartError before anything is started.
+    """
+    setup_logging(role="supervisor")
+    first = examine(config, providers=plugins.names("provider"), generation=0, environ=os.environ)
+    data = Path(first.snapshot.data.dir)
+    lock = _own(data)
+    started = Started(config.absolute(), first.text, replace(first.snapshot, generation=_generation(data, first.text)))
+    try:
+        listeners = bind(started.snapshot.server.listen), bind(started.snapshot.admin.listen)
+    except BindError as error:
+        raise StartError(str(error)) from None
+    lastgood.save(data, started.text, started.snapshot.generation)
+    for warning in first.warnings:
+        logger.warning("%s", warning)
+    return _supervise(started, listeners, lock, announce)
+
+
+def _supervise(
+    started: Started,
+    listeners: tuple[socket.socket, socket.socket],
+    lock: int,
+    announce: Callable[[dict[str, Any]], None],
+) -> int:
+    snapshot = started.snapshot
+    callers, admin = listeners
+    count = snapshot.server.workers or os.cpu_count() or 1
+    workers = [Child(f"worker-{slot}", partial(_worker, started, listeners, slot)) for slot in range(count)]
+    control = Child("control", partial(_control, started, listeners))
+    supervisor = Supervisor(
+        workers,
+        control,
+        listeners,
+        clock=CLOCK,
+        drain_s=snapshot.server.drain_s + snapshot.server.pre_stop_s,
+        on_ready=lambda: announce(_facts(started, callers, admin, count)),
+        close_in_child=lambda: os.close(lock),
+    )
+    return supervisor.run()
+
+
+def _worker(started: Started, listeners: tuple[socket.socket, socket.socket], slot: int, line: socket.socket) -> None:
+    callers, admin = listeners
+    admin.close()
+    worker_main(started, callers, slot, line)
+
+
+def _control(started: Started, listeners: tuple[socket.socket, socket.socket], line: socket.socket) -> None:
+    from llmgateway.app.control import control_main  # aiohttp and the store are loaded in this process alone
+
+    callers, admin = listeners
+    callers.close()
+    control_main(started, admin, line)
+
+
+def _facts(started: Started, callers: socket.socket, admin: socket.socket, workers: int) -> dict[str, Any]:
+    scheme = "https" if started.snapshot.server.tls is not None else "http"
+    return {
+        "version": __version__,
+        "url": f"{scheme}://{_address(callers)}",
+        "admin_url": f"http://{_address(admin)}",
+        "workers": workers,
+        "data": str(started.data.absolute()),
+        "config": str(started.config),
+        "generation": started.snapshot.generation,
+        "pid": os.getpid(),
+    }
+
+
+def _address(listener: socket.socket) -> Address:
+    host, port = listener.getsockname()[:2]
+    return Address(host, port)
+
+
+def _own(data: Path) -> int:
+    """Take the data folder for this gateway alone; the lock goes with the process, however it ends."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StartError(f"another gateway is running on the data folder {data}") from None
+    return lock
+
+
+def _generation(data: Path, text: str) -> int:
+    """The number of this configuration: the last one's if the text is the same, else the next."""
+    kept = lastgood.load(data)
+    if kept is None:
+        return 1
+    return kept.generation if kept.text == text else kept.generation + 1

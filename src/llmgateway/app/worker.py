@@ -1,0 +1,101 @@
+"""A worker process: the data plane joined to its journal, its link to control and its supervisor."""
+
+import os
+import random
+import socket
+
+from llmgateway import plugins
+from llmgateway.app.parts import CLOCK, CONTROL_SOCKET, Leave, Started, latest, read_snapshot, run_loop
+from llmgateway.dataplane.call import Gateway
+from llmgateway.dataplane.link import Link
+from llmgateway.dataplane.live import Live, Sources
+from llmgateway.dataplane.worker import Worker, prepare
+from llmgateway.domain.ids import IdMint
+from llmgateway.http.deadlines import Sweeper
+from llmgateway.journal.layout import journal_folder
+from llmgateway.journal.writer import JournalWriter
+from llmgateway.ports.dialect import Dialect
+from llmgateway.ports.provider import Provider
+from llmgateway.supervisor.tether import Tether
+
+
+class Providers:
+    """Providers by name, each made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Provider] = {}
+
+    def __call__(self, name: str) -> Provider:
+        if name not in self._made:
+            self._made[name] = plugins.load("provider", name)()
+        return self._made[name]
+
+
+def dialects() -> dict[str, Dialect]:
+    """Every dialect that is installed, by name."""
+    return {name: plugins.load("dialect", name)() for name in plugins.names("dialect")}
+
+
+def build_worker(started: Started, listener: socket.socket) -> tuple[Worker, JournalWriter]:
+    """Make a worker for the running event loop; `start` it, and `close` it at the end (the journal with it)."""
+    snapshot = started.snapshot
+    sweeper = Sweeper(CLOCK)
+    find = Providers()
+    journal = JournalWriter.open(journal_folder(started.data), snapshot.journal, CLOCK)
+    gateway = Gateway(
+        in_force=prepare(snapshot, None, find, CLOCK, sweeper),
+        journal=journal,
+        sweeper=sweeper,
+        clock=CLOCK,
+        mint=IdMint(CLOCK.time),
+        draw=random.random,  # noqa: S311 - splits traffic, keeps no secret
+        dialects=dialects(),
+    )
+    return Worker(gateway, journal, listener, find), journal
+
+
+def worker_main(started: Started, listener: socket.socket, slot: int, line: socket.socket) -> None:
+    """The life of a worker process."""
+    run_loop(lambda: _work(latest(started), listener, slot, line), role="worker", slot=slot)
+
+
+async def _work(started: Started, listener: socket.socket, slot: int, line: socket.socket) -> None:
+    worker, journal = build_worker(started, listener)
+    leave = Leave()
+    tether = Tether(line, leave.now)
+    link = Link(
+        started.data / CONTROL_SOCKET,
+        _live(worker, journal, slot).status,
+        lambda generation, text: take_snapshot(worker, generation, text),
+        held=started.text,
+    )
+    await worker.start()
+    tether.start()
+    link.start()
+    tether.ready()
+    await leave.asked()
+    await worker.drain()
+    await link.close()
+    await worker.close()
+    tether.close()
+
+
+def take_snapshot(worker: Worker, generation: int, text: str) -> str | None:
+    """Put a configuration from control in force; the reason if it can't be."""
+    try:
+        worker.put_in_force(read_snapshot(text, generation))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot stays and control hears why
+        return str(error)
+    return None
+
+
+def _live(worker: Worker, journal: JournalWriter, slot: int) -> Live:
+    gateway = worker.gateway
+    sources = Sources(
+        generation=lambda: worker.generation,
+        connections=lambda: worker.http.connections,
+        pools=lambda: {name: {"open": upstream.pool.open} for name, upstream in gateway.in_force.upstreams.items()},
+        journal=lambda: journal.stats,
+        is_full=lambda: journal.is_full,
+    )
+    return Live(slot, os.getpid(), journal.incarnation or "", gateway.gauges, sources)

@@ -1,0 +1,159 @@
+"""`llmgateway check FILE`: what a configuration means, or everything that is wrong with it."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llmgateway.cli.errors import MISUSED
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from llmgateway.config.loader import Examined
+    from llmgateway.config.problems import ConfigError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("check")(check)
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help="The configuration file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    no_secrets: Annotated[
+        bool, typer.Option("--no-secrets", help="Look up no secret and no certificate: check it away from its machine.")
+    ] = False,
+) -> None:
+    """Say what a configuration means, or what is wrong with it. Exit 0: it would start; 2: it would be refused."""
+    from llmgateway.config.loader import examine
+    from llmgateway.config.problems import ConfigError
+
+    environ = None if no_secrets else os.environ
+    try:
+        examined = examine(file, providers=known_providers(), generation=0, environ=environ)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        _print_json(_refused(error))
+        raise typer.Exit(MISUSED) from None
+    if as_json:
+        _print_json(_accepted(examined))
+    else:
+        _print_tables(file, examined)
+
+
+def known_providers() -> Sequence[str]:
+    """The names that `provider` may have."""
+    from llmgateway import plugins
+
+    return plugins.names("provider")
+
+
+def _refused(error: "ConfigError") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {"ok": False, "total": error.total, "problems": [asdict(problem) for problem in error.problems]}
+
+
+def _accepted(examined: "Examined") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from llmgateway.config.describe import describe
+
+    warnings = [asdict(warning) for warning in examined.warnings]
+    return {"ok": True, "warnings": warnings, "config": describe(examined.snapshot)}
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    from llmgateway.wire.jsoncodec import encode_pretty
+
+    typer.echo(encode_pretty(value).decode())
+
+
+def _print_tables(file: Path, examined: "Examined") -> None:
+    from rich.console import Console
+
+    from llmgateway.config.describe import describe
+
+    console = Console(highlight=False, markup=False)
+    meaning = describe(examined.snapshot)
+    _print_gateway(console, meaning)
+    _print_routes(console, meaning["routes"])
+    _print_backends(console, meaning["backends"])
+    _print_keys(console, meaning["keys"])
+    for warning in examined.warnings:
+        console.print(f"warning: {warning}", style="yellow", soft_wrap=True)
+    count = len(examined.warnings)
+    console.print(f"{file} is valid" + (f", with {count} warning{'s' * (count > 1)}" if count else ""), style="green")
+
+
+def _print_gateway(console: "Console", meaning: dict[str, Any]) -> None:
+    server, admin, keep, journal = meaning["server"], meaning["admin"], meaning["data"], meaning["journal"]
+    table = _table("Gateway", "what", "setting", "means")
+    scheme = "https" if server["tls"] else "http"
+    who = "callers need a key" if server["keys_required"] else "no key needed"
+    guarded = "a token is needed" if admin["token"] else "no token"
+    workers = f"{server['workers']} workers" if server["workers"] else "one worker a core"
+    serves = "serves unlogged when the disk is full" if journal["serve_unlogged"] else "serves nothing it cannot log"
+    survives = "survives power loss" if journal["durability"] == "disk" else "survives kill -9"
+    table.add_row("callers", f"{scheme}://{server['listen']}", f"{server['reach']}; {who}; {workers}")
+    table.add_row("admin", f"http://{admin['listen']}", f"{admin['reach']}; {guarded}")
+    table.add_row("limits", f"{server['body']} / {server['upload']}", f"body / upload; drains for {server['drain']}")
+    table.add_row("data", keep["dir"], f"log {keep['exchanges']}, bodies {keep['bodies']}, at most {keep['max_store']}")
+    table.add_row("journal", journal["durability"], f"{survives}; {serves}")
+    console.print(table)
+
+
+def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
+    table = _table("Routes", "route", "version", "share", "model", "backends", "id")
+    for route in routes:
+        for index, version in enumerate(route["versions"]):
+            share = f"{version['share_percent']:g} %" if version["weight"] else "fallback"
+            model = (version["model"] or "as called") + "".join(f"\n{k} = {v}" for k, v in version["params"].items())
+            backends = ", ".join(version["backends"])
+            table.add_row("" if index else route["name"], version["name"], share, model, backends, version["id"])
+        table.add_section()
+    console.print(table)
+    rules = _table(
+        "Rules of routes", "route", "sticky by", "fallback order", "attempts", "bodies", "keys that may use it"
+    )
+    for route in routes:
+        keys = "everyone" if route["keys"] is None else ", ".join(route["keys"]) or "nobody"
+        fallback, attempts = " → ".join(route["fallback"]) or "none", str(route["max_attempts"])
+        rules.add_row(route["name"], route["sticky"], fallback, attempts, route["bodies"], keys)
+    console.print(rules)
+
+
+def _print_backends(console: "Console", backends: list[dict[str, Any]]) -> None:
+    table = _table("Backends (time to connect / to the first byte / idle / in all)", "backend", "at", "key", "time")
+    for each in backends:
+        limits = " / ".join(each[name] for name in ("connect", "first_byte", "idle", "total"))
+        key = "yes" if each["credential"] else "none"
+        table.add_row(f"{each['name']} ({each['provider']})", each["base_url"], key, limits)
+    console.print(table)
+
+
+def _print_keys(console: "Console", keys: list[dict[str, Any]]) -> None:
+    if not keys:
+        return
+    table = _table("Keys", "key", "routes", "default route", "expires", "tags")
+    for key in keys:
+        name = key["name"] if key["enabled"] else f"{key['name']} (off)"
+        tags = ", ".join(f"{tag}={value}" for tag, value in key["tags"].items())
+        table.add_row(name, ", ".join(key["routes"]), key["default_route"] or "none", key["expires"] or "never", tags)
+    console.print(table)
+
+
+def _table(title: str, *columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

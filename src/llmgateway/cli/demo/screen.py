@@ -1,0 +1,233 @@
+"""What a newcomer sees first. Made for 80 columns, with and without colour."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from llmgateway.cli.demo.evidence import PERCENTILES, Logged, Share, Summary
+from llmgateway.cli.demo.setting import Setting
+from llmgateway.ports.store import Body, Row
+
+_BAR: Final = 8
+_QUOTE: Final = 120
+_LATENCIES: Final = {
+    "answer": "whole answer",
+    "first_token": "first token of a stream",
+    "overhead": "of it, the gateway's own work",
+}
+_STAGED: Final = {
+    "stumble": "met a backend that failed once: tried again, nobody noticed",
+    "mistake": "were wrong: refused by the model, not retried",
+    "down": "met backends that stayed down: an error after every try",
+    "cut": "lost their stream in the middle: it broke off for the caller, too",
+}
+
+
+def progress(console: Console) -> Progress:
+    """Make the bar that runs while requests are sent."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def welcome(setting: Setting) -> Group:
+    """Say what is running."""
+    text = Text.assemble(
+        ("llmgateway", "bold"),
+        "  applications ",
+        ("──►", "dim"),
+        " gateway ",
+        ("──►", "dim"),
+        " versions of a model\n",
+        (f"Two pretend models and the gateway are running on {setting.url};\nno key, no network.", "dim"),
+    )
+    return Group(Panel(text, border_style="cyan", width=78))
+
+
+def report(summary: Summary, logged: Logged, setting: Setting, key: str) -> Group:
+    """Show what happened, and what to do next."""
+    return Group(
+        _happened(summary),
+        _split(summary.shares, setting.route),
+        _times(summary),
+        _exchange(logged),
+        _next(setting, key),
+    )
+
+
+def _happened(summary: Summary) -> Group:
+    facts = [
+        f"{summary.answered} of {summary.sent} requests answered in {summary.seconds:.1f} s",
+        f"{summary.logged} exchanges logged",
+        f"{summary.tokens:,} tokens",
+    ]
+    if summary.cost_usd is not None:
+        facts.append(f"${summary.cost_usd:.3f}")
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", width=4)
+    table.add_column(overflow="fold")
+    table.add_row(Text("✓" if summary.is_sound else "✗", style="green" if summary.is_sound else "red"), facts[0])
+    table.add_row("", Text(" · ".join(facts[1:]), style="dim"))
+    for kind, label in _STAGED.items():
+        if count := summary.staged.get(kind):
+            table.add_row(str(count), Text(label, style="dim"))
+    for told, count in sorted(summary.unexpected.items()):
+        table.add_row(str(count), Text(f"unexpected: {told}", style="red"))
+    return Group(table)
+
+
+def _split(shares: list[Share], route: str) -> Padding:
+    table = _table(f"Traffic of route “{route}”, by version")
+    table.add_column("version")
+    table.add_column("model", overflow="fold", min_width=18, max_width=24)
+    for name in ("weight", "got"):
+        table.add_column(name, justify="right")
+    table.add_column("", width=_BAR)
+    for name in ("sent", "users", "p50 ms"):
+        table.add_column(name, justify="right")
+    for share in shares:
+        table.add_row(
+            share.version,
+            share.model,
+            f"{share.wanted:.0%}",
+            f"{share.got:.1%}",
+            Text("█" * max(1, round(share.got * _BAR)), style="cyan"),
+            str(share.count),
+            str(share.users),
+            "-" if share.p50_ms is None else f"{share.p50_ms:.1f}",
+        )
+    return Padding(table, (1, 0, 0, 0))
+
+
+def _table(title: str) -> Table:
+    return Table(
+        box=SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        padding=(0, 1),
+        show_edge=False,
+        pad_edge=False,
+    )
+
+
+def _times(summary: Summary) -> Padding:
+    table = _table("Milliseconds, all versions")
+    table.add_column("", min_width=34)
+    for share in PERCENTILES:
+        table.add_column(f"p{share}", justify="right", min_width=8)
+    for name, label in _LATENCIES.items():
+        found = summary.latency.get(name, {})
+        digits = 2 if name == "overhead" else 1
+        cells = [f"{found[f'p{share}']:.{digits}f}" if found else "-" for share in PERCENTILES]
+        table.add_row(label, *cells, style="green" if name == "overhead" else "")
+    return Padding(table, (1, 0))
+
+
+def _exchange(logged: Logged) -> Panel | Text:
+    if logged.sample is None:
+        return Text("no exchange has reached the log", style="red")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _facts(logged.sample, logged.bodies):
+        table.add_row(name, value)
+    return Panel(table, title="One exchange, as logged", title_align="left", border_style="cyan", width=78)
+
+
+def _facts(row: Row, bodies: list[Body]) -> Iterator[tuple[str, str]]:
+    yield "id", row["id"]
+    yield "caller", f"key {row['key']}, user {row['user']}, {'stream' if row['stream'] else 'whole'}"
+    chance = f" (chance {row['probability']:.0%})" if row["probability"] is not None else ""
+    yield "version", f"{row['route']} → {row['served_version']}{chance}, answered by {row['response_model']}"
+    yield "outcome", f"{row['status']} {row['end']}, finish {row['finish_reason']}"
+    yield "time", _duration(row)
+    yield "tokens", f"{row['input_tokens']} in, {row['output_tokens']} out{_cost(row)}"
+    for attempt in row.get("attempts", []):
+        yield "attempt", f"backend {attempt['backend']}: {attempt['status']} {attempt['result']}"
+    for body in bodies:
+        if body.content and body.kind != "events":
+            yield body.kind, _quote(body.content)
+
+
+def _duration(row: Row) -> str:
+    told = f"{1000 * row['duration_s']:.1f} ms"
+    if row["first_token_s"] is not None:
+        told += f", first token after {1000 * row['first_token_s']:.1f} ms"
+    return f"{told}, gateway {1000 * (row['overhead_s'] or 0):.2f} ms"
+
+
+def _cost(row: Row) -> str:
+    return f", ${row['cost_usd']:.6f}" if row["cost_usd"] is not None else ""
+
+
+def _quote(content: bytes) -> str:
+    """The words of a body, cut to a line or two."""
+    try:
+        words = _said(json.loads(content))
+    except ValueError:
+        words = ""
+    words = words or content.decode("utf-8", "replace")
+    return words if len(words) <= _QUOTE else words[:_QUOTE].rstrip() + " …"
+
+
+def _said(body: Any) -> str:
+    if not isinstance(body, dict):
+        return ""
+    if isinstance(messages := body.get("messages"), list) and messages:
+        return str(messages[-1].get("content") or "")
+    choices = body.get("choices") or [{}]
+    return str(choices[0].get("message", {}).get("content") or "")
+
+
+def _next(setting: Setting, key: str) -> Group:
+    where = Table.grid(padding=(0, 2))
+    where.add_column(style="dim")
+    where.add_column(overflow="fold")
+    where.add_row("applications", f"{setting.url}/v1")
+    where.add_row("health, metrics", f"{setting.admin_url}/metrics")
+    where.add_row("key", key)
+    curl = (
+        f"curl {setting.url}/v1/chat/completions \\\n"
+        f"  -H 'authorization: Bearer {key}' \\\n"
+        "  -H 'content-type: application/json' \\\n"
+        f"""  -d '{{"model": "{setting.route}", "messages": [{{"role": "user", "content": "hi"}}]}}'"""
+    )
+    program = _program()
+    follow = f"{program} logs tail --config {setting.config}"
+    watch = f"{program} top --config {setting.config}"
+    commands = [
+        Text(f"\n{command}", style="cyan", no_wrap=True, overflow="ignore") for command in (curl, follow, watch)
+    ]
+    return Group(Text("\nTry it, in another terminal", style="bold"), where, *commands)
+
+
+def _program() -> str:
+    """How to call this program from here: `make demo` leaves it out of the path."""
+    called = Path(sys.argv[0])
+    if called.name != "llmgateway" or shutil.which("llmgateway") == str(called.absolute()):
+        return "llmgateway"
+    return os.path.relpath(called)
+
+
+def goodbye(*, stays: bool) -> Text:
+    """The last line."""
+    return Text("\nServing until Ctrl-C.", style="bold green") if stays else Text("")

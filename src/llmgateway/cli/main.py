@@ -1,0 +1,115 @@
+"""The root of the command line. A subcommand's module is imported when the subcommand runs, so that `--help` is quick
+and a command that cannot be loaded stops no other.
+
+A module in the table has `register(app: typer.Typer) -> None`, which adds its commands to `app`.
+"""
+
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from llmgateway import __version__
+from llmgateway.cli.errors import FAILED, MISUSED, fail, reported
+
+# name: (module, what `llmgateway --help` says of it)
+COMMANDS: Final = {
+    "demo": ("llmgateway.cli.demo", "Show the gateway at work, with real traffic."),
+    "serve": ("llmgateway.cli.serve", "Run the gateway."),
+    "check": ("llmgateway.cli.check", "Say what a configuration means, or what is wrong with it."),
+    "reload": ("llmgateway.cli.serve", "Make the running gateway read its configuration again."),
+    "keys": ("llmgateway.cli.keys", "Make keys for callers."),
+    "logs": ("llmgateway.cli.logs", "Look at the exchanges: tail, list, show, export."),
+    "top": ("llmgateway.cli.top", "Watch rates, latency and errors live."),
+    "model-server": ("llmgateway.cli.model_server", "Serve a pretend model to try things on."),
+}
+
+
+class LazyCommands(TyperGroup):
+    """Lists commands by the table, and imports the one that is used."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, (_, summary) in COMMANDS.items():
+            self.commands[name] = _stub(name, summary)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command of `args`; what the table names is loaded now."""
+        if args and args[0] in COMMANDS:
+            self.commands[args[0]] = load(args[0])
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; failures it may expect come out as one line."""
+        with reported():
+            return super().invoke(ctx)
+
+
+def load(name: str) -> Any:
+    """Import the module of a command and build the command; ends the program when that cannot be done."""
+    module = COMMANDS[name][0]
+    part = typer.Typer(add_completion=False, rich_markup_mode=None)
+    try:
+        import_module(module).register(part)
+    except ImportError as error:
+        fail(f"the command {name} cannot be loaded: {error}")
+    command = typer.main.get_group(part).commands.get(name)
+    if command is None:
+        fail(f"the command {name} is missing from {module}")
+    return command
+
+
+def _stub(name: str, summary: str) -> Any:
+    """A command that is only good for being listed."""
+    part = typer.Typer(add_completion=False, rich_markup_mode=None)
+    part.command(name, help=summary)(_nothing)
+    return typer.main.get_command(part)
+
+
+def _nothing() -> None: ...
+
+
+app: Final = typer.Typer(
+    cls=LazyCommands,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, where secrets are
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"llmgateway {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    _version: bool = typer.Option(False, "--version", is_eager=True, callback=_show_version, help="Print the version."),
+) -> None:
+    """A gateway that operates language models in production: serve, watch, guard, judge."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help(), err=True)
+        raise typer.Exit(MISUSED)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        code = app(standalone_mode=False, prog_name="llmgateway")
+    except typer.TyperException as error:
+        message = error.format_message()
+        typer.echo(message if "\n" in message else f"error: {message}{_hint(error)}", err=True)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(FAILED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (see {context.command_path} --help)" if context is not None else ""

@@ -1,0 +1,74 @@
+"""What is allowed and still deserves a second look; shown by `llmgateway check`, never a reason to refuse."""
+
+from collections.abc import Iterator, Sequence
+
+from llmgateway.config.patterns import overlap
+from llmgateway.config.problems import Fault, Path, quoted
+from llmgateway.config.snapshot import Address, Backend, Route, Snapshot
+
+
+def advise(snapshot: Snapshot, literals: Sequence[Path], now: float) -> list[Fault]:
+    """List the warnings. `literals`: settings whose secret stands in the file; `now`: Unix time."""
+    return [
+        *((path, 'the secret stands in this file; write "env:NAME" or "file:PATH" instead') for path in literals),
+        *_plain_listeners(snapshot),
+        *_plain_backends(snapshot),
+        *_unused_backends(snapshot),
+        *_unreachable_routes(snapshot),
+        *_dead_keys(snapshot, now),
+    ]
+
+
+def _plain_listeners(snapshot: Snapshot) -> Iterator[Fault]:
+    if not snapshot.server.listen.is_loopback and snapshot.server.tls is None:
+        yield ("server", "listen"), "plain HTTP on a public address: keys and prompts can be read on the way; set tls"
+    if not snapshot.admin.listen.is_loopback:
+        yield ("admin", "listen"), "plain HTTP on a public address: put a TLS proxy in front, or listen on 127.0.0.1"
+
+
+def _plain_backends(snapshot: Snapshot) -> Iterator[Fault]:
+    for name, backend in snapshot.backends.items():
+        if backend.url.scheme == "http" and backend.api_key is not None and not _is_near(backend):
+            yield ("backends", name, "base_url"), "plain HTTP to another host: the credential can be read on the way"
+
+
+def _is_near(backend: Backend) -> bool:
+    return Address(backend.url.hostname or "", 0).is_loopback
+
+
+def _unused_backends(snapshot: Snapshot) -> Iterator[Fault]:
+    used = {
+        backend.name for route in snapshot.routes.values() for version in route.versions for backend in version.backends
+    }
+    for name in snapshot.backends:
+        if name not in used:
+            yield ("backends", name), "no version of any route uses this backend"
+
+
+def _unreachable_routes(snapshot: Snapshot) -> Iterator[Fault]:
+    for name, route in snapshot.routes.items():
+        if snapshot.keys and not allowed_keys(snapshot, name):
+            yield ("routes", name), "no enabled key may use this route"
+        yield from _idle_versions(route)
+
+
+def _idle_versions(route: Route) -> Iterator[Fault]:
+    for version in route.versions:
+        if not version.weight and version not in route.fallback:
+            reason = f"{quoted(version.name)} has no weight and is no fallback: it gets no traffic"
+            yield ("routes", route.name, "versions", version.name), reason
+
+
+def _dead_keys(snapshot: Snapshot, now: float) -> Iterator[Fault]:
+    for key in snapshot.keys.values():
+        if key.expires_at is not None and key.expires_at <= now:
+            yield ("keys", key.name, "expires"), "this key has expired and is refused"
+
+
+def allowed_keys(snapshot: Snapshot, route: str) -> list[str]:
+    """Names of the enabled keys that may use at least some of what `route` covers."""
+    return [
+        key.name
+        for key in snapshot.keys.values()
+        if key.is_enabled and any(overlap(pattern, route) for pattern in key.routes)
+    ]

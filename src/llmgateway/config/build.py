@@ -1,0 +1,165 @@
+"""Turns the schema's tables into the frozen snapshot, field by field."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from llmgateway.config import schema, snapshot
+from llmgateway.config.problems import Path
+from llmgateway.config.secrets import SecretResolver
+
+
+def build(config: schema.Config, secrets: SecretResolver, generation: int, digest: str) -> snapshot.Snapshot:
+    """Build the snapshot; references must have been checked. Faults of secrets are left in `secrets`."""
+    backends = {name: _backend(name, table, secrets) for name, table in config.backends.items()}
+    token = config.admin.token
+    keys = (_key(name, table) for name, table in config.keys.items())
+    return snapshot.Snapshot(
+        generation=generation,
+        digest=digest,
+        server=_server(config.server),
+        admin=snapshot.Admin(config.admin.listen, secrets.resolve(token, ("admin", "token")) if token is not None else None),
+        data=_data(config.data),
+        journal=_journal(config.journal),
+        backends=backends,
+        routes={name: _route(name, table, backends, config.journal) for name, table in config.routes.items()},
+        keys={key.digest: key for key in keys},
+        prices={name: _price(name, table) for name, table in config.prices.items()},
+    )
+
+
+def version_id(backends: Sequence[snapshot.Backend], model: str | None, params: dict[str, Any]) -> str:
+    """Name a version by its content: the first 12 hex digits of the SHA-256 of its canonical JSON.
+
+    Weight and name are not content; nor is a backend's name, credential or timeout.
+    """
+    content = {
+        "backends": sorted([backend.provider, backend.base_url] for backend in backends),
+        "model": model,
+        "params": params,
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _server(table: schema.ServerTable) -> snapshot.Server:
+    limits, timeouts = table.limits, table.timeouts
+    return snapshot.Server(
+        listen=table.listen,
+        workers=table.workers,
+        tls=snapshot.Tls(table.tls.cert, table.tls.key) if table.tls else None,
+        cors=snapshot.Cors(tuple(table.cors.origins), round(table.cors.max_age)),
+        max_body_bytes=limits.body,
+        max_upload_bytes=limits.upload,
+        max_header_bytes=limits.header_block,
+        max_header_line_bytes=limits.header_line,
+        max_headers=limits.header_count,
+        max_target_bytes=limits.target,
+        max_json_depth=limits.json_depth,
+        max_json_tokens=limits.json_tokens,
+        max_pipelined=limits.pipelined,
+        max_connections=limits.connections,
+        max_connections_per_peer=limits.connections_per_peer,
+        body_min_rate=limits.body_rate,
+        header_timeout_s=timeouts.header,
+        body_grace_s=timeouts.body_grace,
+        keepalive_s=timeouts.keepalive,
+        write_stall_s=timeouts.write_stall,
+        drain_s=timeouts.drain,
+        pre_stop_s=timeouts.pre_stop,
+        trusted_proxies=tuple(table.trusted_proxies),
+    )
+
+
+def _data(table: schema.DataTable) -> snapshot.Data:
+    keep = table.retention
+    return snapshot.Data(table.dir, keep.exchanges, keep.bodies, keep.max_store)
+
+
+def _journal(table: schema.JournalTable) -> snapshot.Journal:
+    return snapshot.Journal(
+        durability=table.durability,
+        bodies=table.bodies,
+        raw_events=table.raw_events,
+        serve_unlogged=table.serve_unlogged,
+        segment_bytes=table.segment,
+        reserve_bytes=table.reserve,
+        max_bytes=table.max_size,
+        max_record_bytes=table.max_record,
+    )
+
+
+def _backend(name: str, table: schema.BackendTable, secrets: SecretResolver) -> snapshot.Backend:
+    path: Path = ("backends", name)
+    headers = (
+        (header, secrets.resolve(value, (*path, "headers", header), is_public=not _carries_credential(header)))
+        for header, value in table.headers.items()
+    )
+    return snapshot.Backend(
+        name=name,
+        provider=table.provider,
+        base_url=table.base_url,
+        api_key=secrets.resolve(table.api_key, (*path, "api_key")) if table.api_key is not None else None,
+        headers=tuple((header.lower(), value.reveal()) for header, value in headers),
+        proxy=table.proxy,
+        ca_file=table.ca_file,
+        connect_timeout_s=table.timeouts.connect,
+        first_byte_timeout_s=table.timeouts.first_byte,
+        idle_timeout_s=table.timeouts.idle,
+        total_timeout_s=table.timeouts.total,
+        keepalive_s=table.keepalive,
+        max_connections=table.max_connections,
+    )
+
+
+def _carries_credential(header: str) -> bool:
+    return any(word in header.lower() for word in ("auth", "key", "token", "secret", "cookie", "password"))
+
+
+def _route(
+    name: str, table: schema.RouteTable, backends: dict[str, snapshot.Backend], journal: schema.JournalTable
+) -> snapshot.Route:
+    default_weight = 1.0 if len(table.versions) == 1 else 0.0  # who stands alone need not say so
+    versions = {each: _version(each, version, backends, default_weight) for each, version in table.versions.items()}
+    retries = table.retries
+    return snapshot.Route(
+        name=name,
+        versions=tuple(versions.values()),
+        fallback=tuple(versions[each] for each in table.fallback),
+        sticky=table.sticky,
+        salt=table.salt,
+        bodies=journal.bodies if table.bodies is None else table.bodies,
+        raw_events=journal.raw_events if table.raw_events is None else table.raw_events,
+        retries=snapshot.Retries(retries.max_attempts, retries.budget, retries.base, retries.max_wait),
+    )
+
+
+def _version(
+    name: str, table: schema.VersionTable, backends: dict[str, snapshot.Backend], default_weight: float
+) -> snapshot.Version:
+    chosen = tuple(backends[each] for each in table.backends)
+    return snapshot.Version(
+        name=name,
+        id=version_id(chosen, table.model, table.params),
+        backends=chosen,
+        model=table.model,
+        params=table.params,
+        weight=default_weight if table.weight is None else table.weight,
+    )
+
+
+def _key(name: str, table: schema.KeyTable) -> snapshot.Key:
+    return snapshot.Key(
+        name=name,
+        digest=table.hash,
+        routes=tuple(table.routes),
+        default_route=table.default_route,
+        tags=table.tags,
+        expires_at=table.expires,
+        is_enabled=table.enabled,
+    )
+
+
+def _price(name: str, table: schema.PriceTable) -> snapshot.Price:
+    return snapshot.Price(name, table.input, table.output, table.cached)

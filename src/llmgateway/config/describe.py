@@ -1,0 +1,154 @@
+"""Says what a snapshot means, as plain values for tables and JSON. Holds no secret and no hash of one."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from llmgateway.config.advice import allowed_keys
+from llmgateway.config.snapshot import Address, Backend, Key, Route, Snapshot, Sticky, StickyBy, Version
+
+_UNITS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"))
+_SIZES: Final = ((1024**4, "TiB"), (1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
+
+Described = dict[str, Any]
+
+
+def describe(snapshot: Snapshot) -> Described:
+    """Describe the whole snapshot; JSON-able. Durations and sizes are written as in the file."""
+    return {
+        "generation": snapshot.generation,
+        "digest": snapshot.digest,
+        "server": _server(snapshot),
+        "admin": {"listen": str(snapshot.admin.listen), "token": snapshot.admin.token is not None}
+        | _reach(snapshot.admin.listen),
+        "data": _data(snapshot),
+        "journal": _journal(snapshot),
+        "routes": [_route(route, snapshot) for route in snapshot.routes.values()],
+        "backends": [_backend(backend) for backend in snapshot.backends.values()],
+        "keys": [_key(key) for key in snapshot.keys.values()],
+        "prices": sorted(snapshot.prices),
+    }
+
+
+def duration(seconds: float | None) -> str:
+    """Write seconds as the file would: "1h30m", "3.5s", "500ms"; None is "forever"."""
+    if seconds is None:
+        return "forever"
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.15g}ms"
+    text, rest = "", seconds
+    for length, unit in _UNITS:
+        count, rest = divmod(rest, length)
+        text += f"{count:.0f}{unit}" if count else ""
+    return text + (f"{rest:.6g}s" if rest or not text else "")
+
+
+def size(count: int | None) -> str:
+    """Write bytes as the file would: "16MiB"; None is "unlimited"."""
+    if count is None:
+        return "unlimited"
+    for factor, unit in _SIZES:
+        if count >= factor and count % factor == 0:
+            return f"{count // factor}{unit}"
+    return f"{count}B"
+
+
+def shares(route: Route) -> Mapping[str, float]:
+    """Each version's share of the route's traffic, in percent."""
+    total = sum(version.weight for version in route.versions)
+    return {version.name: 100 * version.weight / total if total else 0.0 for version in route.versions}
+
+
+def sticky(by: Sticky) -> str:
+    """Write a sticky rule as the file would."""
+    return f"header:{by.header.decode()}" if by.by is StickyBy.HEADER else by.by.value
+
+
+def _server(snapshot: Snapshot) -> Described:
+    server = snapshot.server
+    return {
+        "listen": str(server.listen),
+        "tls": server.tls is not None,
+        "workers": server.workers,
+        "keys_required": bool(snapshot.keys),
+        "cors_origins": list(server.cors.origins),
+        "body": size(server.max_body_bytes),
+        "upload": size(server.max_upload_bytes),
+        "drain": duration(server.drain_s),
+    } | _reach(server.listen)
+
+
+def _reach(address: Address) -> Described:
+    return {"reach": "this machine" if address.is_loopback else "public"}
+
+
+def _data(snapshot: Snapshot) -> Described:
+    data = snapshot.data
+    return {
+        "dir": data.dir,
+        "exchanges": duration(data.keep_exchanges_s),
+        "bodies": duration(data.keep_bodies_s),
+        "max_store": size(data.max_store_bytes),
+    }
+
+
+def _journal(snapshot: Snapshot) -> Described:
+    journal = snapshot.journal
+    return {
+        "durability": journal.durability.value,
+        "serve_unlogged": journal.serve_unlogged,
+        "max_size": size(journal.max_bytes),
+    }
+
+
+def _route(route: Route, snapshot: Snapshot) -> Described:
+    share = shares(route)
+    return {
+        "name": route.name,
+        "sticky": sticky(route.sticky),
+        "fallback": [version.name for version in route.fallback],
+        "bodies": route.bodies.value,
+        "raw_events": route.raw_events,
+        "max_attempts": route.retries.max_attempts,
+        "keys": allowed_keys(snapshot, route.name) if snapshot.keys else None,
+        "versions": [_version(version, share[version.name]) for version in route.versions],
+    }
+
+
+def _version(version: Version, share: float) -> Described:
+    return {
+        "name": version.name,
+        "id": version.id,
+        "weight": version.weight,
+        "share_percent": round(share, 3),
+        "model": version.model,
+        "params": dict(version.params),
+        "backends": [backend.name for backend in version.backends],
+    }
+
+
+def _backend(backend: Backend) -> Described:
+    return {
+        "name": backend.name,
+        "provider": backend.provider,
+        "base_url": backend.base_url,
+        "credential": backend.api_key is not None,
+        "headers": [name for name, _ in backend.headers],
+        "proxy": backend.proxy,
+        "connect": duration(backend.connect_timeout_s),
+        "first_byte": duration(backend.first_byte_timeout_s),
+        "idle": duration(backend.idle_timeout_s),
+        "total": duration(backend.total_timeout_s),
+    }
+
+
+def _key(key: Key) -> Described:
+    expires = None if key.expires_at is None else datetime.fromtimestamp(key.expires_at, UTC).isoformat()
+    return {
+        "name": key.name,
+        "routes": list(key.routes),
+        "default_route": key.default_route,
+        "enabled": key.is_enabled,
+        "expires": expires,
+        "tags": dict(key.tags),
+    }

@@ -1,0 +1,72 @@
+"""Reads a configuration file and parses its TOML. Every way in which that fails is a sentence with a line."""
+
+import tomllib
+from pathlib import Path as File
+from re import compile as regex
+from typing import Any, Final
+
+from llmgateway.config.problems import ConfigError, Problem
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+_PLACE: Final = regex(r"(?P<reason>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
+_REWORDED: Final = {
+    "Cannot overwrite a value": "this setting is written twice",
+    "Cannot declare": "this table is written twice",
+    "Cannot mutate immutable namespace": "this table is complete where it was first written; nothing can be added here",
+    "Duplicate inline table key": "this setting is written twice in one inline table",
+    "Invalid value": "this is not a TOML value; text needs quotes around it",
+    "Unescaped '\\' in a string": "a backslash in a string must be doubled",
+}
+
+
+def read_text(path: File, limit: int = MAX_BYTES) -> str:
+    """Read the file at `path`, refused above `limit` bytes; raises ConfigError."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except OSError as error:
+        raise _refusal(str(path), 0, f"cannot be read: {error.strerror or type(error).__name__}") from None
+    except ValueError:  # a NUL in the name
+        raise _refusal(repr(str(path)), 0, "is not a file name") from None
+    if len(content) > limit:
+        raise _too_large(str(path))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _refusal(str(path), line, "is not UTF-8 text") from None
+
+
+def parse(text: str, file: str) -> dict[str, Any]:
+    """Parse TOML text; raises ConfigError for what is not TOML, too large, or has nothing in it."""
+    if len(text) > MAX_BYTES:
+        raise _too_large(file)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _malformed(text, file, str(error)) from None
+    except RecursionError:
+        raise _refusal(file, 0, "is nested too deeply") from None
+    except ValueError:  # a number or date beyond what Python can hold
+        raise _refusal(file, 0, "holds a number or date that is out of range") from None
+    if not document:
+        raise _refusal(file, 0, "is empty; config.example.toml shows what belongs here")
+    return document
+
+
+def _malformed(text: str, file: str, message: str) -> ConfigError:
+    found = _PLACE.fullmatch(message)
+    reason = found["reason"] if found else message
+    line = int(found["line"]) if found and found["line"] else text.rstrip().count("\n") + 1
+    for start, sentence in _REWORDED.items():
+        if reason.startswith(start):
+            reason = sentence
+    return _refusal(file, line, f"not valid TOML: {reason}")
+
+
+def _too_large(file: str) -> ConfigError:
+    return _refusal(file, 0, f"is larger than {MAX_BYTES // 1024**2} MiB")
+
+
+def _refusal(file: str, line: int, reason: str) -> ConfigError:
+    return ConfigError([Problem(file, line, "", reason)])

@@ -1,0 +1,82 @@
+"""Every metric, once: its name, type, labels and meaning. `metrics` fills them, docs/METRICS.md explains them, a test
+holds the three together. The names are the project's stable contract.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+PREFIX: Final = "llmgateway_"
+
+
+class Kind(StrEnum):
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    SUMMARY = "summary"  # count and sum alone
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One family. `name` has neither the prefix nor a counter's `_total`."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+
+    @property
+    def full_name(self) -> str:
+        """As it is queried; a histogram's and summary's samples add `_bucket`, `_count` and `_sum`."""
+        return f"{PREFIX}{self.name}{'_total' if self.kind is Kind.COUNTER else ''}"
+
+
+_COUNTER, _GAUGE, _HISTOGRAM, _SUMMARY = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM, Kind.SUMMARY
+_VERSION = ("route", "version")
+_ROUTE = ("route",)
+_UPSTREAM = ("upstream",)
+
+_ALL: Final = (
+    # from the journal: exactly the rows that are in the store
+    Metric("requests", _COUNTER, (*_VERSION, "outcome", "stream"), "Exchanges of known callers that have ended."),
+    Metric("request_duration_seconds", _HISTOGRAM, _VERSION, "From a request's head to its reply's last byte."),
+    Metric("time_to_first_token_seconds", _HISTOGRAM, _VERSION, "Streams: until the first content came."),
+    Metric("time_per_output_token_seconds", _HISTOGRAM, _VERSION, "Streams: mean time for each later token."),
+    Metric("overhead_seconds", _HISTOGRAM, _ROUTE, "The gateway's own share of an exchange that was dispatched."),
+    Metric("tokens", _COUNTER, (*_VERSION, "kind"), "Tokens as the backends reported them."),
+    Metric("cost_usd", _COUNTER, _VERSION, "Cost of the exchanges whose price is known, in US dollars."),
+    Metric("unpriced_requests", _COUNTER, _VERSION, "Exchanges that used tokens of a model without a known price."),
+    Metric("upstream_attempts", _COUNTER, (*_UPSTREAM, "result", "kind"), "Tries at a backend."),
+    Metric("upstream_duration_seconds", _HISTOGRAM, _UPSTREAM, "How long tries at a backend took."),
+    Metric("unreadable_rows", _COUNTER, (), "Exchange rows that could not be counted."),
+    Metric("label_overflow", _GAUGE, (), "Configured names beyond the caps, counted as `other`."),
+    # from the workers, each second
+    Metric("inflight_requests", _GAUGE, _ROUTE, "Exchanges under way."),
+    Metric("open_streams", _GAUGE, _ROUTE, "Streamed replies under way."),
+    Metric("connections", _GAUGE, (), "Open connections of callers."),
+    Metric("upstream_connections", _GAUGE, (*_UPSTREAM, "state"), "Connections to a backend."),
+    Metric("upstream_up", _GAUGE, _UPSTREAM, "Share of the workers that would send traffic to a backend."),
+    Metric("refused", _COUNTER, ("reason",), "Callers turned away without a record: nobody knows who they are."),
+    Metric("log_records", _COUNTER, ("result",), "Records for the journal: written, refused, or served unlogged."),
+    Metric("log_bytes", _COUNTER, (), "Bytes written to the journal."),
+    Metric("log_write_seconds", _SUMMARY, (), "Time taken by writes to the journal."),
+    Metric("log_write_slowest_seconds", _GAUGE, (), "The slowest write to the journal in the last second."),
+    Metric("log_faults", _COUNTER, (), "Journal segments given up because the disk failed."),
+    Metric("log_full", _GAUGE, (), "Workers whose journal is full and turns new exchanges away."),
+    Metric("event_loop_lag_seconds", _HISTOGRAM, (), "How late the workers' event loops were."),
+    Metric("workers", _GAUGE, (), "Workers connected and heard of in the last five seconds."),
+    Metric("worker_starts", _COUNTER, ("slot",), "Incarnations of a worker; the first one counts too."),
+    Metric("worker_config_revision", _GAUGE, ("slot",), "Generation of the configuration in force in a worker."),
+    # from the control process itself
+    Metric("log_queue_bytes", _GAUGE, (), "Bytes of the journal that the ingester has not read yet."),
+    Metric("log_lag_seconds", _GAUGE, (), "Time since the store last had everything that was in the journal."),
+    Metric("log_damage", _COUNTER, ("kind",), "Journal records that did not become exchanges, since control started."),
+    Metric("config_revision", _GAUGE, (), "Generation of the configuration in force."),
+    Metric("config_reloads", _COUNTER, ("result",), "Reloads since the control process started."),
+    Metric("task_failures", _COUNTER, ("task",), "Failures of the control process's tasks since it started."),
+    Metric("control_start_time_seconds", _GAUGE, (), "When the control process started, as Unix time."),
+    Metric("build_info", _GAUGE, ("version", "python"), "Always 1; the labels tell what runs."),
+)
+
+METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _ALL}

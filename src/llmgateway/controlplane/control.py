@@ -1,0 +1,231 @@
+"""The control plane as one object in one event loop: what the process of that name runs, and what tests start.
+
+It wires and keeps alive; what each part does is its own file. Nothing in here is on a request's path, and nothing in
+here can end the process: a part that fails is logged, counted and started again.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from llmgateway import __version__
+from llmgateway.config.loader import Examined
+from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.admin import Admin, Answers, Endpoint, Gate, routes
+from llmgateway.controlplane.ingest import Ingester
+from llmgateway.controlplane.labels import Labels
+from llmgateway.controlplane.ledger import Ledger
+from llmgateway.controlplane.link import Links
+from llmgateway.controlplane.live import Recent
+from llmgateway.controlplane.metrics import Exposition, Reading
+from llmgateway.controlplane.overview import Status, overview
+from llmgateway.controlplane.readiness import Facts, unready, unstarted
+from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.tally import Tally
+from llmgateway.controlplane.tasks import Tasks
+from llmgateway.domain.clock import Clock
+from llmgateway.ports.store import Row
+
+SOCKET: Final = "run/control.sock"
+TALLY: Final = "run/tally.json"
+SAVE_EVERY_S: Final = 10.0
+
+Run = Callable[[], Awaitable[None]]
+log = logging.getLogger(__name__)
+
+
+def on_rows(ledger: Ledger, recent: Recent) -> Callable[[list[Row]], None]:
+    """What the ingester calls with the rows of each commit: only now may anybody see them counted."""
+
+    def committed(rows: list[Row]) -> None:
+        ledger.commit()
+        recent.observe(rows)
+
+    return committed
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the composition root hands in.
+
+    The ledger and `recent` are the ones that the ingester feeds: as its observer, and through `on_rows`.
+    `services`: name → a coroutine function that runs until cancelled (retention …). `on_snapshot`: called with each
+    configuration that comes into force, the first one left out. `endpoints`: further ones for the admin listener.
+    """
+
+    snapshot: Snapshot
+    text: str
+    data_dir: Path
+    listener: socket.socket
+    clock: Clock
+    ledger: Ledger
+    recent: Recent
+    examine: Callable[[int], Examined]
+    save: Callable[[str, int], None]
+    ingest: Ingester | None = None
+    services: Mapping[str, Run] = field(default_factory=dict)
+    on_snapshot: Callable[[Snapshot], None] = lambda _: None
+    endpoints: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict)
+
+
+def damage(ingest: Ingester) -> dict[str, int]:
+    """Records that did not become exchanges as they should have, by what was wrong."""
+    stats, odd, letters = ingest.backlog.stats, ingest.backlog.counts, ingest.dead_letters
+    return {
+        "damaged": stats.damaged,
+        "torn_tail": stats.torn_tails,
+        "missing_segment": stats.missing_segments,
+        "unreadable_segment": stats.unreadable_segments,
+        "orphan": odd.orphans,
+        "dead_letter": letters.count,
+        "dropped": letters.dropped,
+    }
+
+
+class Control:
+    """Build it on the loop it will run on; `start` returns when its sockets listen, `stop` when all is quiet."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._clock = parts.clock
+        self._started_at = parts.clock.time()
+        self._started = parts.clock.monotonic()
+        self._is_draining = False
+        self.tally = Tally()
+        self.links = Links(parts.data_dir / SOCKET, clock=parts.clock, tally=self.tally)
+        self.reloader = Reloader(
+            self.links, parts.snapshot, examine=parts.examine, save=parts.save, put_in_force=self._put_in_force
+        )
+        self._tasks = Tasks(parts.clock.monotonic)
+        self._admin = Admin(parts.listener, routes(self._answers()) | dict(parts.endpoints), self._gate(parts.snapshot))
+        self._configure(parts.snapshot)
+
+    async def start(self) -> None:
+        """Start every part. A part that can't start now is tried again; that too is no reason to end."""
+        self.tally.load(self._tally_path)
+        self.links.hold(self._parts.snapshot.generation, self._parts.text)
+        listening = [self._listen("link", self.links.start, self.links.stop)]
+        listening.append(self._listen("admin", self._admin.start, self._admin.stop))
+        ingest = self._parts.ingest
+        first = {"ingest": ingest.run} if ingest is not None else {}
+        for name, run in (first | dict(self._parts.services)).items():
+            self._tasks.start(name, run)
+        self._tasks.start("tally", self._save_now_and_then)
+        await asyncio.gather(*(event.wait() for event in listening))
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+        self._save_tally()
+
+    def drain(self) -> None:
+        """Turn readiness off: the gateway is about to stop."""
+        self._is_draining = True
+
+    async def reload(self) -> tuple[bool, Mapping[str, Any]]:
+        """Take the configuration file as it is now (SIGHUP, POST /admin/v1/reload): (is it in force, the report)."""
+        report = await self.reloader.reload()
+        return report.is_taken, report.shown()
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """Failures of the parts since the start, by name."""
+        return self._tasks.failures
+
+    def unready(self) -> list[str]:
+        """Why no traffic should come; empty when it may."""
+        return unready(self._facts())
+
+    def _listen(self, name: str, start: Run, stop: Run) -> asyncio.Event:
+        """Keep a listener up. The event is set after the first attempt, however it went."""
+        tried = asyncio.Event()
+
+        async def run() -> None:
+            try:
+                await start()
+                tried.set()
+                await asyncio.get_running_loop().create_future()
+            finally:
+                tried.set()
+                await stop()
+
+        self._tasks.start(name, run)
+        return tried
+
+    def _put_in_force(self, snapshot: Snapshot) -> None:
+        self._configure(snapshot)
+        self._admin.gate = self._gate(snapshot)
+        self._parts.on_snapshot(snapshot)
+
+    def _configure(self, snapshot: Snapshot) -> None:
+        self._labels = Labels.of(snapshot)
+        self._parts.ledger.configure(self._labels)
+        self._parts.recent.configure(self._labels)
+
+    def _gate(self, snapshot: Snapshot) -> Gate:
+        """The token may change with a reload; what is bound stays what it was at the start."""
+        return Gate(self._parts.snapshot.admin.listen, snapshot.admin.token)
+
+    def _answers(self) -> Answers:
+        return Answers(
+            metrics=Exposition(self._read, self._clock).render,
+            live=self._live,
+            ready=self.unready,
+            started=lambda: unstarted(self._facts()),
+            reload=self.reload,
+        )
+
+    def _facts(self) -> Facts:
+        return Facts(self.links.generation, self.links.live(), self._clock.monotonic(), self._is_draining)
+
+    def _read(self) -> Reading:
+        """Everything /metrics shows. What is about to be seen is saved first: see `tally`."""
+        self._save_tally()
+        now, ingest = self._clock.monotonic(), self._parts.ingest
+        return Reading(
+            ledger=self._parts.ledger.view(),
+            labels=self._labels,
+            totals=self.tally.totals(),
+            starts=self.tally.starts(),
+            workers=[worker for worker in self.links.live() if not worker.is_stale(now)],
+            version=__version__,
+            generation=self.links.generation,
+            started_at=self._started_at,
+            reloads=dict(self.reloader.counts),
+            task_failures=dict(self.failures),
+            lag=ingest.lag() if ingest is not None else None,
+            damage=damage(ingest) if ingest is not None else {},
+        )
+
+    def _live(self) -> dict[str, Any]:
+        now, ingest = self._clock.monotonic(), self._parts.ingest
+        status = Status(
+            version=__version__,
+            generation=self.links.generation,
+            uptime_s=now - self._started,
+            unready=self.unready(),
+            starts=self.tally.starts(),
+            task_failures=self.failures,
+            lag=ingest.lag() if ingest is not None else None,
+            store_error=ingest.error if ingest is not None else None,
+        )
+        return overview(self._parts.recent, self.links.live(), status, now)
+
+    @property
+    def _tally_path(self) -> Path:
+        return self._parts.data_dir / TALLY
+
+    async def _save_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            self._save_tally()
+
+    def _save_tally(self) -> None:
+        """A small file, not synced: it must survive this process, not the machine."""
+        try:
+            self.tally.save(self._tally_path)
+        except OSError as error:
+            log.warning("the workers' counters could not be saved: %s", error.strerror or type(error).__name__)

@@ -1,0 +1,152 @@
+"""One incarnation followed from record to exchange: what is open, where it began, how far all of it is in the store.
+
+Blocking I/O through the journal's reader, so the ingester calls it in a thread. Nothing here knows the store.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from llmgateway.controlplane.merge import MalformedRecordError, Record, kind_and_id, merged
+from llmgateway.journal.frame import BadFrameError
+from llmgateway.journal.layout import Location, Position
+from llmgateway.journal.progress import Progress
+from llmgateway.journal.tail import Frame, Tail
+from llmgateway.ports.store import Entry
+
+MAX_HELD: Final = 10_000  # open exchanges whose facts stay in memory; more are read again when they settle
+MAX_HELD_BYTES: Final = 16 * 1024 * 1024
+
+Fetch = Callable[[Location], Frame | None]
+Spoil = Callable[[str, Mapping[str, Any], Mapping[str, bytes]], None]
+
+
+class Held(NamedTuple):
+    """An `admitted` record copied out of the block it was read in."""
+
+    meta: dict[str, Any]
+    content: Mapping[str, bytes]
+
+    def blobs(self) -> Mapping[str, bytes]:
+        return self.content
+
+
+@dataclass(slots=True)
+class FollowCounts:
+    """What was odd since the start, over all incarnations."""
+
+    orphans: int = 0  # settled, and the facts are lost
+    interrupted: int = 0  # the worker died before it could settle
+
+
+class Follower:
+    """Turns an incarnation's records into exchanges, in the order in which they ended.
+
+    `spoil` gets what can't be an exchange: the reason, the record's JSON and its bodies.
+    """
+
+    def __init__(self, tail: Tail, fetch: Fetch, spoil: Spoil, counts: FollowCounts) -> None:
+        self.tail = tail
+        self._fetch = fetch
+        self._spoil = spoil
+        self._progress = Progress(tail.position)
+        self._held: dict[str, Record] = {}
+        self._held_bytes = 0
+        self._fresh: list[str] = []  # held as frames, which keep a whole block alive
+        self._counts = counts
+        self.saved = tail.position  # what the store knows
+        self.reclaimed = tail.position.segment  # nothing below it is on the disk
+
+    def __repr__(self) -> str:
+        return f"<Follower {self.tail!r} {len(self._progress)} open, low water {self.low_water}>"
+
+    @property
+    def open(self) -> int:
+        return len(self._progress)
+
+    @property
+    def low_water(self) -> Position:
+        return self._progress.low_water
+
+    def read(self, max_frames: int, max_bytes: int, entries: list[Entry]) -> int:
+        """Read on and add what became complete to `entries`; returns how many records there were."""
+        frames = self.tail.read(max_frames, max_bytes)
+        for frame in frames:
+            self._try(self._take, frame, entries)
+        self._progress.read_to(self.tail.position)
+        self._hold_fresh()
+        if self.tail.is_exhausted:
+            for open_exchange in self._progress.interrupted():
+                self._interrupt(open_exchange.id, open_exchange.location, entries)
+        return len(frames)
+
+    def _take(self, frame: Frame, entries: list[Entry]) -> None:
+        kind, exchange_id = kind_and_id(frame.meta)
+        if kind == "admitted":
+            self._admit(exchange_id, frame, entries)
+        elif kind == "refused":
+            entries.append(merged(frame, None))
+        else:
+            entries.append(merged(self._facts(exchange_id), frame))
+
+    def _admit(self, exchange_id: str, frame: Frame, entries: list[Entry]) -> None:
+        if exchange_id not in self._held:
+            self._held[exchange_id] = frame
+            self._fresh.append(exchange_id)
+        given_up = self._progress.admitted(exchange_id, frame.location)
+        if given_up is not None:
+            self._interrupt(given_up.id, given_up.location, entries)
+
+    def _facts(self, exchange_id: str) -> Record | None:
+        """The admitted half: from memory, else from the disk."""
+        location = self._progress.settled(exchange_id)
+        facts = self._release(exchange_id)
+        if facts is None and location is not None:
+            facts = self._fetch(location)
+        self._counts.orphans += facts is None
+        return facts
+
+    def _interrupt(self, exchange_id: str, location: Location, entries: list[Entry]) -> None:
+        facts = self._release(exchange_id) or self._fetch(location)
+        self._counts.interrupted += 1
+        if facts is not None:
+            self._try(lambda record, found: found.append(merged(record, None)), facts, entries)
+
+    def _release(self, exchange_id: str) -> Record | None:
+        record = self._held.pop(exchange_id, None)
+        if isinstance(record, Held):
+            self._held_bytes -= _size(record)
+        return record
+
+    def _hold_fresh(self) -> None:
+        """Copy what stays open out of its block, as long as there is room; the rest is known by its place alone."""
+        for exchange_id in self._fresh:
+            frame = self._held.pop(exchange_id, None)
+            if frame is None or len(self._held) >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES:
+                continue
+            try:
+                held = Held(frame.meta, frame.blobs())
+            except BadFrameError:
+                continue  # found again, and dealt with, when it settles
+            self._held[exchange_id] = held
+            self._held_bytes += _size(held)
+        self._fresh.clear()
+
+    def _try(self, take: Callable[[Any, list[Entry]], None], record: Record, entries: list[Entry]) -> None:
+        try:
+            take(record, entries)
+        except MalformedRecordError as error:
+            self._spoil(str(error), record.meta, _blobs(record))
+        except BadFrameError:
+            self._spoil("the record's bodies don't add up", record.meta, {})
+
+
+def _blobs(record: Record) -> Mapping[str, bytes]:
+    try:
+        return record.blobs()
+    except BadFrameError:
+        return {}
+
+
+def _size(held: Held) -> int:
+    return sum(map(len, held.content.values()))

@@ -1,0 +1,204 @@
+"""Control's end of the link: hears how the workers are, and hands them new snapshots.
+
+A Unix socket, mode 0600 in a folder of mode 0700. Control may be killed and come back: the workers knock again, and
+`reconcile` decides who needs the text. What the figures mean is decided in `tally` and `gauges`, not here.
+"""
+
+import asyncio
+import logging
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from llmgateway.controlplane.tally import Tally
+from llmgateway.controlplane.worker import WorkerState
+from llmgateway.domain.clock import Clock
+from llmgateway.telemetry.frames import (
+    ACK,
+    MAX_SNAPSHOT_BYTES,
+    MAX_STATUS_BYTES,
+    SNAPSHOT,
+    STATUS,
+    BadLineError,
+    frame,
+    parse,
+    revision,
+    socket_path,
+)
+
+MAX_LINKS: Final = 256
+MAX_UNSENT_BYTES: Final = 2 * MAX_SNAPSHOT_BYTES  # a worker that reads nothing is cut off above it
+PUBLISH_TIMEOUT_S: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """What one worker said to a snapshot. `error` None: it is in force there."""
+
+    slot: int
+    pid: int
+    generation: int
+    error: str | None
+
+
+@dataclass(slots=True)
+class _Connection:
+    writer: asyncio.StreamWriter
+    state: WorkerState | None = None
+    sent: int = -1  # generation of the snapshot sent last
+    acks: dict[int, asyncio.Future[Ack]] = field(default_factory=dict)
+
+
+class Links:
+    """The server that workers connect to. `hold` names the snapshot they should have; `publish` waits for them."""
+
+    def __init__(self, path: Path, *, clock: Clock, tally: Tally) -> None:
+        self._path = path
+        self._clock = clock
+        self._tally = tally
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
+        self._text = ""
+        self._revision = ""
+        self.generation = 0
+
+    async def start(self) -> None:
+        """Listen, taking the place of a socket that a killed control left behind. Raises OSError."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path.parent.chmod(0o700)
+        listener = _listener(self._path)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_STATUS_BYTES)
+
+    async def stop(self) -> None:
+        """Hang up on everybody. The socket's file stays: the next control may be listening on its own already."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in tuple(self._connections):
+            connection.writer.transport.abort()
+
+    def hold(self, generation: int, text: str) -> None:
+        """Name the configuration in force without waiting for anyone; workers that lack it are sent it."""
+        self.generation, self._text, self._revision = generation, text, revision(text)
+        for connection in self._connections:
+            self._send(connection)
+
+    async def publish(self, generation: int, text: str, timeout_s: float = PUBLISH_TIMEOUT_S) -> list[Ack]:
+        """Hand a snapshot to every connected worker and wait for what they say; ValueError if it is too large.
+
+        A worker that stays silent, or leaves, has an ack with an error. It gets the snapshot when it comes back.
+        """
+        frame(SNAPSHOT, {"generation": generation, "text": text}, MAX_SNAPSHOT_BYTES)
+        waiting: list[tuple[WorkerState, asyncio.Future[Ack]]] = []
+        for connection in self._connections:
+            state = connection.state
+            if state is not None and not is_current(generation, revision(text), state.generation, state.revision):
+                connection.acks[generation] = asyncio.get_running_loop().create_future()
+                waiting.append((state, connection.acks[generation]))
+        self.hold(generation, text)
+        if waiting:
+            await asyncio.wait([future for _, future in waiting], timeout=timeout_s)
+        for connection in self._connections:
+            connection.acks.pop(generation, None)
+        return [
+            future.result()
+            if future.done()
+            else Ack(state.slot, state.pid, generation, f"no answer in {timeout_s:g} s")
+            for state, future in waiting
+        ]
+
+    def live(self) -> list[WorkerState]:
+        """The workers that are connected, by slot."""
+        states = [connection.state for connection in self._connections if connection.state is not None]
+        return sorted(states, key=lambda state: state.slot)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = _Connection(writer)
+        if len(self._connections) >= MAX_LINKS:
+            writer.transport.abort()
+            return
+        self._connections.add(connection)
+        try:
+            while line := await reader.readline():
+                self._hear(connection, *parse(line))
+        except (OSError, ValueError) as error:  # readline tells of too long a line with ValueError
+            log.warning("hung up on a worker: %s", error)
+        finally:
+            self._connections.discard(connection)
+            _give_up(connection)
+            writer.transport.abort()
+
+    def _hear(self, connection: _Connection, kind: str, fields: dict[str, Any]) -> None:
+        if kind == STATUS:
+            state = WorkerState.read(fields, self._clock.monotonic())
+            if state is None:
+                raise BadLineError("a status without slot, pid, incarnation and generation")
+            connection.state = state
+            self._tally.update(state.slot, state.incarnation, fields)
+            self._reconcile(connection, state)
+        elif kind == ACK and isinstance(fields.get("generation"), int):
+            _settle(connection, fields["generation"], fields.get("error"))
+
+    def _reconcile(self, connection: _Connection, state: WorkerState) -> None:
+        """Bring a worker and us to the same configuration; matters when either of us has just (re)started."""
+        if not self._text:
+            return
+        agreed = reconciled(self.generation, self._revision, state.generation, state.revision)
+        if agreed != self.generation:
+            self.hold(agreed, self._text)
+        elif connection.sent != self.generation:
+            self._send(connection)
+
+    def _send(self, connection: _Connection) -> None:
+        state = connection.state
+        if state is None or is_current(self.generation, self._revision, state.generation, state.revision):
+            return
+        if connection.writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            connection.writer.transport.abort()
+            return
+        fields = {"generation": self.generation, "text": self._text}
+        connection.writer.write(frame(SNAPSHOT, fields, MAX_SNAPSHOT_BYTES))
+        connection.sent = self.generation
+
+
+def is_current(ours: int, text: str, theirs: int, theirs_text: str | None) -> bool:
+    """Whether a worker has what we hold. It names no text while it still runs on what it was started with."""
+    return theirs == ours and theirs_text in (None, text)
+
+
+def reconciled(ours: int, text: str, theirs: int, theirs_text: str | None) -> int:
+    """The generation to hold after hearing of a worker's. Generations only grow, and one number names one text."""
+    if theirs < ours or is_current(ours, text, theirs, theirs_text):
+        return ours
+    return theirs if theirs_text == text else theirs + 1
+
+
+def _settle(connection: _Connection, generation: int, error: object) -> None:
+    future = connection.acks.pop(generation, None)
+    state = connection.state
+    if future is None or future.done() or state is None:
+        return
+    future.set_result(Ack(state.slot, state.pid, generation, None if error is None else str(error)[:1_000]))
+
+
+def _give_up(connection: _Connection) -> None:
+    for generation in tuple(connection.acks):
+        _settle(connection, generation, "the worker left before it answered")
+
+
+def _listener(path: Path) -> socket.socket:
+    with suppress(FileNotFoundError):
+        path.unlink()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        with socket_path(path) as short:
+            listener.bind(short)
+        path.chmod(0o600)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,103 @@
+"""Journal records to exchanges: which `admitted` belongs to which `settled`, and what a row of the store says.
+
+Plain functions over what the journal's reader found; no I/O but the blobs, which are read when they are needed.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from llmgateway.domain.exchange import End
+from llmgateway.ports.store import BODY_KINDS, COLUMNS, OUTCOME, Body, Entry, Row
+
+KINDS: Final = frozenset({"admitted", "settled", "refused"})
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NOT_COLUMNS: Final = ("k", "blobs", *BODY_KINDS)
+_NO_BLOBS: Final[Mapping[str, bytes]] = {}
+_NUMBER: Final = (int, float)
+_NO_OUTCOME: Final[Mapping[str, Any]] = {**dict.fromkeys(OUTCOME), "end": End.INTERRUPTED.value}
+_MISSING: Final[Mapping[str, Any]] = dict.fromkeys(COLUMNS)
+
+
+class MalformedRecordError(ValueError):
+    """The record passed its checksum and is still not what a worker writes."""
+
+
+class Record(Protocol):
+    """A record where the reader found it. `blobs` may read the disk."""
+
+    @property
+    def meta(self) -> dict[str, Any]: ...
+
+    def blobs(self) -> Mapping[str, bytes]: ...
+
+
+def kind_and_id(meta: Mapping[str, Any]) -> tuple[str, str]:
+    """Tell what a record is and whose. Raises MalformedRecordError."""
+    kind, exchange_id = meta.get("k"), meta.get("id")
+    if kind not in KINDS:
+        raise MalformedRecordError("the record is of no known kind")
+    if not isinstance(exchange_id, str) or not _ID.fullmatch(exchange_id):
+        raise MalformedRecordError("the id is no UUIDv7")
+    return kind, exchange_id
+
+
+def merged(facts: Record | None, outcome: Record | None) -> Entry:
+    """Make one exchange of its halves, at least one of them.
+
+    Without an outcome in either it was interrupted; nobody knows when, so `ended_at` is its arrival. Without facts
+    (their record was damaged) it is known by its id, whose first 48 bits are the time of arrival.
+    """
+    bodies: list[Body] = []
+    if facts is None:
+        row: Row = {**_MISSING}
+    else:
+        row = facts.meta.copy()
+        _add_bodies(facts, bodies)
+    if outcome is not None:
+        row |= outcome.meta
+        _add_bodies(outcome, bodies)
+    for name in _NOT_COLUMNS:
+        row.pop(name, None)
+    if row.get("end") is None:
+        row |= _NO_OUTCOME
+        row["attempts"] = []
+    _finish(row)
+    return Entry(row, bodies)
+
+
+def _finish(row: Row) -> None:
+    """Add what is derived, and refuse what would break whoever reads the row."""
+    at, duration, attempts = row.get("at"), row.get("duration_s"), row.get("attempts")
+    if at is None:
+        row["at"] = at = int(row["id"].replace("-", "")[:12], 16) / 1000
+    if not isinstance(at, _NUMBER) or not (duration is None or isinstance(duration, _NUMBER)):
+        raise MalformedRecordError("a time is no number")
+    if not isinstance(attempts, list):
+        raise MalformedRecordError("attempts are no list")
+    for attempt in attempts:
+        if not isinstance(attempt, dict):
+            raise MalformedRecordError("an attempt is no object")
+    row["status"] = row.get("status") or None
+    row["cost_usd"] = None
+    row["ended_at"] = at + (duration or 0.0)
+
+
+def _add_bodies(half: Record, bodies: list[Body]) -> None:
+    meta = half.meta
+    blobs = half.blobs() if "blobs" in meta else _NO_BLOBS
+    for kind in BODY_KINDS:
+        about = meta.get(kind)
+        if about is None:
+            continue
+        try:
+            described = (
+                about["media"],
+                about["size"],
+                blobs.get(kind),
+                about.get("sha256"),
+                about.get("truncated", False),
+            )
+        except (TypeError, KeyError, AttributeError) as error:
+            raise MalformedRecordError("a body is not described") from error
+        bodies.append(Body(kind, *described))

@@ -1,0 +1,192 @@
+"""What an exchange cost, in US dollars. Unknown is None, never zero: a budget must not take silence for free.
+
+The operator's own prices come first, then the list that ships with genai-prices. That list takes a third of a second
+to import, so it is loaded in a thread, in the control process only, and asked once for each model and quarter of an
+hour (some prices change with the time of day). Nothing is downloaded.
+"""
+
+import asyncio
+import importlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from llmgateway.config.snapshot import Backend, Price, Snapshot
+from llmgateway.ports.store import Row
+
+MILLION: Final = 1_000_000
+CACHE_SIZE: Final = 1_024  # model names come from callers: bounded
+QUARTER_S: Final = 900
+
+Tiers = tuple[tuple[int, float], ...]
+CacheKey = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Dollars for a token. `tiers`: above so many input tokens, every token costs that instead; in rising order."""
+
+    base: float
+    tiers: Tiers = ()
+
+    def at(self, input_tokens: int) -> float:
+        for start, price in reversed(self.tiers):
+            if input_tokens > start:
+                return price
+        return self.base
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The prices of one model. None where the provider has no price of that kind."""
+
+    input: Rate | None
+    output: Rate | None
+    cached: Rate | None = None
+    cache_write: Rate | None = None
+    reasoning: Rate | None = None
+    request_usd: float = 0.0
+
+
+def cost(rates: Rates, usage: Mapping[str, Any]) -> float | None:
+    """Price the token counts of a row. None if a count that is charged for is missing.
+
+    Cached and cache-writing tokens are part of `input_tokens`, reasoning tokens of `output_tokens`
+    (OpenTelemetry GenAI); where the parts exceed the whole, the backend counted them beside it.
+    """
+    prompt, output = usage.get("input_tokens"), usage.get("output_tokens")
+    if prompt is None and output is None:
+        return None
+    if (prompt is None and rates.input) or (output is None and rates.output):
+        return None
+    return rates.request_usd + _prompt_cost(rates, prompt or 0, usage) + _output_cost(rates, prompt or 0, usage)
+
+
+def _prompt_cost(rates: Rates, prompt: int, usage: Mapping[str, Any]) -> float:
+    cached, written = usage.get("cached_tokens") or 0, usage.get("cache_write_tokens") or 0
+    fresh = prompt - cached - written
+    if fresh < 0:
+        fresh, prompt = prompt, prompt + cached + written
+    parts = ((fresh, rates.input), (cached, rates.cached or rates.input), (written, rates.cache_write or rates.input))
+    return sum(count * rate.at(prompt) for count, rate in parts if count and rate is not None)
+
+
+def _output_cost(rates: Rates, prompt: int, usage: Mapping[str, Any]) -> float:
+    output = usage.get("output_tokens") or 0
+    if rates.output is None:
+        return 0.0
+    thought = min(output, usage.get("reasoning_tokens") or 0) if rates.reasoning is not None else 0
+    plain = (output - thought) * rates.output.at(prompt)
+    return plain + (thought * rates.reasoning.at(prompt) if rates.reasoning is not None else 0.0)
+
+
+def configured(price: Price) -> Rates:
+    """The operator's price as rates."""
+    cached = Rate(price.cached / MILLION) if price.cached is not None else None
+    return Rates(Rate(price.input / MILLION), Rate(price.output / MILLION), cached)
+
+
+class Prices:
+    """Prices rows by the configuration in force. On one event loop; `load` once before pricing by the list."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._library: Any = None  # genai_prices.data_snapshot.DataSnapshot
+        self._cache: OrderedDict[CacheKey, Rates | None] = OrderedDict()
+        self.configure(snapshot)
+
+    def configure(self, snapshot: Snapshot) -> None:
+        """Go by a new configuration from the next row on."""
+        self._configured = {name: configured(price) for name, price in snapshot.prices.items()}
+        self._configured.update({price.model: configured(price) for price in snapshot.prices.values()})
+        self._backends = snapshot.backends
+        self._models = dict(_upstream_models(snapshot))
+        self._cache.clear()
+
+    async def load(self) -> None:
+        """Import the price list in a thread. Until then only configured prices are known."""
+        if self._library is None:
+            self._library = await asyncio.to_thread(_import_library)
+
+    def cost(self, row: Row) -> float | None:
+        """What this exchange cost, or None."""
+        if row.get("input_tokens") is None and row.get("output_tokens") is None:
+            return None
+        rates = self._rates(row)
+        return None if rates is None else cost(rates, row)
+
+    def _rates(self, row: Row) -> Rates | None:
+        version = row.get("served_version") or row.get("assigned_version")
+        upstream_model = self._models.get((row.get("route"), version))
+        models = [name for name in (row.get("response_model"), upstream_model, row.get("request_model")) if name]
+        for model in models:
+            if (rates := self._configured.get(model)) is not None:
+                return rates
+        attempts = row.get("attempts")
+        backend = self._backends.get(attempts[-1].get("backend", "")) if attempts else None
+        if backend is None or self._library is None:
+            return None
+        listed = (self._listed(backend, model, row["at"]) for model in models)
+        return next((rates for rates in listed if rates is not None), None)
+
+    def _listed(self, backend: Backend, model: str, at: float) -> Rates | None:
+        key = (backend.name, model, int(at // QUARTER_S))
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        rates = self._cache[key] = look_up(self._library, backend, model, at)
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return rates
+
+
+def _upstream_models(snapshot: Snapshot) -> Iterator[tuple[tuple[str | None, str | None], str]]:
+    for route in snapshot.routes.values():
+        for version in (*route.fallback, *route.versions):
+            if version.model is not None:
+                yield (route.name, version.name), version.model
+                yield (route.name, version.id), version.model
+
+
+def _import_library() -> Any:
+    return importlib.import_module("genai_prices.data_snapshot").get_snapshot()
+
+
+def look_up(library: Any, backend: Backend, model: str, at: float) -> Rates | None:
+    """Ask the price list for a backend's model: by its address, else by the name of what it speaks.
+
+    The list's own look-up by model keeps every name it ever saw, so the model is matched here, and cached above.
+    """
+    for provider_id, url in ((None, backend.base_url), (backend.provider, None)):
+        try:
+            provider = library.find_provider(None, provider_id, url)
+        except LookupError:
+            continue
+        found = provider.find_model(model, all_providers=library.providers)
+        if found is not None:
+            return _rates_of(found.get_prices(datetime.fromtimestamp(at, UTC)))
+    return None
+
+
+def _rates_of(price: Any) -> Rates | None:
+    prompt, output = _rate(price.input_mtok), _rate(price.output_mtok)
+    if prompt is None and output is None:
+        return None  # priced by something else: seconds, pages, pictures
+    return Rates(
+        prompt,
+        output,
+        _rate(price.cache_read_mtok),
+        _rate(price.cache_write_mtok),
+        _rate(price.output_reasoning_mtok),
+        float(price.requests_kcount or 0) / 1000,
+    )
+
+
+def _rate(price: Any) -> Rate | None:
+    if price is None:
+        return None
+    if isinstance(price, Decimal):
+        return Rate(float(price) / MILLION)
+    return Rate(float(price.base) / MILLION, tuple((tier.start, float(tier.price) / MILLION) for tier in price.tiers))

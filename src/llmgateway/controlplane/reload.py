@@ -1,0 +1,120 @@
+"""Takes a new configuration: read and judge the file, keep its text, hand it to the workers, say how that went.
+
+A file that does not hold changes nothing. Reloads that come while one runs share the next one, which reads the file
+after the last of them asked.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llmgateway.config.loader import Examined
+from llmgateway.config.problems import ConfigError
+from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.link import Ack, Links
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a reload went. `generation` is the one in force now, whether or not it is new."""
+
+    is_taken: bool
+    generation: int
+    problems: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    needs_restart: Sequence[str] = ()
+    acks: Sequence[Ack] = ()
+
+    def shown(self) -> dict[str, Any]:
+        """As the admin API tells it."""
+        workers = [{"slot": a.slot, "pid": a.pid, "generation": a.generation, "error": a.error} for a in self.acks]
+        return {
+            "taken": self.is_taken,
+            "generation": self.generation,
+            "problems": list(self.problems),
+            "warnings": list(self.warnings),
+            "needs_restart": list(self.needs_restart),
+            "workers": workers,
+        }
+
+
+class Reloader:
+    """`examine(generation)` reads the file and raises ConfigError; `save(text, generation)` keeps it and may raise
+    OSError; both run in a thread. `put_in_force` tells the control plane's own parts, on the event loop.
+    """
+
+    def __init__(
+        self,
+        links: Links,
+        snapshot: Snapshot,
+        *,
+        examine: Callable[[int], Examined],
+        save: Callable[[str, int], None],
+        put_in_force: Callable[[Snapshot], None],
+    ) -> None:
+        self._links = links
+        self.snapshot = snapshot
+        self._examine = examine
+        self._save = save
+        self._put_in_force = put_in_force
+        self._lock = asyncio.Lock()
+        self._next: asyncio.Task[Report] | None = None
+        self.counts = {"taken": 0, "refused": 0}
+
+    async def reload(self) -> Report:
+        """Read the file as it is from now on, and put it in force if it holds. Never raises for a bad file."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_task(self._in_turn(), name="reload")
+        return await asyncio.shield(self._next)
+
+    async def _in_turn(self) -> Report:
+        async with self._lock:
+            self._next = None  # whoever asks from now on wants a newer reading
+            report = await self._reload()
+            self.counts["taken" if report.is_taken else "refused"] += 1
+            return report
+
+    def _refusal(self, refused: ConfigError) -> Report:
+        for problem in refused.problems:
+            log.error("the configuration is refused: %s", problem)
+        return Report(is_taken=False, generation=self._links.generation, problems=str(refused).splitlines())
+
+    async def _reload(self) -> Report:
+        generation = self._links.generation + 1
+        try:
+            examined = await asyncio.to_thread(self._examine, generation)
+        except ConfigError as error:
+            return self._refusal(error)
+        warnings = [str(warning) for warning in examined.warnings]
+        restart = needs_restart(self.snapshot, examined.snapshot)
+        try:
+            await asyncio.to_thread(self._save, examined.text, generation)
+        except OSError as error:
+            warnings.append(f"the text could not be kept for the next start: {error.strerror or type(error).__name__}")
+        self.snapshot = examined.snapshot
+        self._put_in_force(examined.snapshot)
+        acks = await self._links.publish(generation, examined.text)
+        for line in (*warnings, *(f"{name} changed: restart to put it in force" for name in restart)):
+            log.warning("configuration %d: %s", generation, line)
+        for ack in acks:
+            if ack.error is not None:
+                log.error("worker %d did not take configuration %d: %s", ack.slot, generation, ack.error)
+        log.info("configuration %d is in force in %d workers", generation, sum(ack.error is None for ack in acks))
+        return Report(is_taken=True, generation=generation, warnings=warnings, needs_restart=restart, acks=acks)
+
+
+def needs_restart(old: Snapshot, new: Snapshot) -> list[str]:
+    """The settings that differ and are read only at start: what is bound, opened or started once."""
+    pairs = (
+        ("server.listen", old.server.listen, new.server.listen),
+        ("server.workers", old.server.workers, new.server.workers),
+        ("server.tls", old.server.tls, new.server.tls),
+        ("admin.listen", old.admin.listen, new.admin.listen),
+        ("data.dir", old.data.dir, new.data.dir),
+        ("journal", old.journal, new.journal),
+    )
+    return [name for name, before, after in pairs if before != after]

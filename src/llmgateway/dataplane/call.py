@@ -1,0 +1,69 @@
+"""What travels through the phases: one caller's request, the exchange it becomes, and who works on it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from llmgateway.config.snapshot import Key, Route
+from llmgateway.dataplane.gauges import Gauges
+from llmgateway.dataplane.inforce import InForce
+from llmgateway.dataplane.reply import Reply
+from llmgateway.dataplane.upload import Upload
+from llmgateway.domain.clock import Clock
+from llmgateway.domain.exchange import Exchange
+from llmgateway.domain.operation import BodyKind
+from llmgateway.http.deadlines import Sweeper
+from llmgateway.http.incoming import Incoming
+from llmgateway.ports.dialect import Declared, Dialect
+
+
+class Journal(Protocol):
+    """Where exchanges are recorded; see llmgateway.journal.writer."""
+
+    def append(self, buffers: list[bytes], *, may_use_reserve: bool) -> Awaitable[None] | None: ...
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One worker's collaborators. `in_force` is replaced on reload; a call keeps the one it began with."""
+
+    in_force: InForce
+    journal: Journal
+    sweeper: Sweeper
+    clock: Clock
+    mint: Callable[[], str]
+    draw: Callable[[], float]
+    dialects: Mapping[str, Dialect]
+    gauges: Gauges = field(default_factory=Gauges)
+    is_draining: bool = False
+
+
+@dataclass(slots=True)
+class Request:
+    """The request as admitted. `document` is the parsed JSON body, `upload` the streamed one; never both."""
+
+    kind: BodyKind
+    body: bytes = b""
+    document: Mapping[str, Any] | None = None
+    upload: Upload | None = None
+    declared: Declared = field(default_factory=Declared)
+    model: str | None = None
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way. The exchange is its record; this holds what the record must not: sockets and bodies."""
+
+    gateway: Gateway
+    in_force: InForce
+    incoming: Incoming
+    dialect: Dialect
+    exchange: Exchange
+    key: Key | None = None
+    route: Route | None = None
+    request: Request | None = None
+    reply: Reply | None = None  # of the attempt under way, or the one that is relayed
+
+    @property
+    def now(self) -> float:
+        return self.gateway.clock.monotonic()

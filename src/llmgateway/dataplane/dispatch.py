@@ -1,0 +1,224 @@
+"""Ask backends until one gives an answer worth relaying, within the plan, the deadlines and the retry budget."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Final
+
+from llmgateway.dataplane.call import Call, Request
+from llmgateway.dataplane.inforce import Upstream
+from llmgateway.dataplane.phases import HOP_HEADER, MAX_HOPS
+from llmgateway.dataplane.reply import Reply, Way
+from llmgateway.dataplane.settle import MAX_DETAIL, record_admitted
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.exchange import Attempt, AttemptKind, Phase
+from llmgateway.domain.operation import BodyKind
+from llmgateway.http.client import Upload as Pieces
+from llmgateway.http.client import build_head
+from llmgateway.http.connection import Connection
+from llmgateway.routing.plan import Plan, Target, after_failure
+from llmgateway.wire.jsonscan import splice
+from llmgateway.wire.retry_after import retry_after_s
+
+_HOPS: Final = tuple(b"%d" % hop for hop in range(MAX_HOPS + 1))
+
+
+@dataclass(slots=True)
+class Dispatched:
+    """A reply that will be relayed, and the connection it comes over."""
+
+    reply: Reply
+    upstream: Upstream
+    connection: Connection
+
+    def writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
+        """Back-pressure: the caller reads slowly, so the backend is read slowly."""
+        if is_writable:
+            self.connection.resume()
+        else:
+            self.connection.pause()
+
+    def body(self) -> bytes:
+        """A whole reply's body; a refusal in it that quotes our credential is masked (row U33)."""
+        body = self.reply.body()
+        secret = self.upstream.secret
+        if not self.reply.is_ok and secret is not None and secret in body:
+            return body.replace(secret, b"***")
+        return body
+
+
+async def dispatch(call: Call, plan: Plan, request: Request) -> Dispatched:
+    """Attempt after attempt until a reply can be relayed; raises the last attempt's GatewayError when none can."""
+    exchange = call.exchange
+    exchange.phase = Phase.DISPATCH
+    pending = record_admitted(call)
+    if pending is not None:
+        await pending
+    exchange.dispatched = call.now
+    budget = call.in_force.budgets[plan.route.name]
+    budget.request()
+    target = plan.targets[0]
+    tried = 0
+    while True:
+        tried += 1
+        try:
+            return await _attempt(call, target, request)
+        except GatewayError as error:
+            follow = after_failure(
+                plan, tried, error, repeatable=_is_repeatable(call, request), jitter=call.gateway.draw()
+            )
+            if follow is None or not budget.spend():
+                raise
+        if follow.wait_s > 0:
+            await asyncio.sleep(follow.wait_s)
+        target = follow.target
+
+
+def _is_repeatable(call: Call, request: Request) -> bool:
+    if request.kind is BodyKind.STREAM:
+        return False
+    return call.exchange.operation.is_repeatable or call.incoming.method in {"GET", "HEAD"}
+
+
+async def _attempt(call: Call, target: Target, request: Request) -> Dispatched:
+    """One try at one backend. A pooled connection that turns out to be dead costs a second, fresh one (row U6)."""
+    connection = call.in_force.upstreams[target.backend.name].pool.idle()
+    if connection is not None:
+        sent = await _ask(call, target, request, connection)
+        if not (sent.reply.is_stale and sent.reply.fault is not None and request.upload is None):
+            return _judged(call, target, sent)
+        _close_attempt(sent.reply.attempt, sent.reply.fault)
+        target = replace(target, kind=AttemptKind.RETRY)
+    return _judged(call, target, await _ask(call, target, request, None))
+
+
+async def _ask(call: Call, target: Target, request: Request, pooled: Connection | None) -> Dispatched:
+    upstream = call.in_force.upstreams[target.backend.name]
+    attempt = Attempt(target.backend.name, target.version.name, target.kind, call.now, is_reused=pooled is not None)
+    call.exchange.attempts.append(attempt)
+    try:
+        connection = pooled if pooled is not None else await upstream.pool.dial()
+    except GatewayError as error:
+        _close_attempt(attempt, error, ended=call.now)
+        raise
+    attempt.connected = call.now
+    route = call.route
+    limit = call.in_force.snapshot.journal.max_record_bytes if route is not None and route.raw_events else 0
+    reader = upstream.provider.reader(call.exchange.operation)
+    call.reply = reply = Reply(attempt, reader, call.gateway.clock, events_limit=limit)
+    try:
+        _send(call, target, request, connection, reply)
+        await _ready(call, reply)
+    except BaseException:
+        connection.cancel()
+        attempt.ended = call.now
+        raise
+    return Dispatched(reply, upstream, connection)
+
+
+async def _ready(call: Call, reply: Reply) -> None:
+    """Wait until the reply can be judged. A silent stream is let go after a while, so the sweeper looks at it."""
+    if reply.ready.done():
+        return
+    if call.exchange.is_stream:
+        call.gateway.sweeper.watch(reply)
+    try:
+        await reply.ready
+    finally:
+        if call.exchange.is_stream:
+            call.gateway.sweeper.forget(reply)
+
+
+def _send(call: Call, target: Target, request: Request, connection: Connection, reply: Reply) -> None:
+    upstream = call.in_force.upstreams[target.backend.name]
+    method, incoming = call.incoming.method, call.incoming
+    origin = upstream.origin
+    path = upstream.provider.target(upstream.base_path, incoming.path) + incoming.query.decode("ascii", "replace")
+    headers = _headers(call, upstream)
+    if request.upload is not None:
+        model = _form_model(target, request)
+        pieces = Pieces(request.upload.length(incoming.content_length, model))
+        head = build_head(method, path, origin.host_header, headers, pieces)
+        reply.on_upload = request.upload.writable
+        connection.send(head, pieces, reply, origin.timeouts)
+        request.upload.attach(connection.send_piece, connection.finish_upload, model=model)
+        return
+    body = _body(call, target, request) or None
+    head = build_head(method, path, origin.host_header, headers, body)
+    connection.send(head, body, reply, origin.timeouts)
+
+
+def _form_model(target: Target, request: Request) -> bytes | None:
+    model = target.version.model
+    return model.encode() if model is not None and request.model is not None else None
+
+
+def _body(call: Call, target: Target, request: Request) -> bytes:
+    """The caller's own bytes, with the version's model and parameters spliced in."""
+    if request.document is None:
+        return request.body
+    changes = call.in_force.changes[(call.exchange.route or "", target.version.name)]
+    if call.exchange.operation.is_stateful:  # such bodies take no parameters, and a model only where one stands
+        changes = {name: value for name, value in changes.items() if name == "model" and request.model is not None}
+    return splice(request.body, request.document, changes) if changes else request.body
+
+
+def _headers(call: Call, upstream: Upstream) -> list[tuple[bytes, bytes]]:
+    """The caller's headers by allow-list, then what the backend needs (rows C43, C46)."""
+    own, provider = upstream.own_names, upstream.provider
+    allowed, prefixes = provider.forwarded, provider.forwarded_prefixes
+    headers = [
+        pair
+        for pair in call.incoming.headers
+        if (pair[0] in allowed or pair[0].startswith(prefixes)) and pair[0] not in own
+    ]
+    names = {name for name, _ in headers}
+    headers += [pair for pair in provider.defaults() if pair[0] not in names and pair[0] not in own]
+    headers += upstream.fixed
+    value = call.incoming.header(HOP_HEADER)
+    hops = int(value) if value is not None and value.isdigit() and len(value) < 4 else 0
+    headers.append((HOP_HEADER, _HOPS[min(hops + 1, MAX_HOPS)]))
+    return headers
+
+
+def _judged(call: Call, target: Target, sent: Dispatched) -> Dispatched:
+    """Accept the reply, or raise what is wrong with it while another attempt may still follow."""
+    error = _fault(sent, call.gateway.clock.time())
+    if error is not None:
+        call.reply = None
+        _close_attempt(sent.reply.attempt, error, detail=_detail(sent), ended=call.now)
+        if not sent.reply.done.done():
+            sent.connection.cancel()
+        raise error
+    sent.reply.attempt.result = "ok"
+    call.exchange.served_version = target.version.name
+    return sent
+
+
+def _fault(sent: Dispatched, now: float) -> GatewayError | None:
+    reply = sent.reply
+    if reply.fault is not None:
+        return reply.fault
+    if not reply.is_ok:
+        error = sent.upstream.provider.fault(reply.status, reply.body())
+        if error is not None and error.retry_after_s is None:
+            error.retry_after_s = retry_after_s(reply.headers, now)
+        return error
+    if reply.reader.error is not None and not reply.reader.has_content:
+        return GatewayError("upstream_error")
+    if reply.way is Way.WHOLE and reply.size and reply.reader.parse_errors:
+        return GatewayError("upstream_truncated")
+    return None
+
+
+def _detail(sent: Dispatched) -> str | None:
+    text = sent.reply.reader.error or sent.body().decode("utf-8", "replace")
+    return text[:MAX_DETAIL] or None
+
+
+def _close_attempt(
+    attempt: Attempt, error: GatewayError, *, detail: str | None = None, ended: float | None = None
+) -> None:
+    attempt.result = error.code
+    attempt.detail = detail
+    if attempt.ended is None:
+        attempt.ended = ended

@@ -1,0 +1,35 @@
+"""What is going on in this worker right now, as plain numbers; the link tells the control process each second."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+LAG_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+@dataclass(slots=True)
+class Gauges:
+    """Live figures and counters of what leaves no record in the journal. Label values come from closed sets only."""
+
+    in_flight: Counter[str] = field(default_factory=Counter)  # by route
+    open_streams: Counter[str] = field(default_factory=Counter)  # by route
+    refused: Counter[str] = field(default_factory=Counter)  # callers without a key, by error code
+    lag_counts: list[int] = field(default_factory=lambda: [0] * (len(LAG_BUCKETS_S) + 1))
+    lag_sum_s: float = 0.0
+
+    def lag(self, seconds: float) -> None:
+        """Note how late the event loop was."""
+        self.lag_sum_s += seconds
+        for index, bound in enumerate(LAG_BUCKETS_S):
+            if seconds <= bound:
+                self.lag_counts[index] += 1
+                return
+        self.lag_counts[-1] += 1
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "in_flight": dict(self.in_flight),
+            "open_streams": dict(self.open_streams),
+            "refused": dict(self.refused),
+            "loop_lag": {"bounds_s": LAG_BUCKETS_S, "counts": self.lag_counts, "sum_s": self.lag_sum_s},
+        }

@@ -1,0 +1,101 @@
+"""A snapshot made ready for traffic: routes compiled, backends reachable, request heads prepared.
+
+Built once a generation. An exchange holds on to the one it began with; the pools outlive a generation where the
+backend stayed the same, so a reload costs no connection.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from llmgateway.config.snapshot import Backend, Snapshot, Version
+from llmgateway.domain.clock import Clock
+from llmgateway.http.client import Origin
+from llmgateway.http.pool import Pool
+from llmgateway.ports.provider import Provider
+from llmgateway.routing.budget import RetryBudget
+from llmgateway.routing.table import RouteTable
+from llmgateway.wire.jsoncodec import encode
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One backend as this worker reaches it. `fixed` is the part of each request's head that never changes."""
+
+    backend: Backend
+    provider: Provider
+    pool: Pool
+    base_path: str
+    origin: Origin
+    fixed: tuple[tuple[bytes, bytes], ...]
+    own_names: frozenset[bytes]  # header names in `fixed`: the caller's of the same name are dropped
+    secret: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    snapshot: Snapshot
+    table: RouteTable
+    upstreams: Mapping[str, Upstream]
+    budgets: Mapping[str, RetryBudget]
+    changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
+
+
+def put_in_force(
+    snapshot: Snapshot,
+    before: InForce | None,
+    *,
+    provider: Callable[[str], Provider],
+    pool: Callable[[Backend], Pool],
+    clock: Clock,
+) -> InForce:
+    """Prepare `snapshot`. Backends that did not change keep their pool; the caller closes the others (`retired`)."""
+    kept = before.upstreams if before is not None else {}
+    budgets = before.budgets if before is not None else {}
+    return InForce(
+        snapshot=snapshot,
+        table=RouteTable(snapshot.routes, snapshot.keys.values()),
+        upstreams={
+            name: kept[name] if name in kept and kept[name].backend == backend else _upstream(backend, provider, pool)
+            for name, backend in snapshot.backends.items()
+        },
+        budgets={
+            name: budgets.get(name) or RetryBudget(clock, route.retries.budget)
+            for name, route in snapshot.routes.items()
+        },
+        changes={
+            (route.name, version.name): _changes(version)
+            for route in snapshot.routes.values()
+            for version in route.versions
+        },
+    )
+
+
+def retired(before: InForce, after: InForce) -> list[Pool]:
+    """The pools that nothing new will use: close them, what runs on them goes on."""
+    staying = {id(upstream.pool) for upstream in after.upstreams.values()}
+    return [upstream.pool for upstream in before.upstreams.values() if id(upstream.pool) not in staying]
+
+
+def _changes(version: Version) -> dict[str, bytes]:
+    changes = {name: encode(value) for name, value in version.params.items()}
+    if version.model is not None:
+        changes["model"] = encode(version.model)
+    return changes
+
+
+def _upstream(backend: Backend, provider: Callable[[str], Provider], pool: Callable[[Backend], Pool]) -> Upstream:
+    speaks = provider(backend.provider)
+    key = backend.api_key.reveal() if backend.api_key is not None else None
+    fixed = [(name.lower().encode(), value.encode()) for name, value in backend.headers]
+    if key is not None:
+        fixed += [(name.lower(), value) for name, value in speaks.credential(key)]
+    return Upstream(
+        backend=backend,
+        provider=speaks,
+        pool=pool(backend),
+        origin=Origin.of(backend),
+        base_path=backend.url.path.rstrip("/"),
+        fixed=tuple(fixed),
+        own_names=frozenset(name for name, _ in fixed),
+        secret=key.encode() if key else None,
+    )

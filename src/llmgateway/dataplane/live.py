@@ -1,0 +1,82 @@
+"""The status a worker sends to control each second, put together from what its parts know.
+
+Only numbers, and only names that the configuration or the table of errors holds. Nothing a caller wrote enters here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llmgateway.dataplane.gauges import Gauges
+from llmgateway.journal.stats import WriterStats
+
+Figures = Mapping[str, float]
+
+
+def _nothing() -> dict[str, Any]:
+    return {}
+
+
+@dataclass(slots=True)
+class Sources:
+    """Where a status takes what other objects know. Each is called once a second on the event loop; all are optional.
+
+    `pools`: backend → its `open` and `idle` connections, and `up` (1 or 0) where the worker knows of its health.
+    `journal`: what its writer has done; `unlogged`: exchanges served without a record (`serve_unlogged`);
+    `is_full`: the journal turns new exchanges away.
+    """
+
+    generation: Callable[[], int] = int
+    connections: Callable[[], int] = int
+    pools: Callable[[], Mapping[str, Figures]] = _nothing
+    journal: Callable[[], WriterStats] = WriterStats
+    unlogged: Callable[[], int] = int
+    is_full: Callable[[], bool] = bool
+
+
+@dataclass(slots=True)
+class Live:
+    """One incarnation of one worker, as it tells of itself."""
+
+    slot: int
+    pid: int
+    incarnation: str
+    gauges: Gauges
+    sources: Sources
+
+    def status(self) -> dict[str, Any]:
+        """The fields of a `status` frame (telemetry.frames). Counters are since the start of this incarnation."""
+        gauges, sources = self.gauges, self.sources
+        journal = sources.journal()
+        return {
+            "slot": self.slot,
+            "pid": self.pid,
+            "incarnation": self.incarnation,
+            "generation": sources.generation(),
+            "gauges": {
+                "in_flight": _positive(gauges.in_flight),
+                "open_streams": _positive(gauges.open_streams),
+                "connections": sources.connections(),
+                "pools": {name: dict(pool) for name, pool in sources.pools().items()},
+                "journal_full": int(sources.is_full()),
+                "slowest_write_s": journal.take_slowest(),
+            },
+            "counters": {"refused": dict(gauges.refused), "journal": _journal(journal, sources.unlogged())},
+            "histograms": {"loop_lag": [*gauges.lag_counts, gauges.lag_sum_s]},
+        }
+
+
+def _journal(stats: WriterStats, unlogged: int) -> dict[str, float]:
+    return {
+        "records": stats.records,
+        "bytes": stats.bytes,
+        "writes": stats.writes,
+        "write_s": stats.write_s,
+        "refused": stats.refused,
+        "faults": stats.faults,
+        "unlogged": unlogged,
+    }
+
+
+def _positive(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if count > 0}

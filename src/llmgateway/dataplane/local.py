@@ -1,0 +1,70 @@
+"""What the worker answers by itself: health, the list of models, browsers' preflights, and paths that lead nowhere."""
+
+import re
+from typing import Final
+
+from llmgateway.dataplane.answers import JSON_TYPE, own_head, preflight_head
+from llmgateway.dataplane.call import Call, Gateway
+from llmgateway.dataplane.phases import authenticate
+from llmgateway.domain.errors import GatewayError
+from llmgateway.http.incoming import Incoming
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE", "PATCH", "PUT"})
+MODELS: Final = "/v1/models"
+_READS: Final = frozenset({"GET", "HEAD"})
+
+# One spelling of every path: no empty, dot or parameter segments, nothing percent-encoded that could hide one (row C6).
+# Ids of files and models may hold anything else that RFC 3986 lets a segment hold.
+_CANONICAL: Final = re.compile(r"/v1(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9\-._~!$&'()*+,=:@%]+)++")
+_HIDDEN: Final = re.compile(r"%(?:2[eEfF]|5[cC]|00|3[bBfF]|25)")
+
+
+def check_path(path: str) -> None:
+    """GatewayError not_found for whatever is not one of the API's paths in its one spelling."""
+    if _CANONICAL.fullmatch(path) is None or _HIDDEN.search(path) is not None:
+        raise GatewayError("not_found")
+
+
+def check_method(method: str) -> None:
+    if method not in METHODS:
+        raise GatewayError("method_not_allowed")
+
+
+def probe(gateway: Gateway, incoming: Incoming) -> bool:
+    """Answer /livez and /readyz; False if the request asks for something else."""
+    if incoming.path not in {"/livez", "/readyz"} or incoming.method not in _READS:
+        return False
+    is_ready = incoming.path == "/livez" or not gateway.is_draining
+    incoming.respond(200 if is_ready else 503, b"content-type: text/plain\r\n", b"ok\n" if is_ready else b"draining\n")
+    return True
+
+
+def preflight(gateway: Gateway, incoming: Incoming) -> bool:
+    """Answer a browser's OPTIONS if CORS is on; False otherwise."""
+    if incoming.method != "OPTIONS":
+        return False
+    head = preflight_head(gateway.in_force.snapshot.server.cors, incoming.header(b"origin"))
+    if not head:
+        return False
+    incoming.respond(204, head, b"")
+    return True
+
+
+def is_models(incoming: Incoming) -> bool:
+    """Whether the request asks which models there are."""
+    path = incoming.path
+    return incoming.method in _READS and (path == MODELS or path.startswith(MODELS + "/"))
+
+
+def models(call: Call) -> None:
+    """List the routes the key may use, or show one of them."""
+    key = authenticate(call)
+    table = call.in_force.table
+    created = int(call.exchange.received_at)
+    name = call.incoming.path[len(MODELS) + 1 :]
+    if name:
+        table.resolve(name, key)
+        body = call.dialect.model_body(name, created)
+    else:
+        body = call.dialect.models_body(table.visible(key), created)
+    call.incoming.respond(200, own_head(call) + JSON_TYPE, body)

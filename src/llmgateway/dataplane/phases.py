@@ -1,0 +1,197 @@
+"""The phases that decide: who calls, whether they may, what they ask, and where it goes.
+
+Each returns what the next one needs. A refusal is a GatewayError, raised before any backend has heard of the request.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from llmgateway.auth.keys import identify, presented
+from llmgateway.config.snapshot import Key, Route, StickyBy
+from llmgateway.dataplane.call import Call, Request
+from llmgateway.dataplane.upload import Upload
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.exchange import Phase
+from llmgateway.domain.operation import BodyKind
+from llmgateway.ports.dialect import Declared
+from llmgateway.routing.plan import Plan, plan
+from llmgateway.routing.select import Choice, choose, home
+from llmgateway.wire.jsonscan import parse_object
+from llmgateway.wire.multipart import FieldScanner, boundary
+
+ROUTE_HEADER: Final = b"x-llmgateway-route"
+HOP_HEADER: Final = b"x-llmgateway-hop"
+MAX_HOPS: Final = 3
+MAX_MODEL: Final = 256
+_JSON: Final = frozenset({b"application/json", b"text/json", b""})
+_OPAQUE: Final = frozenset({b"application/octet-stream"})
+
+
+def authenticate(call: Call) -> Key:
+    """Find the caller's key; GatewayError invalid_api_key or conflicting_credentials."""
+    call.exchange.phase = Phase.AUTHENTICATE
+    key = identify(presented(call.incoming.header), call.in_force.snapshot.keys, call.exchange.received_at)
+    call.key = key
+    call.exchange.key = key.name
+    return key
+
+
+async def admit(call: Call) -> Request:
+    """Let the request in: not in a circle, its body whole and understood."""
+    call.exchange.phase = Phase.ADMIT
+    if _hops(call) >= MAX_HOPS:
+        raise GatewayError("loop_detected")
+    kind = _body_kind(call)
+    if kind is BodyKind.JSON:
+        request = await _json(call)
+    elif kind is BodyKind.STREAM:
+        request = await _upload(call)
+    else:
+        request = Request(kind)
+    call.exchange.body_received = call.now
+    call.request = request
+    return request
+
+
+async def guard_request(call: Call, request: Request) -> Request:
+    """Check the prompt. The chain of guardrails goes here; what it returns is all that later phases see."""
+    call.exchange.phase = Phase.GUARD_REQUEST
+    return request
+
+
+def route(call: Call, key: Key, request: Request) -> Plan:
+    """Choose the version and the ordered attempts; GatewayError model_not_found or route_required."""
+    exchange = call.exchange
+    exchange.phase = Phase.ROUTE
+    found = _route(call, key, request)
+    call.route = found
+    exchange.route = found.name
+    if exchange.operation.is_stateful:
+        choice = home(found)
+    else:
+        choice = choose(found, _sticky_key(call, found), call.gateway.draw())
+    exchange.assigned_version = choice.version.name
+    exchange.probability = choice.probability
+    return _planned(call, found, choice)
+
+
+def _planned(call: Call, found: Route, choice: Choice) -> Plan:
+    stateful = call.exchange.operation.is_stateful
+    return plan(found, choice, 0.0 if stateful else call.gateway.draw(), may_fall_back=not stateful)
+
+
+def _hops(call: Call) -> int:
+    value = call.incoming.header(HOP_HEADER)
+    return int(value) if value is not None and value.isdigit() and len(value) < 4 else 0
+
+
+def _body_kind(call: Call) -> BodyKind:
+    incoming = call.incoming
+    if not incoming.has_body:
+        if incoming.method == "POST" and not call.exchange.operation.is_stateful:
+            raise GatewayError("invalid_json", "The request has no body.")
+        return BodyKind.NONE
+    media = (incoming.header(b"content-type") or b"").partition(b";")[0].strip().lower()
+    if media in _JSON or media.endswith(b"+json"):
+        return BodyKind.JSON
+    if media == b"multipart/form-data" or media.startswith((b"audio/", b"image/")) or media in _OPAQUE:
+        return BodyKind.STREAM
+    raise GatewayError("unsupported_media_type")
+
+
+async def _json(call: Call) -> Request:
+    limits = call.in_force.snapshot.server
+    body = await call.incoming.read(limits.max_body_bytes)
+    exchange = call.exchange
+    exchange.request_bytes = len(body)
+    request = Request(BodyKind.JSON, body)
+    call.request = request  # a refusal from here on is recorded with the body
+    if not body:
+        if exchange.operation.is_stateful:
+            return Request(BodyKind.NONE)
+        raise GatewayError("invalid_json", "The request has no body.")
+    document = parse_object(body, max_depth=limits.max_json_depth, max_tokens=limits.max_json_tokens)
+    request.document = document
+    request.model = _model(document)
+    request.declared = declared = call.dialect.declared(document)
+    _note(call, declared)
+    return request
+
+
+def _note(call: Call, declared: Declared) -> None:
+    exchange = call.exchange
+    exchange.is_stream = declared.is_stream
+    exchange.user = declared.user
+    exchange.session = declared.session
+    if declared.tags:
+        exchange.tags = {**exchange.tags, **declared.tags}
+
+
+def _model(document: dict[str, Any]) -> str | None:
+    model = document.get("model")
+    if model is None:
+        return None
+    if not isinstance(model, str):
+        raise GatewayError("invalid_value", "The field model must be a string.", param="model")
+    return model
+
+
+async def _upload(call: Call) -> Request:
+    incoming = call.incoming
+    media = incoming.header(b"content-type") or b""
+    is_form = media.strip().lower().startswith(b"multipart/form-data")
+    upload = Upload(incoming, FieldScanner(boundary(media), b"model") if is_form else None)
+    request = Request(BodyKind.STREAM, upload=upload)
+    call.request = request
+    incoming.stream(call.in_force.snapshot.server.max_upload_bytes, upload)
+    await _decided(upload)
+    if upload.error is not None:
+        raise upload.error
+    request.model = upload.model
+    return request
+
+
+async def _decided(upload: Upload) -> None:
+    """Wait until the form's model is known, or can't be."""
+    if upload.is_decided:
+        return
+    decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def look() -> None:
+        if upload.is_decided and not decided.done():
+            decided.set_result(None)
+
+    upload.on_change = look
+    try:
+        await decided
+    finally:
+        upload.on_change = None
+
+
+def _route(call: Call, key: Key, request: Request) -> Route:
+    table = call.in_force.table
+    if request.model is not None:
+        call.exchange.request_model = request.model[:MAX_MODEL]
+        if len(request.model) > MAX_MODEL:
+            raise GatewayError("model_not_found", param="model")
+        return table.resolve(request.model, key)
+    named = call.incoming.header(ROUTE_HEADER)
+    if named is not None:
+        return table.resolve(named.decode("ascii", "replace")[:MAX_MODEL], key)
+    if key.default_route is not None:
+        return table.resolve(key.default_route, key)
+    raise GatewayError("route_required", param="model")
+
+
+def _sticky_key(call: Call, found: Route) -> str | None:
+    sticky = found.sticky
+    if sticky.by is StickyBy.USER:
+        return call.exchange.user
+    if sticky.by is StickyBy.SESSION:
+        return call.exchange.session
+    if sticky.by is StickyBy.KEY:
+        return call.exchange.key
+    if sticky.by is StickyBy.HEADER:
+        value = call.incoming.header(sticky.header)
+        return value.decode("ascii", "replace") if value else None
+    return None

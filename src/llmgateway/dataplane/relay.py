@@ -1,0 +1,99 @@
+"""Bring a judged reply to its caller. After the first byte no other attempt follows: a fault is told, not hidden."""
+
+from typing import Final
+
+from llmgateway.dataplane.answers import own_head
+from llmgateway.dataplane.call import Call
+from llmgateway.dataplane.dispatch import Dispatched
+from llmgateway.dataplane.reply import Reply, Way
+from llmgateway.dataplane.settle import settle
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.exchange import End, Phase
+from llmgateway.http.messages import block
+
+_ENDS: Final = {"upstream_timeout": End.TIMEOUT, "upstream_truncated": End.TRUNCATED}
+
+
+def end_of(error: GatewayError) -> End:
+    """How an exchange ended that a backend's fault ended."""
+    return _ENDS.get(error.code, End.UPSTREAM_ERROR)
+
+
+async def relay(call: Call, sent: Dispatched) -> None:
+    """Send the reply; returns when the caller has all of it, or has been told that it broke off."""
+    call.exchange.phase = Phase.RELAY
+    if sent.reply.way is Way.WHOLE:
+        await _whole(call, sent)
+    else:
+        await _streamed(call, sent)
+
+
+def _head(call: Call, sent: Dispatched) -> bytes:
+    """Our own headers, and the backend's by allow-list (row U30)."""
+    allowed, prefixes = sent.upstream.provider.returned, sent.upstream.provider.returned_prefixes
+    returned = [pair for pair in sent.reply.headers if pair[0] in allowed or pair[0].startswith(prefixes)]
+    return own_head(call) + block(returned)
+
+
+async def _whole(call: Call, sent: Dispatched) -> None:
+    reply, exchange = sent.reply, call.exchange
+    exchange.status = reply.status
+    exchange.end = End.COMPLETED
+    if reply.reader.error is not None:
+        _note_fault(call, GatewayError("upstream_error"), reply.reader.error)
+    durable = settle(call)
+    if durable is not None:
+        await durable
+    call.incoming.respond(reply.status, _head(call, sent), sent.body())
+
+
+async def _streamed(call: Call, sent: Dispatched) -> None:
+    reply, incoming, exchange = sent.reply, call.incoming, call.exchange
+    exchange.status = reply.status
+    route = exchange.route or "other"
+    gauges = call.gateway.gauges
+    incoming.on_writable = sent.writable
+    incoming.begin(reply.status, _head(call, sent), _length(reply))
+    gauges.open_streams[route] += 1
+    if reply.way is Way.EVENTS:
+        call.gateway.sweeper.watch(reply)
+    try:
+        reply.release(incoming)
+        await reply.done
+    finally:
+        gauges.open_streams[route] -= 1
+        call.gateway.sweeper.forget(reply)
+    if reply.fault is not None:
+        await _broken(call, reply, reply.fault)
+        return
+    exchange.end = End.COMPLETED
+    if reply.reader.error is not None:
+        _note_fault(call, GatewayError("upstream_error"), reply.reader.error)
+    durable = settle(call)
+    if durable is not None:
+        await durable
+    incoming.end(reply.last)
+
+
+def _length(reply: Reply) -> int | None:
+    """Pass the backend's Content-Length on where every byte goes through unaltered."""
+    value = reply.header(b"content-length")
+    return int(value) if value is not None and value.isdigit() and reply.way is Way.PIECES else None
+
+
+async def _broken(call: Call, reply: Reply, error: GatewayError) -> None:
+    """Rule F: an error event, no clean end."""
+    _note_fault(call, error, None)
+    call.exchange.end = end_of(error)
+    durable = settle(call)
+    if durable is not None:
+        await durable
+    if reply.way is Way.EVENTS:
+        call.incoming.write(call.dialect.error_event(error, call.exchange.id))
+    call.incoming.abort()
+
+
+def _note_fault(call: Call, error: GatewayError, detail: str | None) -> None:
+    call.exchange.error_code = error.code
+    call.exchange.error_detail = detail
+    call.exchange.end = End.UPSTREAM_ERROR

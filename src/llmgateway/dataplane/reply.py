@@ -1,0 +1,307 @@
+"""One backend's answer on its way to the caller.
+
+A reply is gathered until it can be judged, then released. JSON is judged whole; a stream when its first content has
+come; anything else with its head. Before the release another attempt may follow; after it, bytes go from the backend's
+socket to the caller's as they come, and only the last piece waits, for the journal.
+"""
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from llmgateway.domain.clock import Clock
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.exchange import Attempt
+from llmgateway.ports.reader import ReplyReader
+from llmgateway.wire.inflate import Inflater
+from llmgateway.wire.sse import SseDecoder
+
+MAX_WHOLE: Final = 8 * 1024 * 1024  # a longer JSON reply is passed on unjudged
+MAX_ERROR: Final = 64 * 1024
+MAX_HELD: Final = 64 * 1024  # of a stream before its first content
+HOLD_S: Final = 5.0  # a stream without content is let go after this long
+HEARTBEAT_S: Final = 15.0
+HEARTBEAT: Final = b": keepalive\n\n"
+
+
+class Way(Enum):
+    """How a reply travels."""
+
+    WHOLE = auto()
+    EVENTS = auto()
+    PIECES = auto()
+
+
+class Outlet(Protocol):
+    """Where released bytes go: the caller's side (http.incoming.Incoming)."""
+
+    def write(self, piece: bytes) -> None: ...
+
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Reply:
+    """Receives one reply (http.connection.Receiver) and keeps what the phases ask about it.
+
+    `ready` resolves once the reply can be judged, `done` once its last byte has come or never will. Read `fault` then.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_held",
+        "_held_size",
+        "_inflater",
+        "_outlet",
+        "attempt",
+        "deadline",
+        "decoder",
+        "done",
+        "events",
+        "events_limit",
+        "events_size",
+        "fault",
+        "first_token",
+        "headers",
+        "is_delimited",
+        "is_stale",
+        "last",
+        "on_upload",
+        "reader",
+        "ready",
+        "size",
+        "status",
+        "way",
+    )
+
+    def __init__(self, attempt: Attempt, reader: ReplyReader, clock: Clock, *, events_limit: int = 0) -> None:
+        loop = asyncio.get_running_loop()
+        self.attempt = attempt
+        self.reader = reader
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.done: asyncio.Future[None] = loop.create_future()
+        self.deadline: float | None = None
+        self.status = 0
+        self.headers: Headers = []
+        self.way = Way.WHOLE
+        self.decoder: SseDecoder | None = None
+        self.fault: GatewayError | None = None
+        self.is_stale = False
+        self.is_delimited = True
+        self.first_token: float | None = None
+        self.last = b""  # the piece that waits for the journal
+        self.size = 0
+        self.events: list[bytes] = []  # raw, where the route keeps them
+        self.events_limit = events_limit
+        self.events_size = 0
+        self.on_upload: Callable[[bool], None] | None = None
+        self._clock = clock
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self._outlet: Outlet | None = None
+        self._inflater: Inflater | None = None
+
+    def __repr__(self) -> str:
+        state = "done" if self.done.done() else "released" if self._outlet else "held"
+        return f"<Reply {self.status or '-'} {self.way.name.lower()} {state} {self.size} B fault={self.fault}>"
+
+    @property
+    def is_ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def header(self, name: bytes) -> bytes | None:
+        for header, value in self.headers:
+            if header == name:
+                return value
+        return None
+
+    def body(self) -> bytes:
+        """What was gathered, in one piece."""
+        return self._held[0] if len(self._held) == 1 else b"".join(self._held)
+
+    # --- the backend's side
+
+    def on_head(self, status: int, headers: Headers) -> None:
+        self.attempt.first_byte = self._clock.monotonic()
+        self.attempt.status = self.status = status
+        self.headers = headers
+        media = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
+        self.way = _way(media) if self.is_ok else Way.WHOLE
+        encoding = self.header(b"content-encoding")
+        if encoding is not None and encoding.strip().lower() not in {b"", b"identity"}:
+            self._decode(encoding)
+        if self.way is Way.EVENTS:
+            self.decoder = SseDecoder()
+            self.deadline = self._clock.monotonic() + HOLD_S
+        elif self.way is Way.PIECES:
+            self._resolve(self.ready)
+
+    def on_data(self, piece: bytes) -> None:
+        if self.done.done():
+            return
+        if self._inflater is not None:
+            try:
+                piece = self._inflater.feed(piece)
+            except GatewayError as error:
+                self._failed(error)
+                return
+        if self.way is Way.EVENTS:
+            self._events(piece)
+        elif self.way is Way.PIECES:
+            self._pieces(piece)
+        else:
+            self._gather(piece)
+
+    def on_end(self, *, is_delimited: bool) -> None:
+        if self.done.done():
+            return
+        self.is_delimited = is_delimited
+        if self._inflater is not None and not self._inflater.is_complete:
+            self._failed(GatewayError("upstream_truncated"))
+        elif self.way is Way.EVENTS:
+            self._events_ended()
+        elif self.way is Way.WHOLE:
+            self._whole()
+        else:
+            self._finish()
+
+    def on_fault(self, error: GatewayError, *, reusable_retry: bool) -> None:
+        self.is_stale = reusable_retry
+        self._failed(error)
+
+    def on_upload_writable(self, *, is_writable: bool) -> None:
+        if self.on_upload is not None:
+            self.on_upload(is_writable)
+
+    def expire(self) -> None:
+        """A stream has been silent: let its head go, or tell the caller that it still lives."""
+        if self.done.done() or self.way is not Way.EVENTS:
+            return
+        self.deadline = self._clock.monotonic() + HEARTBEAT_S
+        if self._outlet is None:
+            self._resolve(self.ready)
+        elif self.decoder is not None and not self.decoder.has_ids and self.decoder.pending is None:
+            self._outlet.write(HEARTBEAT)
+
+    # --- the caller's side
+
+    def release(self, outlet: Outlet) -> None:
+        """Hand over what was held, and from now on each piece as it comes."""
+        self._outlet = outlet
+        held, self._held = self._held, []
+        if held:
+            outlet.write(held[0] if len(held) == 1 else b"".join(held))
+
+    # --- how each kind of reply is taken in
+
+    def _decode(self, encoding: bytes) -> None:
+        try:
+            self._inflater = Inflater(encoding)
+        except GatewayError as error:
+            self._failed(error)
+            return
+        self.headers = [
+            (name, value) for name, value in self.headers if name not in {b"content-encoding", b"content-length"}
+        ]
+
+    def _gather(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if not self.is_ok and self.size > MAX_ERROR:
+            return
+        self._held.append(piece)
+        if self.is_ok and self.size > MAX_WHOLE:
+            self.way = Way.PIECES
+            self.last = b""
+            self._resolve(self.ready)
+
+    def _whole(self) -> None:
+        self.attempt.ended = self._clock.monotonic()
+        if self.is_ok:
+            body = self.body()
+            self._held = [body]
+            if body:
+                self.reader.whole(body)
+        self._finish()
+
+    def _pieces(self, piece: bytes) -> None:
+        """One piece stays behind: which is the last one is known only at the end."""
+        self.size += len(piece)
+        piece, self.last = self.last, piece
+        if piece:
+            self._pass(piece)
+
+    def _events(self, piece: bytes) -> None:
+        assert self.decoder is not None
+        reader = self.reader
+        for name, data, end in self.decoder.feed(piece):
+            reader.event(name, data)
+            if reader.is_finished:
+                self.last = piece[:end]
+                self._keep(self.last)
+                self.size += len(self.last)
+                self._content_seen()
+                self._finish()
+                return
+        self._keep(piece)
+        self.size += len(piece)
+        self._content_seen()
+        self._pass(piece)
+        if self._outlet is not None:
+            self.deadline = self._clock.monotonic() + HEARTBEAT_S
+
+    def _content_seen(self) -> None:
+        if self.first_token is None and self.reader.has_content:
+            self.first_token = self._clock.monotonic()
+
+    def _pass(self, piece: bytes) -> None:
+        if self._outlet is not None:
+            self._outlet.write(piece)
+            return
+        self._held.append(piece)
+        self._held_size += len(piece)
+        if self.way is Way.EVENTS and (self.reader.has_content or self._held_size > MAX_HELD):
+            self._resolve(self.ready)
+
+    def _events_ended(self) -> None:
+        """The backend closed its stream, perhaps without the last blank line, perhaps without its last event."""
+        assert self.decoder is not None
+        closing = self.decoder.closing
+        pending = self.decoder.finish()
+        if pending is not None:
+            self.reader.event(pending[0], pending[1])
+            self.last = closing
+        if self.reader.is_finished or self.reader.is_complete:
+            self._finish()
+        else:
+            self._failed(GatewayError("upstream_truncated"))
+
+    def _keep(self, piece: bytes) -> None:
+        if self.events_size < self.events_limit:
+            self.events_size += len(piece)
+            self.events.append(piece)
+
+    def _finish(self) -> None:
+        if self.attempt.ended is None:
+            self.attempt.ended = self._clock.monotonic()
+        self.deadline = None
+        self._resolve(self.ready)
+        self._resolve(self.done)
+
+    def _failed(self, error: GatewayError) -> None:
+        if not self.done.done():
+            self.fault = error
+            self._finish()
+
+    @staticmethod
+    def _resolve(future: "asyncio.Future[None]") -> None:
+        if not future.done():
+            future.set_result(None)
+
+
+def _way(media: bytes) -> Way:
+    if media == b"text/event-stream":
+        return Way.EVENTS
+    if media.endswith(b"json") or media in {b"", b"text/plain", b"text/html"}:
+        return Way.WHOLE
+    return Way.PIECES

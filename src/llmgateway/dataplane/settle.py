@@ -1,0 +1,78 @@
+"""Write down how an exchange ended: exactly once, however it ends, before the caller has the last byte."""
+
+from collections.abc import Awaitable
+from typing import Final
+
+from llmgateway.config.snapshot import Bodies
+from llmgateway.dataplane.call import Call
+from llmgateway.dataplane.reply import Reply, Way
+from llmgateway.domain.exchange import Phase
+from llmgateway.domain.usage import estimate_tokens
+from llmgateway.journal import records
+from llmgateway.journal.records import Body, stored
+
+MAX_DETAIL: Final = 500
+_COUNTED: Final = frozenset({"chat.completions", "completions", "responses", "messages", "embeddings"})
+
+
+def record_admitted(call: Call) -> Awaitable[None] | None:
+    """Put the facts into the journal; no backend may be asked before. GatewayError log_store_full refuses the call."""
+    buffers = records.admitted(call.exchange, _request_body(call))
+    pending = call.gateway.journal.append(buffers, may_use_reserve=False)
+    call.exchange.is_admitted = True
+    return pending
+
+
+def settle(call: Call) -> Awaitable[None] | None:
+    """Put the outcome into the journal, once. Await what this returns before the last byte goes."""
+    exchange = call.exchange
+    if exchange.is_settled or exchange.key is None:  # a caller without a key is counted, not recorded
+        return None
+    exchange.is_settled = True
+    journal = call.gateway.journal
+    if not exchange.is_admitted:
+        buffers = records.refused(exchange, call.now, _request_body(call))
+        return journal.append(buffers, may_use_reserve=True)
+    reply = call.reply
+    message = _observe(call, reply)
+    exchange.phase = Phase.SETTLE if exchange.error_code is None else exchange.phase
+    policy = call.route.bodies if call.route is not None else Bodies.NONE
+    limit = call.in_force.snapshot.journal.max_record_bytes
+    said = stored(message, policy, limit) if message is not None else None
+    raw = stored(b"".join(reply.events), policy, limit, "text/event-stream") if reply and reply.events else None
+    return journal.append(records.settled(exchange, call.now, said, raw), may_use_reserve=True)
+
+
+def _request_body(call: Call) -> Body | None:
+    policy = call.route.bodies if call.route is not None else call.in_force.snapshot.journal.bodies
+    if call.request is None or not call.request.body:
+        return None
+    return stored(call.request.body, policy, call.in_force.snapshot.journal.max_record_bytes)
+
+
+def _observe(call: Call, reply: Reply | None) -> bytes | None:
+    """Take over what the reader saw, and return what the answer adds up to."""
+    if reply is None:
+        return None
+    exchange, reader = call.exchange, reply.reader
+    exchange.usage = reader.usage
+    exchange.finish_reason = reader.finish_reason
+    exchange.response_model = reader.response_model
+    exchange.response_id = reader.response_id
+    exchange.fingerprint = reader.fingerprint
+    exchange.parse_errors = reader.parse_errors
+    exchange.first_token = reply.first_token
+    exchange.upstream_ended = reply.attempt.ended
+    exchange.reply_bytes = reply.size
+    message = _message(reply)
+    if exchange.usage.is_empty and exchange.operation.name in _COUNTED and reply.is_ok:
+        exchange.usage.input_tokens = estimate_tokens(exchange.request_bytes)
+        exchange.usage.output_tokens = estimate_tokens(len(message or b""))
+        exchange.usage.is_estimated = True
+    return message
+
+
+def _message(reply: Reply) -> bytes | None:
+    if reply.way is Way.EVENTS:
+        return reply.reader.message()
+    return reply.body() if reply.way is Way.WHOLE else None

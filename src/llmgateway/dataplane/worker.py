@@ -1,0 +1,129 @@
+"""One data plane: listener, gateway and journal in one event loop. A plain object, so that tests run it in theirs."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from llmgateway.config.snapshot import Backend, Snapshot
+from llmgateway.dataplane.call import Gateway
+from llmgateway.dataplane.door import handle, refuse_unparsed
+from llmgateway.dataplane.inforce import InForce, put_in_force, retired
+from llmgateway.domain.clock import Clock
+from llmgateway.domain.errors import GatewayError
+from llmgateway.http.client import Origin
+from llmgateway.http.deadlines import Sweeper
+from llmgateway.http.incoming import Incoming
+from llmgateway.http.limits import Limits
+from llmgateway.http.pool import Pool
+from llmgateway.http.server import HttpServer
+from llmgateway.journal.writer import JournalWriter
+from llmgateway.ports.provider import Provider
+
+logger = logging.getLogger(__name__)
+
+BACKLOG: Final = 4096
+HOUSEKEEPING_S: Final = 1.0
+
+FindProvider = Callable[[str], Provider]
+
+
+def prepare(
+    snapshot: Snapshot, before: InForce | None, provider: FindProvider, clock: Clock, sweeper: Sweeper
+) -> InForce:
+    """Make a snapshot ready for traffic, with pools that dial from this event loop."""
+
+    def pool(backend: Backend) -> Pool:
+        return Pool(Origin.of(backend), clock=clock, sweeper=sweeper)
+
+    return put_in_force(snapshot, before, provider=provider, pool=pool, clock=clock)
+
+
+class Worker:
+    """Serves callers on `listener` until drained. `start` and `drain` need the running loop; `close` ends all of it."""
+
+    def __init__(self, gateway: Gateway, journal: JournalWriter, listener: socket.socket, find: FindProvider) -> None:
+        self.gateway = gateway
+        self._journal = journal
+        self._listener = listener
+        self._find = find
+        self._server: asyncio.Server | None = None
+        self._housekeeping: asyncio.Task[None] | None = None
+        self.http = HttpServer(
+            self._handle,
+            Limits.of(gateway.in_force.snapshot.server),
+            sweeper=gateway.sweeper,
+            clock=gateway.clock,
+            refuse=self._refuse,
+        )
+
+    @property
+    def generation(self) -> int:
+        return self.gateway.in_force.snapshot.generation
+
+    async def start(self) -> None:
+        """Accept callers."""
+        loop = asyncio.get_running_loop()
+        self.gateway.sweeper.on_tick = self.gateway.gauges.lag
+        self._server = await loop.create_server(
+            self.http.protocol, sock=self._listener, backlog=BACKLOG, ssl=tls_context(self.gateway.in_force.snapshot)
+        )
+        self._housekeeping = loop.create_task(self._keep_house())
+
+    def put_in_force(self, snapshot: Snapshot) -> None:
+        """Serve new exchanges by `snapshot`; the ones under way keep theirs."""
+        before = self.gateway.in_force
+        after = prepare(snapshot, before, self._find, self.gateway.clock, self.gateway.sweeper)
+        self.gateway.in_force = after
+        for pool in retired(before, after):
+            pool.close()
+        logger.info("generation in force", extra={"generation": snapshot.generation})
+
+    async def drain(self) -> None:
+        """Say so in /readyz, keep listening for `pre_stop_s`, then finish what runs within `drain_s`."""
+        server = self.gateway.in_force.snapshot.server
+        self.gateway.is_draining = True
+        if server.pre_stop_s > 0:
+            await asyncio.sleep(server.pre_stop_s)
+        if self._server is not None:
+            self._server.close()
+        self.http.drain()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.http.wait_closed(), server.drain_s)
+
+    async def close(self) -> None:
+        """Let go of the listener, the pools and the journal. What still runs is cut."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        if self._server is not None:
+            self._server.close()
+        for upstream in self.gateway.in_force.upstreams.values():
+            upstream.pool.close()
+        self.gateway.sweeper.close()
+        self._journal.close()
+
+    async def _handle(self, incoming: Incoming) -> None:
+        await handle(self.gateway, incoming)
+
+    def _refuse(self, error: GatewayError, target: bytes) -> tuple[bytes, bytes]:
+        return refuse_unparsed(self.gateway, error, target)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            self._journal.tick()
+
+
+def tls_context(snapshot: Snapshot) -> ssl.SSLContext | None:
+    """The listener's TLS settings, if it has a certificate: TLS 1.2 and up, HTTP/1.1 only."""
+    tls = snapshot.server.tls
+    if tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(tls.cert, tls.key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context

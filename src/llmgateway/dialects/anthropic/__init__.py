@@ -1,0 +1,1 @@
+"""Anthropic's API as callers speak it."""

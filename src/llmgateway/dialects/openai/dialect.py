@@ -1,0 +1,71 @@
+"""How to understand an OpenAI caller, and how to answer so that OpenAI's SDKs raise what they should."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from llmgateway.dialects.openai.operations import OPERATIONS
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.operation import Operation
+from llmgateway.ports.dialect import Declared
+from llmgateway.wire.fields import flag, metadata, tags, text
+from llmgateway.wire.jsoncodec import encode
+
+_OWNER: Final = "llmgateway"
+_KNOWN: Final = frozenset({"session_id"})
+
+
+class OpenAIDialect:
+    """What callers with OpenAI's SDKs speak. Their SDKs raise by status and read `code` and `param` of the error."""
+
+    name = "openai"
+
+    def operation(self, method: str, path: str) -> Operation:
+        return OPERATIONS.find(method, path)
+
+    def declared(self, body: Mapping[str, Any]) -> Declared:
+        """Read `stream`, `user` (or its successor `safety_identifier`), `metadata` and the conversation."""
+        entries = metadata(body)
+        return Declared(
+            is_stream=flag(body, "stream"),
+            user=text(body, "user") or text(body, "safety_identifier"),
+            session=text(entries, "session_id", "metadata.session_id") or _conversation(body),
+            tags=tags(entries, _KNOWN) if entries else None,
+        )
+
+    def error_body(self, error: GatewayError, exchange_id: str) -> bytes:
+        return encode({"error": _described(error), "request_id": exchange_id})
+
+    def error_event(self, error: GatewayError, exchange_id: str) -> bytes:
+        """SDKs raise because of `error`; what reads events of `/v1/responses` itself looks at the fields beside it."""
+        event = {
+            "type": "error",
+            "sequence_number": 0,
+            "code": error.code,
+            "message": error.message,
+            "param": error.param,
+            "error": _described(error),
+            "request_id": exchange_id,
+        }
+        return b"data: " + encode(event) + b"\n\n"
+
+    def models_body(self, names: Sequence[str], created: int) -> bytes:
+        return encode({"object": "list", "data": [_model(name, created) for name in names]})
+
+    def model_body(self, name: str, created: int) -> bytes:
+        return encode(_model(name, created))
+
+
+def _described(error: GatewayError) -> dict[str, str | None]:
+    return {"message": error.message, "type": error.kind.type, "param": error.param, "code": error.code}
+
+
+def _model(name: str, created: int) -> dict[str, str | int]:
+    return {"id": name, "object": "model", "created": created, "owned_by": _OWNER}
+
+
+def _conversation(body: Mapping[str, Any]) -> str | None:
+    """`/v1/responses` names a conversation by its id or by an object that has it."""
+    value = body.get("conversation")
+    if isinstance(value, dict):
+        return text(value, "id", "conversation.id")
+    return text(body, "conversation")

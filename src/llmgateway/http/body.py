@@ -1,0 +1,140 @@
+"""The body of one request on its way to whoever asked for it: kept whole, or pushed on piece by piece.
+
+Holds no socket. The connection feeds it, and asks it whether to go on.
+"""
+
+import asyncio
+from typing import Protocol
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.http.heads import RequestHead
+from llmgateway.http.limits import READ_AHEAD_BYTES
+
+
+class BodySink(Protocol):
+    """Takes a request's body as it comes. After `end` or `fail` nothing more is said.
+
+    Neither is called when the caller leaves: the request's task is cancelled then.
+    """
+
+    def data(self, piece: bytes) -> None: ...
+    def end(self) -> None: ...
+    def fail(self, error: GatewayError) -> None: ...
+
+
+class Body:
+    """Collects or passes on what the parser finds. `size` counts the bytes so far."""
+
+    __slots__ = (
+        "_fault",
+        "_head",
+        "_is_told",
+        "_limit",
+        "_pieces",
+        "_sink",
+        "_waiter",
+        "is_paused",
+        "is_whole",
+        "size",
+    )
+
+    def __init__(self, head: RequestHead) -> None:
+        self._head = head
+        self._pieces: list[bytes] = []
+        self._limit: int | None = None  # None: nobody has asked yet
+        self._sink: BodySink | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._fault: GatewayError | None = None
+        self._is_told = False
+        self.is_paused = False
+        self.is_whole = False
+        self.size = 0
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody has asked for it."""
+        return self._limit is not None
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether the connection should parse on."""
+        if self.is_whole or self.is_paused or self._fault is not None:
+            return False
+        return self._limit is not None or self.size < READ_AHEAD_BYTES
+
+    # ── the asking side
+
+    def open(self, limit: int) -> None:
+        """Ask for the body. Raises GatewayError: unsupported_encoding, payload_too_large, or what went wrong so far."""
+        if self._limit is not None:
+            raise RuntimeError("a request's body can be asked for once")
+        self._limit = limit
+        if self._fault is None:
+            self._fault = self._refusal(limit)
+        if self._fault is not None:
+            raise self._fault
+
+    async def whole(self) -> bytes:
+        """Wait for the end and return everything; raises what went wrong on the way."""
+        if not self.is_whole and self._fault is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self._fault is not None:
+            raise self._fault
+        pieces = self._pieces
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def push_to(self, sink: BodySink) -> None:
+        """Hand over what is here and, from now on, what comes."""
+        self._sink = sink
+        if self._pieces:
+            piece = b"".join(self._pieces)
+            self._pieces.clear()
+            sink.data(piece)
+        self._tell_end()
+
+    def _refusal(self, limit: int) -> GatewayError | None:
+        if self._head.encoding is not None and self._head.has_body:
+            return GatewayError("unsupported_encoding")
+        if max(self.size, self._head.content_length or 0) > limit:
+            return GatewayError("payload_too_large")
+        return None
+
+    # ── the feeding side
+
+    def receive(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        self.size += len(piece)
+        if self._limit is not None and self.size > self._limit:
+            self.fail(GatewayError("payload_too_large"))
+        elif self._sink is not None:
+            self._sink.data(piece)
+        else:
+            self._pieces.append(piece)
+
+    def finish(self) -> None:
+        """There is no more."""
+        if self._fault is None:
+            self.is_whole = True
+            self._wake()
+            self._tell_end()
+
+    def fail(self, error: GatewayError) -> None:
+        """The rest will not come, or is not wanted."""
+        if self._fault is not None or self.is_whole:
+            return
+        self._fault = error
+        self._pieces.clear()
+        self._wake()
+        if self._sink is not None and not self._is_told:
+            self._is_told = True
+            self._sink.fail(error)
+
+    def _tell_end(self) -> None:
+        if self._sink is not None and self.is_whole and not self._is_told:
+            self._is_told = True
+            self._sink.end()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

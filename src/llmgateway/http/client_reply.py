@@ -1,0 +1,168 @@
+"""One reply after another, from bytes to facts, on llhttp. No sockets, no clock.
+
+llhttp runs in strict mode (RFC 9112); what it lets through and we don't is refused here. Every limit on a reply's
+framing is here; limits on its meaning are the caller's.
+"""
+
+from typing import Any, Final
+
+import httptools
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.http.messages import Headers
+
+MAX_HEAD_BYTES: Final = 32 * 1024  # all heads of one reply together, interim ones included
+MAX_BARREN_BYTES: Final = 32 * 1024  # chunk sizes, chunk extensions and trailers between two pieces of body
+MAX_HEADERS: Final = 256  # trailers included
+MAX_INTERIM: Final = 20
+
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+_BODILESS: Final = frozenset({204, 304})
+
+
+class _RefusedError(Exception):
+    """Stops llhttp; the reason is already in `ReplyParser.fault`."""
+
+
+class ReplyParser:
+    """Reads replies off one connection: `begin`, then `feed` until `is_complete` or `fault`.
+
+    `body` collects pieces between feeds; whoever consumes them clears it. Once the reply is complete, `is_reusable`
+    says whether another may follow on the same connection. The `on_` methods are llhttp's.
+    """
+
+    __slots__ = (
+        "_barren_bytes",
+        "_header_count",
+        "_interim_count",
+        "_is_head",
+        "_parser",
+        "body",
+        "fault",
+        "has_begun",
+        "headers",
+        "is_complete",
+        "is_delimited",
+        "is_head_complete",
+        "is_reusable",
+        "status",
+    )
+
+    def __init__(self) -> None:
+        self._parser: Any = httptools.HttpResponseParser(self)  # it ships no type hints that cover its callbacks
+        self.begin(is_head=False)
+
+    def begin(self, *, is_head: bool) -> None:
+        """Expect the reply to a new request. `is_head`: to HEAD, which has no body whatever its headers say."""
+        self._is_head = is_head
+        self._barren_bytes = 0
+        self._header_count = 0
+        self._interim_count = 0
+        self.status = 0
+        self.headers: Headers = []
+        self.body: list[bytes] = []
+        self.fault: GatewayError | None = None
+        self.has_begun = False  # some byte of a reply has come that did not turn out to be an interim one
+        self.is_head_complete = False
+        self.is_delimited = False  # the reply itself says where it ends
+        self.is_complete = False
+        self.is_reusable = False
+
+    def feed(self, data: bytes) -> None:
+        """Read on. Raises nothing: see `fault`."""
+        try:
+            if self.is_head_complete:
+                self._feed_body(data)
+            else:
+                self._feed_head(data)
+        except (httptools.HttpParserError, _RefusedError):
+            self.is_reusable = False
+            if not self.is_complete and self.fault is None:
+                self.fault = GatewayError("upstream_protocol")
+
+    def close(self) -> None:
+        """Let go of llhttp, which holds this object in turn."""
+        self._parser = None
+
+    def _feed_head(self, data: bytes) -> None:
+        """Hold the head to its limit exactly, however the bytes were cut."""
+        room = MAX_HEAD_BYTES - self._barren_bytes
+        is_long = len(data) > room
+        self._parser.feed_data(data[:room] if is_long else data)
+        if self.is_head_complete:
+            self._barren_bytes = 0
+            if is_long:
+                self._parser.feed_data(data[room:])
+        else:
+            self._count_barren(len(data), MAX_HEAD_BYTES)
+
+    def _feed_body(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+        if self.body:
+            self._barren_bytes = 0
+        else:
+            self._count_barren(len(data), MAX_BARREN_BYTES)
+
+    def _count_barren(self, size: int, limit: int) -> None:
+        self._barren_bytes += size
+        if self._barren_bytes > limit and not self.is_complete:
+            self._refuse("The backend's answer has too much framing.")
+
+    def _refuse(self, reason: str) -> None:
+        self.fault = GatewayError("upstream_protocol", reason)
+        raise _RefusedError
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:  # bytes after the end: the rest is nobody's
+            raise _RefusedError
+        self.has_begun = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_count += 1
+        if self._header_count > MAX_HEADERS:
+            self._refuse("The backend's answer has too many headers.")
+        if self.is_head_complete:
+            return  # a trailer
+        name = name.lower()
+        value = value.rstrip(b" \t")
+        if name in _FRAMING:
+            self.is_delimited = True
+            if name == b"transfer-encoding" and value.lower() != b"chunked":
+                self._refuse("The backend's answer has an unknown transfer encoding.")
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        status = parser.get_status_code()
+        if status < 200:
+            self._skip_interim(status)
+            return
+        if status > 599 or parser.get_http_version()[0] != "1":
+            self._refuse("The backend's answer has an unknown status or HTTP version.")
+        self.status = status
+        self.is_head_complete = True
+        self.is_reusable = parser.should_keep_alive()
+        if self._is_head or status in _BODILESS:
+            self.is_delimited = True
+            self.is_complete = True  # llhttp would wait for the body that a reply to HEAD only announces …
+            self.is_reusable = self.is_reusable and not self._is_head  # … so it is of no more use
+
+    def on_body(self, piece: bytes) -> None:
+        if not self.is_complete:
+            self.body.append(piece)
+
+    def on_message_complete(self) -> None:
+        if self.is_head_complete:
+            self.is_complete = True
+        else:
+            self.has_begun = False
+
+    def _skip_interim(self, status: int) -> None:
+        if status < 100 or status == 101:
+            self._refuse("The backend's answer has a status that was not asked for.")
+        self._interim_count += 1
+        if self._interim_count > MAX_INTERIM:
+            self._refuse("The backend sent too many interim replies.")
+        self._header_count = 0
+        self.headers = []
+        self.is_delimited = False

@@ -1,0 +1,224 @@
+"""One caller's bytes in, requests out: llhttp does the parsing, this class keeps it to one message at a time.
+
+llhttp can't be stopped inside a feed, and gives no offsets. So each feed ends where a message may end: at the empty
+line of a head, at the last byte a Content-Length announces, at each empty line in a chunked body. What follows stays
+with the caller of `feed`, unparsed, until `next_request`. A request behind a refused one is thereby never looked at,
+and the pipeline's queue is a queue of bytes. No I/O, no clock.
+"""
+
+from typing import Any, Final
+
+import httptools
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.http.heads import HEAD_END, RequestHead, judge, request_line
+from llmgateway.http.limits import Limits
+from llmgateway.http.messages import Headers
+
+_SLICE: Final = 64 * 1024
+_COPIED_BYTES: Final = 8 * 1024  # below it a copy costs less than a view
+_CHUNKED_SLICE: Final = 16 * 1024  # at most 2,700 chunks between two looks at the flood rule
+_FREE_CHUNKS: Final = 2_000
+_MIN_BYTES_A_CHUNK: Final = 16
+_OVERHEAD_A_CHUNK: Final = 16  # size in hex and two line ends
+_OVERHEAD_BYTES: Final = 16 * 1024  # of extensions and trailer fields
+_MAX_CUTS: Final = 256  # empty lines in one chunked body that still let another request be found behind it
+_CODES: Final = {"Invalid HTTP version": "http_version", "Pause on PRI/Upgrade": "http_version"}
+
+
+class _BehindError(Exception):
+    """Another request began in the feed that ended this one."""
+
+
+class RequestParser:
+    """Parses the requests of one connection, one after the other.
+
+    Feed until `head` is there, take body pieces with `take`, and when `is_complete` call `next_request` before feeding
+    on. After a GatewayError, or when `is_spoiled`, the connection can carry no further request.
+    """
+
+    __slots__ = (
+        "_body_bytes",
+        "_chunks",
+        "_cuts",
+        "_has_begun",
+        "_headers",
+        "_http",
+        "_is_head_complete",
+        "_is_persistent",
+        "_left",
+        "_limits",
+        "_overhead",
+        "_pieces",
+        "_raw",
+        "_seam",
+        "head",
+        "is_complete",
+        "is_spoiled",
+        "on_body",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # llhttp's callback, without a Python frame
+        self._http: Any = httptools.HttpRequestParser(self)
+        self.is_spoiled = False
+        self._chunks = self._cuts = self._body_bytes = self._overhead = 0
+        self._is_persistent = False
+        self.next_request()
+
+    def next_request(self) -> None:
+        """Make ready for the next head."""
+        self.head: RequestHead | None = None
+        self.is_complete = False
+        self._raw = b""
+        self._seam = b""
+        self._headers: Headers = []
+        self._left = 0
+        self._has_begun = self._is_head_complete = False
+
+    def feed(self, data: bytes, at: int) -> int:
+        """Parse `data` from `at` up to the next place where a message may end; return where that is.
+
+        Raises GatewayError: bad_request, http_version, method_not_allowed, uri_too_long, headers_too_large,
+        expectation_failed, chunk_flood.
+        """
+        if self.head is None:
+            return self._feed_head(data, at)
+        if self.head.is_chunked:
+            return self._feed_chunks(data, at)
+        return self._feed_length(data, at)
+
+    def take(self) -> bytes:
+        """Hand over the body bytes that came since the last call; b"" if none did."""
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return piece
+
+    @property
+    def has_input(self) -> bool:
+        """Whether a request has begun to arrive."""
+        return bool(self._raw)
+
+    @property
+    def line(self) -> bytes:
+        """The request line as far as it is here; for a refusal's shape, not for decisions."""
+        return request_line(self._raw)
+
+    # ── heads
+
+    def _feed_head(self, data: bytes, at: int) -> int:
+        stop = _end_of_part(self._raw[-3:], data, at, len(data))
+        part = data[at:stop]
+        raw = self._raw = self._raw + part if self._raw else part
+        if len(raw) > self._limits.max_header_bytes:
+            too_long = len(self.line) > self._limits.max_target_bytes
+            raise GatewayError("uri_too_long" if too_long else "headers_too_large")
+        self._execute(part)
+        if self._is_head_complete:
+            self.head = judge(raw, self._headers, self._limits, is_persistent=self._is_persistent)
+            self._begin_body(self.head)
+        return stop
+
+    def _begin_body(self, head: RequestHead) -> None:
+        self._left = head.content_length or 0
+        self._headers = []  # trailer fields go here and no further; _check_chunks bounds them
+        self._chunks = self._cuts = self._body_bytes = self._overhead = 0
+        if self._http.should_upgrade():
+            self._start_over(head)
+        if self.is_complete == head.has_body:
+            raise GatewayError("bad_request")  # two readings of the same framing
+
+    def _start_over(self, head: RequestHead) -> None:
+        """Go on without the upgrade (RFC 9110, section 7.8: it may be ignored).
+
+        llhttp takes an upgrade for granted and the body for another protocol's bytes. Some clients offer h2c with
+        every request, so a fresh parser gets the body, behind a head that says nothing but its framing.
+        """
+        self._http = httptools.HttpRequestParser(self)
+        if not head.has_body:
+            return
+        framing = b"transfer-encoding: chunked" if head.is_chunked else b"content-length: %d" % self._left
+        self._has_begun = self.is_complete = False
+        self._execute(b"POST / HTTP/1.1\r\n" + framing + HEAD_END)
+
+    # ── bodies
+
+    def _feed_length(self, data: bytes, at: int) -> int:
+        stop = min(len(data), at + self._left, at + _SLICE)
+        self._left -= stop - at
+        self._execute(_part(data, at, stop))
+        if self.is_complete != (self._left == 0):
+            raise GatewayError("bad_request")  # two readings of the same framing
+        return stop
+
+    def _feed_chunks(self, data: bytes, at: int) -> int:
+        stop = end = min(len(data), at + _CHUNKED_SLICE)
+        if self._cuts < _MAX_CUTS:
+            stop = _end_of_part(self._seam, data, at, end)
+            self._seam = (self._seam + data[max(at, stop - 3) : stop])[-3:]
+            self._cuts += stop < end
+        known = len(self._pieces)
+        self._execute(_part(data, at, stop))
+        fresh = sum(map(len, self._pieces[known:]))
+        self._body_bytes += fresh
+        self._overhead += stop - at - fresh
+        self._check_chunks()
+        return stop
+
+    def _check_chunks(self) -> None:
+        if self._chunks > _FREE_CHUNKS and self._body_bytes < self._chunks * _MIN_BYTES_A_CHUNK:
+            raise GatewayError("chunk_flood")
+        if self._overhead > _OVERHEAD_BYTES + self._chunks * _OVERHEAD_A_CHUNK and not self.is_spoiled:
+            raise GatewayError("bad_request")
+
+    # ── llhttp
+
+    def _execute(self, part: bytes | memoryview) -> None:
+        try:
+            self._http.feed_data(part)
+        except httptools.HttpParserUpgrade:
+            pass  # the head is whole: _begin_body sees to it
+        except httptools.HttpParserError as error:
+            self.is_spoiled = True
+            if self.is_complete and isinstance(error.__context__, _BehindError):
+                return  # this request is whole; the one behind it can't be found again
+            raise GatewayError(_CODES.get(str(error), "bad_request")) from None
+
+    def on_message_begin(self) -> None:
+        if self._has_begun:
+            raise _BehindError
+        self._has_begun = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value.rstrip()))  # llhttp leaves blanks behind values
+
+    def on_headers_complete(self) -> None:
+        self._is_head_complete = True
+        self._is_persistent = self._http.should_keep_alive()
+
+    def on_chunk_header(self) -> None:
+        self._chunks += 1
+
+    def on_message_complete(self) -> None:
+        self.is_complete = True
+
+
+def _end_of_part(seam: bytes, data: bytes, at: int, end: int) -> int:
+    """Return where the first empty line ends in `data[at:end]`, which may begin in `seam`; `end` if there is none."""
+    if seam:
+        found = (seam + data[at : min(end, at + 3)]).find(HEAD_END)
+        if found >= 0:
+            return at + found + 4 - len(seam)
+    found = data.find(HEAD_END, at, end)
+    return end if found < 0 else found + 4
+
+
+def _part(data: bytes, at: int, stop: int) -> bytes | memoryview:
+    if stop - at < _COPIED_BYTES:
+        return data[at:stop]
+    return data if at == 0 and stop == len(data) else memoryview(data)[at:stop]

@@ -1,0 +1,63 @@
+"""How replies look on the wire: status lines, framing and chunks, as bytes. Plain functions; nothing is sent here."""
+
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+from llmgateway.domain.clock import Clock
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus if status >= 200
+}
+
+
+class DateLine:
+    """The Date header, written once a second (RFC 9110, section 6.6.1 asks for it)."""
+
+    __slots__ = ("_clock", "_line", "_second")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._second = -1
+        self._line = b""
+
+    def __call__(self) -> bytes:
+        second = int(self._clock.time())
+        if second != self._second:
+            self._second = second
+            self._line = b"date: " + formatdate(second, usegmt=True).encode() + b"\r\n"
+        return self._line
+
+
+def status_line(status: int) -> bytes:
+    """Return the first line of a final reply; ValueError unless `status` is 200 to 999."""
+    known = _STATUS_LINES.get(status)
+    if known is not None:
+        return known
+    if not 200 <= status <= 999:
+        raise ValueError(f"{status} is not the status of a final reply")
+    return b"HTTP/1.1 %d \r\n" % status
+
+
+def allows_body(method: str, status: int) -> bool:
+    """Tell whether a reply may carry bytes after its head (RFC 9110, sections 6.4.1 and 15)."""
+    return method != "HEAD" and status not in {204, 304}
+
+
+def connection_line(*, is_http11: bool, is_kept: bool) -> bytes:
+    """Return the Connection header where the version's default is not what will happen."""
+    if is_kept:
+        return b"" if is_http11 else b"connection: keep-alive\r\n"
+    return b"connection: close\r\n"
+
+
+def length_line(status: int, length: int) -> bytes:
+    """Return the Content-Length header; a 204 or 304 has none here (its own would speak of another message)."""
+    return b"" if status in {204, 304} else b"content-length: %d\r\n" % length
+
+
+def chunk(piece: bytes) -> bytes:
+    """Frame a piece; an empty one is no chunk, since an empty chunk would end the body."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""

@@ -1,0 +1,185 @@
+"""Port for the store: the database that the journal is ingested into, and that people and evaluators read.
+
+To add one: write `store/<name>.py` with these members and run `tests/contract/test_store_contract.py` over it.
+
+A row is a dict with the names of `journal/records.py` (facts and outcome), plus `cost_usd` (None: unknown) and
+`ended_at`. Times of day are Unix seconds. `attempts` is there where a method's docstring says so. Rows that come out
+of a store also carry `seq`: the order of ingestion, which grows and is never used twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
+
+Row = dict[str, Any]
+
+FACTS: Final = (
+    "id", "at", "generation", "key", "dialect", "operation", "method", "path", "peer", "stream", "request_model",
+    "route", "assigned_version", "probability", "user", "session", "tags", "user_agent", "caller_request_id",
+    "idempotency_key", "request_bytes",
+)  # fmt: skip
+OUTCOME: Final = (
+    "status", "end", "phase", "error_code", "error_detail", "served_version", "duration_s", "first_token_s",
+    "overhead_s", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
+    "usage_estimated", "finish_reason", "response_model", "response_id", "fingerprint", "reply_bytes",
+    "parse_errors",
+)  # fmt: skip
+DERIVED: Final = ("cost_usd", "ended_at")
+COLUMNS: Final = (*FACTS, *OUTCOME, *DERIVED)
+ATTEMPT: Final = (
+    "backend", "version", "kind", "offset_s", "reused", "connect_s", "first_byte_s", "total_s", "status", "result",
+    "detail",
+)  # fmt: skip
+BODY_KINDS: Final = ("request", "reply", "events")
+
+
+class StoreError(Exception):
+    """Something is wrong with the store; the message says what and, where there is one, the way out."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store is locked, full or away just now. Nothing was changed; trying again later may help."""
+
+
+class StoreRejectedError(StoreError):
+    """The store can't take one of these rows, whatever the time. Nothing was changed; retrying does not help."""
+
+
+class StoreKnownError(StoreError):
+    """Some entries are there already; `indexes` tells which. Nothing was changed: leave them out and try again."""
+
+    def __init__(self, indexes: frozenset[int]) -> None:
+        super().__init__(f"{len(indexes)} exchanges are stored already")
+        self.indexes = indexes
+
+
+class StoreRefusedError(StoreError):
+    """The file or schema is damaged, foreign or too new. Nothing was touched: a person has to decide."""
+
+
+class Body(NamedTuple):
+    """What was said, in one direction. `content` None: only size and hash were kept, or retention took it."""
+
+    kind: str
+    media: str
+    size: int
+    content: bytes | None
+    sha256: str | None = None
+    is_truncated: bool = False
+
+
+@dataclass(slots=True)
+class Entry:
+    """One exchange on its way into the store. `row` holds `attempts`, a list of dicts in the order they were made."""
+
+    row: Row
+    bodies: Sequence[Body] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Everything of `incarnation` before this place in the journal is in the store."""
+
+    incarnation: str
+    segment: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which exchanges to read; None wants all. `status` is a code, or 4 or 5 for a whole class."""
+
+    route: str | None = None
+    version: str | None = None  # the one that served
+    key: str | None = None
+    status: int | None = None
+    end: str | None = None
+    since: float | None = None  # received at or after
+    until: float | None = None  # received before
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """What the store occupies. `free_bytes` lie inside the file, ready to be used again."""
+
+    used_bytes: int
+    free_bytes: int
+    log_bytes: int  # a write-ahead log of its own, where it has one
+    engine: str  # name and version, for the start-up line and bug reports
+
+
+class StoreReader(Protocol):
+    """Reading. Each call is bounded: by `limit`, and by 30 seconds, after which it raises StoreUnavailableError."""
+
+    async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:
+        """The newest exchanges by id, older than the id `before`. The last row's id asks for the next page."""
+        ...
+
+    async def since_seq(self, wanted: Wanted, *, seq: int, limit: int) -> list[Row]:
+        """What was ingested after `seq`, in that order: the way to follow a log without missing slow exchanges."""
+        ...
+
+    async def last_seq(self) -> int:
+        """The `seq` of the row that came last, or 0."""
+        ...
+
+    async def exchange(self, exchange_id: str) -> Row | None:
+        """One exchange with its `attempts`."""
+        ...
+
+    async def matching_ids(self, prefix: str, *, limit: int) -> list[str]:
+        """The ids that begin with `prefix`, for people who type a part of one."""
+        ...
+
+    async def attempts(self, seqs: Sequence[int]) -> dict[int, list[Row]]:
+        """The attempts of several exchanges, by their `seq`."""
+        ...
+
+    async def bodies(self, seqs: Sequence[int]) -> dict[int, list[Body]]:
+        """The bodies of several exchanges, by their `seq`. Keep the list short: bodies may be megabytes."""
+        ...
+
+    async def stats(self) -> StoreStats: ...
+
+    async def close(self) -> None: ...
+
+
+class Store(StoreReader, Protocol):
+    """Writing as well. One object, in one process, writes."""
+
+    async def open(self) -> None:
+        """Check, create or migrate, and be ready. Raises StoreRefusedError, or StoreUnavailableError (try again)."""
+        ...
+
+    async def append(
+        self,
+        entries: Sequence[Entry],
+        positions: Sequence[Position],
+        finished: Sequence[str],
+        ledger: Mapping[str, Any] | None,
+    ) -> None:
+        """Save a batch in one transaction: rows, positions and the ledger's state; all of it or nothing.
+
+        The ledger's state has these rows counted already, so every one of them has to be new: otherwise raises
+        StoreKnownError. `ledger` None keeps the state there is. The positions of `finished` incarnations are
+        forgotten. Sets `seq` in the rows. Raises StoreRejectedError and StoreUnavailableError as well.
+        """
+        ...
+
+    async def positions(self) -> list[Position]: ...
+
+    async def ledger(self) -> dict[str, Any] | None:
+        """The ledger's state as it was saved last."""
+        ...
+
+    async def purge_exchanges(self, before: float | None, *, limit: int) -> int:
+        """Delete up to `limit` of the oldest exchanges, those received before `before` if given. Returns how many."""
+        ...
+
+    async def purge_bodies(self, before: float, *, limit: int) -> int:
+        """Delete up to `limit` of the oldest bodies of exchanges received before `before`. Returns how many."""
+        ...
+
+    async def shrink(self, limit_bytes: int) -> int:
+        """Give up to `limit_bytes` of free space back to the disk. Returns how many were given."""
+        ...

@@ -1,0 +1,1 @@
+"""Anthropic's API as a backend. One file a family of operations."""

@@ -1,0 +1,142 @@
+"""Replies of `/v1/chat/completions`, as OpenAI, vLLM, llama.cpp, DeepSeek, OpenRouter and others stream them."""
+
+from collections.abc import Callable
+from io import StringIO
+from typing import Any, Final
+
+from llmgateway.providers.openai.choices import ChoicesReader, Growing
+from llmgateway.wire.replies import PART_COST, BaseReader, text_of
+
+
+class _Call:
+    """One tool call; its arguments come in fragments."""
+
+    __slots__ = ("arguments", "id", "kind", "name")
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.kind = "function"
+        self.name: str | None = None
+        self.arguments = StringIO()
+
+    def grow(self, function: dict[str, Any] | None, reader: BaseReader) -> None:
+        if function:
+            self.name = text_of(function, "name") or self.name
+            reader.keep(self.arguments, function.get("arguments") or "")
+
+    def finished(self) -> dict[str, Any]:
+        return {"name": self.name, "arguments": self.arguments.getvalue()}
+
+
+class _Choice(Growing):
+    __slots__ = ("_audio", "_calls", "_function", "_reasoning", "_reasoning_name", "_refusal", "_role")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._role = "assistant"
+        self._reasoning: StringIO | None = None
+        self._reasoning_name = "reasoning_content"
+        self._refusal: StringIO | None = None
+        self._audio: StringIO | None = None
+        self._calls: dict[int, _Call] | None = None
+        self._function: _Call | None = None
+
+    def grow(self, choice: dict[str, Any], reader: BaseReader) -> None:
+        delta = choice.get("delta")
+        if not delta:
+            return
+        content = delta.get("content")
+        if content:
+            reader.has_content = True
+            reader.keep(self.text, content)
+        if len(delta) > 1 or not content:
+            for name, value in delta.items():
+                take = _PARTS.get(name)
+                if value and take is not None:
+                    take(self, name, value, reader)
+
+    def take_role(self, _name: str, role: str, _reader: BaseReader) -> None:
+        self._role = str(role)[:32]
+
+    def take_reasoning(self, name: str, text: str, reader: BaseReader) -> None:
+        self._reasoning_name = name
+        self._reasoning = self._kept(self._reasoning, text, reader)
+
+    def take_refusal(self, _name: str, text: str, reader: BaseReader) -> None:
+        self._refusal = self._kept(self._refusal, text, reader)
+
+    def take_audio(self, _name: str, audio: dict[str, Any], reader: BaseReader) -> None:
+        """Keep the transcript; the sound itself is not put together again."""
+        self._audio = self._kept(self._audio, audio.get("transcript") or "", reader)
+
+    def take_function(self, _name: str, function: dict[str, Any], reader: BaseReader) -> None:
+        self._function = self._function or _Call()
+        reader.has_content = True
+        self._function.grow(function, reader)
+
+    def take_calls(self, _name: str, calls: list[dict[str, Any]], reader: BaseReader) -> None:
+        reader.has_content = True
+        for part in calls:
+            call = self._call(part, reader)
+            if call is not None:
+                call.id = text_of(part, "id") or call.id
+                call.kind = text_of(part, "type") or call.kind
+                call.grow(part.get("function"), reader)
+
+    def _call(self, part: dict[str, Any], reader: BaseReader) -> _Call | None:
+        """Find the call that a fragment belongs to; begin a new one where it belongs to none."""
+        self._calls = calls = self._calls or {}
+        index = part.get("index")
+        if not isinstance(index, int):  # servers that send whole calls number them by their order
+            index = len(calls) if part.get("id") or not calls else len(calls) - 1
+        call = calls.get(index)
+        if call is None and reader.has_room(PART_COST):
+            call = calls[index] = _Call()
+        return call
+
+    @staticmethod
+    def _kept(text: StringIO | None, piece: str, reader: BaseReader) -> StringIO:
+        text = text or StringIO()
+        reader.has_content = True
+        reader.keep(text, piece)
+        return text
+
+    def finished(self) -> dict[str, Any]:
+        content = self.text.getvalue()
+        message: dict[str, Any] = {"role": self._role, "content": content or None if self._has_other() else content}
+        if self._reasoning is not None:
+            message[self._reasoning_name] = self._reasoning.getvalue()
+        if self._refusal is not None:
+            message["refusal"] = self._refusal.getvalue()
+        if self._audio is not None:
+            message["audio"] = {"transcript": self._audio.getvalue()}
+        if self._function is not None:
+            message["function_call"] = self._function.finished()
+        if self._calls:
+            message["tool_calls"] = [
+                {"id": call.id, "type": call.kind, "function": call.finished()}
+                for _, call in sorted(self._calls.items())
+            ]
+        return {"message": message}
+
+    def _has_other(self) -> bool:
+        return bool(self._calls or self._function or self._refusal or self._audio)
+
+
+_PARTS: Final[dict[str, Callable[[_Choice, str, Any, BaseReader], None]]] = {
+    "role": _Choice.take_role,
+    "reasoning_content": _Choice.take_reasoning,  # DeepSeek, older vLLM
+    "reasoning": _Choice.take_reasoning,  # OpenRouter, newer vLLM
+    "refusal": _Choice.take_refusal,
+    "audio": _Choice.take_audio,
+    "function_call": _Choice.take_function,
+    "tool_calls": _Choice.take_calls,
+}
+
+
+class ChatReader(ChoicesReader):
+    """Reads one reply of `/v1/chat/completions`."""
+
+    __slots__ = ()
+    choice_type = _Choice
+    object_name = "chat.completion"

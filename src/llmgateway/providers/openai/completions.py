@@ -1,0 +1,27 @@
+"""Replies of the legacy `/v1/completions`."""
+
+from typing import Any
+
+from llmgateway.providers.openai.choices import ChoicesReader, Growing
+from llmgateway.wire.replies import BaseReader
+
+
+class _Choice(Growing):
+    __slots__ = ()
+
+    def grow(self, choice: dict[str, Any], reader: BaseReader) -> None:
+        text = choice.get("text")
+        if text:
+            reader.has_content = True
+            reader.keep(self.text, text)
+
+    def finished(self) -> dict[str, Any]:
+        return {"text": self.text.getvalue(), "logprobs": None}
+
+
+class CompletionsReader(ChoicesReader):
+    """Reads one reply of `/v1/completions`."""
+
+    __slots__ = ()
+    choice_type = _Choice
+    object_name = "text_completion"

@@ -1,0 +1,102 @@
+"""The ordered attempts for one exchange: what is tried first, and what follows each kind of failure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from llmgateway.config.snapshot import Backend, Route, Version
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.exchange import AttemptKind
+from llmgateway.routing.select import Choice
+
+# Faults of one backend that another one, or the same a little later, may not have.
+ELSEWHERE: Final = frozenset(
+    {
+        "upstream_unreachable",
+        "upstream_timeout",
+        "upstream_tls",
+        "upstream_auth",
+        "upstream_rate_limited",
+        "upstream_error",
+        "upstream_overloaded",
+        "upstream_truncated",
+        "upstream_protocol",
+        "upstream_encoding",
+        "unexpected_redirect",
+        "overloaded",
+    }
+)
+AGAIN: Final = frozenset(
+    {"upstream_unreachable", "upstream_rate_limited", "upstream_error", "upstream_overloaded", "upstream_truncated"}
+)
+UNSENT: Final = frozenset({"upstream_unreachable", "upstream_tls", "overloaded"})  # no byte of the request went out
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One version at one backend."""
+
+    version: Version
+    backend: Backend
+    kind: AttemptKind
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where an exchange may go, in order. The first target is the assignment; the rest is what follows a failure."""
+
+    route: Route
+    choice: Choice
+    targets: tuple[Target, ...]
+
+    def __repr__(self) -> str:
+        path = " > ".join(f"{target.version.name}@{target.backend.name}" for target in self.targets)
+        return f"<Plan {self.route.name}: {path}>"
+
+
+def plan(route: Route, choice: Choice, draw: float, *, may_fall_back: bool = True) -> Plan:
+    """Order the targets: the assigned version's backends from a drawn one on, then the fallback versions' in order."""
+    order = _rotated(choice.version.backends, draw)
+    targets = [Target(choice.version, order[0], AttemptKind.FIRST)]
+    if may_fall_back:
+        targets += [Target(choice.version, backend, AttemptKind.RETRY) for backend in order[1:]]
+        for version in route.fallback:
+            if version is not choice.version:
+                targets += [Target(version, backend, AttemptKind.FALLBACK) for backend in version.backends]
+    return Plan(route, choice, tuple(targets))
+
+
+def _rotated(backends: Sequence[Backend], draw: float) -> tuple[Backend, ...]:
+    at = int(draw * len(backends))
+    return (*backends[at:], *backends[:at])
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Try `target` after `wait_s` seconds."""
+
+    target: Target
+    wait_s: float
+
+
+def after_failure(plan: Plan, tried: int, error: GatewayError, *, repeatable: bool, jitter: float) -> Next | None:
+    """What follows the failure of attempt number `tried` (1 for the first); None gives up. `jitter` is in [0, 1).
+
+    Goes down the plan while there is another target, then comes back to the first one after a pause: Retry-After where
+    the backend named one, else exponential. A request that may have had an effect is only sent again if it never left.
+    """
+    retries = plan.route.retries
+    if tried >= retries.max_attempts or error.code not in ELSEWHERE:
+        return None
+    if not repeatable and error.code not in UNSENT:
+        return None
+    if tried < len(plan.targets):
+        return Next(plan.targets[tried], 0.0)
+    if error.code not in AGAIN:
+        return None
+    round_trip = tried // len(plan.targets)
+    wait = error.retry_after_s if error.retry_after_s is not None else retries.base_s * 2 ** (round_trip - 1)
+    if wait > retries.max_wait_s:
+        return None
+    first = plan.targets[0]
+    return Next(Target(first.version, first.backend, AttemptKind.RETRY), wait * (1.0 + 0.25 * jitter))

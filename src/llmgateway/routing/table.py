@@ -1,0 +1,50 @@
+"""Find the route of a model name, and the routes a key may use. Built once a snapshot."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from llmgateway.config.patterns import best_match, matches
+from llmgateway.config.snapshot import Key, Route
+from llmgateway.domain.errors import GatewayError
+
+REMEMBERED: Final = 1024  # names that a pattern has matched; callers choose them, so there is a bound
+
+
+class RouteTable:
+    """Routes by name: the exact one, else the pattern with the most literal characters."""
+
+    __slots__ = ("_found", "_keys", "_patterns", "_routes")
+
+    def __init__(self, routes: Mapping[str, Route], keys: Iterable[Key] = ()) -> None:
+        self._routes = dict(routes)
+        self._patterns = [name for name in routes if "*" in name]
+        self._keys = {key.name for key in keys}
+        self._found: dict[str, Route] = {}
+
+    def find(self, model: str) -> Route | None:
+        route = self._routes.get(model) or self._found.get(model)
+        if route is not None or not self._patterns:
+            return route
+        name = best_match(self._patterns, model)
+        if name is None:
+            return None
+        if len(self._found) < REMEMBERED:
+            self._found[model] = self._routes[name]
+        return self._routes[name]
+
+    def resolve(self, model: str, key: Key) -> Route:
+        """The route for `model` if `key` may use it. An unknown and a forbidden model get the same answer."""
+        route = self.find(model)
+        if route is None or not self.may_use(key, model, route):
+            raise GatewayError("model_not_found", param="model")
+        return route
+
+    def may_use(self, key: Key, model: str, route: Route) -> bool:
+        """A key's list may name the route as configured, the model as called, or a pattern of either."""
+        if key.name not in self._keys:  # the anonymous key is in no table: it may use every route
+            return True
+        return any(matches(allowed, model) or allowed == route.name for allowed in key.routes)
+
+    def visible(self, key: Key) -> list[str]:
+        """The names `key` may call, sorted; patterns are shown as they are configured."""
+        return sorted(name for name, route in self._routes.items() if self.may_use(key, name, route))

@@ -1,0 +1,148 @@
+"""The SQLite store: one file, one connection that writes, one that reads."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from llmgateway.config.snapshot import Durability
+from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
+from llmgateway.store import sqlite_write as write
+from llmgateway.store.rows import BodyCodec
+from llmgateway.store.schema import prepare
+from llmgateway.store.sqlite_connection import Connection, check_integrity, open_writer
+from llmgateway.store.sqlite_reader import SqliteReader
+from llmgateway.wire.jsoncodec import encode
+
+T = TypeVar("T")
+
+FileIdentity = tuple[int, int]
+
+
+class SqliteStore(SqliteReader):
+    """A Store in one SQLite file. Only the control process may own one: it holds the connection that writes.
+
+    Everything slow happens in the connections' threads. A file that is moved or deleted under the running store is
+    noticed before the next commit: rows would go into a file nobody can find again.
+    """
+
+    def __init__(self, path: Path, durability: Durability = Durability.PROCESS) -> None:
+        super().__init__(path)
+        self._durability = durability
+        self._writer: Connection | None = None
+        self._identity: FileIdentity | None = None
+        self._write_codec = BodyCodec()
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        async with self._turn:
+            _ = await self._sound_writer()
+
+    async def close(self) -> None:
+        async with self._turn:
+            await self._close_writer()
+        await super().close()
+
+    async def append(
+        self,
+        entries: Sequence[Entry],
+        positions: Sequence[Position],
+        finished: Sequence[str],
+        ledger: Mapping[str, Any] | None,
+    ) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            self._insert(connection, entries)
+            write.save_progress(connection, positions, finished, None if ledger is None else encode(ledger))
+            if _identity(self.path) != self._identity:
+                raise StoreUnavailableError(_moved(self.path))
+            connection.execute("COMMIT")
+
+        await self._write(work)
+
+    async def positions(self) -> list[Position]:
+        return await self._write(write.positions)
+
+    async def ledger(self) -> dict[str, Any] | None:
+        return await self._write(write.ledger)
+
+    async def purge_exchanges(self, before: float | None, *, limit: int) -> int:
+        return await self._write(lambda connection: write.purge_exchanges(connection, before, limit))
+
+    async def purge_bodies(self, before: float, *, limit: int) -> int:
+        return await self._write(lambda connection: write.purge_bodies(connection, before, limit))
+
+    async def shrink(self, limit_bytes: int) -> int:
+        return await self._write(lambda connection: write.shrink(connection, limit_bytes))
+
+    def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+        write.begin(connection)
+        try:
+            write.insert(connection, self._write_codec, entries)
+        except (UnicodeEncodeError, TypeError):  # a lone surrogate somewhere: rare enough to be found the slow way
+            write.begin(connection)
+            write.clean(entries)
+            write.insert(connection, self._write_codec, entries)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        async with self._turn:
+            writer = await self._sound_writer()
+            try:
+                return await writer.run(work)
+            except BaseException:
+                await writer.run(_rollback)
+                raise
+
+    async def _sound_writer(self) -> Connection:
+        """The writer, opened again if another file has taken the place of the one it holds."""
+        identity = _identity(self.path)
+        if self._writer is None or identity != self._identity:
+            if self._identity is not None and identity is None:
+                raise StoreUnavailableError(_moved(self.path))
+            await self._close_writer()
+            self._writer = await self._open_writer()
+        return self._writer
+
+    async def _open_writer(self) -> Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailableError(str(error)) from error
+        try:
+            writer = await open_writer(self.path, self._durability)
+        except StoreRefusedError as error:
+            raise StoreRefusedError(f"{self.path}: {error}") from error
+        try:
+            await writer.run(check_integrity)
+            await writer.run(prepare)
+        except StoreRefusedError as error:
+            await writer.close()
+            raise StoreRefusedError(f"{self.path}: {error}") from error
+        except BaseException:
+            await writer.close()
+            raise
+        self._identity = _identity(self.path)
+        return writer
+
+    async def _close_writer(self) -> None:
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            await writer.close()
+
+
+def _moved(path: Path) -> str:
+    return f"{path} was moved or deleted while the gateway ran: put it back, or restart to begin with an empty store"
+
+
+def _rollback(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.rollback()
+
+
+def _identity(path: Path) -> FileIdentity | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 -- twice a batch; Path.stat costs three times as much
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

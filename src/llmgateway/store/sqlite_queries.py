@@ -1,0 +1,113 @@
+"""The SQL that reads: filters and pages to statements. Every value is a parameter; names come from constants."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from llmgateway.ports.store import ATTEMPT, COLUMNS, Body, Row, Wanted
+from llmgateway.store.rows import BodyCodec, attempt_of, row_of
+
+_COLUMNS: Final = ", ".join(["seq", *(f'"{name}"' for name in COLUMNS)])
+_ATTEMPT: Final = ", ".join(f'"{name}"' for name in ATTEMPT)
+
+Condition = tuple[str, list[Any]]
+
+
+def page(connection: sqlite3.Connection, wanted: Wanted, limit: int, before: str | None) -> list[Row]:
+    where, values = conditions(wanted)
+    if before is not None:
+        where += ' AND "id" < ?'
+        values.append(before)
+    return _rows(connection, f'{where} ORDER BY "id" DESC LIMIT ?', [*values, limit])
+
+
+def since_seq(connection: sqlite3.Connection, wanted: Wanted, seq: int, limit: int) -> list[Row]:
+    where, values = conditions(wanted)
+    return _rows(connection, f"{where} AND seq > ? ORDER BY seq LIMIT ?", [*values, seq, limit])
+
+
+def exchange(connection: sqlite3.Connection, exchange_id: str) -> Row | None:
+    found = _rows(connection, '"id" = ?', [exchange_id])
+    if not found:
+        return None
+    (row,) = found
+    row["attempts"] = attempts(connection, [row["seq"]]).get(row["seq"], [])
+    return row
+
+
+def matching_ids(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
+    end = prefix + "\U0010ffff"
+    sql = 'SELECT "id" FROM exchange WHERE "id" >= ? AND "id" < ? ORDER BY "id" LIMIT ?'
+    return [found for (found,) in connection.execute(sql, (prefix, end, limit))]
+
+
+def last_seq(connection: sqlite3.Connection) -> int:
+    (last,) = connection.execute("SELECT last FROM sequence WHERE name = 'exchange'").fetchone()
+    return int(last)
+
+
+def attempts(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Row]]:
+    # Only constants and question marks are put together here.
+    sql = f"SELECT exchange_seq, {_ATTEMPT} FROM attempt WHERE exchange_seq IN ({marks(seqs)}) ORDER BY 1, ordinal"  # noqa: S608
+    found: dict[int, list[Row]] = {}
+    for seq, *values in connection.execute(sql, seqs):
+        found.setdefault(seq, []).append(attempt_of(values))
+    return found
+
+
+def bodies(connection: sqlite3.Connection, codec: BodyCodec, seqs: Sequence[int]) -> dict[int, list[Body]]:
+    sql = (
+        "SELECT exchange_seq, kind, media, size, sha256, is_truncated, codec, content "  # noqa: S608 -- question marks only
+        f"FROM body WHERE exchange_seq IN ({marks(seqs)}) ORDER BY 1, kind = 'events', kind = 'reply'"
+    )
+    found: dict[int, list[Body]] = {}
+    for seq, *values in connection.execute(sql, seqs):
+        found.setdefault(seq, []).append(codec.body(values))
+    return found
+
+
+def marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+def conditions(wanted: Wanted) -> Condition:
+    """A WHERE clause and its values. Times are asked of the id, whose first 48 bits are the time of arrival."""
+    parts = list(_equal(wanted))
+    parts.extend(_status(wanted.status))
+    if wanted.end is not None:
+        parts.append(('"end" = ?', [wanted.end]))
+        if wanted.end != "completed":
+            parts.append(("\"end\" <> 'completed'", []))  # lets the partial index serve
+    if wanted.since is not None:
+        parts.append(('"id" >= ?', [id_floor(wanted.since)]))
+    if wanted.until is not None:
+        parts.append(('"id" < ?', [id_floor(wanted.until)]))
+    text = " AND ".join(sql for sql, _ in parts) or "1"
+    return text, [value for _, values in parts for value in values]
+
+
+def id_floor(moment: float) -> str:
+    """What sorts before every id minted at `moment` (Unix seconds) or later, to the millisecond."""
+    head = f"{max(0, min(int(moment * 1000), (1 << 48) - 1)):012x}"
+    return f"{head[:8]}-{head[8:]}-"
+
+
+def _equal(wanted: Wanted) -> list[Condition]:
+    named = [("route", wanted.route), ("served_version", wanted.version), ("key", wanted.key)]
+    return [(f'"{column}" = ?', [value]) for column, value in named if value is not None]
+
+
+def _status(status: int | None) -> list[Condition]:
+    if status is None:
+        return []
+    low, high = (status * 100, status * 100 + 99) if status < 10 else (status, status)
+    parts: list[Condition] = [('"status" BETWEEN ? AND ?', [low, high])]
+    if low >= 400:
+        parts.append(('"status" >= 400', []))  # lets the partial index serve
+    return parts
+
+
+def _rows(connection: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Row]:
+    # `rest` is made of constants in this file; every value is a parameter.
+    found = connection.execute(f"SELECT {_COLUMNS} FROM exchange WHERE {rest}", values)  # noqa: S608
+    return [row_of(each) for each in found]

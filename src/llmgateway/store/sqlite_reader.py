@@ -1,0 +1,88 @@
+"""Reading the SQLite store: the control process's pages and the `logs` command, also while another process writes."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from llmgateway.ports.store import Body, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
+from llmgateway.store import sqlite_queries as queries
+from llmgateway.store.rows import BodyCodec
+from llmgateway.store.schema import check
+from llmgateway.store.sqlite_connection import ENGINE, QUERY_S, Connection, open_reader, time_limit
+from llmgateway.store.sqlite_write import page_counts
+
+T = TypeVar("T")
+
+
+class SqliteReader:
+    """A StoreReader over one read-only connection, opened at the first call. Close it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: Connection | None = None
+        self._codec = BodyCodec()
+
+    async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:
+        return await self._read(lambda connection: queries.page(connection, wanted, limit, before))
+
+    async def since_seq(self, wanted: Wanted, *, seq: int, limit: int) -> list[Row]:
+        return await self._read(lambda connection: queries.since_seq(connection, wanted, seq, limit))
+
+    async def last_seq(self) -> int:
+        return await self._read(queries.last_seq)
+
+    async def exchange(self, exchange_id: str) -> Row | None:
+        return await self._read(lambda connection: queries.exchange(connection, exchange_id))
+
+    async def matching_ids(self, prefix: str, *, limit: int) -> list[str]:
+        return await self._read(lambda connection: queries.matching_ids(connection, prefix, limit))
+
+    async def attempts(self, seqs: Sequence[int]) -> dict[int, list[Row]]:
+        return await self._read(lambda connection: queries.attempts(connection, seqs))
+
+    async def bodies(self, seqs: Sequence[int]) -> dict[int, list[Body]]:
+        return await self._read(lambda connection: queries.bodies(connection, self._codec, seqs))
+
+    async def stats(self) -> StoreStats:
+        used, free, size = await self._read(page_counts)
+        return StoreStats(used * size, free * size, log_bytes(self.path), ENGINE)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = await self._open()
+
+        def bounded(connection: sqlite3.Connection) -> T:
+            with time_limit(connection, QUERY_S):
+                return work(connection)
+
+        return await self._connection.run(bounded)
+
+    async def _open(self) -> Connection:
+        if not self.path.is_file():
+            raise StoreUnavailableError(f"there is no store at {self.path}")
+        connection = await open_reader(self.path)
+        try:
+            await connection.run(_check_ready)
+        except StoreError as error:
+            await connection.close()
+            raise type(error)(f"{self.path}: {error}") from error
+        return connection
+
+
+def _check_ready(connection: sqlite3.Connection) -> None:
+    if check(connection) == 0:
+        raise StoreUnavailableError("the store is still empty; a gateway fills it when it starts")
+
+
+def log_bytes(path: Path) -> int:
+    """The size of the write-ahead log beside the file."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,255 @@
+"""What every store does, whatever database it is. A new one is added to STORES and has to pass."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.exchanges import REQUEST, ExchangeFactory, ids
+
+from llmgateway.domain.exchange import Exchange
+from llmgateway.journal import records
+from llmgateway.ports.store import (
+    ATTEMPT,
+    COLUMNS,
+    FACTS,
+    OUTCOME,
+    Body,
+    Entry,
+    Position,
+    Row,
+    Store,
+    StoreKnownError,
+    StoreRejectedError,
+    Wanted,
+)  # fmt: skip
+from llmgateway.store.sqlite import SqliteStore
+
+STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore(folder / "store.sqlite3")}
+
+
+@pytest.fixture(params=sorted(STORES))
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    store = STORES[request.param](tmp_path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def make() -> ExchangeFactory:
+    return ExchangeFactory()
+
+
+async def append(store: Store, entries: list[Entry]) -> list[Row]:
+    await store.append(entries, [], [], None)
+    return [entry.row for entry in entries]
+
+
+def test_the_columns_are_the_names_the_journal_writes(make: ExchangeFactory) -> None:
+    exchange: Exchange = make.exchange()
+    assert tuple(records._facts(exchange)) == FACTS
+    outcome = records._outcome(exchange, make.clock.monotonic())
+    assert tuple(outcome) == (*OUTCOME, "attempts")
+    assert tuple(outcome["attempts"][0]) == ATTEMPT
+
+
+async def test_a_row_comes_back_as_it_went_in(store: Store, make: ExchangeFactory) -> None:
+    entry = make.entry(tags={"team": "växt"}, stream=True, error_detail="no", user="u-1", session="s-1")
+    await append(store, [entry])
+    found = await store.exchange(entry.row["id"])
+    assert found == entry.row
+    assert set(found) == {*COLUMNS, "seq", "attempts"}
+
+
+async def test_bodies_come_back_byte_for_byte_in_the_order_of_the_conversation(
+    store: Store, make: ExchangeFactory
+) -> None:
+    bodies = [
+        Body("events", "text/event-stream", 3, b"\x00\xff\xfe"),
+        Body("reply", "text/event-stream", 9_000_000, REQUEST, "ab" * 32, is_truncated=True),
+        Body("request", "application/json", 5, None, "cd" * 32),
+    ]
+    (row,) = await append(store, [Entry(make.row(), bodies)])
+    assert (await store.bodies([row["seq"]]))[row["seq"]] == [bodies[2], bodies[1], bodies[0]]
+
+
+async def test_a_known_exchange_is_named_and_nothing_is_saved(store: Store, make: ExchangeFactory) -> None:
+    first, second, third, fourth = make.entries(4)
+    await append(store, [first, second])
+    with pytest.raises(StoreKnownError) as raised:
+        await store.append([third, second, fourth, first], [Position("a", 1, 1)], [], {"n": 4})
+    assert raised.value.indexes == {1, 3}
+    assert ids(await store.page(Wanted(), limit=10)) == ids([second.row, first.row])
+    assert (await store.positions(), await store.ledger()) == ([], None)
+    await append(store, [third, fourth])
+    rows = await store.page(Wanted(), limit=10)
+    assert len(rows) == 4
+    assert all(len(each) == 1 for each in (await store.attempts([row["seq"] for row in rows])).values())
+
+
+async def test_an_id_twice_in_one_batch_is_known_the_second_time(store: Store, make: ExchangeFactory) -> None:
+    entry = make.entry()
+    with pytest.raises(StoreKnownError) as raised:
+        await append(store, [entry, Entry({**entry.row}, entry.bodies)])
+    assert raised.value.indexes == {1}
+
+
+async def test_rows_positions_and_ledger_are_saved_together_or_not_at_all(store: Store, make: ExchangeFactory) -> None:
+    await store.append(make.entries(1), [Position("a", 1, 10)], [], {"n": 1})
+    bad = make.entry(at=None)
+    with pytest.raises(StoreRejectedError):
+        await store.append([*make.entries(2), bad], [Position("a", 2, 20)], [], {"n": 4})
+    assert len(await store.page(Wanted(), limit=10)) == 1
+    assert await store.positions() == [Position("a", 1, 10)]
+    assert await store.ledger() == {"n": 1}
+
+
+@pytest.mark.parametrize("changes", [{"generation": 2**70}, {"operation": {"a": 1}}, {"status": "no"}, {"end": None}])
+async def test_what_no_database_takes_is_rejected_and_not_taken_for_an_outage(
+    store: Store, make: ExchangeFactory, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(StoreRejectedError):
+        await append(store, [make.entry(), make.entry(**changes)])
+    assert len(await append(store, make.entries(1))) == 1
+
+
+async def test_positions_move_on_and_finished_incarnations_are_forgotten(store: Store) -> None:
+    await store.append([], [Position("a", 0, 10), Position("b", 0, 5)], [], None)
+    await store.append([], [Position("a", 3, 1)], ["b"], None)
+    assert await store.positions() == [Position("a", 3, 1)]
+
+
+async def test_no_ledger_state_keeps_the_one_there_is(store: Store) -> None:
+    assert await store.ledger() is None
+    await store.append([], [], [], {"x": [1, 2.5, None]})
+    await store.append([], [], [], None)
+    assert await store.ledger() == {"x": [1, 2.5, None]}
+
+
+@pytest.mark.parametrize("text", ["a\0b", "lone \ud800 surrogate", "\ud83d", "\u2028\x1b[31m", "ünï", "\\u0000"])
+async def test_any_text_can_be_stored(store: Store, make: ExchangeFactory, text: str) -> None:
+    entry = make.entry(user=text, error_detail=text, tags={text: text}, route=text.replace("\0", ""))
+    entry.row["attempts"][0]["detail"] = text
+    await append(store, [*make.entries(2), entry])
+    found = await store.exchange(entry.row["id"])
+    assert found is not None
+    for stored in (found["user"], found["attempts"][0]["detail"], *found["tags"].values()):
+        stored.encode()
+        assert stored[-1] == text[-1] or "\ud800" <= text[-1] <= "\udfff"
+    assert "\0" not in found["user"]
+
+
+async def test_pages_go_back_in_time_without_gap_or_overlap(store: Store, make: ExchangeFactory) -> None:
+    entries = make.entries(7)
+    await append(store, entries)
+    seen: list[str] = []
+    before = None
+    while page := await store.page(Wanted(), limit=3, before=before):
+        seen += ids(page)
+        before = page[-1]["id"]
+    assert seen == ids(entry.row for entry in reversed(entries))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Wanted(), [0, 1, 2, 3]),
+        (Wanted(route="support"), [0, 2, 3]),
+        (Wanted(version="v2"), [2]),
+        (Wanted(key="team-b"), [1, 3]),
+        (Wanted(status=200), [0]),
+        (Wanted(status=429), [1]),
+        (Wanted(status=4), [1]),
+        (Wanted(status=5), [2]),
+        (Wanted(end="interrupted"), [3]),
+        (Wanted(end="completed"), [0, 1]),
+        (Wanted(route="support", status=5, key="team-a"), [2]),
+        (Wanted(route="sup_ort"), []),
+        (Wanted(route="%"), []),
+        (Wanted(since=1_700_000_025.0), [2, 3]),
+        (Wanted(until=1_700_000_025.0), [0, 1]),
+        (Wanted(since=1_700_000_015.0, until=1_700_000_035.0), [1, 2]),
+    ],
+)
+async def test_filters_choose(store: Store, make: ExchangeFactory, wanted: Wanted, expected: list[int]) -> None:
+    entries = []
+    for changes in (
+        {},
+        {"route": "other", "key": "team-b", "status": 429},
+        {"served_version": "v2", "status": 502, "end": "upstream_error"},
+        {"key": "team-b", "status": None, "end": "interrupted"},
+    ):
+        make.clock.advance(10.0)
+        entries.append(make.entry(**changes))
+    await append(store, entries)
+    chosen = [entries[at].row["id"] for at in expected]
+    assert ids(await store.page(wanted, limit=10)) == chosen[::-1]
+    assert ids(await store.since_seq(wanted, seq=0, limit=10)) == chosen
+
+
+async def test_following_by_seq_finds_what_arrived_early_and_ended_late(store: Store, make: ExchangeFactory) -> None:
+    slow, quick = make.entries(2)
+    await append(store, [quick])
+    last = await store.last_seq()
+    await append(store, [slow])
+    assert ids(await store.since_seq(Wanted(), seq=last, limit=10)) == [slow.row["id"]]
+    assert await store.last_seq() == last + 1
+
+
+async def test_a_seq_is_never_used_twice_not_even_after_everything_was_purged(
+    store: Store, make: ExchangeFactory
+) -> None:
+    await append(store, make.entries(3))
+    last = await store.last_seq()
+    assert await store.purge_exchanges(None, limit=10) == 3
+    (row,) = await append(store, make.entries(1))
+    assert row["seq"] > last
+
+
+async def test_exchanges_are_purged_oldest_first_and_leave_nothing_behind(store: Store, make: ExchangeFactory) -> None:
+    entries = make.entries(5)
+    rows = await append(store, entries)
+    assert await store.purge_exchanges(entries[3].row["at"], limit=2) == 2
+    assert await store.purge_exchanges(entries[3].row["at"], limit=2) == 1
+    assert await store.purge_exchanges(entries[3].row["at"], limit=2) == 0
+    assert ids(await store.page(Wanted(), limit=10)) == ids([entries[4].row, entries[3].row])
+    gone = [row["seq"] for row in rows[:3]]
+    assert await store.attempts(gone) == {}
+    assert await store.bodies(gone) == {}
+
+
+async def test_bodies_are_purged_alone(store: Store, make: ExchangeFactory) -> None:
+    entries = make.entries(3)
+    rows = await append(store, entries)
+    assert await store.purge_bodies(entries[2].row["at"], limit=3) == 3
+    assert await store.purge_bodies(entries[2].row["at"], limit=3) == 1
+    assert await store.purge_bodies(entries[2].row["at"], limit=3) == 0
+    assert list(await store.bodies([row["seq"] for row in rows])) == [rows[2]["seq"]]
+    assert len(await store.page(Wanted(), limit=10)) == 3
+
+
+async def test_space_that_was_freed_goes_back_to_the_disk(store: Store, make: ExchangeFactory) -> None:
+    noise = bytes(range(256)) * 400
+    await append(store, [Entry(make.row(), [Body("request", "x", 1, noise[at:] + noise)]) for at in range(40)])
+    await store.purge_exchanges(None, limit=100)
+    before = await store.stats()
+    assert before.free_bytes > 0
+    while await store.shrink(64 * 1024):
+        pass
+    after = await store.stats()
+    assert after.free_bytes == 0
+    assert after.used_bytes <= before.used_bytes
+
+
+async def test_an_id_can_be_found_by_its_beginning(store: Store, make: ExchangeFactory) -> None:
+    entries = make.entries(3)
+    await append(store, entries)
+    whole = entries[1].row["id"]
+    assert await store.matching_ids(whole, limit=5) == [whole]
+    assert await store.matching_ids(whole[:8], limit=2) == ids(entry.row for entry in entries[:2])
+    assert await store.matching_ids("%", limit=5) == []
+
+
+async def test_an_unknown_id_is_none(store: Store) -> None:
+    assert await store.exchange("nothing") is None

@@ -1,0 +1,64 @@
+from hashlib import sha256
+
+import pytest
+
+from llmgateway.auth.keys import ANONYMOUS, MAX_KEY_BYTES, identify, presented
+from llmgateway.config.snapshot import Key
+from llmgateway.domain.errors import GatewayError
+
+SECRET = b"lgw_secret"
+KEY = Key("app", sha256(SECRET).digest(), expires_at=2_000.0)
+KEYS = {KEY.digest: KEY}
+
+
+def header_of(**headers: bytes):
+    named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
+    return named.get
+
+
+def test_a_key_is_read_from_either_header():
+    assert presented(header_of(authorization=b"Bearer abc")) == b"abc"
+    assert presented(header_of(authorization=b"bearer  abc ")) == b"abc"
+    assert presented(header_of(x_api_key=b"abc")) == b"abc"
+    assert presented(header_of()) is None
+
+
+def test_the_same_key_twice_is_one_key():
+    assert presented(header_of(authorization=b"Bearer abc", x_api_key=b"abc")) == b"abc"
+
+
+def test_two_different_keys_are_refused():
+    with pytest.raises(GatewayError, match="conflicting_credentials"):
+        presented(header_of(authorization=b"Bearer abc", x_api_key=b"abd"))
+
+
+@pytest.mark.parametrize("value", [b"Basic abc", b"Bearer", b"Bearer  ", b"abc"])
+def test_another_scheme_is_refused(value):
+    with pytest.raises(GatewayError, match="invalid_api_key"):
+        presented(header_of(authorization=value))
+
+
+def test_a_known_key_is_found_by_its_hash():
+    assert identify(SECRET, KEYS, 1_000.0) is KEY
+
+
+@pytest.mark.parametrize("credential", [None, b"", b"lgw_secreT", b"' OR 1=1", b"x" * (MAX_KEY_BYTES + 1)])
+def test_anything_else_is_refused(credential):
+    with pytest.raises(GatewayError, match="invalid_api_key"):
+        identify(credential, KEYS, 1_000.0)
+
+
+def test_an_expired_key_is_refused_from_the_second_it_expires():
+    with pytest.raises(GatewayError, match="expired"):
+        identify(SECRET, KEYS, 2_000.0)
+
+
+def test_a_key_that_is_switched_off_is_refused():
+    key = Key("off", KEY.digest, is_enabled=False)
+    with pytest.raises(GatewayError, match="invalid_api_key"):
+        identify(SECRET, {key.digest: key}, 0.0)
+
+
+def test_without_keys_everyone_is_anonymous():
+    assert identify(None, {}, 0.0) is ANONYMOUS
+    assert identify(b"anything", {}, 0.0) is ANONYMOUS

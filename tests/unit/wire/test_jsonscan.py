@@ -1,0 +1,132 @@
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.wire.jsonscan import depth, members, parse_object, splice
+
+
+def parse(body: bytes):
+    return parse_object(body, max_depth=200, max_tokens=200_000)
+
+
+def code_of(body: bytes) -> str:
+    with pytest.raises(GatewayError) as caught:
+        parse(body)
+    return caught.value.code
+
+
+names = st.text(max_size=8).filter(lambda name: name.lower() not in {"model", "n", "input", "stream", "system"})
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=12,
+)
+objects = st.dictionaries(names, values, max_size=6)
+layouts = st.sampled_from([None, 0, 2, "\t"])
+
+
+@given(objects, layouts, st.booleans())
+def test_members_are_found_where_they_lie(document, indent, ascii_only):
+    body = b" \n" + json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    found = {name: json.loads(body[start:end]) for name, (start, end) in members(body)}
+    assert found == document
+
+
+@given(objects, layouts, st.booleans(), st.text(max_size=10))
+def test_a_splice_changes_its_members_and_not_one_other_byte(document, indent, ascii_only, model):
+    if "\ud800" <= max(model, default="") <= "\udfff":
+        return
+    document = {**document, "model": "before"}
+    body = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    changed = splice(body, document, {"model": json.dumps(model).encode(), "top_p": b"0.5"})
+    assert json.loads(changed) == {**document, "model": model, "top_p": 0.5}
+    spans = dict(members(body))
+    untouched = [body[start:end] for name, (start, end) in spans.items() if name not in {"model", "top_p"}]
+    after = dict(members(changed))
+    assert untouched == [changed[slice(*after[name])] for name in spans if name not in {"model", "top_p"}]
+
+
+def test_numbers_order_spacing_and_escapes_stay_as_they_were():
+    body = b'{ "seed":18446744073709551616 ,"x": 1.10e+2,\t"model" : "a",  "s":"\\u00e9\\/" }'
+    assert splice(body, {"model": "a"}, {"model": b'"b"'}) == body.replace(b'"a"', b'"b"')
+
+
+def test_a_member_that_is_missing_is_added_in_front():
+    assert splice(b'{"a":1}', {"a": 1}, {"model": b'"m"'}) == b'{"model":"m","a":1}'
+    assert splice(b" { }", {}, {"model": b'"m"'}) == b' {"model":"m" }'
+
+
+def test_a_nested_member_of_the_same_name_is_left_alone():
+    body = b'{"messages":[{"model":"inner"}],"model":"outer"}'
+    assert splice(body, json.loads(body), {"model": b'"x"'}) == body.replace(b"outer", b"x")
+
+
+def test_a_name_inside_a_text_is_no_member():
+    body = b'{"content":"say \\"model\\": \\"x\\"","model":"m"}'
+    assert splice(body, json.loads(body), {"model": b'"y"'}) == body.replace(b'"m"', b'"y"')
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[]", b'"x"', b"{} {}", b"{}x", b"\xef\xbb\xbf{}", '{"a":"ü"}'.encode("utf-16"), b'{"a":"\xff"}']
+    + [b'{"a":NaN}', b'{"a":Infinity}', b'{"a":1e400}', b'{"a":' + b"9" * 5000 + b"}", b'{"a":"\\ud800"}', b"{'a':1}"],
+)
+def test_what_is_no_json_object_is_refused(body):
+    assert code_of(body) == "invalid_json"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"a","model":"b"}',
+        b'{"model":"a","Model":"b"}',
+        b'{"MODEL":"b"}',
+        b'{"model":"a","mod\\u0065l":"b"}',
+        b'{"stream":false,"x":{"stream":1},"stream":true}',
+        b'{"n":1, "n" :2}',
+        b'{"messages":[],"messages":[]}',
+    ],
+)
+def test_a_guarded_member_twice_or_in_another_spelling_is_refused(body):
+    assert code_of(body) == "duplicate_key"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"model":"a","x":{"model":"b","model":"c"}}', b'{"x":1,"x":2}', b'{"a":"\\u0041","model":"m"}']
+    + [b'{"messages":[{"model":"m"}],"model":"m"}', b'{"model":"model"}', b'{"model":"a","t":"\\u00e9"}'],
+)
+def test_repetition_that_misleads_nobody_is_let_through(body):
+    assert parse(body) == json.loads(body)
+
+
+def test_depth_is_exact_and_ignores_brackets_in_texts():
+    assert depth(b'{"a":[[1]],"b":"[[[[["}') == 3
+    assert depth(b"[" * 300 + b"]" * 300) == 300
+
+
+def test_deep_and_crowded_bodies_are_refused_quickly():
+    started = time.process_time()
+    assert code_of(b'{"a":' + b"[" * 201 + b"]" * 201 + b"}") == "json_too_deep"
+    assert code_of(b"[" * 150_000 + b"]" * 150_000) == "json_too_deep"
+    assert code_of(b'{"a":[' + b"{}," * 3_000_000 + b"{}]}") == "json_too_complex"
+    assert time.process_time() - started < 1.0  # generous: alone it takes 30 ms
+
+
+def test_200_levels_are_deep_enough_for_everybody():
+    body = b'{"a":' * 200 + b"1" + b"}" * 200
+    assert parse(body) == json.loads(body)
+
+
+def test_a_hostile_body_is_scanned_in_linear_time():
+    """Names that only look repeated send every byte through the exact scanner."""
+    body = b'{"x":[' + b",".join([b'{"model":["b"]}'] * 30_000) + b'],"model":"m"}'
+    started = time.process_time()
+    assert splice(body, parse(body), {"model": b'"n"'}).endswith(b'"model":"n"}')
+    deep = b'{"x":' + b'[{"model":' * 90 + b"1" + b"}]" * 90 + b',"model":"m"}'
+    assert splice(deep, parse(deep), {"model": b'"n"'}).endswith(b'"model":"n"}')
+    assert time.process_time() - started < 2.0
