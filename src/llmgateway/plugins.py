@@ -56,8 +56,8 @@ def _sources(kind: str, found: Iterable[EntryPoint] | None) -> dict[str, str | E
     sources: dict[str, str | EntryPoint] = dict(BUILT_IN[kind])
     for point in entry_points(group=f"llmgateway.{kind}") if found is None else found:
         taken = sources.get(point.name)
-        if taken is not None:
-            first = taken if isinstance(taken, str) else taken.value
+        first = taken.value if isinstance(taken, EntryPoint) else taken
+        if first not in {None, point.value}:  # one package on the path twice is found twice
             raise PluginError(f"Two {kind} plug-ins are named {point.name!r}: {first} and {point.value}.")
         sources[point.name] = point
     return sources

@@ -114,9 +114,7 @@ class Bench:
         self.sweeper = Sweeper(self.clock)
         self.seen: list[Incoming] = []
         self._handler = handler
-        self.server = HttpServer(
-            self._note, limits or Limits(), sweeper=self.sweeper, clock=self.clock, refuse=refuse
-        )
+        self.server = HttpServer(self._note, limits or Limits(), sweeper=self.sweeper, clock=self.clock, refuse=refuse)
 
     async def _note(self, incoming: Incoming) -> None:
         self.seen.append(incoming)
@@ -138,9 +136,7 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(
-    handler: Callable[[Incoming], Awaitable[None]], limits: Limits | None = None
-) -> AsyncIterator[Bench]:
+async def bench(handler: Callable[[Incoming], Awaitable[None]], limits: Limits | None = None) -> AsyncIterator[Bench]:
     """A `Bench` that closes its connections at the end and sees that nothing is left."""
     made = Bench(handler, limits)
     try:
@@ -154,7 +150,10 @@ async def bench(
 
 @contextlib.asynccontextmanager
 async def listening(
-    handler: Callable[[Incoming], Awaitable[None]], limits: Limits | None = None, clock: Clock | None = None, **options: Any
+    handler: Callable[[Incoming], Awaitable[None]],
+    limits: Limits | None = None,
+    clock: Clock | None = None,
+    **options: Any,
 ) -> AsyncIterator[tuple[HttpServer, int]]:
     """A server on a loopback port."""
     clock = clock or SystemClock()

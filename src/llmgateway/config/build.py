@@ -13,13 +13,12 @@ from llmgateway.config.secrets import SecretResolver
 def build(config: schema.Config, secrets: SecretResolver, generation: int, digest: str) -> snapshot.Snapshot:
     """Build the snapshot; references must have been checked. Faults of secrets are left in `secrets`."""
     backends = {name: _backend(name, table, secrets) for name, table in config.backends.items()}
-    token = config.admin.token
     keys = (_key(name, table) for name, table in config.keys.items())
     return snapshot.Snapshot(
         generation=generation,
         digest=digest,
         server=_server(config.server),
-        admin=snapshot.Admin(config.admin.listen, secrets.resolve(token, ("admin", "token")) if token is not None else None),
+        admin=_admin(config.admin, secrets),
         data=_data(config.data),
         journal=_journal(config.journal),
         backends=backends,
@@ -70,6 +69,11 @@ def _server(table: schema.ServerTable) -> snapshot.Server:
         pre_stop_s=timeouts.pre_stop,
         trusted_proxies=tuple(table.trusted_proxies),
     )
+
+
+def _admin(table: schema.AdminTable, secrets: SecretResolver) -> snapshot.Admin:
+    token = None if table.token is None else secrets.resolve(table.token, ("admin", "token"))
+    return snapshot.Admin(table.listen, token)
 
 
 def _data(table: schema.DataTable) -> snapshot.Data:

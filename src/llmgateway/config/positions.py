@@ -175,4 +175,7 @@ class _Scanner:
 def _unescape(body: str) -> str:
     if "\\" not in body:
         return body
-    return str(tomllib.loads(f'key = "{body}"')["key"])
+    try:
+        return str(tomllib.loads(f'key = "{body}"')["key"])
+    except tomllib.TOMLDecodeError:  # not in text that tomllib has accepted
+        return body

@@ -45,7 +45,7 @@ class Ack:
     error: str | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Connection:
     writer: asyncio.StreamWriter
     state: WorkerState | None = None

@@ -37,14 +37,6 @@ class Dispatched:
         else:
             self.connection.pause()
 
-    def body(self) -> bytes:
-        """A whole reply's body; a refusal in it that quotes our credential is masked (row U33)."""
-        body = self.reply.body()
-        secret = self.upstream.secret
-        if not self.reply.is_ok and secret is not None and secret in body:
-            return body.replace(secret, b"***")
-        return body
-
 
 async def dispatch(call: Call, plan: Plan, request: Request) -> Dispatched:
     """Attempt after attempt until a reply can be relayed; raises the last attempt's GatewayError when none can."""
@@ -104,7 +96,7 @@ async def _ask(call: Call, target: Target, request: Request, pooled: Connection 
     route = call.route
     limit = call.in_force.snapshot.journal.max_record_bytes if route is not None and route.raw_events else 0
     reader = upstream.provider.reader(call.exchange.operation)
-    call.reply = reply = Reply(attempt, reader, call.gateway.clock, events_limit=limit)
+    call.reply = reply = Reply(attempt, reader, call.gateway.clock, secret=upstream.secret, events_limit=limit)
     try:
         _send(call, target, request, connection, reply)
         await _ready(call, reply)
@@ -211,8 +203,7 @@ def _fault(sent: Dispatched, now: float) -> GatewayError | None:
 
 
 def _detail(sent: Dispatched) -> str | None:
-    text = sent.reply.reader.error or sent.body().decode("utf-8", "replace")
-    return text[:MAX_DETAIL] or None
+    return (sent.reply.complaint or "")[:MAX_DETAIL] or None
 
 
 def _close_attempt(

@@ -40,11 +40,11 @@ async def _whole(call: Call, sent: Dispatched) -> None:
     exchange.status = reply.status
     exchange.end = End.COMPLETED
     if reply.reader.error is not None:
-        _note_fault(call, GatewayError("upstream_error"), reply.reader.error)
+        _note_fault(call, GatewayError("upstream_error"), reply.complaint)
     durable = settle(call)
     if durable is not None:
         await durable
-    call.incoming.respond(reply.status, _head(call, sent), sent.body())
+    call.incoming.respond(reply.status, _head(call, sent), reply.body())
 
 
 async def _streamed(call: Call, sent: Dispatched) -> None:
@@ -68,7 +68,7 @@ async def _streamed(call: Call, sent: Dispatched) -> None:
         return
     exchange.end = End.COMPLETED
     if reply.reader.error is not None:
-        _note_fault(call, GatewayError("upstream_error"), reply.reader.error)
+        _note_fault(call, GatewayError("upstream_error"), reply.complaint)
     durable = settle(call)
     if durable is not None:
         await durable

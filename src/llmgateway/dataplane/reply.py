@@ -54,6 +54,7 @@ class Reply:
         "_held_size",
         "_inflater",
         "_outlet",
+        "_secret",
         "attempt",
         "deadline",
         "decoder",
@@ -75,7 +76,9 @@ class Reply:
         "way",
     )
 
-    def __init__(self, attempt: Attempt, reader: ReplyReader, clock: Clock, *, events_limit: int = 0) -> None:
+    def __init__(
+        self, attempt: Attempt, reader: ReplyReader, clock: Clock, *, secret: bytes | None = None, events_limit: int = 0
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.attempt = attempt
         self.reader = reader
@@ -97,6 +100,7 @@ class Reply:
         self.events_size = 0
         self.on_upload: Callable[[bool], None] | None = None
         self._clock = clock
+        self._secret = secret  # of the backend: masked where its words are shown or stored
         self._held: list[bytes] = []
         self._held_size = 0
         self._outlet: Outlet | None = None
@@ -117,8 +121,19 @@ class Reply:
         return None
 
     def body(self) -> bytes:
-        """What was gathered, in one piece."""
-        return self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        """What was gathered, in one piece; a refusal that quotes our credential has it masked (row U33)."""
+        body = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        return body if self.is_ok else self._masked(body)
+
+    @property
+    def complaint(self) -> str | None:
+        """What the backend said went wrong, our credential masked."""
+        if self.reader.error is not None:
+            return self._masked(self.reader.error.encode("utf-8", "replace")).decode()
+        return None if self.is_ok else self.body().decode("utf-8", "replace")
+
+    def _masked(self, text: bytes) -> bytes:
+        return text.replace(self._secret, b"***") if self._secret and self._secret in text else text
 
     # --- the backend's side
 

@@ -86,11 +86,11 @@ class Body:
 
     def push_to(self, sink: BodySink) -> None:
         """Hand over what is here and, from now on, what comes."""
-        self._sink = sink
-        if self._pieces:
+        while self._pieces:  # a sink that resumes in the middle of it lets more come in
             piece = b"".join(self._pieces)
             self._pieces.clear()
             sink.data(piece)
+        self._sink = sink
         self._tell_end()
 
     def _refusal(self, limit: int) -> GatewayError | None:
@@ -126,12 +126,15 @@ class Body:
         self._fault = error
         self._pieces.clear()
         self._wake()
-        if self._sink is not None and not self._is_told:
-            self._is_told = True
-            self._sink.fail(error)
+        self._tell_end()
 
     def _tell_end(self) -> None:
-        if self._sink is not None and self.is_whole and not self._is_told:
+        if self._sink is None or self._is_told:
+            return
+        if self._fault is not None:
+            self._is_told = True
+            self._sink.fail(self._fault)
+        elif self.is_whole:
             self._is_told = True
             self._sink.end()
 

@@ -22,6 +22,7 @@ _FREE_CHUNKS: Final = 2_000
 _MIN_BYTES_A_CHUNK: Final = 16
 _OVERHEAD_A_CHUNK: Final = 16  # size in hex and two line ends
 _OVERHEAD_BYTES: Final = 16 * 1024  # of extensions and trailer fields
+_MAX_EMPTY_LINES: Final = 64  # bytes of them before a request
 _MAX_CUTS: Final = 256  # empty lines in one chunked body that still let another request be found behind it
 _CODES: Final = {"Invalid HTTP version": "http_version", "Pause on PRI/Upgrade": "http_version"}
 
@@ -122,6 +123,8 @@ class RequestParser:
         if self._is_head_complete:
             self.head = judge(raw, self._headers, self._limits, is_persistent=self._is_persistent)
             self._begin_body(self.head)
+        elif len(raw) > _MAX_EMPTY_LINES and raw.endswith(HEAD_END):  # an empty line that ends no head
+            raise GatewayError("bad_request")
         return stop
 
     def _begin_body(self, head: RequestHead) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.config.conftest import TEXT, Accept, Refuse
 
 from llmgateway.config import snapshot as contract
 from llmgateway.config.build import version_id
 from llmgateway.config.loader import load
 from llmgateway.config.problems import ConfigError
 from llmgateway.config.snapshot import Backend, Bodies, Durability, Secret, Snapshot, Sticky, StickyBy
-from tests.unit.config.conftest import TEXT, Accept, Refuse
 
 PROVIDERS = ("openai", "anthropic")
 ISSUE = """
@@ -135,7 +135,7 @@ def test_the_configuration_of_the_task_works_as_it_stands() -> None:
 
 
 def test_the_placeholder_of_a_hash_is_refused_with_its_line() -> None:
-    with pytest.raises(ConfigError, match=r"x\.toml:34: keys\.app\.hash: .*64 hexadecimal digits"):
+    with pytest.raises(ConfigError, match=r"x\.toml:33: keys\.app\.hash: .*64 hexadecimal digits"):
         load(ISSUE, providers=PROVIDERS, generation=1, environ={}, name="x.toml")
 
 
@@ -339,14 +339,14 @@ def test_five_thousand_routes_load_in_seconds() -> None:
     assert time.perf_counter() - start < 10
 
 
-
-
 @settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from([line for line in EVERYTHING.splitlines() if "=" in line and "{" not in line]), max_size=4
     ),
-    st.sampled_from(['""', "0", "-1", "nan", "true", "[]", "{}", "[1]", '["x"]', '{ a = "b" }', "2030-01-01", "1e308", '"*"']),
+    st.sampled_from(
+        ['""', "0", "-1", "nan", "true", "[]", "{}", "[1]", '["x"]', '{ a = "b" }', "2030-01-01", "1e308", '"*"']
+    ),
 )
 def test_any_setting_may_have_any_value_without_a_traceback(lines: list[str], value: str) -> None:
     text = EVERYTHING

@@ -127,7 +127,7 @@ def test_the_line_found_is_the_one_that_holds_the_value(shape: dict[str, Any]) -
 
 
 @settings(max_examples=300)
-@given(st.text(max_size=200) | st.text('[]{}"\'\\.=,# \n\tab1', max_size=60))
+@given(st.text(max_size=200) | st.text("[]{}\"'\\.=,# \n\tab1", max_size=60))
 def test_any_text_is_survived(text: str) -> None:
     assert 1 <= Positions(text).line(("a", 0, "b")) <= text.count("\n") + 1
 

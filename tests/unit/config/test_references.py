@@ -1,7 +1,6 @@
 """References between tables, each with the line on which it stands."""
 
 import pytest
-
 from tests.unit.config.conftest import Accept, Refuse
 
 
@@ -41,7 +40,10 @@ def test_a_default_route_must_be_allowed_to_its_key(refuse: Refuse) -> None:
 
 def test_a_default_route_may_be_a_name_that_a_pattern_covers(accept: Accept) -> None:
     more = '[routes."gpt-*".versions.v1]\nbackends = ["one"]\n'
-    changes = (('routes = ["assistant"]', 'routes = ["gpt-*"]'), ('default_route = "assistant"', 'default_route = "gpt-4o"'))
+    changes = (
+        ('routes = ["assistant"]', 'routes = ["gpt-*"]'),
+        ('default_route = "assistant"', 'default_route = "gpt-4o"'),
+    )
     accept(*changes, more=more)
 
 

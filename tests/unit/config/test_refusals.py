@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 import trustme
-
 from tests.unit.config.conftest import Accept, Refuse
 
 PUBLIC = ("0.0.0.0", "[::]", "", "*", "10.0.0.1", "[2001:db8::1]", "gateway.example", "8.8.8.8")
-KEYS = '''[keys.app]
+KEYS = """[keys.app]
 hash = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 routes = ["assistant"]
 default_route = "assistant"
-'''
+"""
 
 
 @pytest.mark.parametrize("host", PUBLIC)
@@ -44,6 +43,15 @@ def test_a_public_admin_port_with_a_guessable_token_is_refused(refuse: Refuse, a
         "config.toml:5: admin.token: must be at least 16 characters long on a public address"
     ]
     accept(token, environ={"T": "admin"})
+
+
+@pytest.mark.parametrize("token", ["", "env:T"])
+def test_an_empty_token_is_no_token(refuse: Refuse, token: str) -> None:
+    (problem,) = refuse(
+        ("127.0.0.1:8081", "0.0.0.0:8081"), ("[backends.one]", f'token = "{token}"\n[backends.one]'), environ={"T": ""}
+    )
+    assert problem.startswith("config.toml:5: admin.token: ")
+    assert "empty" in problem
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:8080", "0.0.0.0:8080"])

@@ -4,12 +4,12 @@ import traceback
 from pathlib import Path
 
 import pytest
+from tests.unit.config.conftest import TEXT, Accept, Refuse
 
 from llmgateway.config.describe import describe
 from llmgateway.config.problems import ConfigError
 from llmgateway.config.schema import Config
 from llmgateway.config.source import parse
-from tests.unit.config.conftest import TEXT, Accept, Refuse
 
 CANARY = "sk-canary-0123456789abcdef"
 

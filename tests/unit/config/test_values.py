@@ -15,13 +15,26 @@ from llmgateway.config.snapshot import Address, Sticky, StickyBy
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [(2, 2.0), (0.5, 0.5), (0, 0.0), ("500ms", 0.5), ("3.5s", 3.5), ("10m", 600.0), ("1h30m", 5400.0), ("30d", 2592000.0), ("2w", 1209600.0)],
+    [
+        (2, 2.0),
+        (0.5, 0.5),
+        (0, 0.0),
+        ("500ms", 0.5),
+        ("3.5s", 3.5),
+        ("10m", 600.0),
+        ("1h30m", 5400.0),
+        ("30d", 2592000.0),
+        ("2w", 1209600.0),
+    ],
 )
 def test_durations_are_numbers_or_text_with_a_unit(written: Any, expected: float) -> None:
     assert values.seconds(written) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("written", ["", "5", "5 s", "-1s", "s", "1x", "1s!", "1,5s", "١s", True, None, [], float("nan"), float("inf"), "1" * 20 + "s"])
+@pytest.mark.parametrize(
+    "written",
+    ["", "5", "5 s", "-1s", "s", "1x", "1s!", "1,5s", "١s", True, None, [], float("nan"), float("inf"), "1" * 20 + "s"],
+)
 def test_other_durations_are_refused(written: Any) -> None:
     with pytest.raises(ValueError, match="duration"):
         values.seconds(written)
@@ -29,7 +42,16 @@ def test_other_durations_are_refused(written: Any) -> None:
 
 @pytest.mark.parametrize(
     ("written", "expected"),
-    [(0, 0), (4096, 4096), ("1B", 1), ("512KiB", 524288), ("16MiB", 16777216), ("10GB", 10_000_000_000), ("1.5 KiB", 1536), ("1mib", 1048576)],
+    [
+        (0, 0),
+        (4096, 4096),
+        ("1B", 1),
+        ("512KiB", 524288),
+        ("16MiB", 16777216),
+        ("10GB", 10_000_000_000),
+        ("1.5 KiB", 1536),
+        ("1mib", 1048576),
+    ],
 )
 def test_sizes_are_bytes_or_text_with_a_unit(written: Any, expected: int) -> None:
     assert values.size(written) == expected
@@ -58,19 +80,56 @@ def test_a_described_size_reads_back_as_it_was(count: int) -> None:
 
 @pytest.mark.parametrize(
     ("written", "host", "port"),
-    [("127.0.0.1:8080", "127.0.0.1", 8080), ("[::1]:0", "::1", 0), (":80", "0.0.0.0", 80), ("*:80", "0.0.0.0", 80), ("gateway.internal:65535", "gateway.internal", 65535)],
+    [
+        ("127.0.0.1:8080", "127.0.0.1", 8080),
+        ("[::1]:0", "::1", 0),
+        (":80", "0.0.0.0", 80),
+        ("*:80", "0.0.0.0", 80),
+        ("gateway.internal:65535", "gateway.internal", 65535),
+    ],
 )
 def test_addresses_have_a_host_and_a_port(written: str, host: str, port: int) -> None:
     assert values.address(written) == Address(host, port)
 
 
-@pytest.mark.parametrize("written", ["127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "h:-1", "::1:80", "h:٣", "a b:80", "http://h:80", "[::1:80", 8080, None, "h:999999"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:65536",
+        "h:-1",
+        "::1:80",
+        "h:٣",
+        "a b:80",
+        "http://h:80",
+        "[::1:80",
+        8080,
+        None,
+        "h:999999",
+    ],
+)
 def test_other_addresses_are_refused(written: Any) -> None:
     with pytest.raises(ValueError, match=r"port|address|host|text"):
         values.address(written)
 
 
-@pytest.mark.parametrize(("host", "near"), [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("LOCALHOST", True), ("0.0.0.0", False), ("::", False), ("", False), ("10.0.0.1", False), ("example.org", False), ("localhost.evil.example", False)])
+@pytest.mark.parametrize(
+    ("host", "near"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("LOCALHOST", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+        ("10.0.0.1", False),
+        ("example.org", False),
+        ("localhost.evil.example", False),
+    ],
+)
 def test_only_loopback_counts_as_near(host: str, near: bool) -> None:
     assert Address(host, 1).is_loopback is near
 
@@ -83,12 +142,22 @@ def test_sticky_rules() -> None:
             values.sticky(wrong)
 
 
-@pytest.mark.parametrize("written", ["2030-12-31", datetime.date(2030, 12, 31), "2030-12-31T01:00:00+01:00", datetime.datetime(2030, 12, 31, tzinfo=datetime.UTC)])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2030-12-31",
+        datetime.date(2030, 12, 31),
+        "2030-12-31T01:00:00+01:00",
+        datetime.datetime(2030, 12, 31, tzinfo=datetime.UTC),
+    ],
+)
 def test_dates_are_midnight_utc_and_times_need_a_zone(written: Any) -> None:
     assert values.unix_time(written) == 1924905600.0
 
 
-@pytest.mark.parametrize("written", ["soon", 1924905600, datetime.datetime(2030, 12, 31), "2030-12-31T00:00:00", True, datetime.time(1)])
+@pytest.mark.parametrize(
+    "written", ["soon", 1924905600, datetime.datetime(2030, 12, 31), "2030-12-31T00:00:00", True, datetime.time(1)]
+)
 def test_other_dates_are_refused(written: Any) -> None:
     with pytest.raises(ValueError, match=r"zone|date"):
         values.unix_time(written)
@@ -105,7 +174,23 @@ def test_a_hash_is_read_and_a_pasted_key_is_not_echoed() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["ftp://h", "http://", "http://u:p@h", "http://u@h", "http://h?x=1", "http://h/#f", "http://h?", "http://h:0", "http://h:99999", "http://h:x", "http://h\\@evil", "http://h /", "h/v1", "http://[::1", "http://é.example"],
+    [
+        "ftp://h",
+        "http://",
+        "http://u:p@h",
+        "http://u@h",
+        "http://h?x=1",
+        "http://h/#f",
+        "http://h?",
+        "http://h:0",
+        "http://h:99999",
+        "http://h:x",
+        "http://h\\@evil",
+        "http://h /",
+        "h/v1",
+        "http://[::1",
+        "http://é.example",
+    ],
 )
 def test_base_urls_that_could_mislead_are_refused_without_being_quoted(written: str) -> None:
     with pytest.raises(ValueError, match=r"must|its host") as caught:
@@ -138,7 +223,9 @@ def test_origins_networks_headers_and_names() -> None:
     assert values.network("10.0.0.0/8") == "10.0.0.0/8"
     _refuses(values.network, "10.0.0.1/8", "x")
     assert values.header_name("X-Team") == "X-Team"
-    _refuses(values.header_name, "a b", "a\r\nb", "Host", "Content-Length", "transfer-encoding", "proxy-authorization", "")
+    _refuses(
+        values.header_name, "a b", "a\r\nb", "Host", "Content-Length", "transfer-encoding", "proxy-authorization", ""
+    )
     assert values.name("v1.2_a-b") == "v1.2_a-b"
     _refuses(values.name, "", "-a", "a b", "a/b", "x" * 65, "é", "a\n")
     assert values.route_name("ft:gpt-*/x") == "ft:gpt-*/x"

@@ -48,6 +48,8 @@ class FaultyDisk(Disk):
         self._enter("allocate")
         missing = offset + length - self._allocated[fd]
         if self.free is not None and missing > self.free:
+            self._allocated[fd] += self.free  # as on ext4: what there was is taken all the same
+            self.free = 0
             raise OSError(errno.ENOSPC, "no space")
         if self.free is not None:
             self.free -= missing

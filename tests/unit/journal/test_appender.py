@@ -1,6 +1,8 @@
 import errno
 
 import pytest
+from tests.unit.journal.faulty_disk import FaultyDisk
+from tests.unit.journal.journals import framed, record
 
 from llmgateway.config.snapshot import Durability, Journal
 from llmgateway.domain.clock import ManualClock
@@ -10,8 +12,6 @@ from llmgateway.journal.frame import measure
 from llmgateway.journal.layout import segment_numbers, segment_path
 from llmgateway.journal.reserve import HEADROOM_BYTES, STEP_BYTES, Reserve
 from llmgateway.journal.space import Space
-from tests.unit.journal.faulty_disk import FaultyDisk
-from tests.unit.journal.journals import framed, record
 
 RESERVE = 2 * STEP_BYTES
 

@@ -3,6 +3,8 @@ import errno
 import threading
 
 import pytest
+from tests.unit.journal.faulty_disk import FaultyDisk
+from tests.unit.journal.journals import all_numbers, record
 
 from llmgateway.config.snapshot import Durability, Journal
 from llmgateway.domain.clock import ManualClock
@@ -10,8 +12,6 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.journal import group
 from llmgateway.journal.reserve import HEADROOM_BYTES
 from llmgateway.journal.writer import JournalWriter
-from tests.unit.journal.faulty_disk import FaultyDisk
-from tests.unit.journal.journals import all_numbers, record
 
 SETTINGS = Journal(durability=Durability.DISK, reserve_bytes=100_000)
 
@@ -115,8 +115,7 @@ async def test_what_gathers_behind_a_slow_disk_has_a_bound_for_new_exchanges_onl
     first = await hold(disk, writer)
     kept = [writer.append(record(1))]
     with pytest.raises(GatewayError) as caught:
-        for number in range(10):
-            kept.append(writer.append(record(number)))
+        kept.extend(writer.append(record(number)) for number in range(10))
     assert caught.value.code == "log_store_full"
     assert len(kept) < 5
     kept.append(writer.append(record(99), may_use_reserve=True))
@@ -139,6 +138,18 @@ async def test_a_full_disk_refuses_at_once_and_heals_without_traffic(writer, dis
     assert flight is not None
     await asyncio.wrap_future(flight.job)
     await writer.append(record(3))
+
+
+async def test_a_tick_between_a_record_and_its_take_off_loses_nothing(writer, disk, tmp_path):
+    writer._clock.advance(1)
+    disk.gate.clear()
+    early = writer.append(record(0))
+    writer.tick()
+    late = writer.append(record(1))
+    await asyncio.sleep(0)
+    disk.gate.set()
+    await asyncio.wait_for(asyncio.gather(early, late), 10)
+    assert all_numbers(tmp_path) == [0, 1]
 
 
 async def test_closing_writes_and_syncs_what_has_gathered(tmp_path, disk):

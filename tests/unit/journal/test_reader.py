@@ -1,11 +1,11 @@
 import pytest
+from tests.unit.journal.journals import drain, framed, numbers, record
 
 from llmgateway.config.snapshot import Journal
 from llmgateway.domain.clock import ManualClock
 from llmgateway.journal.layout import Location, Position, incarnation_names, segment_numbers
 from llmgateway.journal.reader import JournalReader
 from llmgateway.journal.writer import JournalWriter
-from tests.unit.journal.journals import drain, framed, numbers, record
 
 LENGTH = len(framed(1))
 SETTINGS = Journal(reserve_bytes=4096, segment_bytes=2 * LENGTH)

@@ -1,10 +1,10 @@
 import errno
 
 import pytest
+from tests.unit.journal.faulty_disk import FaultyDisk
 
 from llmgateway.journal.disk import Disk
 from llmgateway.journal.reserve import HEADROOM_BYTES, STEP_BYTES, Reserve
-from tests.unit.journal.faulty_disk import FaultyDisk
 
 WANTED = 3 * STEP_BYTES
 
@@ -49,6 +49,7 @@ def test_it_is_not_refilled_without_room_to_spare_and_keeps_what_it_has(reserve_
     disk.free = STEP_BYTES
     assert not reserve.refill()
     assert reserve.held == WANTED - STEP_BYTES
+    assert disk.free == STEP_BYTES, "what was got half-way is given back"
     disk.free = STEP_BYTES + HEADROOM_BYTES
     assert reserve.refill()
     assert reserve.held == WANTED

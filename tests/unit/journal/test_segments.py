@@ -4,9 +4,9 @@ import os
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.journal.faulty_disk import FaultyDisk
 
 from llmgateway.journal.segments import Segment
-from tests.unit.journal.faulty_disk import FaultyDisk
 
 
 def segment(tmp_path, disk):

@@ -1,9 +1,9 @@
 import pytest
+from tests.unit.journal.faulty_disk import FaultyDisk
 
 from llmgateway.config.snapshot import Journal
 from llmgateway.journal.reserve import HEADROOM_BYTES, Reserve
 from llmgateway.journal.space import Space
-from tests.unit.journal.faulty_disk import FaultyDisk
 
 
 @pytest.fixture

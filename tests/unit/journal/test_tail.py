@@ -4,6 +4,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.journal.journals import drain, framed, numbers
 
 from llmgateway.journal import lock, resync
 from llmgateway.journal.frame import HEADER, MAGIC
@@ -11,7 +12,6 @@ from llmgateway.journal.layout import Position, segment_path
 from llmgateway.journal.quarantine import Quarantine
 from llmgateway.journal.tail import ReaderStats, Tail
 from llmgateway.journal.window import Window
-from tests.unit.journal.journals import drain, framed, numbers
 
 NAME = "01700000000000-1-00000000"
 
@@ -238,11 +238,41 @@ def test_a_record_said_in_a_damaged_body_is_not_taken_for_one(shelf):
 def test_bodies_made_to_look_like_records_cost_a_bounded_time(tmp_path):
     false = HEADER.pack(MAGIC, 5000, 0, 10)
     path = tmp_path / "f"
-    path.write_bytes(b"x" + false * 1000)
+    path.write_bytes(b"x" + false * 1000 + framed(0))
+    size = path.stat().st_size
     window = Window.open(path)
-    landing = resync.land(window, 0, is_final=True, max_checked=100_000)
+    assert resync.land(window, 0, is_final=True) == (size - len(framed(0)), False)
+    assert resync.land(window, 0, is_final=True, max_checked=100_000) == (size, True)
     window.close()
-    assert landing == (path.stat().st_size, True)
+
+
+@pytest.mark.parametrize("cut", range(1, len(framed(1))))
+def test_behind_rubbish_too_a_record_not_whole_yet_is_waited_for(shelf, cut):
+    shelf.put(0, framed(0) + b"rubbish" + framed(1)[:cut])
+    tail = shelf.tail()
+    assert numbers(drain(tail)) == [0]
+    shelf.add(0, framed(1)[cut:])
+    assert numbers(drain(tail)) == [1]
+    assert shelf.stats.damaged_bytes == len("rubbish")
+
+
+def test_damage_is_believed_only_at_the_second_look(shelf, monkeypatch):
+    """A read may meet the writer while it takes a record back and writes another one in its place."""
+    shelf.put(0, frames_of(0, 1))
+    tail = shelf.tail()
+    looks = []
+    pread = os.pread
+
+    def blurred(fd, length, offset):
+        looks.append(offset)
+        found = bytearray(pread(fd, length, offset))
+        if len(looks) == 1:
+            found[-1] ^= 1
+        return bytes(found)
+
+    monkeypatch.setattr(os, "pread", blurred)
+    assert numbers(drain(tail)) == [0, 1]
+    assert shelf.stats.damaged == 0
 
 
 def test_missing_segments_are_skipped_and_counted(shelf):

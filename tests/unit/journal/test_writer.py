@@ -2,6 +2,8 @@ import errno
 import os
 
 import pytest
+from tests.unit.journal.faulty_disk import FaultyDisk
+from tests.unit.journal.journals import all_numbers, framed, record
 
 from llmgateway.config.snapshot import Durability, Journal
 from llmgateway.domain.clock import ManualClock
@@ -10,8 +12,6 @@ from llmgateway.journal import lock, writer
 from llmgateway.journal.layout import incarnation_names, is_incarnation
 from llmgateway.journal.reserve import HEADROOM_BYTES
 from llmgateway.journal.writer import JournalWriter
-from tests.unit.journal.faulty_disk import FaultyDisk
-from tests.unit.journal.journals import all_numbers, framed, record
 
 SETTINGS = Journal(reserve_bytes=4096)
 
@@ -124,9 +124,11 @@ def test_the_slowest_write_is_told_once():
 
 
 def test_after_closing_records_are_refused_and_closing_again_is_harmless(tmp_path):
-    one = open_writer(tmp_path)
+    clock = ManualClock()
+    one = open_writer(tmp_path, clock=clock)
     one.close()
     one.close()
+    clock.advance(3600)
     one.tick()
     with pytest.raises(GatewayError):
         one.append(record(1), may_use_reserve=True)

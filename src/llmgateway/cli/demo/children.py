@@ -9,6 +9,7 @@ from typing import Final
 
 _TAIL_BYTES: Final = 8_192
 _TAIL_LINES: Final = 12
+_LINE: Final = 300
 _GRACE_S: Final = 8.0
 START_S: Final = 20.0
 
@@ -72,7 +73,7 @@ class Child:
         """The last lines it wrote, indented, or nothing."""
         if self._process.returncode is not None:
             await asyncio.wait(self._drains, timeout=1)
-        lines = self._tail.decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]
+        lines = [line[:_LINE] for line in self._tail.decode("utf-8", "replace").splitlines()[-_TAIL_LINES:]]
         return ":\n  " + "\n  ".join(lines) if lines else " and said nothing."
 
     async def stop(self) -> None:

@@ -1,0 +1,50 @@
+"""Warnings: allowed, and worth a second look."""
+
+from tests.unit.config.conftest import Accept
+
+
+def warnings(accept: Accept, *changes: tuple[str, str], more: str = "", now: float = 0.0) -> list[str]:
+    return [str(each).removeprefix("config.toml:") for each in accept(*changes, more=more, now=now).warnings]
+
+
+def test_a_sound_configuration_has_no_warnings(accept: Accept) -> None:
+    assert warnings(accept) == []
+
+
+def test_public_listeners_without_tls_are_pointed_out(accept: Accept) -> None:
+    token = ("[backends.one]", 'token = "0123456789abcdef"\n[backends.one]')
+    found = warnings(accept, ("127.0.0.1:8080", "0.0.0.0:8080"), ("127.0.0.1:8081", "[::1]:8081"), token)
+    assert [each.split(": ")[:2] for each in found] == [["2", "server.listen"], ["5", "admin.token"]]
+    assert any(each.startswith("4: admin.listen") for each in warnings(accept, ("127.0.0.1:8081", ":8081"), token))
+
+
+def test_credentials_in_clear_text_to_another_host_are_pointed_out(accept: Accept) -> None:
+    key = ("[backends.two]", 'api_key = "x"\n[backends.two]')
+    far = ('base_url = "http://127.0.0.1:9001/v1"', 'base_url = "http://model.example/v1"')
+    assert any("plain HTTP to another host" in each for each in warnings(accept, key, far))
+    assert not any("plain HTTP" in each for each in warnings(accept, key))
+    assert not any("plain HTTP" in each for each in warnings(accept, key, (far[0], far[1].replace("http:", "https:"))))
+
+
+def test_unused_backends_and_idle_versions_are_pointed_out(accept: Accept) -> None:
+    more = '[backends.three]\nprovider = "openai"\nbase_url = "https://h"\n'
+    assert warnings(accept, ("weight = 10\n", ""), more=more) == [
+        '16: routes.assistant.versions.v2: "v2" has no weight and is no fallback: it gets no traffic',
+        "22: backends.three: no version of any route uses this backend",
+    ]
+
+
+def test_routes_that_nobody_may_use_are_pointed_out(accept: Accept) -> None:
+    more = '[routes.lonely.versions.v1]\nbackends = ["one"]\n'
+    assert warnings(accept, more=more) == ["23: routes.lonely: no enabled key may use this route"]
+    assert warnings(accept, ("routes = [", "enabled = false\nroutes = [")) == [
+        "11: routes.assistant: no enabled key may use this route"
+    ]
+
+
+def test_an_expired_key_is_pointed_out_and_one_without_end_is_not(accept: Accept) -> None:
+    expires = ("routes = [", "expires = 2030-12-31\nroutes = [")
+    assert warnings(accept, expires, now=1_924_905_599.0) == []
+    assert warnings(accept, expires, now=1_924_905_600.0) == [
+        "21: keys.app.expires: this key has expired and is refused"
+    ]

@@ -1,0 +1,133 @@
+"""A reload takes a configuration that holds, keeps the old one otherwise, and many at once are few."""
+
+import asyncio
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from llmgateway.config.loader import Examined
+from llmgateway.config.problems import ConfigError, Problem
+from llmgateway.config.snapshot import Address, Data, Server, Snapshot
+from llmgateway.controlplane.link import Ack, Links
+from llmgateway.controlplane.reload import Reloader, needs_restart
+from llmgateway.controlplane.tally import Tally
+from llmgateway.domain.clock import ManualClock
+
+
+class File:
+    """A configuration file, the last good text, and what was told of either."""
+
+    def __init__(self):
+        self.snapshot, self.text, self.problems = Snapshot(1), "one", []
+        self.saved, self.in_force, self.read = [], [], 0
+        self.go = threading.Event()
+        self.go.set()
+        self.full = False
+        self.links = Links(Path("unused"), clock=ManualClock(), tally=Tally())
+        self.links.hold(1, "one")
+        self.reloader = Reloader(
+            self.links, self.snapshot, examine=self.examine, save=self.save, put_in_force=self.in_force.append
+        )
+
+    def examine(self, generation):
+        self.read += 1
+        assert self.go.wait(5)
+        if self.problems:
+            raise ConfigError(self.problems)
+        warned = Problem("config.toml", 4, "keys.team", "expires tomorrow")
+        return Examined(replace(self.snapshot, generation=generation), (warned,), self.text)
+
+    def save(self, text, generation):
+        if self.full:
+            raise OSError(28, "No space left on device")
+        self.saved.append((text, generation))
+
+
+@pytest.fixture
+def file():
+    return File()
+
+
+async def test_a_file_that_holds_is_kept_put_in_force_and_numbered_on(file):
+    file.text = "two"
+    report = await file.reloader.reload()
+    assert report.shown() == {
+        "taken": True,
+        "generation": 2,
+        "problems": [],
+        "warnings": ["config.toml:4: keys.team: expires tomorrow"],
+        "needs_restart": [],
+        "workers": [],
+    }
+    assert file.saved == [("two", 2)]
+    assert [snapshot.generation for snapshot in file.in_force] == [2]
+    assert file.links.generation == 2
+    assert file.reloader.counts == {"taken": 1, "refused": 0}
+
+
+async def test_a_file_that_does_not_hold_changes_nothing_and_says_where(file, caplog):
+    file.problems = [Problem("config.toml", 3, "routes.chat", "names no version"), Problem("config.toml", 9, "", "x")]
+    report = await file.reloader.reload()
+    assert not report.is_taken
+    assert report.generation == file.links.generation == 1
+    assert report.problems[0] == "config.toml:3: routes.chat: names no version"
+    assert (file.saved, file.in_force) == ([], [])
+    assert "config.toml:3" in caplog.text
+    assert file.reloader.counts == {"taken": 0, "refused": 1}
+
+
+async def test_a_full_disk_does_not_stop_a_reload_but_is_told(file):
+    file.full = True
+    report = await file.reloader.reload()
+    assert report.is_taken
+    assert "could not be kept" in report.warnings[-1]
+
+
+async def test_a_hundred_reloads_at_once_read_the_file_twice_and_the_last_reading_counts(file):
+    file.go.clear()
+    first = asyncio.create_task(file.reloader.reload())
+    async with asyncio.timeout(5):
+        while file.read == 0:
+            await asyncio.sleep(0.001)
+    file.text = "two"
+    rest = [asyncio.create_task(file.reloader.reload()) for _ in range(99)]
+    await asyncio.sleep(0)
+    file.go.set()
+    reports = await asyncio.gather(first, *rest)
+    assert file.read == 2
+    assert {report.generation for report in reports[1:]} == {3}
+    assert file.saved[-1] == ("two", 3)
+
+
+async def test_whoever_asked_may_go_away_without_stopping_the_reload(file):
+    file.go.clear()
+    asking = asyncio.create_task(file.reloader.reload())
+    async with asyncio.timeout(5):
+        while file.read == 0:
+            await asyncio.sleep(0.001)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    file.go.set()
+    report = await file.reloader.reload()
+    assert report.generation == 3
+    assert [generation for _, generation in file.saved] == [2, 3]
+
+
+async def test_a_worker_that_refuses_is_in_the_report_and_the_log(file, caplog, monkeypatch):
+    async def publish(generation, text):
+        file.links.hold(generation, text)
+        return [Ack(0, 10, generation, None), Ack(1, 11, generation, "no certificate")]
+
+    monkeypatch.setattr(file.links, "publish", publish)
+    report = await file.reloader.reload()
+    assert [worker["error"] for worker in report.shown()["workers"]] == [None, "no certificate"]
+    assert "worker 1 did not take configuration 2: no certificate" in caplog.text
+
+
+def test_settings_that_are_read_once_are_named():
+    old = Snapshot(1)
+    new = Snapshot(2, server=Server(listen=Address("127.0.0.1", 9), workers=3), data=Data(dir="elsewhere"))
+    assert needs_restart(old, new) == ["server.listen", "server.workers", "data.dir"]
+    assert needs_restart(old, replace(old, generation=2)) == []

@@ -1,0 +1,69 @@
+"""The status holds what the parts know, in the shape that control reads."""
+
+import json
+
+from llmgateway.controlplane.tally import read_figures
+from llmgateway.controlplane.worker import WorkerState
+from llmgateway.dataplane.gauges import LAG_BUCKETS_S, Gauges
+from llmgateway.dataplane.live import Live, Sources
+from llmgateway.journal.stats import WriterStats
+from llmgateway.telemetry.histogram import LAG
+
+
+def live(gauges, **sources):
+    return Live(2, 4711, "abc", gauges, Sources(**sources))
+
+
+def test_control_reads_back_what_the_worker_says():
+    gauges, stats = Gauges(), WriterStats()
+    gauges.in_flight["chat"] += 3
+    gauges.open_streams["chat"] += 1
+    gauges.refused["invalid_api_key"] += 2
+    gauges.lag(0.002)
+    stats.wrote(2, 900, 0.0004)
+    said = live(
+        gauges,
+        generation=lambda: 9,
+        connections=lambda: 5,
+        pools=lambda: {"local": {"open": 4}},
+        journal=lambda: stats,
+        unlogged=lambda: 1,
+        is_full=lambda: True,
+    ).status()
+    worker = WorkerState.read(json.loads(json.dumps(said)), 0.0)
+    assert (worker.slot, worker.pid, worker.incarnation, worker.generation) == (2, 4711, "abc", 9)
+    assert worker.by_name("in_flight") == {"chat": 3}
+    assert worker.by_name("open_streams") == {"chat": 1}
+    assert worker.gauge("connections") == 5
+    assert worker.gauge("journal_full") == 1
+    assert worker.gauge("slowest_write_s") == 0.0004
+    assert worker.pools() == {"local": {"open": 4}}
+    figures = read_figures(said)
+    assert figures.counters["refused", "invalid_api_key"] == 2
+    assert figures.counters["journal", "bytes"] == 900
+    assert figures.counters["journal", "records"] == 2
+    assert figures.counters["journal", "unlogged"] == 1
+    assert figures.histograms["loop_lag"][1] == 1
+
+
+def test_routes_where_nothing_is_under_way_are_left_out():
+    gauges = Gauges()
+    gauges.in_flight["chat"] += 1
+    gauges.in_flight["chat"] -= 1
+    assert live(gauges).status()["gauges"]["in_flight"] == {}
+
+
+def test_a_worker_without_sources_still_has_a_status():
+    assert WorkerState.read(live(Gauges()).status(), 0.0) is not None
+
+
+def test_both_planes_agree_on_the_buckets_of_the_loop_lag():
+    assert LAG_BUCKETS_S == LAG
+
+
+def test_the_slowest_write_is_of_the_last_second_only():
+    stats = WriterStats()
+    stats.wrote(1, 1, 0.5)
+    worker = live(Gauges(), journal=lambda: stats)
+    assert worker.status()["gauges"]["slowest_write_s"] == 0.5
+    assert worker.status()["gauges"]["slowest_write_s"] == 0.0

@@ -1,0 +1,86 @@
+"""The sweeper: late by a tick at most, never early, asleep when nothing is watched."""
+
+import asyncio
+
+from tests.support.caller_wire import until
+
+from llmgateway.domain.clock import ManualClock, SystemClock
+from llmgateway.http.deadlines import TICK_S, Sweeper
+
+
+class Timed:
+    def __init__(self, deadline: float | None = None) -> None:
+        self.deadline = deadline
+        self.expired = 0
+        self.then = lambda: None
+
+    def expire(self) -> None:
+        self.expired += 1
+        self.then()
+
+
+async def test_expires_what_is_due_once_and_nothing_else() -> None:
+    clock = ManualClock(monotonic=100.0)
+    sweeper = Sweeper(clock)
+    due, later, idle = Timed(101.0), Timed(102.0), Timed()
+    for timed in (due, later, idle):
+        sweeper.watch(timed)
+    sweeper.sweep()
+    assert due.expired == 0
+    clock.advance(1.0)
+    sweeper.sweep()
+    sweeper.sweep()
+    assert (due.expired, later.expired, idle.expired) == (1, 0, 0)
+    assert due.deadline is None
+    sweeper.close()
+
+
+async def test_a_deadline_may_move_in_between_and_be_set_anew_in_expire() -> None:
+    clock = ManualClock(monotonic=100.0)
+    sweeper = Sweeper(clock)
+    timed = Timed(101.0)
+    timed.then = lambda: setattr(timed, "deadline", 105.0)
+    sweeper.watch(timed)
+    timed.deadline = 103.0
+    clock.advance(2.0)
+    sweeper.sweep()
+    assert timed.expired == 0
+    clock.advance(1.0)
+    sweeper.sweep()
+    assert (timed.expired, timed.deadline) == (1, 105.0)
+    sweeper.close()
+
+
+async def test_one_that_expires_may_spare_or_forget_another() -> None:
+    clock = ManualClock(monotonic=100.0)
+    sweeper = Sweeper(clock)
+    one, two = Timed(100.5), Timed(100.5)
+    one.then = lambda: (setattr(two, "deadline", None), sweeper.forget(two))  # type: ignore[assignment]
+    two.then = lambda: (setattr(one, "deadline", None), sweeper.forget(one))  # type: ignore[assignment]
+    sweeper.watch(one)
+    sweeper.watch(two)
+    clock.advance(1.0)
+    sweeper.sweep()
+    assert one.expired + two.expired == 1
+    assert len(sweeper) == 1
+    sweeper.close()
+
+
+async def test_the_timer_runs_while_something_is_watched_and_tells_its_lateness() -> None:
+    sweeper = Sweeper(SystemClock())
+    lags: list[float] = []
+    sweeper.on_tick = lags.append
+    timed = Timed(0.0)
+    sweeper.watch(timed)
+    await until(lambda: timed.expired)
+    assert lags and all(lag >= 0 for lag in lags)
+    sweeper.forget(timed)
+    await until(lambda: sweeper._handle is None)
+    seen = len(lags)
+    await asyncio.sleep(2 * TICK_S)
+    assert len(lags) == seen
+    again = Timed(0.0)
+    sweeper.watch(again)
+    await until(lambda: again.expired)
+    sweeper.close()
+    assert len(sweeper) == 0
