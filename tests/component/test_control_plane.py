@@ -91,8 +91,7 @@ class FakeWorker:
         self.link = Link(gateway.folder / "run" / "control.sock", self.status, self.take, held=text, period_s=0.02)
 
     def status(self):
-        said = status(self.slot, incarnation=self.incarnation, refused=self.refused, generation=self.generation)
-        return said
+        return status(self.slot, incarnation=self.incarnation, refused=self.refused, generation=self.generation)
 
     def take(self, generation, text):
         if text == "unloadable":

@@ -83,6 +83,16 @@ async def test_malformed_holds_one_event_that_is_not_json(server):
     assert len(broken) == 1
 
 
+async def test_an_answer_of_one_token_meets_its_fault_once_too(server):
+    reply = await raw(server, "x-mock-fault: malformed\r\nx-mock-tokens: 1\r\n", stream=True)
+    assert reply.count(b'"broken"') == 1
+
+
+async def test_a_fault_can_be_put_after_a_number_of_tokens(server):
+    reply = await raw(server, "x-mock-fault: no-finish\r\nx-mock-fault-after: 3\r\n", stream=True)
+    assert reply.count(b'"content":"') == 4  # the empty one that opens every answer, and three
+
+
 async def test_an_error_event_ends_the_stream(server):
     reply = await streamed(server, "error-event")
     assert b'data: {"error":{' in reply

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
+from tests.support.wire_cases import ROOT, Case, cases, cut, operation, read, summary
 
 from llmgateway import plugins
 from llmgateway.domain.errors import ERRORS
@@ -22,18 +25,37 @@ from llmgateway.ports.provider import Provider
 from llmgateway.ports.reader import ReplyReader
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.sse import SseDecoder
-from tests.support.wire_cases import ROOT, Case, cases, cut, operation, read, summary
 
 PROVIDERS = plugins.names("provider")
 CASES = [case for name in PROVIDERS for case in cases(name)]
 OPERATIONS = {
-    "openai": ["chat.completions", "completions", "responses", "embeddings", "audio.transcriptions", "other", "files.list"],
+    "openai": [
+        "chat.completions",
+        "completions",
+        "responses",
+        "embeddings",
+        "audio.transcriptions",
+        "other",
+        "files.list",
+    ],
     "anthropic": ["messages", "messages.count_tokens", "other", "files.list"],
 }
 NEVER_FORWARDED = [b"authorization", b"x-api-key", b"cookie", b"host", b"connection", b"content-length", b"expect"]
-NEVER_FORWARDED += [b"transfer-encoding", b"accept-encoding", b"openai-organization", b"openai-project", b"x-internal-a"]
+NEVER_FORWARDED += [
+    b"transfer-encoding",
+    b"accept-encoding",
+    b"openai-organization",
+    b"openai-project",
+    b"x-internal-a",
+]
 NEVER_RETURNED = [b"set-cookie", b"server", b"connection", b"content-length", b"content-encoding", b"transfer-encoding"]
-NEVER_RETURNED += [b"alt-svc", b"strict-transport-security", b"access-control-allow-origin", b"x-should-retry", b"location"]
+NEVER_RETURNED += [
+    b"alt-svc",
+    b"strict-transport-security",
+    b"access-control-allow-origin",
+    b"x-should-retry",
+    b"location",
+]
 NEVER_RETURNED += [b"x-request-id", b"request-id", b"openai-organization", b"anthropic-organization-id"]
 
 
@@ -204,7 +226,9 @@ def test_the_message_is_a_whole_reply_to_the_sdk(case: Case) -> None:
 
 def transport(case: Case) -> httpx2.Client:
     headers = {"content-type": "text/event-stream"}
-    return httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers, content=case.reply)))
+    return httpx2.Client(
+        transport=httpx2.MockTransport(lambda _: httpx2.Response(200, headers=headers, content=case.reply))
+    )
 
 
 ANTHROPIC = [case for case in FINISHED if str(case).startswith("anthropic/")]
@@ -212,9 +236,10 @@ ANTHROPIC = [case for case in FINISHED if str(case).startswith("anthropic/")]
 
 @pytest.mark.parametrize("case", ANTHROPIC, ids=str)
 def test_anthropic_s_sdk_adds_a_stream_up_to_the_same_message(case: Case) -> None:
-    with anthropic.Anthropic(api_key="k", http_client=transport(case)) as client:
-        with client.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "x"}]) as stream:
-            theirs = stream.get_final_message()
+    client = anthropic.Anthropic(api_key="k", http_client=transport(case))
+    asked: Any = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}]}
+    with client, client.messages.stream(**asked) as stream:
+        theirs = stream.get_final_message()
     ours = decode(read(of(case), case, [case.reply]).message() or b"")
     kept = ("id", "model", "role", "stop_reason", "stop_sequence", "content")
     assert {name: ours[name] for name in kept} == {
@@ -229,11 +254,11 @@ CHAT = [case for case in CHAT if not any(word in str(case) for word in ("without
 
 @pytest.mark.parametrize("case", CHAT, ids=str)
 def test_openai_s_sdk_adds_a_stream_up_to_the_same_message(case: Case) -> None:
-    with openai.OpenAI(api_key="k", http_client=transport(case)) as client:
-        with client.chat.completions.stream(model="m", messages=[{"role": "user", "content": "x"}]) as stream:
-            for _ in stream:
-                pass
-            theirs = stream.current_completion_snapshot
+    client = openai.OpenAI(api_key="k", http_client=transport(case))
+    with client, client.chat.completions.stream(model="m", messages=[{"role": "user", "content": "x"}]) as stream:
+        for _ in stream:
+            pass
+        theirs = stream.current_completion_snapshot
     ours = ChatCompletion.model_validate_json(read(of(case), case, [case.reply]).message() or b"")
     for mine, other in zip(ours.choices, theirs.choices, strict=True):
         assert (mine.index, mine.finish_reason) == (other.index, other.finish_reason)
@@ -304,3 +329,44 @@ def test_a_backend_s_faults_get_the_code_of_the_table(each: Provider, status: in
     assert error is not None
     assert error.code == code
     assert error.message == ERRORS[code].message  # nothing of the body goes to the caller
+
+
+# --- the guide's example, as a package from outside
+
+
+def guide() -> str:
+    text = (ROOT.parents[2] / "docs" / "PROVIDERS.md").read_text()
+    return text.partition("```python\n")[2].partition("```")[0]
+
+
+def test_the_guide_s_provider_works_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "acme_llmgateway.py").write_text(guide())
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("acme", "acme_llmgateway:AcmeProvider", "llmgateway.provider")
+    assert "acme" in plugins.names("provider", [point])
+    acme: Provider = plugins.load("provider", "acme", [point])()
+    for member in Provider.__annotations__:
+        assert hasattr(acme, member)
+    for check in (
+        test_header_names_are_lower_case_and_the_dangerous_ones_stay_here,
+        test_the_credential_carries_the_key_and_no_caller_s_header_can_stand_for_it,
+        test_the_query_and_deeper_paths_stay_as_they_are,
+        test_its_own_dialect_is_there,
+    ):
+        check(acme)
+    stream = b'data: {"model":"a","choices":[{"delta":{"content":"Hi"}}]}\n\nevent: end\ndata: {"words":{"heard":3,"said":1}}\n\n'
+    for size in (1, 7, len(stream)):
+        reader, decoder = acme.reader(Operation("chat.completions")), SseDecoder()
+        for at in range(0, len(stream), size):
+            for name, data, _ in decoder.feed(stream[at : at + size]):
+                reader.event(name, data)
+        assert (reader.usage.input_tokens, reader.usage.output_tokens, reader.response_model) == (3, 1, "a")
+        assert (reader.has_content, reader.is_finished, reader.is_complete) == (True, True, True)
+    reader = acme.reader(Operation("chat.completions"))
+    reader.whole(b'{"error":{"message":"no"}}')
+    assert reader.error == "no"
+
+
+def test_the_guide_names_every_member_of_the_port() -> None:
+    members = [*Provider.__annotations__, *(name for name in vars(Provider) if not name.startswith("_"))]
+    assert [name for name in members if name not in guide()] == []

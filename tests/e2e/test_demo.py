@@ -132,7 +132,8 @@ def test_a_child_that_dies_is_named(tmp_path):
 
 def test_other_ports_are_chosen_when_the_usual_ones_are_taken(tmp_path):
     with socket.socket() as taken:
-        with suppress(OSError):  # somebody else has it: as good
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # somebody else listens there: as good
             taken.bind(("127.0.0.1", 8080))
             taken.listen()
         with demo(tmp_path, "--once", "--json", "--requests", "8") as process:

@@ -228,15 +228,6 @@ def expect_head() -> Step:
     return step
 
 
-def expect_bytes(size: int) -> Step:
-    """Read exactly `size` bytes of whatever comes."""
-
-    async def step(wire: Wire) -> None:
-        await _exactly(wire, size)
-
-    return step
-
-
 def send(data: bytes) -> Step:
     """Write `data` in one go."""
 

@@ -68,6 +68,8 @@ def test_a_plug_in_that_calls_itself_otherwise_is_refused() -> None:
 
 
 def test_nothing_is_imported_before_it_is_asked_for() -> None:
-    code = "import sys, llmgateway.plugins as p; p.names('provider'); print([m for m in sys.modules if '.providers' in m])"
+    code = (
+        "import sys, llmgateway.plugins as p; p.names('provider'); print([m for m in sys.modules if '.providers' in m])"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert shown.stdout.strip() == "[]"

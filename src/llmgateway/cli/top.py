@@ -193,6 +193,8 @@ def headline(view: Mapping[str, Any]) -> str:
 
 
 def _traffic(view: Mapping[str, Any]) -> "Table":
+    from rich.text import Text
+
     table = _table("route", "version")
     for name in ("req/s", "bad", "p50", "p95", "p99", "first p50", "first p95", "tok/s", "$"):
         table.add_column(name, justify="right")
@@ -201,15 +203,15 @@ def _traffic(view: Mapping[str, Any]) -> "Table":
         total, first = line["duration_s"] or {}, line["first_token_s"] or {}
         bad = sum(line["bad"].values())
         table.add_row(
-            one_line(line["route"]),
-            one_line(line["version"]),
+            Text(one_line(line["route"])),  # Text: a plain string would be read as markup
+            Text(one_line(line["version"])),
             f"{line['rate']:.2f}",
             f"{bad / line['requests']:.1%}",
             *(span(total.get(name)) for name in ("p50", "p95", "p99")),
             *(span(first.get(name)) for name in ("p50", "p95")),
             f"{line['output_tokens_s']:.0f}",
             f"{line['cost_usd']:.4f}",
-            ", ".join(f"{one_line(name)} {count}" for name, count in sorted(line["bad"].items())),
+            Text(", ".join(f"{one_line(name)} {count}" for name, count in sorted(line["bad"].items()))),
         )
     if not view["versions"]:
         table.add_row("no traffic in the last minute")

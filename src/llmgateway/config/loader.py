@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path as File
 from typing import Final
 
@@ -10,7 +11,7 @@ from llmgateway.config import source
 from llmgateway.config.advice import advise
 from llmgateway.config.build import build
 from llmgateway.config.positions import Positions
-from llmgateway.config.problems import ConfigError, Fault, Problem, dotted
+from llmgateway.config.problems import MAX_FAULTS, ConfigError, Fault, Problem, dotted
 from llmgateway.config.references import dangling
 from llmgateway.config.refusals import open_doors, unusable_files, weak_secrets
 from llmgateway.config.schema import Config
@@ -61,7 +62,7 @@ def examine(
     document = source.parse(text, file)
     located = _Located(file, text)
     config, misfits = fit(document)
-    faults = [*misfits, *dangling(document, providers)]
+    faults = [*misfits, *islice(dangling(document, providers), MAX_FAULTS)]
     if config is None or faults:
         raise ConfigError(located(faults))
     secrets = SecretResolver(environ)

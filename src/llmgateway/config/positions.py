@@ -23,6 +23,7 @@ _STRING: Final = regex(
     DOTALL,
 )
 _SCALAR: Final = regex(r"[^,\]}\n#]++")
+_MAX_DEPTH: Final = 32  # of a path; deeper settings are found with what holds them
 _MAX_ITEMS: Final = 1_000  # of one array; later ones are found with the array
 
 
@@ -154,6 +155,7 @@ class _Scanner:
             self._skip(_BLANK)
 
     def _note(self, path: Path, at: int) -> None:
+        path = path[:_MAX_DEPTH]
         line = bisect_right(self._breaks, at - 1) + 1
         self.written.setdefault(path, line)
         for length in range(len(path) - 1, 0, -1):

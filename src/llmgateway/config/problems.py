@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from re import compile as regex
 from typing import Final
 
-MAX_PROBLEMS: Final = 20
+MAX_PROBLEMS: Final = 20  # told
+MAX_FAULTS: Final = 200  # looked for, of each kind: the rest of a file full of them costs time and tells nothing new
 _BARE: Final = regex(r"[A-Za-z0-9_-]{1,200}")
 _LONGEST_NAME: Final = 200
 
@@ -32,7 +33,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration is refused. `problems` holds at most MAX_PROBLEMS, in the file's order; `total` counts all."""
+    """The configuration is refused. `problems` holds at most MAX_PROBLEMS, in the file's order; `total` counts those found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.total = len(problems)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from llmgateway.config.problems import Fault, Path, did_you_mean
+from llmgateway.config.problems import MAX_FAULTS, Fault, Path, did_you_mean
 from llmgateway.config.schema import Config
 
 _KEY_MARK: Final = "[key]"  # how pydantic says that a table's key, not its value, is wrong
@@ -38,7 +38,7 @@ def fit(document: Mapping[str, Any]) -> tuple[Config | None, list[Fault]]:
     try:
         return Config.model_validate(document), []
     except ValidationError as error:
-        details = error.errors(include_input=False, include_url=False)
+        details = error.errors(include_input=False, include_url=False)[:MAX_FAULTS]
     return None, [(_path(each["loc"]), _reason(each["type"], each["loc"], each)) for each in details]
 
 

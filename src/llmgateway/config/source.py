@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path as File
+from re import MULTILINE
 from re import compile as regex
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ from llmgateway.config.problems import ConfigError, Problem
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 _PLACE: Final = regex(r"(?P<reason>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
+# tomllib takes time and memory by the square of a dotted key's length.
+_ENDLESS_KEY: Final = regex(r"^[ \t\[{]*+(?:[\"']?[\w-]++[\"']?[ \t]*+\.[ \t]*+){64}", MULTILINE)
 _REWORDED: Final = {
     "Cannot overwrite a value": "this setting is written twice",
     "Cannot declare": "this table is written twice",
@@ -41,6 +44,8 @@ def parse(text: str, file: str) -> dict[str, Any]:
     """Parse TOML text; raises ConfigError for what is not TOML, too large, or has nothing in it."""
     if len(text) > MAX_BYTES:
         raise _too_large(file)
+    if found := _ENDLESS_KEY.search(text):
+        raise _refusal(file, text.count("\n", 0, found.end()) + 1, "a name has more than 64 parts")
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

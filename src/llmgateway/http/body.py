@@ -4,11 +4,13 @@ Holds no socket. The connection feeds it, and asks it whether to go on.
 """
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.http.heads import RequestHead
 from llmgateway.http.limits import READ_AHEAD_BYTES
+
+_SMALL_PIECE: Final = 16 * 1024  # smaller ones are joined: a byte kept for itself takes forty
 
 
 class BodySink(Protocol):
@@ -109,6 +111,8 @@ class Body:
             self.fail(GatewayError("payload_too_large"))
         elif self._sink is not None:
             self._sink.data(piece)
+        elif self._pieces and len(self._pieces[-1]) < _SMALL_PIECE:
+            self._pieces[-1] += piece
         else:
             self._pieces.append(piece)
 

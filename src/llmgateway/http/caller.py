@@ -8,74 +8,19 @@ because closing on unread bytes would reset the connection and take the reply wi
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from enum import IntEnum, auto
-from typing import Any, cast
+from typing import cast
 
-from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
-from llmgateway.http.census import Census
-from llmgateway.http.deadlines import Sweeper
 from llmgateway.http.heads import RequestHead
 from llmgateway.http.incoming import Incoming
-from llmgateway.http.limits import Limits
-from llmgateway.http.messages import check_block
 from llmgateway.http.pace import BodyPace, SendProgress
 from llmgateway.http.parsing import RequestParser
-from llmgateway.http.replies import CONTINUE, DateLine, connection_line, length_line, status_line
-
-Handler = Callable[[Incoming], Coroutine[Any, Any, None]]
-Refuse = Callable[[GatewayError, bytes], tuple[bytes, bytes]]
+from llmgateway.http.replies import CONTINUE, refusal
+from llmgateway.http.service import Service, State
 
 _WRITE_HIGH_WATER = 16 * 1024
 
 _log = logging.getLogger(__name__)
-
-
-class State(IntEnum):
-    """In the order of a connection's life; up to ACTIVE it reads requests."""
-
-    IDLE = auto()  # nothing of the next request is here
-    HEAD = auto()
-    ACTIVE = auto()  # a request is with the handler
-    LINGER = auto()
-    CLOSING = auto()  # what is written goes out, then the socket closes
-    CLOSED = auto()
-
-
-
-@dataclass(slots=True)
-class Service:
-    """What all connections of one server share."""
-
-    handler: Handler
-    limits: Limits
-    refuse: Refuse
-    sweeper: Sweeper
-    clock: Clock
-    date_line: DateLine
-    census: "Census[CallerConnection]"
-    on_gone: Callable[[], None]  # a connection or a task has ended
-    is_draining: bool = False
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def turned_away(self, peer: str) -> GatewayError | None:
-        """Make room for one more connection of `peer`; the reason if there is none to be made."""
-        census = self.census
-        if census.is_peer_full(peer) and not self._evict(peer):
-            return GatewayError("too_many_connections", retry_after_s=1.0)
-        if census.is_full() and not self._evict(None):
-            return GatewayError("overloaded", retry_after_s=1.0)
-        return None
-
-    def _evict(self, peer: str | None) -> bool:
-        victim = self.census.oldest_idle(peer)
-        if victim is None:
-            return False
-        self.census.remove(victim)
-        victim.close()
-        return True
 
 
 class CallerConnection(asyncio.Protocol):
@@ -84,12 +29,12 @@ class CallerConnection(asyncio.Protocol):
     __slots__ = (
         "_at",
         "_backlog",
+        "_create_task",
         "_current",
         "_discarded",
         "_is_advancing",
         "_is_reading",
         "_is_tls",
-        "_loop",
         "_pace",
         "_parser",
         "_peer",
@@ -123,7 +68,6 @@ class CallerConnection(asyncio.Protocol):
         self.is_writable = True
         self.deadline: float | None = None
         self._transport: asyncio.Transport
-        self._loop: asyncio.AbstractEventLoop
 
     def __repr__(self) -> str:
         return f"<CallerConnection {self._peer or 'unix'} {self._state.name.lower()} {self._current!r}>"
@@ -133,7 +77,7 @@ class CallerConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         service = self._service
         self._transport = cast("asyncio.Transport", transport)
-        self._loop = asyncio.get_running_loop()
+        self._create_task = asyncio.get_running_loop().create_task
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_WATER)
         self._is_tls = transport.get_extra_info("sslcontext") is not None
         address = transport.get_extra_info("peername")
@@ -199,7 +143,8 @@ class CallerConnection(asyncio.Protocol):
                 self._step()
         finally:
             self._is_advancing = False
-        self._regulate()
+        if self._at < len(self._backlog) or not self._is_reading:
+            self._regulate()
 
     def _wants_input(self) -> bool:
         if self._state is State.ACTIVE:
@@ -242,7 +187,7 @@ class CallerConnection(asyncio.Protocol):
         self.deadline = None
         if not self.is_writable:  # the last reply is still on its way
             self._arm()
-        task = self._task = self._loop.create_task(service.handler(incoming))
+        task = self._task = self._create_task(service.handler(incoming))
         service.tasks.add(task)
         task.add_done_callback(self._task_done)
         return incoming
@@ -306,6 +251,7 @@ class CallerConnection(asyncio.Protocol):
         else:
             self._pace.resume(self._service.clock.monotonic())
         self._advance()
+        self._regulate()
         self._arm()
 
     def reply_over(self, *, is_kept: bool) -> None:
@@ -350,11 +296,8 @@ class CallerConnection(asyncio.Protocol):
         """Answer instead of the handler, and read no further request."""
         line = self._parser.line.split(b" ")
         head, body = self._service.refuse(error, line[1] if len(line) > 1 else b"")
-        check_block(head)
-        lines = status_line(error.status) + head + self._service.date_line() + length_line(error.status, len(body))
-        end = connection_line(is_http11=True, is_kept=False) + b"\r\n"
         self._state = State.ACTIVE
-        self.send(lines + end + (b"" if line[0] == b"HEAD" else body))
+        self.send(refusal(error.status, self._service.date_line() + head, body, is_bodiless=line[0] == b"HEAD"))
         self._linger()
 
     def _linger(self) -> None:

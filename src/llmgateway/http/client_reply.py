@@ -105,7 +105,7 @@ class ReplyParser:
 
     def _count_barren(self, size: int, limit: int) -> None:
         self._barren_bytes += size
-        if self._barren_bytes > limit and not self.is_complete:
+        if self._barren_bytes > limit:
             self._refuse("The backend's answer has too much framing.")
 
     def _refuse(self, reason: str) -> None:

@@ -93,6 +93,8 @@ class Connection(asyncio.Protocol):
 
         The receiver hears of a connection that is already gone, too, but never before this call has returned.
         """
+        if self._receiver is not None:
+            raise RuntimeError("a connection carries one exchange at a time")
         transport = self._transport
         if transport is None:
             fault = partial(receiver.on_fault, _no_answer(), reusable_retry=self.is_reused)

@@ -153,15 +153,13 @@ class Incoming:
 
         ValueError if `head` is not whole lines or `status` not 200 to 999; RuntimeError after another reply.
         """
-        self._start(status, head)
-        lines = status_line(status) + head + self._line.date_line() + length_line(status, len(body))
-        end = b"\r\n" if self._is_bodiless else b"\r\n" + body
-        self._line.send(lines + self._connection() + end)
+        lines = self._start(status, head) + length_line(status, len(body)) + self._connection()
+        self._line.send(lines + b"\r\n" if self._is_bodiless else lines + b"\r\n" + body)
         self._finish()
 
     def begin(self, status: int, head: bytes, length: int | None) -> None:
         """Send the head of a reply whose body follows; `length` None: chunked, or for HTTP/1.0 ended by closing."""
-        self._start(status, head)
+        lines = self._start(status, head)
         self._left_to_send = length
         framing = _NO_FRAMING
         if length is not None:
@@ -171,8 +169,7 @@ class Incoming:
             framing = _CHUNKED if status not in {204, 304} else _NO_FRAMING
         else:
             self._is_kept = False
-        lines = status_line(status) + head + self._line.date_line() + framing
-        self._line.send(lines + self._connection() + b"\r\n")
+        self._line.send(lines + framing + self._connection() + b"\r\n")
 
     def write(self, piece: bytes) -> None:
         """Send the next piece of the body; never blocks (mind `is_writable`). ValueError above the announced length."""
@@ -202,15 +199,16 @@ class Incoming:
             self._is_kept = False
             self._finish()
 
-    def _start(self, status: int, head: bytes) -> None:
+    def _start(self, status: int, head: bytes) -> bytes:
         if self.is_begun:
             raise RuntimeError("a request gets one reply")
-        status_line(status)
+        lines = status_line(status) + head + self._line.date_line()
         check_block(head)
         self.is_begun = True
         self.status = status
         self._is_bodiless = not allows_body(self.method, status)
         self._is_kept = self._line.may_keep()
+        return lines
 
     def _connection(self) -> bytes:
         return connection_line(is_http11=self.head.is_http11, is_kept=self._is_kept)

@@ -1,9 +1,9 @@
 """One caller's bytes in, requests out: llhttp does the parsing, this class keeps it to one message at a time.
 
-llhttp can't be stopped inside a feed, and gives no offsets. So each feed ends where a message may end: at the empty
-line of a head, at the last byte a Content-Length announces, at each empty line in a chunked body. What follows stays
-with the caller of `feed`, unparsed, until `next_request`. A request behind a refused one is thereby never looked at,
-and the pipeline's queue is a queue of bytes. No I/O, no clock.
+llhttp can't be stopped inside a feed, and gives no offsets. So nothing is fed across a place where a message may end:
+the empty line of a head, the last byte a Content-Length announces, each empty line in a chunked body. What follows
+stays with the caller of `feed`, unparsed, until `next_request`. A request behind a refused one is thereby never looked
+at, and the pipeline's queue is a queue of bytes. No I/O, no clock.
 """
 
 from typing import Any, Final
@@ -123,6 +123,8 @@ class RequestParser:
         if self._is_head_complete:
             self.head = judge(raw, self._headers, self._limits, is_persistent=self._is_persistent)
             self._begin_body(self.head)
+            if self._left and stop < len(data):
+                return self._feed_length(data, stop)
         elif len(raw) > _MAX_EMPTY_LINES and raw.endswith(HEAD_END):  # an empty line that ends no head
             raise GatewayError("bad_request")
         return stop

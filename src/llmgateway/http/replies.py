@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Final
 
 from llmgateway.domain.clock import Clock
+from llmgateway.http.messages import check_block
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -56,6 +57,13 @@ def connection_line(*, is_http11: bool, is_kept: bool) -> bytes:
 def length_line(status: int, length: int) -> bytes:
     """Return the Content-Length header; a 204 or 304 has none here (its own would speak of another message)."""
     return b"" if status in {204, 304} else b"content-length: %d\r\n" % length
+
+
+def refusal(status: int, head: bytes, body: bytes, *, is_bodiless: bool) -> bytes:
+    """Return a whole reply after which the connection closes; ValueError if `head` is not whole lines."""
+    check_block(head)
+    lines = status_line(status) + head + length_line(status, len(body)) + b"connection: close\r\n\r\n"
+    return lines if is_bodiless else lines + body
 
 
 def chunk(piece: bytes) -> bytes:

@@ -4,12 +4,13 @@ import asyncio
 
 from llmgateway.domain.clock import Clock
 from llmgateway.http.body import BodySink
-from llmgateway.http.caller import CallerConnection, Handler, Refuse, Service
+from llmgateway.http.caller import CallerConnection
 from llmgateway.http.census import Census
 from llmgateway.http.deadlines import Sweeper
 from llmgateway.http.incoming import Incoming
 from llmgateway.http.limits import Limits
 from llmgateway.http.replies import DateLine
+from llmgateway.http.service import Guest, Handler, Refuse, Service
 
 __all__ = ["BodySink", "Handler", "HttpServer", "Incoming", "Limits", "Refuse"]
 
@@ -23,7 +24,7 @@ class HttpServer:
     """
 
     def __init__(self, handler: Handler, limits: Limits, *, sweeper: Sweeper, clock: Clock, refuse: Refuse) -> None:
-        census: Census[CallerConnection] = Census(limits.max_connections, limits.max_connections_per_peer)
+        census: Census[Guest] = Census(limits.max_connections, limits.max_connections_per_peer)
         self._waiters: list[asyncio.Future[None]] = []
         self._service = Service(
             handler=handler,

@@ -115,14 +115,15 @@ async def _deliver(service: Service, call: Call, form: Form, written: Written) -
 Maker = Callable[[Mapping[str, Any]], dict[str, Any] | tuple[bytes, str]]
 
 
-async def make(service: Service, request: web.Request, maker: Maker) -> web.StreamResponse:
-    """Answer a request whose reply is a plain function of its body."""
+async def make(service: Service, request: web.Request, maker: Maker, model: str | None = None) -> web.StreamResponse:
+    """Answer a request whose reply is a plain function of its body. `model` stands in where the body names none."""
     body = await take(service, request)
     knobs = service.turn(request.headers, body)
-    if maker.__name__ == "moderations":
-        body.setdefault("model", "omni-moderation-latest")  # the one endpoint where it may be left out
+    if model is not None:
+        body.setdefault("model", model)
     service.check_model(body)
-    return await finish(service, request, body, knobs, maker(body))
+    made = await asyncio.to_thread(maker, body)  # thousands of embeddings take a while
+    return await finish(service, request, body, knobs, made)
 
 
 async def finish(

@@ -107,12 +107,14 @@ async def stream(request: web.Request, frames: Iterable[Frame], done: bytes, man
     knobs = manner.knobs
     await asyncio.sleep(jittered(knobs.ttft, knobs, manner.seed) + _seconds(knobs.reasoning, knobs))
     pace = _Pace(knobs.rate)
-    strikes_at = (knobs.fault_after or max(1, manner.tokens // 2)) if manner.is_middle else -1
-    sent = 0
+    strikes_at = knobs.fault_after or max(1, manner.tokens // 2)
+    sent, is_due = 0, manner.is_middle
     for frame in dressed(frames, manner.fault):
         piece = event(frame, manner.fault)
-        if sent == strikes_at and not await _strike(request, response, manner, piece):
-            return response
+        if is_due and sent >= strikes_at:
+            is_due = False
+            if not await _strike(request, response, manner, piece):
+                return response
         if frame.tokens:
             await pace.step()
             manner.count()

@@ -138,7 +138,7 @@ def moderations(body: Mapping[str, Any]) -> dict[str, Any]:
         raise ApiError(400, "'input' must be a text or a non-empty array.", param="input")
     return {
         "id": f"modr-{hashlib.sha256(repr(texts).encode()).hexdigest()[:24]}",
-        "model": body.get("model") or "omni-moderation-latest",
+        "model": body["model"],
         "results": [_judged(text) for text in texts],
     }
 

@@ -79,7 +79,7 @@ _TABLE: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("POST", "/v1/messages/count_tokens", _count_tokens),
     ("POST", "/v1/embeddings", partial(answering.make, maker=vectors.embeddings)),
     ("POST", "/v1/rerank", partial(answering.make, maker=vectors.rerank)),
-    ("POST", "/v1/moderations", partial(answering.make, maker=media.moderations)),
+    ("POST", "/v1/moderations", partial(answering.make, maker=media.moderations, model="omni-moderation-latest")),
     ("POST", "/v1/images/generations", partial(answering.make, maker=media.images)),
     ("POST", "/v1/audio/speech", partial(answering.make, maker=media.speech)),
     ("POST", "/v1/audio/transcriptions", uploads.transcribe),

@@ -5,6 +5,7 @@ import hashlib
 import math
 import struct
 from collections.abc import Mapping, Sequence
+from operator import add
 from typing import Any, Final
 
 from llmgateway.modelserver import tokens
@@ -13,7 +14,7 @@ from llmgateway.modelserver.prompt import ApiError
 DEFAULT_DIMENSIONS: Final = 1536
 MOST_DIMENSIONS: Final = 4_096
 MOST_INPUTS: Final = 2_048
-_MOST_WORDS: Final = 512  # distinct words of a text that count
+_MOST_WORDS: Final = 64  # distinct words of a text that count
 
 
 def embeddings(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,14 +54,13 @@ def vector(text: str, size: int, model: str = "") -> list[float]:
     """Make a text's unit vector: the sum of its words' vectors, and a little of the whole text's own."""
     total = _signs(f"{model}\0{text}", size)
     for word in sorted(set(text.lower().split()))[:_MOST_WORDS]:
-        for index, value in enumerate(_signs(f"{model}\0{word}", size)):
-            total[index] += 4 * value
+        total = list(map(add, total, _signs(f"{model}\0{word}", size, weight=4)))
     length = math.sqrt(sum(value * value for value in total)) or 1.0
     return [value / length for value in total]
 
 
-def _signs(word: str, size: int) -> list[float]:
-    return [byte - 127.5 for byte in hashlib.shake_128(word.encode("utf-8", "replace")).digest(size)]
+def _signs(word: str, size: int, weight: int = 1) -> list[float]:
+    return [weight * (byte - 127.5) for byte in hashlib.shake_128(word.encode("utf-8", "replace")).digest(size)]
 
 
 def rerank(body: Mapping[str, Any]) -> dict[str, Any]:

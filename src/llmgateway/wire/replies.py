@@ -82,7 +82,7 @@ class BaseReader:
             self.parse_errors += 1
 
     def whole(self, body: bytes) -> None:
-        """Take a reply in one piece. It is complete if it is JSON to its end."""
+        """Take a reply in one piece. It is complete if it is JSON to its end and reports no fault."""
         self.is_finished = True
         if len(body) > MAX_PARSED:
             self._whole_unparsed(body)
@@ -92,9 +92,8 @@ class BaseReader:
         except JsonError:
             self.parse_errors += 1
             return
-        self.is_complete = True
         self._whole_parsed(value)
-        self.has_content = self.error is None
+        self.has_content = self.is_complete = self.error is None
 
     def message(self) -> bytes | None:
         """See ReplyReader. Nothing is known here."""
@@ -172,13 +171,14 @@ class GenericReader(BaseReader):
             return
         self.is_complete = False
         super().whole(body)
-        if self._is_text and not self.is_complete:  # text that only looked like JSON
+        if self._is_text and self.parse_errors:  # text that only looked like JSON
             self.is_complete = self.has_content = True
             self.parse_errors = 0
 
     def take(self, name: bytes, value: Any) -> None:  # noqa: ARG002  # the port's signature
         self.take_whole(value)
         self.has_content = self.has_content or self.error is None
+        self.is_complete = self.error is None
 
     def take_whole(self, value: dict[str, Any]) -> None:
         self._read_usage(self.usage, value.get("usage"))

@@ -184,10 +184,6 @@ def _line_end(chunk: bytes, at: int, *, has_cr: bool) -> int:
     return found.start() if found is not None else -1
 
 
-def _has_line_end(line: bytes) -> bool:
-    return b"\n" in line or b"\r" in line
-
-
 def _field(line: bytes) -> tuple[bytes, bytes]:
     name, _, value = line.partition(b":")
     return name, value[1:] if value[:1] == b" " else value
@@ -216,14 +212,17 @@ def _lf_events(chunk: bytes, at: int, events: list[Event]) -> int:
 
 def _crlf_events(chunk: bytes, at: int, events: list[Event]) -> int:
     """The same where lines end with CRLF."""
-    while (stop := chunk.find(b"\r\n\r\n", at)) >= 0:
-        lines = chunk[at:stop].split(b"\r\n")
-        name = b""
-        if len(lines) == 2 and lines[0].startswith(b"event: "):
-            name = lines.pop(0)[7:]
-        data = lines[0]
-        if len(lines) != 1 or not data.startswith(b"data: ") or _has_line_end(data) or _has_line_end(name):
+    size = len(chunk)
+    while at < size:
+        name, line = b"", at
+        if chunk.startswith(b"event: ", at):
+            line = chunk.find(b"\r\n", at) + 2
+            name = chunk[at + 7 : line - 2]
+        if line < at or b"\n" in name or b"\r" in name or not chunk.startswith(b"data: ", line):
+            break
+        stop = chunk.find(b"\r", line)
+        if stop < 0 or chunk[stop : stop + 4] != b"\r\n\r\n" or chunk.find(b"\n", line, stop) >= 0:
             break
         at = stop + 4
-        events.append((name, data[6:], at))
+        events.append((name, chunk[line + 6 : stop], at))
     return at

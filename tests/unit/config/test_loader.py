@@ -12,7 +12,7 @@ from tests.unit.config.conftest import TEXT, Accept, Refuse
 from llmgateway.config import snapshot as contract
 from llmgateway.config.build import version_id
 from llmgateway.config.loader import load
-from llmgateway.config.problems import ConfigError
+from llmgateway.config.problems import MAX_FAULTS, ConfigError
 from llmgateway.config.snapshot import Backend, Bodies, Durability, Secret, Snapshot, Sticky, StickyBy
 
 PROVIDERS = ("openai", "anthropic")
@@ -310,6 +310,13 @@ def test_all_problems_are_told_at_once_in_the_files_order_up_to_twenty() -> None
     assert lines == sorted(lines)
     assert len(lines) == 20
     assert caught.value.total == 31
+
+
+def test_a_file_full_of_faults_is_not_searched_to_its_end() -> None:
+    wrong = "".join(f'[routes.r{n}.versions.v]\nbackends = ["gone"]\nx = 1\n' for n in range(5_000))
+    with pytest.raises(ConfigError) as caught:
+        load(wrong, providers=PROVIDERS, generation=1, environ={})
+    assert caught.value.total == 2 * MAX_FAULTS
 
 
 def test_a_path_is_read_and_named_in_problems(tmp_path: Path) -> None:

@@ -75,6 +75,13 @@ def test_what_is_not_toml_is_refused_with_its_line(text: str, expected: str) -> 
     assert reason(caught).startswith(expected)
 
 
+@pytest.mark.parametrize("part", ["a.", '"a" . ', "'a-b'."])
+def test_an_endless_dotted_key_is_refused_before_it_costs_memory(part: str) -> None:
+    with pytest.raises(ConfigError, match="f:2: a name has more than 64 parts"):
+        source.parse("x = 1\n" + part * 100_000 + "a = 1", "f")
+    assert source.parse(part * 20 + "a = 1", "f")
+
+
 def test_a_number_beyond_reason_is_no_traceback() -> None:
     with pytest.raises(ConfigError, match="out of range"):
         source.parse("a = " + "9" * 10_000, "f")

@@ -22,7 +22,7 @@ class Served:
         self.missing, self.reloaded = [], 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        answers = Answers(self.metrics, lambda: {"versions": []}, lambda: self.missing, lambda: [], self.reload)
+        answers = Answers(self.metrics, lambda: {"versions": []}, lambda: self.missing, list, self.reload)
         gate = Gate(Address(host, self.port), Secret(token) if token else None)
         self.admin = Admin(self.listener, routes(answers), gate)
 
@@ -157,7 +157,7 @@ async def test_the_own_origin_is_let_in():
 async def test_a_request_that_is_no_http_gets_json_and_none_of_it_back(request_text, caplog):
     async with Served() as served:
         answer = await served.raw(request_text)
-    assert answer.startswith(b"HTTP/1.1 400") or answer.startswith(b"HTTP/1.0 400")
+    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert json.loads(body)["error"]["code"] == "bad_request"
     assert b"canary" not in answer
@@ -215,7 +215,16 @@ async def test_a_new_gate_counts_from_the_next_request_on():
 
 @pytest.mark.parametrize(
     ("header", "name"),
-    [("a:1", "a"), ("[::1]:8", "::1"), ("a", "a"), ("a:b", None), ("a/b", None), ("a@b", None), ("", None), ("[::1", None)],
+    [
+        ("a:1", "a"),
+        ("[::1]:8", "::1"),
+        ("a", "a"),
+        ("a:b", None),
+        ("a/b", None),
+        ("a@b", None),
+        ("", None),
+        ("[::1", None),
+    ],
 )
 def test_host_headers_are_read_strictly(header, name):
     assert host_name(header) == name

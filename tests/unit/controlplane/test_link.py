@@ -218,9 +218,7 @@ async def test_a_worker_that_reads_nothing_is_cut_off(links, monkeypatch):
         await until(lambda: not links.live())
 
 
-@given(
-    st.integers(0, 5), st.sampled_from("ab"), st.integers(0, 5), st.one_of(st.none(), st.sampled_from("ab"))
-)
+@given(st.integers(0, 5), st.sampled_from("ab"), st.integers(0, 5), st.one_of(st.none(), st.sampled_from("ab")))
 def test_reconciling_never_steps_back_and_settles_at_once(ours, text, theirs, theirs_text):
     agreed = reconciled(ours, text, theirs, theirs_text)
     assert agreed >= max(ours, theirs)

@@ -103,7 +103,10 @@ def test_a_gauge_for_a_route_nobody_configured_is_other():
 
 def test_a_backend_that_half_of_the_workers_shun_is_half_up():
     gauges = [{"pools": {"local": {"up": up}}} for up in (1, 0)]
-    assert value(samples((), [status(at, gauges=each) for at, each in enumerate(gauges)]), "upstream_up", upstream="local") == 0.5
+    assert (
+        value(samples((), [status(at, gauges=each) for at, each in enumerate(gauges)]), "upstream_up", upstream="local")
+        == 0.5
+    )
 
 
 def test_what_has_no_source_is_not_there():

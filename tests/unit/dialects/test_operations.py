@@ -75,7 +75,9 @@ def test_what_works_something_out_may_be_split_and_repeated(path: str, name: str
 
 
 @pytest.mark.parametrize(("method", "path", "name", "is_repeatable"), KEPT)
-def test_what_is_kept_under_an_id_stays_at_one_backend(method: str, path: str, name: str, *, is_repeatable: bool) -> None:
+def test_what_is_kept_under_an_id_stays_at_one_backend(
+    method: str, path: str, name: str, *, is_repeatable: bool
+) -> None:
     found = OPENAI.find(method, path)
     assert (found.name, found.is_stateful, found.is_repeatable) == (name, True, is_repeatable)
 

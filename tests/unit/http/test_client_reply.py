@@ -58,6 +58,12 @@ def test_a_reply_to_head_ends_with_its_head_and_its_connection_is_not_used_again
     assert not parser.is_reusable
 
 
+def test_a_body_that_follows_a_reply_to_head_is_nobodys():
+    parser = read(OK + b"Content-Length: 5\r\n\r\nhello", is_head=True)
+    assert facts(parser) == ((200, [(b"content-length", b"5")], True), b"", True, None)
+    assert not parser.is_reusable
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -89,6 +95,16 @@ def test_interim_replies_are_swallowed_up_to_the_bound():
     final = OK + b"Content-Length: 2\r\n\r\nhi"
     assert facts(read(interim * MAX_INTERIM + final)) == facts(read(final))
     assert facts(read(interim * (MAX_INTERIM + 1) + final)) == (None, b"", False, "upstream_protocol")
+
+
+def test_what_an_interim_reply_says_of_its_length_says_nothing_of_the_final_one():
+    parser = read(b"HTTP/1.1 103 Early Hints\r\nContent-Length: 3\r\n\r\n" + OK + b"\r\nhi")
+    assert facts(parser) == ((200, [], False), b"hi", False, None)
+
+
+def test_each_head_may_have_its_number_of_headers():
+    lines = b"X: y\r\n" * (MAX_HEADERS - 1)
+    assert read(b"HTTP/1.1 103 E\r\n" + lines + b"\r\n" + OK + lines + b"Content-Length: 0\r\n\r\n").is_complete
 
 
 def test_interim_replies_are_no_beginning():
@@ -215,6 +231,12 @@ def test_a_body_in_the_same_read_does_not_count_as_head():
 def test_headers_are_counted(count, is_fine):
     parser = read(OK + b"X: y\r\n" * count + b"Content-Length: 0\r\n\r\n")
     assert (parser.fault is None) is is_fine
+
+
+def test_a_long_head_leaves_the_framing_after_it_its_own_room():
+    head = OK + b"X: " + b"a" * (MAX_HEAD_BYTES - 1000) + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+    parser = read(head[:-1], head[-1:], b"1;" + b"x" * 2000, b"\r\n!")
+    assert facts(parser)[1:] == (b"!", False, None)
 
 
 def test_trailers_are_counted_and_bounded_in_bytes():

@@ -137,6 +137,13 @@ async def test_the_end_of_an_idle_connection_is_noticed(stage):
     assert stage.is_closed
 
 
+async def test_a_second_request_is_refused_while_the_first_runs(stage):
+    stage.send()
+    with pytest.raises(RuntimeError, match="one exchange"):
+        stage.send()
+    assert stage.transport.written == HEAD
+
+
 # --- ends and faults ---
 
 

@@ -143,6 +143,12 @@ async def test_a_closed_connection_frees_its_place(pool):
     assert pool.open == 0
 
 
+async def test_an_idle_connection_that_ends_is_idle_no_more(pool):
+    first, _ = await two_idle(pool)
+    first.eof_received()
+    assert repr(pool) == "<Pool http://a.test:80: 1/2 open, 1 idle, 0 dialling>"
+
+
 async def test_close_closes_what_is_idle_and_later_what_is_busy(pool):
     first, second = await pool.dial(), await pool.dial()
     pool.release(first)

@@ -59,6 +59,18 @@ async def test_a_body_in_pieces_is_put_together() -> None:
         assert [body for _, _, body in replies(transport.sent, "PP")] == [b"0123456789", b"hello 0123456789"]
 
 
+async def test_a_body_that_trickles_does_not_take_many_times_its_size() -> None:
+    async with bench(answer) as b:
+        protocol, transport = b.connect()
+        protocol.data_received(post(40_000))
+        await turns()
+        for at in range(40_000):
+            protocol.data_received(b"%d" % (at % 10))
+        assert len(b.seen[0].body._pieces) <= 4
+        await turns()
+        assert replies(transport.sent)[0][2] == b"0123456789" * 4_000
+
+
 async def test_a_request_without_body_reads_empty() -> None:
     async with bench(answer) as b:
         protocol, transport = b.connect()
@@ -319,6 +331,17 @@ async def test_a_body_can_be_asked_for_once() -> None:
         protocol.data_received(post(2) + b"hi")
         await turns()
         assert replies(transport.sent)[0][2] == b"hi"
+
+
+async def test_a_request_lost_behind_a_chunked_body_ends_the_connection() -> None:
+    async with bench(answer) as b:
+        protocol, transport = b.connect()
+        body = b"\r\n\r\n" * 1_000
+        protocol.data_received(CHUNKED_HEAD + b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n" + GET)
+        await turns()
+        [(status, headers, got)] = replies(transport.sent)
+        assert (status, headers[b"connection"], got) == (200, b"close", body)
+        assert transport.is_closed
 
 
 async def test_a_reply_before_the_body_is_whole_ends_the_connection() -> None:

@@ -88,7 +88,13 @@ def test_a_role_is_no_content_but_anything_to_be_seen_is() -> None:
     reader = ChatReader()
     reader.event(b"", chunk({"role": "assistant", "content": "", "refusal": None}))
     assert not reader.has_content
-    for part in ({"content": "x"}, {"reasoning_content": "x"}, {"reasoning": "x"}, {"refusal": "x"}, {"audio": {"id": "a"}}):
+    for part in (
+        {"content": "x"},
+        {"reasoning_content": "x"},
+        {"reasoning": "x"},
+        {"refusal": "x"},
+        {"audio": {"id": "a"}},
+    ):
         reader = ChatReader()
         reader.event(b"", chunk(part))
         assert reader.has_content, part
@@ -135,7 +141,9 @@ def test_an_endless_answer_is_kept_up_to_the_limit() -> None:
     assert len(reader.message() or b"") < MAX_TEXT + 1_000
 
 
-@pytest.mark.parametrize("make", [lambda n: chunk({"content": "x"}, index=n), lambda n: chunk({"tool_calls": [{"index": n}]})])
+@pytest.mark.parametrize(
+    "make", [lambda n: chunk({"content": "x"}, index=n), lambda n: chunk({"tool_calls": [{"index": n}]})]
+)
 def test_endless_choices_and_calls_are_kept_up_to_the_limit(make: object) -> None:
     reader = ChatReader()
     for number in range(10_000):

@@ -75,7 +75,9 @@ def test_usage_deep_inside_a_very_large_reply_is_not_taken() -> None:
     assert (reader.is_complete, reader.parse_errors) == (True, 1)
 
 
-@pytest.mark.parametrize("body", [b"WEBVTT\n", b"", b"{not json", b"\x00\x01", b'{"text":"x","usage":{"input_tokens":3}}'])
+@pytest.mark.parametrize(
+    "body", [b"WEBVTT\n", b"", b"{not json", b"\x00\x01", b'{"text":"x","usage":{"input_tokens":3}}']
+)
 def test_replies_that_need_not_be_json_are_complete_however_they_look(body: bytes) -> None:
     reader = GenericReader(read_usage, is_text=True)
     reader.whole(body)

@@ -1,0 +1,97 @@
+"""Journal, ingester, store, ledger and /metrics together, with the real parts; the control plane killed in between."""
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tests.support.exchanges import ExchangeFactory
+
+from llmgateway.app.control import build_control
+from llmgateway.app.parts import Started
+from llmgateway.config.snapshot import Backend, Data, Journal, Price, Route, Snapshot, Version
+from llmgateway.domain.clock import SystemClock
+from llmgateway.journal.layout import journal_folder
+from llmgateway.journal.records import admitted, settled
+from llmgateway.journal.writer import JournalWriter
+
+BACKEND = Backend("primary", "openai", "http://127.0.0.1:9")
+
+
+class Plant:
+    def __init__(self, folder):
+        version = Version("v1", "0a1b2c3d4e5f", (BACKEND,), model="gpt-4o-mini", weight=1)
+        self.snapshot = Snapshot(
+            1,
+            data=Data(dir=str(folder)),
+            backends={"primary": BACKEND},
+            routes={"support": Route("support", (version,))},
+            prices={"gpt-4o-mini": Price("gpt-4o-mini", 1.0, 2.0)},
+        )
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/metrics"
+        self.factory = ExchangeFactory(start=SystemClock().time())
+        self.journal = JournalWriter.open(journal_folder(folder), Journal(), SystemClock())
+        self.started = Started(folder / "config.toml", "", self.snapshot)
+
+    def log(self, count, **changes):
+        for _ in range(count):
+            exchange = self.factory.exchange(assigned_version="v1", served_version="v1", is_stream=True, **changes)
+            self.journal.append(admitted(exchange, None))
+            self.journal.append(settled(exchange, exchange.started + 0.5, None))
+
+    @asynccontextmanager
+    async def control(self):
+        control, ingester, store = build_control(self.started, self.listener)
+        await control.start()
+        try:
+            yield ingester
+        finally:
+            await control.stop()
+            await store.close()
+
+    async def counts(self):
+        async with aiohttp.ClientSession() as http, http.get(self.url) as answer:
+            text = await answer.text()
+        return {
+            (sample.name.removeprefix("llmgateway_"), tuple(sample.labels.get(name) for name in ("outcome", "kind"))): (
+                sample.value
+            )
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.labels.get("stream", "true") == "true"
+        }
+
+
+@pytest.fixture
+def plant(tmp_path):
+    plant = Plant(tmp_path)
+    yield plant
+    plant.journal.close()
+    plant.listener.close()
+
+
+async def test_what_is_in_the_journal_is_counted_once_however_often_control_dies(plant):
+    for lives in range(1, 4):
+        plant.log(10)
+        async with plant.control() as ingester, asyncio.timeout(20):
+            await ingester.drained()
+            counts = await plant.counts()
+        assert counts["requests_total", ("ok", None)] == 10 * lives
+        assert counts["tokens_total", (None, "output")] == 450 * lives
+        assert counts["cost_usd_total", (None, None)] == pytest.approx(10 * lives * (120 + 2 * 45) / 1e6, rel=0.2)
+        assert counts["request_duration_seconds_count", (None, None)] == 10 * lives
+        assert counts["upstream_attempts_total", (None, "first")] == 10 * lives
+        assert counts["log_lag_seconds", (None, None)] < 5
+        assert counts["log_queue_bytes", (None, None)] == 0
+
+
+async def test_the_sums_are_there_before_the_first_new_row(plant):
+    plant.log(3)
+    async with plant.control() as ingester, asyncio.timeout(20):
+        await ingester.drained()
+    async with plant.control() as ingester, asyncio.timeout(20):
+        await ingester.drained()
+        assert (await plant.counts())["requests_total", ("ok", None)] == 3

@@ -1,0 +1,206 @@
+"""`llmgateway top`: finds the admin listener, shows what it says, helps when there is none."""
+
+import http.server
+import io
+import json
+import threading
+
+import pytest
+import typer
+from rich.console import Console
+from tests.support.control import AT, row, status
+from typer.testing import CliRunner
+
+from llmgateway.cli import top
+from llmgateway.cli.top import DEFAULT_URL, Source, UnreachableError, fetch, locate, screen, size, span
+from llmgateway.controlplane.ingest import Lag
+from llmgateway.controlplane.labels import Labels
+from llmgateway.controlplane.live import Recent
+from llmgateway.controlplane.overview import Status, overview
+from llmgateway.controlplane.worker import WorkerState
+from llmgateway.domain.clock import ManualClock
+
+TOKEN = "canary-token"
+
+
+def view(*, rows=True, lag=True, **changes):
+    """What the admin API really sends, not a copy of it."""
+    recent = Recent(ManualClock(time=AT + 2), Labels({"chat": ("v1",)}))
+    recent.observe([row(), row(end="timeout", status=504)] if rows else [])
+    facts = {
+        "version": "0.1.0",
+        "generation": 3,
+        "uptime_s": 7_500.0,
+        "unready": [],
+        "starts": {0: 2},
+        "task_failures": {"ingest": 0},
+        "lag": Lag(0.4, 0, 2_048, 1) if lag else None,
+        "store_error": None,
+    }
+    workers = [WorkerState.read(status(0), 98.0), WorkerState.read(status(1), 10.0)]
+    return json.loads(json.dumps(overview(recent, workers, Status(**(facts | changes)), 100.0)))
+
+
+def shown(given):
+    out = io.StringIO()
+    Console(file=out, width=200, highlight=False, color_system=None).print(screen(given))
+    return out.getvalue()
+
+
+@pytest.fixture
+def gateway():
+    """A listener that answers like the admin API; `reply` is what it sends, `seen` what it was asked."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.seen.append((self.path, self.headers.get("Authorization")))
+            code, body = self.server.reply
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    server.seen, server.reply = [], (200, json.dumps(view()).encode())
+    server.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def run(*arguments, **options):
+    app = typer.Typer()
+    top.register(app)
+    return CliRunner().invoke(app, list(arguments), **options)
+
+
+def test_the_screen_names_rates_percentiles_errors_cost_and_workers():
+    text = shown(view())
+    for part in (
+        "ready · configuration 3 · up 2 h",
+        "2 in flight",
+        "1 streams",
+        "store behind the journal by 400 ms, 2 KiB",
+        "chat",
+        "v1",
+        "0.03",  # requests a second
+        "50.0%",
+        "1.2 s",  # p50
+        "timeout 1",
+        "$1.0000 in 60 s",
+        "silent for 90.0 s",
+    ):
+        assert part in text, part
+
+
+def test_an_idle_gateway_says_so():
+    text = shown(view(rows=False, lag=False))
+    assert "no traffic in the last minute" in text
+    assert "by unknown" in text
+
+
+def test_troubles_are_spelled_out():
+    text = shown(view(unready=["draining: x"], task_failures={"ingest": 3}, store_error="disk full"))
+    assert "NOT READY" in text
+    assert "! draining: x" in text
+    assert "! task ingest failed 3 times" in text
+    assert "! the store takes nothing: disk full" in text
+
+
+def test_names_cannot_move_the_cursor_or_style_the_screen():
+    given = view()
+    given["versions"][0]["route"] = "\x1b[2J[red]x"
+    assert "\\u001b[2J[red]x" in shown(given)
+
+
+def test_once_and_json_print_and_leave(gateway):
+    result = run("--url", gateway.url, "--once")
+    assert result.exit_code == 0
+    assert "requests/s" in result.output
+    result = run("--url", gateway.url + "/", "--json")
+    assert json.loads(result.output)["versions"][0]["route"] == "chat"
+    assert gateway.seen == [("/admin/v1/live", None)] * 2
+
+
+def test_the_token_comes_from_the_environment_and_is_never_shown(gateway):
+    result = run("--url", gateway.url, "--once", "--token-env", "MY_TOKEN", env={"MY_TOKEN": TOKEN})
+    assert gateway.seen == [("/admin/v1/live", f"Bearer {TOKEN}")]
+    assert TOKEN not in result.output
+
+
+def test_nothing_there_says_what_to_do():
+    result = run("--url", "http://127.0.0.1:1", "--once")
+    assert result.exit_code == 1
+    assert "Is the gateway running" in result.output
+    assert "Connection refused" in result.output
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        ((401, b"{}"), "wants the admin token: put it into $LLMGATEWAY_ADMIN_TOKEN"),
+        ((200, b"<html>"), "is no admin listener"),
+        ((200, b"[]"), "is no admin listener"),
+        ((404, b'{"versions":[]}'), "is no admin listener"),
+    ],
+)
+def test_something_else_there_says_so(gateway, reply, sentence):
+    gateway.reply = reply
+    with pytest.raises(UnreachableError, match=sentence.replace("$", r"\$")):
+        fetch(Source(gateway.url, None, top.TOKEN_ENV))
+
+
+def test_without_file_and_url_the_usual_place_is_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(top.TOKEN_ENV, raising=False)
+    assert locate(None, None, top.TOKEN_ENV) == Source(DEFAULT_URL, None, top.TOKEN_ENV)
+
+
+@pytest.mark.parametrize("url", ["localhost:8081", "ftp://x", "http://"])
+def test_a_url_that_is_none_is_refused(url):
+    with pytest.raises(typer.Exit):
+        locate(None, url, top.TOKEN_ENV)
+
+
+CONFIG = """
+[admin]
+listen = "0.0.0.0:9999"
+token = "env:ADMIN_TOKEN"
+
+[backends.local]
+provider = "openai"
+base_url = "http://127.0.0.1:9"
+api_key = "env:NOT_SET_HERE"
+
+[routes.chat.versions.v1]
+backends = ["local"]
+weight = 1
+"""
+
+
+def test_the_configuration_names_the_place_and_a_given_token_is_enough(tmp_path, monkeypatch):
+    file = tmp_path / "config.toml"
+    file.write_text(CONFIG)
+    monkeypatch.delenv("NOT_SET_HERE", raising=False)
+    monkeypatch.setenv("LLMGATEWAY_ADMIN_TOKEN", TOKEN)
+    assert locate(file, None, top.TOKEN_ENV) == Source("http://127.0.0.1:9999", TOKEN, top.TOKEN_ENV)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0.00085, "850 us"), (0.012, "12 ms"), (3.42, "3.4 s"), (300, "5 min"), (7_200 * 2, "4 h")],
+)
+def test_durations_read_well(seconds, text):
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (2_048, "2 KiB"), (5 * 2**20, "5 MiB"), (3 * 2**30, "3.0 GiB")]
+)
+def test_sizes_read_well(count, text):
+    assert size(count) == text
