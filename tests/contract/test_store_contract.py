@@ -78,7 +78,7 @@ async def test_a_known_exchange_is_named_and_nothing_is_saved(store: Store, make
     first, second, third, fourth = make.entries(4)
     await append(store, [first, second])
     with pytest.raises(StoreKnownError) as raised:
-        await store.append([third, second, fourth, first], [Position("a", 1, 1)], [], {"n": 4})
+        await store.append([third, second, fourth, first], [Position("a", 1, 1)], [], b'{"n":4}')
     assert raised.value.indexes == {1, 3}
     assert ids(await store.page(Wanted(), limit=10)) == ids([second.row, first.row])
     assert (await store.positions(), await store.ledger()) == ([], None)
@@ -96,10 +96,10 @@ async def test_an_id_twice_in_one_batch_is_known_the_second_time(store: Store, m
 
 
 async def test_rows_positions_and_ledger_are_saved_together_or_not_at_all(store: Store, make: ExchangeFactory) -> None:
-    await store.append(make.entries(1), [Position("a", 1, 10)], [], {"n": 1})
+    await store.append(make.entries(1), [Position("a", 1, 10)], [], b'{"n":1}')
     bad = make.entry(at=None)
     with pytest.raises(StoreRejectedError):
-        await store.append([*make.entries(2), bad], [Position("a", 2, 20)], [], {"n": 4})
+        await store.append([*make.entries(2), bad], [Position("a", 2, 20)], [], b'{"n":4}')
     assert len(await store.page(Wanted(), limit=10)) == 1
     assert await store.positions() == [Position("a", 1, 10)]
     assert await store.ledger() == {"n": 1}
@@ -122,7 +122,7 @@ async def test_positions_move_on_and_finished_incarnations_are_forgotten(store: 
 
 async def test_no_ledger_state_keeps_the_one_there_is(store: Store) -> None:
     assert await store.ledger() is None
-    await store.append([], [], [], {"x": [1, 2.5, None]})
+    await store.append([], [], [], b'{"x":[1,2.5,null]}')
     await store.append([], [], [], None)
     assert await store.ledger() == {"x": [1, 2.5, None]}
 

@@ -1,10 +1,12 @@
 """The control process: the control plane joined to the journal, the store and its supervisor."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 from pathlib import Path
+from typing import Final
 
 from llmgateway import plugins
 from llmgateway.app.parts import CLOCK, STORE, Leave, Started, latest, run_loop
@@ -17,16 +19,29 @@ from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
 from llmgateway.controlplane.pricing import Prices
 from llmgateway.controlplane.retention import Retention
+from llmgateway.journal import reclaim
 from llmgateway.journal.layout import journal_folder
 from llmgateway.store.sqlite import SqliteStore
+from llmgateway.supervisor import locks
+from llmgateway.supervisor.child import DRAIN, LEAVE, RELOAD
 from llmgateway.supervisor.tether import Tether
 
-LAST_INGEST_S = 20.0  # at the end: what the workers left behind goes into the store, or waits for the next start
+LAST_INGEST_S: Final = 20.0
+TURN_POLL_S: Final = 0.02
+WARN_S: Final = 5.0
+WARN_EVERY_S: Final = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 def control_main(started: Started, listener: socket.socket, line: socket.socket) -> None:
-    """The life of the control process."""
-    run_loop(lambda: _control(latest(started), listener, line), role="control")
+    """The life of the control process.
+
+    It leaves when the supervisor says so, after the workers. A SIGTERM that goes to all processes of the gateway at
+    once would end it before them, with their last exchanges not in the store yet.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    run_loop(lambda: _control(started, listener, line), role="control")
 
 
 def build_control(started: Started, listener: socket.socket) -> tuple[Control, Ingester, SqliteStore]:
@@ -63,9 +78,36 @@ def _examine(config: Path, generation: int) -> Examined:
 
 
 async def _control(started: Started, listener: socket.socket, line: socket.socket) -> None:
-    control, ingester, store = build_control(started, listener)
     leave = Leave()
-    tether = Tether(line, leave.now)
+    tether = Tether(line, leave.at_once)
+    tether.heed(LEAVE, leave.now)
+    tether.start()
+    lock = await _turn(started.data / locks.CONTROL, leave)
+    if lock is not None:
+        await _rule(latest(started), listener, tether, leave)
+    tether.close()  # the lock goes with the process
+
+
+async def _turn(path: Path, leave: Leave) -> int | None:
+    """Wait until no other control process lives on this data folder; None if we are told to leave before.
+
+    The one before us ends as soon as it notices that its supervisor is gone: the store has one writer at any moment.
+    """
+    warned = CLOCK.monotonic() + WARN_S
+    while not leave.is_asked:
+        lock = locks.take(path)
+        if lock is not None:
+            return lock
+        if CLOCK.monotonic() >= warned:
+            warned = CLOCK.monotonic() + WARN_EVERY_S
+            logger.error("waiting for process %s, control of a gateway that was killed, to end", locks.holder(path))
+        await asyncio.sleep(TURN_POLL_S)
+    return None
+
+
+async def _rule(started: Started, listener: socket.socket, tether: Tether, leave: Leave) -> None:
+    reclaim.bury_unborn(journal_folder(started.data), CLOCK.time())
+    control, ingester, store = build_control(started, listener)
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[object]] = set()
 
@@ -74,16 +116,21 @@ async def _control(started: Started, listener: socket.socket, line: socket.socke
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    loop.add_signal_handler(signal.SIGHUP, reload)
     await control.start()
-    tether.start()
+    tether.heed(RELOAD, reload)
+    tether.heed(DRAIN, control.drain)
     tether.ready()
     await leave.asked()
     control.drain()
-    try:
-        await asyncio.wait_for(ingester.drained(), LAST_INGEST_S)
-    except TimeoutError:
-        pass
+    if not leave.orphaned.is_set():
+        await _finish(ingester, leave)
     await control.stop()
     await store.close()
-    tether.close()
+
+
+async def _finish(ingester: Ingester, leave: Leave) -> None:
+    """Ingest what the workers left behind; what doesn't get through in time waits in the journal for the next start."""
+    waits = [asyncio.ensure_future(ingester.drained()), asyncio.ensure_future(leave.orphaned.wait())]
+    await asyncio.wait(waits, timeout=LAST_INGEST_S, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

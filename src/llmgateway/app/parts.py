@@ -1,12 +1,11 @@
-"""What every process of one gateway begins with, and how it runs its event loop."""
+"""What every process of one gateway begins with, how it runs its event loop, and how it learns that it is to end."""
 
 import asyncio
 import gc
 import logging
 import os
-import signal
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,31 +44,57 @@ def read_snapshot(text: str, generation: int) -> Snapshot:
 
 
 def latest(started: Started) -> Started:
-    """A child that is started again begins with the configuration in force now, not with the one at the start."""
+    """A child that is started again begins with the configuration in force now, not with the one at the start.
+
+    What is bound or opened once stays as it was at the start: a worker alone in a new data folder, or with TLS on a
+    listener where its siblings have none, would be worse than an old setting.
+    """
     kept = lastgood.load(started.data)
     if kept is None or kept.generation <= started.snapshot.generation:
         return started
     try:
-        return Started(started.config, kept.text, read_snapshot(kept.text, kept.generation))
+        snapshot = read_snapshot(kept.text, kept.generation)
     except Exception:
         logger.exception("the last configuration can't be loaded; starting with the first")
         return started
+    return Started(started.config, kept.text, pinned(snapshot, started.snapshot))
+
+
+def pinned(snapshot: Snapshot, first: Snapshot) -> Snapshot:
+    """`snapshot` with what only a restart of the gateway changes (`reload.needs_restart`) as it is in `first`."""
+    server = replace(snapshot.server, listen=first.server.listen, workers=first.server.workers, tls=first.server.tls)
+    return replace(
+        snapshot,
+        server=server,
+        admin=replace(snapshot.admin, listen=first.admin.listen),
+        data=replace(snapshot.data, dir=first.data.dir),
+        journal=first.journal,
+    )
 
 
 class Leave:
-    """The wish to end this process, from a signal or because the supervisor is gone."""
+    """The wish to end this process: somebody told it to, or the supervisor is gone."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGQUIT):
-            loop.add_signal_handler(number, self.now)
+        self._asked = asyncio.Event()
+        self.orphaned = asyncio.Event()
 
     def now(self) -> None:
-        self._event.set()
+        """End in good order."""
+        self._asked.set()
+
+    def at_once(self) -> None:
+        """The supervisor is gone: make room for whoever comes after it, and end."""
+        self.orphaned.set()
+        self._asked.set()
+
+    @property
+    def is_asked(self) -> bool:
+        return self._asked.is_set()
 
     async def asked(self) -> None:
-        await self._event.wait()
+        """Wait for the wish."""
+        await self._asked.wait()
 
 
 def run_loop(main: Callable[[], Awaitable[Any]], *, role: str, slot: int | None = None) -> None:

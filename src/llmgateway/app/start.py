@@ -1,6 +1,5 @@
 """Start the whole gateway: take the data folder, bind the listeners, keep the processes running."""
 
-import fcntl
 import logging
 import os
 import socket
@@ -11,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from llmgateway import __version__, plugins
-from llmgateway.app.parts import CLOCK, Started
+from llmgateway.app.parts import CLOCK, Started, latest
 from llmgateway.app.worker import worker_main
 from llmgateway.config import lastgood
 from llmgateway.config.loader import examine
-from llmgateway.config.snapshot import Address
+from llmgateway.config.snapshot import Address, Snapshot
+from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import Child
-from llmgateway.supervisor.sockets import BindError, bind
+from llmgateway.supervisor.sockets import ORPHANS_S, BindError, bind
 from llmgateway.supervisor.supervisor import Supervisor
 from llmgateway.telemetry.logs import setup_logging
 
@@ -36,13 +36,17 @@ def run(config: Path, announce: Callable[[dict[str, Any]], None]) -> int:
     setup_logging(role="supervisor")
     first = examine(config, providers=plugins.names("provider"), generation=0, environ=os.environ)
     data = Path(first.snapshot.data.dir)
-    lock = _own(data)
-    started = Started(config.absolute(), first.text, replace(first.snapshot, generation=_generation(data, first.text)))
     try:
-        listeners = bind(started.snapshot.server.listen), bind(started.snapshot.admin.listen)
+        lock, has_orphans = _own(data)
+        started = Started(
+            config.absolute(), first.text, replace(first.snapshot, generation=_generation(data, first.text))
+        )
+        listeners = _bind(first.snapshot, ORPHANS_S if has_orphans else 0.0)
+        lastgood.save(data, started.text, started.snapshot.generation)
     except BindError as error:
         raise StartError(str(error)) from None
-    lastgood.save(data, started.text, started.snapshot.generation)
+    except OSError as error:
+        raise StartError(f"the data folder {data} can't be used: {error.strerror}: {error.filename}") from None
     for warning in first.warnings:
         logger.warning("%s", warning)
     return _supervise(started, listeners, lock, announce)
@@ -64,11 +68,26 @@ def _supervise(
         control,
         listeners,
         clock=CLOCK,
-        drain_s=snapshot.server.drain_s + snapshot.server.pre_stop_s,
+        drain_s=lambda: _drain_s(started),
         on_ready=lambda: announce(_facts(started, callers, admin, count)),
-        close_in_child=lambda: os.close(lock),
+        in_child=lambda: os.close(lock),
     )
     return supervisor.run()
+
+
+def _drain_s(started: Started) -> float:
+    """How long the workers may take to drain, by the configuration in force now."""
+    server = latest(started).snapshot.server
+    return server.drain_s + server.pre_stop_s
+
+
+def _bind(snapshot: Snapshot, patience_s: float) -> tuple[socket.socket, socket.socket]:
+    callers = bind(snapshot.server.listen, patience_s=patience_s)
+    try:
+        return callers, bind(snapshot.admin.listen, patience_s=patience_s)
+    except BindError:
+        callers.close()
+        raise
 
 
 def _worker(started: Started, listeners: tuple[socket.socket, socket.socket], slot: int, line: socket.socket) -> None:
@@ -104,15 +123,16 @@ def _address(listener: socket.socket) -> Address:
     return Address(host, port)
 
 
-def _own(data: Path) -> int:
-    """Take the data folder for this gateway alone; the lock goes with the process, however it ends."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise StartError(f"another gateway is running on the data folder {data}") from None
-    return lock
+def _own(data: Path) -> tuple[int, bool]:
+    """Take the data folder for this gateway alone. Returns the lock, which goes with this process however it ends
+    and must be closed in children, and whether children of a gateway that was killed still live.
+    """
+    lock = locks.take(data / locks.OWNER)
+    if lock is None:
+        pid = locks.holder(data / locks.OWNER)
+        raise StartError(f"another gateway (process {pid}) is running on the data folder {data}")
+    _, has_orphans = locks.join(data / locks.PROCESSES)  # stays open here and in every child
+    return lock, has_orphans
 
 
 def _generation(data: Path, text: str) -> int:

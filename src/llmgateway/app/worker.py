@@ -1,7 +1,9 @@
 """A worker process: the data plane joined to its journal, its link to control and its supervisor."""
 
+import asyncio
 import os
 import random
+import signal
 import socket
 
 from llmgateway import plugins
@@ -60,9 +62,10 @@ def worker_main(started: Started, listener: socket.socket, slot: int, line: sock
 
 
 async def _work(started: Started, listener: socket.socket, slot: int, line: socket.socket) -> None:
-    worker, journal = build_worker(started, listener)
     leave = Leave()
-    tether = Tether(line, leave.now)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.now)
+    tether = Tether(line, leave.at_once)
+    worker, journal = build_worker(started, listener)
     link = Link(
         started.data / CONTROL_SOCKET,
         _live(worker, journal, slot).status,
@@ -74,10 +77,18 @@ async def _work(started: Started, listener: socket.socket, slot: int, line: sock
     link.start()
     tether.ready()
     await leave.asked()
-    await worker.drain()
+    parting = asyncio.ensure_future(_part(link, leave))
+    await worker.drain(leave.orphaned)
+    parting.cancel()
     await link.close()
     await worker.close()
     tether.close()
+
+
+async def _part(link: Link, leave: Leave) -> None:
+    """Once orphaned, tell no control of us: the next one has a worker of its own in our slot."""
+    await leave.orphaned.wait()
+    await link.close()
 
 
 def take_snapshot(worker: Worker, generation: int, text: str) -> str | None:

@@ -167,13 +167,7 @@ def screen(view: Mapping[str, Any]) -> "Group":
     from rich.text import Text
 
     parts: list[Any] = [Text(headline(view)), _traffic(view), _workers(view)]
-    troubles = list(view["unready"]) + [
-        f"task {name} failed {count} times" for name, count in view["task_failures"].items() if count
-    ]
-    if view["journal"]["store_error"]:
-        troubles.append(f"the store takes nothing: {view['journal']['store_error']}")
-    parts += [Text(f"! {one_line(trouble)}", style="bold red") for trouble in troubles]
-    return Group(*parts)
+    return Group(*parts, *(Text(f"! {trouble}", style="bold red") for trouble in troubles(view)))
 
 
 def headline(view: Mapping[str, Any]) -> str:
@@ -192,37 +186,43 @@ def headline(view: Mapping[str, Any]) -> str:
     )
 
 
-def _traffic(view: Mapping[str, Any]) -> "Table":
+def _traffic(view: Mapping[str, Any]) -> Any:
     from rich.text import Text
 
-    table = _table("route", "version")
-    for name in ("req/s", "bad", "p50", "p95", "p99", "first p50", "first p95", "tok/s", "$"):
-        table.add_column(name, justify="right")
-    table.add_column("why")
+    if not view["versions"]:
+        return Text("\nno traffic in the last minute\n")
+    table = _table("route", "version", "req/s", "bad", "p50", "p95", "p99", "1st50", "1st95", "tok/s", "$")
     for line in view["versions"]:
         total, first = line["duration_s"] or {}, line["first_token_s"] or {}
-        bad = sum(line["bad"].values())
         table.add_row(
             Text(one_line(line["route"])),  # Text: a plain string would be read as markup
             Text(one_line(line["version"])),
             f"{line['rate']:.2f}",
-            f"{bad / line['requests']:.1%}",
+            f"{sum(line['bad'].values()) / line['requests']:.1%}",
             *(span(total.get(name)) for name in ("p50", "p95", "p99")),
             *(span(first.get(name)) for name in ("p50", "p95")),
             f"{line['output_tokens_s']:.0f}",
-            f"{line['cost_usd']:.4f}",
-            Text(", ".join(f"{one_line(name)} {count}" for name, count in sorted(line["bad"].items()))),
+            f"{line['cost_usd']:.3f}",
         )
-    if not view["versions"]:
-        table.add_row("no traffic in the last minute")
     return table
 
 
+def troubles(view: Mapping[str, Any]) -> list[str]:
+    """What is wrong, a sentence each: what went badly in the last minute, and what doesn't run."""
+    found = [
+        f"{line['route']} {line['version']}: " + ", ".join(f"{name} {n}" for name, n in sorted(line["bad"].items()))
+        for line in view["versions"]
+        if line["bad"]
+    ]
+    found += view["unready"]
+    found += [f"task {name} failed {count} times" for name, count in view["task_failures"].items() if count]
+    if view["journal"]["store_error"]:
+        found.append(f"the store takes nothing: {view['journal']['store_error']}")
+    return [one_line(each) for each in found]
+
+
 def _workers(view: Mapping[str, Any]) -> "Table":
-    table = _table("worker", "pid")
-    for name in ("configuration", "in flight", "connections", "slowest write", "starts"):
-        table.add_column(name, justify="right")
-    table.add_column("state")
+    table = _table("worker", "pid", "config", "in flight", "connections", "slowest write", "starts", "state")
     for worker in view["workers"]:
         state = "journal full" if worker["journal_full"] else "ok"
         table.add_row(
@@ -242,9 +242,10 @@ def _table(*columns: str) -> "Table":
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)  # the box itself leaves a blank between columns
     for name in columns:
-        table.add_column(name)
+        is_text = name in ("route", "version", "state")
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
     return table
 
 

@@ -33,7 +33,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration is refused. `problems` holds at most MAX_PROBLEMS, in the file's order; `total` counts those found."""
+    """The configuration is refused. `problems`: at most MAX_PROBLEMS, in the file's order; `total`: those found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.total = len(problems)

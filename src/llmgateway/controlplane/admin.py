@@ -47,6 +47,10 @@ def refusal(status: int, code: str, message: str) -> web.Response:
     return reply(status, {"error": {"code": code, "message": message}})
 
 
+class NotYetError(Exception):
+    """What is asked for is not known yet, shortly after the start."""
+
+
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -63,7 +67,10 @@ Routes = Mapping[tuple[str, str], Endpoint]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Where the endpoints take their content. `ready` and `started` return what is missing; empty means yes."""
+    """Where the endpoints take their content. `ready` and `started` return what is missing; empty means yes.
+
+    `metrics` may raise NotYetError: a scrape that fails is missed, one that shows zeros counts everything again.
+    """
 
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]]
     live: Callable[[], Mapping[str, Any]]
@@ -76,7 +83,10 @@ def routes(answers: Answers) -> dict[tuple[str, str], Endpoint]:
     """The endpoints of the control plane, by method and exact path."""
 
     async def metrics(request: web.BaseRequest) -> web.StreamResponse:
-        text, content_type = await answers.metrics(request.headers.get(hdrs.ACCEPT, ""))
+        try:
+            text, content_type = await answers.metrics(request.headers.get(hdrs.ACCEPT, ""))
+        except NotYetError:
+            return refusal(503, "starting", "The counters are not read back from the store yet.")
         return _Reply(body=text, headers={hdrs.CONTENT_TYPE: content_type})
 
     async def alive(_: web.BaseRequest) -> web.StreamResponse:

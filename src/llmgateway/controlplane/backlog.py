@@ -14,7 +14,7 @@ from llmgateway.journal.reader import JournalReader
 from llmgateway.journal.tail import ReaderStats
 from llmgateway.ports.store import Entry, Position
 
-MAX_RECORDS: Final = 1_000  # about 500 exchanges
+MAX_RECORDS: Final = 500  # about 250 exchanges: larger batches fall out of the processor's cache
 MAX_BYTES: Final = 4 * 1024 * 1024
 MIN_SHARE: Final = 100  # records that every incarnation may bring into a batch, however many there are
 
@@ -40,6 +40,7 @@ class Backlog:
 
     def __init__(self, journal: Path, spoil: Spoil) -> None:
         self._reader = JournalReader(journal)
+        self._journal = journal
         self._spoil = spoil
         self._followers: dict[str, Follower] = {}
         self._start: dict[str, Place] = {}
@@ -56,7 +57,12 @@ class Backlog:
         """Exchanges that have begun and not been seen to end."""
         return sum(follower.open for follower in list(self._followers.values()))
 
+    def grown_bytes(self) -> int:
+        """How much has been added to the segments at hand. A cheap look: a new segment is not seen by it."""
+        return sum(follower.grown_bytes() for follower in list(self._followers.values()))
+
     def unread_bytes(self) -> int:
+        """How much is there to be read, in all segments."""
         return sum(follower.tail.backlog_bytes() for follower in list(self._followers.values()))
 
     def begin(self, positions: Sequence[Position]) -> None:
@@ -104,7 +110,9 @@ class Backlog:
             self._buried.append(name)
         for name, tail in tails.items():
             if name not in self._followers:
-                self._followers[name] = Follower(tail, self._reader.fetch, self._spoil, self.counts)
+                self._followers[name] = Follower(
+                    self._journal / name, tail, self._reader.fetch, self._spoil, self.counts
+                )
 
     def _reclaim(self) -> None:
         """Unlink what the store has; a dead incarnation that it has to the end goes altogether."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from llmgateway import __version__
 from llmgateway.config.loader import Examined
 from llmgateway.config.snapshot import Snapshot
-from llmgateway.controlplane.admin import Admin, Answers, Endpoint, Gate, routes
+from llmgateway.controlplane.admin import Admin, Answers, Endpoint, Gate, NotYetError, routes
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.ledger import Ledger
@@ -183,8 +183,10 @@ class Control:
 
     def _read(self) -> Reading:
         """Everything /metrics shows. What is about to be seen is saved first: see `tally`."""
-        self._save_tally()
         now, ingest = self._clock.monotonic(), self._parts.ingest
+        if ingest is not None and not self._parts.ledger.is_restored:
+            raise NotYetError
+        self._save_tally()
         return Reading(
             ledger=self._parts.ledger.view(),
             labels=self._labels,

@@ -3,13 +3,15 @@
 Blocking I/O through the journal's reader, so the ingester calls it in a thread. Nothing here knows the store.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from llmgateway.controlplane.merge import MalformedRecordError, Record, kind_and_id, merged
 from llmgateway.journal.frame import BadFrameError
-from llmgateway.journal.layout import Location, Position
+from llmgateway.journal.layout import Location, Position, segment_path
 from llmgateway.journal.progress import Progress
 from llmgateway.journal.tail import Frame, Tail
 from llmgateway.ports.store import Entry
@@ -45,7 +47,8 @@ class Follower:
     `spoil` gets what can't be an exchange: the reason, the record's JSON and its bodies.
     """
 
-    def __init__(self, tail: Tail, fetch: Fetch, spoil: Spoil, counts: FollowCounts) -> None:
+    def __init__(self, folder: Path, tail: Tail, fetch: Fetch, spoil: Spoil, counts: FollowCounts) -> None:
+        self._folder = folder
         self.tail = tail
         self._fetch = fetch
         self._spoil = spoil
@@ -67,6 +70,14 @@ class Follower:
     @property
     def low_water(self) -> Position:
         return self._progress.low_water
+
+    def grown_bytes(self) -> int:
+        """How far the segment at hand reaches beyond what was read. One stat; 1 where that fails, so somebody looks."""
+        segment, offset = self.tail.position
+        try:
+            return max(0, os.stat(segment_path(self._folder, segment)).st_size - offset)  # noqa: PTH116 -- 5 a second
+        except OSError:
+            return 1
 
     def read(self, max_frames: int, max_bytes: int, entries: list[Entry]) -> int:
         """Read on and add what became complete to `entries`; returns how many records there were."""

@@ -109,6 +109,7 @@ class Ledger:
 
     def __init__(self, labels: Labels | None = None) -> None:
         self._labels = labels or Labels()
+        self.is_restored = False  # until then nobody knows what was counted before, and zeros would be wrong
         self._cells: dict[CellKey, Cell]
         self._overhead: dict[str, list[float]]
         self._upstreams: dict[str, Upstream]
@@ -211,6 +212,7 @@ class Ledger:
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             log.warning("the saved counters can't be read and start at zero: %s", type(error).__name__)
             self._reset()
+        self.is_restored = True
         self.commit()
 
     def _reset(self) -> None:

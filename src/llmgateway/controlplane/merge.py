@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from llmgateway.domain.exchange import End
 from llmgateway.ports.store import BODY_KINDS, COLUMNS, OUTCOME, Body, Entry, Row
 
-KINDS: Final = frozenset({"admitted", "settled", "refused"})
+KINDS: Final = ("admitted", "settled", "refused")
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NOT_COLUMNS: Final = ("k", "blobs", *BODY_KINDS)
 _NO_BLOBS: Final[Mapping[str, bytes]] = {}

@@ -22,7 +22,8 @@ CACHE_SIZE: Final = 1_024  # model names come from callers: bounded
 QUARTER_S: Final = 900
 
 Tiers = tuple[tuple[int, float], ...]
-CacheKey = tuple[str, str, int]
+# backend, route, version, response model, request model, quarter of an hour
+CacheKey = tuple[str | None, str | None, str | None, str | None, str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class Prices:
         """Import the price list in a thread. Until then only configured prices are known."""
         if self._library is None:
             self._library = await asyncio.to_thread(_import_library)
+            self._cache.clear()
 
     def cost(self, row: Row) -> float | None:
         """What this exchange cost, or None."""
@@ -118,28 +120,36 @@ class Prices:
         return None if rates is None else cost(rates, row)
 
     def _rates(self, row: Row) -> Rates | None:
+        attempts = row.get("attempts")
         version = row.get("served_version") or row.get("assigned_version")
-        upstream_model = self._models.get((row.get("route"), version))
-        models = [name for name in (row.get("response_model"), upstream_model, row.get("request_model")) if name]
+        key = (
+            attempts[-1].get("backend") if attempts else None,
+            row.get("route"),
+            version,
+            row.get("response_model"),
+            row.get("request_model"),
+            int(row["at"] // QUARTER_S),
+        )
+        try:
+            rates = self._cache[key]
+            self._cache.move_to_end(key)
+        except KeyError:
+            rates = self._cache[key] = self._resolve(key)
+            if len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        return rates
+
+    def _resolve(self, key: CacheKey) -> Rates | None:
+        backend_name, route, version, response_model, request_model, quarter = key
+        models = [name for name in (response_model, self._models.get((route, version)), request_model) if name]
         for model in models:
             if (rates := self._configured.get(model)) is not None:
                 return rates
-        attempts = row.get("attempts")
-        backend = self._backends.get(attempts[-1].get("backend", "")) if attempts else None
+        backend = self._backends.get(backend_name or "")
         if backend is None or self._library is None:
             return None
-        listed = (self._listed(backend, model, row["at"]) for model in models)
+        listed = (look_up(self._library, backend, model, quarter * QUARTER_S) for model in models)
         return next((rates for rates in listed if rates is not None), None)
-
-    def _listed(self, backend: Backend, model: str, at: float) -> Rates | None:
-        key = (backend.name, model, int(at // QUARTER_S))
-        if key in self._cache:
-            self._cache.move_to_end(key)
-            return self._cache[key]
-        rates = self._cache[key] = look_up(self._library, backend, model, at)
-        if len(self._cache) > CACHE_SIZE:
-            self._cache.popitem(last=False)
-        return rates
 
 
 def _upstream_models(snapshot: Snapshot) -> Iterator[tuple[tuple[str | None, str | None], str]]:

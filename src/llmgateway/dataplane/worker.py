@@ -82,13 +82,18 @@ class Worker:
             pool.close()
         logger.info("generation in force", extra={"generation": snapshot.generation})
 
-    async def drain(self) -> None:
-        """Say so in /readyz, keep listening for `pre_stop_s`, then finish what runs within `drain_s`."""
+    async def drain(self, is_urgent: asyncio.Event | None = None) -> None:
+        """Say so in /readyz, keep listening for `pre_stop_s`, then finish what runs within `drain_s`.
+
+        Once `is_urgent` is set the listener closes without waiting: somebody else wants the address.
+        """
         server = self.gateway.in_force.snapshot.server
         self.gateway.is_draining = True
         if server.pre_stop_s > 0:
-            await asyncio.sleep(server.pre_stop_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for((is_urgent or asyncio.Event()).wait(), server.pre_stop_s)
         if self._server is not None:
+            await _accept_queued()
             self._server.close()
         self.http.drain()
         with contextlib.suppress(TimeoutError):
@@ -115,6 +120,12 @@ class Worker:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             self._journal.tick()
+
+
+async def _accept_queued() -> None:
+    """Let the event loop look once more for callers: those still queued when the last listener closes are reset."""
+    for _ in range(2):
+        await asyncio.sleep(0)
 
 
 def tls_context(snapshot: Snapshot) -> ssl.SSLContext | None:

@@ -13,7 +13,10 @@ from llmgateway.http.messages import Headers
 from llmgateway.http.proxy import Proxy
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+# The kernel doubles these. A stalled stream holds what has been read and not relayed; under TLS the event loop holds it
+# twice, so half keeps both below 128 KiB a stream. Larger means faster over long distances: window / round trip.
 RECEIVE_BUFFER_BYTES: Final = 64 * 1024
+TLS_RECEIVE_BUFFER_BYTES: Final = 32 * 1024
 
 # RFC 9110, section 5.6.2 (lower case only) and 5.5 without obs-text
 _NAME_BYTES: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
@@ -119,6 +122,7 @@ class Origin:
             max_connections=backend.max_connections,
             ca_file=backend.ca_file,
             proxy=Proxy.parse(backend.proxy) if backend.proxy else None,
+            receive_buffer_bytes=TLS_RECEIVE_BUFFER_BYTES if url.scheme == "https" else RECEIVE_BUFFER_BYTES,
         )
 
     @property

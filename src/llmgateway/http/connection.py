@@ -17,6 +17,7 @@ from llmgateway.http.client_reply import ReplyParser
 from llmgateway.http.deadlines import Sweeper
 
 WRITE_BUFFER_BYTES: Final = 64 * 1024  # an upload is told to wait above it
+TLS_READ_BUFFER_BYTES: Final = 16 * 1024
 _JOIN_BYTES: Final = 16 * 1024  # below it, copying head and body together is cheaper than two writes
 _NO_TIMEOUTS: Final = Timeouts(0.0, 0.0, 0.0)
 
@@ -189,6 +190,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclasses
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        limit_reading = getattr(transport, "set_read_buffer_limits", None)
+        if limit_reading is not None:  # TLS: the event loop decrypts ahead of a paused reader, by 256 KiB if left alone
+            limit_reading(high=TLS_READ_BUFFER_BYTES)
         self._sweeper.watch(self)
 
     def data_received(self, data: bytes) -> None:

@@ -134,12 +134,15 @@ class Incoming:
 
     def pause(self) -> None:
         """Stop taking the body from the caller; its deadline stands still meanwhile."""
-        self.body.is_paused = True
-        self._line.body_flow_changed()
+        if not self.body.is_paused:
+            self.body.is_paused = True
+            self._line.body_flow_changed()
 
     def resume(self) -> None:
-        self.body.is_paused = False
-        self._line.body_flow_changed()
+        """Go on; does nothing where nothing is paused."""
+        if self.body.is_paused:
+            self.body.is_paused = False
+            self._line.body_flow_changed()
 
     # ── the reply
 

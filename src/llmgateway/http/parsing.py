@@ -176,7 +176,7 @@ class RequestParser:
         return stop
 
     def _check_chunks(self) -> None:
-        if self._chunks > _FREE_CHUNKS and self._body_bytes < self._chunks * _MIN_BYTES_A_CHUNK:
+        if self._chunks > _FREE_CHUNKS and self._body_bytes < (self._chunks - 1) * _MIN_BYTES_A_CHUNK:
             raise GatewayError("chunk_flood")
         if self._overhead > _OVERHEAD_BYTES + self._chunks * _OVERHEAD_A_CHUNK and not self.is_spoiled:
             raise GatewayError("bad_request")

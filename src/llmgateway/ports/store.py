@@ -7,7 +7,7 @@ A row is a dict with the names of `journal/records.py` (facts and outcome), plus
 of a store also carry `seq`: the order of ingestion, which grows and is never used twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -156,13 +156,13 @@ class Store(StoreReader, Protocol):
         entries: Sequence[Entry],
         positions: Sequence[Position],
         finished: Sequence[str],
-        ledger: Mapping[str, Any] | None,
+        ledger: bytes | None,
     ) -> None:
         """Save a batch in one transaction: rows, positions and the ledger's state; all of it or nothing.
 
-        The ledger's state has these rows counted already, so every one of them has to be new: otherwise raises
-        StoreKnownError. `ledger` None keeps the state there is. The positions of `finished` incarnations are
-        forgotten. Sets `seq` in the rows. Raises StoreRejectedError and StoreUnavailableError as well.
+        The ledger's state is JSON and has these rows counted already, so every one of them has to be new: otherwise
+        raises StoreKnownError. None keeps the state there is. The positions of `finished` incarnations are forgotten.
+        Sets `seq` in the rows. Raises StoreRejectedError and StoreUnavailableError as well.
         """
         ...
 

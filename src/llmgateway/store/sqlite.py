@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,10 +11,9 @@ from llmgateway.config.snapshot import Durability
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
 from llmgateway.store import sqlite_write as write
 from llmgateway.store.rows import BodyCodec
-from llmgateway.store.schema import prepare
-from llmgateway.store.sqlite_connection import Connection, check_integrity, open_writer
+from llmgateway.store.schema import check, prepare
+from llmgateway.store.sqlite_connection import Connection, check_integrity, open_reader, open_writer
 from llmgateway.store.sqlite_reader import SqliteReader
-from llmgateway.wire.jsoncodec import encode
 
 T = TypeVar("T")
 
@@ -50,11 +49,11 @@ class SqliteStore(SqliteReader):
         entries: Sequence[Entry],
         positions: Sequence[Position],
         finished: Sequence[str],
-        ledger: Mapping[str, Any] | None,
+        ledger: bytes | None,
     ) -> None:
         def work(connection: sqlite3.Connection) -> None:
             self._insert(connection, entries)
-            write.save_progress(connection, positions, finished, None if ledger is None else encode(ledger))
+            write.save_progress(connection, positions, finished, ledger)
             if _identity(self.path) != self._identity:
                 raise StoreUnavailableError(_moved(self.path))
             connection.execute("COMMIT")
@@ -110,20 +109,28 @@ class SqliteStore(SqliteReader):
         except OSError as error:
             raise StoreUnavailableError(str(error)) from error
         try:
+            await self._examine()
             writer = await open_writer(self.path, self._durability)
         except StoreRefusedError as error:
             raise StoreRefusedError(f"{self.path}: {error}") from error
         try:
-            await writer.run(check_integrity)
             await writer.run(prepare)
-        except StoreRefusedError as error:
-            await writer.close()
-            raise StoreRefusedError(f"{self.path}: {error}") from error
         except BaseException:
             await writer.close()
             raise
         self._identity = _identity(self.path)
         return writer
+
+    async def _examine(self) -> None:
+        """Look at what is there without changing a byte of it; raises StoreRefusedError."""
+        if not self.path.exists():
+            return
+        reader = await open_reader(self.path)
+        try:
+            await reader.run(check)
+            await reader.run(check_integrity)
+        finally:
+            await reader.close()
 
     async def _close_writer(self) -> None:
         if self._writer is not None:

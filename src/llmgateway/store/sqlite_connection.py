@@ -58,7 +58,7 @@ async def open_writer(path: Path, durability: Durability) -> Connection:
         connection = sqlite3.connect(path, timeout=WRITE_LOCK_S, isolation_level=None, check_same_thread=False)
         return _configured(
             connection,
-            "PRAGMA auto_vacuum = INCREMENTAL",  # counts only while the file is empty
+            *(() if path.stat().st_size else ("PRAGMA auto_vacuum = INCREMENTAL",)),  # can only be chosen at the birth
             "PRAGMA journal_mode = WAL",
             f"PRAGMA synchronous = {synchronous}",
             f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
@@ -124,8 +124,9 @@ def check_integrity(connection: sqlite3.Connection) -> None:
 
 def damaged(what: str) -> str:
     """The advice for a damaged file."""
+    reason = " ".join(what.replace("*** in database main ***", "").split())
     return (
-        f"the store is damaged ({what}). Nothing was changed. Stop the gateway and keep store.sqlite3 with its -wal "
+        f"the store is damaged ({reason}). Nothing was changed. Stop the gateway and keep store.sqlite3 with its -wal "
         "and -shm files; then restore a backup, or rebuild it with `sqlite3 store.sqlite3 .recover | sqlite3 new.db`. "
         "To start an empty store, move the three files away. What was not ingested yet is safe in the journal."
     )

@@ -1,7 +1,7 @@
 """One process under the supervisor, seen from both ends.
 
-A socket pair joins them. The child sends a byte a second while its event loop turns; the supervisor's end closing tells
-the child that it has been orphaned, also when the supervisor was killed.
+A socket pair joins them. Up it go beats, one a second while the child's event loop turns; down it go the supervisor's
+words, which wait in it while the child starts. Its closing tells the child that it is orphaned, also after kill -9.
 """
 
 import faulthandler
@@ -11,23 +11,38 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from llmgateway.supervisor.restart import Restart
 
+# What the child says …
 BEAT: Final = b"."
 READY: Final = b"r"
+# … and what it is told.
+DRAIN: Final = b"d"  # the gateway is about to stop: show it
+LEAVE: Final = b"l"  # finish and end
+RELOAD: Final = b"h"
+
 BEAT_EVERY_S: Final = 1.0
 SILENT_S: Final = 10.0  # a child that is silent for so long hangs
-START_S: Final = 30.0  # …but may take this long to start
+START_S: Final = 30.0  # …but may take this long to say its first word
+
+STACK_SIGNAL: Final = signal.SIGUSR1  # a process that gets it writes its threads' stacks to stderr, and goes on
+CAUGHT: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD)  # by the supervisor
+_IGNORED: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # a terminal sends them to children, too
+_CRASHED: Final = os.EX_SOFTWARE
 
 Main = Callable[[socket.socket], None]
 
 
 @dataclass(slots=True)
 class Child:
-    """What the supervisor knows of one child. `pid` 0: it does not run, and is due again at `start_at`."""
+    """What the supervisor knows of one child. `pid` 0: it does not run, and is due again at `start_at`.
+
+    `main` lives the child's life: it gets the child's end of the line, and its return ends the process.
+    """
 
     name: str
     main: Main
@@ -35,18 +50,24 @@ class Child:
     line: socket.socket | None = None
     started: float = 0.0
     heard: float = 0.0
+    has_spoken: bool = False
     is_ready: bool = False
+    kill_at: float | None = None  # it hangs, and has until then to show its stack
     start_at: float = 0.0
-    is_stopping: bool = False
-    is_hanging: bool = False
     restart: Restart = field(default_factory=Restart)
 
     def __repr__(self) -> str:
-        state = "down" if not self.pid else "stopping" if self.is_stopping else "ready" if self.is_ready else "starting"
+        if not self.pid:
+            state = "down"
+        elif self.kill_at is not None:
+            state = "hanging"
+        else:
+            state = "ready" if self.is_ready else "starting"
         return f"<Child {self.name} {state} pid={self.pid} crashes={self.restart.crashes}>"
 
     def is_silent(self, now: float) -> bool:
-        return self.pid != 0 and now - self.heard > (SILENT_S if self.is_ready else START_S)
+        """Whether nothing has been heard of it for too long."""
+        return self.pid != 0 and now - self.heard > (SILENT_S if self.has_spoken else START_S)
 
     def hear(self, now: float) -> bool:
         """Take in what the child said; False once its end is closed."""
@@ -58,58 +79,89 @@ class Child:
         except OSError:
             return False
         self.heard = now
+        self.has_spoken = self.has_spoken or bool(said)
         self.is_ready = self.is_ready or READY in said
         return bool(said)
 
+    def say(self, word: bytes) -> None:
+        """Tell the child something. It hears it as soon as its event loop turns; nothing happens if it is gone."""
+        if self.line is not None:
+            with suppress(OSError):  # it has just died, or its line is full of words it does not read
+                self.line.send(word)
+
     def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if the child runs."""
         if self.pid:
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
-            except ProcessLookupError:
-                pass
 
     def gone(self) -> None:
         """The process has been reaped."""
         self.pid = 0
-        self.is_ready = self.is_hanging = False
+        self.is_ready = self.has_spoken = False
+        self.kill_at = None
         if self.line is not None:
             self.line.close()
             self.line = None
 
 
-def start(child: Child, now: float, close_in_child: Callable[[], None]) -> None:
-    """Fork `child`; in the new process run its main and never return."""
+def start(child: Child, now: float, let_go: Callable[[], None]) -> None:
+    """Fork `child`; in the new process, close what is not its own with `let_go`, run its main and never return.
+
+    Raises OSError where the machine has no room for another process.
+    """
     ours, theirs = socket.socketpair()
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)  # the child must not take a signal with our handlers
+    try:
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            _become(child, theirs, let_go, mask)
+    except OSError:
         ours.close()
-        _become(child, theirs, close_in_child)
-    theirs.close()
+        raise
+    finally:
+        theirs.close()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     ours.setblocking(False)
     child.pid, child.line = pid, ours
     child.started = child.heard = now
-    child.is_ready = child.is_stopping = False
 
 
-def _become(child: Child, line: socket.socket, close_in_child: Callable[[], None]) -> None:
-    """Live the child's life. Signals are the supervisor's to give: Ctrl-C reaches the whole group, and is ignored."""
-    status = 70  # EX_SOFTWARE
+def _become(child: Child, line: socket.socket, let_go: Callable[[], None], mask: set[signal.Signals | int]) -> None:
+    """Live the child's life, and end the process whatever happens."""
+    status = _CRASHED
     try:
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        faulthandler.enable()
-        close_in_child()
+        _take_signals(mask)
+        let_go()
         child.main(line)
-        status = 0
+        status = os.EX_OK
     except SystemExit as leave:
-        status = leave.code if isinstance(leave.code, int) else 1
+        status = leave.code if isinstance(leave.code, int) else os.EX_OK if leave.code is None else 1
     except BaseException:  # noqa: BLE001 - the edge of a process: whatever it is, it is printed and the process ends
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
     finally:
+        _end(status)
+
+
+def _take_signals(mask: set[signal.Signals | int]) -> None:
+    """Signals are the supervisor's to give. What a terminal sends to the whole group, Ctrl-C above all, is ignored."""
+    signal.set_wakeup_fd(-1)
+    for number in CAUGHT:
+        signal.signal(number, signal.SIG_IGN if number in _IGNORED else signal.SIG_DFL)
+    faulthandler.enable()
+    faulthandler.register(STACK_SIGNAL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _end(status: int) -> None:
+    try:
         sys.stdout.flush()
         sys.stderr.flush()
+    except OSError:
+        pass
+    finally:
         os._exit(status)

@@ -8,38 +8,46 @@ from typing import Final
 from llmgateway.config.snapshot import Address
 
 BACKLOG: Final = 4096
-_BUSY_WAIT_S: Final = 3.0
-_BUSY_STEP_S: Final = 0.05
+ORPHANS_S: Final = 3.0  # how long the children of a killed gateway may take to let go of its addresses
+_STEP_S: Final = 0.02
 
 
 class BindError(Exception):
     """The address can't be listened on; the text says which and why."""
 
 
-def bind(address: Address, *, patience_s: float = _BUSY_WAIT_S) -> socket.socket:
-    """Listen on `address`. Waits a moment while a predecessor lets go of it; raises BindError."""
+def bind(address: Address, *, patience_s: float = 0.0) -> socket.socket:
+    """Listen on `address`, waiting up to `patience_s` for it to become free. Raises BindError."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            return _listen(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
+                raise BindError(_reason(address, error, was_patient=patience_s > 0)) from None
+        time.sleep(_STEP_S)
+
+
+def _listen(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if family == socket.AF_INET6:
-        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    attempts = max(1, int(patience_s / _BUSY_STEP_S))
-    for left in range(attempts, 0, -1):
-        try:
-            listener.bind((address.host, address.port))
-            listener.listen(BACKLOG)
-            break
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE or left == 1:
-                listener.close()
-                raise BindError(_reason(address, error)) from None
-            time.sleep(_BUSY_STEP_S)
-    listener.setblocking(False)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((address.host, address.port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
     return listener
 
 
-def _reason(address: Address, error: OSError) -> str:
+def _reason(address: Address, error: OSError, *, was_patient: bool) -> str:
+    if error.errno == errno.EADDRINUSE and was_patient:
+        return f"{address} is in use: processes of a gateway that was killed still run on this data folder; stop them"
     if error.errno == errno.EADDRINUSE:
         return f"{address} is in use by another program; change `listen` or stop it"
     if error.errno == errno.EACCES:

@@ -4,6 +4,7 @@ import os
 import socket
 from dataclasses import replace
 
+import psutil
 import pytest
 import tomlkit
 from rich.console import Console
@@ -206,3 +207,16 @@ async def test_what_a_child_says_is_kept_in_part_only():
     child._tail = b""
     await child._drain(Endless())
     assert len(child._tail) == children._TAIL_BYTES
+
+
+async def test_grandchildren_go_with_a_child_that_leaves_them_behind():
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", "sleep 60 & echo $!; wait", start_new_session=True, **pipes
+    )
+    child = Child("the shell", process)
+    grandchild = psutil.Process(int(await child.first_line()))
+    async with asyncio.timeout(3):  # and nobody waits for the pipes that it holds open
+        await child.stop()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, [grandchild], 5)
+    assert alive == []

@@ -91,11 +91,19 @@ def test_the_screen_names_rates_percentiles_errors_cost_and_workers():
         "0.03",  # requests a second
         "50.0%",
         "1.2 s",  # p50
-        "timeout 1",
+        "! chat v1: timeout 1",
         "$1.0000 in 60 s",
         "silent for 90.0 s",
     ):
         assert part in text, part
+
+
+def test_it_fits_a_terminal_of_eighty_columns():
+    given = view()
+    given["versions"] += [given["versions"][0] | {"route": "r" * 12, "version": "v" * 8}]
+    out = io.StringIO()
+    Console(file=out, width=80, highlight=False, color_system=None).print(screen(given))
+    assert "…" not in out.getvalue()
 
 
 def test_an_idle_gateway_says_so():
@@ -115,7 +123,9 @@ def test_troubles_are_spelled_out():
 def test_names_cannot_move_the_cursor_or_style_the_screen():
     given = view()
     given["versions"][0]["route"] = "\x1b[2J[red]x"
-    assert "\\u001b[2J[red]x" in shown(given)
+    text = shown(given)
+    assert "\x1b" not in text
+    assert text.count("\\u001b[2J[red]x") == 2  # in the table and among the troubles
 
 
 def test_once_and_json_print_and_leave(gateway):

@@ -37,6 +37,7 @@ def test_the_name_itself_wins_then_the_most_literal_characters() -> None:
     assert best_match(patterns, "gpt-5") == "gpt-*"
     assert best_match(patterns, "claude") == "*"
     assert best_match(["*b", "a*"], "ab") == "*b"
+    assert best_match(["a***", "ab*"], "abc") == "ab*"
     assert best_match(["x"], "y") is None
 
 

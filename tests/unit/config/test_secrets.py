@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from tests.unit.config.conftest import TEXT, Accept, Refuse
 
 from llmgateway.config.describe import describe
@@ -117,3 +118,9 @@ def test_a_secret_in_a_wrong_place_is_in_no_error_and_no_traceback(accept: Accep
     assert CANARY not in repr(caught.value)
     assert CANARY not in "".join(traceback.format_exception(caught.value))
     assert CANARY not in TEXT
+
+
+def test_the_schema_itself_does_not_echo_what_it_refuses() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Config.model_validate({"admin": {"token": [CANARY]}})
+    assert CANARY not in str(caught.value)

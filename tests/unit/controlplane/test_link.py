@@ -161,8 +161,10 @@ async def test_a_worker_that_missed_a_snapshot_is_sent_it_once_when_it_comes(lin
     async with Peer(links._path) as peer:
         peer.say("status", **status(generation=4))
         assert await peer.hear() == ("snapshot", {"generation": 5, "text": "five"})
-        peer.say("status", **status(generation=4))  # it has refused: it is not told every second
-        peer.say("status", **status(generation=4))
+        for _ in range(2):  # it has refused: it is not told every second
+            peer.say("status", **status(generation=4))
+        peer.say("status", **status(generation=4, gauges={"connections": 77}))
+        await until(lambda: links.live()[0].gauge("connections") == 77)
         publishing = asyncio.create_task(links.publish(6, "six", timeout_s=0.05))
         assert (await peer.hear())[1]["generation"] == 6
         await publishing

@@ -107,6 +107,13 @@ def test_an_origin_takes_over_the_backends_numbers():
     assert (origin.proxy.host, origin.proxy.port) == ("p", 3128)
 
 
+def test_an_origin_under_tls_reads_ahead_half_as_far():
+    sizes = [
+        Origin.of(Backend("b", "openai", f"{scheme}://a.test")).receive_buffer_bytes for scheme in ("http", "https")
+    ]
+    assert sizes == [64 * 1024, 32 * 1024]
+
+
 @pytest.mark.parametrize("url", ["ftp://a.test", "a.test", "http://", "//a.test", "unix:/run/x"])
 def test_a_base_url_of_another_kind_is_refused(url):
     with pytest.raises(ValueError, match="base_url"):

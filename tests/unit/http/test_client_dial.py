@@ -5,7 +5,7 @@ import errno
 import socket
 
 import pytest
-from tests.support.http_client import make_pool
+from tests.support.http_client import FakeTransport, make_pool
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.http import client_dial
@@ -140,3 +140,29 @@ async def test_the_connect_deadline_covers_every_address(network):
         await make_pool("http://192.0.2.1", connect_timeout_s=0.02).dial()
     assert failed.value.code == "upstream_timeout"
     assert network.open_sockets == []
+
+
+async def test_a_dial_cancelled_at_the_last_moment_closes_what_it_has_just_opened(network, monkeypatch):
+    transport = FakeTransport()
+
+    async def create_connection(factory, **_):
+        factory().connection_made(transport)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
+    with pytest.raises(GatewayError, match="upstream_timeout"):
+        await make_pool("http://192.0.2.1", connect_timeout_s=0.02).dial()
+    assert transport.is_aborted
+
+
+async def test_a_connection_that_is_gone_before_its_dial_returns_is_unreachable(network, monkeypatch):
+    async def create_connection(factory, **_):
+        connection = factory()
+        connection.connection_made(FakeTransport())
+        connection.connection_lost(None)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
+    pool = make_pool("http://192.0.2.1")
+    with pytest.raises(GatewayError, match="upstream_unreachable"):
+        await pool.dial()
+    assert pool.open == 0

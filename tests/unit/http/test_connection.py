@@ -5,7 +5,7 @@ from tests.support.http_client import FakeTransport, RecordingReceiver
 
 from llmgateway.domain.clock import ManualClock
 from llmgateway.http.client import Timeouts, Upload
-from llmgateway.http.connection import WRITE_BUFFER_BYTES, Connection
+from llmgateway.http.connection import TLS_READ_BUFFER_BYTES, WRITE_BUFFER_BYTES, Connection
 from llmgateway.http.deadlines import Sweeper
 
 HEAD = b"POST / HTTP/1.1\r\n\r\n"
@@ -416,6 +416,12 @@ async def test_a_piece_after_the_reply_began_leaves_the_idle_timeout_alone(stage
     stage.connection.send_piece(b"a")
     stage.after(1.1)
     assert receiver.code == "upstream_timeout"
+
+
+async def test_a_transport_that_decrypts_ahead_is_bounded(stage):
+    stage.transport.set_read_buffer_limits = lambda high: setattr(stage.transport, "high", high)
+    stage.connection.connection_made(stage.transport)
+    assert stage.transport.high == TLS_READ_BUFFER_BYTES
 
 
 async def test_repr_tells_the_state(stage):

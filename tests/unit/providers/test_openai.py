@@ -173,3 +173,10 @@ def test_a_response_that_runs_in_the_background_has_no_finish_reason_yet() -> No
     reader = ResponsesReader()
     reader.whole(b'{"id":"r","status":"queued","usage":null}')
     assert (reader.finish_reason, reader.is_complete) == (None, True)
+
+
+def test_a_fault_keeps_a_response_from_being_whole() -> None:
+    reader = ResponsesReader()
+    reader.event(b"", b'{"type":"error","message":"boom"}')
+    reader.event(b"", b'{"type":"response.completed","response":{"id":"r","status":"completed"}}')
+    assert (reader.error, reader.is_complete, reader.is_finished) == ("boom", False, True)

@@ -200,3 +200,10 @@ def test_time_grows_with_the_stream_and_not_with_its_square(unit: bytes) -> None
     started = time.process_time()
     SseDecoder().feed(stream)
     assert time.process_time() - started < 2.0
+
+
+def test_one_early_cr_does_not_make_a_large_chunk_slow() -> None:
+    events = b"data: x\n\n" * (2 * 1024 * 1024 // 9)
+    started = time.process_time()
+    assert len(SseDecoder().feed(b": c\r\n" + events)) == len(events) // 9
+    assert time.process_time() - started < 4.0

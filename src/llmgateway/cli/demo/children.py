@@ -11,6 +11,7 @@ _TAIL_BYTES: Final = 8_192
 _TAIL_LINES: Final = 12
 _LINE: Final = 300
 _GRACE_S: Final = 8.0
+_LOOK_AGAIN_S: Final = 0.05
 START_S: Final = 20.0
 
 
@@ -65,9 +66,15 @@ class Child:
 
     async def died(self) -> None:
         """Wait until it ends by itself, then raise ChildDiedError."""
-        code = await self._process.wait()
+        code = await self._exit()
         how = f"with exit code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
         raise ChildDiedError(f"{self.name} ended {how}{await self.last_words()}")
+
+    async def _exit(self) -> int:
+        """Wait for its exit code. asyncio's own wait also waits for the pipes, which its children may hold open."""
+        while (code := self._process.returncode) is None:  # noqa: ASYNC110  # there is no event for the exit alone
+            await asyncio.sleep(_LOOK_AGAIN_S)
+        return code
 
     async def last_words(self) -> str:
         """The last lines it wrote, indented, or nothing."""
@@ -83,7 +90,7 @@ class Child:
         if self._process.returncode is None:
             self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), _GRACE_S)
+            await asyncio.wait_for(self._exit(), _GRACE_S)
         except TimeoutError:
             pass
         _kill_group(self._process.pid)

@@ -1,0 +1,29 @@
+"""`llmgateway logs`: what the gateway's exchanges were. Reads the store beside a running gateway, or without one."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.add_typer(make_app(), name="logs")
+
+
+def make_app() -> typer.Typer:
+    """The four commands under one name."""
+    from llmgateway.cli.logs.export import export
+    from llmgateway.cli.logs.listing import list_exchanges
+    from llmgateway.cli.logs.show import show
+    from llmgateway.cli.logs.tail import tail
+
+    logs = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        help="Look at the exchanges: tail, list, show, export.",
+    )
+    logs.command("tail")(tail)
+    logs.command("list")(list_exchanges)
+    logs.command("show")(show)
+    logs.command("export")(export)
+    return logs

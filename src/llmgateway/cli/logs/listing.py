@@ -1,0 +1,74 @@
+"""`llmgateway logs list`: exchanges, newest first, a page at a time."""
+
+from typing import Annotated
+
+import typer
+
+from llmgateway.cli.logs import lines, options
+from llmgateway.cli.logs.search import Walk, walk
+from llmgateway.ports.store import Row, StoreReader
+from llmgateway.wire.jsoncodec import encode
+
+
+def list_exchanges(
+    config: options.ConfigOption = options.CONFIG,
+    data: options.DataOption = None,
+    route: options.RouteOption = None,
+    version: options.VersionOption = None,
+    key: options.KeyOption = None,
+    status: options.StatusOption = None,
+    since: options.SinceOption = None,
+    until: options.UntilOption = None,
+    text: options.TextOption = None,
+    scan: options.ScanOption = options.SCAN,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="How many at most.")] = 50,
+    before: Annotated[str | None, typer.Option(help="Go on behind this id: the next page.")] = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """List exchanges, newest first."""
+    wanted = options.wanted(route=route, version=version, key=key, status=status, since=since, until=until)
+    plan = Walk(wanted, limit=limit, before=before, text=text, scan=scan)
+    path = options.store_path(config, data)
+    rows = options.with_reader(path, lambda reader: _found(reader, plan, with_attempts=as_json))
+    if as_json:
+        for row in rows:
+            typer.echo(encode(row).decode())
+    else:
+        _print(rows)
+    _note(plan, rows, limit)
+
+
+async def _found(reader: StoreReader, plan: Walk, *, with_attempts: bool) -> list[Row]:
+    from rich.progress import Progress
+
+    with Progress(console=lines.notes(), transient=True, disable=plan.text is None) as progress:
+        task = progress.add_task("looking into bodies", total=plan.scan)
+        rows = [row async for row in walk(reader, plan, lambda count: progress.update(task, advance=count))]
+    if with_attempts:
+        for at in range(0, len(rows), 500):
+            attempts = await reader.attempts([row["seq"] for row in rows[at : at + 500]])
+            for row in rows[at : at + 500]:
+                row["attempts"] = attempts.get(row["seq"], [])
+    return rows
+
+
+def _print(rows: list[Row]) -> None:
+    out = lines.console()
+    columns = lines.chosen(out.width)
+    if rows:
+        out.print(lines.heading(columns))
+    for row in rows:
+        out.print(lines.line(row, columns))
+
+
+def _note(plan: Walk, rows: list[Row], limit: int) -> None:
+    notes = lines.notes()
+    if plan.is_cut:
+        notes.print(
+            f"--text looked through the newest {plan.scanned:,} exchanges of these filters; --scan looks further",
+            style="dim",
+        )
+    elif not rows:
+        notes.print("no exchange matches")
+    if len(rows) == limit:
+        notes.print(f"more: --before {rows[-1]['id']}", style="dim")

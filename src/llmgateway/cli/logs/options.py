@@ -1,0 +1,124 @@
+"""What the `logs` commands have in common: where the store is, which exchanges are wanted, and what can go wrong."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final, TypeVar
+
+import typer
+
+from llmgateway.cli.errors import fail
+from llmgateway.domain.clock import SystemClock
+from llmgateway.domain.exchange import End
+from llmgateway.ports.store import StoreError, StoreReader, Wanted
+
+T = TypeVar("T")
+
+STORE: Final = "store.sqlite3"
+INTERRUPTED: Final = 130  # what shells expect after Ctrl-C
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_AGO: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", help="The gateway's configuration: names the data folder.")
+]
+DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder itself; no configuration is read.")]
+RouteOption = Annotated[str | None, typer.Option(help="Only this route.")]
+VersionOption = Annotated[str | None, typer.Option(help="Only what this version served.")]
+KeyOption = Annotated[str | None, typer.Option(help="Only this caller's key, by its name.")]
+StatusOption = Annotated[
+    str | None, typer.Option(help="Only 200, 404 …, 4xx, 5xx, or how it ended: " + ", ".join(End) + ".")
+]
+SinceOption = Annotated[str | None, typer.Option(help="From then on: 15m, 2h, 3d ago, or 2026-11-23T09:30.")]
+UntilOption = Annotated[str | None, typer.Option(help="Before then; written like --since.")]
+TextOption = Annotated[
+    str | None, typer.Option(help="Only where a stored body holds this text; upper and lower case alike.")
+]
+ScanOption = Annotated[int, typer.Option(min=1, help="How many exchanges --text looks through at most, newest first.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one line an exchange.")]
+
+CONFIG: Final = Path("config.toml")
+SCAN: Final = 20_000
+
+
+def store_path(config: Path, data: Path | None) -> Path:
+    """Find the store's file; leaves the program with advice where there is none."""
+    if data is None:
+        from llmgateway.cli.check import known_providers
+        from llmgateway.config.loader import load
+
+        data = Path(load(config, providers=known_providers(), generation=0, environ=None).data.dir)
+    path = data / STORE
+    if not path.is_file():
+        fail(f"there is no store at {path}: the gateway makes it when it starts; --data names another folder")
+    return path
+
+
+def wanted(
+    *,
+    route: str | None = None,
+    version: str | None = None,
+    key: str | None = None,
+    status: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> Wanted:
+    """Read the filters; raises typer.BadParameter."""
+    code, end = _status(status)
+    return Wanted(
+        route=route,
+        version=version,
+        key=key,
+        status=code,
+        end=end,
+        since=moment(since, "--since"),
+        until=moment(until, "--until"),
+    )
+
+
+def _status(text: str | None) -> tuple[int | None, str | None]:
+    if text is None:
+        return None, None
+    if re.fullmatch(r"[1-5]\d\d", text):
+        return int(text), None
+    if re.fullmatch(r"[1-5][xX]{2}", text):
+        return int(text[0]), None
+    if text in set(End):
+        return None, text
+    raise typer.BadParameter(f"{text!r} is no status: 200, 4xx, or one of {', '.join(End)}", param_hint="--status")
+
+
+def moment(text: str | None, option: str, now: float | None = None) -> float | None:
+    """Read a time: so long ago, or a date, with or without time and offset (local time without). Unix seconds."""
+    if text is None:
+        return None
+    if ago := _AGO.fullmatch(text.strip()):
+        now = SystemClock.time() if now is None else now
+        return now - float(ago[1]) * _UNITS[ago[2]]
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone().timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise typer.BadParameter(
+            f"{text!r} is no time: write 15m, 2h, 3d, or 2026-11-23 or 2026-11-23T09:30", param_hint=option
+        ) from None
+
+
+def with_reader(path: Path, work: Callable[[StoreReader], Awaitable[T]]) -> T:
+    """Run `work` with the store opened for reading; its errors become one line and an exit code."""
+    from llmgateway.store.sqlite_reader import SqliteReader
+
+    async def run() -> T:
+        reader = SqliteReader(path)
+        try:
+            return await work(reader)
+        finally:
+            await reader.close()
+
+    try:
+        return asyncio.run(run())
+    except StoreError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None

@@ -1,0 +1,230 @@
+"""kill -9 under load, and what must hold all the same. Shared by tests/e2e/test_kill.py and bench/kill.py.
+
+    async with campaign(folder, seed=1) as killing:
+        round = await killing.round("one worker")
+        problems = await killing.settle()
+"""
+
+import asyncio
+import random
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from tests.support.gateway import Gateway, running
+from tests.support.killing_backend import Backend
+from tests.support.killing_load import Load
+from tests.support.ledger import Counters, Ledger, audit, stored
+
+VICTIMS: Final = ("one worker", "control", "supervisor", "all")
+RECOVERY_S: Final = 30.0
+SCRAPE_EVERY_S: Final = 0.05
+POLL_S: Final = 0.01
+
+CONFIG: Final = """
+[server]
+listen = "127.0.0.1:{port}"
+workers = 2
+[admin]
+listen = "127.0.0.1:{admin_port}"
+[data]
+dir = "{data}"
+[journal]
+durability = "DURABILITY"
+reserve = "1MiB"
+[backends.one]
+provider = "openai"
+base_url = "BACKEND"
+[routes.chat.versions.v1]
+backends = ["one"]
+"""
+
+
+@dataclass
+class Roles:
+    """The processes of a gateway by what they listen on."""
+
+    supervisor: psutil.Process | None = None
+    control: psutil.Process | None = None
+    workers: list[psutil.Process] = field(default_factory=list)
+
+
+def roles(gateway: Gateway) -> Roles:
+    """Tell the processes of the running gateway apart. Workers that drain listen no more and are left out."""
+    found = Roles()
+    for process in gateway.family():
+        with suppress(psutil.Error):
+            ports = {c.laddr.port for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+            if gateway.process is not None and process.pid == gateway.process.pid:
+                found.supervisor = process
+            elif gateway.port in ports and gateway.admin_port not in ports:
+                found.workers.append(process)
+            elif gateway.admin_port in ports and gateway.port not in ports:
+                found.control = process
+    return found
+
+
+def callers_of(process: psutil.Process, port: int) -> set[int]:
+    """The ports of the callers whose connections a process holds."""
+    connections = process.net_connections("tcp")
+    return {each.raddr.port for each in connections if each.raddr and each.laddr.port == port}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One kill. `strangers`: failures of callers that were not with a killed worker, which must not be."""
+
+    victim: str
+    in_flight: int
+    failures: int
+    strangers: list[str]
+    recovery_s: float
+
+
+class Killing:
+    """One gateway under load and everything that is known about it."""
+
+    def __init__(self, gateway: Gateway, backend: Backend, load: Load, ledger: Ledger, seed: int) -> None:
+        self.gateway = gateway
+        self.ledger = ledger
+        self.counters = Counters()
+        self._backend = backend
+        self._load = load
+        self._random = random.Random(seed)
+
+    async def round(self, victim: str, *, most_s: float = 0.4) -> Round:
+        """Kill at a random moment while callers are served, and wait until everything runs again."""
+        await self._load.progress(20)
+        await asyncio.sleep(self._random.random() * most_s)
+        return await self._rounds[victim](self, victim)
+
+    async def settle(self) -> list[str]:
+        """End the load and the gateway in good order; what is wrong with the books, a sentence each."""
+        await self._load.stop()
+        await asyncio.to_thread(self.gateway.stop, RECOVERY_S)
+        gone = await asyncio.to_thread(self.gateway.wait_gone)
+        await asyncio.to_thread(self.gateway.start)  # so that the last figures can be read
+        exchanges, attempts = stored(self.gateway.store)
+        self.counters.scraped(await asyncio.to_thread(_scrape, self.gateway))
+        counted = self.counters.total("llmgateway_requests_total")
+        await asyncio.to_thread(self.gateway.stop, RECOVERY_S)
+        problems = audit(self.ledger, self._backend.heard, exchanges, attempts) + self.counters.fallen
+        if counted != len(exchanges):
+            problems.append(f"/metrics counts {counted:g} requests, the store has {len(exchanges)}")
+        if not gone:
+            problems.append("processes were left after the end")
+        return problems + left_in(self.gateway.data / "journal")
+
+    async def _worker(self, victim: str) -> Round:
+        worker = self._random.choice(roles(self.gateway).workers)
+        worker.suspend()  # it does nothing between our look at its connections and its death
+        ports = callers_of(worker, self.gateway.port)
+        in_flight = [each for each in self.ledger.running.values() if each.port in ports]
+        before = len(self.ledger.failures)
+        worker.kill()
+        began = time.monotonic()
+        await self._until(lambda: len(roles(self.gateway).workers) == 2, "a new worker")
+        recovery_s = time.monotonic() - began
+        await self._load.progress(10)
+        failures = self.ledger.failures[before:]
+        strangers = [f"{each.marker}: {each.failure}" for each in failures if each.port not in ports]
+        return Round(victim, len(in_flight), len(failures), strangers, recovery_s)
+
+    async def _control(self, victim: str) -> Round:
+        control = roles(self.gateway).control
+        assert control is not None
+        in_flight, before = len(self.ledger.running), len(self.ledger.failures)
+        control.kill()
+        began = time.monotonic()
+        await self._until(lambda: _is_other(roles(self.gateway).control, control), "a new control")
+        await asyncio.to_thread(self.gateway.wait_ready)
+        recovery_s = time.monotonic() - began
+        failures = self.ledger.failures[before:]
+        return Round(victim, in_flight, len(failures), [str(each.failure) for each in failures], recovery_s)
+
+    async def _supervisor(self, victim: str) -> Round:
+        """What runs at that moment must end well: the orphans finish it."""
+        return await self._restarted(victim, everything=False)
+
+    async def _all(self, victim: str) -> Round:
+        return await self._restarted(victim, everything=True)
+
+    async def _restarted(self, victim: str, *, everything: bool) -> Round:
+        with_us = {port for worker in roles(self.gateway).workers for port in callers_of(worker, self.gateway.port)}
+        in_flight = [each for each in self.ledger.running.values() if each.port in with_us]
+        before = len(self.ledger.failures)
+        began = time.monotonic()
+        self.gateway.kill(everything=everything)
+        await asyncio.to_thread(self.gateway.start)
+        recovery_s = time.monotonic() - began
+        await self._load.progress(10)
+        failures = self.ledger.failures[before:]
+        lost = [each for each in in_flight if each.failure is not None]
+        strangers = [] if everything else [f"{each.marker}: {each.failure}" for each in lost]
+        return Round(victim, len(in_flight), len(failures), strangers, recovery_s)
+
+    async def _until(self, is_so: Callable[[], bool], what: str) -> None:
+        until = time.monotonic() + RECOVERY_S
+        while not is_so():
+            assert time.monotonic() < until, f"no sign of {what}"
+            await asyncio.sleep(POLL_S)
+
+    _rounds: Final[dict[str, Callable[["Killing", str], Awaitable[Round]]]] = {
+        "one worker": _worker,
+        "control": _control,
+        "supervisor": _supervisor,
+        "all": _all,
+    }
+
+
+@asynccontextmanager
+async def campaign(
+    folder: Path, *, seed: int, callers: int = 12, durability: str = "process"
+) -> AsyncIterator[Killing]:
+    """Start a backend, a gateway and callers; nothing of them is left after the block."""
+    ledger = Ledger(prefix=f"s{seed}")
+    async with Backend(seed=seed) as backend:
+        config = CONFIG.replace("BACKEND", backend.base_url).replace("DURABILITY", durability)
+        with running(config, folder=folder, wait=False) as gateway:
+            await asyncio.to_thread(gateway.wait_ready)
+            async with Load(gateway.port, ledger, callers=callers, seed=seed) as load:
+                killing = Killing(gateway, backend, load, ledger, seed)
+                scraper = asyncio.create_task(_keep_scraping(killing))
+                try:
+                    yield killing
+                finally:
+                    scraper.cancel()
+                    await asyncio.gather(scraper, return_exceptions=True)
+
+
+async def _keep_scraping(killing: Killing) -> None:
+    while True:
+        with suppress(OSError):
+            killing.counters.scraped(await asyncio.to_thread(_scrape, killing.gateway))
+        await asyncio.sleep(SCRAPE_EVERY_S)
+
+
+def _scrape(gateway: Gateway) -> str:
+    with urllib.request.urlopen(f"{gateway.admin_url}/metrics", timeout=5) as reply:
+        return str(reply.read().decode())
+
+
+def left_in(journal: Path) -> list[str]:
+    """What is still in the journal after an end in good order, and what could not be ingested."""
+    folders = {path.name: path for path in journal.iterdir() if path.is_dir()}
+    letters = list(folders.pop("dead-letter").iterdir()) if "dead-letter" in folders else []
+    folders.pop("quarantine", None)  # torn tails: a writer was killed in the middle of a record nobody relied on
+    problems = [f"the journal still holds {name}" for name in folders]
+    return problems + [f"a record could not be ingested: {letter.name}" for letter in letters]
+
+
+def _is_other(process: psutil.Process | None, than: psutil.Process) -> bool:
+    return process is not None and process.pid != than.pid
+
+
