@@ -15,6 +15,7 @@ FULL_SPEED: Final = 0
 STAMP_DIGITS: Final = 16
 STAMP: Final = b'"obfuscation":"'
 DONE: Final = b"data: [DONE]\n\n"
+_NO_STAMP: Final = b"0" * STAMP_DIGITS
 
 _SYSTEM: Final = "You are a helpful assistant of a company that sells bicycles. Answer briefly and kindly. " * 9
 _QUESTION: Final = "My bicycle makes a strange noise when I brake in the rain. What should I look at first? " * 3
@@ -48,7 +49,7 @@ def answer() -> bytes:
 
 def first_chunk() -> bytes:
     """Make the event that opens a stream: a role, and no content."""
-    return _event(_delta({"role": "assistant", "content": "", "refusal": None}), b"0" * STAMP_DIGITS)
+    return _event(_delta({"role": "assistant", "content": "", "refusal": None}), _NO_STAMP)
 
 
 def chunk(stamp: bytes) -> bytes:
@@ -59,7 +60,7 @@ def chunk(stamp: bytes) -> bytes:
 def last_chunks(chunks: int) -> bytes:
     """Make the three events that end a stream: finish reason, usage, `[DONE]`."""
     final = {**_envelope("chat.completion.chunk"), "choices": [], "usage": _usage(chunks)}
-    return _event(_delta({}, "stop"), b"0" * STAMP_DIGITS) + _event(final, None) + DONE
+    return _event(_delta({}, "stop"), _NO_STAMP) + _event(final, None) + DONE
 
 
 def stamp(now: float) -> bytes:
@@ -81,7 +82,7 @@ def _stamp_at(piece: bytes, at: int) -> float | None:
     if at < 0:
         return None
     digits = piece[at + len(STAMP) : at + len(STAMP) + STAMP_DIGITS]
-    if len(digits) < STAMP_DIGITS or digits.startswith(b"0000") or not digits.isdigit():
+    if len(digits) < STAMP_DIGITS or digits == _NO_STAMP or not digits.isdigit():
         return None
     return int(digits) / 1e9
 

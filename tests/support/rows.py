@@ -14,7 +14,7 @@ from typing import Any
 
 from llmgateway.journal.frame import Record
 from tests.support.plane import BOUND_S, KEY, Answer, Plane, plane
-from tests.support.wire_backend import Step, WireBackend, chunk, chunked_head, expect, forever, reply, send
+from tests.support.wire_backend import Step, WireBackend, chunk, chunked_head, expect, forever, reply, send, wait_for
 
 SECRET = "sk-upstream-secret"
 LIMITED_KEY = "lgw_limited"  # may use the route `once` alone
@@ -139,6 +139,23 @@ def closing(raw: bytes) -> list[Step]:
 async def stream(running: Plane, route: str = "once", **more: Any) -> Answer:
     """Ask `route` for a chat stream."""
     return await running.post("/v1/chat/completions", {**CHAT, "model": route, "stream": True, **more})
+
+
+async def stream_in_two(running: Plane, first: bytes, go: asyncio.Event, route: str = "once", path: str = "/v1/chat/completions", **more: Any) -> Answer:
+    """Ask for a stream; let the backend go on (`wait_for(go)`) once the caller has `first`. Gives the whole answer."""
+    caller = await running.connect()
+    caller.send("POST", path, json.dumps({**CHAT, "model": route, "stream": True, **more}).encode())
+    begun = await caller.receive(until=first)
+    assert begun.body == first
+    go.set()
+    rest = await caller.receive()
+    return Answer(begun.status, begun.headers, begun.body + rest.body, rest.is_whole)
+
+
+def in_two(first: bytes, *rest: Step, headers: Sequence[tuple[str, str]] = ()) -> tuple[asyncio.Event, list[Step]]:
+    """A script for `stream_in_two`: a stream's head and `first`, then a wait, then `rest`."""
+    go = asyncio.Event()
+    return go, [expect(), send(chunked_head(SSE, *headers) + chunk(first)), wait_for(go), *rest]
 
 
 async def chat(running: Plane, route: str = "once", **more: Any) -> Answer:

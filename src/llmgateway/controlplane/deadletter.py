@@ -35,8 +35,6 @@ class DeadLetters:
         self.count += 1
         try:
             self._keep(self._name(meta), _framed(reason, meta, blobs))
-        except FileExistsError:
-            pass  # it came again after a crash
         except OSError:
             self.dropped += 1
 
@@ -47,7 +45,10 @@ class DeadLetters:
         if self._files >= self._max_files or size > self._room:
             self.dropped += 1
             return
-        fd = os.open(self._folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            fd = os.open(self._folder / name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        except FileExistsError:
+            return  # it came again after a crash
         with os.fdopen(fd, "wb") as file:
             self._files += 1
             self._room -= size
@@ -65,7 +66,8 @@ class DeadLetters:
 
 
 def _framed(reason: str, meta: Mapping[str, Any], blobs: Mapping[str, bytes]) -> list[bytes]:
+    about = {name: value for name, value in meta.items() if name != "blobs"} | {"reason": reason}
     try:
-        return pack({**meta, "reason": reason}, list(blobs.items()))
+        return pack(about, list(blobs.items()))
     except (TypeError, ValueError):  # what can't even be written as JSON
         return pack({"reason": reason, "repr": ascii(dict(meta))}, list(blobs.items()))

@@ -181,6 +181,8 @@ def _judged(call: Call, target: Target, sent: Dispatched) -> Dispatched:
         if not sent.reply.done.done():
             sent.connection.cancel()
         raise error
+    if sent.reply.way is Way.WHOLE and not sent.reply.done.done():
+        sent.connection.cancel()  # a refusal that is longer than anybody reads
     sent.reply.attempt.result = "ok"
     call.exchange.served_version = target.version.name
     return sent

@@ -5,13 +5,14 @@ from typing import Final
 from llmgateway.dataplane import local
 from llmgateway.dataplane.answers import error_head
 from llmgateway.dataplane.call import Call, Gateway
+from llmgateway.dataplane.inforce import Endpoint
 from llmgateway.dataplane.pipeline import refuse, serve
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Exchange
 from llmgateway.http.incoming import Incoming
-from llmgateway.ports.dialect import Dialect
 
 MAX_SHOWN: Final = 128
+REMEMBERED: Final = 1024  # endpoints; paths with ids in them are many
 _SAFE: Final = bytes(byte if 0x20 <= byte < 0x7F else 0x3F for byte in range(256))  # anything else becomes "?"
 
 
@@ -19,47 +20,63 @@ async def handle(gateway: Gateway, incoming: Incoming) -> None:
     """Take one request; the handler of http.server.HttpServer."""
     if local.probe(gateway, incoming) or local.preflight(gateway, incoming):
         return
-    call = open_call(gateway, incoming)
-    try:
-        local.check_method(incoming.method)
-        local.check_path(incoming.path)
-        if local.is_models(incoming):
-            local.models(call)
+    is_anthropic = incoming.header(b"anthropic-version") is not None or _is_messages(incoming.path)
+    index = (incoming.method, incoming.path, is_anthropic)
+    in_force = gateway.in_force
+    endpoint = in_force.endpoints.get(index)
+    if endpoint is None:
+        endpoint = _endpoint(gateway, *index)
+        try:
+            local.check_method(incoming.method)
+            local.check_path(incoming.path)
+        except GatewayError as error:
+            await refuse(open_call(gateway, incoming, endpoint), error)
             return
+        if len(in_force.endpoints) < REMEMBERED:
+            in_force.endpoints[index] = endpoint
+    call = open_call(gateway, incoming, endpoint)
+    if endpoint.is_models:
+        await _models(call)
+    else:
+        await serve(call)
+
+
+async def _models(call: Call) -> None:
+    try:
+        local.models(call)
     except GatewayError as error:
         call.exchange.key = None  # nothing was asked of a model: counted, not recorded
         await refuse(call, error)
-        return
-    await serve(call)
 
 
-def dialect_of(gateway: Gateway, incoming: Incoming) -> Dialect:
+def _is_messages(path: str) -> bool:
+    return path == "/v1/messages" or path.startswith("/v1/messages/")
+
+
+def _endpoint(gateway: Gateway, method: str, path: str, is_anthropic: bool) -> Endpoint:  # noqa: FBT001 - the index
     """Anthropic's SDKs send anthropic-version with everything; /v1/messages is theirs in any case."""
-    path = incoming.path
-    is_anthropic = (
-        path == "/v1/messages" or path.startswith("/v1/messages/") or incoming.header(b"anthropic-version") is not None
-    )
-    return gateway.dialects["anthropic" if is_anthropic else "openai"]
+    dialect = gateway.dialects["anthropic" if is_anthropic else "openai"]
+    return Endpoint(dialect, dialect.operation(method, path), local.is_models(method, path))
 
 
-def open_call(gateway: Gateway, incoming: Incoming) -> Call:
-    dialect = dialect_of(gateway, incoming)
-    clock = gateway.clock
+def open_call(gateway: Gateway, incoming: Incoming, endpoint: Endpoint) -> Call:
+    clock, header = gateway.clock, incoming.header
+    in_force, dialect = gateway.in_force, endpoint.dialect
     exchange = Exchange(
         id=gateway.mint(),
         received_at=clock.time(),
         started=clock.monotonic(),
-        generation=gateway.in_force.snapshot.generation,
+        generation=in_force.snapshot.generation,
         dialect=dialect.name,
-        operation=dialect.operation(incoming.method, incoming.path),
+        operation=endpoint.operation,
         method=incoming.method,
         path=incoming.path,
         peer=incoming.peer,
-        user_agent=_shown(incoming.header(b"user-agent")),
-        caller_request_id=_shown(incoming.header(b"x-request-id")),
-        idempotency_key=_shown(incoming.header(b"idempotency-key")),
+        user_agent=_shown(header(b"user-agent")),
+        caller_request_id=_shown(header(b"x-request-id")),
+        idempotency_key=_shown(header(b"idempotency-key")),
     )
-    return Call(gateway, gateway.in_force, incoming, dialect, exchange)
+    return Call(gateway, in_force, incoming, dialect, exchange)
 
 
 def _shown(value: bytes | None) -> str | None:

@@ -5,14 +5,17 @@ backend stayed the same, so a reload costs no connection.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llmgateway.config.snapshot import Backend, Snapshot, Version
 from llmgateway.domain.clock import Clock
+from llmgateway.domain.operation import Operation
 from llmgateway.http.client import Origin
 from llmgateway.http.pool import Pool
+from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.budget import RetryBudget
+from llmgateway.routing.plan import Plans
 from llmgateway.routing.table import RouteTable
 from llmgateway.wire.jsoncodec import encode
 
@@ -32,12 +35,23 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a method and path mean in a dialect; looked up once, since callers ask for few different ones."""
+
+    dialect: Dialect
+    operation: Operation
+    is_models: bool
+
+
+@dataclass(frozen=True, slots=True)
 class InForce:
     snapshot: Snapshot
     table: RouteTable
     upstreams: Mapping[str, Upstream]
     budgets: Mapping[str, RetryBudget]
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
+    plans: Plans = field(default_factory=Plans)
+    endpoints: dict[tuple[str, str, bool], Endpoint] = field(default_factory=dict)  # see dataplane.door
 
 
 def put_in_force(

@@ -11,6 +11,7 @@ from llmgateway.http.incoming import Incoming
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE", "PATCH", "PUT"})
 MODELS: Final = "/v1/models"
+_PROBES: Final = frozenset({"/livez", "/readyz"})
 _READS: Final = frozenset({"GET", "HEAD"})
 
 # One spelling of every path: no empty, dot or parameter segments, nothing percent-encoded that could hide one (row C6).
@@ -32,7 +33,7 @@ def check_method(method: str) -> None:
 
 def probe(gateway: Gateway, incoming: Incoming) -> bool:
     """Answer /livez and /readyz; False if the request asks for something else."""
-    if incoming.path not in {"/livez", "/readyz"} or incoming.method not in _READS:
+    if incoming.path not in _PROBES or incoming.method not in _READS:
         return False
     is_ready = incoming.path == "/livez" or not gateway.is_draining
     incoming.respond(200 if is_ready else 503, b"content-type: text/plain\r\n", b"ok\n" if is_ready else b"draining\n")
@@ -50,10 +51,9 @@ def preflight(gateway: Gateway, incoming: Incoming) -> bool:
     return True
 
 
-def is_models(incoming: Incoming) -> bool:
-    """Whether the request asks which models there are."""
-    path = incoming.path
-    return incoming.method in _READS and (path == MODELS or path.startswith(MODELS + "/"))
+def is_models(method: str, path: str) -> bool:
+    """Whether a request asks which models there are."""
+    return method in _READS and (path == MODELS or path.startswith(MODELS + "/"))
 
 
 def models(call: Call) -> None:

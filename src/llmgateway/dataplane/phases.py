@@ -14,8 +14,8 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
 from llmgateway.domain.operation import BodyKind
 from llmgateway.ports.dialect import Declared
-from llmgateway.routing.plan import Plan, plan
-from llmgateway.routing.select import Choice, choose, home
+from llmgateway.routing.plan import Plan
+from llmgateway.routing.select import choose, home
 from llmgateway.wire.jsonscan import parse_object
 from llmgateway.wire.multipart import FieldScanner, boundary
 
@@ -66,18 +66,11 @@ def route(call: Call, key: Key, request: Request) -> Plan:
     found = _route(call, key, request)
     call.route = found
     exchange.route = found.name
-    if exchange.operation.is_stateful:
-        choice = home(found)
-    else:
-        choice = choose(found, _sticky_key(call, found), call.gateway.draw())
+    is_split = not exchange.operation.is_stateful
+    choice = choose(found, _sticky_key(call, found), call.gateway.draw()) if is_split else home(found)
     exchange.assigned_version = choice.version.name
     exchange.probability = choice.probability
-    return _planned(call, found, choice)
-
-
-def _planned(call: Call, found: Route, choice: Choice) -> Plan:
-    stateful = call.exchange.operation.is_stateful
-    return plan(found, choice, 0.0 if stateful else call.gateway.draw(), may_fall_back=not stateful)
+    return call.in_force.plans(found, choice, call.gateway.draw(), may_fall_back=is_split)
 
 
 def _hops(call: Call) -> int:

@@ -221,9 +221,10 @@ class Reply:
         ]
 
     def _gather(self, piece: bytes) -> None:
+        if not self.is_ok and self.size + len(piece) > MAX_ERROR:  # the beginning is enough to judge it by
+            piece = piece[: MAX_ERROR - self.size]
+            self._resolve(self.ready)
         self.size += len(piece)
-        if not self.is_ok and self.size > MAX_ERROR:
-            return
         self._held.append(piece)
         if self.is_ok and self.size > MAX_WHOLE:
             self.way = Way.PIECES
@@ -258,6 +259,8 @@ class Reply:
                 self._content_seen()
                 self._finish()
                 return
+        if reader.error is not None:
+            piece = self._masked(piece)
         self._keep(piece)
         self.size += len(piece)
         self._content_seen()

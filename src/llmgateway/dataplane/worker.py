@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from llmgateway.config.snapshot import Backend, Snapshot
@@ -16,7 +17,6 @@ from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
 from llmgateway.http.client import Origin
 from llmgateway.http.deadlines import Sweeper
-from llmgateway.http.incoming import Incoming
 from llmgateway.http.limits import Limits
 from llmgateway.http.pool import Pool
 from llmgateway.http.server import HttpServer
@@ -53,7 +53,7 @@ class Worker:
         self._server: asyncio.Server | None = None
         self._housekeeping: asyncio.Task[None] | None = None
         self.http = HttpServer(
-            self._handle,
+            partial(handle, gateway),
             Limits.of(gateway.in_force.snapshot.server),
             sweeper=gateway.sweeper,
             clock=gateway.clock,
@@ -109,9 +109,6 @@ class Worker:
             upstream.pool.close()
         self.gateway.sweeper.close()
         self._journal.close()
-
-    async def _handle(self, incoming: Incoming) -> None:
-        await handle(self.gateway, incoming)
 
     def _refuse(self, error: GatewayError, target: bytes) -> tuple[bytes, bytes]:
         return refuse_unparsed(self.gateway, error, target)

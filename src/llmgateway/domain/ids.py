@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 _RANDOM_POOL = 4096
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class IdMint:
@@ -12,37 +13,37 @@ class IdMint:
     Reads randomness 4 KiB at a time: a system call an id would cost more than all the rest.
     """
 
-    __slots__ = ("_at", "_last_ms", "_pool", "_sequence", "_time")
+    __slots__ = ("_at", "_head", "_last_ms", "_pool", "_sequence", "_time")
 
     def __init__(self, time: Callable[[], float]) -> None:
         self._time = time
         self._last_ms = 0
         self._sequence = 0
+        self._head = ""  # the time, as the current millisecond's ids begin
         self._pool = ""
         self._at = 0
 
     def __call__(self) -> str:
         ms = int(self._time() * 1000)
         if ms > self._last_ms:
-            self._last_ms = ms
-            self._sequence = 0
+            self._begin(ms)
         else:
             self._sequence += 1
             if self._sequence > 0xFFF:  # 4,096 ids in one millisecond: borrow the next one
-                self._last_ms += 1
-                self._sequence = 0
-        head = f"{self._last_ms:012x}"
-        tail = self._random()
-        variant = "89ab"[int(tail[0], 16) & 3]
-        return f"{head[:8]}-{head[8:]}-7{self._sequence:03x}-{variant}{tail[1:4]}-{tail[4:]}"
-
-    def _random(self) -> str:
-        if self._at >= len(self._pool):
+                self._begin(self._last_ms + 1)
+        at = self._at
+        if at >= len(self._pool):
             self._pool = os.urandom(_RANDOM_POOL).hex()
-            self._at = 0
-        taken = self._pool[self._at : self._at + 16]
-        self._at += 16
-        return taken
+            at = 0
+        self._at = at + 16
+        pool = self._pool
+        return f"{self._head}{self._sequence:03x}-{_VARIANT[pool[at]]}{pool[at + 1 : at + 4]}-{pool[at + 4 : at + 16]}"
+
+    def _begin(self, ms: int) -> None:
+        self._last_ms = ms
+        self._sequence = 0
+        time = f"{ms:012x}"
+        self._head = f"{time[:8]}-{time[8:]}-7"
 
 
 def is_exchange_id(text: str) -> bool:

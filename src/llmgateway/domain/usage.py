@@ -32,7 +32,7 @@ def token_count(value: object) -> int | None:
 
 
 def estimate_tokens(size: int) -> int:
-    """Guess the tokens in `size` bytes of UTF-8 text: four bytes a token, right within a third for English and Japanese.
+    """Guess the tokens in `size` bytes of UTF-8 text: four bytes each, right within a third for English and Japanese.
 
     Only for exchanges whose upstream told no usage; always flagged as estimated.
     """

@@ -54,6 +54,24 @@ class Plan:
         return f"<Plan {self.route.name}: {path}>"
 
 
+class Plans:
+    """Plans of one snapshot, each made once: there are only as many as versions and backends to begin with."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str, float, int], Plan] = {}
+
+    def __call__(self, route: Route, choice: Choice, draw: float, *, may_fall_back: bool = True) -> Plan:
+        """The plan for `choice`; `draw` in [0, 1) says at which of the version's backends it begins."""
+        first = int(draw * len(choice.version.backends)) if may_fall_back else -1
+        index = (route.name, choice.version.name, choice.probability, first)
+        known = self._made.get(index)
+        if known is None:
+            known = self._made[index] = plan(route, choice, draw, may_fall_back=may_fall_back)
+        return known
+
+
 def plan(route: Route, choice: Choice, draw: float, *, may_fall_back: bool = True) -> Plan:
     """Order the targets: the assigned version's backends from a drawn one on, then the fallback versions' in order."""
     order = _rotated(choice.version.backends, draw)

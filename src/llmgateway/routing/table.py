@@ -7,19 +7,20 @@ from llmgateway.config.patterns import best_match, matches
 from llmgateway.config.snapshot import Key, Route
 from llmgateway.domain.errors import GatewayError
 
-REMEMBERED: Final = 1024  # names that a pattern has matched; callers choose them, so there is a bound
+REMEMBERED: Final = 1024  # names that callers chose, so there is a bound
 
 
 class RouteTable:
     """Routes by name: the exact one, else the pattern with the most literal characters."""
 
-    __slots__ = ("_found", "_keys", "_patterns", "_routes")
+    __slots__ = ("_found", "_keys", "_patterns", "_resolved", "_routes")
 
     def __init__(self, routes: Mapping[str, Route], keys: Iterable[Key] = ()) -> None:
         self._routes = dict(routes)
         self._patterns = [name for name in routes if "*" in name]
         self._keys = {key.name for key in keys}
         self._found: dict[str, Route] = {}
+        self._resolved: dict[tuple[str, str], Route] = {}  # by key and model
 
     def find(self, model: str) -> Route | None:
         route = self._routes.get(model) or self._found.get(model)
@@ -34,9 +35,14 @@ class RouteTable:
 
     def resolve(self, model: str, key: Key) -> Route:
         """The route for `model` if `key` may use it. An unknown and a forbidden model get the same answer."""
+        known = self._resolved.get((key.name, model))
+        if known is not None:
+            return known
         route = self.find(model)
         if route is None or not self.may_use(key, model, route):
             raise GatewayError("model_not_found", param="model")
+        if len(self._resolved) < REMEMBERED:
+            self._resolved[key.name, model] = route
         return route
 
     def may_use(self, key: Key, model: str, route: Route) -> bool:

@@ -100,6 +100,7 @@ class SqliteStore(SqliteReader):
             if self._identity is not None and identity is None:
                 raise StoreUnavailableError(_moved(self.path))
             await self._close_writer()
+            await super().close()  # the reading connection is of the old file too
             self._writer = await self._open_writer()
         return self._writer
 

@@ -4,6 +4,7 @@ One connection writes and checkpoints, all others only read (SQLite 3.7.0 to 3.5
 when two connections write or checkpoint at once: sqlite.org/wal.html, "the WAL-reset bug").
 """
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +40,14 @@ _TROUBLE: Final = (sqlite3.Error, ArithmeticError, ValueError, TypeError, Attrib
 
 class Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs a whole function in its thread: one hop for a batch instead of one a query."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connect, iter_chunk_size=64)
+        self._thread.daemon = True  # a process that fails must end; SQLite minds no more than it minds kill -9
+
+    async def ended(self) -> None:
+        """Wait for the thread of a connection that could not be opened: it still has a word for the event loop."""
+        await asyncio.to_thread(self._thread.join)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` with the connection in its thread; SQLite's errors come out as StoreErrors."""
@@ -92,9 +101,13 @@ def _configured(connection: sqlite3.Connection, *pragmas: str) -> sqlite3.Connec
 
 
 async def _opened(connect: Callable[[], sqlite3.Connection]) -> Connection:
-    connection = Connection(connect, iter_chunk_size=64)
-    with translated():
-        _ = await connection
+    connection = Connection(connect)
+    try:
+        with translated():
+            _ = await connection
+    except BaseException:
+        await connection.ended()
+        raise
     return connection
 
 

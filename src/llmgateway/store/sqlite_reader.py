@@ -1,5 +1,6 @@
 """Reading the SQLite store: the control process's pages and the `logs` command, also while another process writes."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ class SqliteReader:
         self.path = path
         self._connection: Connection | None = None
         self._codec = BodyCodec()
+        self._opening = asyncio.Lock()
 
     async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:
         return await self._read(lambda connection: queries.page(connection, wanted, limit, before))
@@ -54,14 +56,19 @@ class SqliteReader:
             await connection.close()
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = await self._open()
+        opened = await self._opened()
 
         def bounded(connection: sqlite3.Connection) -> T:
             with time_limit(connection, QUERY_S):
                 return work(connection)
 
-        return await self._connection.run(bounded)
+        return await opened.run(bounded)
+
+    async def _opened(self) -> Connection:
+        async with self._opening:  # two first calls at once would open two, and lose one
+            if self._connection is None:
+                self._connection = await self._open()
+            return self._connection
 
     async def _open(self) -> Connection:
         if not self.path.is_file():

@@ -18,6 +18,8 @@ GUARDED: Final = frozenset(
     {"model", "stream", "max_tokens", "max_completion_tokens", "n", "messages", "input", "system"}
 )
 
+_QUOTED: Final = {name: b'"%b"' % name.encode() for name in GUARDED}
+
 # Possessive quantifiers: no backtracking, so the time is linear in the body whatever it holds.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 
@@ -76,10 +78,12 @@ def refuse_ambiguous(body: bytes, document: Mapping[str, Any]) -> None:
     """Refuse a guarded member that comes twice, or in another case; GatewayError duplicate_key."""
     suspicious = b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None
     for key in document:
-        if key in GUARDED:
-            suspicious = suspicious or body.count(b'"%b"' % key.encode()) > 1
-        elif key.lower() in GUARDED:
-            raise GatewayError("duplicate_key", param=key.lower())
+        quoted = _QUOTED.get(key)
+        if quoted is None:
+            if key.lower() in GUARDED:
+                raise GatewayError("duplicate_key", param=key.lower())
+        elif not suspicious and body.find(quoted, body.find(quoted) + 1) >= 0:
+            suspicious = True
     if suspicious:
         _refuse_repeated(body)
 
@@ -128,6 +132,11 @@ def splice(body: bytes, document: Mapping[str, Any], changes: Mapping[str, bytes
 
     `changes` maps names to JSON text. All bytes outside the changed values stay as they are.
     """
+    if len(changes) == 1:  # the ordinary case: the model, which stands there once
+        ((name, new),) = changes.items()
+        span = _only_span(body, name) if name in document else None
+        if span is not None:
+            return body[: span[0]] + new + body[span[1] :]
     present = {name for name in changes if name in document}
     edits = [(span, changes[name]) for name, span in _spans(body, present)]
     added = b"".join(b'"%b":%b,' % (name.encode(), changes[name]) for name in changes if name not in present)
@@ -138,14 +147,7 @@ def splice(body: bytes, document: Mapping[str, Any], changes: Mapping[str, bytes
 
 
 def _spans(body: bytes, names: set[str]) -> list[tuple[str, Span]]:
-    if not names:
-        return []
-    if len(names) == 1:
-        (name,) = names
-        quick = _only_span(body, name)
-        if quick is not None:
-            return [(name, quick)]
-    return [(name, span) for name, span in members(body) if name in names]
+    return [(name, span) for name, span in members(body) if name in names] if names else []
 
 
 _SIMPLE_VALUE: Final = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+(" + _STRING + rb"|[-+.0-9eEa-z]++)", re.DOTALL)
@@ -153,7 +155,7 @@ _SIMPLE_VALUE: Final = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+(" + _STRING + rb"|[
 
 def _only_span(body: bytes, name: str) -> Span | None:
     """The value's place if the quoted name stands in the body just once, so that it can only be that member."""
-    quoted = b'"%b"' % name.encode()
+    quoted = _QUOTED.get(name) or b'"%b"' % name.encode()
     at = body.find(quoted)
     if at < 0 or body.find(quoted, at + 1) >= 0 or b"\\u00" in body:
         return None

@@ -136,6 +136,37 @@ async def test_a_file_that_was_moved_away_takes_nothing_until_it_is_back(
     assert ids(await store.page(Wanted(), limit=5)) == ids([second.row, first.row])
 
 
+async def test_a_backup_put_in_the_files_place_is_taken_up(
+    store: SqliteStore, path: Path, make: ExchangeFactory, tmp_path: Path
+) -> None:
+    first, second = make.entries(2)
+    await filled(tmp_path / "backup", make, 3)
+    await store.append([first], [], [], None)
+    assert len(await store.page(Wanted(), limit=9)) == 1
+    for each in path.parent.iterdir():
+        each.unlink()
+    (tmp_path / "backup").rename(path)
+    await store.append([second], [], [], None)
+    assert len(await store.page(Wanted(), limit=9)) == 4
+
+
+async def test_two_first_reads_at_once_share_a_connection(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = SqliteReader(path)
+    opened = []
+    open_reader = sqlite_reader.open_reader
+
+    async def watched(path: Path) -> object:
+        opened.append(path)
+        return await open_reader(path)
+
+    monkeypatch.setattr(sqlite_reader, "open_reader", watched)
+    assert await asyncio.gather(*(reader.last_seq() for _ in range(5))) == [0] * 5
+    assert len(opened) == 1
+    await reader.close()
+
+
 async def test_a_file_that_is_moved_during_a_batch_is_noticed_before_the_commit(
     store: SqliteStore, path: Path, make: ExchangeFactory
 ) -> None:
