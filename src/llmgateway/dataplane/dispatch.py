@@ -199,7 +199,7 @@ def _fault(sent: Dispatched, now: float) -> GatewayError | None:
         return error
     if reply.reader.error is not None and not reply.reader.has_content:
         return GatewayError("upstream_error")
-    if reply.way is Way.WHOLE and reply.size and reply.reader.parse_errors:
+    if reply.way is Way.WHOLE and reply.size and not reply.reader.is_complete:
         return GatewayError("upstream_truncated")
     return None
 

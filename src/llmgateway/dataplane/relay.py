@@ -67,12 +67,17 @@ async def _streamed(call: Call, sent: Dispatched) -> None:
         await _broken(call, reply, reply.fault)
         return
     exchange.end = End.COMPLETED
-    if reply.reader.error is not None:
+    is_told = reply.reader.error is not None  # the backend's own error event goes through, and no clean end follows it
+    if is_told:
         _note_fault(call, GatewayError("upstream_error"), reply.complaint)
     durable = settle(call)
     if durable is not None:
         await durable
-    incoming.end(reply.last)
+    if is_told and reply.way is Way.EVENTS:
+        incoming.write(reply.last)
+        incoming.abort()
+    else:
+        incoming.end(reply.last)
 
 
 def _length(reply: Reply) -> int | None:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final, Protocol
 
+from llmgateway.dataplane.eventflow import EventFlow
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Attempt
 from llmgateway.ports.reader import ReplyReader
 from llmgateway.wire.inflate import Inflater
-from llmgateway.wire.sse import SseDecoder
 
 MAX_WHOLE: Final = 8 * 1024 * 1024  # a longer JSON reply is passed on unjudged
 MAX_ERROR: Final = 64 * 1024
@@ -53,17 +53,16 @@ class Reply:
         "_held",
         "_held_size",
         "_inflater",
+        "_keep",
         "_outlet",
+        "_passed",
         "_secret",
         "attempt",
         "deadline",
-        "decoder",
         "done",
-        "events",
-        "events_limit",
-        "events_size",
         "fault",
         "first_token",
+        "flow",
         "headers",
         "is_delimited",
         "is_stale",
@@ -88,19 +87,18 @@ class Reply:
         self.status = 0
         self.headers: Headers = []
         self.way = Way.WHOLE
-        self.decoder: SseDecoder | None = None
+        self.flow: EventFlow | None = None  # of a stream
         self.fault: GatewayError | None = None
         self.is_stale = False
         self.is_delimited = True
         self.first_token: float | None = None
         self.last = b""  # the piece that waits for the journal
         self.size = 0
-        self.events: list[bytes] = []  # raw, where the route keeps them
-        self.events_limit = events_limit
-        self.events_size = 0
         self.on_upload: Callable[[bool], None] | None = None
         self._clock = clock
         self._secret = secret  # of the backend: masked where its words are shown or stored
+        self._keep = events_limit  # how much of a stream is kept as it came, where the route asks for it
+        self._passed = 0.0  # when something last went to the caller
         self._held: list[bytes] = []
         self._held_size = 0
         self._outlet: Outlet | None = None
@@ -147,7 +145,7 @@ class Reply:
         if encoding is not None and encoding.strip().lower() not in {b"", b"identity"}:
             self._decode(encoding)
         if self.way is Way.EVENTS:
-            self.decoder = SseDecoder()
+            self.flow = EventFlow(self.reader, self._keep)
             self.deadline = self._clock.monotonic() + HOLD_S
         elif self.way is Way.PIECES:
             self._resolve(self.ready)
@@ -193,10 +191,13 @@ class Reply:
         """A stream has been silent: let its head go, or tell the caller that it still lives."""
         if self.done.done() or self.way is not Way.EVENTS:
             return
-        self.deadline = self._clock.monotonic() + HEARTBEAT_S
+        now = self._clock.monotonic()
+        self.deadline = now + HEARTBEAT_S
         if self._outlet is None:
             self._resolve(self.ready)
-        elif self.decoder is not None and not self.decoder.has_ids and self.decoder.pending is None:
+        elif now - self._passed < HEARTBEAT_S:
+            self.deadline = self._passed + HEARTBEAT_S
+        elif self.flow is not None and self.flow.may_interject:
             self._outlet.write(HEARTBEAT)
 
     # --- the caller's side
@@ -248,33 +249,24 @@ class Reply:
             self._pass(piece)
 
     def _events(self, piece: bytes) -> None:
-        assert self.decoder is not None
+        assert self.flow is not None
         reader = self.reader
-        for name, data, end in self.decoder.feed(piece):
-            reader.event(name, data)
-            if reader.is_finished:
-                self.last = piece[:end]
-                self._keep(self.last)
-                self.size += len(self.last)
-                self._content_seen()
-                self._finish()
-                return
+        self.size += len(piece)
+        piece = self.flow.feed(piece)
+        if self.first_token is None and reader.has_content:
+            self.first_token = self._clock.monotonic()
         if reader.error is not None:
             piece = self._masked(piece)
-        self._keep(piece)
-        self.size += len(piece)
-        self._content_seen()
-        self._pass(piece)
-        if self._outlet is not None:
-            self.deadline = self._clock.monotonic() + HEARTBEAT_S
-
-    def _content_seen(self) -> None:
-        if self.first_token is None and self.reader.has_content:
-            self.first_token = self._clock.monotonic()
+        if reader.is_finished:
+            self.last = piece
+            self._finish()
+        elif piece:
+            self._pass(piece)
 
     def _pass(self, piece: bytes) -> None:
         if self._outlet is not None:
             self._outlet.write(piece)
+            self._passed = self._clock.monotonic()
             return
         self._held.append(piece)
         self._held_size += len(piece)
@@ -283,21 +275,12 @@ class Reply:
 
     def _events_ended(self) -> None:
         """The backend closed its stream, perhaps without the last blank line, perhaps without its last event."""
-        assert self.decoder is not None
-        closing = self.decoder.closing
-        pending = self.decoder.finish()
-        if pending is not None:
-            self.reader.event(pending[0], pending[1])
-            self.last = closing
-        if self.reader.is_finished or self.reader.is_complete:
+        assert self.flow is not None
+        self.last = self.flow.finish()
+        if self.reader.is_finished or self.reader.is_complete or self.reader.error is not None:
             self._finish()
         else:
             self._failed(GatewayError("upstream_truncated"))
-
-    def _keep(self, piece: bytes) -> None:
-        if self.events_size < self.events_limit:
-            self.events_size += len(piece)
-            self.events.append(piece)
 
     def _finish(self) -> None:
         if self.attempt.ended is None:

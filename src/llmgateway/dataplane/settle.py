@@ -39,8 +39,14 @@ def settle(call: Call) -> Awaitable[None] | None:
     policy = call.route.bodies if call.route is not None else Bodies.NONE
     limit = call.in_force.snapshot.journal.max_record_bytes
     said = stored(message, policy, limit) if message is not None else None
-    raw = stored(b"".join(reply.events), policy, limit, "text/event-stream") if reply and reply.events else None
+    raw = _raw(reply, policy, limit)
     return journal.append(records.settled(exchange, call.now, said, raw), may_use_reserve=True)
+
+
+def _raw(reply: Reply | None, policy: Bodies, limit: int) -> Body | None:
+    if reply is None or reply.flow is None or not reply.flow.raw:
+        return None
+    return stored(b"".join(reply.flow.raw), policy, limit, "text/event-stream")
 
 
 def _request_body(call: Call) -> Body | None:
@@ -65,6 +71,8 @@ def _observe(call: Call, reply: Reply | None) -> bytes | None:
     exchange.upstream_ended = reply.attempt.ended
     exchange.reply_bytes = reply.size
     message = _message(reply)
+    if reply.flow is not None and not reply.flow.is_read:
+        exchange.usage.is_estimated = True  # an event too long to look into may have held the count
     if exchange.usage.is_empty and exchange.operation.name in _COUNTED and reply.is_ok:
         exchange.usage.input_tokens = estimate_tokens(exchange.request_bytes)
         exchange.usage.output_tokens = estimate_tokens(len(message or b""))

@@ -1,0 +1,67 @@
+"""A stream on its way through: its bytes as they came, cut only between events, read as they pass."""
+
+from typing import Final
+
+from llmgateway.ports.reader import ReplyReader
+from llmgateway.wire.sse import SseDecoder
+
+MAX_TAIL: Final = 64 * 1024  # an event longer than this goes on in parts
+
+
+class EventFlow:
+    """Feeds a reader, and says which bytes may go on to the caller.
+
+    What follows the last whole event stays behind, so that nothing is ever glued to half an event. `raw` keeps the
+    bytes as they came, up to `keep` of them.
+    """
+
+    __slots__ = ("_decoder", "_keep", "_kept", "_reader", "_tail", "raw")
+
+    def __init__(self, reader: ReplyReader, keep: int) -> None:
+        self._decoder = SseDecoder()
+        self._reader = reader
+        self._tail = b""
+        self._keep = keep
+        self._kept = 0
+        self.raw: list[bytes] = []
+
+    @property
+    def may_interject(self) -> bool:
+        """Whether a comment could be put in here: between events, in a stream without ids (SDKs trip over it there)."""
+        return not self._decoder.has_ids and self._decoder.pending is None and not self._tail
+
+    @property
+    def is_read(self) -> bool:
+        """Whether every event was short enough to be looked into."""
+        return not self._decoder.overlong
+
+    def feed(self, piece: bytes) -> bytes:
+        """Take the next bytes; give what may go on. Behind the event that ends the stream nothing does."""
+        reader = self._reader
+        end = 0
+        for name, data, end in self._decoder.feed(piece):
+            reader.event(name, data)
+            if reader.is_finished:
+                piece = piece[:end]
+                break
+        if self._kept < self._keep:
+            self._kept += len(piece)
+            self.raw.append(piece)
+        if end == len(piece) and not self._tail:
+            return piece
+        return self._cut(piece, end)
+
+    def _cut(self, piece: bytes, end: int) -> bytes:
+        ready = self._tail + piece[:end] if end else b""
+        self._tail = piece[end:] if end else self._tail + piece
+        if len(self._tail) > MAX_TAIL:
+            ready, self._tail = ready + self._tail, b""
+        return ready
+
+    def finish(self) -> bytes:
+        """The backend has closed its stream; give what is left, ended as an event must be (rows U9, U10)."""
+        rest = self._tail + self._decoder.closing
+        pending = self._decoder.finish()
+        if pending is not None:
+            self._reader.event(pending[0], pending[1])
+        return rest
