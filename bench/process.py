@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any, Final, Self
 
 import psutil
@@ -46,8 +46,8 @@ class Process:
     def line(self, timeout: float = READY_S) -> dict[str, Any]:
         """Read the next JSON line; other lines are skipped. BenchError when the process ends or is silent instead."""
         assert self.popen.stdout is not None
-        ends = monotonic() + timeout
-        while select.select([self.popen.stdout], [], [], max(0.0, ends - monotonic()))[0]:
+        ends = time.monotonic() + timeout
+        while select.select([self.popen.stdout], [], [], max(0.0, ends - time.monotonic()))[0]:
             line = self.popen.stdout.readline()
             if not line:
                 raise BenchError(f"{self.command[:3]} ended: {self.complaint()}")
@@ -63,7 +63,7 @@ class Process:
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> float:
         """Ask it to end and wait for it, then kill what is left of it; returns the seconds it took."""
-        began = monotonic()
+        began = time.monotonic()
         rest = tree(self.pid)
         assert self.popen.stdin is not None
         self.popen.stdin.close()
@@ -73,7 +73,7 @@ class Process:
             self.popen.wait(STOP_S)
         except subprocess.TimeoutExpired:
             self.popen.kill()
-        took = monotonic() - began
+        took = time.monotonic() - began
         for process in psutil.wait_procs(rest, timeout=0.5)[1]:
             process.kill()
         return took
@@ -107,18 +107,21 @@ class Cpu:
 
     @classmethod
     def of(cls, pid: int) -> Self:
-        """What the tree below `pid` has used since each of its processes started."""
-        used = {}
-        for process in tree(pid):
-            times = process.cpu_times()
-            used[process.pid] = times.user + times.system
-        return cls(used)
+        """What the tree below `pid` has used since each of its processes started, all threads of theirs included."""
+        return cls({process.pid: time.clock_gettime(_clock_of(process.pid)) for process in tree(pid)})
 
     def since(self, before: "Cpu") -> dict[int, float]:
         """What was used between two looks. BenchError if a process ended meanwhile: its time would be missing."""
         if gone := before.by_pid.keys() - self.by_pid.keys():
             raise BenchError(f"{len(gone)} processes ended during the measurement")
         return {pid: used - before.by_pid.get(pid, 0.0) for pid, used in self.by_pid.items()}
+
+
+def _clock_of(pid: int) -> int:
+    """The kernel's clock of a process's processor time. It counts what /proc/PID/stat counts, user and system together,
+    but in nanoseconds: the ticks there are 10 ms, which is what nginx takes for 250 requests.
+    """
+    return (~pid << 3) | 2
 
 
 def pss_bytes(pid: int) -> int:

@@ -190,7 +190,8 @@ class WireBackend(Watched):
             if wire.player is not None and not wire.player.done():
                 wire.player.cancel()
                 await asyncio.wait([wire.player])
-            wire.transport.abort()
+            if wire.lost_at is None:
+                wire.transport.abort()
         for wire in self.connections:
             await wire.until(lambda wire=wire: wire.lost_at is not None)
 

@@ -8,6 +8,7 @@ import socket
 
 from llmgateway import plugins
 from llmgateway.app.parts import CLOCK, CONTROL_SOCKET, Leave, Started, latest, read_snapshot, run_loop
+from llmgateway.config.problems import ConfigError
 from llmgateway.dataplane.call import Gateway
 from llmgateway.dataplane.link import Link
 from llmgateway.dataplane.live import Live, Sources
@@ -95,8 +96,10 @@ def take_snapshot(worker: Worker, generation: int, text: str) -> str | None:
     """Put a configuration from control in force; the reason if it can't be."""
     try:
         worker.put_in_force(read_snapshot(text, generation))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot stays and control hears why
+    except ConfigError as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot stays and control hears what it was
+        return type(error).__name__  # its text might quote a secret
     return None
 
 
@@ -105,8 +108,12 @@ def _live(worker: Worker, journal: JournalWriter, slot: int) -> Live:
     sources = Sources(
         generation=lambda: worker.generation,
         connections=lambda: worker.http.connections,
-        pools=lambda: {name: {"open": upstream.pool.open} for name, upstream in gateway.in_force.upstreams.items()},
+        pools=lambda: {
+            name: {"open": upstream.pool.open, "up": int(upstream.reach.is_up)}
+            for name, upstream in gateway.in_force.upstreams.items()
+        },
         journal=lambda: journal.stats,
+        unlogged=lambda: gateway.gauges.unlogged,
         is_full=lambda: journal.is_full,
     )
     return Live(slot, os.getpid(), journal.incarnation or "", gateway.gauges, sources)

@@ -90,6 +90,7 @@ async def _ask(call: Call, target: Target, request: Request, pooled: Connection 
     try:
         connection = pooled if pooled is not None else await upstream.pool.dial()
     except GatewayError as error:
+        upstream.reach.is_up = error.code == "overloaded"  # too many of our own connections say nothing about it
         _close_attempt(attempt, error, ended=call.now)
         raise
     attempt.connected = call.now
@@ -97,6 +98,7 @@ async def _ask(call: Call, target: Target, request: Request, pooled: Connection 
     limit = call.in_force.snapshot.journal.max_record_bytes if route is not None and route.raw_events else 0
     reader = upstream.provider.reader(call.exchange.operation)
     call.reply = reply = Reply(attempt, reader, call.gateway.clock, secret=upstream.secret, events_limit=limit)
+    reply.drop = connection.cancel
     try:
         _send(call, target, request, connection, reply)
         await _ready(call, reply)
@@ -183,6 +185,7 @@ def _judged(call: Call, target: Target, sent: Dispatched) -> Dispatched:
         raise error
     if sent.reply.way is Way.WHOLE and not sent.reply.done.done():
         sent.connection.cancel()  # a refusal that is longer than anybody reads
+    sent.upstream.reach.is_up = True
     sent.reply.attempt.result = "ok"
     call.exchange.served_version = target.version.name
     return sent

@@ -5,7 +5,8 @@ from typing import Final
 from llmgateway.dataplane import local
 from llmgateway.dataplane.answers import error_head
 from llmgateway.dataplane.call import Call, Gateway
-from llmgateway.dataplane.inforce import Endpoint
+from llmgateway.dataplane.inforce import Endpoint, InForce
+from llmgateway.dataplane.peer import caller_address
 from llmgateway.dataplane.pipeline import refuse, serve
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Exchange
@@ -71,12 +72,18 @@ def open_call(gateway: Gateway, incoming: Incoming, endpoint: Endpoint) -> Call:
         operation=endpoint.operation,
         method=incoming.method,
         path=incoming.path,
-        peer=incoming.peer,
+        peer=_peer(in_force, incoming),
         user_agent=_shown(header(b"user-agent")),
         caller_request_id=_shown(header(b"x-request-id")),
         idempotency_key=_shown(header(b"idempotency-key")),
     )
     return Call(gateway, in_force, incoming, dialect, exchange)
+
+
+def _peer(in_force: InForce, incoming: Incoming) -> str:
+    if not in_force.trusted:
+        return incoming.peer
+    return caller_address(incoming.peer, incoming.header(b"x-forwarded-for"), in_force.trusted)
 
 
 def _shown(value: bytes | None) -> str | None:

@@ -11,11 +11,12 @@ MAX_TAIL: Final = 64 * 1024  # an event longer than this goes on in parts
 class EventFlow:
     """Feeds a reader, and says which bytes may go on to the caller.
 
-    What follows the last whole event stays behind, so that nothing is ever glued to half an event. `raw` keeps the
-    bytes as they came, up to `keep` of them.
+    Half an event stays behind, so that nothing is ever glued to it; comments between events go on at once. `raw` keeps
+    the bytes as they came, up to `keep` of them. `is_parted`: an event was too long to wait for, and its beginning
+    has gone on.
     """
 
-    __slots__ = ("_decoder", "_keep", "_kept", "_reader", "_tail", "raw")
+    __slots__ = ("_decoder", "_keep", "_kept", "_reader", "_tail", "is_parted", "raw")
 
     def __init__(self, reader: ReplyReader, keep: int) -> None:
         self._decoder = SseDecoder()
@@ -23,6 +24,7 @@ class EventFlow:
         self._tail = b""
         self._keep = keep
         self._kept = 0
+        self.is_parted = False
         self.raw: list[bytes] = []
 
     @property
@@ -44,9 +46,13 @@ class EventFlow:
             if reader.is_finished:
                 piece = piece[:end]
                 break
+        else:
+            if end != len(piece) and not self._decoder.closing:
+                end = len(piece)
         if self._kept < self._keep:
             self._kept += len(piece)
             self.raw.append(piece)
+        self.is_parted = self.is_parted and not end
         if end == len(piece) and not self._tail:
             return piece
         return self._cut(piece, end)
@@ -56,12 +62,18 @@ class EventFlow:
         self._tail = piece[end:] if end else self._tail + piece
         if len(self._tail) > MAX_TAIL:
             ready, self._tail = ready + self._tail, b""
+            self.is_parted = True
         return ready
 
     def finish(self) -> bytes:
-        """The backend has closed its stream; give what is left, ended as an event must be (rows U9, U10)."""
+        """The backend has closed its stream; give what is left, ended as an event must be (rows U9, U10).
+
+        Half an event is left out, as the standard has it: an SDK would stumble over it.
+        """
         rest = self._tail + self._decoder.closing
         pending = self._decoder.finish()
-        if pending is not None:
-            self._reader.event(pending[0], pending[1])
-        return rest
+        if pending is None or not pending[1]:
+            return b""
+        errors = self._reader.parse_errors
+        self._reader.event(pending[0], pending[1])
+        return rest if self._reader.parse_errors == errors else b""

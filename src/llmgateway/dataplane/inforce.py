@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from llmgateway.config.snapshot import Backend, Snapshot, Version
+from llmgateway.dataplane.peer import Network, networks
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.operation import Operation
 from llmgateway.http.client import Origin
@@ -18,6 +19,13 @@ from llmgateway.routing.budget import RetryBudget
 from llmgateway.routing.plan import Plans
 from llmgateway.routing.table import RouteTable
 from llmgateway.wire.jsoncodec import encode
+
+
+@dataclass(slots=True)
+class Reach:
+    """Whether the last attempt got through to a backend."""
+
+    is_up: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class Upstream:
     fixed: tuple[tuple[bytes, bytes], ...]
     own_names: frozenset[bytes]  # header names in `fixed`: the caller's of the same name are dropped
     secret: bytes | None
+    reach: Reach = field(default_factory=Reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class InForce:
     upstreams: Mapping[str, Upstream]
     budgets: Mapping[str, RetryBudget]
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
+    trusted: tuple[Network, ...] = ()  # proxies whose X-Forwarded-For is believed
     plans: Plans = field(default_factory=Plans)
     endpoints: dict[tuple[str, str, bool], Endpoint] = field(default_factory=dict)  # see dataplane.door
 
@@ -76,6 +86,7 @@ def put_in_force(
             name: budgets.get(name) or RetryBudget(clock, route.retries.budget)
             for name, route in snapshot.routes.items()
         },
+        trusted=networks(snapshot.server.trusted_proxies),
         changes={
             (route.name, version.name): _changes(version)
             for route in snapshot.routes.values()

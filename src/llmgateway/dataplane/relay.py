@@ -63,7 +63,7 @@ async def _streamed(call: Call, sent: Dispatched) -> None:
     finally:
         gauges.open_streams[route] -= 1
         call.gateway.sweeper.forget(reply)
-    if reply.fault is not None:
+    if reply.fault is not None and reply.reader.error is None:
         await _broken(call, reply, reply.fault)
         return
     exchange.end = End.COMPLETED
@@ -94,6 +94,8 @@ async def _broken(call: Call, reply: Reply, error: GatewayError) -> None:
     if durable is not None:
         await durable
     if reply.way is Way.EVENTS:
+        if reply.flow is not None and reply.flow.is_parted:
+            call.incoming.write(b"\n\n")
         call.incoming.write(call.dialect.error_event(error, call.exchange.id))
     call.incoming.abort()
 

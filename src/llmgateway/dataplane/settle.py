@@ -6,6 +6,7 @@ from typing import Final
 from llmgateway.config.snapshot import Bodies
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.reply import Reply, Way
+from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
 from llmgateway.domain.usage import estimate_tokens
 from llmgateway.journal import records
@@ -18,7 +19,14 @@ _COUNTED: Final = frozenset({"chat.completions", "completions", "responses", "me
 def record_admitted(call: Call) -> Awaitable[None] | None:
     """Put the facts into the journal; no backend may be asked before. GatewayError log_store_full refuses the call."""
     buffers = records.admitted(call.exchange, _request_body(call))
-    pending = call.gateway.journal.append(buffers, may_use_reserve=False)
+    try:
+        pending = call.gateway.journal.append(buffers, may_use_reserve=False)
+    except GatewayError:
+        if not call.in_force.snapshot.journal.serve_unlogged:
+            raise
+        call.gateway.gauges.unlogged += 1
+        call.exchange.is_settled = True  # nothing to settle: the store never hears of it
+        return None
     call.exchange.is_admitted = True
     return pending
 
