@@ -42,9 +42,7 @@ class LiteLlm(Contender):
     def start(self) -> None:
         self.port = free_port()
         config = self.folder / "litellm.yaml"
-        config.write_text(
-            _CONFIG.format(route=payload.ROUTE, model=payload.MODEL, backend=self.backend, key=_KEY)
-        )
+        config.write_text(_CONFIG.format(route=payload.ROUTE, model=payload.MODEL, backend=self.backend, key=_KEY))
         command = [_program() or "", "--config", str(config), "--host", "127.0.0.1", "--port", str(self.port)]
         self.process = Process(command, env={"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"})
 

@@ -6,6 +6,5 @@ from typing import Final
 from bench.sections import crash, idle, ingest, latency, many, memory, stream, throughput, unary
 
 ALL: Final[dict[str, ModuleType]] = {
-    section.NAME: section
-    for section in (unary, stream, latency, throughput, many, memory, ingest, idle, crash)
+    section.NAME: section for section in (unary, stream, latency, throughput, many, memory, ingest, idle, crash)
 }

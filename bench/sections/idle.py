@@ -19,7 +19,11 @@ STREAMS: Final = 100
 
 def run(bench: Bench) -> dict[str, Any]:
     """A gateway of its own, started anew for each of the figures."""
-    return {"idle": _idle(bench), "ready_s": [_ready(bench) for _ in range(bench.settings.starts)], "drain": _drain(bench)}
+    return {
+        "idle": _idle(bench),
+        "ready_s": [_ready(bench) for _ in range(bench.settings.starts)],
+        "drain": _drain(bench),
+    }
 
 
 @contextmanager

@@ -27,7 +27,9 @@ def run(bench: Bench) -> dict[str, Any]:
 
 def _grown(bench: Bench, contender: Contender, count: int) -> dict[str, Any]:
     bench.say(f"{count} stalled readers: {contender.name}")
-    bench.load(contender, Spec(0, mode="closed", seconds=1.0, connections=count, chunks=50, chunk_rate=50, spread_s=1.0))
+    bench.load(
+        contender, Spec(0, mode="closed", seconds=1.0, connections=count, chunks=50, chunk_rate=50, spread_s=1.0)
+    )
     bench.drained(contender)
     sleep(2)
     before = contender.pss()

@@ -14,6 +14,7 @@ from llmgateway.dataplane.eventflow import EventFlow
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Attempt
+from llmgateway.http.messages import first
 from llmgateway.ports.reader import ReplyReader
 from llmgateway.wire.inflate import Inflater
 
@@ -23,6 +24,7 @@ MAX_SURPLUS: Final = 64 * 1024  # of what a backend may send behind the end of i
 MAX_HELD: Final = 64 * 1024  # of a stream before its first content
 HOLD_S: Final = 5.0  # a stream without content is let go after this long
 HEARTBEAT_S: Final = 15.0
+_OF_ENCODED: Final = frozenset({b"content-encoding", b"content-length"})
 HEARTBEAT: Final = b": keepalive\n\n"
 
 
@@ -67,7 +69,6 @@ class Reply:
         "first_token",
         "flow",
         "headers",
-        "is_delimited",
         "is_stale",
         "last",
         "on_upload",
@@ -93,7 +94,6 @@ class Reply:
         self.flow: EventFlow | None = None  # of a stream
         self.fault: GatewayError | None = None
         self.is_stale = False
-        self.is_delimited = True
         self.first_token: float | None = None
         self.last = b""  # the piece that waits for the journal
         self.size = 0
@@ -118,10 +118,7 @@ class Reply:
         return 200 <= self.status < 300
 
     def header(self, name: bytes) -> bytes | None:
-        for header, value in self.headers:
-            if header == name:
-                return value
-        return None
+        return first(self.headers, name)
 
     def body(self) -> bytes:
         """What was gathered, in one piece; a refusal that quotes our credential has it masked (row U33)."""
@@ -174,10 +171,9 @@ class Reply:
         else:
             self._gather(piece)
 
-    def on_end(self, *, is_delimited: bool) -> None:
+    def on_end(self, *, is_delimited: bool) -> None:  # noqa: ARG002 - what it says is judged by its content
         if self.done.done():
             return
-        self.is_delimited = is_delimited
         if self._inflater is not None and not self._inflater.is_complete:
             self._failed(GatewayError("upstream_truncated"))
         elif self.way is Way.EVENTS:
@@ -225,9 +221,7 @@ class Reply:
         except GatewayError as error:
             self._failed(error)
             return
-        self.headers = [
-            (name, value) for name, value in self.headers if name not in {b"content-encoding", b"content-length"}
-        ]
+        self.headers = [pair for pair in self.headers if pair[0] not in _OF_ENCODED]
 
     def _gather(self, piece: bytes) -> None:
         if not self.is_ok and self.size + len(piece) > MAX_ERROR:  # the beginning is enough to judge it by
