@@ -6,7 +6,7 @@ run over one plane, so callers and backends here are as plain as can be.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ END = chunk(b"")
 
 # In these every offset is tried, in the others every so-manieth.
 THOROUGH = {"openai/chat_stream", "openai/responses_stream", "anthropic/messages_stream"}
-STRIDE = 23
+STRIDE = 7
 
 STREAMS = {str(case): case for case in cases() if case.is_stream}
 WHOLE = {name: case for name, case in STREAMS.items() if case.expected["is_complete"] and not case.expected["error"]}
@@ -36,16 +36,24 @@ def every(name: str, size: int) -> range:
 
 
 class Pieces(asyncio.Protocol):
-    """A backend that answers each request with the pieces its `x-case`-like body names, one write and one turn each."""
+    """A backend's connection: answers each request by its number, each piece a write that is read by itself."""
 
     def __init__(self, script: Callable[[int], tuple[list[bytes], bool]]) -> None:
         self._script = script
         self._buffer = b""
         self._tasks: set[asyncio.Task[None]] = set()
         self._transport: asyncio.Transport
+        self.lost = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set_result(None)
+
+    def abort(self) -> None:
+        if not self.lost.done():
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -69,13 +77,22 @@ class Pieces(asyncio.Protocol):
 @asynccontextmanager
 async def serving(tmp_path, script: Callable[[int], tuple[list[bytes], bool]]) -> AsyncIterator[Plane]:
     """A plane before a backend that answers request `number` with `script(number)`: pieces, and whether it stays open."""
-    server = await asyncio.get_running_loop().create_server(lambda: Pieces(script), "127.0.0.1", 0)
+    wires: list[Pieces] = []
+
+    def accept() -> Pieces:
+        wires.append(Pieces(script))
+        return wires[-1]
+
+    server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         async with plane(tmp_path, url, config=CONFIG) as running:
             yield running
     finally:
         server.close()
+        for wire in wires:
+            wire.abort()
+        await asyncio.gather(*(wire.lost for wire in wires))
 
 
 @dataclass(frozen=True)
@@ -87,14 +104,14 @@ class Got:
     is_whole: bool
 
 
-async def collect(running: Plane, case: Case, numbers: range) -> dict[int, Got]:
+async def collect(running: Plane, case: Case, numbers: Iterable[int]) -> dict[int, Got]:
     """Ask once for each number, some at a time; gives what came, by number."""
     waiting, got = iter(numbers), {}
     model = "claude" if case.folder.parent.name == "anthropic" else "once"
 
     async def worker() -> None:
         for number in waiting:
-            document = {**case.request["body"], "model": model, "metadata": {"number": str(number)}, "stream": True}
+            document = {**(case.request["body"] or {}), "model": model, "metadata": {"number": f"{number:06d}"}, "stream": True}
             got[number] = await ask(running, case.request["path"], json.dumps(document).encode())
 
     async with asyncio.timeout(BOUND_S * 6):
@@ -136,3 +153,94 @@ def outcomes(running: Plane) -> dict[int, dict]:
 
 def counted(meta: dict) -> dict[str, int]:
     return {name: meta[name] for name in COUNTS if meta[name] is not None}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+async def test_u11_a_stream_is_the_same_wherever_the_network_cuts_it(tmp_path, name):
+    case = WHOLE[name]
+    stream = case.reply
+
+    def script(number: int) -> tuple[list[bytes], bool]:
+        if number < 0:  # byte by byte
+            return [CHUNKED, *(chunk(stream[at : at + 1]) for at in range(len(stream))), END], True
+        return [CHUNKED + chunk(stream[:number]), chunk(stream[number:]) + END] if number else [CHUNKED + chunk(stream) + END], True
+
+    async with serving(tmp_path, script) as running:
+        got = await collect(running, case, [0, -1, *every(name, len(stream))])
+        records = outcomes(running)
+    uncut = got[0]
+    assert (uncut.status, uncut.is_whole) == (200, True)
+    assert stream.startswith(uncut.body) or uncut.body.startswith(stream)  # at most the end is made regular
+    if name in THOROUGH:
+        assert uncut.body == stream
+    assert {number: each for number, each in got.items() if each != uncut} == {}
+    usage = case.expected["usage"]
+    assert counted(records[0]) == usage or (not usage and records[0]["usage_estimated"])
+    assert {number for number, meta in records.items() if counted(meta) != counted(records[0])} == set()
+    assert {(meta["end"], meta["finish_reason"]) for meta in records.values()} == {("completed", case.expected["finish_reason"])}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+async def test_u07_a_stream_that_is_cut_anywhere_never_looks_whole(tmp_path, name):
+    """The backend breaks its own framing: that is a fault up to the last byte of the last event."""
+    case = WHOLE[name]
+    stream = case.reply
+
+    def script(number: int) -> tuple[list[bytes], bool]:
+        return ([CHUNKED + chunk(stream[:number])], False) if number else ([CHUNKED + chunk(stream) + END], True)
+
+    async with serving(tmp_path, script) as running:
+        uncut = (await collect(running, case, [0]))[0].body.rstrip(b"\r\n")
+        last = len(uncut) - len(uncut.splitlines()[-1])  # where the line of the event that ends it begins
+        got = await collect(running, case, [at for at in every(name, len(stream)) if at <= last])
+        records = outcomes(running)
+    del records[0]
+    for number, each in got.items():
+        check_broken(each, stream[:number])
+    assert {meta["end"] for meta in records.values()} == {"truncated"}
+    assert name not in THOROUGH or {each.status for each in got.values()} == {200, 502}
+
+
+@pytest.mark.parametrize("name", sorted(THOROUGH))
+async def test_u09_a_stream_that_ends_anywhere_looks_whole_only_once_its_answer_is(tmp_path, name):
+    """The backend's end is polite: only the content can tell whether that was all."""
+    case = WHOLE[name]
+    stream = case.reply
+    whole_from = answered(stream)
+
+    def script(number: int) -> tuple[list[bytes], bool]:
+        return [TO_THE_END + stream[:number]], False
+
+    async with serving(tmp_path, script) as running:
+        got = await collect(running, case, every(name, len(stream)))
+        records = outcomes(running)
+    for number, each in got.items():
+        if number < whole_from:
+            check_broken(each, stream[:number])
+        else:
+            assert (each.status, each.is_whole) == (200, True)
+            assert each.body.endswith(b"\n\n")
+            assert stream.startswith(each.body.rstrip(b"\n"))
+            assert len(each.body) >= whole_from
+        assert records[number]["end"] == ("truncated" if number < whole_from else "completed")
+
+
+def answered(stream: bytes) -> int:
+    """The offset at which the reason for the answer's end has come: behind its JSON."""
+    for mark in (b'"finish_reason":"stop"', b'"stop_reason":"end_turn"', b'"type":"response.completed"'):
+        if mark in stream:
+            return stream.index(b"\n", stream.index(mark))
+    raise AssertionError("the stream has no end")
+
+
+def check_broken(got: Got, sent: bytes) -> None:
+    """The caller knows: an error with a status of its own, or whole events, then the error, and no proper end."""
+    if got.status == 502:
+        assert json.loads(got.body)["error"]
+        return
+    assert (got.status, got.is_whole) == (200, False)
+    events, _, error = got.body.rstrip(b"\n").rpartition(b"data: ")
+    assert json.loads(error)["error"]
+    events = events.removesuffix(b"event: error\n")
+    assert sent.startswith(events)
+    assert events == b"" or events.endswith((b"\n\n", b"\r\n\r\n"))

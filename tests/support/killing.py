@@ -1,8 +1,8 @@
 """kill -9 under load, and what must hold all the same. Shared by tests/e2e/test_kill.py and bench/kill.py.
 
-    async with campaign(folder, seed=1) as killing:
-        round = await killing.round("one worker")
-        problems = await killing.settle()
+async with campaign(folder, seed=1) as killing:
+    round = await killing.round("one worker")
+    problems = await killing.settle()
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-
 from tests.support.gateway import Gateway, running
 from tests.support.killing_backend import Backend
 from tests.support.killing_load import Load
-from tests.support.ledger import Counters, Ledger, audit, stored
+from tests.support.ledger import Counters, Ledger, Row, audit, stored
 
+WORKERS: Final = 2
 VICTIMS: Final = ("one worker", "control", "supervisor", "all")
 RECOVERY_S: Final = 30.0
 SCRAPE_EVERY_S: Final = 0.05
@@ -78,10 +78,13 @@ def callers_of(process: psutil.Process, port: int) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One kill. `strangers`: failures of callers that were not with a killed worker, which must not be."""
+    """One kill. `connections`: those of callers that the killed processes held, each with one request at a time.
+
+    `strangers`: failures that the kill can't excuse.
+    """
 
     victim: str
-    in_flight: int
+    connections: int
     failures: int
     strangers: list[str]
     recovery_s: float
@@ -94,6 +97,7 @@ class Killing:
         self.gateway = gateway
         self.ledger = ledger
         self.counters = Counters()
+        self.exchanges: list[Row] = []  # the store's, once it is settled
         self._backend = backend
         self._load = load
         self._random = random.Random(seed)
@@ -108,45 +112,56 @@ class Killing:
         """End the load and the gateway in good order; what is wrong with the books, a sentence each."""
         await self._load.stop()
         await asyncio.to_thread(self.gateway.stop, RECOVERY_S)
-        gone = await asyncio.to_thread(self.gateway.wait_gone)
-        await asyncio.to_thread(self.gateway.start)  # so that the last figures can be read
-        exchanges, attempts = stored(self.gateway.store)
+        problems = [] if await asyncio.to_thread(self.gateway.wait_gone) else ["processes were left after the end"]
+        self.exchanges, attempts = stored(self.gateway.store)
+        problems += audit(self.ledger, self._backend.heard, self.exchanges, attempts)
+        problems += await self._look_again()
+        return problems
+
+    async def _look_again(self) -> list[str]:
+        """What one more start finds: the same figures, nothing more to ingest, and a tidy journal."""
+        await asyncio.to_thread(self.gateway.start)
+        journal = self.gateway.data / "journal"
+        problems = []
+        try:
+            await self._until(lambda: len(incarnations(journal)) <= WORKERS, "the old journals' end")
+        except AssertionError:
+            problems.append(f"the journal still holds {incarnations(journal)}")
         self.counters.scraped(await asyncio.to_thread(_scrape, self.gateway))
-        counted = self.counters.total("llmgateway_requests_total")
         await asyncio.to_thread(self.gateway.stop, RECOVERY_S)
-        problems = audit(self.ledger, self._backend.heard, exchanges, attempts) + self.counters.fallen
-        if counted != len(exchanges):
-            problems.append(f"/metrics counts {counted:g} requests, the store has {len(exchanges)}")
-        if not gone:
-            problems.append("processes were left after the end")
-        return problems + left_in(self.gateway.data / "journal")
+        counted = self.counters.total("llmgateway_requests_total")
+        if counted != len(self.exchanges):
+            problems.append(f"/metrics counts {counted:g} requests, the store has {len(self.exchanges)}")
+        if len(stored(self.gateway.store)[0]) != len(self.exchanges):
+            problems.append("the last stop left exchanges behind that only the next start ingested")
+        problems += [f"a record could not be ingested: {each.name}" for each in journal.glob("dead-letter/*")]
+        return problems + self.counters.fallen
 
     async def _worker(self, victim: str) -> Round:
         worker = self._random.choice(roles(self.gateway).workers)
         worker.suspend()  # it does nothing between our look at its connections and its death
         ports = callers_of(worker, self.gateway.port)
-        in_flight = [each for each in self.ledger.running.values() if each.port in ports]
         before = len(self.ledger.failures)
         worker.kill()
         began = time.monotonic()
-        await self._until(lambda: len(roles(self.gateway).workers) == 2, "a new worker")
+        await self._until(lambda: len(roles(self.gateway).workers) == WORKERS, "a new worker")
         recovery_s = time.monotonic() - began
         await self._load.progress(10)
         failures = self.ledger.failures[before:]
         strangers = [f"{each.marker}: {each.failure}" for each in failures if each.port not in ports]
-        return Round(victim, len(in_flight), len(failures), strangers, recovery_s)
+        return Round(victim, len(ports), len(failures), strangers, recovery_s)
 
     async def _control(self, victim: str) -> Round:
         control = roles(self.gateway).control
         assert control is not None
-        in_flight, before = len(self.ledger.running), len(self.ledger.failures)
+        before = len(self.ledger.failures)
         control.kill()
         began = time.monotonic()
         await self._until(lambda: _is_other(roles(self.gateway).control, control), "a new control")
         await asyncio.to_thread(self.gateway.wait_ready)
         recovery_s = time.monotonic() - began
         failures = self.ledger.failures[before:]
-        return Round(victim, in_flight, len(failures), [str(each.failure) for each in failures], recovery_s)
+        return Round(victim, 0, len(failures), [str(each.failure) for each in failures], recovery_s)
 
     async def _supervisor(self, victim: str) -> Round:
         """What runs at that moment must end well: the orphans finish it."""
@@ -167,7 +182,7 @@ class Killing:
         failures = self.ledger.failures[before:]
         lost = [each for each in in_flight if each.failure is not None]
         strangers = [] if everything else [f"{each.marker}: {each.failure}" for each in lost]
-        return Round(victim, len(in_flight), len(failures), strangers, recovery_s)
+        return Round(victim, len(with_us), len(failures), strangers, recovery_s)
 
     async def _until(self, is_so: Callable[[], bool], what: str) -> None:
         until = time.monotonic() + RECOVERY_S
@@ -215,16 +230,10 @@ def _scrape(gateway: Gateway) -> str:
         return str(reply.read().decode())
 
 
-def left_in(journal: Path) -> list[str]:
-    """What is still in the journal after an end in good order, and what could not be ingested."""
-    folders = {path.name: path for path in journal.iterdir() if path.is_dir()}
-    letters = list(folders.pop("dead-letter").iterdir()) if "dead-letter" in folders else []
-    folders.pop("quarantine", None)  # torn tails: a writer was killed in the middle of a record nobody relied on
-    problems = [f"the journal still holds {name}" for name in folders]
-    return problems + [f"a record could not be ingested: {letter.name}" for letter in letters]
+def incarnations(journal: Path) -> list[str]:
+    """The journal's folders of workers, living and dead."""
+    return [path.name for path in journal.iterdir() if path.name[:1].isdigit()]
 
 
 def _is_other(process: psutil.Process | None, than: psutil.Process) -> bool:
     return process is not None and process.pid != than.pid
-
-

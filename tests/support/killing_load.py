@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Final, Self
 
 import h11
-
 from tests.support.killing_backend import DONE
 from tests.support.ledger import Ledger, Request
 

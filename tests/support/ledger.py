@@ -76,7 +76,9 @@ def audit(ledger: Ledger, heard: Iterable[str], exchanges: list[Row], attempts: 
         "exchanges are in the store twice": _repeated(row["id"] for row in exchanges),
         "requests have two exchanges": _repeated(row["user"] for row in exchanges),
         "attempts are in the store twice": _repeated((row["exchange_seq"], row["ordinal"]) for row in attempts),
-        "attempts belong to no exchange": [str(row["exchange_seq"]) for row in attempts if row["exchange_seq"] not in seqs],
+        "attempts belong to no exchange": [
+            str(row["exchange_seq"]) for row in attempts if row["exchange_seq"] not in seqs
+        ],
         "acknowledged exchanges are missing": [each.marker for each in acknowledged if each.exchange_id not in ids],
         "acknowledged exchanges are not stored as completed": [
             f"{each.marker} {by_user[each.marker]['end']}"

@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import contextlib
 import json
 import random
 import socket
@@ -213,6 +214,20 @@ async def plane(
         running.worker.http.close()
         await running.quiet()
         await running.worker.close()
+        for caller in running.callers:
+            with contextlib.suppress(OSError):
+                await caller.writer.wait_closed()
+        await _settled_down(running.worker)
+
+
+async def _settled_down(worker: Worker) -> None:
+    """Let every connection's end reach its protocol: a transport that outlives its loop complains."""
+    pools = [upstream.pool for upstream in worker.gateway.in_force.upstreams.values()]
+    for connection in [connection for pool in pools for connection in pool._connections]:
+        connection.cancel()
+    async with asyncio.timeout(BOUND_S):
+        while worker.http.connections or any(pool.open for pool in pools):
+            await asyncio.sleep(0)
 
 
 def _start(folder: Path, snapshot: Snapshot, **more: Any) -> Plane:

@@ -9,6 +9,7 @@ from llmgateway.dataplane.inforce import Upstream
 from llmgateway.dataplane.phases import HOP_HEADER, MAX_HOPS
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import MAX_DETAIL, record_admitted
+from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Attempt, AttemptKind, Phase
 from llmgateway.domain.operation import BodyKind
@@ -132,13 +133,26 @@ def _send(call: Call, target: Target, request: Request, connection: Connection, 
         model = _form_model(target, request)
         pieces = Pieces(request.upload.length(incoming.content_length, model))
         head = build_head(method, path, origin.host_header, headers, pieces)
-        reply.on_upload = request.upload.writable
         connection.send(head, pieces, reply, origin.timeouts)
-        request.upload.attach(connection.send_piece, connection.finish_upload, model=model)
+        _attach(request.upload, connection, reply, model)
         return
     body = _body(call, target, request) or None
     head = build_head(method, path, origin.host_header, headers, body)
     connection.send(head, body, reply, origin.timeouts)
+
+
+def _attach(upload: Upload, connection: Connection, reply: Reply, model: bytes | None) -> None:
+    """Let the caller's pieces flow to the backend. If they stop making sense, the attempt is over."""
+
+    def look() -> None:
+        if upload.error is not None:
+            connection.cancel()
+            reply.on_fault(upload.error, reusable_retry=False)
+
+    upload.on_change = look
+    reply.on_upload = upload.writable
+    upload.attach(connection.send_piece, connection.finish_upload, model=model)
+    look()  # it may have failed while it waited
 
 
 def _form_model(target: Target, request: Request) -> bytes | None:

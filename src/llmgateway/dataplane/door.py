@@ -11,6 +11,7 @@ from llmgateway.dataplane.pipeline import refuse, serve
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Exchange
 from llmgateway.http.incoming import Incoming
+from llmgateway.wire.paths import OTHER
 
 MAX_SHOWN: Final = 128
 REMEMBERED: Final = 1024  # endpoints; paths with ids in them are many
@@ -55,9 +56,18 @@ def _is_messages(path: str) -> bool:
 
 
 def _endpoint(gateway: Gateway, method: str, path: str, is_anthropic: bool) -> Endpoint:  # noqa: FBT001 - the index
-    """Anthropic's SDKs send anthropic-version with everything; /v1/messages is theirs in any case."""
+    """Anthropic's SDKs send anthropic-version with everything; /v1/messages is theirs in any case.
+
+    What only the other dialect knows is the other's: a header must not change what an endpoint is.
+    """
     dialect = gateway.dialects["anthropic" if is_anthropic else "openai"]
-    return Endpoint(dialect, dialect.operation(method, path), local.is_models(method, path))
+    operation = dialect.operation(method, path)
+    if is_anthropic and operation.name == OTHER:
+        openai = gateway.dialects["openai"]
+        theirs = openai.operation(method, path)
+        if theirs.name != OTHER:
+            dialect, operation = openai, theirs
+    return Endpoint(dialect, operation, local.is_models(method, path))
 
 
 def open_call(gateway: Gateway, incoming: Incoming, endpoint: Endpoint) -> Call:

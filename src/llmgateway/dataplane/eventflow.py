@@ -53,9 +53,9 @@ class EventFlow:
             self._kept += len(piece)
             self.raw.append(piece)
         self.is_parted = self.is_parted and not end
-        if end == len(piece) and not self._tail:
-            return piece
-        return self._cut(piece, end)
+        if end != len(piece) or self._tail:
+            piece = self._cut(piece, end)
+        return piece + b"\n" if reader.is_finished and piece.endswith(b"\r\n\r") else piece
 
     def _cut(self, piece: bytes, end: int) -> bytes:
         ready = self._tail + piece[:end] if end else b""

@@ -87,6 +87,8 @@ def _body_kind(call: Call) -> BodyKind:
     media = (incoming.header(b"content-type") or b"").partition(b";")[0].strip().lower()
     if media in _JSON or media.endswith(b"+json"):
         return BodyKind.JSON
+    if call.exchange.operation.is_json:
+        raise GatewayError("unsupported_media_type")
     if media == b"multipart/form-data" or media.startswith((b"audio/", b"image/")) or media in _OPAQUE:
         return BodyKind.STREAM
     raise GatewayError("unsupported_media_type")

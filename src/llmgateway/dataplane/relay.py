@@ -5,6 +5,7 @@ from typing import Final
 from llmgateway.dataplane.answers import own_head
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.dispatch import Dispatched
+from llmgateway.dataplane.linger import Linger
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle
 from llmgateway.domain.errors import GatewayError
@@ -78,6 +79,8 @@ async def _streamed(call: Call, sent: Dispatched) -> None:
         incoming.abort()
     else:
         incoming.end(reply.last)
+    if not reply.is_over:
+        Linger(reply, sent.connection, call.gateway.sweeper, call.gateway.clock)
 
 
 def _length(reply: Reply) -> int | None:

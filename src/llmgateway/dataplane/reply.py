@@ -69,6 +69,7 @@ class Reply:
         "first_token",
         "flow",
         "headers",
+        "is_over",
         "is_stale",
         "last",
         "on_upload",
@@ -94,6 +95,7 @@ class Reply:
         self.flow: EventFlow | None = None  # of a stream
         self.fault: GatewayError | None = None
         self.is_stale = False
+        self.is_over = False  # the connection is done with it; the answer may have been whole before
         self.first_token: float | None = None
         self.last = b""  # the piece that waits for the journal
         self.size = 0
@@ -172,6 +174,7 @@ class Reply:
             self._gather(piece)
 
     def on_end(self, *, is_delimited: bool) -> None:  # noqa: ARG002 - what it says is judged by its content
+        self.is_over = True
         if self.done.done():
             return
         if self._inflater is not None and not self._inflater.is_complete:
@@ -184,6 +187,7 @@ class Reply:
             self._finish()
 
     def on_fault(self, error: GatewayError, *, reusable_retry: bool) -> None:
+        self.is_over = True
         self.is_stale = reusable_retry
         self._failed(error)
 

@@ -83,11 +83,15 @@ class Child:
         self.is_ready = self.is_ready or READY in said
         return bool(said)
 
-    def say(self, word: bytes) -> None:
-        """Tell the child something. It hears it as soon as its event loop turns; nothing happens if it is gone."""
-        if self.line is not None:
-            with suppress(OSError):  # it has just died, or its line is full of words it does not read
-                self.line.send(word)
+    def say(self, word: bytes) -> bool:
+        """Tell the child something; False if it is gone. It hears it as soon as its event loop turns."""
+        if self.line is None:
+            return False
+        try:
+            self.line.send(word)
+        except OSError:  # it has just died, or its line is full of words that it does not read
+            return False
+        return True
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if the child runs."""

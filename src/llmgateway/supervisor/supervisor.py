@@ -95,7 +95,7 @@ class Supervisor:
     def run(self) -> int:
         """Start the children and look after them until all have ended."""
         self._catch_signals()
-        while True:
+        while not (self._state is State.STOPPING and not any(child.pid for child in self._children)):
             self._start_due()
             self._listen()
             while self._signals:
@@ -104,8 +104,15 @@ class Supervisor:
             self._kill_hanging()
             self._announce()
             self._press_on()
-            if self._state is State.STOPPING and not any(child.pid for child in self._children):
-                return os.EX_OK
+        signal.set_wakeup_fd(-1)
+        self.close()
+        return os.EX_OK
+
+    def close(self) -> None:
+        """Let go of what children and signals are watched with."""
+        self._selector.close()
+        self._wake_in.close()
+        self._wake_out.close()
 
     # --- signals
 
@@ -152,11 +159,8 @@ class Supervisor:
 
     def _tell_control(self) -> None:
         """Tell control where we are. One that does not run just now is told when it is started."""
-        if not self._control.pid:
-            return
         if self._must_reload:
-            self._control.say(RELOAD)
-            self._must_reload = False
+            self._must_reload = not self._control.say(RELOAD)
         if self._state is not State.RUNNING:
             self._control.say(DRAIN)
         if self._state is State.STOPPING:
@@ -198,9 +202,7 @@ class Supervisor:
 
     def _let_go(self) -> None:
         """Runs in a new child: another child's line left open here would hide from it that it is orphaned."""
-        self._selector.close()
-        self._wake_in.close()
-        self._wake_out.close()
+        self.close()
         for child in self._children:
             if child.line is not None:
                 child.line.close()

@@ -45,11 +45,11 @@ class PathTable:
         return kept(name, is_repeatable=method in _HARMLESS)
 
 
-def made(name: str) -> Operation:
+def made(name: str, *, is_json: bool = True) -> Operation:
     """An operation that works something out and leaves nothing behind."""
-    return Operation(name)
+    return Operation(name, is_json=is_json)
 
 
 def kept(name: str, *, is_repeatable: bool = True) -> Operation:
     """An operation on things that one backend keeps under an id."""
-    return Operation(name, is_repeatable=is_repeatable, is_stateful=True)
+    return Operation(name, is_repeatable=is_repeatable, is_stateful=True, is_json=False)

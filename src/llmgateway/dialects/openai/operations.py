@@ -15,9 +15,12 @@ _MADE: Final = (
     ("rerank", "rerank"),
     ("reranking", "rerank"),  # llama.cpp's other name for it
     ("images/generations", "images.generations"),
+    ("audio/speech", "audio.speech"),
+)
+
+_MADE_OF_FILES: Final = (
     ("images/edits", "images.edits"),
     ("images/variations", "images.variations"),
-    ("audio/speech", "audio.speech"),
     ("audio/transcriptions", "audio.transcriptions"),
     ("audio/translations", "audio.translations"),
 )
@@ -64,6 +67,7 @@ _FAMILIES: Final = (
 OPERATIONS: Final = PathTable(
     [
         *(("POST", shape, made(name)) for shape, name in _MADE),
+        *(("POST", shape, made(name, is_json=False)) for shape, name in _MADE_OF_FILES),
         *((method, shape, kept(name)) for method, shape, name in _READ),
         *((method, shape, kept(name, is_repeatable=False)) for method, shape, name in _WRITE),
     ],
