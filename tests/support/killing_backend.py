@@ -22,6 +22,7 @@ class Backend:
     def __init__(self, *, seed: int = 0, pause_s: float = 0.01, pieces: int = 8) -> None:
         self.heard: dict[str, int] = {}
         self.held = 0  # answers that wait in their middle
+        self.is_holding = asyncio.Event()
         self._random = random.Random(seed)
         self._pause_s = pause_s
         self._pieces = pieces
@@ -52,6 +53,7 @@ class Backend:
 
     def go_on(self) -> None:
         self._go_on.set()
+        self.is_holding.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -107,10 +109,16 @@ class Backend:
         await asyncio.sleep(self._random.random() * self._pause_s)
         if not self._go_on.is_set():
             self.held += 1
+            self.is_holding.set()
             try:
                 await self._go_on.wait()
             finally:
                 self.held -= 1
+
+
+def whole_stream(user: str, pieces: int = 8) -> bytes:
+    """All bytes of a streamed answer, as the backend sends them."""
+    return b"".join(_chunk(user, f"word{at} ") for at in range(pieces)) + DONE
 
 
 def _chunk(user: str, text: str) -> bytes:
