@@ -1,13 +1,14 @@
 """Figures in, tables out: ratios first, then the absolute numbers they come from. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from bench.spread import Spread
+from bench.spread import TIMES, TO, Spread
 from bench.table import Table
 from bench.verdict import KIB, MB, NGINX, US, Figures, spread, verdicts
 
 Rounds = list[dict[str, Any]]
+BY_NGINX: Final = f"{TIMES} nginx"
 
 
 def tables(figures: Figures) -> list[Table]:
@@ -29,8 +30,8 @@ def _promises(figures: Figures) -> Table:
 def _unary(section: Figures) -> list[Table]:
     contenders, rate = section["contenders"], section["rate"]
     title = f"A request: open loop, {rate:g} a second"
-    note = f"Portkey and LiteLLM, where measured, at {section['slow_rate']:g} a second. Medians of rounds (lowest–highest)."
-    columns = ("", "× nginx", "CPU µs", "p50 ms", "p99 ms", "added p50 ms", "added p99 ms", "failed")
+    note = f"Portkey and LiteLLM, where measured, at {section['slow_rate']:g} a second. Medians of rounds (lowest to highest)."
+    columns = ("", BY_NGINX, "CPU µs", "p50 ms", "p99 ms", "added p50 ms", "added p99 ms", "failed")
     rows = [
         (name, *_costs(rounds, contenders), *_latencies(rounds, contenders, "latency"))
         for name, rounds in contenders.items()
@@ -42,7 +43,7 @@ def _stream(section: Figures) -> list[Table]:
     made = []
     for rate, contenders in section["rates"].items():
         speed = f"{rate} tokens a second each" if rate != "0" else "full speed, one chunk a turn of the backend's loop"
-        columns = ("", "× nginx", "CPU µs a chunk", "chunk's way p50 ms", "p99 ms", "failed")
+        columns = ("", BY_NGINX, "CPU µs a chunk", "chunk's way p50 ms", "p99 ms", "failed")
         rows = [
             (
                 name,
@@ -70,7 +71,7 @@ def _throughput(section: Figures) -> list[Table]:
     rows = []
     for name, rounds in contenders.items():
         rates = [each["done"] / each["seconds"] for each in rounds if "failed" not in each]
-        rows.append((name, Spread.of(rates).text() if rates else "–", _us(rounds), _failed(rounds)))
+        rows.append((name, Spread.of(rates).text() if rates else TO, _us(rounds), _failed(rounds)))
     note = "The cores are shared with the generator and the backend, which take most of them in the first rows."
     return [Table(f"Closed loop, {section['connections']} connections", columns, rows, (note,))]
 
@@ -84,7 +85,7 @@ def _many(section: Figures) -> list[Table]:
             (
                 name,
                 _ms(rounds, "stall", digits=0),
-                stalls.text() if stalls else "–",
+                stalls.text() if stalls else TO,
                 _ms(rounds, "transit", "p50"),
                 _ms(rounds, "transit", "p99"),
                 _us(rounds, digits=1),
@@ -138,8 +139,17 @@ def _idle(section: Figures) -> list[Table]:
 def _kill(section: Figures) -> list[Table]:
     if "skipped" in section:
         return [Table("Killed under load", ("", ""), [("skipped", section["skipped"])])]
-    said = "; ".join(line.strip() for line in section["said"] if line.strip())
-    return [Table("Killed under load", ("", ""), [("passed" if section["passed"] else "FAILED", said)])]
+    rows = []
+    for victim, found in section["kills"].items():
+        if found["count"]:
+            times = [f"{found[name]:.2f}" for name in ("recovery_median_s", "recovery_worst_s")]
+            rows.append((victim, str(found["count"]), str(found["connections"]), str(found["failures"]), *times))
+    note = (
+        f"{section['requests']:,} requests, {section['acknowledged']:,} acknowledged; "
+        f"missing, doubled or miscounted: {len(section['problems'])}."
+    )
+    columns = ("killed", "times", "connections lost", "requests failed", "back after s, median", "worst")
+    return [Table("Killed under load", columns, rows, (note, *section["problems"]))]
 
 
 _MAKERS = {
@@ -156,16 +166,16 @@ _MAKERS = {
 
 
 def _costs(rounds: Rounds, contenders: Mapping[str, Rounds]) -> tuple[str, str]:
-    """× nginx, and µs."""
+    """Times nginx, and µs."""
     ours, theirs = spread(rounds, "us"), spread(contenders.get(NGINX, []), "us")
     if ours is None or not ours.median:
-        return "–", "–"
-    return f"{ours.over(theirs):.1f}" if theirs is not None else "–", _us(rounds, digits=1)
+        return TO, TO
+    return f"{ours.over(theirs):.1f}" if theirs is not None else TO, _us(rounds, digits=1)
 
 
 def _us(rounds: Rounds, digits: int = 0) -> str:
     found = spread(rounds, "us")
-    return found.text(digits) if found is not None and found.median else "–"
+    return found.text(digits) if found is not None and found.median else TO
 
 
 def _latencies(rounds: Rounds, contenders: Mapping[str, Rounds], kind: str) -> tuple[str, ...]:
@@ -174,13 +184,13 @@ def _latencies(rounds: Rounds, contenders: Mapping[str, Rounds], kind: str) -> t
     for share in ("p50", "p99"):
         ours, floor = spread(rounds, kind, share), spread(contenders.get("direct", []), kind, share)
         is_floor = rounds is contenders.get("direct")
-        cells.append("–" if ours is None or floor is None or is_floor else f"{(ours.median - floor.median) * 1e3:.2f}")
+        cells.append(TO if ours is None or floor is None or is_floor else f"{(ours.median - floor.median) * 1e3:.2f}")
     return (*cells, _failed(rounds))
 
 
 def _ms(rounds: Rounds, *path: str, digits: int = 2) -> str:
     found = spread(rounds, *path)
-    return found.text(digits, 1e3) if found is not None else "–"
+    return found.text(digits, 1e3) if found is not None else TO
 
 
 def _failed(rounds: Rounds) -> str:

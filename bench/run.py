@@ -30,9 +30,10 @@ class Settings:
     stalled: int = 1000
     idle_seconds: float = 20.0
     starts: int = 5
+    kills: int = 20  # of each kind
 
 
-QUICK = Settings(rounds=2, seconds=2.0, chunks=100, many_seconds=6.0, idle_seconds=5.0, starts=2)
+QUICK = Settings(rounds=2, seconds=2.0, chunks=100, many_seconds=6.0, idle_seconds=5.0, starts=2, kills=2)
 
 
 class Bench:

@@ -4,6 +4,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Final
+
+TIMES: Final = "\N{MULTIPLICATION SIGN}"
+TO: Final = "\N{EN DASH}"  # between the ends of a range; alone: no figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,9 @@ class Spread:
         return self.median / other.median if other.median else float("inf")
 
     def text(self, digits: int = 0, scale: float = 1.0) -> str:
-        """Write it as `median (low–high)`."""
+        """Write it as the median, with the lowest and the highest in brackets where they differ."""
         middle, low, high = (f"{value * scale:,.{digits}f}" for value in (self.median, self.low, self.high))
-        return middle if low == high else f"{middle} ({low}–{high})"
+        return middle if low == high else f"{middle} ({low}{TO}{high})"
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

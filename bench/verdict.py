@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench.spread import Spread
+from bench.spread import TIMES, Spread
 
 US: Final = "llmgateway"
 NGINX: Final = "nginx"
@@ -55,8 +55,8 @@ def _unary(section: Figures) -> list[Verdict]:
     times = ratio(section["contenders"])
     if times is None:
         return []
-    measured = f"{times:.1f} ×"
-    return [Verdict("processor time of a request, of nginx's", "≤ 5 × (goal 4 ×)", measured, times <= 5)]
+    measured = f"{times:.1f} {TIMES}"
+    return [Verdict("processor time of a request, of nginx's", f"≤ 5 {TIMES} (goal 4 {TIMES})", measured, times <= 5)]
 
 
 def _stream(section: Figures) -> list[Verdict]:
@@ -66,7 +66,7 @@ def _stream(section: Figures) -> list[Verdict]:
         if times is not None:
             speed = f"{rate} tokens/s" if rate != "0" else "full speed"
             promise = f"processor time of a streamed chunk ({speed}), of nginx's"
-            found.append(Verdict(promise, "≤ 2 ×", f"{times:.1f} ×", times <= 2))
+            found.append(Verdict(promise, f"≤ 2 {TIMES}", f"{times:.1f} {TIMES}", times <= 2))
     return found
 
 
@@ -85,8 +85,8 @@ def _many(section: Figures) -> list[Verdict]:
 def _ingest(section: Figures) -> list[Verdict]:
     alone, load = section["alone"], section["under_load"]
     times = alone["records_s"] / load["written_s"]
-    measured = f"{times:.1f} ×"
-    return [Verdict("ingestion alone, of what two workers write at full load", "> 1 ×", measured, times > 1)]
+    measured = f"{times:.1f} {TIMES}"
+    return [Verdict("ingestion alone, of what two workers write at full load", f"> 1 {TIMES}", measured, times > 1)]
 
 
 def _idle(section: Figures) -> list[Verdict]:
@@ -104,9 +104,9 @@ def _idle(section: Figures) -> list[Verdict]:
 def _kill(section: Figures) -> list[Verdict]:
     if "skipped" in section:
         return []
-    return [
-        Verdict("records lost or doubled after kill -9", "0", "0" if section["passed"] else "some", section["passed"])
-    ]
+    lost = len(section["problems"])
+    kills = sum(kind["count"] for kind in section["kills"].values())
+    return [Verdict(f"exchanges lost or doubled, {kills} times kill -9 under load", "0", str(lost), lost == 0)]
 
 
 _JUDGES: Final[tuple[tuple[str, Callable[[Figures], list[Verdict]]], ...]] = (

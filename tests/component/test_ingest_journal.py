@@ -229,6 +229,23 @@ async def test_settled_without_facts_is_stored_and_counted(
         assert plant.ingester.backlog.counts.orphans == 1
 
 
+async def test_halves_that_are_read_again_after_a_restart_are_no_orphans(tmp_path: Path, worker: Worker) -> None:
+    """The position stays at the oldest open exchange: of one that began before it, only the end is read again."""
+    early, late = worker.admit(), worker.admit()
+    async with Plant(tmp_path).running() as plant:
+        worker.settle(early)
+        await plant.drained()
+    async with Plant(tmp_path).running() as plant:
+        worker.settle(late)
+        await plant.drained()
+        assert [(row["id"], row["route"]) for row in await stored(plant)] == [
+            (early.id, "support"),
+            (late.id, "support"),
+        ]
+        assert plant.ingester.counts.known == 1
+        assert plant.ingester.backlog.counts.orphans == 0
+
+
 async def test_a_locked_store_is_waited_for_and_nothing_is_counted_twice(tmp_path: Path, worker: Worker) -> None:
     plant = Plant(tmp_path)
     await plant.store.open()

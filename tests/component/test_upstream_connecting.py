@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 
 import pytest
 import trustme
@@ -21,8 +22,6 @@ from tests.support.rows import (
     stream,
 )
 from tests.support.wire_backend import WireBackend, expect, finish, reset, send, until_closed
-
-import ssl
 
 
 async def test_u01_a_refused_connection_is_502_and_the_request_may_be_sent_again(tmp_path):
@@ -45,9 +44,12 @@ async def test_u01_where_another_version_answers_the_caller_notices_nothing(tmp_
 
 
 async def test_u02_a_backend_that_never_accepts_costs_the_connect_timeout_and_no_more(tmp_path):
+    config = CONFIG.replace(
+        '[routes.resilient.versions.v1]\nbackends = ["one"]', '[routes.resilient.versions.v1]\nbackends = ["hasty"]'
+    )
     with blackhole() as url:
-        async with WireBackend(answering(OK)) as good, plane(tmp_path, url, good.url, config=CONFIG) as running:
-            answer = await chat(running)
+        async with WireBackend(answering(OK)) as good, plane(tmp_path, url, good.url, config=config) as running:
+            answer = await chat(running, "hasty")
             record = assert_refused(running, answer, 504, "upstream_timeout")
             assert record.meta["end"] == "timeout"
             assert record.meta["attempts"][0]["total_s"] < 3
@@ -120,7 +122,10 @@ async def test_u06_a_pooled_connection_that_died_costs_the_caller_nothing(tmp_pa
         for _ in range(2):
             assert (await chat(running)).status == 200  # although this route makes one attempt
         attempts = running.of_kind("settled")[1].meta["attempts"]
-        assert [(attempt["result"], attempt["reused"]) for attempt in attempts] == [("upstream_error", True), ("ok", False)]
+        assert [(attempt["result"], attempt["reused"]) for attempt in attempts] == [
+            ("upstream_error", True),
+            ("ok", False),
+        ]
         assert len(backend.connections) == 2
 
 

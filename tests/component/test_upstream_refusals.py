@@ -114,7 +114,11 @@ async def test_u22_others_are_tried_without_any_wait(tmp_path):
         assert (answer.status, answer.headers["x-llmgateway-version"]) == (200, "v2")
 
 
-FAULTS = {"500 Oops": (502, "upstream_error"), "502 Bad": (502, "upstream_error"), "503 Busy": (503, "upstream_overloaded")}
+FAULTS = {
+    "500 Oops": (502, "upstream_error"),
+    "502 Bad": (502, "upstream_error"),
+    "503 Busy": (503, "upstream_overloaded"),
+}
 FAULTS |= {"504 Late": (504, "upstream_timeout"), "529 Overloaded": (503, "upstream_overloaded")}
 
 

@@ -154,7 +154,13 @@ POISON = reply(b'{"poison":1}', headers=JSON)
 
 
 @pytest.mark.parametrize(
-    "raw", [OK + POISON, OK + b"{", reply(b"", status="204 No Content") + b"{}", chunked_head(*JSON) + chunk(BODY) + chunk(b"") + POISON]
+    "raw",
+    [
+        OK + POISON,
+        OK + b"{",
+        reply(b"", status="204 No Content") + b"{}",
+        chunked_head(*JSON) + chunk(BODY) + chunk(b"") + POISON,
+    ],
 )
 async def test_u26_bytes_behind_an_answer_are_nobody_elses(tmp_path, raw):
     async with facing(tmp_path, [expect(), send(raw), expect(), send(POISON)], answering(OK)) as (running, backend):
@@ -299,7 +305,9 @@ async def test_u32_figures_are_clamped_or_else_estimated_and_flagged(tmp_path, u
 
 
 async def test_u32_of_figures_that_come_twice_the_last_ones_count(tmp_path):
-    growing = [event({"id": "c1", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": n}}) for n in (1, 2, 9)]
+    growing = [
+        event({"id": "c1", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": n}}) for n in (1, 2, 9)
+    ]
     async with facing(tmp_path, answering(streamed(delta("a"), *growing, FINISH, DONE))) as (running, _):
         await stream(running)
         assert running.outcome().meta["output_tokens"] == 9

@@ -24,7 +24,7 @@ END = chunk(b"")
 
 # In these every offset is tried, in the others every so-manieth.
 THOROUGH = {"openai/chat_stream", "openai/responses_stream", "anthropic/messages_stream"}
-STRIDE = 7
+STRIDE = 11
 
 STREAMS = {str(case): case for case in cases() if case.is_stream}
 WHOLE = {name: case for name, case in STREAMS.items() if case.expected["is_complete"] and not case.expected["error"]}
@@ -111,7 +111,12 @@ async def collect(running: Plane, case: Case, numbers: Iterable[int]) -> dict[in
 
     async def worker() -> None:
         for number in waiting:
-            document = {**(case.request["body"] or {}), "model": model, "metadata": {"number": f"{number:06d}"}, "stream": True}
+            document = {
+                **(case.request["body"] or {}),
+                "model": model,
+                "metadata": {"number": f"{number:06d}"},
+                "stream": True,
+            }
             got[number] = await ask(running, case.request["path"], json.dumps(document).encode())
 
     async with asyncio.timeout(BOUND_S * 6):
@@ -163,7 +168,9 @@ async def test_u11_a_stream_is_the_same_wherever_the_network_cuts_it(tmp_path, n
     def script(number: int) -> tuple[list[bytes], bool]:
         if number < 0:  # byte by byte
             return [CHUNKED, *(chunk(stream[at : at + 1]) for at in range(len(stream))), END], True
-        return [CHUNKED + chunk(stream[:number]), chunk(stream[number:]) + END] if number else [CHUNKED + chunk(stream) + END], True
+        return [CHUNKED + chunk(stream[:number]), chunk(stream[number:]) + END] if number else [
+            CHUNKED + chunk(stream) + END
+        ], True
 
     async with serving(tmp_path, script) as running:
         got = await collect(running, case, [0, -1, *every(name, len(stream))])
@@ -177,7 +184,9 @@ async def test_u11_a_stream_is_the_same_wherever_the_network_cuts_it(tmp_path, n
     usage = case.expected["usage"]
     assert counted(records[0]) == usage or (not usage and records[0]["usage_estimated"])
     assert {number for number, meta in records.items() if counted(meta) != counted(records[0])} == set()
-    assert {(meta["end"], meta["finish_reason"]) for meta in records.values()} == {("completed", case.expected["finish_reason"])}
+    assert {(meta["end"], meta["finish_reason"]) for meta in records.values()} == {
+        ("completed", case.expected["finish_reason"])
+    }
 
 
 @pytest.mark.parametrize("name", WHOLE)

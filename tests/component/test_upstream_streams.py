@@ -30,7 +30,7 @@ from tests.support.rows import (
     stream_in_two,
     streamed,
 )
-from tests.support.wire_backend import chunk, chunked_head, expect, finish, forever, reply, send, tell, until_closed
+from tests.support.wire_backend import chunk, chunked_head, expect, finish, forever, reply, send, until_closed, wait_for
 
 from llmgateway.dataplane import reply as replies
 
@@ -53,7 +53,9 @@ OVER = named("message_stop")
 # --- U9: how it ends ---
 
 
-@pytest.mark.parametrize("half", [COUNTED[:-30], COUNTED[:-2].rstrip(b"}"), b"data", b": comm", b"event: x", b"id: 7\n"])
+@pytest.mark.parametrize(
+    "half", [COUNTED[:-30], COUNTED[:-2].rstrip(b"}"), b"data", b": comm", b"event: x", b"id: 7\n"]
+)
 async def test_u09_half_an_event_behind_a_whole_answer_is_left_out(tmp_path, half):
     body = delta("hi") + FINISH
     async with facing(tmp_path, closing(CLOSE_DELIMITED + body + half)) as (running, _):
@@ -61,7 +63,9 @@ async def test_u09_half_an_event_behind_a_whole_answer_is_left_out(tmp_path, hal
         assert (answer.body, answer.is_whole) == (body, True)
 
 
-@pytest.mark.parametrize("body", [delta("hi") + FINISH, delta("hi") + FINISH + COUNTED, delta("hi", finish_reason="length")])
+@pytest.mark.parametrize(
+    "body", [delta("hi") + FINISH, delta("hi") + FINISH + COUNTED, delta("hi", finish_reason="length")]
+)
 @pytest.mark.parametrize("is_chunked", [True, False])
 async def test_u09_without_done_an_answer_with_its_finish_reason_is_whole(tmp_path, body, is_chunked):
     raw = streamed(body) if is_chunked else CLOSE_DELIMITED + body
@@ -248,12 +252,12 @@ async def test_u14_a_backends_keep_alive_goes_on_at_once(tmp_path, ping):
 
 async def test_u14_a_backends_keep_alive_keeps_it_alive(tmp_path):
     """Each silence is shorter than the idle timeout, all of them together longer."""
-    pings = [step for _ in range(6) for step in (pause(0.1), send(chunk(b": ping\n\n")))]
+    pings = [step for _ in range(12) for step in (pause(0.1), send(chunk(b": ping\n\n")))]
     go, script = in_two(delta("hel"), *pings, send(chunk(delta("lo") + FINISH + DONE) + END))
     async with facing(tmp_path, script) as (running, _):
         answer = await stream_in_two(running, delta("hel"), go, "hasty")
         assert answer.is_whole
-        assert answer.body.count(b": ping") == 6
+        assert answer.body.count(b": ping") == 12
 
 
 ODD = {
@@ -343,7 +347,9 @@ async def test_u16_a_response_that_failed_is_relayed_and_marked(tmp_path):
 async def test_u17_an_event_beyond_all_measure_is_passed_on_but_not_understood(tmp_path):
     huge = delta("x" * 9 * 1024 * 1024)
     body = delta("hi") + huge + FINISH + DONE
-    async with facing(tmp_path, answering(streamed(*[body[at : at + 60_000] for at in range(0, len(body), 60_000)]))) as (running, _):
+    async with facing(
+        tmp_path, answering(streamed(*[body[at : at + 60_000] for at in range(0, len(body), 60_000)]))
+    ) as (running, _):
         answer = await stream(running)
         assert answer.is_whole
         assert answer.body == body
@@ -369,7 +375,7 @@ async def test_u18_a_stream_without_end_is_cut_at_its_total_deadline(tmp_path, g
     async with facing(tmp_path, [expect(), *endless]) as (running, backend):
         answer = await stream(running, "hasty")
         record = assert_broken(running, answer, delta("more "), "upstream_timeout", "timeout")
-        assert 1.0 < record.meta["duration_s"] < 5
+        assert 1.5 < record.meta["duration_s"] < 8
         assert record.meta["output_tokens"] > 0
         await backend.connections[0].until(lambda: backend.connections[0].left_at is not None)
 
@@ -383,7 +389,7 @@ async def test_u19_silence_before_the_first_byte_is_504_and_the_backend_is_left(
         answer = await ask(running, "hasty")
         record = assert_refused(running, answer, 504, "upstream_timeout")
         assert record.meta["end"] == "timeout"
-        assert 0.2 <= record.meta["attempts"][0]["total_s"] < 2
+        assert 0.5 <= record.meta["attempts"][0]["total_s"] < 5
         await backend.connections[0].until(lambda: backend.connections[0].left_at is not None)
 
 
@@ -420,7 +426,7 @@ HEARTBEAT = replies.HEARTBEAT
 
 async def test_u19_callers_are_told_that_a_silent_stream_still_lives(tmp_path, quick_heartbeats):
     more = asyncio.Event()
-    script = [expect(), send(chunked_head(SSE)), wait(more), send(chunk(STREAM) + END)]
+    script = [expect(), send(chunked_head(SSE)), wait_for(more), send(chunk(STREAM) + END)]
     async with facing(tmp_path, script) as (running, _):
         caller = await running.connect()
         caller.send("POST", "/v1/chat/completions", json.dumps({**CHAT, "stream": True}).encode())
@@ -433,7 +439,9 @@ async def test_u19_callers_are_told_that_a_silent_stream_still_lives(tmp_path, q
 
 
 @pytest.mark.parametrize(("start", "half"), [(b"id: 1\n" + delta("hel"), b""), (delta("hel"), b"data: {")])
-async def test_u19_no_heartbeat_goes_where_it_would_be_taken_for_something_else(tmp_path, quick_heartbeats, start, half):
+async def test_u19_no_heartbeat_goes_where_it_would_be_taken_for_something_else(
+    tmp_path, quick_heartbeats, start, half
+):
     """Some SDKs read a comment after an id as an event of its own; inside an event it would be a part of it."""
     rest = b"}\n\n" if half else b""
     begun = [send(chunk(half))] if half else []
@@ -442,14 +450,3 @@ async def test_u19_no_heartbeat_goes_where_it_would_be_taken_for_something_else(
         answer = await stream_in_two(running, start, go)
         assert answer.is_whole
         assert HEARTBEAT not in answer.body
-
-
-def wait(moment: asyncio.Event):
-    async def step(wire) -> None:
-        async with asyncio.timeout(10):
-            await moment.wait()
-
-    return step
-
-
-assert tell

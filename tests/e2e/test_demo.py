@@ -58,7 +58,7 @@ def wait_until(is_so, what: str) -> None:
 
 def assert_nothing_is_left(folder: Path) -> None:
     assert leftovers(folder) == []
-    assert list(folder.glob("llmgateway-demo-*")) == []
+    assert list(folder.glob("lgw-demo-*")) == []
 
 
 def test_once_shows_everything_in_80_columns_and_leaves_nothing_behind(tmp_path):
@@ -69,7 +69,8 @@ def test_once_shows_everything_in_80_columns_and_leaves_nothing_behind(tmp_path)
     assert errors == ""
     for part in ("Traffic of route", "v1", "v2", "p99", "One exchange, as logged", "curl ", "logs tail", "top"):
         assert part in said
-    assert all(len(line) <= 80 for line in said.splitlines() if "llmgateway-demo-" not in line)
+    assert all(len(line) <= 80 for line in said.splitlines() if "--config" not in line)
+    assert said.count("/config.toml\n") == 4, "commands are there to be copied: never cut, never wrapped"
     assert "unexpected" not in said
 
 

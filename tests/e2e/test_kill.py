@@ -97,3 +97,11 @@ def test_a_counter_that_falls_is_noticed_and_gauges_may_do_as_they_like():
     counters.scraped('a_total{x="1"} 4.0\nb 2.0\nllmgateway_task_failures_total 0\n')
     assert counters.fallen == ['a_total{x="1"} fell from 5 to 4']
     assert counters.total("a_total") == 5
+
+
+def test_damage_to_the_journal_is_noticed_unless_it_is_a_torn_tail():
+    counters = Counters()
+    counters.scraped('llmgateway_log_damage_total{kind="orphan"} 0\nllmgateway_log_damage_total{kind="torn_tail"} 1\n')
+    assert counters.damage == {}
+    counters.scraped('llmgateway_log_damage_total{kind="damaged"} 1\n')
+    assert counters.damage == {'llmgateway_log_damage_total{kind="damaged"}': 1}

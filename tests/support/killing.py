@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ VICTIMS: Final = ("one worker", "control", "supervisor", "all")
 RECOVERY_S: Final = 30.0
 SCRAPE_EVERY_S: Final = 0.05
 POLL_S: Final = 0.01
+MOMENT_S: Final = 0.4
 
 CONFIG: Final = """
 [server]
@@ -102,11 +103,33 @@ class Killing:
         self._load = load
         self._random = random.Random(seed)
 
-    async def round(self, victim: str, *, most_s: float = 0.4) -> Round:
-        """Kill at a random moment while callers are served, and wait until everything runs again."""
+    async def round(self, victim: str) -> Round:
+        """Kill while callers are served, and wait until everything runs again."""
         await self._load.progress(20)
-        await asyncio.sleep(self._random.random() * most_s)
         return await self._rounds[victim](self, victim)
+
+    async def _moment(self) -> None:
+        """Wait for a moment to kill at: any, or one at which something may be half done."""
+        choice = self._random.choice((self._whenever, self._at_an_answer, self._at_a_commit))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(choice(), MOMENT_S)
+
+    async def _whenever(self) -> None:
+        await asyncio.sleep(self._random.random() * MOMENT_S)
+
+    async def _at_an_answer(self) -> None:
+        """A caller has just been given the last byte."""
+        await self._load.progress(self._random.randrange(1, 20))
+
+    async def _at_a_commit(self) -> None:
+        """The store is just being written to. Looks without a pause, and so holds callers and backend up meanwhile:
+        a few milliseconds later would be too late to find anything half done.
+        """
+        await self._load.progress(5)
+        log = self.gateway.store.with_name(self.gateway.store.name + "-wal")
+        before, until = _stamp(log), time.monotonic() + MOMENT_S
+        while _stamp(log) == before and time.monotonic() < until:
+            pass
 
     async def settle(self) -> list[str]:
         """End the load and the gateway in good order; what is wrong with the books, a sentence each."""
@@ -135,10 +158,12 @@ class Killing:
         if len(stored(self.gateway.store)[0]) != len(self.exchanges):
             problems.append("the last stop left exchanges behind that only the next start ingested")
         problems += [f"a record could not be ingested: {each.name}" for each in journal.glob("dead-letter/*")]
+        problems += [f"{series} is {value:g}" for series, value in self.counters.damage.items()]
         return problems + self.counters.fallen
 
     async def _worker(self, victim: str) -> Round:
         worker = self._random.choice(roles(self.gateway).workers)
+        await self._moment()
         worker.suspend()  # it does nothing between our look at its connections and its death
         ports = callers_of(worker, self.gateway.port)
         before = len(self.ledger.failures)
@@ -154,6 +179,7 @@ class Killing:
     async def _control(self, victim: str) -> Round:
         control = roles(self.gateway).control
         assert control is not None
+        await self._at_a_commit()
         before = len(self.ledger.failures)
         control.kill()
         began = time.monotonic()
@@ -165,24 +191,29 @@ class Killing:
 
     async def _supervisor(self, victim: str) -> Round:
         """What runs at that moment must end well: the orphans finish it."""
-        return await self._restarted(victim, everything=False)
-
-    async def _all(self, victim: str) -> Round:
-        return await self._restarted(victim, everything=True)
-
-    async def _restarted(self, victim: str, *, everything: bool) -> Round:
+        await self._moment()
         with_us = {port for worker in roles(self.gateway).workers for port in callers_of(worker, self.gateway.port)}
         in_flight = [each for each in self.ledger.running.values() if each.port in with_us]
-        before = len(self.ledger.failures)
-        began = time.monotonic()
-        self.gateway.kill(everything=everything)
+        one = await self._restarted(victim, self.gateway.family()[:1])
+        lost = [f"{each.marker}: {each.failure}" for each in in_flight if each.failure is not None]
+        return replace(one, connections=len(with_us), strangers=lost)
+
+    async def _all(self, victim: str) -> Round:
+        processes = self.gateway.family()
+        await self._moment()
+        return await self._restarted(victim, processes)
+
+    async def _restarted(self, victim: str, processes: list[psutil.Process]) -> Round:
+        """Kill, and start the gateway again on the same folder and ports."""
+        before, began = len(self.ledger.failures), time.monotonic()
+        for process in processes:
+            process.kill()
+        assert self.gateway.process is not None
+        self.gateway.process.wait(RECOVERY_S)
         await asyncio.to_thread(self.gateway.start)
         recovery_s = time.monotonic() - began
         await self._load.progress(10)
-        failures = self.ledger.failures[before:]
-        lost = [each for each in in_flight if each.failure is not None]
-        strangers = [] if everything else [f"{each.marker}: {each.failure}" for each in lost]
-        return Round(victim, len(with_us), len(failures), strangers, recovery_s)
+        return Round(victim, 0, len(self.ledger.failures) - before, [], recovery_s)
 
     async def _until(self, is_so: Callable[[], bool], what: str) -> None:
         until = time.monotonic() + RECOVERY_S
@@ -233,6 +264,14 @@ def _scrape(gateway: Gateway) -> str:
 def incarnations(journal: Path) -> list[str]:
     """The journal's folders of workers, living and dead."""
     return [path.name for path in journal.iterdir() if path.name[:1].isdigit()]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def _is_other(process: psutil.Process | None, than: psutil.Process) -> bool:

@@ -113,12 +113,15 @@ class Counters:
     def __init__(self) -> None:
         self._seen: dict[str, float] = {}
         self.fallen: list[str] = []
+        self.damage: dict[str, float] = {}
         self.scrapes = 0
 
     def scraped(self, text: str) -> None:
         """Take in one exposition."""
         self.scrapes += 1
         for series, value in samples(text):
+            if series.startswith("llmgateway_log_damage_total") and "torn_tail" not in series and value:
+                self.damage[series] = value  # a kill tears off the tail of a journal; nothing else
             if not _is_counter(series) or series.startswith(self.OWN):
                 continue
             before = self._seen.get(series, 0.0)

@@ -12,9 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from llmgateway.journal.frame import Record
 from tests.support.plane import BOUND_S, KEY, Answer, Plane, plane
 from tests.support.wire_backend import Step, WireBackend, chunk, chunked_head, expect, forever, reply, send, wait_for
+
+from llmgateway.journal.frame import Record
 
 SECRET = "sk-upstream-secret"
 LIMITED_KEY = "lgw_limited"  # may use the route `once` alone
@@ -32,11 +33,10 @@ dir = "{data}"
 provider = "openai"
 base_url = "{one}/v1"
 api_key = "sk-upstream-secret"
-timeouts = { connect = "300ms" }
 [backends.hasty]
 provider = "openai"
 base_url = "{one}/v1"
-timeouts = { first_byte = "200ms", idle = "400ms", total = "1.2s" }
+timeouts = { connect = "300ms", first_byte = "500ms", idle = "1s", total = "2s" }
 [backends.two]
 provider = "openai"
 base_url = "{two}/v1"
@@ -120,7 +120,9 @@ def streamed(*pieces: bytes, last: bool = True, headers: Sequence[tuple[str, str
 
 
 @asynccontextmanager
-async def facing(tmp_path: Path, *scripts: Sequence[Step], two: str = NOBODY) -> AsyncIterator[tuple[Plane, WireBackend]]:
+async def facing(
+    tmp_path: Path, *scripts: Sequence[Step], two: str = NOBODY
+) -> AsyncIterator[tuple[Plane, WireBackend]]:
     """A plane with the routes above before a backend that plays `scripts`, one a connection."""
     async with WireBackend(*scripts) as backend, plane(tmp_path, backend.url, two, config=CONFIG) as running:
         yield running, backend
@@ -141,7 +143,14 @@ async def stream(running: Plane, route: str = "once", **more: Any) -> Answer:
     return await running.post("/v1/chat/completions", {**CHAT, "model": route, "stream": True, **more})
 
 
-async def stream_in_two(running: Plane, first: bytes, go: asyncio.Event, route: str = "once", path: str = "/v1/chat/completions", **more: Any) -> Answer:
+async def stream_in_two(
+    running: Plane,
+    first: bytes,
+    go: asyncio.Event,
+    route: str = "once",
+    path: str = "/v1/chat/completions",
+    **more: Any,
+) -> Answer:
     """Ask for a stream; let the backend go on (`wait_for(go)`) once the caller has `first`. Gives the whole answer."""
     caller = await running.connect()
     caller.send("POST", path, json.dumps({**CHAT, "model": route, "stream": True, **more}).encode())
@@ -255,7 +264,14 @@ async def raw_caller(running: Plane) -> AsyncIterator[RawCaller]:
         caller.writer.transport.abort()
 
 
-def request(body: bytes = b"", *, path: str = "/v1/chat/completions", key: str = KEY, more: bytes = b"", length: int | None = None) -> bytes:
+def request(
+    body: bytes = b"",
+    *,
+    path: str = "/v1/chat/completions",
+    key: str = KEY,
+    more: bytes = b"",
+    length: int | None = None,
+) -> bytes:
     """A POST as bytes; `more` is header lines, `length` what Content-Length says."""
     size = len(body) if length is None else length
     head = f"POST {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {key}\r\ncontent-length: {size}\r\n"

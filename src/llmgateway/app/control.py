@@ -27,6 +27,7 @@ from llmgateway.supervisor.child import DRAIN, LEAVE, RELOAD
 from llmgateway.supervisor.tether import Tether
 
 LAST_INGEST_S: Final = 20.0
+LAST_TRY_S: Final = 2.0  # where the store takes nothing: it would have to come back just now
 TURN_POLL_S: Final = 0.02
 WARN_S: Final = 5.0
 WARN_EVERY_S: Final = 60.0
@@ -131,6 +132,7 @@ async def _rule(started: Started, listener: socket.socket, tether: Tether, leave
 async def _finish(ingester: Ingester, leave: Leave) -> None:
     """Ingest what the workers left behind; what doesn't get through in time waits in the journal for the next start."""
     waits = [asyncio.ensure_future(ingester.drained()), asyncio.ensure_future(leave.orphaned.wait())]
-    await asyncio.wait(waits, timeout=LAST_INGEST_S, return_when=asyncio.FIRST_COMPLETED)
+    patience_s = LAST_INGEST_S if ingester.error is None else LAST_TRY_S
+    await asyncio.wait(waits, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()

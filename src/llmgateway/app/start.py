@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from llmgateway import __version__, plugins
-from llmgateway.app.parts import CLOCK, Started, latest
+from llmgateway.app.cores import usable_cores
+from llmgateway.app.parts import CLOCK, STORE, Started, latest
 from llmgateway.app.worker import worker_main
 from llmgateway.config import lastgood
 from llmgateway.config.loader import examine
@@ -41,12 +42,14 @@ def run(config: Path, announce: Callable[[dict[str, Any]], None]) -> int:
         started = Started(
             config.absolute(), first.text, replace(first.snapshot, generation=_generation(data, first.text))
         )
+        _examine_store(data)
         listeners = _bind(first.snapshot, ORPHANS_S if has_orphans else 0.0)
         lastgood.save(data, started.text, started.snapshot.generation)
-    except BindError as error:
-        raise StartError(str(error)) from None
     except OSError as error:
-        raise StartError(f"the data folder {data} can't be used: {error.strerror}: {error.filename}") from None
+        raise StartError(
+            f"the data folder {data} can't be used: {error.strerror}: {error.filename}. "
+            f"It has to be a folder that user {os.geteuid()} may write to; [data] dir names another"
+        ) from None
     for warning in first.warnings:
         logger.warning("%s", warning)
     return _supervise(started, listeners, lock, announce)
@@ -60,7 +63,7 @@ def _supervise(
 ) -> int:
     snapshot = started.snapshot
     callers, admin = listeners
-    count = snapshot.server.workers or os.cpu_count() or 1
+    count = snapshot.server.workers or usable_cores()
     workers = [Child(f"worker-{slot}", partial(_worker, started, listeners, slot)) for slot in range(count)]
     control = Child("control", partial(_control, started, listeners))
     supervisor = Supervisor(
@@ -81,13 +84,28 @@ def _drain_s(started: Started) -> float:
     return server.drain_s + server.pre_stop_s
 
 
+def _examine_store(data: Path) -> None:
+    """Raise StartError for a store that takes nothing and will not: starting would look as if all were well."""
+    from llmgateway.app.storecheck import refusal
+
+    if reason := refusal(data / STORE):
+        raise StartError(reason)
+
+
 def _bind(snapshot: Snapshot, patience_s: float) -> tuple[socket.socket, socket.socket]:
-    callers = bind(snapshot.server.listen, patience_s=patience_s)
+    callers = _bound("server", snapshot.server.listen, patience_s)
     try:
-        return callers, bind(snapshot.admin.listen, patience_s=patience_s)
-    except BindError:
+        return callers, _bound("admin", snapshot.admin.listen, patience_s)
+    except StartError:
         callers.close()
         raise
+
+
+def _bound(table: str, address: Address, patience_s: float) -> socket.socket:
+    try:
+        return bind(address, patience_s=patience_s)
+    except BindError as error:
+        raise StartError(f"[{table}] listen: {error}") from None
 
 
 def _worker(started: Started, listeners: tuple[socket.socket, socket.socket], slot: int, line: socket.socket) -> None:

@@ -1,15 +1,23 @@
 """`llmgateway serve` runs the gateway; `llmgateway reload` makes a running one read its configuration again."""
 
-import http.client
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from llmgateway.cli.errors import MISUSED, fail
+from llmgateway.cli.whereabouts import (
+    CONFIG,
+    TOKEN_ENV,
+    TokenEnvOption,
+    UnreachableError,
+    UrlOption,
+    ask,
+    locate,
+    understood,
+)
 
-CONFIG: Final = Path("config.toml")
 _TIMEOUT_S: Final = 15.0
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
@@ -38,12 +46,16 @@ def serve(
 def _announce(facts: dict[str, Any]) -> None:
     typer.echo(
         f"llmgateway {facts['version']} is ready\n"
-        f"  callers   {facts['url']}/v1   ({facts['workers']} workers)\n"
+        f"  callers   {facts['url']}/v1   ({_counted(facts['workers'])})\n"
         f"  admin     {facts['admin_url']}\n"
         f"  data      {facts['data']}\n"
         f"  config    {facts['config']}   generation {facts['generation']}",
         err=True,
     )
+
+
+def _counted(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers"
 
 
 def _announce_json(facts: dict[str, Any]) -> None:
@@ -53,51 +65,42 @@ def _announce_json(facts: dict[str, Any]) -> None:
 
 
 def reload(
-    config: ConfigOption = CONFIG,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Take address and token of the admin listener from this file.")
+    ] = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the gateway says as JSON.")] = False,
 ) -> None:
-    """Put the configuration file in force on all workers, without dropping anything; returns when they run it."""
-    from llmgateway.wire.jsoncodec import decode
+    """Make the running gateway read its file again, without dropping anything; returns when all workers run it.
 
-    report = decode(_ask(config))
+    Exit 0: it is in force; 2: it was refused, and the old one stays.
+    """
+    source = locate(config, url, token_env)
+    try:
+        status, body = ask(source, "POST", "/admin/v1/reload", _TIMEOUT_S)
+        report = understood(source, status, body, has="taken")
+    except UnreachableError as error:
+        fail(str(error))
+    is_taken = bool(report["taken"])
     if as_json:
         typer.echo(_pretty(report))
     else:
         for line in _lines(report):
-            typer.echo(line, err=not report.get("taken"))
-    if not report.get("taken"):
+            typer.echo(line, err=not is_taken)
+    if not is_taken:
         raise typer.Exit(MISUSED)
 
 
-def _ask(config: Path) -> bytes:
-    from llmgateway.cli.check import known_providers
-    from llmgateway.config.loader import load
-
-    admin = load(config, providers=known_providers(), generation=0, environ=os.environ).admin
-    connection = http.client.HTTPConnection(admin.listen.host, admin.listen.port, timeout=_TIMEOUT_S)
-    headers = {"authorization": f"Bearer {admin.token.reveal()}"} if admin.token is not None else {}
-    try:
-        connection.request("POST", "/admin/v1/reload", headers=headers)
-        reply = connection.getresponse()
-        body = reply.read()
-    except OSError:
-        fail(f"no gateway answers on {admin.listen}; is it running?")
-    finally:
-        connection.close()
-    if reply.status in {401, 403}:
-        fail("the gateway refused the admin token")
-    return body
-
-
-def _lines(report: dict[str, Any]) -> list[str]:
+def _lines(report: Mapping[str, Any]) -> list[str]:
     if not report.get("taken"):
         return [*report.get("problems", ()), f"the old configuration stays: generation {report.get('generation')}"]
-    restarts = [f"{name} changed: restart to put it in force" for name in report.get("needs_restart", ())]
+    restarts = [f"{name} takes effect at the next start" for name in report.get("needs_restart", ())]
     silent = [f"worker {ack['slot']}: {ack['error']}" for ack in report.get("workers", ()) if ack.get("error")]
     return [f"generation {report['generation']} is in force", *report.get("warnings", ()), *restarts, *silent]
 
 
-def _pretty(report: dict[str, Any]) -> str:
+def _pretty(report: Mapping[str, Any]) -> str:
     from llmgateway.wire.jsoncodec import encode_pretty
 
     return encode_pretty(report).decode()

@@ -1,29 +1,31 @@
 """`llmgateway top`: the running gateway at a glance. Asks the admin listener; shows, and decides nothing."""
 
-import http.client
-import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from llmgateway.cli.errors import fail
+from llmgateway.cli.whereabouts import (
+    TOKEN_ENV,
+    Source,
+    TokenEnvOption,
+    UnreachableError,
+    UrlOption,
+    ask,
+    locate,
+    understood,
+)
 from llmgateway.telemetry.redact import one_line
-from llmgateway.wire.jsoncodec import decode, encode_pretty
+from llmgateway.wire.jsoncodec import encode_pretty
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-TOKEN_ENV: Final = "LLMGATEWAY_ADMIN_TOKEN"  # noqa: S105  the variable's name
-DEFAULT_URL: Final = "http://127.0.0.1:8081"
-DEFAULT_FILE: Final = Path("config.toml")
 TIMEOUT_S: Final = 3.0
-MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
 
 
 def register(app: typer.Typer) -> None:
@@ -35,8 +37,8 @@ def top(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Take address and token from this file.")
     ] = None,
-    url: Annotated[str | None, typer.Option("--url", help=f"The admin listener; without either {DEFAULT_URL}.")] = None,
-    token_env: Annotated[str, typer.Option("--token-env", help="Variable that holds the admin token.")] = TOKEN_ENV,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
     once: Annotated[bool, typer.Option("--once", help="Print once and leave.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON once and leave.")] = False,
     every: Annotated[float, typer.Option("--every", min=0.2, max=60.0, help="Seconds between looks.")] = 1.0,
@@ -44,103 +46,26 @@ def top(
     """Watch rates, latency, errors, cost and workers live. Figures are of the last minute."""
     source = locate(config, url, token_env)
     if as_json:
-        typer.echo(encode_pretty(_ask(source)).decode())
+        typer.echo(encode_pretty(_first(source)).decode())
     elif once:
         from rich.console import Console
 
-        Console(highlight=False).print(screen(_ask(source)))
+        Console(highlight=False).print(screen(_first(source)))
     else:
         _watch(source, every)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where to ask, and with what."""
-
-    url: str
-    token: str | None
-    token_env: str
-
-
-class UnreachableError(Exception):
-    """Nothing useful came back; the message says what to do."""
-
-
-def locate(config: Path | None, url: str | None, token_env: str) -> Source:
-    """Find the admin listener: the URL if given, else the configuration's, else the usual place."""
-    token = os.environ.get(token_env)
-    if url is not None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            fail(f"--url needs a form like {DEFAULT_URL}")
-        return Source(url.rstrip("/"), token, token_env)
-    if config is None and not DEFAULT_FILE.is_file():
-        return Source(DEFAULT_URL, token, token_env)
-    return _configured(config or DEFAULT_FILE, token, token_env)
-
-
-def _configured(file: Path, token: str | None, token_env: str) -> Source:
-    from llmgateway.cli.check import known_providers
-    from llmgateway.config.loader import load
-    from llmgateway.config.problems import ConfigError
-
-    admin = load(file, providers=known_providers(), generation=0, environ=None).admin
-    if token is None and admin.token is not None:
-        try:
-            known = load(file, providers=known_providers(), generation=0, environ=os.environ).admin.token
-            token = known.reveal() if known is not None else None
-        except ConfigError:
-            fail(f"the configuration's secrets can't be resolved here: put the admin token into ${token_env}")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(admin.listen.host, admin.listen.host)  # noqa: S104  not bound
-    shown = f"[{host}]" if ":" in host else host
-    return Source(f"http://{shown}:{admin.listen.port}", token, token_env)
-
-
-def fetch(source: Source) -> dict[str, Any]:
+def fetch(source: Source) -> Mapping[str, Any]:
     """Ask for the live view; raises UnreachableError."""
-    parts = urlsplit(source.url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
-    headers = {"Authorization": f"Bearer {source.token}"} if source.token else {}
-    try:
-        connection.request("GET", f"{parts.path}/admin/v1/live", headers=headers)
-        answer = connection.getresponse()
-        body = answer.read(MAX_REPLY_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        raise UnreachableError(
-            f"nothing answers at {source.url} ({_reason(error)}). Is the gateway running (`llmgateway serve`)? "
-            "Name another place with --url or --config."
-        ) from None
-    finally:
-        connection.close()
-    return _view(source, answer.status, body)
+    status, body = ask(source, "GET", "/admin/v1/live", TIMEOUT_S)
+    return understood(source, status, body, has="versions")
 
 
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-
-
-def _view(source: Source, status: int, body: bytes) -> dict[str, Any]:
-    if status == 401:
-        raise UnreachableError(f"{source.url} wants the admin token: put it into ${source.token_env}.")
-    try:
-        view = decode(body)
-    except ValueError:
-        view = None
-    if status != 200 or not isinstance(view, dict) or "versions" not in view:
-        raise UnreachableError(f"{source.url} answers ({status}), but is no admin listener of llmgateway.")
-    return view
-
-
-def _ask(source: Source) -> dict[str, Any]:
+def _first(source: Source) -> Mapping[str, Any]:
     try:
         return fetch(source)
     except UnreachableError as error:
-        _give_up(error)
-
-
-def _give_up(error: UnreachableError) -> NoReturn:
-    fail(str(error))
+        fail(str(error))
 
 
 def _watch(source: Source, every: float) -> None:
@@ -148,7 +73,7 @@ def _watch(source: Source, every: float) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    first = _ask(source)
+    first = _first(source)
     with Live(screen(first), console=Console(highlight=False), screen=True, auto_refresh=False) as live:
         try:
             while True:
@@ -171,7 +96,7 @@ def screen(view: Mapping[str, Any]) -> "Group":
 
 
 def headline(view: Mapping[str, Any]) -> str:
-    """Two lines on the gateway as a whole."""
+    """Three lines on the gateway as a whole."""
     whole = view["whole"]
     journal = view["journal"]
     behind = "unknown" if journal["lag_s"] is None else f"{span(journal['lag_s'])}, {size(journal['unread_bytes'])}"
@@ -180,7 +105,7 @@ def headline(view: Mapping[str, Any]) -> str:
         f"llmgateway {one_line(view['version'])} · {state} · configuration {view['generation']} · "
         f"up {span(view['uptime_s'])}\n"
         f"{whole['rate']:.1f} requests/s · {sum(view['in_flight'].values()):.0f} in flight · "
-        f"{sum(view['open_streams'].values()):.0f} streams · {view['connections']:.0f} connections · "
+        f"{sum(view['open_streams'].values()):.0f} streams · {view['connections']:.0f} connections\n"
         f"{whole['output_tokens_s']:.0f} tokens/s out · ${whole['cost_usd']:.4f} in {view['window_s']} s · "
         f"store behind the journal by {behind}"
     )
@@ -215,6 +140,11 @@ def troubles(view: Mapping[str, Any]) -> list[str]:
         if line["bad"]
     ]
     found += view["unready"]
+    found += [
+        f"the journal of worker {worker['slot']} is full, and new requests get 503: free disk space"
+        for worker in view["workers"]
+        if worker["journal_full"]
+    ]
     found += [f"task {name} failed {count} times" for name, count in view["task_failures"].items() if count]
     if view["journal"]["store_error"]:
         found.append(f"the store takes nothing: {view['journal']['store_error']}")
@@ -233,7 +163,7 @@ def _workers(view: Mapping[str, Any]) -> "Table":
             f"{worker['connections']:.0f}",
             span(worker["slowest_write_s"]),
             str(worker["starts"]),
-            f"silent for {span(worker['seen_s'])}" if worker["stale"] else state,
+            f"silent {span(worker['seen_s'])}" if worker["stale"] else state,
         )
     return table
 

@@ -9,8 +9,10 @@ import hmac
 import ipaddress
 import logging
 import socket
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -179,7 +181,8 @@ class Admin:
             return await endpoint.handler(request)
         if path in self._paths:
             return refusal(405, "method_not_allowed", "This endpoint does not accept that method.")
-        return refusal(404, "not_found", "There is no such endpoint.")
+        known = ", ".join(sorted(self._paths))
+        return refusal(404, "not_found", f"There is no such endpoint. There are {known}.")
 
 
 class _Server(web.Server):
@@ -205,7 +208,7 @@ class _Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  quotes the request: it must go nowhere
     ) -> web.StreamResponse:
-        log.warning("the admin listener answered %d: %s", status, type(exc).__name__)
+        log.warning("the admin listener answered %d: %s%s", status, type(exc).__name__, _place(exc))
         if request.writer.output_size > 0:
             raise ConnectionError("the reply has begun")
         if status >= 500:
@@ -214,6 +217,12 @@ class _Protocol(web.RequestHandler):
             answer = refusal(400, "bad_request", "The request is not valid HTTP.")
         answer.force_close()
         return answer
+
+
+def _place(error: BaseException | None) -> str:
+    """Where it was raised. Not what it says, which may quote the request."""
+    frames = traceback.extract_tb(error.__traceback__, limit=-1) if error is not None else []
+    return "".join(f" in {frame.name}, {Path(frame.filename).name}:{frame.lineno}" for frame in frames)
 
 
 def host_name(header: str) -> str | None:

@@ -27,6 +27,7 @@ from llmgateway.controlplane.readiness import Facts, unready, unstarted
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
+from llmgateway.controlplane.watch import EVERY_S, Watch
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.store import Row
 
@@ -115,6 +116,7 @@ class Control:
         for name, run in (first | dict(self._parts.services)).items():
             self._tasks.start(name, run)
         self._tasks.start("tally", self._save_now_and_then)
+        self._tasks.start("watch", self._watch)
         await asyncio.gather(*(event.wait() for event in listening))
 
     async def stop(self) -> None:
@@ -224,6 +226,12 @@ class Control:
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
             self._save_tally()
+
+    async def _watch(self) -> None:
+        watch = Watch()
+        while True:
+            watch.look(self.tally.totals(), self._clock.monotonic())
+            await asyncio.sleep(EVERY_S)
 
     def _save_tally(self) -> None:
         """A small file, not synced: it must survive this process, not the machine."""

@@ -4,7 +4,7 @@ Blocking I/O through the journal's reader, so the ingester calls it in a thread.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,7 +14,7 @@ from llmgateway.journal.frame import BadFrameError
 from llmgateway.journal.layout import Location, Position, segment_path
 from llmgateway.journal.progress import Progress
 from llmgateway.journal.tail import Frame, Tail
-from llmgateway.ports.store import Entry
+from llmgateway.ports.store import Entry, Row
 
 MAX_HELD: Final = 10_000  # open exchanges whose facts stay in memory; more are read again when they settle
 MAX_HELD_BYTES: Final = 16 * 1024 * 1024
@@ -39,6 +39,12 @@ class FollowCounts:
 
     orphans: int = 0  # settled, and the facts are lost
     interrupted: int = 0  # the worker died before it could settle
+
+    def stored(self, rows: Sequence[Row]) -> None:
+        """Note which new rows lack their facts. Records that are read again after a restart may lack them, too, where
+        the other half lies before the position; but those rows are in the store already.
+        """
+        self.orphans += sum(row.get("method") is None for row in rows)
 
 
 class Follower:
@@ -114,7 +120,6 @@ class Follower:
         facts = self._release(exchange_id)
         if facts is None and location is not None:
             facts = self._fetch(location)
-        self._counts.orphans += facts is None
         return facts
 
     def _interrupt(self, exchange_id: str, location: Location, entries: list[Entry]) -> None:

@@ -49,7 +49,8 @@ class Ingester:
     ) -> None:
         self.dead_letters = DeadLetters(journal / FOLDER)
         self.backlog = Backlog(journal, self.dead_letters.keep)
-        self._saver = Saver(store, observer, self.dead_letters, on_rows)
+        self._saver = Saver(store, observer, self.dead_letters, self._stored)
+        self._on_rows = on_rows
         self._prices = prices
         self._monotonic = clock.monotonic
         self._caught_up_at = clock.monotonic()
@@ -131,6 +132,10 @@ class Ingester:
         await self._saver.save(batch.entries, batch.positions, batch.buried)
         self.backlog.committed(batch)
         self._records_in_hand = 0
+
+    def _stored(self, rows: list[Row]) -> None:
+        self.backlog.counts.stored(rows)
+        self._on_rows(rows)
 
     async def _pause(self) -> None:
         """Wait for the next look, or for somebody in a hurry."""

@@ -64,7 +64,7 @@ class Recent:
         slot.requests += 1
         ended = outcome(row.get("end"), row.get("status") or 0, row.get("error_code"))
         if ended is not Outcome.OK:
-            slot.bad[ended] = slot.bad.get(ended, 0) + 1
+            slot.bad[ended.value] = slot.bad.get(ended.value, 0) + 1  # JSON takes no enum for a name
         slot.input_tokens += row.get("input_tokens") or 0
         slot.output_tokens += row.get("output_tokens") or 0
         slot.cost_usd += row.get("cost_usd") or 0.0

@@ -43,7 +43,9 @@ class Report:
 
 
 class Reloader:
-    """`examine(generation)` reads the file and raises ConfigError; `save(text, generation)` keeps it and may raise
+    """`snapshot` is what the gateway began with: what is bound or opened once stays as it is there.
+
+    `examine(generation)` reads the file and raises ConfigError; `save(text, generation)` keeps it and may raise
     OSError; both run in a thread. `put_in_force` tells the control plane's own parts, on the event loop.
     """
 
@@ -58,6 +60,7 @@ class Reloader:
     ) -> None:
         self._links = links
         self.snapshot = snapshot
+        self._begun_with = snapshot
         self._examine = examine
         self._save = save
         self._put_in_force = put_in_force
@@ -90,7 +93,7 @@ class Reloader:
         except ConfigError as error:
             return self._refusal(error)
         warnings = [str(warning) for warning in examined.warnings]
-        restart = needs_restart(self.snapshot, examined.snapshot)
+        restart = needs_restart(self._begun_with, examined.snapshot)
         try:
             await asyncio.to_thread(self._save, examined.text, generation)
         except OSError as error:
@@ -98,7 +101,7 @@ class Reloader:
         self.snapshot = examined.snapshot
         self._put_in_force(examined.snapshot)
         acks = await self._links.publish(generation, examined.text)
-        for line in (*warnings, *(f"{name} changed: restart to put it in force" for name in restart)):
+        for line in (*warnings, *(f"{name} takes effect at the next start" for name in restart)):
             log.warning("configuration %d: %s", generation, line)
         for ack in acks:
             if ack.error is not None:

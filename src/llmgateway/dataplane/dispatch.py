@@ -99,7 +99,6 @@ async def _ask(call: Call, target: Target, request: Request, pooled: Connection 
     limit = call.in_force.snapshot.journal.max_record_bytes if route is not None and route.raw_events else 0
     reader = upstream.provider.reader(call.exchange.operation)
     call.reply = reply = Reply(attempt, reader, call.gateway.clock, secret=upstream.secret, events_limit=limit)
-    reply.drop = connection.cancel
     try:
         _send(call, target, request, connection, reply)
         await _ready(call, reply)

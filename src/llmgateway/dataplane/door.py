@@ -10,6 +10,7 @@ from llmgateway.dataplane.peer import caller_address
 from llmgateway.dataplane.pipeline import refuse, serve
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Exchange
+from llmgateway.domain.operation import Operation
 from llmgateway.http.incoming import Incoming
 from llmgateway.wire.paths import OTHER
 
@@ -31,6 +32,7 @@ async def handle(gateway: Gateway, incoming: Incoming) -> None:
         try:
             local.check_method(incoming.method)
             local.check_path(incoming.path)
+            _check_case(gateway, endpoint.operation, incoming)
         except GatewayError as error:
             await refuse(open_call(gateway, incoming, endpoint), error)
             return
@@ -53,6 +55,14 @@ async def _models(call: Call) -> None:
 
 def _is_messages(path: str) -> bool:
     return path == "/v1/messages" or path.startswith("/v1/messages/")
+
+
+def _check_case(gateway: Gateway, operation: Operation, incoming: Incoming) -> None:
+    """Refuse an endpoint in other letters: to us it would be an unknown one, to the backend perhaps the same."""
+    if operation.name == OTHER:
+        for dialect in gateway.dialects.values():
+            if not dialect.operation(incoming.method, incoming.path.lower()).is_stateful:
+                raise GatewayError("not_found")
 
 
 def _endpoint(gateway: Gateway, method: str, path: str, is_anthropic: bool) -> Endpoint:  # noqa: FBT001 - the index

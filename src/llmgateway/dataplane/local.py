@@ -17,7 +17,8 @@ _READS: Final = frozenset({"GET", "HEAD"})
 # One spelling of every path: no empty, dot or parameter segments, nothing percent-encoded that could hide one (row C6).
 # Ids of files and models may hold anything else that RFC 3986 lets a segment hold.
 _CANONICAL: Final = re.compile(r"/v1(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9\-._~!$&'()*+,=:@%]+)++")
-_HIDDEN: Final = re.compile(r"%(?:2[eEfF]|5[cC]|00|3[bBfF]|25)")
+# Nor may letters, digits and -._~ be encoded (RFC 3986, section 6.2.2.2): a backend would decode what we did not know.
+_HIDDEN: Final = re.compile(r"%(?:00|2[5d-fD-F]|3[\dbBfF]|4[1-9a-fA-F]|5[\dacfACF]|6[1-9a-fA-F]|7[\daeAE])")
 
 
 def check_path(path: str) -> None:

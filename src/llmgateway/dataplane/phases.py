@@ -4,6 +4,7 @@ Each returns what the next one needs. A refusal is a GatewayError, raised before
 """
 
 import asyncio
+import re
 from typing import Any, Final
 
 from llmgateway.auth.keys import identify, presented
@@ -13,6 +14,7 @@ from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
 from llmgateway.domain.operation import BodyKind
+from llmgateway.http.messages import every
 from llmgateway.ports.dialect import Declared
 from llmgateway.routing.plan import Plan
 from llmgateway.routing.select import choose, home
@@ -24,7 +26,10 @@ HOP_HEADER: Final = b"x-llmgateway-hop"
 MAX_HOPS: Final = 3
 MAX_MODEL: Final = 256
 _JSON: Final = frozenset({b"application/json", b"text/json", b""})
-_OPAQUE: Final = frozenset({b"application/octet-stream"})
+_OPAQUE: Final = (b"application/octet-stream", b"audio/", b"image/")
+# Where such a body may go. Elsewhere it could be JSON by another name, with a model nobody has looked at.
+_TAKE_FILES: Final = ("files", "uploads", "audio.", "images.", "containers", "videos")
+_UTF8: Final = re.compile(rb"[^;]*;[ \t]*charset=(?:utf-?8|us-ascii|\"utf-?8\")[ \t]*", re.IGNORECASE)
 
 
 def authenticate(call: Call) -> Key:
@@ -84,14 +89,26 @@ def _body_kind(call: Call) -> BodyKind:
         if incoming.method == "POST" and not call.exchange.operation.is_stateful:
             raise GatewayError("invalid_json", "The request has no body.")
         return BodyKind.NONE
-    media = (incoming.header(b"content-type") or b"").partition(b";")[0].strip().lower()
+    content_type = _content_type(call)
+    media = content_type.partition(b";")[0].strip().lower()
     if media in _JSON or media.endswith(b"+json"):
+        if b"charset" in content_type.lower() and _UTF8.fullmatch(content_type) is None:
+            raise GatewayError("unsupported_media_type", "JSON is accepted in UTF-8 only.")
         return BodyKind.JSON
-    if call.exchange.operation.is_json:
-        raise GatewayError("unsupported_media_type")
-    if media == b"multipart/form-data" or media.startswith((b"audio/", b"image/")) or media in _OPAQUE:
+    operation = call.exchange.operation
+    if not operation.is_json and media == b"multipart/form-data":
+        return BodyKind.STREAM
+    if not operation.is_json and media.startswith(_OPAQUE) and operation.name.startswith(_TAKE_FILES):
         return BodyKind.STREAM
     raise GatewayError("unsupported_media_type")
+
+
+def _content_type(call: Call) -> bytes:
+    """The one Content-Type: of two, the backend might believe the other."""
+    values = every(call.incoming.headers, b"content-type")
+    if len(values) > 1:
+        raise GatewayError("bad_request", "Content-Type is there twice.")
+    return values[0] if values else b""
 
 
 async def _json(call: Call) -> Request:
@@ -133,7 +150,7 @@ def _model(document: dict[str, Any]) -> str | None:
 
 async def _upload(call: Call) -> Request:
     incoming = call.incoming
-    media = incoming.header(b"content-type") or b""
+    media = _content_type(call)
     is_form = media.strip().lower().startswith(b"multipart/form-data")
     upload = Upload(incoming, FieldScanner(boundary(media), b"model") if is_form else None)
     request = Request(BodyKind.STREAM, upload=upload)

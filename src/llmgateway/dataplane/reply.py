@@ -20,7 +20,6 @@ from llmgateway.wire.inflate import Inflater
 
 MAX_WHOLE: Final = 8 * 1024 * 1024  # a longer JSON reply is passed on unjudged
 MAX_ERROR: Final = 64 * 1024
-MAX_SURPLUS: Final = 64 * 1024  # of what a backend may send behind the end of its answer
 MAX_HELD: Final = 64 * 1024  # of a stream before its first content
 HOLD_S: Final = 5.0  # a stream without content is let go after this long
 HEARTBEAT_S: Final = 15.0
@@ -60,11 +59,9 @@ class Reply:
         "_outlet",
         "_passed",
         "_secret",
-        "_surplus",
         "attempt",
         "deadline",
         "done",
-        "drop",
         "fault",
         "first_token",
         "flow",
@@ -99,7 +96,6 @@ class Reply:
         self.first_token: float | None = None
         self.last = b""  # the piece that waits for the journal
         self.size = 0
-        self.drop: Callable[[], None] | None = None  # closes the connection it comes over
         self.on_upload: Callable[[bool], None] | None = None
         self._clock = clock
         self._secret = secret  # of the backend: masked where its words are shown or stored
@@ -107,7 +103,6 @@ class Reply:
         self._passed = 0.0  # when something last went to the caller
         self._held: list[bytes] = []
         self._held_size = 0
-        self._surplus = 0
         self._outlet: Outlet | None = None
         self._inflater: Inflater | None = None
 
@@ -156,9 +151,6 @@ class Reply:
 
     def on_data(self, piece: bytes) -> None:
         if self.done.done():
-            self._surplus += len(piece)
-            if self._surplus > MAX_SURPLUS and self.drop is not None:
-                self.drop()
             return
         if self._inflater is not None:
             try:

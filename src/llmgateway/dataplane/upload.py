@@ -162,6 +162,12 @@ class Upload:
         self._changed()
 
     def end(self) -> None:
+        if self._scanner is not None and self.error is None:
+            try:
+                self._scanner.finish()
+            except GatewayError as error:
+                self.fail(error)
+                return
         self.is_over = True
         self._flow()
         self._changed()

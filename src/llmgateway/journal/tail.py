@@ -154,9 +154,8 @@ class Tail:
         if not rest:
             return is_final and self._next_segment(window)
         try:
-            length = measure(rest, 0)
-            if not is_final and (not length or offset + length > window.size()):
-                return False
+            if not is_final:
+                return self._is_whole(window, offset)  # if so the writer has just finished it: read on
         except BadFrameError:
             pass
         landing = resync.land(window, offset, is_final=is_final)
@@ -167,6 +166,18 @@ class Tail:
         else:
             self._stats.damaged += 1
         self.position = Position(number, landing.offset)
+        return True
+
+    @staticmethod
+    def _is_whole(window: Window, offset: int) -> bool:
+        """Whether a good record stands here now. A write becomes visible piece by piece, so one that was half there a
+        moment ago is no damage. Raises BadFrameError if it is.
+        """
+        length = measure(window.view(offset, HEADER.size), 0)
+        view = window.view(offset, length)
+        if not length or len(view) < length:
+            return False
+        unfold(view[:length])
         return True
 
     def _is_final(self) -> bool:

@@ -122,10 +122,10 @@ def time_limit(connection: sqlite3.Connection, seconds: float) -> Iterator[None]
         connection.set_progress_handler(None, 0)
 
 
-def check_integrity(connection: sqlite3.Connection) -> None:
-    """Look for damage, for at most CHECK_S; raises StoreRefusedError."""
+def check_integrity(connection: sqlite3.Connection, seconds: float = CHECK_S) -> None:
+    """Look for damage, for at most so long; raises StoreRefusedError."""
     try:
-        with time_limit(connection, CHECK_S):
+        with time_limit(connection, seconds):
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:

@@ -19,29 +19,15 @@ GUARDED: Final = frozenset(
 )
 
 _QUOTED: Final = {name: b'"%b"' % name.encode() for name in GUARDED}
+_CLOSE_LOOK: Final = 256 * 1024  # bytes from which scanning exactly is cheaper than looking for reasons to do so
+_SLICE: Final = 1024 * 1024
+_ESCAPES_A_TOKEN: Final = 10
+MAX_MEMBERS: Final = 1_000
 
-# Possessive quantifiers: no backtracking, so the time is linear in the body whatever it holds.
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-
-
-def _nested(levels: int) -> bytes:
-    """A pattern for a whole object or array that nests at most `levels` deep, so that C code skips it in one match.
-
-    Deeper ones fail after a few levels and are then entered bracket by bracket; each byte is looked at a few times.
-    """
-    inner = rb'[^{}\[\]"]++|' + _STRING
-    for _ in range(levels):
-        inner = rb'[^{}\[\]"]++|' + _STRING + rb"|[{\[](?:" + inner + rb")*+[}\]]"
-    return rb"[{\[](?:" + inner + rb")*+[}\]]"
-
-
-_TOKENS: Final = re.compile(_STRING + rb"|" + _nested(4) + rb"|[{}\[\],:]", re.DOTALL)
-_STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[4-7]")
-_OPENING: Final = frozenset(b"{[")
-_CLOSING: Final = frozenset(b"}]")
-_BRACKETS: Final = b"{[}]"
-_NOT_BRACKETS: Final = bytes(set(range(256)) - set(_BRACKETS))
+_BRACKET: Final = re.compile(rb"[{}\[\]]")
+_NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'{}[]:,"'))
 _STEPS: Final = bytes({ord("{"): 1, ord("["): 1, ord("}"): 255, ord("]"): 255}.get(byte, 0) for byte in range(256))
 
 Span = tuple[int, int]
@@ -52,36 +38,59 @@ def parse_object(body: bytes, *, max_depth: int, max_tokens: int) -> dict[str, A
 
     Raises GatewayError json_too_complex, json_too_deep, invalid_json or duplicate_key; all are the caller's fault.
     """
-    opening = body.count(b"{") + body.count(b"[")
-    if opening + body.count(b",") > max_tokens:
-        raise GatewayError("json_too_complex")
-    if opening > max_depth and depth(body) > max_depth:
-        raise GatewayError("json_too_deep")
+    opened = _check_tokens(body, max_tokens)
     try:
         document = decode(body)
-    except JsonError:
-        raise GatewayError("invalid_json") from None
+    except JsonError as error:
+        raise GatewayError("json_too_deep" if error.msg.startswith("depth limit") else "invalid_json") from None
     if type(document) is not dict:
         raise GatewayError("invalid_json", "The body must be a JSON object.")
+    if opened > max_depth and is_deeper(document, max_depth):
+        raise GatewayError("json_too_deep")
     refuse_ambiguous(body, document)
     return document
 
 
-def depth(body: bytes) -> int:
-    """How deeply the brackets of a body nest; exact, whether or not the body is valid JSON."""
-    brackets = _STRINGS.sub(b"", body).translate(None, _NOT_BRACKETS)
-    steps = array("b", brackets.translate(_STEPS))
-    return max(accumulate(steps), default=0)
+def _check_tokens(body: bytes, max_tokens: int) -> int:
+    """Count what costs time to parse, and stop where it is too much; gives how many brackets open."""
+    opened = commas = escapes = 0
+    for at in range(0, len(body), _SLICE):
+        end = at + _SLICE
+        opened += body.count(b"{", at, end) + body.count(b"[", at, end)
+        commas += body.count(b",", at, end)
+        if len(body) > _SLICE:
+            escapes += body.count(b"\\", at, end)
+        if opened + commas > max_tokens or escapes > max_tokens * _ESCAPES_A_TOKEN:
+            raise GatewayError("json_too_complex")
+    return opened
+
+
+def is_deeper(document: Any, limit: int) -> bool:
+    """Whether a parsed document nests its objects and arrays more than `limit` deep."""
+    level = [document]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return False
+    return True
 
 
 def refuse_ambiguous(body: bytes, document: Mapping[str, Any]) -> None:
-    """Refuse a guarded member that comes twice, or in another case; GatewayError duplicate_key."""
-    suspicious = b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None
+    """Refuse a guarded member that comes twice, or in another case; GatewayError duplicate_key or json_too_complex."""
+    if len(document) > MAX_MEMBERS:
+        raise GatewayError("json_too_complex")
+    suspicious = len(body) > _CLOSE_LOOK or (b"\\u00" in body and _ESCAPED_LETTER.search(body) is not None)
     for key in document:
         quoted = _QUOTED.get(key)
         if quoted is None:
-            if key.lower() in GUARDED:
-                raise GatewayError("duplicate_key", param=key.lower())
+            folded = key.casefold()  # not lower(): to some, "\u017ftream" is "stream"
+            if folded in GUARDED:
+                raise GatewayError("duplicate_key", param=folded)
         elif not suspicious and body.find(quoted, body.find(quoted) + 1) >= 0:
             suspicious = True
     if suspicious:
@@ -90,36 +99,63 @@ def refuse_ambiguous(body: bytes, document: Mapping[str, Any]) -> None:
 
 def _refuse_repeated(body: bytes) -> None:
     seen: set[str] = set()
-    for key, _ in members(body):
-        folded = key.lower()
+    for key, _ in _names(body):
+        folded = key.casefold()
         if folded in seen and folded in GUARDED:
             raise GatewayError("duplicate_key", param=folded)
         seen.add(folded)
 
 
-def members(body: bytes) -> Iterable[tuple[str, Span]]:
-    """Each member of the top-level object of a valid document: its name, and where its value lies in the bytes."""
-    level = 1
-    name: str | None = None
-    value_start: int | None = None
-    candidate = (0, 0)
-    for token in _TOKENS.finditer(body, body.index(b"{") + 1):
-        start, end = token.span()
-        first = body[start]
-        if first == 0x22:  # a string
-            candidate = (start, end)
-        elif first in _OPENING:
-            if end - start > 1:  # a whole container
-                continue
-            level += 1
-        elif first == 0x3A and level == 1 and value_start is None:  # the colon behind a name
-            name = decode(body[candidate[0] : candidate[1]])
-            value_start = end
-        elif level == 1 and first != 0x3A and value_start is not None and name is not None:
-            yield name, _trimmed(body, value_start, start)
-            value_start = None
-        if first in _CLOSING:
-            level -= 1
+def members(body: bytes) -> list[tuple[str, Span]]:
+    """Each member of the top-level object of a valid document: its name, and where its value lies in the bytes.
+
+    GatewayError json_too_complex if there are more than `MAX_MEMBERS`.
+    """
+    names = _names(body)
+    found: list[tuple[str, Span]] = []
+    for (name, (_, end)), behind in zip(names, [*names[1:], None], strict=False):
+        start = body.index(b":", end) + 1
+        stop = body.rindex(b"}") if behind is None else body.rindex(b",", start, behind[1][0])
+        found.append((name, _trimmed(body, start, stop)))
+    return found
+
+
+def _names(body: bytes) -> list[tuple[str, Span]]:
+    """The names of the top-level object's members, and where each stands with its quotes.
+
+    Works on whole bodies at a time, as it is C code then: a loop over the tokens of a hostile body takes a second.
+    """
+    plain = body.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in body else body
+    texts = plain.split(b'"')  # what lies between strings, and the strings' contents, by turns
+    ends = list(accumulate(map(len, texts)))
+    found: list[tuple[str, Span]] = []
+    for index in _name_indices(b'"'.join(texts[::2]).translate(None, _NOT_STRUCTURE)):
+        start = ends[2 * index] + 2 * index
+        end = ends[2 * index + 1] + 2 * index + 2
+        found.append((decode(body[start:end]), (start, end)))
+    return found
+
+
+def _name_indices(structure: bytes) -> list[int]:
+    """Which of all strings are names at the top. `structure`: a document without white space, each string one quote."""
+    levels = array("h", accumulate(array("b", structure.translate(_STEPS))))  # behind each byte
+    found: list[int] = []
+    at = strings = 0  # how far it has been looked, and how many strings begin before
+    while len(found) <= MAX_MEMBERS:
+        try:
+            start = levels.index(1, at) + 1
+        except ValueError:
+            return found
+        bracket = _BRACKET.search(structure, start)
+        strings += structure.count(b'"', at, start)
+        at = bracket.start() if bracket else len(structure)
+        segment = structure[start:at]
+        name = strings - 1
+        for part in segment.split(b'":')[:-1]:
+            name += part.count(b'"') + 1
+            found.append(name)
+        strings += segment.count(b'"')
+    raise GatewayError("json_too_complex")
 
 
 def _trimmed(body: bytes, start: int, end: int) -> Span:
@@ -132,7 +168,7 @@ def splice(body: bytes, document: Mapping[str, Any], changes: Mapping[str, bytes
 
     `changes` maps names to JSON text. All bytes outside the changed values stay as they are.
     """
-    if len(changes) == 1:  # the ordinary case: the model, which stands there once
+    if len(changes) == 1 and len(body) <= _CLOSE_LOOK:  # the ordinary case: the model, which stands there once
         ((name, new),) = changes.items()
         span = _only_span(body, name) if name in document else None
         if span is not None:

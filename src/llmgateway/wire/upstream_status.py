@@ -12,6 +12,7 @@ _CODES: Final = {
     499: "upstream_error",
     503: "upstream_overloaded",
     504: "upstream_timeout",
+    508: "loop_detected",  # a gateway behind us has found a circle: nowhere else to go
     522: "upstream_timeout",  # Cloudflare's two, between it and the provider
     524: "upstream_timeout",
     529: "upstream_overloaded",  # Anthropic's own

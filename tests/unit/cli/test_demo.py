@@ -137,9 +137,10 @@ def test_an_unknown_cost_is_unknown_and_never_nothing(where):
 
 def shown(where, logged, results, width=80):
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    console.print(screen.welcome(where))
+    console.print(screen.welcome())
     summary = evidence.summarize(results, logged, where, 3.2)
-    console.print(screen.report(summary, logged, where, "lgw_key"))
+    console.print(screen.report(summary, logged, where))
+    screen.show_next(console, where, "lgw_key", stays=True)
     return console.file.getvalue()
 
 
@@ -159,6 +160,13 @@ def test_the_report_shows_split_latency_exchange_and_what_to_try(where):
     assert f"curl {where.url}/v1/chat/completions" in text
     assert "llmgateway logs tail" in text
     assert "llmgateway top" in text
+
+
+def test_commands_are_whole_at_any_width(where):
+    text = shown(where, Logged([]), outcomes(1, error="503"), width=40)
+    for words in ("logs tail", "logs show last", "top", "reload"):
+        assert f"llmgateway {words} --config {where.config}\n" in text
+    assert '  -d \'{"model": "assistant", "messages": [{"role": "user", "content": "hi"}]}\'\n' in text
 
 
 def test_nothing_but_commands_to_copy_is_wider_than_80_columns(where):

@@ -12,13 +12,15 @@ from tests.support.control import AT, row, status
 from typer.testing import CliRunner
 
 from llmgateway.cli import top
-from llmgateway.cli.top import DEFAULT_URL, Source, UnreachableError, fetch, locate, screen, size, span
+from llmgateway.cli.top import fetch, screen, size, span
+from llmgateway.cli.whereabouts import TOKEN_ENV, Source, UnreachableError
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.live import Recent
 from llmgateway.controlplane.overview import Status, overview
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import ManualClock
+from llmgateway.wire.jsoncodec import decode, encode
 
 TOKEN = "canary-token"
 
@@ -38,7 +40,7 @@ def view(*, rows=True, lag=True, **changes):
         "store_error": None,
     }
     workers = [WorkerState.read(status(0), 98.0), WorkerState.read(status(1), 10.0)]
-    return json.loads(json.dumps(overview(recent, workers, Status(**(facts | changes)), 100.0)))
+    return decode(encode(overview(recent, workers, Status(**(facts | changes)), 100.0)))
 
 
 def shown(given):
@@ -93,7 +95,7 @@ def test_the_screen_names_rates_percentiles_errors_cost_and_workers():
         "1.2 s",  # p50
         "! chat v1: timeout 1",
         "$1.0000 in 60 s",
-        "silent for 90.0 s",
+        "silent 90.0 s",
     ):
         assert part in text, part
 
@@ -113,7 +115,10 @@ def test_an_idle_gateway_says_so():
 
 
 def test_troubles_are_spelled_out():
-    text = shown(view(unready=["draining: x"], task_failures={"ingest": 3}, store_error="disk full"))
+    given = view(unready=["draining: x"], task_failures={"ingest": 3}, store_error="disk full")
+    given["workers"][1]["journal_full"] = True
+    text = shown(given)
+    assert "! the journal of worker 1 is full, and new requests get 503: free disk space" in text
     assert "NOT READY" in text
     assert "! draining: x" in text
     assert "! task ingest failed 3 times" in text
@@ -156,49 +161,14 @@ def test_nothing_there_says_what_to_do():
         ((401, b"{}"), "wants the admin token: put it into $LLMGATEWAY_ADMIN_TOKEN"),
         ((200, b"<html>"), "is no admin listener"),
         ((200, b"[]"), "is no admin listener"),
-        ((404, b'{"versions":[]}'), "is no admin listener"),
+        ((404, b'{"error":"nope"}'), "is no admin listener"),
+        ((500, b'{"error":{"message":"The gateway failed."}}'), "answers 500: The gateway failed."),
     ],
 )
 def test_something_else_there_says_so(gateway, reply, sentence):
     gateway.reply = reply
     with pytest.raises(UnreachableError, match=sentence.replace("$", r"\$")):
-        fetch(Source(gateway.url, None, top.TOKEN_ENV))
-
-
-def test_without_file_and_url_the_usual_place_is_asked(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(top.TOKEN_ENV, raising=False)
-    assert locate(None, None, top.TOKEN_ENV) == Source(DEFAULT_URL, None, top.TOKEN_ENV)
-
-
-@pytest.mark.parametrize("url", ["localhost:8081", "ftp://x", "http://"])
-def test_a_url_that_is_none_is_refused(url):
-    with pytest.raises(typer.Exit):
-        locate(None, url, top.TOKEN_ENV)
-
-
-CONFIG = """
-[admin]
-listen = "0.0.0.0:9999"
-token = "env:ADMIN_TOKEN"
-
-[backends.local]
-provider = "openai"
-base_url = "http://127.0.0.1:9"
-api_key = "env:NOT_SET_HERE"
-
-[routes.chat.versions.v1]
-backends = ["local"]
-weight = 1
-"""
-
-
-def test_the_configuration_names_the_place_and_a_given_token_is_enough(tmp_path, monkeypatch):
-    file = tmp_path / "config.toml"
-    file.write_text(CONFIG)
-    monkeypatch.delenv("NOT_SET_HERE", raising=False)
-    monkeypatch.setenv("LLMGATEWAY_ADMIN_TOKEN", TOKEN)
-    assert locate(file, None, top.TOKEN_ENV) == Source("http://127.0.0.1:9999", TOKEN, top.TOKEN_ENV)
+        fetch(Source(gateway.url, None, TOKEN_ENV))
 
 
 @pytest.mark.parametrize(

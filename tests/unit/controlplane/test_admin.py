@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 
 import aiohttp
@@ -172,6 +173,14 @@ async def test_a_failing_endpoint_is_500_without_its_reason(caplog):
     assert TOKEN not in body
     assert "Server" not in headers
     assert TOKEN not in caplog.text
+    assert re.search(r"answered 500: \w+ in \w+, test_admin.py:\d+", caplog.text)
+
+
+async def test_an_unknown_path_names_the_known_ones():
+    async with Served() as served:
+        code, _, body = await served.ask("GET", "/nowhere")
+    assert code == 404
+    assert "/metrics" in json.loads(body)["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/livez", "/nowhere", "/metrics"])

@@ -78,6 +78,14 @@ async def test_a_file_that_does_not_hold_changes_nothing_and_says_where(file, ca
     assert file.reloader.counts == {"taken": 0, "refused": 1}
 
 
+async def test_what_only_a_restart_changes_is_told_until_it_is_as_at_the_start_again(file):
+    file.snapshot = replace(file.snapshot, server=Server(listen=Address("127.0.0.1", 1)))
+    first, again = await file.reloader.reload(), await file.reloader.reload()
+    assert first.needs_restart == again.needs_restart == ["server.listen"]
+    file.snapshot = Snapshot(1)
+    assert (await file.reloader.reload()).needs_restart == []
+
+
 async def test_a_full_disk_does_not_stop_a_reload_but_is_told(file):
     file.full = True
     report = await file.reloader.reload()

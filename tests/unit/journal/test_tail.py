@@ -381,3 +381,28 @@ def test_the_backlog_shrinks_as_it_is_read(shelf):
 
 def test_a_tail_says_where_it_is(shelf):
     assert repr(shelf.tail(Position(3, 4))) == f"<Tail {NAME} alive at 3:4>"
+
+
+@pytest.mark.parametrize("cut", [1, 4, 10, HEADER.size, HEADER.size + 1, len(framed(1)) - 1])
+@pytest.mark.parametrize("moment", range(1, 7))
+def test_a_record_that_the_writer_finishes_between_two_looks_is_no_damage(shelf, monkeypatch, cut, moment):
+    """A write of some pages becomes visible page by page, so a reader may meet half of it, and all of it a moment on."""
+    shelf.put(0, framed(0) + framed(1)[:cut])
+    looks = 0
+    size = Window.size
+
+    def look(window: Window) -> int:
+        nonlocal looks
+        looks += 1
+        if looks == moment:
+            shelf.add(0, framed(1)[cut:] + framed(2))
+        return size(window)
+
+    monkeypatch.setattr(Window, "size", look)
+    tail = shelf.tail()
+    found = drain(tail)
+    monkeypatch.setattr(Window, "size", size)
+    if looks < moment:
+        shelf.add(0, framed(1)[cut:] + framed(2))
+    assert numbers(found + drain(tail)) == [0, 1, 2]
+    assert (shelf.stats.damaged, shelf.kept()) == (0, [])

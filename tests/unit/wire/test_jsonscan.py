@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgateway.domain.errors import GatewayError
-from llmgateway.wire.jsonscan import depth, members, parse_object, splice
+from llmgateway.wire.jsonscan import MAX_MEMBERS, is_deeper, members, parse_object, splice
 
 
 def parse(body: bytes):
@@ -89,6 +89,8 @@ def test_what_is_no_json_object_is_refused(body):
         b'{"stream":false,"x":{"stream":1},"stream":true}',
         b'{"n":1, "n" :2}',
         b'{"messages":[],"messages":[]}',
+        '{"ſtream":true}'.encode(),  # casefold, as Go's encoding/json matches names
+        b'{"model":"a","max_to\\u212aens":1}',
     ],
 )
 def test_a_guarded_member_twice_or_in_another_spelling_is_refused(body):
@@ -105,8 +107,9 @@ def test_repetition_that_misleads_nobody_is_let_through(body):
 
 
 def test_depth_is_exact_and_ignores_brackets_in_texts():
-    assert depth(b'{"a":[[1]],"b":"[[[[["}') == 3
-    assert depth(b"[" * 300 + b"]" * 300) == 300
+    assert not is_deeper({"a": [[1]], "b": "[[[[["}, 3)
+    assert is_deeper({"a": [[1]]}, 2)
+    assert code_of(b'{"a":' + b"[" * 200 + b"]" * 200 + b"}") == "json_too_deep"
 
 
 def test_deep_and_crowded_bodies_are_refused_quickly():
@@ -130,3 +133,30 @@ def test_a_hostile_body_is_scanned_in_linear_time():
     deep = b'{"x":' + b'[{"model":' * 90 + b"1" + b"}]" * 90 + b',"model":"m"}'
     assert splice(deep, parse(deep), {"model": b'"n"'}).endswith(b'"model":"n"}')
     assert time.process_time() - started < 2.0
+
+
+HUGE = 8 * 1024 * 1024
+HOSTILE = {
+    "empty texts": (b"[" * 201 + b'""' * (HUGE // 2), "invalid_json"),
+    "brackets that close nothing": (b"[" * 201 + b"]" * HUGE, "invalid_json"),
+    "escapes": (b'{"x":"' + b"\\n" * (HUGE // 2) + b'"}', "json_too_complex"),
+    "members": (b'{"model":"\\u0041"' + b',"k":1' * 150_000 + b"}", "json_too_complex"),
+    "different members": (b'{"model":"\\u0041"' + b"".join(b',"%d":1' % n for n in range(150_000)) + b"}", "json_too_complex"),
+    "deep blocks": (b'{"model":"\\u0041","x":[' + (b"[" * 100 + b"]" * 100 + b",") * 1_900 + b'1],"model":1}', "duplicate_key"),
+    "crowded lists": (b'{"model":"\\u0041","x":[' + b'"a",' * 150_000 + b'""],"model":1}', "duplicate_key"),
+    "white space": (b'{"model":"\\u0041"' + b" " * HUGE + b',"model":1}', "duplicate_key"),
+    "a long text": (b'{"model":"\\u0041","x":"' + b"a" * HUGE + b'","model":1}', "duplicate_key"),
+}
+
+
+@pytest.mark.parametrize(("body", "code"), [pytest.param(*row, id=name) for name, row in HOSTILE.items()])
+def test_a_body_made_to_hold_the_event_loop_up_is_judged_in_a_moment(body, code):
+    started = time.process_time()
+    assert code_of(body) == code
+    assert time.process_time() - started < 0.4  # alone 60 ms at most; a loop over the tokens took 0.6 to 1.7 s
+
+
+def test_members_are_bounded_at_exactly_their_limit():
+    body = b'{"model":"\\u0041"' + b',"k":1' * (MAX_MEMBERS - 1) + b"}"
+    assert len(members(body)) == MAX_MEMBERS
+    assert code_of(body[:-1] + b',"k":1}') == "json_too_complex"

@@ -33,7 +33,7 @@ def test_the_field_is_found_before_and_behind_a_file_however_the_body_is_cut(bod
 
 
 def test_random_cuts_make_no_difference():
-    body = b"preamble\r\n" + FILE + part(b"model", b"m") + FILE + END + b"epilogue"
+    body = FILE + part(b"model", b"m") + FILE + END + b"\r\n"
     for seed in range(200):
         cut = random.Random(seed)
         scanner, at = FieldScanner(B, b"model"), 0
@@ -75,7 +75,7 @@ def test_every_bound_is_kept():
         scan(part(b"x", b"") * (MAX_PARTS + 1))
     with pytest.raises(GatewayError, match="headers are too long"):
         scan(b"--" + B + b"\r\n" + b"x" * 10_000)
-    scanner = FieldScanner(B, b"model")
+    scanner = scan(FILE)
     for _ in range(1000):
         scanner.feed(b"-" * 4096)
     assert len(scanner._buffer) < 8192
@@ -101,5 +101,5 @@ def test_a_boundary_that_is_none_is_refused(content_type):
 
 def test_dashes_behind_a_boundary_cost_no_more_than_they_weigh():
     """CVE-2024-8984: ten thousand dashes behind a boundary."""
-    scanner = scan(b"--" + B + b"-" * 1_000_000)
-    assert scanner.is_over
+    with pytest.raises(GatewayError, match="invalid_multipart"):
+        scan(b"--" + B + b"-" * 1_000_000)

@@ -48,7 +48,7 @@ def progress(console: Console) -> Progress:
     )
 
 
-def welcome(setting: Setting) -> Group:
+def welcome() -> Group:
     """Say what is running."""
     text = Text.assemble(
         ("llmgateway", "bold"),
@@ -57,19 +57,18 @@ def welcome(setting: Setting) -> Group:
         " gateway ",
         ("──►", "dim"),
         " versions of a model\n",
-        (f"Two pretend models and the gateway are running on {setting.url};\nno key, no network.", "dim"),
+        ("Two pretend models and the gateway run here; nothing leaves this machine.", "dim"),
     )
     return Group(Panel(text, border_style="cyan", width=78))
 
 
-def report(summary: Summary, logged: Logged, setting: Setting, key: str) -> Group:
-    """Show what happened, and what to do next."""
+def report(summary: Summary, logged: Logged, setting: Setting) -> Group:
+    """Show what happened."""
     return Group(
         _happened(summary),
         _split(summary.shares, setting.route),
         _times(summary),
         _exchange(logged),
-        _next(setting, key),
     )
 
 
@@ -198,26 +197,35 @@ def _said(body: Any) -> str:
     return str(choices[0].get("message", {}).get("content") or "")
 
 
-def _next(setting: Setting, key: str) -> Group:
-    where = Table.grid(padding=(0, 2))
-    where.add_column(style="dim")
-    where.add_column(overflow="fold")
-    where.add_row("applications", f"{setting.url}/v1")
-    where.add_row("health, metrics", f"{setting.admin_url}/metrics")
-    where.add_row("key", key)
-    curl = (
+def show_next(console: Console, setting: Setting, key: str, *, stays: bool) -> None:
+    """Print where everything is and what to try. Never wrapped and never cut: it is there to be copied."""
+    heading = "Try it, in another terminal" if stays else "What to try while it runs: leave --once out"
+    console.print(f"\n{heading}", style="bold")
+    places = {"applications": f"{setting.url}/v1", "health, metrics": f"{setting.admin_url}/metrics", "key": key}
+    for name, place in places.items():
+        console.print(Text.assemble((f"{name:<17}", "dim"), place), soft_wrap=True)
+    for why, command in _commands(setting, key):
+        console.print(Text.assemble("\n", (f"# {why}\n", "dim"), (command, "cyan")), soft_wrap=True)
+    if stays:
+        console.print("\nServing until Ctrl-C.", style="bold green")
+
+
+def _commands(setting: Setting, key: str) -> Iterator[tuple[str, str]]:
+    """What for, and the command."""
+    yield (
+        "ask something",
         f"curl {setting.url}/v1/chat/completions \\\n"
         f"  -H 'authorization: Bearer {key}' \\\n"
         "  -H 'content-type: application/json' \\\n"
-        f"""  -d '{{"model": "{setting.route}", "messages": [{{"role": "user", "content": "hi"}}]}}'"""
+        f"""  -d '{{"model": "{setting.route}", "messages": [{{"role": "user", "content": "hi"}}]}}'""",
     )
-    program = _program()
-    follow = f"{program} logs tail --config {setting.config}"
-    watch = f"{program} top --config {setting.config}"
-    commands = [
-        Text(f"\n{command}", style="cyan", no_wrap=True, overflow="ignore") for command in (curl, follow, watch)
-    ]
-    return Group(Text("\nTry it, in another terminal", style="bold"), where, *commands)
+    for why, words in (
+        ("watch exchanges as they end", "logs tail"),
+        ("see the latest one whole", "logs show last"),
+        ("watch rates, latency and errors", "top"),
+        ("put a weight that you changed in that file in force", "reload"),
+    ):
+        yield why, f"{_program()} {words} --config {setting.config}"
 
 
 def _program() -> str:
@@ -226,8 +234,3 @@ def _program() -> str:
     if called.name != "llmgateway" or shutil.which("llmgateway") == str(called.absolute()):
         return "llmgateway"
     return os.path.relpath(called)
-
-
-def goodbye(*, stays: bool) -> Text:
-    """The last line."""
-    return Text("\nServing until Ctrl-C.", style="bold green") if stays else Text("")

@@ -3,13 +3,10 @@
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import tomlkit
-import typer
-
-_EXAMPLE: Final = "config.example.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +23,8 @@ class Setting:
 
 
 def example() -> Path:
-    """Find the example: in this folder, or beside the sources."""
-    beside = Path(__file__).resolve().parents[4] / _EXAMPLE
-    for path in (Path(_EXAMPLE), beside):
-        if path.is_file():
-            return path
-    raise typer.BadParameter(f"{_EXAMPLE} is not here; name it with --config")
+    """The example that comes with the package."""
+    return Path(__file__).parents[2] / "config.example.toml"
 
 
 def default_port(document: Any, backend: str) -> int:

@@ -25,6 +25,7 @@ from llmgateway.config.minting import DEMO_KEY, hash_of
 from llmgateway.wire.jsoncodec import decode, encode_pretty
 
 T = TypeVar("T")
+PREFIX: Final = "lgw-demo-"  # short: the folder stands in the commands that are printed
 _WIDEST: Final = 80
 _INTERRUPTED: Final = 130
 # What the two models are like: the second is quicker and says less.
@@ -53,7 +54,7 @@ def perform(play: Play) -> int:
     plain = play.as_json or not sys.stdout.isatty()
     console = Console(stderr=play.as_json, highlight=False, width=_WIDEST if plain else None)
     try:
-        with tempfile.TemporaryDirectory(prefix="llmgateway-demo-") as folder:
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
             return asyncio.run(_Stage(play, console, Path(folder)).run())
     except ChildDiedError as died:
         typer.echo(f"error: {died}", err=True)
@@ -86,7 +87,7 @@ class _Stage:
         with self.console.status("starting two pretend models and the gateway"):
             where = await self._watched(self._start(stack))
         if not self.play.as_json:
-            self.console.print(screen.welcome(where))
+            self.console.print(screen.welcome())
         start = time.perf_counter()
         outcomes = await self._watched(self._send(where))
         seconds = time.perf_counter() - start
@@ -96,8 +97,8 @@ class _Stage:
         if self.play.as_json:
             typer.echo(encode_pretty(evidence.as_json(summary, where, logged.sample)).decode())
             return summary.is_sound
-        self.console.print(screen.report(summary, logged, where, DEMO_KEY))
-        self.console.print(screen.goodbye(stays=not self.play.once))
+        self.console.print(screen.report(summary, logged, where))
+        screen.show_next(self.console, where, DEMO_KEY, stays=not self.play.once)
         return summary.is_sound
 
     async def _start(self, stack: AsyncExitStack) -> setting.Setting:

@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
+from llmgateway.cli import whereabouts
 from llmgateway.cli.errors import fail
 from llmgateway.domain.clock import SystemClock
 from llmgateway.domain.exchange import End
@@ -39,17 +40,14 @@ TextOption = Annotated[
 ScanOption = Annotated[int, typer.Option(min=1, help="How many exchanges --text looks through at most, newest first.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one line an exchange.")]
 
-CONFIG: Final = Path("config.toml")
+CONFIG: Final = whereabouts.CONFIG
 SCAN: Final = 20_000
 
 
 def store_path(config: Path, data: Path | None) -> Path:
     """Find the store's file; leaves the program with advice where there is none."""
     if data is None:
-        from llmgateway.cli.check import known_providers
-        from llmgateway.config.loader import load
-
-        data = Path(load(config, providers=known_providers(), generation=0, environ=None).data.dir)
+        data = whereabouts.data_folder(config)
     path = data / STORE
     if not path.is_file():
         fail(f"there is no store at {path}: the gateway makes it when it starts; --data names another folder")

@@ -1,0 +1,149 @@
+"""Where the gateway of a configuration file is: its data folder, and its admin listener with the token to ask it.
+
+Only the tables that say so are read: at three in the morning the file may be half edited, or its secrets may be another
+user's, and the log and the live view must still be found.
+"""
+
+import http.client
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import typer
+
+from llmgateway.cli.errors import MISUSED, fail
+
+if TYPE_CHECKING:
+    from llmgateway.config.schema import AdminTable, Table
+
+    T = TypeVar("T", bound=Table)
+
+CONFIG: Final = Path("config.toml")
+TOKEN_ENV: Final = "LLMGATEWAY_ADMIN_TOKEN"  # noqa: S105  the variable's name
+DEFAULT_URL: Final = "http://127.0.0.1:8081"
+MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
+
+UrlOption = Annotated[str | None, typer.Option("--url", help=f"The admin listener, such as {DEFAULT_URL}.")]
+TokenEnvOption = Annotated[str, typer.Option("--token-env", help="Variable that holds the admin token.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where to ask, and with what."""
+
+    url: str
+    token: str | None
+    token_env: str
+
+
+class UnreachableError(Exception):
+    """Nothing useful came back; the message says what to do."""
+
+
+def data_folder(config: Path) -> Path:
+    """The folder of `[data] dir`; leaves the program with what is wrong where the file can't tell."""
+    from llmgateway.config.schema import DataTable
+
+    table = _table(config, "data", DataTable, "or name the data folder with --data")
+    return Path(table.dir)
+
+
+def locate(config: Path | None, url: str | None, token_env: str) -> Source:
+    """Find the admin listener: the URL if given, else the configuration's, else the usual place."""
+    token = os.environ.get(token_env)
+    if url is not None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            fail(f"--url needs a form like {DEFAULT_URL}", MISUSED)
+        return Source(url.rstrip("/"), token, token_env)
+    if config is None and not CONFIG.is_file():
+        return Source(DEFAULT_URL, token, token_env)
+    return _configured(config or CONFIG, token, token_env)
+
+
+def _configured(file: Path, token: str | None, token_env: str) -> Source:
+    from llmgateway.config.schema import AdminTable
+
+    table = _table(file, "admin", AdminTable, "or name the admin listener with --url")
+    if token is None and table.token is not None:
+        token = _resolved(table, token_env)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(table.listen.host, table.listen.host)  # noqa: S104  not bound
+    shown = f"[{host}]" if ":" in host else host
+    return Source(f"http://{shown}:{table.listen.port}", token, token_env)
+
+
+def _resolved(table: "AdminTable", token_env: str) -> str:
+    from llmgateway.config.secrets import SecretResolver
+
+    assert table.token is not None
+    secrets = SecretResolver(os.environ)
+    token = secrets.resolve(table.token, ("admin", "token"))
+    if secrets.faults:
+        fail(f"admin.token: {secrets.faults[0][1]}; put the admin token into ${token_env}", MISUSED)
+    return token.reveal()
+
+
+def _table(file: Path, name: str, kind: type["T"], advice: str) -> "T":
+    """One table of the file, whatever holds of the others."""
+    from pydantic import ValidationError
+
+    from llmgateway.config import source
+    from llmgateway.config.problems import ConfigError
+
+    try:
+        document = source.parse(source.read_text(file), str(file))
+    except ConfigError as error:
+        fail(f"{error}\nPut it right, {advice}.", MISUSED)
+    try:
+        return kind.model_validate(document.get(name, {}))
+    except ValidationError:
+        fail(f"{file}: [{name}] does not hold: `llmgateway check {file}` says why. Put it right, {advice}.", MISUSED)
+
+
+def ask(source: Source, method: str, path: str, timeout_s: float) -> tuple[int, bytes]:
+    """Ask the admin listener: status and body. Raises UnreachableError where nothing of HTTP answers."""
+    parts = urlsplit(source.url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    headers = {"Authorization": f"Bearer {source.token}"} if source.token else {}
+    try:
+        connection.request(method, parts.path + path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read(MAX_REPLY_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise UnreachableError(
+            f"nothing answers at {source.url} ({_reason(error)}). Is the gateway running (`llmgateway serve`)? "
+            "If it listens elsewhere, say where with --url or --config."
+        ) from None
+    finally:
+        connection.close()
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+
+
+def understood(source: Source, status: int, body: bytes, *, has: str) -> Mapping[str, Any]:
+    """The JSON object that an endpoint answers with, known by its member `has`; raises UnreachableError."""
+    from llmgateway.wire.jsoncodec import decode
+
+    if status == 401:
+        raise UnreachableError(f"{source.url} wants the admin token: put it into ${source.token_env}.")
+    try:
+        view = decode(body)
+    except ValueError:
+        view = None
+    if isinstance(view, dict) and has in view and status < 500:
+        return view
+    if isinstance(view, dict) and isinstance(view.get("error"), dict) and "message" in view["error"]:
+        raise UnreachableError(f"{source.url} answers {status}: {_one_line(view['error']['message'])}")
+    raise UnreachableError(f"{source.url} answers ({status}), but is no admin listener of llmgateway.")
+
+
+def _one_line(text: object) -> str:
+    from llmgateway.telemetry.redact import one_line
+
+    return one_line(str(text))

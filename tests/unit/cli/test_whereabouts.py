@@ -1,0 +1,88 @@
+"""The gateway is found by its file, also while most of that file is wrong and its secrets are somebody else's."""
+
+import pytest
+import typer
+
+from llmgateway.cli.whereabouts import DEFAULT_URL, TOKEN_ENV, Source, data_folder, locate
+
+TOKEN = "canary-token-of-sixteen"
+CONFIG = """
+[admin]
+listen = "0.0.0.0:9999"
+token = "env:ADMIN_TOKEN"
+
+[data]
+dir = "/var/lib/llmgateway"
+
+[backends.local]
+provider = "openai"
+base_url = "http://127.0.0.1:9"
+api_key = "env:NOT_SET_HERE"
+"""
+WRONG_ELSEWHERE = CONFIG + '[routes.chat.versions.v1]\nbackends = ["nobody"]\nwieght = "ten"\n'
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    for name in ("NOT_SET_HERE", "ADMIN_TOKEN", TOKEN_ENV):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "config.toml"
+    file.write_text(WRONG_ELSEWHERE)
+    return file
+
+
+def test_a_file_that_is_wrong_elsewhere_still_tells_where_the_gateway_is(file, monkeypatch):
+    monkeypatch.setenv("ADMIN_TOKEN", TOKEN)
+    assert locate(file, None, TOKEN_ENV) == Source("http://127.0.0.1:9999", TOKEN, TOKEN_ENV)
+    assert str(data_folder(file)) == "/var/lib/llmgateway"
+
+
+def test_the_file_in_this_folder_is_taken_when_none_is_named(file, monkeypatch):
+    monkeypatch.setenv(TOKEN_ENV, TOKEN)
+    assert locate(None, None, TOKEN_ENV) == Source("http://127.0.0.1:9999", TOKEN, TOKEN_ENV)
+
+
+def test_without_file_and_url_the_usual_place_is_asked(file):
+    file.unlink()
+    assert locate(None, None, TOKEN_ENV) == Source(DEFAULT_URL, None, TOKEN_ENV)
+
+
+def test_every_address_of_the_machine_is_asked_on_loopback(file, monkeypatch):
+    monkeypatch.setenv(TOKEN_ENV, TOKEN)
+    file.write_text('[admin]\nlisten = "[::]:7"\n')
+    assert locate(file, None, TOKEN_ENV).url == "http://[::1]:7"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[admin", "config.toml:1: not valid TOML"),
+        ("[admin]\nlisten = 3", "config.toml: [admin] does not hold: `llmgateway check"),
+        (CONFIG, "admin.token: the environment variable ADMIN_TOKEN is not set; put the admin token into $LLMGATEWAY"),
+        ("admin = 3", "[admin] does not hold"),
+    ],
+)
+def test_a_file_that_cannot_tell_leads_to_advice(file, capsys, text, told):
+    file.write_text(text)
+    with pytest.raises(typer.Exit) as left:
+        locate(file, None, TOKEN_ENV)
+    assert left.value.exit_code == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "--url" in said or TOKEN_ENV in said
+
+
+def test_a_file_without_a_data_table_means_the_default_folder(file, capsys):
+    file.write_text("[admin]\n")
+    assert str(data_folder(file)) == "data"
+    file.write_text("[data]\ndir = 3\n")
+    with pytest.raises(typer.Exit):
+        data_folder(file)
+    assert "--data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["localhost:8081", "ftp://x", "http://"])
+def test_a_url_that_is_none_is_refused(url):
+    with pytest.raises(typer.Exit):
+        locate(None, url, TOKEN_ENV)
