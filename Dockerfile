@@ -1,6 +1,7 @@
-# Build: docker build -t llmgateway .      Run: docker run -p 8080:8080 -v $PWD/config.toml:/etc/llmgateway/config.toml:ro \
-#        -v llmgateway-data:/data llmgateway
-# The configuration has to listen on 0.0.0.0 (and so to have [keys]) and to keep its data in /data.
+# Look:  docker build -t llmgateway . && docker run --rm -it llmgateway demo
+# Run:   docker run -p 8080:8080 -v $PWD/config.toml:/etc/llmgateway/config.toml:ro -v llmgateway-data:/data \
+#        --env-file secrets.env --stop-timeout 660 llmgateway
+# The configuration has to listen on 0.0.0.0 (and so to have [keys]) and to keep its data in /data; docs/OPERATIONS.md.
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
@@ -11,7 +12,7 @@ FROM python:3.12-slim
 RUN useradd --system --create-home --uid 10001 llmgateway && install -d -o llmgateway -m 700 /data
 COPY --from=build /opt/llmgateway /opt/llmgateway
 ENV PATH=/opt/llmgateway/bin:$PATH PYTHONUNBUFFERED=1
-USER llmgateway
+USER 10001
 VOLUME /data
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM

@@ -1,1 +1,1 @@
-"""Measures the gateway beside nginx and its peers, on one machine in one run. README.md says how, RESULTS.md what came out."""
+"""Measures the gateway beside nginx and its peers, on one machine in one run. README.md says how."""

@@ -24,7 +24,7 @@ _WANTED: Final = re.compile(rb"chunks=(\d+) rate=(\d+)")
 
 
 def request(user: str, *, chunks: int | None = None, rate: int = FULL_SPEED) -> bytes:
-    """Make a chat request of about 1.4 KB; with `chunks`, for a stream of so many at `rate` a second (0: full speed)."""
+    """Make a chat request of 1.2 KB; with `chunks`, for a stream of so many at `rate` a second (0: full speed)."""
     question = _QUESTION if chunks is None else f"{_QUESTION} chunks={chunks} rate={rate}"
     messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": question}]
     document = {"model": ROUTE, "messages": messages, "temperature": 0.7, "max_tokens": 256, "user": user}

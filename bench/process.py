@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -29,6 +30,7 @@ class Process:
 
     def __init__(self, command: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._printed = b""
         self.command = command
         self.popen = subprocess.Popen(
             command,
@@ -45,15 +47,28 @@ class Process:
 
     def line(self, timeout: float = READY_S) -> dict[str, Any]:
         """Read the next JSON line; other lines are skipped. BenchError when the process ends or is silent instead."""
-        assert self.popen.stdout is not None
         ends = time.monotonic() + timeout
-        while select.select([self.popen.stdout], [], [], max(0.0, ends - time.monotonic()))[0]:
-            line = self.popen.stdout.readline()
-            if not line:
-                raise BenchError(f"{self.command[:3]} ended: {self.complaint()}")
+        while (line := self._next_line(ends)) is not None:
             if line.startswith(b"{"):
                 return dict(json.loads(line))
-        raise BenchError(f"{self.command[:3]} said nothing for {timeout:.0f} s: {self.complaint()}")
+        state = "said nothing" if self.popen.poll() is None else "ended"
+        raise BenchError(f"{self.command[:3]} {state}: {self.complaint()}")
+
+    def _next_line(self, ends: float) -> bytes | None:
+        """The next line it prints; None at its end, or when the time is over."""
+        assert self.popen.stdout is not None
+        descriptor = self.popen.stdout.fileno()
+        while b"\n" not in self._printed:
+            if not select.select([descriptor], [], [], max(0.0, ends - time.monotonic()))[0]:
+                return None
+            piece = os.read(descriptor, 65536)
+            if not piece:
+                with suppress(subprocess.TimeoutExpired):
+                    self.popen.wait(1)
+                return None
+            self._printed += piece
+        line, _, self._printed = self._printed.partition(b"\n")
+        return line
 
     def complaint(self) -> str:
         """The end of what it wrote to stderr."""
@@ -64,7 +79,7 @@ class Process:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> float:
         """Ask it to end and wait for it, then kill what is left of it; returns the seconds it took."""
         began = time.monotonic()
-        rest = tree(self.pid)
+        rest = tree(self.pid) if self.popen.poll() is None else []
         assert self.popen.stdin is not None
         self.popen.stdin.close()
         if self.popen.poll() is None:
@@ -76,6 +91,8 @@ class Process:
         took = time.monotonic() - began
         for process in psutil.wait_procs(rest, timeout=0.5)[1]:
             process.kill()
+        assert self.popen.stdout is not None
+        self.popen.stdout.close()
         return took
 
     def __enter__(self) -> Self:
@@ -83,6 +100,7 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._log.close()
 
 
 def python(module: str, *arguments: str) -> Process:

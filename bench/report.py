@@ -30,8 +30,8 @@ def _promises(figures: Figures) -> Table:
 def _unary(section: Figures) -> list[Table]:
     contenders, rate = section["contenders"], section["rate"]
     title = f"A request: open loop, {rate:g} a second"
-    note = f"Portkey and LiteLLM, where measured, at {section['slow_rate']:g} a second. Medians of rounds (lowest to highest)."
-    columns = ("", BY_NGINX, "CPU µs", "p50 ms", "p99 ms", "added p50 ms", "added p99 ms", "failed")
+    note = f"Portkey and LiteLLM at {section['slow_rate']:g} a second. Medians of rounds (lowest to highest)."
+    columns = ("", BY_NGINX, "CPU μs", "p50 ms", "p99 ms", "added p50 ms", "added p99 ms", "failed")
     rows = [
         (name, *_costs(rounds, contenders), *_latencies(rounds, contenders, "latency"))
         for name, rounds in contenders.items()
@@ -43,7 +43,7 @@ def _stream(section: Figures) -> list[Table]:
     made = []
     for rate, contenders in section["rates"].items():
         speed = f"{rate} tokens a second each" if rate != "0" else "full speed, one chunk a turn of the backend's loop"
-        columns = ("", BY_NGINX, "CPU µs a chunk", "chunk's way p50 ms", "p99 ms", "failed")
+        columns = ("", BY_NGINX, "CPU μs a chunk", "chunk's way p50 ms", "p99 ms", "failed")
         rows = [
             (
                 name,
@@ -67,7 +67,7 @@ def _first(section: Figures) -> list[Table]:
 
 def _throughput(section: Figures) -> list[Table]:
     contenders = section["contenders"]
-    columns = ("", "requests a second", "CPU µs", "failed")
+    columns = ("", "requests a second", "CPU μs", "failed")
     rows = []
     for name, rounds in contenders.items():
         rates = [each["done"] / each["seconds"] for each in rounds if "failed" not in each]
@@ -77,7 +77,7 @@ def _throughput(section: Figures) -> list[Table]:
 
 
 def _many(section: Figures) -> list[Table]:
-    columns = ("", "longest stall ms", "stalls > 100 ms", "chunk's way p50 ms", "p99 ms", "CPU µs a chunk", "failed")
+    columns = ("", "longest stall ms", "stalls > 100 ms", "chunk's way p50 ms", "p99 ms", "CPU μs a chunk", "failed")
     rows = []
     for name, rounds in section["contenders"].items():
         stalls = spread(rounds, "stalls")
@@ -166,7 +166,7 @@ _MAKERS = {
 
 
 def _costs(rounds: Rounds, contenders: Mapping[str, Rounds]) -> tuple[str, str]:
-    """Times nginx, and µs."""
+    """Times nginx, and μs."""
     ours, theirs = spread(rounds, "us"), spread(contenders.get(NGINX, []), "us")
     if ours is None or not ours.median:
         return TO, TO
@@ -203,4 +203,4 @@ def _split(contenders: Mapping[str, Rounds], what: str) -> list[Table]:
     rounds = contenders.get(US, [])
     roles = [role for role in ("workers", "control", "supervisor") if spread(rounds, "split", role) is not None]
     rows = [(role, found.text(1)) for role in roles if (found := spread(rounds, "split", role)) is not None]
-    return [Table(f"Where the gateway's time goes, of a {what}", ("", "CPU µs"), rows)] if rows else []
+    return [Table(f"Where the gateway's time goes, of a {what}", ("", "CPU μs"), rows)] if rows else []

@@ -7,20 +7,20 @@ from bench.verdict import Figures, verdicts
 
 _HEAD: Final = """# Results
 
-Measured with `{command}` on {day}. [README.md](README.md) says what each figure means and how to repeat it; these are one
-machine's. Written by the benchmark: run it again instead of editing.
+Measured with `{command}` on {day}. [README.md](README.md) says what each figure means and how to repeat it.
+These are one machine's. Written by the benchmark: run it again instead of editing.
 
 """
 _METHOD: Final = """## How
 
-- Processor {processor}, {cores} cores, {memory_gib} GiB, Linux {kernel}. Generator, backend and contender share the cores; the
-  machine was {busy:.0%} busy before the run.
+- Processor {processor}, {cores} cores, {memory_gib} GiB, Linux {kernel}.
+  Generator, backend and contender share the cores; the machine was {busy:.0%} busy before the run.
 - Python {python}, {packages}.
 - Contenders: {contenders}.{skipped}
-- Processor time is user and system time of all processes of a contender, from the kernel's own clock of each, before the
-  load and after the last exchange is in the store; nothing is subtracted. The gateway has all its defaults on: keys, a
-  weighted route with two versions, sticky users, the journal with whole bodies, ingestion, metrics.
-- Contenders take turns, round by round; a figure is the median of the rounds with the lowest and the highest in brackets.
+- Processor time is user and system time of all processes of a contender, from the kernel's own clock of each, before
+  the load and after the last exchange is in the store; nothing is subtracted. The gateway has all its defaults on:
+  keys, a weighted route with two versions, sticky users, the journal with whole bodies, ingestion, metrics.
+- Contenders take turns, round by round; a figure is the median of the rounds, the lowest and the highest in brackets.
 - Latency counts from the time at which a request was due.
 """
 

@@ -54,7 +54,7 @@ class Bench:
         self.backend = self._stack.enter_context(python("bench.backend"))
         self.backend_port = int(self.backend.line()["port"])
         for each in contenders.ALL:
-            if self._only and each.name.lower() not in self._only and each not in {Direct, Gateway}:
+            if self._only and each.name.lower().split()[0] not in self._only and each not in {Direct, Gateway}:
                 continue
             reason = each.missing()
             if reason is None:
@@ -112,8 +112,8 @@ class Bench:
         contender.drained(self._sent.get(contender, 0))
 
     def measured(self, contender: Contender, spec: Spec, per: int = 1) -> Report:
-        """Put a load on and add `us`: processor µs of all its processes, ingestion drained, for each of `per` parts of a
-        request. `split` has the same by role. Nothing is subtracted.
+        """Put a load on and add `us`: processor μs of all its processes, ingestion drained, for each of `per` parts
+        of a request. `split` has the same by role. Nothing is subtracted.
         """
         before = contender.cpu()
         report = self.load(contender, spec)

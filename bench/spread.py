@@ -36,7 +36,7 @@ class Spread:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Give the smallest of the sorted values that at least `share` (0 to 1) of all do not exceed. ValueError if empty."""
+    """Give the smallest of the sorted values that `share` (0 to 1) of all do not exceed. ValueError if empty."""
     if not ordered:
         raise ValueError("no values")
     rank = -(-len(ordered) * share // 1)  # rounded up
@@ -44,10 +44,10 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 class Histogram:
-    """Counts durations in seconds to 5 % over nine decades, in fixed memory: for more of them than a list should hold."""
+    """Counts durations in seconds, right to 5 %, in fixed memory: for more of them than a list should hold."""
 
     STEP = 1.05
-    BOUNDS = tuple(1e-6 * 1.05**i for i in range(425))  # 1 µs to 1,000 s
+    BOUNDS = tuple(1e-6 * 1.05**i for i in range(425))  # 1 μs to 1,000 s
 
     def __init__(self) -> None:
         self.counts = [0] * (len(self.BOUNDS) + 1)

@@ -1,5 +1,5 @@
-"""A timer that is right to some microseconds. uvloop's own timers count whole milliseconds, which is as long as a gateway
-takes for a request; and waiting in a busy loop would take the core that is being measured.
+"""A timer that is right to some microseconds. uvloop's own timers count whole milliseconds, longer than a gateway takes
+for a request; and waiting in a busy loop would take the core that is being measured.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _SPEC: Final = struct.Struct("@qqqq")  # struct itimerspec: interval and first e
 
 
 class Ticks:
-    """Call `on_tick` at `start` (of time.monotonic) and every `interval` seconds from then on, in the running event loop,
+    """Call `on_tick` at `start` (of time.monotonic) and every `interval` seconds from then on, in the running loop,
     until `close`. Ticks that the loop was too late for are not made up for. Linux only.
     """
 

@@ -4,6 +4,7 @@
 from here.
 """
 
+from bench.contenders.bare import Bare
 from bench.contenders.base import Contender
 from bench.contenders.direct import Direct
 from bench.contenders.gateway import Gateway
@@ -11,6 +12,6 @@ from bench.contenders.litellm import LiteLlm
 from bench.contenders.nginx import Nginx
 from bench.contenders.portkey import Portkey
 
-ALL: tuple[type[Contender], ...] = (Direct, Nginx, Gateway, Portkey, LiteLlm)
+ALL: tuple[type[Contender], ...] = (Direct, Nginx, Bare, Gateway, Portkey, LiteLlm)
 
-__all__ = ["ALL", "Contender", "Direct", "Gateway", "LiteLlm", "Nginx", "Portkey"]
+__all__ = ["ALL", "Bare", "Contender", "Direct", "Gateway", "LiteLlm", "Nginx", "Portkey"]

@@ -68,13 +68,16 @@ class Contender:
         """Bytes of memory of all its processes."""
         return pss_bytes(self.process.pid) if self.process is not None else 0
 
-    def role(self, pid: int) -> str:  # noqa: ARG002 - most have one role
+    def role(self, pid: int) -> str:
         """What a process of it does."""
         return "all"
 
     def stop(self) -> float:
         """Stop it and remove what it wrote; returns how long it took to stop."""
-        took = self.process.stop() if self.process is not None else 0.0
+        took = 0.0
+        if self.process is not None:
+            with self.process as process:
+                took = process.stop()
         self.process = None
         shutil.rmtree(self.folder, ignore_errors=True)
         return took

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import sys
+from contextlib import closing
 from functools import cache
 from time import monotonic, sleep
 from typing import Any, Final
@@ -18,6 +19,7 @@ from llmgateway import __version__
 from llmgateway.config.minting import hash_of, mint_key
 
 DRAINED_S: Final = 120.0
+WORKERS: Final = int(os.environ.get("BENCH_WORKERS", "2"))
 
 _CONFIG: Final = """
 [server]
@@ -66,8 +68,7 @@ class Gateway(Contender):
     def start(self) -> None:
         key = mint_key()
         self.headers = {"authorization": f"Bearer {key}"}
-        workers = int(os.environ.get("BENCH_WORKERS", "2"))
-        values: dict[str, Any] = {"workers": workers, "folder": self.folder, "backend": self.backend}
+        values: dict[str, Any] = {"workers": WORKERS, "folder": self.folder, "backend": self.backend}
         config = self.folder / "config.toml"
         config.write_text(_CONFIG.format(**values, route=payload.ROUTE, model=payload.MODEL, hash=hash_of(key)))
         command = [sys.executable, "-m", "llmgateway", "serve", "--json", "--config", str(config)]
@@ -80,7 +81,7 @@ class Gateway(Contender):
         """It has said so."""
 
     def drained(self, exchanges: int) -> None:
-        """Wait until so many exchanges are in the store. The store is read from outside, which costs the gateway nothing."""
+        """Wait until so many exchanges are in the store. It is read from outside, which costs the gateway nothing."""
         ends = monotonic() + DRAINED_S
         while (there := self.stored()) < exchanges:
             if monotonic() > ends:
@@ -88,12 +89,13 @@ class Gateway(Contender):
             sleep(0.05)
 
     def stored(self) -> int:
-        """How many exchanges the store has."""
-        connection = sqlite3.connect(f"file:{self.folder}/data/store.sqlite3?mode=ro", uri=True, timeout=10)
+        """How many exchanges the store has; none while it has not been made yet."""
+        store = f"file:{self.folder}/data/store.sqlite3?mode=ro"
         try:
-            return int(connection.execute("SELECT coalesce(max(seq), 0) FROM exchange").fetchone()[0])
-        finally:
-            connection.close()
+            with closing(sqlite3.connect(store, uri=True, timeout=10)) as connection:
+                return int(connection.execute("SELECT coalesce(max(seq), 0) FROM exchange").fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0
 
     def live(self) -> dict[str, Any]:
         """The admin listener's live view. Asking costs the gateway: not while its processor time is measured."""
@@ -107,7 +109,7 @@ class Gateway(Contender):
     def worker_pids(self) -> frozenset[int]:
         """Processes that carry traffic. They tell control of themselves once a second, so the first call may wait."""
         ends = monotonic() + 10
-        while not (pids := frozenset(int(worker["pid"]) for worker in self.live()["workers"])):
+        while len(pids := frozenset(int(worker["pid"]) for worker in self.live()["workers"])) < WORKERS:
             if monotonic() > ends:
                 raise BenchError("the gateway's workers don't show up")
             sleep(0.1)

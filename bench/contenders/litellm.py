@@ -3,8 +3,9 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from bench import payload
 from bench.contenders.base import Contender, free_port
@@ -27,7 +28,7 @@ general_settings:
 class LiteLlm(Contender):
     name = "LiteLLM"
     is_slow = True
-    headers = {"authorization": f"Bearer {_KEY}"}
+    headers: ClassVar[Mapping[str, str]] = {"authorization": f"Bearer {_KEY}"}
 
     @classmethod
     def missing(cls) -> str | None:

@@ -1,5 +1,5 @@
-"""What the gateway takes when nothing happens, how soon it is ready, and how it ends: with streams running, all of which
-must come to their proper end.
+"""What the gateway takes when nothing happens, how soon it is ready, and how it ends: with streams running, which must
+all come to their proper end.
 """
 
 import signal

@@ -1,5 +1,5 @@
-"""Does the store keep up with the workers? They write as fast as they can, all cores shared with the generator; the backlog
-is looked at meanwhile. Then the ingester alone, on a backlog that was let grow while control stood still.
+"""Does the store keep up with the workers? They write as fast as they can, all cores shared with the generator, and the
+backlog is looked at meanwhile. Then the ingester alone, on a backlog that was let grow while control stood still.
 """
 
 import os

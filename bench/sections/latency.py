@@ -1,4 +1,4 @@
-"""How much later the first token of a stream comes: an open loop of short streams from a backend that answers at once."""
+"""How much later a stream's first token comes: an open loop of short streams, from a backend that answers at once."""
 
 from typing import Any, Final
 

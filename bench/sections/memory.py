@@ -1,7 +1,7 @@
 """Memory of a stream whose caller reads nothing, from a backend that sends as fast as it can.
 
-First as many ordinary streams as there will be stalled ones, so that what is kept for reuse is not taken for growth. What
-the kernel holds in socket buffers is nobody's memory, and about the same for everyone.
+First as many ordinary streams as there will be stalled ones, so that what is kept for reuse is not taken for growth.
+What the kernel holds in socket buffers is nobody's memory, and about the same for everyone.
 """
 
 from time import sleep

@@ -1,5 +1,5 @@
-"""Processor time of a streamed chunk: streams at two token rates and at full speed. The share of each stream's request and
-of its records is in it, spread over the stream's chunks.
+"""Processor time of a streamed chunk: streams at two token rates and at full speed. The share of each stream's request
+and of its records is in it, spread over the stream's chunks.
 """
 
 from typing import Any, Final

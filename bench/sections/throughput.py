@@ -1,5 +1,5 @@
-"""The most requests a second: a closed loop. On a machine whose cores the generator and the backend share, this says how
-much is left for the contender, so compare it only with its neighbours in the table.
+"""The most requests a second: a closed loop. On a machine whose cores the generator and the backend share, this says
+how much is left for the contender, so compare it only with its neighbours in the table.
 """
 
 from typing import Any, Final

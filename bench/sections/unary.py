@@ -1,5 +1,5 @@
-"""Processor time of a whole request, all processes, and the latency it had: an open loop at a rate that nobody's core is
-full at. The contenders take turns.
+"""Processor time of a whole request, all processes, and the latency it had: an open loop at a rate that fills nobody's
+core. The contenders take turns.
 """
 
 from typing import Any, Final

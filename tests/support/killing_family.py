@@ -33,7 +33,9 @@ def say(text: str) -> None:
 
 
 def live(name: str, manners: str, line: socket.socket) -> None:
-    """A child's life. Manners: polite, stubborn (hears no wish to end), crashing, blocked (its loop stands still)."""
+    """A child's life. Manners: polite, crashing, stubborn (hears no wish to end), lingering (stays even as an orphan),
+    blocked (its loop stands still).
+    """
     if manners == "crashing":
         say(f"{name} up {os.getpid()}")
         raise SystemExit(3)
@@ -51,7 +53,8 @@ async def _live(name: str, manners: str, line: socket.socket) -> None:
 
     def orphaned() -> None:
         say(f"{name} orphaned")
-        end.set()
+        if manners != "lingering":
+            end.set()
 
     leash = tether.Tether(line, orphaned)
     for word, text in WORDS.items():

@@ -69,7 +69,7 @@ def _supervise(
     supervisor = Supervisor(
         workers,
         control,
-        listeners,
+        [callers],
         clock=CLOCK,
         drain_s=lambda: _drain_s(started),
         on_ready=lambda: announce(_facts(started, callers, admin, count)),

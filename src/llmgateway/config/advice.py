@@ -13,6 +13,7 @@ def advise(snapshot: Snapshot, literals: Sequence[Path], now: float) -> list[Fau
         *((path, 'the secret stands in this file; write "env:NAME" or "file:PATH" instead') for path in literals),
         *_plain_listeners(snapshot),
         *_plain_backends(snapshot),
+        *_bare_backends(snapshot),
         *_unused_backends(snapshot),
         *_unreachable_routes(snapshot),
         *_dead_keys(snapshot, now),
@@ -30,6 +31,13 @@ def _plain_backends(snapshot: Snapshot) -> Iterator[Fault]:
     for name, backend in snapshot.backends.items():
         if backend.url.scheme == "http" and backend.api_key is not None and not _is_near(backend):
             yield ("backends", name, "base_url"), "plain HTTP to another host: the credential can be read on the way"
+
+
+def _bare_backends(snapshot: Snapshot) -> Iterator[Fault]:
+    for name, backend in snapshot.backends.items():
+        if backend.provider == "openai" and backend.url.path in {"", "/"}:
+            usual = quoted(f"{backend.base_url.rstrip('/')}/v1")
+            yield ("backends", name, "base_url"), f"has no path; OpenAI's SDK has {usual} here"
 
 
 def _is_near(backend: Backend) -> bool:

@@ -16,7 +16,7 @@ REMIND_S: Final = 300.0
 
 
 class Watch:
-    """Compares the workers' counters from look to look. Logs when refusals begin, every five minutes, and at the end."""
+    """Compares the workers' counters from look to look. Logs when refusals begin, now and then, and when they end."""
 
     def __init__(self) -> None:
         self._refused: float | None = None  # at the last look; None before the first

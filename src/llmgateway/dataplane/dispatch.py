@@ -193,10 +193,10 @@ def _judged(call: Call, target: Target, sent: Dispatched) -> Dispatched:
     if error is not None:
         call.reply = None
         _close_attempt(sent.reply.attempt, error, detail=_detail(sent), ended=call.now)
-        if not sent.reply.done.done():
+        if not sent.reply.is_over:
             sent.connection.cancel()
         raise error
-    if sent.reply.way is Way.WHOLE and not sent.reply.done.done():
+    if sent.reply.way is Way.WHOLE and not sent.reply.is_over:
         sent.connection.cancel()  # a refusal that is longer than anybody reads
     sent.upstream.reach.is_up = True
     sent.reply.attempt.result = "ok"

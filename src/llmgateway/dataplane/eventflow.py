@@ -2,9 +2,12 @@
 
 from typing import Final
 
+from llmgateway.domain.errors import GatewayError
 from llmgateway.ports.reader import ReplyReader
 from llmgateway.wire.sse import SseDecoder
 
+FREE_LINES: Final = 10_000
+MIN_BYTES_A_LINE: Final = 7  # "data: [DONE]" and its blank line have as much on average; hardly anything is shorter
 MAX_TAIL: Final = 64 * 1024  # an event longer than this goes on in parts
 
 
@@ -16,7 +19,7 @@ class EventFlow:
     has gone on.
     """
 
-    __slots__ = ("_decoder", "_keep", "_kept", "_reader", "_tail", "is_parted", "raw")
+    __slots__ = ("_decoder", "_keep", "_kept", "_lines", "_reader", "_size", "_tail", "is_parted", "raw")
 
     def __init__(self, reader: ReplyReader, keep: int) -> None:
         self._decoder = SseDecoder()
@@ -24,6 +27,8 @@ class EventFlow:
         self._tail = b""
         self._keep = keep
         self._kept = 0
+        self._lines = 0
+        self._size = 0
         self.is_parted = False
         self.raw: list[bytes] = []
 
@@ -38,7 +43,11 @@ class EventFlow:
         return not self._decoder.overlong
 
     def feed(self, piece: bytes) -> bytes:
-        """Take the next bytes; give what may go on. Behind the event that ends the stream nothing does."""
+        """Take the next bytes; give what may go on. Behind the event that ends the stream nothing does.
+
+        Raises GatewayError upstream_protocol for a flood of tiny lines: reading them costs far more than sending them.
+        """
+        self._count(piece)
         reader = self._reader
         end = 0
         for name, data, end in self._decoder.feed(piece):
@@ -56,6 +65,12 @@ class EventFlow:
         if end != len(piece) or self._tail:
             piece = self._cut(piece, end)
         return piece + b"\n" if reader.is_finished and piece.endswith(b"\r\n\r") else piece
+
+    def _count(self, piece: bytes) -> None:
+        self._size += len(piece)
+        self._lines += max(piece.count(b"\n"), piece.count(b"\r"))
+        if self._lines > FREE_LINES and self._size < self._lines * MIN_BYTES_A_LINE:
+            raise GatewayError("upstream_protocol", "The backend's stream comes in too many tiny lines.")
 
     def _cut(self, piece: bytes, end: int) -> bytes:
         ready = self._tail + piece[:end] if end else b""

@@ -65,6 +65,8 @@ async def _streamed(call: Call, sent: Dispatched) -> None:
         gauges.open_streams[route] -= 1
         call.gateway.sweeper.forget(reply)
     if reply.fault is not None and reply.reader.error is None:
+        if not reply.is_over:
+            sent.connection.cancel()  # what made no sense goes on, and nobody wants the rest
         await _broken(call, reply, reply.fault)
         return
     exchange.end = End.COMPLETED

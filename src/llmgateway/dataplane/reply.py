@@ -152,12 +152,12 @@ class Reply:
     def on_data(self, piece: bytes) -> None:
         if self.done.done():
             return
-        if self._inflater is not None:
-            try:
-                piece = self._inflater.feed(piece)
-            except GatewayError as error:
-                self._failed(error)
-                return
+        try:
+            self._take(self._inflater.feed(piece) if self._inflater is not None else piece)
+        except GatewayError as error:  # an encoding or a stream that makes no sense
+            self._failed(error)
+
+    def _take(self, piece: bytes) -> None:
         if self.way is Way.EVENTS:
             self._events(piece)
         elif self.way is Way.PIECES:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 BACKLOG: Final = 4096
 HOUSEKEEPING_S: Final = 1.0
+LAST_REQUESTS_S: Final = 0.25  # for callers who have connected, or kept a connection, and whose request is on its way
+HANDSHAKE_S: Final = 2.0  # for those who were queued when the listener closed
 
 FindProvider = Callable[[str], Provider]
 
@@ -92,9 +94,10 @@ class Worker:
         if server.pre_stop_s > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for((is_urgent or asyncio.Event()).wait(), server.pre_stop_s)
-        if self._server is not None:
-            await _accept_queued()
-            self._server.close()
+        await self._stop_listening()
+        self.http.finish()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.http.wait_closed(), LAST_REQUESTS_S)
         self.http.drain()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.http.wait_closed(), server.drain_s)
@@ -110,6 +113,19 @@ class Worker:
         self.gateway.sweeper.close()
         self._journal.close()
 
+    async def _stop_listening(self) -> None:
+        """Close the listener, and take in whoever is queued on it: the last worker to close it would reset them."""
+        if self._server is None:
+            return
+        loop, context = asyncio.get_running_loop(), tls_context(self.gateway.in_force.snapshot)
+        with self._listener.dup() as listener:
+            self._server.close()
+            self._server = None
+            callers = list(queued(listener))
+        joining = [loop.connect_accepted_socket(self.http.protocol, caller, ssl=context) for caller in callers]
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*joining, return_exceptions=True), HANDSHAKE_S)
+
     def _refuse(self, error: GatewayError, target: bytes) -> tuple[bytes, bytes]:
         return refuse_unparsed(self.gateway, error, target)
 
@@ -119,10 +135,17 @@ class Worker:
             self._journal.tick()
 
 
-async def _accept_queued() -> None:
-    """Let the event loop look once more for callers: those still queued when the last listener closes are reset."""
-    for _ in range(2):
-        await asyncio.sleep(0)
+def queued(listener: socket.socket) -> Iterator[socket.socket]:
+    """Accept those who are queued on a listener, without waiting for more."""
+    for _ in range(BACKLOG):
+        try:
+            caller, _ = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError:  # this one has left while queued
+            continue
+        caller.setblocking(False)
+        yield caller
 
 
 def tls_context(snapshot: Snapshot) -> ssl.SSLContext | None:

@@ -54,6 +54,10 @@ class HttpServer:
         """Requests whose handler has not ended, also those already answered."""
         return len(self._service.tasks)
 
+    def finish(self) -> None:
+        """Make every reply from now on its connection's last; idle ones stay, for requests that are on their way."""
+        self._service.is_draining = True
+
     def drain(self) -> None:
         """Close idle connections; every reply from now on is its connection's last. Stop listening before or after."""
         self._service.is_draining = True

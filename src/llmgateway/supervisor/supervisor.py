@@ -56,8 +56,9 @@ ORDERS: Final[Mapping[tuple[State, int], Order]] = {
 class Supervisor:
     """Runs `workers` and `control` until told to stop; `run` returns the exit status.
 
-    Workers drain on SIGTERM; control hears DRAIN when that begins and LEAVE once the workers are gone. `drain_s` tells
-    how long workers may take, when it is asked. `in_child` closes in a new child what is the supervisor's alone.
+    `listeners` are the workers', and close with a drain; what control listens on stays, as it may have to be started
+    again. Workers drain on SIGTERM; control hears DRAIN when that begins, and LEAVE once the workers are gone.
+    `drain_s` tells how long workers may take; `in_child` closes in a new child what is the supervisor's alone.
     """
 
     def __init__(
@@ -152,10 +153,10 @@ class Supervisor:
         logger.info("draining", extra={"deadline_s": drain_s})
         self._state = State.DRAINING
         self._deadline = self._clock.monotonic() + drain_s + GRACE_S
+        self._close_listeners()
         self._tell_control()
         for worker in self._workers:
             worker.signal(signal.SIGTERM)
-        self._close_listeners()
 
     def _tell_control(self) -> None:
         """Tell control where we are. One that does not run just now is told when it is started."""
@@ -167,7 +168,7 @@ class Supervisor:
             self._control.say(LEAVE)
 
     def _close_listeners(self) -> None:
-        """The workers close theirs when they stop accepting; a copy left open here would queue callers for nobody."""
+        """Before the workers do: they take in who is queued, and a copy left open here would queue more for nobody."""
         for listener in self._listeners:
             listener.close()
 

@@ -18,6 +18,7 @@ STDERR: Final = 2
 MAX_LINE_BYTES: Final = select.PIPE_BUF  # a pipe takes this much whole: lines of several processes don't mix
 MAX_FRAMES: Final = 12
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_TOLD: Final = frozenset({"at", "level", "logger", "pid", "message", "role", "slot", "error", "where"})  # by plain_line
 _QUIET: Final = ("asyncio", "aiohttp.access")  # below WARNING these say nothing to an operator
 
 
@@ -70,9 +71,10 @@ def json_line(line: dict[str, Any]) -> bytes:
 
 
 def plain_line(line: dict[str, Any]) -> bytes:
-    """A line for people: time, level, who, sentence, and where an exception came from."""
+    """A line for people: time, level, who, sentence, further fields, and where an exception came from."""
     who = " ".join(str(line[name]) for name in ("role", "slot") if name in line)
-    text = f"{line['at'][11:23]} {line['level']:<7} {who}: {line['message']}"
+    more = "".join(f" {name}={value}" for name, value in line.items() if name not in _TOLD)
+    text = f"{line['at'][11:23]} {line['level']:<7} {who}: {line['message']}{more}"
     if "error" in line:
         text += f" ({line['error']})" + "".join(f"\n    {frame}" for frame in line["where"])
     return text.encode("utf-8", "replace")[: MAX_LINE_BYTES - 1] + b"\n"

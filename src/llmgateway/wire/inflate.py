@@ -24,6 +24,8 @@ class Inflater:
         self._written = 0
 
     def feed(self, piece: bytes) -> bytes:
+        if self._decoder.eof and piece:  # zlib would keep it all, and copy what it has at every further piece
+            raise GatewayError("upstream_encoding", "The backend's answer goes on behind its end.")
         self._read += len(piece)
         allowed = SLACK + MAX_RATIO * self._read - self._written
         try:

@@ -13,6 +13,7 @@ from llmgateway.wire.jsoncodec import JsonError, decode
 
 MAX_TEXT: Final = 8 * 1024 * 1024  # what a reader keeps of one reply, about in bytes
 MAX_PARSED: Final = 4 * 1024 * 1024  # a larger reply would hold the event loop for too long
+MAX_BRACKETS: Final = 100_000  # so would one of nothing but empty objects
 PART_COST: Final = 1024  # what a choice, a call or a block takes beside its text
 _TAIL: Final = 4096
 _LONGEST_ERROR: Final = 4096
@@ -70,6 +71,9 @@ class BaseReader:
         """Take one event of a stream; what follows the event that ends it is ignored."""
         if self.is_finished or not data:
             return
+        if is_crowded(data):
+            self.parse_errors += 1
+            return
         try:
             value = decode(data)
         except JsonError:
@@ -84,7 +88,7 @@ class BaseReader:
     def whole(self, body: bytes) -> None:
         """Take a reply in one piece. It is complete if it is JSON to its end and reports no fault."""
         self.is_finished = True
-        if len(body) > MAX_PARSED:
+        if len(body) > MAX_PARSED or is_crowded(body):
             self._whole_unparsed(body)
             return
         try:
@@ -197,6 +201,11 @@ class OpaqueReader(BaseReader):
 
     def whole(self, body: bytes) -> None:  # noqa: ARG002  # the port's signature
         self.has_content = self.is_complete = self.is_finished = True
+
+
+def is_crowded(text: bytes) -> bool:
+    """Whether parsing would take long for the number of objects and arrays in it."""
+    return len(text) > MAX_BRACKETS and text.count(b"{") + text.count(b"[") > MAX_BRACKETS
 
 
 def text_of(value: dict[str, Any], name: str) -> str | None:

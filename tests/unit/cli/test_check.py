@@ -28,7 +28,7 @@ def test_a_sound_file_is_explained(file: Path) -> None:
 
 
 def test_warnings_do_not_fail(file: Path) -> None:
-    file.write_text(TEXT + '[backends.three]\nprovider = "openai"\nbase_url = "https://h"\napi_key = "sk-canary"\n')
+    file.write_text(TEXT + '[backends.three]\nprovider = "openai"\nbase_url = "https://h/v1"\napi_key = "sk-canary"\n')
     result = runner.invoke(app, ["check", str(file)])
     assert result.exit_code == 0
     assert result.output.count("warning: ") == 2

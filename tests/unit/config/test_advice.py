@@ -26,8 +26,15 @@ def test_credentials_in_clear_text_to_another_host_are_pointed_out(accept: Accep
     assert not any("plain HTTP" in each for each in warnings(accept, key, (far[0], far[1].replace("http:", "https:"))))
 
 
+def test_an_openai_address_without_its_path_is_pointed_out(accept: Accept) -> None:
+    bare = ('base_url = "http://127.0.0.1:9001/v1"', 'base_url = "http://127.0.0.1:9001/"')
+    (found,) = warnings(accept, bare)
+    assert found.endswith("base_url: has no path; OpenAI's SDK has \"http://127.0.0.1:9001/v1\" here")
+    assert warnings(accept, bare, ('provider = "openai"', 'provider = "anthropic"')) == []
+
+
 def test_unused_backends_and_idle_versions_are_pointed_out(accept: Accept) -> None:
-    more = '[backends.three]\nprovider = "openai"\nbase_url = "https://h"\n'
+    more = '[backends.three]\nprovider = "openai"\nbase_url = "https://h/v1"\n'
     assert warnings(accept, ("weight = 10\n", ""), more=more) == [
         '16: routes.assistant.versions.v2: "v2" has no weight and is no fallback: it gets no traffic',
         "22: backends.three: no version of any route uses this backend",

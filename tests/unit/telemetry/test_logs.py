@@ -135,6 +135,11 @@ def test_arguments_that_do_not_fit_cost_the_arguments():
     assert fields(record("%d files", "many"))["message"] == "%d files"
 
 
+def test_a_plain_line_has_the_fields_too():
+    text = logs.plain_line(fields(record("generation in force", generation=3)) | {"role": "worker", "slot": 0})
+    assert text.endswith(b"worker 0: generation in force generation=3\n")
+
+
 def test_a_terminal_gets_plain_lines(root):
     ours, theirs = pty.openpty()
     try:

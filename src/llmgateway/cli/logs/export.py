@@ -58,7 +58,9 @@ def export(
         write = csv_writer(file) if output_format is Format.CSV else jsonl_writer(file)
         count = options.with_reader(path, lambda reader: _export(reader, plan, write, with_bodies=bodies))
     notes = lines.notes()
-    notes.print(f"{count:,} exchanges" + (f" in {output}" if output is not None else ""), style="dim")
+    notes.print(
+        f"{count:,} exchange{'s' * (count != 1)}" + (f" in {output}" if output is not None else ""), style="dim"
+    )
     if plan.is_cut:
         notes.print(f"--text looked through the newest {plan.scanned:,} exchanges; --scan looks further", style="dim")
 

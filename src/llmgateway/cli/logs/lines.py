@@ -48,7 +48,7 @@ COLUMNS: Final = (
     Column("KEY", 12, lambda row: one_line(row["key"])),
     Column("COST", 10, lambda row: dollars(row["cost_usd"]), is_number=True),
     Column("FIRST", 8, lambda row: seconds(row["first_token_s"]), is_number=True),
-    Column("END", 15, lambda row: one_line(row["end"])),
+    Column("END", 20, lambda row: one_line(row["error_code"] or row["end"])),
     Column("MODEL", 22, lambda row: one_line(row["response_model"] or row["request_model"])),
     Column("DATE", 10, lambda row: full_time(row["at"])[:10]),
 )

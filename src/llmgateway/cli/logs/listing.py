@@ -41,7 +41,8 @@ def list_exchanges(
 async def _found(reader: StoreReader, plan: Walk, *, with_attempts: bool) -> list[Row]:
     from rich.progress import Progress
 
-    with Progress(console=lines.notes(), transient=True, disable=plan.text is None) as progress:
+    notes = lines.notes()
+    with Progress(console=notes, transient=True, disable=plan.text is None or not notes.is_terminal) as progress:
         task = progress.add_task("looking into bodies", total=plan.scan)
         rows = [row async for row in walk(reader, plan, lambda count: progress.update(task, advance=count))]
     if with_attempts:
