@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 ARGS   ?=
 
-.PHONY: demo test lint types imports check unit bench kill clean help
+.PHONY: demo test lint types imports unit bench kill clean help
 help:
 	@echo "make demo    install and show the gateway at work (ARGS=--once to exit afterwards)"
 	@echo "make test    install and run everything that checks the project"
@@ -12,7 +12,7 @@ help:
 	@echo "make kill    the long crash test: processes killed under load"
 
 $(VENV)/.run: pyproject.toml
-	@echo "setting up $(VENV)"
+	@echo "setting up $(VENV), once: half a minute or so"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@

@@ -39,6 +39,7 @@ from tests.support.wire_backend import (
     reset,
     send,
     until_closed,
+    wait_for,
 )
 
 CUT_SHORT = OK[:-20]
@@ -359,3 +360,16 @@ async def test_u33_nor_does_one_that_quotes_it_in_the_middle_of_a_stream(tmp_pat
         answer = await stream_in_two(running, delta("a"), go)
         assert b"bad key ***" in answer.body
         assert_kept_secret(running, answer)
+
+
+async def test_u28_a_compressed_stream_that_turns_to_rubbish_is_told_and_its_backend_left(tmp_path):
+    """The fault is found in the content: nothing on the connection says so, and the backend could go on for ever."""
+    packer = zlib.compressobj(wbits=31)
+    begun = packer.compress(delta("a")) + packer.flush(zlib.Z_SYNC_FLUSH)
+    head = chunked_head(("content-type", "text/event-stream"), ("content-encoding", "gzip"))
+    go = asyncio.Event()
+    script = [expect(), send(head + chunk(begun)), wait_for(go), send(chunk(b"\xff" * 64)), until_closed()]
+    async with facing(tmp_path, script) as (running, backend):
+        answer = await stream_in_two(running, delta("a"), go)
+        assert_broken(running, answer, delta("a"), "upstream_encoding", "upstream_error")
+        await backend.connections[0].until(lambda: backend.connections[0].left_at is not None)

@@ -72,19 +72,26 @@ class Body:
             raise RuntimeError("a request's body can be asked for once")
         self._limit = limit
         if self._fault is None:
-            self._fault = self._refusal(limit)
+            head = self._head
+            if head.encoding is not None and head.has_body:
+                self._fault = GatewayError("unsupported_encoding")
+            elif self.size > limit or (head.content_length or 0) > limit:
+                self._fault = GatewayError("payload_too_large")
         if self._fault is not None:
             raise self._fault
 
-    async def whole(self) -> bytes:
-        """Wait for the end and return everything; raises what went wrong on the way."""
-        if not self.is_whole and self._fault is None:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+    def whole(self) -> bytes:
+        """Return everything; raises what went wrong on the way, and means nothing before `ended`."""
         if self._fault is not None:
             raise self._fault
         pieces = self._pieces
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def ended(self) -> None:
+        """Wait until the body is whole or has failed."""
+        if not self.is_whole and self._fault is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
     def push_to(self, sink: BodySink) -> None:
         """Hand over what is here and, from now on, what comes."""
@@ -94,13 +101,6 @@ class Body:
             sink.data(piece)
         self._sink = sink
         self._tell_end()
-
-    def _refusal(self, limit: int) -> GatewayError | None:
-        if self._head.encoding is not None and self._head.has_body:
-            return GatewayError("unsupported_encoding")
-        if max(self.size, self._head.content_length or 0) > limit:
-            return GatewayError("payload_too_large")
-        return None
 
     # ── the feeding side
 
@@ -120,8 +120,10 @@ class Body:
         """There is no more."""
         if self._fault is None:
             self.is_whole = True
-            self._wake()
-            self._tell_end()
+            if self._waiter is not None:
+                self._wake()
+            if self._sink is not None:
+                self._tell_end()
 
     def fail(self, error: GatewayError) -> None:
         """The rest will not come, or is not wanted."""

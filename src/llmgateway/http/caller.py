@@ -19,7 +19,7 @@ from llmgateway.http.replies import CONTINUE, refusal
 from llmgateway.http.service import Service, State
 
 _WRITE_HIGH_WATER = 16 * 1024
-
+_IDLE, _ACTIVE, _LINGER = State.IDLE, State.ACTIVE, State.LINGER  # for each read and write: naming a member is slow
 _log = logging.getLogger(__name__)
 
 
@@ -35,6 +35,7 @@ class CallerConnection(asyncio.Protocol):
         "_is_advancing",
         "_is_reading",
         "_is_tls",
+        "_now",
         "_pace",
         "_parser",
         "_peer",
@@ -44,6 +45,7 @@ class CallerConnection(asyncio.Protocol):
         "_task",
         "_transport",
         "_written",
+        "date_line",
         "deadline",
         "is_writable",
     )
@@ -51,6 +53,8 @@ class CallerConnection(asyncio.Protocol):
     def __init__(self, service: Service) -> None:
         limits = service.limits
         self._service = service
+        self._now = service.clock.monotonic
+        self.date_line = service.date_line
         self._parser = RequestParser(limits)
         self._pace = BodyPace(limits.body_grace_s, limits.body_min_rate)
         self._progress = SendProgress(limits.write_stall_s)
@@ -93,9 +97,9 @@ class CallerConnection(asyncio.Protocol):
             self.close()  # no lingering: what is above the cap is not counted
 
     def data_received(self, data: bytes) -> None:
-        if self._state is State.LINGER:
+        if self._state is _LINGER:
             self._discard(len(data))
-        elif self._state <= State.ACTIVE:
+        elif self._state <= _ACTIVE:
             self._backlog = self._backlog[self._at :] + data if self._at < len(self._backlog) else data
             self._at = 0
             self._advance()
@@ -115,7 +119,7 @@ class CallerConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.is_writable = False
-        self._progress.start(self._service.clock.monotonic(), self._flushed())
+        self._progress.start(self._now(), self._flushed())
         self._arm()
         self._tell_writable(is_writable=False)
 
@@ -147,10 +151,10 @@ class CallerConnection(asyncio.Protocol):
             self._regulate()
 
     def _wants_input(self) -> bool:
-        if self._state is State.ACTIVE:
+        if self._state is _ACTIVE:
             incoming = self._current
             return incoming is not None and not incoming.is_over and incoming.body.wants_more
-        return self._state <= State.ACTIVE
+        return self._state <= _ACTIVE
 
     def _step(self) -> None:
         parser = self._parser
@@ -165,29 +169,30 @@ class CallerConnection(asyncio.Protocol):
                 self._await_head()
                 return
             incoming = self._start(parser.head)
+        body = incoming.body
         piece = parser.take()
         if piece:
-            incoming.body.receive(piece)
+            body.receive(piece)
         if parser.is_complete:
-            incoming.body.finish()
+            body.finish()
             self._pace.stop()
 
     def _await_head(self) -> None:
         if self._state is State.IDLE and self._parser.line:
             self._state = State.HEAD
-            self.deadline = self._service.clock.monotonic() + self._service.limits.header_timeout_s
+            self.deadline = self._now() + self._service.limits.header_timeout_s
             self._service.census.busy(self)
 
     def _start(self, head: RequestHead) -> Incoming:
         service = self._service
         incoming = self._current = Incoming(head, self, self._peer, is_tls=self._is_tls)
-        if self._state is State.IDLE:
+        if self._state is _IDLE:
             service.census.busy(self)
-        self._state = State.ACTIVE
+        self._state = _ACTIVE
         self.deadline = None
         if not self.is_writable:  # the last reply is still on its way
             self._arm()
-        task = self._task = self._create_task(service.handler(incoming))
+        task = self._task = self._create_task(service.handler(incoming), name="request")  # a number would cost more
         service.tasks.add(task)
         task.add_done_callback(self._task_done)
         return incoming
@@ -214,11 +219,8 @@ class CallerConnection(asyncio.Protocol):
 
     # ── what a request asks of its line
 
-    def date_line(self) -> bytes:
-        return self._service.date_line()
-
     def send(self, piece: bytes) -> None:
-        if self._state is State.ACTIVE:
+        if self._state is _ACTIVE:
             self._written += len(piece)
             self._transport.write(piece)
 
@@ -238,7 +240,7 @@ class CallerConnection(asyncio.Protocol):
             return
         if incoming.head.expects_continue and not incoming.body.size and not incoming.is_begun:
             self.send(CONTINUE)
-        self._pace.start(self._service.clock.monotonic(), is_paused=incoming.body.is_paused)
+        self._pace.start(self._now(), is_paused=incoming.body.is_paused)
         self._advance()
         self._arm()
 
@@ -246,18 +248,16 @@ class CallerConnection(asyncio.Protocol):
         incoming = self._current
         if incoming is None or self._state is not State.ACTIVE:
             return
-        if incoming.body.is_paused:
-            self._pace.pause(self._service.clock.monotonic())
-        else:
-            self._pace.resume(self._service.clock.monotonic())
+        tell_pace = self._pace.pause if incoming.body.is_paused else self._pace.resume
+        tell_pace(self._now())
         self._advance()
         self._regulate()
         self._arm()
 
-    def reply_over(self, *, is_kept: bool) -> None:
+    def close_after_reply(self) -> None:
         incoming = self._current
         self._pace.stop()
-        if self._state is State.ACTIVE and not is_kept and incoming is not None:
+        if self._state is State.ACTIVE and incoming is not None:
             if incoming.body.is_whole and self._at >= len(self._backlog):
                 self.close()
             else:
@@ -271,7 +271,7 @@ class CallerConnection(asyncio.Protocol):
         self._service.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a request's handler failed with %s", type(error).__name__)
-        if self._state is State.ACTIVE and incoming is not None:
+        if self._state is _ACTIVE and incoming is not None:
             if incoming.is_over:
                 self._next()
             elif incoming.is_begun or task.cancelled():
@@ -286,8 +286,8 @@ class CallerConnection(asyncio.Protocol):
             self.close()
             return
         self._parser.next_request()
-        self._state = State.IDLE
-        self.deadline = service.clock.monotonic() + service.limits.keepalive_s
+        self._state = _IDLE
+        self.deadline = self._now() + service.limits.keepalive_s
         service.census.idle(self)
         if self._at < len(self._backlog) or not self._is_reading:
             self._advance()
@@ -305,7 +305,7 @@ class CallerConnection(asyncio.Protocol):
             self.close()
             return
         self._state = State.LINGER
-        self.deadline = self._service.clock.monotonic() + self._service.limits.linger_s
+        self.deadline = self._now() + self._service.limits.linger_s
         self._discard(len(self._backlog) - self._at)
         self._backlog = b""
         self._at = 0
@@ -325,7 +325,7 @@ class CallerConnection(asyncio.Protocol):
         if self._state >= State.CLOSING:
             return
         self._state = State.CLOSING
-        now = self._service.clock.monotonic()
+        now = self._now()
         self._progress.start(now, self._flushed())
         self.deadline = self._progress.due(now)
         self._transport.close()
@@ -364,7 +364,7 @@ class CallerConnection(asyncio.Protocol):
             case State.LINGER:
                 self.close()
             case State.CLOSING:
-                if self._progress.is_stalled(self._service.clock.monotonic(), self._flushed()):
+                if self._progress.is_stalled(self._now(), self._flushed()):
                     self.abort()
                 else:
                     self._arm()
@@ -372,7 +372,7 @@ class CallerConnection(asyncio.Protocol):
                 pass
 
     def _expire_active(self) -> None:
-        now = self._service.clock.monotonic()
+        now = self._now()
         if self._progress.is_stalled(now, self._flushed()):
             if self._current is not None and not self._current.is_over:
                 self._leave("client_stalled")
@@ -390,7 +390,7 @@ class CallerConnection(asyncio.Protocol):
         """Set the deadline of a state that awaits the caller's reading or its body."""
         if self._state is State.ACTIVE or self._state is State.CLOSING:
             size = self._current.body.size if self._current is not None else 0
-            dues = (self._progress.due(self._service.clock.monotonic()), self._pace.due(size))
+            dues = (self._progress.due(self._now()), self._pace.due(size))
             self.deadline = min((due for due in dues if due is not None), default=None)
 
     def _flushed(self) -> int:

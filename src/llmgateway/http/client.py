@@ -3,13 +3,13 @@
 Plain values and one Protocol. Sockets belong to `connection` and `client_dial`; what a reply means, to the caller.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, Self, TypeAlias
 
 from llmgateway.config.snapshot import Backend
 from llmgateway.domain.errors import GatewayError
-from llmgateway.http.messages import Headers
+from llmgateway.http.messages import Headers, lines
 from llmgateway.http.proxy import Proxy
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -29,6 +29,8 @@ _OURS: Final = frozenset(
     b"proxy-authorization te trailer upgrade expect http2-settings".split()
 )
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
+_METHODS: Final = {method: f"{method} ".encode() for method in (*_BODILESS, "POST", "PUT", "PATCH")}
+_IDENTITY: Final = b"accept-encoding: identity\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +149,69 @@ def build_head(method: str, target: str, host: bytes, headers: Sequence[tuple[by
         raise ValueError("a header has no name")
     _check(b"".join(names), _NAME_BYTES, "header name")
     _check(host + b"".join([value for _, value in kept]), _VALUE_BYTES, "header value")
-    lines = [
-        f"{method} {target} HTTP/1.1".encode("ascii"),
-        b"host: " + host,
-        *[name + b": " + value for name, value in kept],
-        b"accept-encoding: identity",
-        _framing(method, body),
-    ]
-    return b"\r\n".join(lines)
+    start = f"{method} {target} HTTP/1.1\r\nhost: ".encode("ascii") + host + b"\r\n"
+    return start + lines(kept) + _IDENTITY + _framing(method, body)
+
+
+class HeadTemplate:
+    """Writes the heads of all requests to one backend: what never changes is checked and rendered once, here.
+
+    A head is the request line, `host`, the caller's headers that `forwarded` or `prefixes` let through, `defaults`
+    where the caller sent none of that name, and `fixed`, whose names nobody else may send. Names are lower case; those
+    that `build_head` computes or drops are never taken from any of them. ValueError as `build_head` raises it.
+    """
+
+    __slots__ = ("_defaults", "_fixed", "_forwarded", "_prefixes", "_refused", "_replaceable", "_start", "_tail")
+
+    def __init__(
+        self,
+        host: bytes,
+        fixed: Sequence[tuple[bytes, bytes]],
+        *,
+        defaults: Sequence[tuple[bytes, bytes]] = (),
+        forwarded: Iterable[bytes] = (),
+        prefixes: tuple[bytes, ...] = (),
+    ) -> None:
+        build_head("GET", "/", host, [*fixed, *defaults], None)  # refuses what could not be sent as it is
+        self._refused = _OURS.union(name for name, _ in fixed)
+        self._forwarded = frozenset(forwarded) - self._refused
+        self._prefixes = prefixes
+        self._fixed = [pair for pair in fixed if pair[0] not in _OURS]
+        self._defaults = [pair for pair in defaults if pair[0] not in self._refused]
+        self._start = b" HTTP/1.1\r\nhost: " + host + b"\r\n"
+        self._tail = self._render_tail(())
+        self._replaceable = frozenset(name for name, _ in self._defaults if self._lets_through(name))
+
+    def render(self, method: str, target: str, headers: Headers, body: Body, extra: bytes = b"") -> bytes:
+        """Write one head, its final empty line included.
+
+        `headers` are a caller's as `RequestParser` found them, so their bytes are known to be clean and are not looked
+        at again; `extra` is lines made by `messages.block`. ValueError for a method or target that can't be sent.
+        """
+        verb, path = _METHODS.get(method), target.encode("ascii")
+        if verb is None:
+            raise ValueError("a request's method is not one of HTTP's own")
+        if path[:1] != b"/" or path.translate(None, _TARGET_BYTES):
+            raise ValueError("a request's target is no plain path")
+        forwarded, prefixes, refused = self._forwarded, self._prefixes, self._refused
+        parts = [verb, path, self._start]
+        for name, value in headers:
+            if name in forwarded or (name not in refused and name.startswith(prefixes)):  # as _lets_through
+                parts += (name, b": ", value, b"\r\n")
+        tail = self._tail
+        if self._replaceable and not self._replaceable.isdisjoint(names := [name for name, _ in headers]):
+            tail = self._render_tail(names)
+        parts += (extra, tail, _framing(method, body))
+        return b"".join(parts)
+
+    def _lets_through(self, name: bytes) -> bool:
+        return name in self._forwarded or (name not in self._refused and name.startswith(self._prefixes))
+
+    def _render_tail(self, names: Sequence[bytes]) -> bytes:
+        """What follows the caller's headers, if those have `names`."""
+        forwarded = frozenset(name for name in names if self._lets_through(name))
+        defaults = [pair for pair in self._defaults if pair[0] not in forwarded]
+        return lines([*defaults, *self._fixed]) + _IDENTITY
 
 
 def _check(text: bytes, allowed: bytes, what: str) -> None:

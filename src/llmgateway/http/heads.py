@@ -17,52 +17,77 @@ _METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT"
 _IS_HTTP11: Final = {b"HTTP/1.1": True, b"HTTP/1.0": False}
 _ONCE: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect", b"content-encoding"})
 _NOT_IN_HOST: Final = b"/?#@\\, \t"
-_LENGTH_DIGITS: Final = 18  # below 2^63, so that no peer's integer wraps
+LENGTH_DIGITS: Final = 18  # below 2^63, so that no peer's integer wraps
+
+
+class RequestLine(NamedTuple):
+    """A request line, found sound. `text` ends with its CR; `path` is as sent, `query` has its "?" or is empty."""
+
+    text: bytes
+    method: str
+    target: bytes
+    path: str
+    query: bytes
+    is_http11: bool
 
 
 class RequestHead(NamedTuple):
-    """One request's head, found sound. `encoding` is the body's content coding, None where it has none."""
+    """One request's head, found sound. `fields` has the first value of each name in `headers`; `encoding` is the
+    body's content coding, None where it has none.
+    """
 
-    method: str
-    target: bytes
+    line: RequestLine
     headers: Headers
-    is_http11: bool
+    fields: dict[bytes, bytes]
     is_persistent: bool
     content_length: int | None
     is_chunked: bool
+    has_body: bool
     expects_continue: bool
     encoding: bytes | None
 
     @property
-    def has_body(self) -> bool:
-        return self.is_chunked or bool(self.content_length)
+    def method(self) -> str:
+        return self.line.method
+
+    @property
+    def target(self) -> bytes:
+        return self.line.target
 
 
-def judge(raw: bytes, headers: Headers, limits: Limits, *, is_persistent: bool) -> RequestHead:
+def judge(
+    raw: bytes, headers: Headers, limits: Limits, *, is_persistent: bool, before: RequestLine | None = None
+) -> RequestHead:
     """Return the head made of `raw` (its bytes to the empty line) and `headers` (as llhttp split it).
 
-    Raises GatewayError: bad_request, http_version, method_not_allowed, uri_too_long, headers_too_large,
-    expectation_failed.
+    `before`: a line already found sound, as callers mostly ask the same again. Raises GatewayError: bad_request,
+    http_version, method_not_allowed, uri_too_long, headers_too_large, expectation_failed.
     """
     if not raw.isascii() or not raw.endswith(HEAD_END):
         raise GatewayError("bad_request")
-    method, target, is_http11 = _request_line(raw, limits)
-    _check_sizes(raw, headers, limits)
-    known = _single_fields(headers)
-    _check_host(known.get(b"host"), is_http11=is_http11)
-    length, is_chunked = _framing(known, is_http11=is_http11)
-    expect = known.get(b"expect")
+    line = before if before is not None and raw.startswith(before.text) else _request_line(raw, limits)
+    is_http11 = line.is_http11
+    if len(headers) > limits.max_headers or len(raw) > limits.max_header_line_bytes:
+        _check_sizes(headers, limits)
+    fields = dict(headers)
+    if len(fields) != len(headers):
+        fields = _first_of_each(headers)
+    host = fields.get(b"host")
+    if is_http11 if host is None else host.translate(None, _NOT_IN_HOST) != host:
+        raise GatewayError("bad_request")
+    length, is_chunked = _framing(fields, is_http11=is_http11)
+    expect = fields.get(b"expect")
     if expect is not None and expect.lower() != b"100-continue":
         raise GatewayError("expectation_failed")
-    encoding = known.get(b"content-encoding")
+    encoding = fields.get(b"content-encoding")
     return RequestHead(
-        method,
-        target,
+        line,
         headers,
-        is_http11,
+        fields,
         is_persistent,
         length,
         is_chunked,
+        is_chunked or bool(length),
         expect is not None and is_http11,  # RFC 9110, section 10.1.1: HTTP/1.0 gets no 100
         None if encoding is None or encoding.lower() in {b"", b"identity"} else encoding,
     )
@@ -73,10 +98,11 @@ def request_line(raw: bytes) -> bytes:
     return raw.lstrip(b"\r\n").partition(b"\r")[0]
 
 
-def _request_line(raw: bytes, limits: Limits) -> tuple[str, bytes, bool]:
+def _request_line(raw: bytes, limits: Limits) -> RequestLine:
     if raw[0] <= 13:
         raw = _without_empty_lines(raw)
-    parts = raw[: raw.index(b"\r")].split(b" ")
+    text = raw[: raw.index(b"\r") + 1]
+    parts = text[:-1].split(b" ")
     if len(parts) != 3:
         raise GatewayError("http_version" if len(parts) == 2 else "bad_request")
     name, target, version = parts
@@ -90,7 +116,8 @@ def _request_line(raw: bytes, limits: Limits) -> tuple[str, bytes, bool]:
         raise GatewayError("uri_too_long")
     if not target.startswith(b"/") or b"#" in target:
         raise GatewayError("bad_request")
-    return method, target, is_http11
+    path = target.partition(b"?")[0]
+    return RequestLine(text, method, target, path.decode("ascii"), target[len(path) :], is_http11)
 
 
 def _without_empty_lines(raw: bytes) -> bytes:
@@ -102,30 +129,21 @@ def _without_empty_lines(raw: bytes) -> bytes:
     return rest
 
 
-def _check_sizes(raw: bytes, headers: Headers, limits: Limits) -> None:
-    if len(headers) > limits.max_headers:
-        raise GatewayError("headers_too_large")
+def _check_sizes(headers: Headers, limits: Limits) -> None:
     most = limits.max_header_line_bytes
-    if len(raw) > most and any(len(name) + len(value) > most for name, value in headers):
+    if len(headers) > limits.max_headers or any(len(name) + len(value) > most for name, value in headers):
         raise GatewayError("headers_too_large")
 
 
-def _single_fields(headers: Headers) -> dict[bytes, bytes]:
-    """Return the fields by name, those of `_ONCE` being there once."""
-    known = dict(headers)
-    if len(known) != len(headers):
-        names = [name for name, _ in headers if name in _ONCE]
-        if len(set(names)) != len(names):
+def _first_of_each(headers: Headers) -> dict[bytes, bytes]:
+    """Return the fields by name where some are repeated; those of `_ONCE` must not be."""
+    fields: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name not in fields:
+            fields[name] = value
+        elif name in _ONCE:
             raise GatewayError("bad_request")
-    return known
-
-
-def _check_host(host: bytes | None, *, is_http11: bool) -> None:
-    if host is None:
-        if is_http11:
-            raise GatewayError("bad_request")
-    elif len(host.translate(None, _NOT_IN_HOST)) != len(host):
-        raise GatewayError("bad_request")
+    return fields
 
 
 def _framing(known: dict[bytes, bytes], *, is_http11: bool) -> tuple[int | None, bool]:
@@ -138,6 +156,6 @@ def _framing(known: dict[bytes, bytes], *, is_http11: bool) -> tuple[int | None,
         return None, True
     if length is None:
         return None, False
-    if not length.isdigit() or len(length) > _LENGTH_DIGITS:
+    if not length.isdigit() or len(length) > LENGTH_DIGITS:
         raise GatewayError("bad_request")
     return int(length), False

@@ -9,11 +9,8 @@ from typing import Protocol
 from llmgateway.domain.errors import GatewayError
 from llmgateway.http.body import Body, BodySink
 from llmgateway.http.heads import RequestHead
-from llmgateway.http.messages import Headers, check_block, first
-from llmgateway.http.replies import LAST_CHUNK, allows_body, chunk, connection_line, length_line, status_line
-
-_NO_FRAMING = b""
-_CHUNKED = b"transfer-encoding: chunked\r\n"
+from llmgateway.http.messages import Headers, check_block
+from llmgateway.http.replies import LAST_CHUNK, WITHOUT_BODY, chunk, connection_line, framing_line, status_line
 
 
 class Line(Protocol):
@@ -21,10 +18,11 @@ class Line(Protocol):
 
     @property
     def is_writable(self) -> bool: ...
-    def date_line(self) -> bytes: ...
+    @property
+    def date_line(self) -> Callable[[], bytes]: ...
     def send(self, piece: bytes) -> None: ...
-    def reply_over(self, *, is_kept: bool) -> None:
-        """The reply is out whole (or given up): go on with the next request, or close."""
+    def close_after_reply(self) -> None:
+        """The reply is out (or given up), and no other may follow it on this connection."""
         ...
 
     def want_body(self) -> None:
@@ -45,11 +43,14 @@ class Incoming:
     __slots__ = (
         "_is_bodiless",
         "_is_chunked_reply",
+        "_is_http11",
         "_is_kept",
         "_left_to_send",
         "_line",
         "body",
+        "has_body",
         "head",
+        "header",
         "headers",
         "is_begun",
         "is_over",
@@ -67,12 +68,11 @@ class Incoming:
     def __init__(self, head: RequestHead, line: Line, peer: str, *, is_tls: bool) -> None:
         self._line = line
         self.head = head
-        self.method = head.method
-        self.target = target = head.target
-        path, mark, query = target.partition(b"?")
-        self.path = path.decode("ascii")  # as sent: neither decoded nor normalised
-        self.query = mark + query  # with its "?", or b""
+        _, self.method, self.target, self.path, self.query, self._is_http11 = head.line
         self.headers: Headers = head.headers
+        # Give the first value of a name (lower case), or None. Asked a dozen times a request, so without a frame.
+        self.header: Callable[[bytes], bytes | None] = head.fields.get
+        self.has_body = head.has_body
         self.peer = peer  # the socket's address; "" on a Unix socket
         self.is_tls = is_tls
         self.body = Body(head)
@@ -90,10 +90,6 @@ class Incoming:
 
     # ── the request
 
-    def header(self, name: bytes) -> bytes | None:
-        """Return the first value of `name` (lower case), or None."""
-        return first(self.headers, name)
-
     @property
     def content_length(self) -> int | None:
         return self.head.content_length
@@ -101,10 +97,6 @@ class Incoming:
     @property
     def is_chunked(self) -> bool:
         return self.head.is_chunked
-
-    @property
-    def has_body(self) -> bool:
-        return self.head.has_body
 
     @property
     def expects_continue(self) -> bool:
@@ -116,10 +108,12 @@ class Incoming:
         Raises GatewayError: payload_too_large (above `limit` bytes, before reading where it is announced),
         unsupported_encoding, request_timeout, chunk_flood, bad_request. The connection closes after the reply then.
         """
-        self.body.open(limit)
-        if not self.body.is_whole:
+        body = self.body
+        body.open(limit)
+        if not body.is_whole:
             self._line.want_body()
-        return await self.body.whole()
+            await body.ended()
+        return body.whole()
 
     def stream(self, limit: int, sink: BodySink) -> None:
         """Push the body to `sink` as it comes, what is here already at once; what `read` raises goes to `sink.fail`."""
@@ -156,26 +150,22 @@ class Incoming:
 
         ValueError if `head` is not whole lines or `status` not 200 to 999; RuntimeError after another reply.
         """
-        lines = self._start(status, head) + length_line(status, len(body)) + self._connection()
-        self._line.send(lines + b"\r\n" if self._is_bodiless else lines + b"\r\n" + body)
+        lines = self._start(status, head, len(body))
+        self._line.send(lines if self._is_bodiless else lines + body)
         self._finish()
 
     def begin(self, status: int, head: bytes, length: int | None) -> None:
         """Send the head of a reply whose body follows; `length` None: chunked, or for HTTP/1.0 ended by closing."""
-        lines = self._start(status, head)
+        lines = self._start(status, head, length)
         self._left_to_send = length
-        framing = _NO_FRAMING
-        if length is not None:
-            framing = length_line(status, length)
-        elif self.head.is_http11:
-            self._is_chunked_reply = not self._is_bodiless
-            framing = _CHUNKED if status not in {204, 304} else _NO_FRAMING
-        else:
-            self._is_kept = False
-        self._line.send(lines + framing + self._connection() + b"\r\n")
+        self._is_chunked_reply = length is None and self._is_http11 and not self._is_bodiless
+        self._line.send(lines)
 
     def write(self, piece: bytes) -> None:
         """Send the next piece of the body; never blocks (mind `is_writable`). ValueError above the announced length."""
+        if self._is_chunked_reply and piece and not self.is_over:  # a stream's next piece, as below but in one step
+            self._line.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+            return
         if not self.is_begun:
             raise RuntimeError("write comes after begin")
         if not self.is_over and (framed := self._framed(piece)):
@@ -202,19 +192,20 @@ class Incoming:
             self._is_kept = False
             self._finish()
 
-    def _start(self, status: int, head: bytes) -> bytes:
+    def _start(self, status: int, head: bytes, length: int | None) -> bytes:
+        """Decide how the reply will end, and return its whole head."""
         if self.is_begun:
             raise RuntimeError("a request gets one reply")
-        lines = status_line(status) + head + self._line.date_line()
+        first_line = status_line(status)
         check_block(head)
+        line, is_http11 = self._line, self._is_http11
         self.is_begun = True
         self.status = status
-        self._is_bodiless = not allows_body(self.method, status)
-        self._is_kept = self._line.may_keep()
-        return lines
-
-    def _connection(self) -> bytes:
-        return connection_line(is_http11=self.head.is_http11, is_kept=self._is_kept)
+        self._is_bodiless = status in WITHOUT_BODY or self.method == "HEAD"
+        self._is_kept = is_kept = (is_http11 or length is not None) and line.may_keep()
+        framing = framing_line(status, length, is_http11=is_http11)
+        connection = connection_line(is_http11=is_http11, is_kept=is_kept)
+        return b"%b%b%b%b%b\r\n" % (first_line, head, line.date_line(), framing, connection)
 
     def _framed(self, piece: bytes) -> bytes:
         if self._is_bodiless:
@@ -229,4 +220,5 @@ class Incoming:
 
     def _finish(self) -> None:
         self.is_over = True
-        self._line.reply_over(is_kept=self._is_kept)
+        if not self._is_kept:
+            self._line.close_after_reply()

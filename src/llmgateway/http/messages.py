@@ -1,6 +1,7 @@
 """Header fields as both sides hold them: a list of pairs, names in lower case, values without outer blanks.
 
-Plain functions on lists of a dozen entries; a mapping would cost more than the scan it saves, and lose repeated fields.
+Plain functions on lists of a dozen entries. A mapping would lose repeated fields; who asks often for the first of a
+name makes one (see `RequestHead.fields`).
 Nothing that opens a socket or knows a product header belongs here.
 """
 
@@ -53,11 +54,16 @@ def block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join([line(name, value) for name, value in headers])
 
 
+def lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Render header lines unchecked: only for fields as this package's parsers found them, which `block` would pass."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
 def check_block(head: bytes) -> None:
     """Raise ValueError unless `head` is empty or whole lines: no lone CR or LF, no NUL, no empty line.
 
     The last net before the wire: it can't see a header smuggled in as a line of its own, which `line` refuses.
     """
-    lines = head.splitlines()
-    if head and (b"" in lines or b"\0" in head or CRLF.join(lines) + CRLF != head):
+    parts = head.splitlines()  # at CR, LF and CRLF
+    if len(parts) != head.count(CRLF) or b"" in parts or 0 in head:
         raise ValueError("a reply's head is not whole header lines")

@@ -3,7 +3,8 @@
 llhttp can't be stopped inside a feed, and gives no offsets. So nothing is fed across a place where a message may end:
 the empty line of a head, the last byte a Content-Length announces, each empty line in a chunked body. What follows
 stays with the caller of `feed`, unparsed, until `next_request`. A request behind a refused one is thereby never looked
-at, and the pipeline's queue is a queue of bytes. No I/O, no clock.
+at, and the pipeline's queue is a queue of bytes. A head that llhttp has passed before (see `repeat`), and the body of
+known length behind it, go past llhttp, which stands between two messages meanwhile. No I/O, no clock.
 """
 
 from typing import Any, Final
@@ -14,6 +15,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.http.heads import HEAD_END, RequestHead, judge, request_line
 from llmgateway.http.limits import Limits
 from llmgateway.http.messages import Headers
+from llmgateway.http.repeat import RepeatedHead
 
 _SLICE: Final = 64 * 1024
 _COPIED_BYTES: Final = 8 * 1024  # below it a copy costs less than a view
@@ -24,6 +26,7 @@ _OVERHEAD_A_CHUNK: Final = 16  # size in hex and two line ends
 _OVERHEAD_BYTES: Final = 16 * 1024  # of extensions and trailer fields
 _MAX_EMPTY_LINES: Final = 64  # bytes of them before a request
 _MAX_CUTS: Final = 256  # empty lines in one chunked body that still let another request be found behind it
+_MAX_STRANGERS: Final = 8  # heads unlike the one before, until none is kept any more: costs more than it saves
 _CODES: Final = {"Invalid HTTP version": "http_version", "Pause on PRI/Upgrade": "http_version"}
 
 
@@ -42,17 +45,21 @@ class RequestParser:
         "_body_bytes",
         "_chunks",
         "_cuts",
+        "_feed_data",
         "_has_begun",
         "_headers",
         "_http",
         "_is_head_complete",
+        "_is_known",
         "_is_persistent",
         "_left",
         "_limits",
         "_overhead",
         "_pieces",
         "_raw",
+        "_repeated",
         "_seam",
+        "_strangers",
         "head",
         "is_complete",
         "is_spoiled",
@@ -63,8 +70,10 @@ class RequestParser:
         self._limits = limits
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # llhttp's callback, without a Python frame
-        self._http: Any = httptools.HttpRequestParser(self)
+        self._begin_parsing()
         self.is_spoiled = False
+        self._repeated: RepeatedHead | None = None
+        self._strangers = 0
         self._chunks = self._cuts = self._body_bytes = self._overhead = 0
         self._is_persistent = False
         self.next_request()
@@ -78,6 +87,7 @@ class RequestParser:
         self._headers: Headers = []
         self._left = 0
         self._has_begun = self._is_head_complete = False
+        self._is_known = False  # the head is one that llhttp has passed before, so it sees neither head nor body
 
     def feed(self, data: bytes, at: int) -> int:
         """Parse `data` from `at` up to the next place where a message may end; return where that is.
@@ -85,9 +95,10 @@ class RequestParser:
         Raises GatewayError: bad_request, http_version, method_not_allowed, uri_too_long, headers_too_large,
         expectation_failed, chunk_flood.
         """
-        if self.head is None:
+        head = self.head
+        if head is None:
             return self._feed_head(data, at)
-        if self.head.is_chunked:
+        if head.is_chunked:
             return self._feed_chunks(data, at)
         return self._feed_length(data, at)
 
@@ -113,26 +124,46 @@ class RequestParser:
     # ── heads
 
     def _feed_head(self, data: bytes, at: int) -> int:
-        stop = _end_of_part(self._raw[-3:], data, at, len(data))
+        before, limits = self._raw, self._limits
+        stop = _end_of_part(before[-3:], data, at, len(data))
         part = data[at:stop]
-        raw = self._raw = self._raw + part if self._raw else part
-        if len(raw) > self._limits.max_header_bytes:
-            too_long = len(self.line) > self._limits.max_target_bytes
+        raw = self._raw = before + part if before else part
+        if len(raw) > limits.max_header_bytes:
+            too_long = len(self.line) > limits.max_target_bytes
             raise GatewayError("uri_too_long" if too_long else "headers_too_large")
-        self._execute(part)
-        if self._is_head_complete:
-            self.head = judge(raw, self._headers, self._limits, is_persistent=self._is_persistent)
-            self._begin_body(self.head)
-            if self._left and stop < len(data):
-                return self._feed_length(data, stop)
-        elif len(raw) > _MAX_EMPTY_LINES and raw.endswith(HEAD_END):  # an empty line that ends no head
-            raise GatewayError("bad_request")
+        if self._repeated is not None and not before and (known := self._repeated.match(raw)) is not None:
+            self._recall(known)
+        else:
+            self._execute(part)
+            if self._is_head_complete:
+                self._judge(raw)
+            elif len(raw) > _MAX_EMPTY_LINES and raw.endswith(HEAD_END):  # an empty line that ends no head
+                raise GatewayError("bad_request")
+        if self._left and stop < len(data):
+            return self._feed_length(data, stop)
         return stop
+
+    def _recall(self, head: RequestHead) -> None:
+        """Take a head that this connection has sent before; llhttp goes on after its request."""
+        self.head = head
+        self._is_known = True
+        self._strangers = 0
+        self._left = head.content_length or 0
+        self.is_complete = not self._left
+
+    def _judge(self, raw: bytes) -> None:
+        before = self._repeated.head.line if self._repeated is not None else None
+        head = self.head = judge(raw, self._headers, self._limits, is_persistent=self._is_persistent, before=before)
+        self._begin_body(head)
+        if self._strangers < _MAX_STRANGERS:
+            self._strangers += 1
+            self._repeated = RepeatedHead.of(raw, head)
 
     def _begin_body(self, head: RequestHead) -> None:
         self._left = head.content_length or 0
         self._headers = []  # trailer fields go here and no further; _check_chunks bounds them
-        self._chunks = self._cuts = self._body_bytes = self._overhead = 0
+        if head.is_chunked:
+            self._chunks = self._cuts = self._body_bytes = self._overhead = 0
         if self._http.should_upgrade():
             self._start_over(head)
         if self.is_complete == head.has_body:
@@ -144,7 +175,7 @@ class RequestParser:
         llhttp takes an upgrade for granted and the body for another protocol's bytes. Some clients offer h2c with
         every request, so a fresh parser gets the body, behind a head that says nothing but its framing.
         """
-        self._http = httptools.HttpRequestParser(self)
+        self._begin_parsing()
         if not head.has_body:
             return
         framing = b"transfer-encoding: chunked" if head.is_chunked else b"content-length: %d" % self._left
@@ -154,10 +185,17 @@ class RequestParser:
     # ── bodies
 
     def _feed_length(self, data: bytes, at: int) -> int:
-        stop = min(len(data), at + self._left, at + _SLICE)
-        self._left -= stop - at
-        self._execute(_part(data, at, stop))
-        if self.is_complete != (self._left == 0):
+        left = self._left
+        stop = at + left
+        if left > _SLICE or stop > len(data):
+            stop = min(len(data), stop, at + _SLICE)
+        self._left = left = left - (stop - at)
+        if self._is_known:
+            self._pieces.append(data[at:stop])
+            self.is_complete = not left
+            return stop
+        self._execute(data[at:stop] if stop - at < _COPIED_BYTES else _part(data, at, stop))
+        if self.is_complete != (left == 0):
             raise GatewayError("bad_request")  # two readings of the same framing
         return stop
 
@@ -168,7 +206,7 @@ class RequestParser:
             self._seam = (self._seam + data[max(at, stop - 3) : stop])[-3:]
             self._cuts += stop < end
         known = len(self._pieces)
-        self._execute(_part(data, at, stop))
+        self._execute(data[at:stop] if stop - at < _COPIED_BYTES else _part(data, at, stop))
         fresh = sum(map(len, self._pieces[known:]))
         self._body_bytes += fresh
         self._overhead += stop - at - fresh
@@ -183,9 +221,13 @@ class RequestParser:
 
     # ── llhttp
 
+    def _begin_parsing(self) -> None:
+        self._http: Any = httptools.HttpRequestParser(self)
+        self._feed_data = self._http.feed_data
+
     def _execute(self, part: bytes | memoryview) -> None:
         try:
-            self._http.feed_data(part)
+            self._feed_data(part)
         except httptools.HttpParserUpgrade:
             pass  # the head is whole: _begin_body sees to it
         except httptools.HttpParserError as error:
@@ -224,6 +266,4 @@ def _end_of_part(seam: bytes, data: bytes, at: int, end: int) -> int:
 
 
 def _part(data: bytes, at: int, stop: int) -> bytes | memoryview:
-    if stop - at < _COPIED_BYTES:
-        return data[at:stop]
     return data if at == 0 and stop == len(data) else memoryview(data)[at:stop]

@@ -9,6 +9,8 @@ from llmgateway.http.messages import check_block
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
+WITHOUT_BODY: Final = frozenset({204, 304})  # RFC 9110, section 15
+_CHUNKED: Final = b"transfer-encoding: chunked\r\n"
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus if status >= 200
 }
@@ -42,11 +44,6 @@ def status_line(status: int) -> bytes:
     return b"HTTP/1.1 %d \r\n" % status
 
 
-def allows_body(method: str, status: int) -> bool:
-    """Tell whether a reply may carry bytes after its head (RFC 9110, sections 6.4.1 and 15)."""
-    return method != "HEAD" and status not in {204, 304}
-
-
 def connection_line(*, is_http11: bool, is_kept: bool) -> bytes:
     """Return the Connection header where the version's default is not what will happen."""
     if is_kept:
@@ -54,15 +51,22 @@ def connection_line(*, is_http11: bool, is_kept: bool) -> bytes:
     return b"connection: close\r\n"
 
 
-def length_line(status: int, length: int) -> bytes:
-    """Return the Content-Length header; a 204 or 304 has none here (its own would speak of another message)."""
-    return b"" if status in {204, 304} else b"content-length: %d\r\n" % length
+def framing_line(status: int, length: int | None, *, is_http11: bool) -> bytes:
+    """Return the header that says where the body ends; a 204 or 304 has none (it would speak of another message).
+
+    `length` None: it ends with its last chunk, or for HTTP/1.0 with the connection.
+    """
+    if status in WITHOUT_BODY:
+        return b""
+    if length is None:
+        return _CHUNKED if is_http11 else b""
+    return b"content-length: %d\r\n" % length
 
 
 def refusal(status: int, head: bytes, body: bytes, *, is_bodiless: bool) -> bytes:
     """Return a whole reply after which the connection closes; ValueError if `head` is not whole lines."""
     check_block(head)
-    lines = status_line(status) + head + length_line(status, len(body)) + b"connection: close\r\n\r\n"
+    lines = status_line(status) + head + framing_line(status, len(body), is_http11=True) + b"connection: close\r\n\r\n"
     return lines if is_bodiless else lines + body
 
 

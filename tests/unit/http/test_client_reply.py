@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgateway.http.client_reply import MAX_BARREN_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_INTERIM, ReplyParser
+from llmgateway.http.messages import block, lines
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -193,6 +194,14 @@ def test_a_reply_reads_the_same_at_random_cuts(wire, cuts):
     offsets = [0, *sorted(cut for cut in cuts if cut < len(wire)), len(wire)]
     pieces = [wire[start:end] for start, end in zip(offsets, offsets[1:], strict=False)]
     assert facts(read(*pieces)) == facts(read(wire))
+
+
+@given(st.lists(st.binary(max_size=20), max_size=4))
+def test_whatever_a_backend_says_can_be_said_to_a_caller_unchecked(values):
+    fields = [b"X-%d:" % number + value + b"\r\n" for number, value in enumerate(values)]
+    parser = read(OK + b"".join(fields) + b"\r\n")
+    if parser.is_head_complete:
+        assert lines(parser.headers) == block(parser.headers)
 
 
 @given(st.binary(max_size=300), st.booleans())

@@ -20,6 +20,11 @@ def test_renders_lines() -> None:
     assert messages.block([]) == b""
 
 
+def test_renders_lines_of_a_parsers_fields_alike() -> None:
+    assert messages.lines(HEADERS) == messages.block(HEADERS)
+    assert messages.lines([]) == b""
+
+
 @pytest.mark.parametrize("value", [b"a\r\nset-cookie: x", b"a\n", b"\r", b"\0"])
 def test_refuses_values_that_end_their_line(value: bytes) -> None:
     assert not messages.is_safe_value(value)
