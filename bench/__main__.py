@@ -51,7 +51,7 @@ def measured(asked: argparse.Namespace, console: Console) -> dict[str, Any]:
             try:
                 figures[name] = section.run(bench)
             except BenchError as error:
-                figures[name] = {"failed": str(error)}
+                figures[name] = {"unmeasured": str(error)}
                 console.print(f"{section.TITLE} could not be measured: {error}", style="red")
             else:
                 console.print(f"{section.TITLE}: done", style="dim")

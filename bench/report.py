@@ -18,7 +18,10 @@ def tables(figures: Figures) -> list[Table]:
         section = figures.get(name)
         if section is None:
             continue
-        made += [Table(name, ("", ""), [("failed", section["failed"])])] if "failed" in section else make(section)
+        if "unmeasured" in section:
+            made.append(Table(name, ("", ""), [("could not be measured", section["unmeasured"])]))
+        else:
+            made += make(section)
     return made
 
 

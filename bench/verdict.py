@@ -46,7 +46,7 @@ def verdicts(figures: Figures) -> list[Verdict]:
     """All promises that the figures speak of, ratios first."""
     found = []
     for section, judge in _JUDGES:
-        if section in figures and "failed" not in figures[section]:
+        if section in figures and "unmeasured" not in figures[section]:
             found += judge(figures[section])
     return found
 

@@ -98,7 +98,7 @@ async def _ask(call: Call, target: Target, request: Request, pooled: Connection 
     route = call.route
     limit = call.in_force.snapshot.journal.max_record_bytes if route is not None and route.raw_events else 0
     reader = upstream.provider.reader(call.exchange.operation)
-    call.reply = reply = Reply(attempt, reader, call.gateway.clock, secret=upstream.secret, events_limit=limit)
+    call.reply = reply = Reply(attempt, reader, call.gateway.clock, secrets=upstream.secrets, events_limit=limit)
     try:
         _send(call, target, request, connection, reply)
         await _ready(call, reply)

@@ -6,6 +6,7 @@ backend stayed the same, so a reload costs no connection.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from llmgateway.config.snapshot import Backend, Snapshot, Version
 from llmgateway.dataplane.peer import Network, networks
@@ -28,6 +29,9 @@ class Reach:
     is_up: bool = True
 
 
+MIN_SECRET: Final = 12  # a shorter header value is a number or a name, and would be masked where it means nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """One backend as this worker reaches it. `fixed` is the part of each request's head that never changes."""
@@ -39,7 +43,7 @@ class Upstream:
     origin: Origin
     fixed: tuple[tuple[bytes, bytes], ...]
     own_names: frozenset[bytes]  # header names in `fixed`: the caller's of the same name are dropped
-    secret: bytes | None
+    secrets: tuple[bytes, ...]  # masked where the backend quotes them
     reach: Reach = field(default_factory=Reach)
 
 
@@ -122,5 +126,11 @@ def _upstream(backend: Backend, provider: Callable[[str], Provider], pool: Calla
         base_path=backend.url.path.rstrip("/"),
         fixed=tuple(fixed),
         own_names=frozenset(name for name, _ in fixed),
-        secret=key.encode() if key else None,
+        secrets=_secrets(key, backend),
     )
+
+
+def _secrets(key: str | None, backend: Backend) -> tuple[bytes, ...]:
+    """The credentials a backend may quote: the key, and what its own headers carry, for that may be one too."""
+    values = [value.split()[-1] for _, value in backend.headers if len(value) >= MIN_SECRET]
+    return tuple(value.encode() for value in (*([key] if key else []), *values))

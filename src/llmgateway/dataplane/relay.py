@@ -33,7 +33,7 @@ def _head(call: Call, sent: Dispatched) -> bytes:
     """Our own headers, and the backend's by allow-list (row U30)."""
     allowed, prefixes = sent.upstream.provider.returned, sent.upstream.provider.returned_prefixes
     returned = [pair for pair in sent.reply.headers if pair[0] in allowed or pair[0].startswith(prefixes)]
-    return own_head(call) + block(returned)
+    return own_head(call) + sent.reply.masked(block(returned))
 
 
 async def _whole(call: Call, sent: Dispatched) -> None:

@@ -6,7 +6,7 @@ socket to the caller's as they come, and only the last piece waits, for the jour
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import Final, Protocol
 
@@ -58,7 +58,7 @@ class Reply:
         "_keep",
         "_outlet",
         "_passed",
-        "_secret",
+        "_secrets",
         "attempt",
         "deadline",
         "done",
@@ -78,7 +78,13 @@ class Reply:
     )
 
     def __init__(
-        self, attempt: Attempt, reader: ReplyReader, clock: Clock, *, secret: bytes | None = None, events_limit: int = 0
+        self,
+        attempt: Attempt,
+        reader: ReplyReader,
+        clock: Clock,
+        *,
+        secrets: Sequence[bytes] = (),
+        events_limit: int = 0,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.attempt = attempt
@@ -98,7 +104,7 @@ class Reply:
         self.size = 0
         self.on_upload: Callable[[bool], None] | None = None
         self._clock = clock
-        self._secret = secret  # of the backend: masked where its words are shown or stored
+        self._secrets = secrets  # of the backend: masked where its words are shown or stored
         self._keep = events_limit  # how much of a stream is kept as it came, where the route asks for it
         self._passed = 0.0  # when something last went to the caller
         self._held: list[bytes] = []
@@ -120,17 +126,21 @@ class Reply:
     def body(self) -> bytes:
         """What was gathered, in one piece; a refusal that quotes our credential has it masked (row U33)."""
         body = self._held[0] if len(self._held) == 1 else b"".join(self._held)
-        return body if self.is_ok else self._masked(body)
+        return body if self.is_ok else self.masked(body)
 
     @property
     def complaint(self) -> str | None:
         """What the backend said went wrong, our credential masked."""
         if self.reader.error is not None:
-            return self._masked(self.reader.error.encode("utf-8", "replace")).decode()
+            return self.masked(self.reader.error.encode("utf-8", "replace")).decode()
         return None if self.is_ok else self.body().decode("utf-8", "replace")
 
-    def _masked(self, text: bytes) -> bytes:
-        return text.replace(self._secret, b"***") if self._secret and self._secret in text else text
+    def masked(self, text: bytes) -> bytes:
+        """Hide our own credential where a backend quotes it."""
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, b"***")
+        return text
 
     # --- the backend's side
 
@@ -254,7 +264,7 @@ class Reply:
         if self.first_token is None and reader.has_content:
             self.first_token = self._clock.monotonic()
         if reader.error is not None:
-            piece = self._masked(piece)
+            piece = self.masked(piece)
         if reader.is_finished:
             self.last = piece
             self._finish()

@@ -157,7 +157,11 @@ class Upload:
             except GatewayError as error:
                 self.fail(error)
                 return
-        self._spool.put(piece)
+        try:
+            self._spool.put(piece)
+        except OSError:  # most likely the temporary folder is full
+            self.fail(GatewayError("overloaded", "There is no room left for the upload."))
+            return
         self._flow()
         self._changed()
 

@@ -30,9 +30,7 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 def check(connection: sqlite3.Connection) -> int:
     """The file's schema version (0: empty); raises StoreRefusedError where it is not ours or too new."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    application, version, tables = _marks(connection)
     if application != APPLICATION_ID and (tables or version or application):
         raise StoreRefusedError("this is an SQLite file of another program; point data.dir somewhere else")
     if version > VERSION + 1:
@@ -40,4 +38,17 @@ def check(connection: sqlite3.Connection) -> int:
             f"the store has schema version {version}, and this program knows {VERSION}: use a newer llmgateway, "
             "or restore the backup made before the upgrade"
         )
-    return int(version)
+    return version
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Application id, version, and the number of tables, all of one moment: another process may be creating them."""
+    connection.execute("BEGIN")
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return application, version, tables

@@ -72,8 +72,18 @@ def test_a_contender_that_fell_over_says_so_and_has_no_figures():
 
 
 def test_a_section_that_failed_is_in_the_report():
-    tables = report.tables({"memory": {"failed": "no readers"}})
-    assert tables[1].rows == [("failed", "no readers")]
+    figures = {"memory": {"unmeasured": "no readers"}}
+    assert report.tables(figures)[1].rows == [("could not be measured", "no readers")]
+    assert verdicts(figures) == []
+
+
+@pytest.mark.parametrize(("problems", "holds"), [([], True), (["an exchange is missing"], False)])
+def test_the_crash_tests_report_is_judged_by_its_problems(problems, holds):
+    kind = {"count": 2, "connections": 9, "failures": 8, "recovery_median_s": 0.5, "recovery_worst_s": 1.0}
+    section = {"requests": 50, "acknowledged": 40, "failed": 10, "problems": problems, "kills": {"control": kind}}
+    (verdict,) = verdicts({"kill": section})
+    assert verdict.holds is holds
+    assert report.tables({"kill": section})[1].rows == [("control", "2", "9", "8", "0.50", "1.00")]
 
 
 def test_the_page_has_the_promises_first_and_names_what_fell_short_and_who_was_left_out():

@@ -35,7 +35,7 @@ def clock():
 @pytest.fixture
 async def reply(clock):
     attempt = Attempt("one", "v1", AttemptKind.FIRST, clock.monotonic())
-    return Reply(attempt, OpenAIProvider().reader(Operation("chat.completions")), clock, secret=b"sk-secret")
+    return Reply(attempt, OpenAIProvider().reader(Operation("chat.completions")), clock, secrets=(b"sk-secret",))
 
 
 async def test_json_is_judged_whole(reply):
