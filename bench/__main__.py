@@ -18,12 +18,15 @@ from bench.verdict import verdicts
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "RESULTS.md"
 OUT: Final = HERE / "out"
+WIDTH: Final = 140  # of what is printed to no terminal
 
 
 def main() -> int:
     """Run what the command line asks for; 1 if a promise is not kept."""
     asked = _parsed()
     console = Console(stderr=asked.json, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
     run = measured(asked, console)
     OUT.mkdir(exist_ok=True)
     (OUT / "latest.json").write_text(json.dumps(run, indent=1))

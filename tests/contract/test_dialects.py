@@ -226,6 +226,21 @@ def test_streams_are_declared_by_a_true_boolean_only(each: Dialect) -> None:
         assert (raised.value.code, raised.value.param) == ("invalid_value", "stream")
 
 
+def test_of_several_wrong_fields_the_same_one_is_always_named(each: Dialect) -> None:
+    wrong = {"conversation": 5, "safety_identifier": 5, "user": 5, "stream": 5, "metadata": 5}
+    named = []
+    while True:
+        try:
+            each.declared(wrong)
+        except GatewayError as error:
+            named.append(error.param)
+            del wrong[error.param or ""]
+        else:
+            break
+    assert named == ["metadata", "stream", "user", "safety_identifier", "conversation"][: len(named)]
+    assert len(named) >= 2
+
+
 def test_tags_and_session_come_from_metadata(each: Dialect) -> None:
     found = each.declared({"metadata": {"team": "a", "session_id": "s-1", "number": 5, "__class__": "x"}})
     assert found.session == "s-1"

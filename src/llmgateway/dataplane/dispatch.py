@@ -14,13 +14,13 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Attempt, AttemptKind, Phase
 from llmgateway.domain.operation import BodyKind
 from llmgateway.http.client import Upload as Pieces
-from llmgateway.http.client import build_head
 from llmgateway.http.connection import Connection
+from llmgateway.http.messages import block
 from llmgateway.routing.plan import Plan, Target, after_failure
 from llmgateway.wire.jsonscan import splice
 from llmgateway.wire.retry_after import retry_after_s
 
-_HOPS: Final = tuple(b"%d" % hop for hop in range(MAX_HOPS + 1))
+_HOPS: Final = tuple(block([(HOP_HEADER, b"%d" % hop)]) for hop in range(MAX_HOPS + 1))
 
 
 @dataclass(slots=True)
@@ -127,16 +127,16 @@ def _send(call: Call, target: Target, request: Request, connection: Connection, 
     method, incoming = call.incoming.method, call.incoming
     origin = upstream.origin
     path = upstream.provider.target(upstream.base_path, incoming.path) + incoming.query.decode("ascii", "replace")
-    headers = _headers(call, upstream)
+    render, headers, hop = upstream.template.render, incoming.headers, _hop(call)
     if request.upload is not None:
         model = _form_model(target, request)
         pieces = Pieces(request.upload.length(incoming.content_length, model))
-        head = build_head(method, path, origin.host_header, headers, pieces)
+        head = render(method, path, headers, pieces, hop)
         connection.send(head, pieces, reply, origin.timeouts)
         _attach(request.upload, connection, reply, model)
         return
     body = _body(call, target, request) or None
-    head = build_head(method, path, origin.host_header, headers, body)
+    head = render(method, path, headers, body, hop)
     connection.send(head, body, reply, origin.timeouts)
 
 
@@ -169,22 +169,11 @@ def _body(call: Call, target: Target, request: Request) -> bytes:
     return splice(request.body, request.document, changes) if changes else request.body
 
 
-def _headers(call: Call, upstream: Upstream) -> list[tuple[bytes, bytes]]:
-    """The caller's headers by allow-list, then what the backend needs (rows C43, C46)."""
-    own, provider = upstream.own_names, upstream.provider
-    allowed, prefixes = provider.forwarded, provider.forwarded_prefixes
-    headers = [
-        pair
-        for pair in call.incoming.headers
-        if (pair[0] in allowed or pair[0].startswith(prefixes)) and pair[0] not in own
-    ]
-    names = {name for name, _ in headers}
-    headers += [pair for pair in provider.defaults() if pair[0] not in names and pair[0] not in own]
-    headers += upstream.fixed
+def _hop(call: Call) -> bytes:
+    """The line that tells the next gateway how many there were before it."""
     value = call.incoming.header(HOP_HEADER)
     hops = int(value) if value is not None and value.isdigit() and len(value) < 4 else 0
-    headers.append((HOP_HEADER, _HOPS[min(hops + 1, MAX_HOPS)]))
-    return headers
+    return _HOPS[min(hops + 1, MAX_HOPS)]
 
 
 def _judged(call: Call, target: Target, sent: Dispatched) -> Dispatched:

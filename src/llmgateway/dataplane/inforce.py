@@ -12,7 +12,7 @@ from llmgateway.config.snapshot import Backend, Snapshot, Version
 from llmgateway.dataplane.peer import Network, networks
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.operation import Operation
-from llmgateway.http.client import Origin
+from llmgateway.http.client import HeadTemplate, Origin
 from llmgateway.http.pool import Pool
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
@@ -34,15 +34,14 @@ MIN_SECRET: Final = 12  # a shorter header value is a number or a name, and woul
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One backend as this worker reaches it. `fixed` is the part of each request's head that never changes."""
+    """One backend as this worker reaches it. `template` writes the heads of its requests (rows C43, C46)."""
 
     backend: Backend
     provider: Provider
     pool: Pool
     base_path: str
     origin: Origin
-    fixed: tuple[tuple[bytes, bytes], ...]
-    own_names: frozenset[bytes]  # header names in `fixed`: the caller's of the same name are dropped
+    template: HeadTemplate
     secrets: tuple[bytes, ...]  # masked where the backend quotes them
     reach: Reach = field(default_factory=Reach)
 
@@ -118,19 +117,26 @@ def _upstream(backend: Backend, provider: Callable[[str], Provider], pool: Calla
     fixed = [(name.lower().encode(), value.encode()) for name, value in backend.headers]
     if key is not None:
         fixed += [(name.lower(), value) for name, value in speaks.credential(key)]
+    origin = Origin.of(backend)
+    template = HeadTemplate(
+        origin.host_header,
+        fixed,
+        defaults=speaks.defaults(),
+        forwarded=speaks.forwarded,
+        prefixes=speaks.forwarded_prefixes,
+    )
     return Upstream(
         backend=backend,
         provider=speaks,
         pool=pool(backend),
-        origin=Origin.of(backend),
+        origin=origin,
         base_path=backend.url.path.rstrip("/"),
-        fixed=tuple(fixed),
-        own_names=frozenset(name for name, _ in fixed),
+        template=template,
         secrets=_secrets(key, backend),
     )
 
 
 def _secrets(key: str | None, backend: Backend) -> tuple[bytes, ...]:
     """The credentials a backend may quote: the key, and what its own headers carry, for that may be one too."""
-    values = [value.split()[-1] for _, value in backend.headers if len(value) >= MIN_SECRET]
+    values = [last for _, value in backend.headers for last in value.split()[-1:] if len(last) >= MIN_SECRET]
     return tuple(value.encode() for value in (*([key] if key else []), *values))

@@ -89,6 +89,7 @@ def _settle(call: Call) -> Awaitable[None] | None:
     try:
         return settle(call)
     except GatewayError:
-        # The journal is full beyond its reserve. The `admitted` record is there, so the store will say `interrupted`.
-        logger.exception("exchange could not be settled", extra={"exchange": call.exchange.id})
-        return None
+        if call.exchange.is_admitted:
+            # The journal is full beyond its reserve. The `admitted` record is there: the store will say `interrupted`.
+            logger.exception("exchange could not be settled", extra={"exchange": call.exchange.id})
+        return None  # a refusal is merely counted, by the journal: a log line for each would help nobody

@@ -10,8 +10,10 @@ from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import End, Phase
-from llmgateway.http.messages import block
+from llmgateway.http.messages import lines
 
+UPSTREAM_ID: Final = b"x-llmgateway-upstream-request-id"
+MAX_ID: Final = 200
 _ENDS: Final = {"upstream_timeout": End.TIMEOUT, "upstream_truncated": End.TRUNCATED}
 
 
@@ -31,9 +33,15 @@ async def relay(call: Call, sent: Dispatched) -> None:
 
 def _head(call: Call, sent: Dispatched) -> bytes:
     """Our own headers, and the backend's by allow-list (row U30)."""
-    allowed, prefixes = sent.upstream.provider.returned, sent.upstream.provider.returned_prefixes
-    returned = [pair for pair in sent.reply.headers if pair[0] in allowed or pair[0].startswith(prefixes)]
-    return own_head(call) + sent.reply.masked(block(returned))
+    provider = sent.upstream.provider
+    allowed, prefixes, their_id = provider.returned, provider.returned_prefixes, provider.request_id_header
+    returned = []
+    for name, value in sent.reply.headers:
+        if name in allowed or name.startswith(prefixes):
+            returned.append((name, value))
+        elif name == their_id:
+            returned.append((UPSTREAM_ID, value[:MAX_ID]))
+    return own_head(call) + sent.reply.masked(lines(returned))
 
 
 async def _whole(call: Call, sent: Dispatched) -> None:

@@ -40,7 +40,7 @@ def settle(call: Call) -> Awaitable[None] | None:
     journal = call.gateway.journal
     if not exchange.is_admitted:
         buffers = records.refused(exchange, call.now, _request_body(call))
-        return journal.append(buffers, may_use_reserve=True)
+        return journal.append(buffers, may_use_reserve=False)  # it is kept for exchanges that run
     reply = call.reply
     message = _observe(call, reply)
     exchange.phase = Phase.SETTLE if exchange.error_code is None else exchange.phase

@@ -7,17 +7,18 @@ list of [name, length] in the order in which the blobs follow. The magic lets a 
 """
 
 import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from zlib import crc32
 
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 
 MAGIC: Final = b"LGW1"
 HEADER: Final = struct.Struct("<4sIII")  # magic, length, crc32, json length
-JSON_LENGTH: Final = struct.Struct("<I")
+JSON_LENGTH_SIZE: Final = 4
 MAX_LENGTH: Final = 80 * 1024 * 1024  # a length above it is damage, not a record
+_pack_header: Final = HEADER.pack
 
 
 class BadFrameError(ValueError):
@@ -35,15 +36,20 @@ class Record:
 def pack(meta: dict[str, Any], blobs: Sequence[tuple[str, bytes]] = ()) -> list[bytes]:
     """Frame a record as buffers for one writev; the blobs are not copied."""
     if blobs:
-        meta["blobs"] = [[name, len(blob)] for name, blob in blobs]
+        meta["blobs"] = [(name, len(blob)) for name, blob in blobs]
+    return seal(meta, *[blob for _, blob in blobs])
+
+
+def seal(meta: dict[str, Any], *blobs: bytes) -> list[bytes]:
+    """Frame a record that speaks of its blobs already; the last step of `pack`."""
     text = encode(meta)
-    prefix = JSON_LENGTH.pack(len(text))
-    crc = zlib.crc32(text, zlib.crc32(prefix))
-    length = len(prefix) + len(text)
-    for _, blob in blobs:
-        crc = zlib.crc32(blob, crc)
+    text_length = len(text)
+    length = JSON_LENGTH_SIZE + text_length
+    crc = crc32(text, crc32(text_length.to_bytes(JSON_LENGTH_SIZE, "little")))
+    for blob in blobs:
+        crc = crc32(blob, crc)
         length += len(blob)
-    return [HEADER.pack(MAGIC, length, crc, len(text)), text, *(blob for _, blob in blobs)]
+    return [_pack_header(MAGIC, length, crc, text_length), text, *blobs]
 
 
 def unpack(frame: bytes | memoryview) -> Record:
@@ -70,15 +76,15 @@ def measure(buffer: bytes | memoryview, at: int) -> int:
             raise BadFrameError("magic")
         return 0
     magic, length, _, text_length = HEADER.unpack_from(buffer, at)
-    if magic != MAGIC or length > MAX_LENGTH or text_length > length - JSON_LENGTH.size:
+    if magic != MAGIC or length > MAX_LENGTH or text_length > length - JSON_LENGTH_SIZE:
         raise BadFrameError("header")
-    return int(HEADER.size - JSON_LENGTH.size + length)
+    return int(HEADER.size - JSON_LENGTH_SIZE + length)
 
 
 def unfold(frame: memoryview) -> tuple[dict[str, Any], memoryview]:
     """Check a frame that `measure` has cut out; gives its JSON, and the blobs uncopied. Raises BadFrameError."""
     _, _, crc, text_length = HEADER.unpack_from(frame)
-    if zlib.crc32(frame[HEADER.size - JSON_LENGTH.size :]) != crc:
+    if crc32(frame[HEADER.size - JSON_LENGTH_SIZE :]) != crc:
         raise BadFrameError("crc")
     text_end = HEADER.size + text_length
     return _meta(frame[HEADER.size : text_end]), frame[text_end:]

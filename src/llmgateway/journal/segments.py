@@ -14,15 +14,20 @@ from llmgateway.journal.disk import MAX_BUFFERS, Disk
 
 
 class Segment:
-    """An open segment. `size` is where its last whole record ends; the file is never longer unless `is_torn`."""
+    """An open segment. `size` is where its last whole record ends; the file is never longer unless `is_torn`.
 
-    __slots__ = ("_disk", "_fd", "is_torn", "number", "size")
+    `limit` is the appender's: up to that size records go in without a question. At first that is nowhere.
+    """
+
+    __slots__ = ("_disk", "_fd", "_writev", "is_torn", "limit", "number", "size")
 
     def __init__(self, fd: int, number: int, disk: Disk) -> None:
         self._fd = fd
         self._disk = disk
+        self._writev = disk.writev
         self.number = number
         self.size = 0
+        self.limit = 0
         self.is_torn = False
 
     def write(self, buffers: Sequence[bytes], ends: Sequence[int]) -> None:
@@ -30,16 +35,15 @@ class Segment:
 
         Raises OSError when not all went in; `size` then tells how many did, and the rest has left no trace.
         """
-        total = ends[-1]
         done = 0
         try:
-            done = self._disk.writev(self._fd, buffers if len(buffers) <= MAX_BUFFERS else buffers[:MAX_BUFFERS])
-            while done < total:
+            done = self._writev(self._fd, buffers if len(buffers) <= MAX_BUFFERS else buffers[:MAX_BUFFERS])
+            while done < ends[-1]:
                 done += self._write_some(_rest(buffers, done))
         except OSError:
             self._take_back(done, ends)
             raise
-        self.size += total
+        self.size += done
 
     def sync(self) -> None:
         """Make what was written survive a power loss. After an OSError this file is not to be trusted again."""
@@ -52,7 +56,7 @@ class Segment:
             pass
 
     def _write_some(self, buffers: Sequence[bytes | memoryview]) -> int:
-        written = self._disk.writev(self._fd, buffers)
+        written = self._writev(self._fd, buffers)
         if written <= 0:  # a disk that takes nothing and says nothing would keep us here for ever
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return written

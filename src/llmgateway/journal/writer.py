@@ -31,11 +31,11 @@ class JournalWriter:
         self._root = root
         self._settings = settings
         self._clock = clock
-        self._monotonic = clock.monotonic
         self._disk = disk
         self._incarnation: Incarnation | None = None
         self._appender: Appender | None = None
         self._group: GroupCommit | None = None
+        self._straight: Appender | None = None  # where records go at once: with durability "process", while it is open
         self._retry_at = 0.0
         self.stats = WriterStats()
 
@@ -91,11 +91,15 @@ class JournalWriter:
         size = 0
         for buffer in buffers:
             size += len(buffer)
+        straight = self._straight
         try:
-            return self._append(Record(buffers, size, may_use_reserve))
+            if straight is None or size > MAX_LENGTH:  # larger than anything ordinary; `_append` knows exactly
+                return self._append(buffers, size, may_use_reserve=may_use_reserve)
+            straight.write(buffers, size, may_use_reserve=may_use_reserve)
         except GatewayError:
             self.stats.refused += 1
             raise
+        return None
 
     def tick(self) -> None:
         """Look after space and segments; costs nothing when called more than once a second."""
@@ -114,21 +118,19 @@ class JournalWriter:
             self._appender.close()
         if self._incarnation is not None:
             self._incarnation.close()
-        self._incarnation = self._appender = self._group = None
+        self._incarnation = self._appender = self._group = self._straight = None
         self._retry_at = float("inf")
 
-    def _append(self, record: Record) -> Waiter | None:
-        if record.size > HEADER.size + MAX_LENGTH:
+    def _append(self, buffers: list[bytes], size: int, *, may_use_reserve: bool) -> Waiter | None:
+        if size > HEADER.size + MAX_LENGTH:
             raise GatewayError("internal_error", "A journal record is larger than its format allows.")
         if self._appender is None:
             self._begin_again()
             if self._appender is None:
                 raise refusal()
         if self._group is not None:
-            return self._group.append(record)
-        began = self._monotonic()
-        self._appender.append(record)
-        self.stats.wrote(1, record.size, self._monotonic() - began)
+            return self._group.append(Record(buffers, size, may_use_reserve))
+        self._appender.write(buffers, size, may_use_reserve=may_use_reserve)
         return None
 
     def _begin(self, name: str) -> None:
@@ -140,6 +142,8 @@ class JournalWriter:
         self._appender.stats = self.stats
         if self._settings.durability is Durability.DISK:
             self._group = GroupCommit(self._appender, self._clock)
+        else:
+            self._straight = self._appender
 
     def _begin_again(self) -> None:
         if self._clock.monotonic() < self._retry_at:

@@ -40,9 +40,9 @@ class SqliteStore(SqliteReader):
             _ = await self._sound_writer()
 
     async def close(self) -> None:
+        await super().close()  # first: the last connection to go writes the log back, and has to be one that may
         async with self._turn:
             await self._close_writer()
-        await super().close()
 
     async def append(
         self,

@@ -15,6 +15,7 @@ MAX_TEXT: Final = 8 * 1024 * 1024  # what a reader keeps of one reply, about in 
 MAX_PARSED: Final = 4 * 1024 * 1024  # a larger reply would hold the event loop for too long
 MAX_BRACKETS: Final = 100_000  # so would one of nothing but empty objects
 PART_COST: Final = 1024  # what a choice, a call or a block takes beside its text
+DONE: Final = b"[DONE]"  # how many an API ends its streams; no JSON begins so
 _TAIL: Final = 4096
 _LONGEST_ERROR: Final = 4096
 SHAPE_ERRORS: Final = (
@@ -36,48 +37,35 @@ class BaseReader:
     `is_truncated`: more was said than is kept, so that `message` has only the beginning.
     """
 
-    __slots__ = (
-        "_room",
-        "error",
-        "event_bytes",
-        "fingerprint",
-        "finish_reason",
-        "has_content",
-        "is_complete",
-        "is_finished",
-        "is_truncated",
-        "parse_errors",
-        "response_id",
-        "response_model",
-        "usage",
-    )
+    # A reader is made for each reply: what most leave as it is stands in the class, which slots would not allow.
+    # What every event looks at is set in `__init__`, since an instance's own attributes are quicker to read.
+    finish_reason: str | None = None
+    response_model: str | None = None
+    response_id: str | None = None
+    fingerprint: str | None = None
+    parse_errors = 0
+    error: str | None = None
+    is_complete = False
+    is_truncated = False
+    event_bytes = 0  # size of the event that `take` is looking at
 
     def __init__(self) -> None:
         self.usage = Usage()
-        self.finish_reason: str | None = None
-        self.response_model: str | None = None
-        self.response_id: str | None = None
-        self.fingerprint: str | None = None
-        self.parse_errors = 0
-        self.error: str | None = None
         self.has_content = False
         self.is_finished = False
-        self.is_complete = False
-        self.is_truncated = False
-        self.event_bytes = 0  # size of the event that `take` is looking at
         self._room = MAX_TEXT
 
     def event(self, name: bytes, data: bytes) -> None:
         """Take one event of a stream; what follows the event that ends it is ignored."""
         if self.is_finished or not data:
             return
-        if is_crowded(data):
-            self.parse_errors += 1
+        if len(data) > MAX_BRACKETS and is_crowded(data):  # a short one needs no asking
+            self.take_unreadable(data)
             return
         try:
             value = decode(data)
         except JsonError:
-            self.parse_errors += 1
+            self.take_unreadable(data)
             return
         self.event_bytes = len(data)
         try:
@@ -88,7 +76,7 @@ class BaseReader:
     def whole(self, body: bytes) -> None:
         """Take a reply in one piece. It is complete if it is JSON to its end and reports no fault."""
         self.is_finished = True
-        if len(body) > MAX_PARSED or is_crowded(body):
+        if len(body) > MAX_BRACKETS and (len(body) > MAX_PARSED or is_crowded(body)):
             self._whole_unparsed(body)
             return
         try:
@@ -105,6 +93,10 @@ class BaseReader:
 
     def take(self, name: bytes, value: Any) -> None:
         """Read one parsed event."""
+
+    def take_unreadable(self, data: bytes) -> None:  # noqa: ARG002  # for those whose streams end like this
+        """Take an event that is no JSON."""
+        self.parse_errors += 1
 
     def take_whole(self, value: dict[str, Any]) -> None:
         """Read a parsed reply."""
@@ -155,19 +147,17 @@ class GenericReader(BaseReader):
     Whether a stream is whole is left to its framing. Replies that need not be JSON (audio, subtitles) set `is_text`.
     """
 
-    __slots__ = ("_is_text", "_read_usage")
-
     def __init__(self, read_usage: UsageSource, *, is_text: bool = False) -> None:
         super().__init__()
         self.is_complete = True
         self._read_usage = read_usage
         self._is_text = is_text
 
-    def event(self, name: bytes, data: bytes) -> None:
-        if data.startswith(b"[DONE]"):
+    def take_unreadable(self, data: bytes) -> None:
+        if data.startswith(DONE):
             self.is_finished = True
         else:
-            super().event(name, data)
+            super().take_unreadable(data)
 
     def whole(self, body: bytes) -> None:
         if self._is_text and body[:1] != b"{":
@@ -194,8 +184,6 @@ class GenericReader(BaseReader):
 class OpaqueReader(BaseReader):
     """For replies that are passed on unread: files, lists, and things that were counted when they were made."""
 
-    __slots__ = ()
-
     def event(self, name: bytes, data: bytes) -> None:  # noqa: ARG002  # the port's signature
         self.has_content = self.is_complete = True
 
@@ -217,10 +205,10 @@ def text_of(value: dict[str, Any], name: str) -> str | None:
 def error_words(value: dict[str, Any]) -> str | None:
     """What a reply or an event says went wrong; None where it reports no fault."""
     error = value.get("error")
-    if not error and (value.get("object") == "error" or value.get("type") == "error"):
-        error = value
     if not error:
-        return None
+        if value.get("object") != "error" and value.get("type") != "error":
+            return None
+        error = value
     if isinstance(error, dict):
         error = text_of(error, "message") or text_of(error, "code") or text_of(error, "type")
     return error[:_LONGEST_ERROR] if isinstance(error, str) else "The backend reported a fault without words."

@@ -58,3 +58,24 @@ def test_only_a_hash_is_kept_where_bodies_are_not_wanted():
 
 def test_nothing_is_kept_where_nothing_is_wanted():
     assert records.stored(b"secret", Bodies.NONE, 20) is None
+
+
+def test_json_kept_whole_makes_the_same_record_as_its_description():
+    body, one = b'{"a": 1 }', exchange()
+    assert records.kept(body, Bodies.FULL, 9) is body
+    assert records.admitted(one, body) == records.admitted(one, records.Body(body, 9))
+    assert records.refused(one, 11.0, body) == records.refused(one, 11.0, records.Body(body, 9))
+    events = records.Body(b"data: x\n\n", 9, "text/event-stream")
+    for more in (None, events):
+        assert records.settled(one, 11.0, body, more) == records.settled(one, 11.0, records.Body(body, 9), more)
+
+
+def test_json_that_is_not_kept_whole_is_described():
+    for policy, limit in ((Bodies.FULL, 8), (Bodies.HASH, 100), (Bodies.NONE, 100)):
+        assert records.kept(b'{"a": 1 }', policy, limit) == records.stored(b'{"a": 1 }', policy, limit)
+
+
+def test_an_empty_body_is_a_body():
+    found = read(records.settled(exchange(), 11.0, b""))
+    assert found.blobs == {"reply": b""}
+    assert found.meta["reply"]["size"] == 0

@@ -54,6 +54,25 @@ def test_events_without_data_are_nothing() -> None:
     assert reader.parse_errors == 0
 
 
+@pytest.mark.parametrize("data", [b"[DONE]", b"[DONE] and more"])
+def test_a_reader_that_ends_otherwise_does_not_know_done(data: bytes) -> None:
+    reader, ending = BaseReader(), GenericReader(read_usage)
+    for each in (reader, ending):
+        each.event(b"", data)
+    assert (reader.is_finished, reader.parse_errors) == (False, 1)
+    assert (ending.is_finished, ending.parse_errors) == (True, 0)
+
+
+def test_a_reader_leaves_no_trace_in_the_next_one() -> None:
+    one = Stumbling()
+    one.event(b"", b"{}")
+    one.error = one.response_id = "x"
+    one.usage.input_tokens = 5
+    assert one.is_truncated is one.is_complete is False
+    fresh = Stumbling()
+    assert (fresh.parse_errors, fresh.error, fresh.response_id, fresh.usage.input_tokens) == (0, None, None, None)
+
+
 def test_a_very_large_reply_is_not_parsed_but_its_usage_is_found() -> None:
     big = encode({"data": ["x" * MAX_PARSED], "model": "m", "usage": {"prompt_tokens": 7, "total_tokens": 7}})
     reader = GenericReader(read_usage)

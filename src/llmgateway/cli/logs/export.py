@@ -15,6 +15,7 @@ import typer
 
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.logs import lines, options
+from llmgateway.cli.logs.printable import json_text, one_line
 from llmgateway.cli.logs.search import PAGE, Walk, walk
 from llmgateway.ports.store import COLUMNS, Body, Row, StoreReader
 from llmgateway.wire.jsoncodec import encode
@@ -108,7 +109,7 @@ def jsonl_writer(file: IO[bytes]) -> Callable[[Row], None]:
     """Write a JSON object a line."""
 
     def write(row: Row) -> None:
-        file.write(encode(row) + b"\n")
+        file.write(json_text(row).encode() + b"\n")
 
     return write
 
@@ -132,8 +133,9 @@ def cell(value: Any) -> Any:
     """One CSV cell."""
     if isinstance(value, dict):
         value = encode(value).decode() if value else ""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if isinstance(value, str):
+        value = one_line(value)  # a terminal may be where this goes
+        return f"'{value}" if value.startswith(_FORMULA) else value
     return value
 
 

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from llmgateway.cli.logs import lines, options
+from llmgateway.cli.logs.printable import json_text
 from llmgateway.cli.logs.search import Walk, walk
 from llmgateway.ports.store import Row, StoreReader
-from llmgateway.wire.jsoncodec import encode
 
 
 def list_exchanges(
@@ -32,7 +32,7 @@ def list_exchanges(
     rows = options.with_reader(path, lambda reader: _found(reader, plan, with_attempts=as_json))
     if as_json:
         for row in rows:
-            typer.echo(encode(row).decode())
+            typer.echo(json_text(row))
     else:
         _print(rows)
     _note(plan, rows, limit)

@@ -4,10 +4,13 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from llmgateway.wire.jsoncodec import encode, encode_pretty
+
 # C0 and C1 controls, marks that reorder or hide text, line separators, lone surrogates, tag characters.
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_UNSAFE_IN_JSON: Final = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", ""))  # JSON itself escapes those
 _UNSAFE_BUT_LINES: Final = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
 
 
@@ -19,6 +22,17 @@ def one_line(value: Any) -> str:
 def many_lines(text: str) -> str:
     """The same, keeping line ends and tabs."""
     return _UNSAFE_BUT_LINES.sub(_escaped, text)
+
+
+def json_text(value: Any, *, pretty: bool = False) -> str:
+    """The value as JSON that means the same to programs, and that a terminal may show, too."""
+    text = (encode_pretty(value) if pretty else encode(value)).decode()
+    return _UNSAFE_IN_JSON.sub(_json_escaped, text)
+
+
+def _json_escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def _escaped(found: re.Match[str]) -> str:

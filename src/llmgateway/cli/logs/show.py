@@ -7,7 +7,7 @@ import typer
 
 from llmgateway.cli.errors import fail
 from llmgateway.cli.logs import lines, options
-from llmgateway.cli.logs.printable import dollars, full_time, many_lines, one_line, seconds, size
+from llmgateway.cli.logs.printable import dollars, full_time, json_text, many_lines, one_line, seconds, size
 from llmgateway.ports.store import Body, Row, StoreReader, Wanted
 from llmgateway.wire.jsoncodec import JsonError, decode, encode_pretty
 
@@ -33,7 +33,7 @@ def show(
     path = options.store_path(config, data)
     row, bodies = options.with_reader(path, lambda reader: _find(reader, exchange_id.strip().lower()))
     if as_json:
-        typer.echo(encode_pretty(row | {"bodies": [_as_json(body) for body in bodies]}).decode())
+        typer.echo(json_text(row | {"bodies": [_as_json(body) for body in bodies]}, pretty=True))
         return
     out = lines.console()
     _print_facts(out, row)

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import typer
 
 from llmgateway.cli.logs import lines, options
+from llmgateway.cli.logs.printable import json_text
 from llmgateway.ports.store import Row, StoreReader, StoreUnavailableError, Wanted
-from llmgateway.wire.jsoncodec import encode
 
 POLL_S: Final = 0.5
 RETRY_S: Final = 1.0
@@ -44,7 +44,7 @@ def _following(path: Path, wanted: Wanted, show: Print, seq: int) -> Callable[[S
 
 def _printer(*, as_json: bool) -> Print:
     if as_json:
-        return lambda row: typer.echo(encode(row).decode())
+        return lambda row: typer.echo(json_text(row))
     out = lines.console()
     columns = lines.chosen(out.width)
     out.print(lines.heading(columns))

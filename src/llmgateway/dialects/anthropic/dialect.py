@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from llmgateway.dialects.anthropic.operations import OPERATIONS
 from llmgateway.domain.errors import GatewayError
-from llmgateway.domain.operation import Operation
 from llmgateway.ports.dialect import Declared
 from llmgateway.wire.fields import flag, metadata, tags, text
 from llmgateway.wire.jsoncodec import encode
@@ -34,17 +33,19 @@ class AnthropicDialect:
 
     name = "anthropic"
 
-    def operation(self, method: str, path: str) -> Operation:
-        return OPERATIONS.find(method, path)
+    operation = staticmethod(OPERATIONS.find)
 
     def declared(self, body: Mapping[str, Any]) -> Declared:
         """Read `stream` and, in `metadata`, `user_id`; `session_id` there is for backends that let it pass."""
-        entries = metadata(body)
+        entries = metadata(body) if "metadata" in body else None
+        is_stream = "stream" in body and flag(body, "stream")
+        if not entries:
+            return Declared(is_stream)
         return Declared(
-            is_stream=flag(body, "stream"),
-            user=text(entries, "user_id", "metadata.user_id"),
-            session=text(entries, "session_id", "metadata.session_id"),
-            tags=tags(entries, _KNOWN) if entries else None,
+            is_stream,
+            text(entries, "user_id", "metadata.user_id"),
+            text(entries, "session_id", "metadata.session_id"),
+            tags(entries, _KNOWN),
         )
 
     def error_body(self, error: GatewayError, exchange_id: str) -> bytes:

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from llmgateway.dialects.openai.operations import OPERATIONS
 from llmgateway.domain.errors import GatewayError
-from llmgateway.domain.operation import Operation
 from llmgateway.ports.dialect import Declared
 from llmgateway.wire.fields import flag, metadata, tags, text
 from llmgateway.wire.jsoncodec import encode
@@ -19,18 +18,22 @@ class OpenAIDialect:
 
     name = "openai"
 
-    def operation(self, method: str, path: str) -> Operation:
-        return OPERATIONS.find(method, path)
+    operation = staticmethod(OPERATIONS.find)
 
     def declared(self, body: Mapping[str, Any]) -> Declared:
-        """Read `stream`, `user` (or its successor `safety_identifier`), `metadata` and the conversation."""
-        entries = metadata(body)
-        return Declared(
-            is_stream=flag(body, "stream"),
-            user=text(body, "user") or text(body, "safety_identifier"),
-            session=text(entries, "session_id", "metadata.session_id") or _conversation(body),
-            tags=tags(entries, _KNOWN) if entries else None,
-        )
+        """Read `stream`, `user` (or its successor `safety_identifier`), `metadata` and the conversation.
+
+        Most bodies have few of them: what is not there is not read.
+        """
+        entries = metadata(body) if "metadata" in body else None
+        is_stream = "stream" in body and flag(body, "stream")
+        user = text(body, "user") if "user" in body else None
+        if user is None and "safety_identifier" in body:
+            user = text(body, "safety_identifier")
+        session = text(entries, "session_id", "metadata.session_id") if entries else None
+        if session is None and "conversation" in body:
+            session = _conversation(body)
+        return Declared(is_stream, user, session, tags(entries, _KNOWN) if entries else None)
 
     def error_body(self, error: GatewayError, exchange_id: str) -> bytes:
         return encode({"error": _described(error), "request_id": exchange_id})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Any, Final
 
-from llmgateway.providers.anthropic.usage import Counts
+from llmgateway.providers.anthropic.usage import Counts, read_usage
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.replies import PART_COST, SHAPE_ERRORS, BaseReader, error_words, text_of
 
@@ -41,12 +41,11 @@ class _Block:
 class MessagesReader(BaseReader):
     """Reads one reply of `/v1/messages`. An answer is whole once its stop reason is known."""
 
-    __slots__ = ("_blocks", "_counts", "_end", "_head", "_raw_usage")
+    _head: dict[str, Any] | None = None
+    _counts: Counts | None = None
 
     def __init__(self) -> None:
-        super().__init__()
-        self._counts = Counts(self.usage)
-        self._head: dict[str, Any] | None = None
+        BaseReader.__init__(self)  # not super(), which costs more than all the rest
         self._end: dict[str, Any] = {}
         self._raw_usage: dict[str, Any] = {}
         self._blocks: dict[int, _Block] = {}
@@ -59,7 +58,8 @@ class MessagesReader(BaseReader):
             self.take_error(value)
 
     def take_whole(self, value: dict[str, Any]) -> None:
-        self._take_message(value)
+        self._take_head(value)
+        read_usage(self.usage, value.get("usage"))
         self.error = error_words(value)
         self.finish_reason = text_of(value, "stop_reason")
 
@@ -74,7 +74,8 @@ class MessagesReader(BaseReader):
 
     def take_start(self, value: dict[str, Any]) -> None:
         message = value["message"]
-        self._take_message(message)
+        self._take_head(message)
+        self._take_usage(message.get("usage"))
         if self.has_room(self.event_bytes):
             self._head = message
 
@@ -122,16 +123,17 @@ class MessagesReader(BaseReader):
         self.error = error_words(value)
         self.is_complete = False
 
-    def _take_message(self, message: dict[str, Any]) -> None:
+    def _take_head(self, message: dict[str, Any]) -> None:
         self.response_id = text_of(message, "id")
         self.response_model = text_of(message, "model")
-        self._take_usage(message.get("usage"))
 
     def _take_usage(self, raw: Any) -> None:
         """Take totals so far; a later event tells only those that have changed."""
+        if self._counts is None:
+            self._counts = Counts(self.usage)
         self._counts.read(raw)
         if isinstance(raw, dict) and self.has_room(self.event_bytes):
-            self._raw_usage.update((name, value) for name, value in raw.items() if value is not None)
+            self._raw_usage.update({name: value for name, value in raw.items() if value is not None})
 
 
 _STEPS: Final[dict[str, Callable[[MessagesReader, dict[str, Any]], None]]] = {

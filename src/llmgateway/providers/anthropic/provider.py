@@ -12,6 +12,7 @@ from llmgateway.wire.replies import GenericReader, OpaqueReader
 from llmgateway.wire.upstream_status import fault_code
 
 _JSON: Final = frozenset({"messages.count_tokens", "complete"})
+_DEFAULTS: Final = ((b"anthropic-version", b"2023-06-01"), (b"user-agent", b"llmgateway"))
 
 
 class AnthropicProvider:
@@ -33,7 +34,7 @@ class AnthropicProvider:
         return [(b"x-api-key", api_key.encode())]
 
     def defaults(self) -> Headers:
-        return [(b"anthropic-version", b"2023-06-01"), (b"user-agent", b"llmgateway")]
+        return _DEFAULTS
 
     def fault(self, status: int, body: bytes) -> GatewayError | None:
         if status == 400 and b"credit balance is too low" in body:  # the operator's account, told as the caller's fault

@@ -4,9 +4,16 @@ Theirs leave what was read from or written to the cache out of `input_tokens`; o
 prices are reckoned) hold everything that went in. So the parts are kept, and added up each time.
 """
 
-from typing import Any
+from typing import Any, Final
 
-from llmgateway.domain.usage import Usage, token_count
+from llmgateway.domain.usage import Usage, take_counts, token_count
+
+_TOTALS: Final = (
+    ("cache_read_input_tokens", "cached_tokens"),
+    ("cache_creation_input_tokens", "cache_write_tokens"),
+    ("output_tokens", "output_tokens"),
+)
+_DETAILS: Final = (("thinking_tokens", "reasoning_tokens"),)
 
 
 class Counts:
@@ -22,13 +29,13 @@ class Counts:
         if not isinstance(raw, dict):
             return
         usage = self.usage
-        self._fresh = _last(raw, "input_tokens", self._fresh)
-        usage.cached_tokens = _last(raw, "cache_read_input_tokens", usage.cached_tokens)
-        usage.cache_write_tokens = _last(raw, "cache_creation_input_tokens", usage.cache_write_tokens)
-        usage.output_tokens = _last(raw, "output_tokens", usage.output_tokens)
+        fresh = token_count(raw.get("input_tokens"))
+        if fresh is not None:
+            self._fresh = fresh
+        take_counts(usage, raw, _TOTALS)
         details = raw.get("output_tokens_details")
         if isinstance(details, dict):
-            usage.reasoning_tokens = _last(details, "thinking_tokens", usage.reasoning_tokens)
+            take_counts(usage, details, _DETAILS)
         if self._fresh is not None:
             total = self._fresh + (usage.cached_tokens or 0) + (usage.cache_write_tokens or 0)
             usage.input_tokens = token_count(total)
@@ -37,8 +44,3 @@ class Counts:
 def read_usage(usage: Usage, raw: Any) -> None:
     """Copy the counts of a usage object that comes once."""
     Counts(usage).read(raw)
-
-
-def _last(raw: dict[str, Any], name: str, before: int | None) -> int | None:
-    count = token_count(raw.get(name))
-    return before if count is None else count

@@ -29,17 +29,13 @@ class _Call:
 
 
 class _Choice(Growing):
-    __slots__ = ("_audio", "_calls", "_function", "_reasoning", "_reasoning_name", "_refusal", "_role")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._role = "assistant"
-        self._reasoning: StringIO | None = None
-        self._reasoning_name = "reasoning_content"
-        self._refusal: StringIO | None = None
-        self._audio: StringIO | None = None
-        self._calls: dict[int, _Call] | None = None
-        self._function: _Call | None = None
+    _role = "assistant"
+    _reasoning: StringIO | None = None
+    _reasoning_name = "reasoning_content"
+    _refusal: StringIO | None = None
+    _audio: StringIO | None = None
+    _calls: dict[int, _Call] | None = None
+    _function: _Call | None = None
 
     def grow(self, choice: dict[str, Any], reader: BaseReader) -> None:
         delta = choice.get("delta")
@@ -137,6 +133,5 @@ _PARTS: Final[dict[str, Callable[[_Choice, str, Any, BaseReader], None]]] = {
 class ChatReader(ChoicesReader):
     """Reads one reply of `/v1/chat/completions`."""
 
-    __slots__ = ()
     choice_type = _Choice
     object_name = "chat.completion"

@@ -5,17 +5,16 @@ from typing import Any, ClassVar
 
 from llmgateway.providers.openai.usage import read_usage
 from llmgateway.wire.jsoncodec import encode
-from llmgateway.wire.replies import PART_COST, BaseReader, error_words, text_of
+from llmgateway.wire.replies import DONE, PART_COST, BaseReader, error_words, text_of
 
 
 class Growing:
     """One choice as it grows. A subclass knows where the text of its API stands."""
 
-    __slots__ = ("finish_reason", "text")
+    finish_reason: str | None = None
 
     def __init__(self) -> None:
         self.text = StringIO()
-        self.finish_reason: str | None = None
 
     def grow(self, choice: dict[str, Any], reader: BaseReader) -> None:
         """Take this choice's part of one chunk; the reader keeps the account of room."""
@@ -32,23 +31,19 @@ class ChoicesReader(BaseReader):
     An answer is whole when every choice seen has its finish reason: some servers send no `[DONE]`.
     """
 
-    __slots__ = ("_choices", "_created", "_open", "_raw_usage")
     choice_type: ClassVar[type[Growing]]
     object_name: ClassVar[str]
+    _choices: dict[int, Growing] | None = None  # made with the first one
+    _open = 0  # choices without a finish reason
+    _created: int | None = None
+    _raw_usage: Any = None
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._choices: dict[int, Growing] = {}
-        self._open = 0  # choices without a finish reason
-        self._created: int | None = None
-        self._raw_usage: Any = None
-
-    def event(self, name: bytes, data: bytes) -> None:
-        if data.startswith(b"[DONE]"):
+    def take_unreadable(self, data: bytes) -> None:
+        if data.startswith(DONE):
             self.is_complete = self.error is None
             self.is_finished = True
         else:
-            super().event(name, data)
+            super().take_unreadable(data)
 
     def take(self, name: bytes, value: Any) -> None:  # noqa: ARG002  # the port's signature
         if self.response_id is None:
@@ -61,14 +56,23 @@ class ChoicesReader(BaseReader):
         if not choices or "error" in value:
             self._take_error(value)
         for choice in choices or ():
-            self._grow(choice)
+            index = choice.get("index", 0)
+            known = self._choices
+            state = (known.get(index) if known else None) or self._begin(index)
+            if state is None:
+                continue
+            state.grow(choice, self)
+            reason = choice.get("finish_reason")
+            if reason and state.finish_reason is None and isinstance(reason, str):
+                self._finish(state, index, reason)
 
     def take_whole(self, value: dict[str, Any]) -> None:
         self._take_head(value)
         read_usage(self.usage, value.get("usage"))
         self.error = error_words(value)
         for choice in value.get("choices") or ():
-            self.finish_reason = self.finish_reason or text_of(choice, "finish_reason")
+            if self.finish_reason is None:
+                self.finish_reason = text_of(choice, "finish_reason")
 
     def message(self) -> bytes | None:
         if not self._choices:
@@ -93,11 +97,14 @@ class ChoicesReader(BaseReader):
             return None
 
     def _take_head(self, value: dict[str, Any]) -> None:
-        self.response_id = text_of(value, "id") or self.response_id
-        self.response_model = text_of(value, "model") or self.response_model
-        self.fingerprint = text_of(value, "system_fingerprint") or self.fingerprint
-        created = value.get("created")
-        if isinstance(created, int):
+        """Take what is there; `text_of` written out, for every reply comes by here."""
+        if isinstance(found := value.get("id"), str) and found:
+            self.response_id = found
+        if isinstance(found := value.get("model"), str) and found:
+            self.response_model = found
+        if isinstance(found := value.get("system_fingerprint"), str) and found:
+            self.fingerprint = found
+        if isinstance(created := value.get("created"), int):
             self._created = created
 
     def _take_error(self, value: dict[str, Any]) -> None:
@@ -106,21 +113,13 @@ class ChoicesReader(BaseReader):
             self.error = words
             self.is_complete = False
 
-    def _grow(self, choice: dict[str, Any]) -> None:
-        index = choice.get("index", 0)
-        state = self._choices.get(index) or self._begin(index)
-        if state is None:
-            return
-        state.grow(choice, self)
-        reason = choice.get("finish_reason")
-        if reason and state.finish_reason is None and isinstance(reason, str):
-            self._finish(state, index, reason)
-
     def _begin(self, index: int) -> Growing | None:
         if not isinstance(index, int):
             raise TypeError("a choice's index is no number")
         if not self.has_room(PART_COST):
             return None
+        if self._choices is None:
+            self._choices = {}
         state = self._choices[index] = self.choice_type()
         self._open += 1
         self.is_complete = False

@@ -7,8 +7,6 @@ from llmgateway.wire.replies import BaseReader
 
 
 class _Choice(Growing):
-    __slots__ = ()
-
     def grow(self, choice: dict[str, Any], reader: BaseReader) -> None:
         text = choice.get("text")
         if text:
@@ -22,6 +20,5 @@ class _Choice(Growing):
 class CompletionsReader(ChoicesReader):
     """Reads one reply of `/v1/completions`."""
 
-    __slots__ = ()
     choice_type = _Choice
     object_name = "text_completion"

@@ -21,6 +21,7 @@ _READERS: Final[dict[str, type[BaseReader]]] = {
 _JSON: Final = frozenset({"embeddings", "moderations", "rerank", "responses.compact", "responses.input_tokens"})
 _IMAGES: Final = frozenset({"images.generations", "images.edits", "images.variations"})
 _TEXT: Final = frozenset({"audio.speech", "audio.transcriptions", "audio.translations", "threads.runs"})
+_DEFAULTS: Final = ((b"user-agent", b"llmgateway"),)
 
 
 class OpenAIProvider:
@@ -52,7 +53,7 @@ class OpenAIProvider:
         return [(b"authorization", b"Bearer " + api_key.encode())]
 
     def defaults(self) -> Headers:
-        return [(b"user-agent", b"llmgateway")]
+        return _DEFAULTS
 
     def fault(self, status: int, body: bytes) -> GatewayError | None:
         if status == 429 and b"insufficient_quota" in body:  # the account is out of money: waiting does not help

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from llmgateway.providers.openai.usage import read_usage
 from llmgateway.wire.jsoncodec import encode
-from llmgateway.wire.replies import PART_COST, SHAPE_ERRORS, BaseReader, error_words, text_of
+from llmgateway.wire.replies import DONE, PART_COST, SHAPE_ERRORS, BaseReader, error_words, text_of
 
 _TextKey = tuple[int, str, int]  # output item, the field it grows in, part of that field
 
@@ -29,21 +29,20 @@ _TEXTS: Final = {
 class ResponsesReader(BaseReader):
     """Reads one reply of `/v1/responses`."""
 
-    __slots__ = ("_final", "_head", "_items", "_part_types", "_texts")
+    _head: dict[str, Any] | None = None  # the response as it was when it began
+    _final: dict[str, Any] | None = None  # the response as it ended
 
     def __init__(self) -> None:
-        super().__init__()
-        self._head: dict[str, Any] | None = None  # the response as it was when it began
-        self._final: dict[str, Any] | None = None  # the response as it ended
+        BaseReader.__init__(self)  # not super(), which costs more than all the rest
         self._items: dict[int, dict[str, Any]] = {}
         self._texts: dict[_TextKey, StringIO] = {}  # what has come of items that are not done
         self._part_types: dict[_TextKey, str] = {}
 
-    def event(self, name: bytes, data: bytes) -> None:
-        if data.startswith(b"[DONE]"):  # not OpenAI's, but some servers add it
+    def take_unreadable(self, data: bytes) -> None:
+        if data.startswith(DONE):  # not OpenAI's, but some servers add it
             self.is_finished = True
         else:
-            super().event(name, data)
+            super().take_unreadable(data)
 
     def take(self, name: bytes, value: Any) -> None:
         kind = value.get("type") or name.decode("latin-1")

@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from llmgateway.domain.usage import Usage, token_count
+from llmgateway.domain.usage import Usage, take_counts, token_count
 
+# Their name → ours. Where two of theirs mean the same, the later one wins.
 _COUNTS: Final = (
     ("prompt_tokens", "input_tokens"),
     ("input_tokens", "input_tokens"),
@@ -25,16 +26,11 @@ def read_usage(usage: Usage, raw: Any) -> None:
     """Copy the counts of `raw`. Totals, not increments: the last sensible value of each wins."""
     if not isinstance(raw, dict):
         return
-    _copy(usage, raw, _COUNTS)
+    take_counts(usage, raw, _COUNTS)
     for name, fields in _DETAILS:
         details = raw.get(name)
         if isinstance(details, dict):
-            _copy(usage, details, fields)
-    if usage.is_empty:  # embeddings and rerank of some servers: everything is input, and only the total is told
+            take_counts(usage, details, fields)
+    if usage.input_tokens is None and usage.output_tokens is None:
+        # embeddings and rerank of some servers: everything is input, and only the total is told
         usage.input_tokens = token_count(raw.get("total_tokens"))
-
-
-def _copy(usage: Usage, raw: dict[str, Any], fields: tuple[tuple[str, str], ...]) -> None:
-    for theirs, ours in fields:
-        if theirs in raw and (count := token_count(raw[theirs])) is not None:
-            setattr(usage, ours, count)
