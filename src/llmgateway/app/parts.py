@@ -21,6 +21,7 @@ from llmgateway.telemetry.logs import setup_logging
 logger = logging.getLogger(__name__)
 
 CLOCK: Final = SystemClock()
+GC_THRESHOLD: Final = 20_000  # traffic makes few cycles; looking for them every 700 objects costs a few per cent
 CONTROL_SOCKET: Final = Path("run", "control.sock")  # below the data folder
 STORE: Final = "store.sqlite3"
 
@@ -101,6 +102,7 @@ def run_loop(main: Callable[[], Awaitable[Any]], *, role: str, slot: int | None 
     """Run a child's main coroutine on uvloop, with what has been loaded so far out of the collector's way."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 50)
     setup_logging(role=role, slot=slot)
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)

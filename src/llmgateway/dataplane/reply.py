@@ -35,6 +35,12 @@ class Way(Enum):
     PIECES = auto()
 
 
+# Naming a member of an enumeration costs ten times what naming a constant does, and this is asked for each chunk.
+_WHOLE: Final = Way.WHOLE
+_EVENTS: Final = Way.EVENTS
+_PIECES: Final = Way.PIECES
+
+
 class Outlet(Protocol):
     """Where released bytes go: the caller's side (http.incoming.Incoming)."""
 
@@ -94,7 +100,7 @@ class Reply:
         self.deadline: float | None = None
         self.status = 0
         self.headers: Headers = []
-        self.way = Way.WHOLE
+        self.way: Way = _WHOLE
         self.flow: EventFlow | None = None  # of a stream
         self.fault: GatewayError | None = None
         self.is_stale = False
@@ -149,14 +155,14 @@ class Reply:
         self.attempt.status = self.status = status
         self.headers = headers
         media = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
-        self.way = _way(media) if self.is_ok else Way.WHOLE
+        self.way = _way(media) if self.is_ok else _WHOLE
         encoding = self.header(b"content-encoding")
         if encoding is not None and encoding.strip().lower() not in {b"", b"identity"}:
             self._decode(encoding)
-        if self.way is Way.EVENTS:
+        if self.way is _EVENTS:
             self.flow = EventFlow(self.reader, self._keep)
             self.deadline = self._clock.monotonic() + HOLD_S
-        elif self.way is Way.PIECES:
+        elif self.way is _PIECES:
             self._resolve(self.ready)
 
     def on_data(self, piece: bytes) -> None:
@@ -168,9 +174,9 @@ class Reply:
             self._failed(error)
 
     def _take(self, piece: bytes) -> None:
-        if self.way is Way.EVENTS:
+        if self.way is _EVENTS:
             self._events(piece)
-        elif self.way is Way.PIECES:
+        elif self.way is _PIECES:
             self._pieces(piece)
         else:
             self._gather(piece)
@@ -181,9 +187,9 @@ class Reply:
             return
         if self._inflater is not None and not self._inflater.is_complete:
             self._failed(GatewayError("upstream_truncated"))
-        elif self.way is Way.EVENTS:
+        elif self.way is _EVENTS:
             self._events_ended()
-        elif self.way is Way.WHOLE:
+        elif self.way is _WHOLE:
             self._whole()
         else:
             self._finish()
@@ -199,7 +205,7 @@ class Reply:
 
     def expire(self) -> None:
         """A stream has been silent: let its head go, or tell the caller that it still lives."""
-        if self.done.done() or self.way is not Way.EVENTS:
+        if self.done.done() or self.way is not _EVENTS:
             return
         now = self._clock.monotonic()
         self.deadline = now + HEARTBEAT_S
@@ -236,7 +242,7 @@ class Reply:
         self.size += len(piece)
         self._held.append(piece)
         if self.is_ok and self.size > MAX_WHOLE:
-            self.way = Way.PIECES
+            self.way = _PIECES
             self.last = b""
             self._resolve(self.ready)
 
@@ -278,7 +284,7 @@ class Reply:
             return
         self._held.append(piece)
         self._held_size += len(piece)
-        if self.way is Way.EVENTS and (self.reader.has_content or self._held_size > MAX_HELD):
+        if self.way is _EVENTS and (self.reader.has_content or self._held_size > MAX_HELD):
             self._resolve(self.ready)
 
     def _events_ended(self) -> None:
@@ -310,7 +316,7 @@ class Reply:
 
 def _way(media: bytes) -> Way:
     if media == b"text/event-stream":
-        return Way.EVENTS
+        return _EVENTS
     if media.endswith(b"json") or media in {b"", b"text/plain", b"text/html"}:
-        return Way.WHOLE
-    return Way.PIECES
+        return _WHOLE
+    return _PIECES
