@@ -29,6 +29,7 @@ test: lint types imports unit
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 types: $(VENV)/.dev
 	@$(BIN)/mypy
 imports: $(VENV)/.dev

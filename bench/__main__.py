@@ -75,7 +75,10 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="short rounds: a first look, not for publishing")
     parser.add_argument("--only", type=_names, default=list(ALL), help=f"sections, of {','.join(ALL)}")
     parser.add_argument(
-        "--beside", type=lambda text: text.lower().split(","), default=[], help="peers: nginx,portkey,litellm"
+        "--beside",
+        type=lambda text: text.lower().split(","),
+        default=[],
+        help="only beside these: nginx,bare,portkey,litellm",
     )
     parser.add_argument("--json", action="store_true", help="print all figures as JSON; the tables go to stderr")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md")

@@ -4,7 +4,6 @@ import asyncio
 import json
 
 import pytest
-
 from tests.support.plane import plane
 from tests.support.wire_backend import (
     WireBackend,

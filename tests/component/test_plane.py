@@ -9,13 +9,13 @@ from hashlib import sha256
 
 import pytest
 import trustme
+from tests.component.test_pipeline import CHAT, OK, SSE, STREAM, delta
+from tests.support.plane import CONFIG, KEY, Plane, plane
+from tests.support.wire_backend import WireBackend, chunk, chunked_head, expect, forever, reply, send, wait_for
 
 from llmgateway.config.snapshot import Cors, Key, Tls
 from llmgateway.dataplane.worker import tls_context
 from llmgateway.domain.errors import GatewayError
-from tests.component.test_pipeline import CHAT, OK, SSE, STREAM, delta
-from tests.support.plane import CONFIG, KEY, Plane, plane
-from tests.support.wire_backend import WireBackend, chunk, chunked_head, expect, forever, reply, send, wait_for
 
 SPLIT = CONFIG.replace(
     "[routes.resilient]",

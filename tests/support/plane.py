@@ -1,8 +1,8 @@
 """A data plane in the test's own event loop: real sockets on both sides, a real journal, no other process.
 
-    async with plane(backend.url) as running:
-        reply = await running.post("/v1/chat/completions", {...})
-        facts, outcome = running.settled()[0]
+async with plane(backend.url) as running:
+    reply = await running.post("/v1/chat/completions", {...})
+    facts, outcome = running.settled()[0]
 """
 
 import asyncio
@@ -159,9 +159,7 @@ class Plane:
         self.callers.append(caller)
         return caller
 
-    async def ask(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    async def ask(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
         caller = await self.connect()
         caller.send(method, path, body, headers)
         return await caller.receive()

@@ -8,7 +8,7 @@ from llmgateway.dataplane.dispatch import Dispatched
 from llmgateway.dataplane.linger import Linger
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle
-from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.errors import Fault, GatewayError
 from llmgateway.domain.exchange import End, Phase
 from llmgateway.http.messages import lines
 
@@ -18,7 +18,9 @@ _ENDS: Final = {"upstream_timeout": End.TIMEOUT, "upstream_truncated": End.TRUNC
 
 
 def end_of(error: GatewayError) -> End:
-    """How an exchange ended that a backend's fault ended."""
+    """How an exchange ended that a fault ended; a caller whose upload broke off may be at fault, too."""
+    if error.kind.fault is Fault.CALLER:
+        return End.REFUSED
     return _ENDS.get(error.code, End.UPSTREAM_ERROR)
 
 

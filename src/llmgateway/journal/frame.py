@@ -41,7 +41,7 @@ def pack(meta: dict[str, Any], blobs: Sequence[tuple[str, bytes]] = ()) -> list[
 
 
 def seal(meta: dict[str, Any], *blobs: bytes) -> list[bytes]:
-    """Frame a record that speaks of its blobs already; the last step of `pack`."""
+    """Frame a record as `pack` does, whose `blobs` speaks of them already."""
     text = encode(meta)
     text_length = len(text)
     length = JSON_LENGTH_SIZE + text_length

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from llmgateway.config.snapshot import Bodies
 from llmgateway.domain.exchange import Attempt, Exchange
-from llmgateway.journal.frame import pack, seal
+from llmgateway.journal.frame import seal
 
 Buffers = list[bytes]
 JSON: Final = "application/json"
@@ -84,22 +84,28 @@ def _packed(meta: dict[str, Any], name: str, body: Kept, events: Body | None = N
         meta[name] = {"size": size, "media": JSON}
         meta["blobs"] = ((name, size),)
         return seal(meta, body)
-    blobs: list[tuple[str, bytes]] = []
+    blobs: list[bytes] = []
+    lengths: list[tuple[str, int]] = []
     for kind, each in ((name, body), ("events", events)):
-        if each is not None:
-            _describe(meta, blobs, kind, each if isinstance(each, Body) else Body(each, len(each)))
-    return pack(meta, blobs)
+        if each is None:
+            continue
+        described = each if isinstance(each, Body) else Body(each, len(each))
+        meta[kind] = _description(described)
+        if described.content is not None:
+            blobs.append(described.content)
+            lengths.append((kind, len(described.content)))
+    if blobs:
+        meta["blobs"] = lengths
+    return seal(meta, *blobs)
 
 
-def _describe(meta: dict[str, Any], blobs: list[tuple[str, bytes]], name: str, body: Body) -> None:
+def _description(body: Body) -> dict[str, Any]:
     about: dict[str, Any] = {"size": body.size, "media": body.media}
     if body.sha256 is not None:
         about["sha256"] = body.sha256
     if body.is_truncated:
         about["truncated"] = True
-    meta[name] = about
-    if body.content is not None:
-        blobs.append((name, body.content))
+    return about
 
 
 def _facts(exchange: Exchange) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def test_credentials_in_clear_text_to_another_host_are_pointed_out(accept: Accep
 def test_an_openai_address_without_its_path_is_pointed_out(accept: Accept) -> None:
     bare = ('base_url = "http://127.0.0.1:9001/v1"', 'base_url = "http://127.0.0.1:9001/"')
     (found,) = warnings(accept, bare)
-    assert found.endswith("base_url: has no path; OpenAI's SDK has \"http://127.0.0.1:9001/v1\" here")
+    assert found.endswith('base_url: has no path; OpenAI\'s SDK has "http://127.0.0.1:9001/v1" here')
     assert warnings(accept, bare, ('provider = "openai"', 'provider = "anthropic"')) == []
 
 

@@ -30,5 +30,11 @@ def test_ids_increase_within_a_millisecond_and_when_the_clock_steps_back():
 
 def test_an_id_is_recognised_and_anything_else_is_not():
     assert is_exchange_id(IdMint(ManualClock().time)())
-    for text in ("", "x", "0188b1f4-0000-4000-8000-000000000000", "' OR 1=1 --", "0188B1F4-0000-7000-8000-000000000000"):
+    for text in (
+        "",
+        "x",
+        "0188b1f4-0000-4000-8000-000000000000",
+        "' OR 1=1 --",
+        "0188B1F4-0000-7000-8000-000000000000",
+    ):
         assert not is_exchange_id(text)

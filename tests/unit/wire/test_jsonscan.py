@@ -141,8 +141,14 @@ HOSTILE = {
     "brackets that close nothing": (b"[" * 201 + b"]" * HUGE, "invalid_json"),
     "escapes": (b'{"x":"' + b"\\n" * (HUGE // 2) + b'"}', "json_too_complex"),
     "members": (b'{"model":"\\u0041"' + b',"k":1' * 150_000 + b"}", "json_too_complex"),
-    "different members": (b'{"model":"\\u0041"' + b"".join(b',"%d":1' % n for n in range(150_000)) + b"}", "json_too_complex"),
-    "deep blocks": (b'{"model":"\\u0041","x":[' + (b"[" * 100 + b"]" * 100 + b",") * 1_900 + b'1],"model":1}', "duplicate_key"),
+    "different members": (
+        b'{"model":"\\u0041"' + b"".join(b',"%d":1' % n for n in range(150_000)) + b"}",
+        "json_too_complex",
+    ),
+    "deep blocks": (
+        b'{"model":"\\u0041","x":[' + (b"[" * 100 + b"]" * 100 + b",") * 1_900 + b'1],"model":1}',
+        "duplicate_key",
+    ),
     "crowded lists": (b'{"model":"\\u0041","x":[' + b'"a",' * 150_000 + b'""],"model":1}', "duplicate_key"),
     "white space": (b'{"model":"\\u0041"' + b" " * HUGE + b',"model":1}', "duplicate_key"),
     "a long text": (b'{"model":"\\u0041","x":"' + b"a" * HUGE + b'","model":1}', "duplicate_key"),

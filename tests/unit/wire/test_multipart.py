@@ -12,7 +12,9 @@ def part(name: bytes, content: bytes, more: bytes = b"") -> bytes:
     return b'--%b\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n' % (B, name, more, content)
 
 
-FILE = part(b"file", b"RIFF\r\n--not the boundary\r\n\r\n" + bytes(range(256)), b'; filename="a.wav"\r\nContent-Type: audio/wav')
+FILE = part(
+    b"file", b"RIFF\r\n--not the boundary\r\n\r\n" + bytes(range(256)), b'; filename="a.wav"\r\nContent-Type: audio/wav'
+)
 END = b"--" + B + b"--\r\n"
 
 
