@@ -10,7 +10,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
 from llmgateway.domain.usage import estimate_tokens
 from llmgateway.journal import records
-from llmgateway.journal.records import Body, stored
+from llmgateway.journal.records import Body, Kept, kept, stored
 
 MAX_DETAIL: Final = 500
 _COUNTED: Final = frozenset({"chat.completions", "completions", "responses", "messages", "embeddings"})
@@ -46,7 +46,7 @@ def settle(call: Call) -> Awaitable[None] | None:
     exchange.phase = Phase.SETTLE if exchange.error_code is None else exchange.phase
     policy = call.route.bodies if call.route is not None else Bodies.NONE
     limit = call.in_force.snapshot.journal.max_record_bytes
-    said = stored(message, policy, limit) if message is not None else None
+    said = kept(message, policy, limit) if message is not None else None
     raw = _raw(reply, policy, limit)
     return journal.append(records.settled(exchange, call.now, said, raw), may_use_reserve=True)
 
@@ -57,11 +57,11 @@ def _raw(reply: Reply | None, policy: Bodies, limit: int) -> Body | None:
     return stored(b"".join(reply.flow.raw), policy, limit, "text/event-stream")
 
 
-def _request_body(call: Call) -> Body | None:
+def _request_body(call: Call) -> Kept:
     policy = call.route.bodies if call.route is not None else call.in_force.snapshot.journal.bodies
     if call.request is None or not call.request.body:
         return None
-    return stored(call.request.body, policy, call.in_force.snapshot.journal.max_record_bytes)
+    return kept(call.request.body, policy, call.in_force.snapshot.journal.max_record_bytes)
 
 
 def _observe(call: Call, reply: Reply | None) -> bytes | None:

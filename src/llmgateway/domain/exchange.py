@@ -113,5 +113,7 @@ class Exchange:
         received = self.body_received or self.started
         if self.dispatched is None:
             return max(0.0, now - received)
-        tail = now - self.upstream_ended if self.upstream_ended is not None else 0.0
-        return max(0.0, self.dispatched - received) + max(0.0, tail)
+        share = self.dispatched - received
+        if self.upstream_ended is not None:
+            share += now - self.upstream_ended
+        return share if share > 0.0 else 0.0
