@@ -116,4 +116,4 @@ class Exchange:
         share = self.dispatched - received
         if self.upstream_ended is not None:
             share += now - self.upstream_ended
-        return share if share > 0.0 else 0.0
+        return max(0.0, share)
