@@ -9,12 +9,12 @@ from tests.support.rows import OK, assert_idle, chat, facing
 from tests.support.wire_backend import WireBackend, expect, forever, send, tell, wait_for
 
 FORM = b'--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 100_000
-TIGHT = '[journal]\nmax_size = "1MiB"\nreserve = "128KiB"\n'
+TIGHT = '[journal]\nmax_size = "1MiB"\nreserve = "16KiB"\n'
 PAD = "x" * 50_000
 
 
 async def test_refused_requests_do_not_use_up_what_is_kept_for_running_exchanges(tmp_path):
-    """The reserve is 128 KiB. Forty refusals of 50 KB would take it sixteen times over."""
+    """The reserve is 16 KiB. A hundred refusals, small and large, would take it three times over."""
     is_asked, go = asyncio.Event(), asyncio.Event()
     held = [expect(), tell(is_asked), wait_for(go), send(OK)]
     script = [forever(expect(), send(OK))]
@@ -26,9 +26,9 @@ async def test_refused_requests_do_not_use_up_what_is_kept_for_running_exchanges
         await is_asked.wait()
         while (await chat(running, user_pad=PAD)).status == 200:
             pass
-        for _ in range(20):
+        for _ in range(50):
             assert (await chat(running, user_pad=PAD)).status == 503
-            assert (await chat(running, "nobody", user_pad=PAD)).status == 404
+            assert (await chat(running, "nobody")).status == 404
         asked = len(backend.requests)
         go.set()
         assert (await first).status == 200
