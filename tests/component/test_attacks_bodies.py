@@ -4,8 +4,13 @@ Each body is one that some backend's parser (Starlette's, Werkzeug's, aiohttp's,
 gateway: there `forbidden` is the model. None may reach a backend whole.
 """
 
+import json
+
 import pytest
+from tests.support import rows
+from tests.support.plane import plane
 from tests.support.rows import LIMITED_KEY, OK, answering, facing, raw_caller
+from tests.support.wire_backend import WireBackend
 
 PATH = "/v1/audio/transcriptions"
 TYPE = "multipart/form-data; boundary=b"
@@ -146,3 +151,16 @@ def posted(path: str, content_type: str, body: bytes, more: str = "") -> bytes:
     """A request with the limited key, as bytes; the connection closes behind its reply."""
     head = f"POST {path} HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {LIMITED_KEY}\r\nconnection: close\r\n"
     return f"{head}{more}content-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+
+
+@pytest.mark.parametrize("headers", [{"host": "evil.example"}, {"host": "127.0.0.1", "origin": "https://evil.example"}])
+async def test_without_keys_a_web_page_can_not_use_the_gateway_through_a_browser(tmp_path, headers):
+    config = rows.CONFIG.partition("[keys.app]")[0]
+    async with WireBackend(answering(OK)) as backend, plane(tmp_path, backend.url, config=config) as running:
+        refused = await running.ask(
+            "POST", "/v1/chat/completions", json.dumps(rows.CHAT).encode(), {**headers, "content-type": ""}
+        )
+        assert refused.status == 401
+        assert backend.requests == []
+        assert (await running.ask("GET", "/v1/models", headers=headers)).status == 401
+        assert (await running.post("/v1/chat/completions", rows.CHAT, {"host": "localhost:8080"})).status == 200

@@ -53,11 +53,11 @@ def chat(**more: object) -> bytes:
 CONTINUE = b"100 Continue\r\n\r\n"
 # what a caller sends, and what it sees before it leaves; nothing: it leaves when the backend has been asked
 PHASES = {
-    "sending a body": (post("/v1/chat/completions", "application/json", b"", 500), CONTINUE),
+    "before the body": (post("/v1/chat/completions", "application/json", b"", 500), CONTINUE),
     "waiting": (chat(), b""),
     "streaming": (chat(stream=True), b"data: "),
     "uploading": (post("/v1/audio/transcriptions", FORM, MODEL + FILE, 10_000), b""),
-    "spooling": (post("/v1/audio/transcriptions", FORM, FILE, 10_000), CONTINUE),
+    "before the model": (post("/v1/audio/transcriptions", FORM, b"", 10_000), CONTINUE),
 }
 
 

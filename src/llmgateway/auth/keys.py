@@ -3,18 +3,20 @@
 One extractor for every endpoint and dialect: two ways to read a credential are how limits get skipped.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Final
+from urllib.parse import urlsplit
 
-from llmgateway.config.snapshot import Key
+from llmgateway.config.snapshot import Address, Key
 from llmgateway.domain.errors import GatewayError
 
 MAX_KEY_BYTES: Final = 512
 ANONYMOUS: Final = Key(name="anonymous", digest=b"")  # a gateway on loopback without keys: everyone is let in
 
 HeaderOf = Callable[[bytes], bytes | None]
+_FOREIGN: Final = "Without keys only programs on this machine are served, and web pages only from it."
 
 
 def presented(header: HeaderOf) -> bytes | None:
@@ -51,3 +53,24 @@ def identify(credential: bytes | None, keys: Mapping[bytes, Key], now: float) ->
     if not key.is_enabled or (key.expires_at is not None and key.expires_at <= now):
         raise GatewayError("invalid_api_key", "The API key has expired or was switched off.")
     return key
+
+
+def check_nearby(header: HeaderOf, origins: Collection[str]) -> None:
+    """Where no keys are configured: refuse what a web page from elsewhere sends through a browser on this machine.
+
+    Such a page has an Origin or, once its own name leads to 127.0.0.1 (DNS rebinding), a Host that gives it away.
+    `origins`: those that CORS allows. Raises GatewayError invalid_api_key.
+    """
+    host, origin = header(b"host"), header(b"origin")
+    if host is not None and not _is_nearby(b"//" + host):
+        raise GatewayError("invalid_api_key", _FOREIGN)
+    if origin is not None and not ({"*", origin.decode("ascii", "replace")} & set(origins) or _is_nearby(origin)):
+        raise GatewayError("invalid_api_key", _FOREIGN)
+
+
+def _is_nearby(url: bytes) -> bool:
+    try:
+        host = urlsplit(url.decode("ascii", "replace")).hostname
+    except ValueError:
+        return False
+    return Address(host or "", 0).is_loopback

@@ -7,7 +7,7 @@ import asyncio
 import re
 from typing import Any, Final
 
-from llmgateway.auth.keys import identify, presented
+from llmgateway.auth.keys import check_nearby, identify, presented
 from llmgateway.config.snapshot import Key, Route, StickyBy
 from llmgateway.dataplane.call import Call, Request
 from llmgateway.dataplane.upload import Upload
@@ -35,7 +35,10 @@ _UTF8: Final = re.compile(rb"[^;]*;[ \t]*charset=(?:utf-?8|us-ascii|\"utf-?8\")[
 def authenticate(call: Call) -> Key:
     """Find the caller's key; GatewayError invalid_api_key or conflicting_credentials."""
     call.exchange.phase = Phase.AUTHENTICATE
-    key = identify(presented(call.incoming.header), call.in_force.snapshot.keys, call.exchange.received_at)
+    snapshot, header = call.in_force.snapshot, call.incoming.header
+    if not snapshot.keys:
+        check_nearby(header, snapshot.server.cors.origins)
+    key = identify(presented(header), snapshot.keys, call.exchange.received_at)
     call.key = key
     call.exchange.key = key.name
     return key

@@ -2,7 +2,7 @@ from hashlib import sha256
 
 import pytest
 
-from llmgateway.auth.keys import ANONYMOUS, MAX_KEY_BYTES, identify, presented
+from llmgateway.auth.keys import ANONYMOUS, MAX_KEY_BYTES, check_nearby, identify, presented
 from llmgateway.config.snapshot import Key
 from llmgateway.domain.errors import GatewayError
 
@@ -62,3 +62,35 @@ def test_a_key_that_is_switched_off_is_refused():
 def test_without_keys_everyone_is_anonymous():
     assert identify(None, {}, 0.0) is ANONYMOUS
     assert identify(b"anything", {}, 0.0) is ANONYMOUS
+
+
+def nearby(host: bytes | None, origin: bytes | None = None, origins: tuple[str, ...] = ()) -> bool:
+    try:
+        check_nearby({b"host": host, b"origin": origin}.get, origins)
+    except GatewayError as error:
+        assert error.code == "invalid_api_key"
+        return False
+    return True
+
+
+@pytest.mark.parametrize("host", [b"localhost", b"LOCALHOST:80", b"127.0.0.1:8080", b"127.1.2.3", b"[::1]:8080", None])
+def test_without_keys_this_machine_is_served_by_its_own_names(host):
+    assert nearby(host)
+    assert nearby(host, b"http://localhost:3000")
+    assert nearby(host, b"https://app.example", ("https://app.example",))
+
+
+@pytest.mark.parametrize(
+    "host", [b"evil.example:8080", b"127.0.0.1.evil.example", b"[::1", b"", b"localhost.evil", b"10.0.0.1"]
+)
+def test_without_keys_a_page_whose_name_leads_here_is_refused(host):
+    """DNS rebinding, as in CVE-2024-28224."""
+    assert not nearby(host)
+
+
+@pytest.mark.parametrize(
+    "origin", [b"https://evil.example", b"null", b"http://localhost.evil.example", b"", b"http://[::1"]
+)
+def test_without_keys_a_page_from_elsewhere_is_refused(origin):
+    assert not nearby(b"localhost", origin)
+    assert not nearby(b"localhost", origin, ("https://app.example",))
