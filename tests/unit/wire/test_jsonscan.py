@@ -166,3 +166,6 @@ def test_members_are_bounded_at_exactly_their_limit():
     body = b'{"model":"\\u0041"' + b',"k":1' * (MAX_MEMBERS - 1) + b"}"
     assert len(members(body)) == MAX_MEMBERS
     assert code_of(body[:-1] + b',"k":1}') == "json_too_complex"
+    plain = json.dumps({str(number): 1 for number in range(MAX_MEMBERS)}).encode()
+    assert len(parse(plain)) == MAX_MEMBERS
+    assert code_of(plain[:-1] + b',"more":1}') == "json_too_complex"
