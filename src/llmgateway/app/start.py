@@ -35,6 +35,7 @@ def run(config: Path, announce: Callable[[dict[str, Any]], None]) -> int:
     Raises ConfigError or StartError before anything is started.
     """
     setup_logging(role="supervisor")
+    os.umask(0o077)  # what callers and models say is nobody else's business: every file is made for this user alone
     first = examine(config, providers=plugins.names("provider"), generation=0, environ=os.environ)
     data = Path(first.snapshot.data.dir)
     try:

@@ -45,7 +45,9 @@ def load(
     `providers` are the known providers' names. `environ` None leaves secrets and TLS files unlooked at: for
     checking a configuration elsewhere, never for serving. `name` is what problems of a text call its file.
     """
-    return examine(origin, providers=providers, generation=generation, environ=environ, name=name).snapshot
+    file, text = _read(origin, name)
+    snapshot, _, _ = _held(file, text, providers, generation, environ)
+    return snapshot  # without advice: that takes long for large configurations, and workers load between requests
 
 
 def examine(
@@ -58,7 +60,21 @@ def examine(
     now: float | None = None,
 ) -> Examined:
     """Do what `load` does and keep the warnings and the text too. `now`: Unix time, against which keys expire."""
-    file, text = (str(origin), source.read_text(origin)) if isinstance(origin, File) else (name, origin)
+    file, text = _read(origin, name)
+    snapshot, secrets, located = _held(file, text, providers, generation, environ)
+    warnings = advise(snapshot, secrets.literals, SystemClock().time() if now is None else now)
+    return Examined(snapshot, tuple(located(warnings)), text)
+
+
+def _read(origin: str | File, name: str) -> tuple[str, str]:
+    """The file's name and its text."""
+    return (str(origin), source.read_text(origin)) if isinstance(origin, File) else (name, origin)
+
+
+def _held(
+    file: str, text: str, providers: Collection[str], generation: int, environ: Mapping[str, str] | None
+) -> "tuple[Snapshot, SecretResolver, _Located]":
+    """Build the snapshot of a text that holds; raises ConfigError."""
     document = source.parse(text, file)
     located = _Located(file, text)
     config, misfits = fit(document)
@@ -69,8 +85,7 @@ def examine(
     snapshot = build(config, secrets, generation, hashlib.sha256(text.encode()).hexdigest())
     if faults := _refused(config, snapshot, secrets, looks_at_files=environ is not None):
         raise ConfigError(located(faults))
-    warnings = advise(snapshot, secrets.literals, SystemClock().time() if now is None else now)
-    return Examined(snapshot, tuple(located(warnings)), text)
+    return snapshot, secrets, located
 
 
 def _refused(config: Config, snapshot: Snapshot, secrets: SecretResolver, *, looks_at_files: bool) -> list[Fault]:

@@ -15,7 +15,18 @@ from llmgateway.http.messages import Headers
 HEAD_END: Final = b"\r\n\r\n"
 _METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _IS_HTTP11: Final = {b"HTTP/1.1": True, b"HTTP/1.0": False}
-_ONCE: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect", b"content-encoding"})
+_ONCE: Final = frozenset(
+    {
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"expect",
+        b"content-encoding",
+        b"content-type",
+        b"authorization",
+        b"x-api-key",
+    }
+)
 _NOT_IN_HOST: Final = b"/?#@\\, \t"
 LENGTH_DIGITS: Final = 18  # below 2^63, so that no peer's integer wraps
 
