@@ -66,6 +66,11 @@ class Appender:
         return self._space.is_full
 
     @property
+    def is_unlinked(self) -> bool:
+        """Whether what is written now can be found by nobody."""
+        return self._segment is not None and not self._segment.is_linked
+
+    @property
     def is_faulty(self) -> bool:
         """The disk failed lately, or there is nothing to write to."""
         if self._segment is None:

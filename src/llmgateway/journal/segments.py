@@ -45,6 +45,11 @@ class Segment:
             raise
         self.size += done
 
+    @property
+    def is_linked(self) -> bool:
+        """Whether a reader can still find it: somebody may have deleted it under the writer."""
+        return os.fstat(self._fd).st_nlink > 0
+
     def sync(self) -> None:
         """Make what was written survive a power loss. After an OSError this file is not to be trusted again."""
         self._disk.fdatasync(self._fd)

@@ -4,6 +4,7 @@
 the future is done, so it survives a power loss. Nothing that reads a journal belongs here.
 """
 
+import logging
 import os
 from pathlib import Path
 from typing import Self
@@ -19,6 +20,8 @@ from llmgateway.journal.incarnation import Incarnation
 from llmgateway.journal.layout import new_incarnation
 from llmgateway.journal.space import Space
 from llmgateway.journal.stats import WriterStats
+
+logger = logging.getLogger(__name__)
 
 
 class JournalWriter:
@@ -103,6 +106,10 @@ class JournalWriter:
 
     def tick(self) -> None:
         """Look after space and segments; costs nothing when called more than once a second."""
+        if self._appender is not None and self._appender.is_unlinked:
+            logger.error("the journal's files were deleted under this worker; records of the last second may be lost")
+            self.close()
+            self._retry_at = 0.0
         if self._appender is None:
             self._begin_again()
         elif self._group is None:
