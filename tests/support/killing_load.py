@@ -81,7 +81,7 @@ def _bytes(wire: h11.Connection, request: Request, *, keep: bool) -> bytes:
         "stream": request.is_stream,
     }
     body = json.dumps(asked).encode()
-    headers = [("host", "gateway"), ("content-type", "application/json"), ("content-length", str(len(body)))]
+    headers = [("host", "127.0.0.1"), ("content-type", "application/json"), ("content-length", str(len(body)))]
     if not keep:
         headers.append(("connection", "close"))
     parts = (

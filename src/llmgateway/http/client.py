@@ -15,7 +15,9 @@ from llmgateway.http.proxy import Proxy
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 # The kernel doubles these. A stalled stream holds what has been read and not relayed; under TLS the event loop holds it
 # twice, so half keeps both below 128 KiB a stream. Larger means faster over long distances: window / round trip.
-RECEIVE_BUFFER_BYTES: Final = 64 * 1024
+RECEIVE_BUFFER_BYTES: Final = (
+    32 * 1024
+)  # of the kernel; all of it may come in one read, and then waits for a slow caller
 TLS_RECEIVE_BUFFER_BYTES: Final = 32 * 1024
 
 # RFC 9110, section 5.6.2 (lower case only) and 5.5 without obs-text

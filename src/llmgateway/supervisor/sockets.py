@@ -8,6 +8,8 @@ from typing import Final
 from llmgateway.config.snapshot import Address
 
 BACKLOG: Final = 4096
+# Left alone, the kernel takes megabytes of a stream for a caller that reads nothing, and the backend is paid for them.
+SEND_BUFFER_BYTES: Final = 64 * 1024
 ORPHANS_S: Final = 3.0  # how long the children of a killed gateway may take to let go of its addresses
 _STEP_S: Final = 0.02
 
@@ -34,6 +36,7 @@ def _listen(address: Address) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # accepted sockets inherit it
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((address.host, address.port))

@@ -5,7 +5,7 @@ import pytest
 
 from llmgateway.config.snapshot import Address
 from llmgateway.supervisor import sockets as module
-from llmgateway.supervisor.sockets import BindError, bind
+from llmgateway.supervisor.sockets import SEND_BUFFER_BYTES, BindError, bind
 
 
 def port_of(listener: socket.socket) -> int:
@@ -70,3 +70,13 @@ def test_an_ipv6_listener_takes_ipv4_callers_too():
         pytest.skip("this machine has no IPv6")
     with listener, socket.create_connection(("127.0.0.1", port_of(listener))):
         pass
+
+
+def test_a_caller_that_reads_nothing_gets_no_megabytes_of_kernel_memory():
+    """Accepted sockets take over the listener's send buffer, which the kernel then doesn't let grow."""
+    listener = bind(Address("127.0.0.1", 0))
+    with listener, socket.create_connection(listener.getsockname()):
+        listener.setblocking(True)
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * SEND_BUFFER_BYTES
