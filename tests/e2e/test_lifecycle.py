@@ -189,7 +189,7 @@ async def knock_until_refused(port: int, asked: Counter) -> None:
         except ConnectionRefusedError:
             return
         try:
-            writer.write(b"GET /v1/models HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n")
+            writer.write(b"GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
             asked["answered" if (await reader.read()).startswith(b"HTTP/1.1 200") else "cut off"] += 1
         except ConnectionResetError:
             asked["reset"] += 1
@@ -354,7 +354,7 @@ async def test_callers_in_the_queue_are_served_when_workers_die(tmp_path):
             worker.suspend()
         queued = [socket.create_connection(("127.0.0.1", one.gateway.port)) for _ in range(50)]
         for connection in queued:
-            connection.sendall(b"GET /livez HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n")
+            connection.sendall(b"GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
         for worker in workers:
             worker.kill()
         for connection in queued:
