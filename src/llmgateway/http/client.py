@@ -16,6 +16,18 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 # The kernel doubles these. A stalled stream holds what has been read and not relayed; under TLS the event loop holds it
 # twice, so half keeps both below 128 KiB a stream. Larger means faster over long distances: window / round trip.
 RECEIVE_BUFFER_BYTES: Final = 64 * 1024
+TLS_RECEIVE_BUFFER_BYTES: Final = 32 * 1024
+
+# RFC 9110, section 5.6.2 (lower case only) and 5.5 without obs-text
+_NAME_BYTES: Final = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+_METHOD_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_TARGET_BYTES: Final = bytes(range(0x21, 0x7F))
+_VALUE_BYTES: Final = b"\t" + bytes(range(0x20, 0x7F))
+# Framing and hop-by-hop fields are computed here or not sent at all (RFC 9112, section 6; RFC 9110, section 7.6.1).
+_OURS: Final = frozenset(
+    b"host content-length transfer-encoding accept-encoding connection keep-alive proxy-connection "
+    b"proxy-authorization te trailer upgrade expect http2-settings".split()
+)
 _BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _METHODS: Final = {method: f"{method} ".encode() for method in (*_BODILESS, "POST", "PUT", "PATCH")}
 _IDENTITY: Final = b"accept-encoding: identity\r\n"
