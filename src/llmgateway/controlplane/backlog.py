@@ -14,7 +14,7 @@ from llmgateway.journal.reader import JournalReader
 from llmgateway.journal.tail import ReaderStats
 from llmgateway.ports.store import Entry, Position
 
-MAX_RECORDS: Final = 500  # about 250 exchanges: larger batches fall out of the processor's cache
+MAX_RECORDS: Final = 1_000  # about 500 exchanges: larger batches fall out of the processor's cache
 MAX_BYTES: Final = 4 * 1024 * 1024
 MIN_SHARE: Final = 100  # records that every incarnation may bring into a batch, however many there are
 
@@ -76,14 +76,18 @@ class Backlog:
         self._reader.close()
         self._followers.clear()
 
-    def read(self) -> Batch:
-        """Let go of what is committed, and read what is new, as much as one transaction should hold."""
-        self._reclaim()
-        self._discover()
+    def read(self, *, is_hasty: bool = False) -> Batch:
+        """Let go of what is committed, and read what is new, as much as one transaction should hold.
+
+        `is_hasty`: only read on. Who has come, who is gone and what can be unlinked is found out by another `read`.
+        """
+        if not is_hasty:
+            self._reclaim()
+            self._discover()
         batch = Batch(buried=list(self._buried))
         share = max(MIN_SHARE, MAX_RECORDS // max(1, len(self._followers)))
         for follower in self._followers.values():
-            self._read(follower, share, batch)
+            self._read(follower, share, batch, is_hasty=is_hasty)
         return batch
 
     def committed(self, batch: Batch) -> None:
@@ -92,10 +96,10 @@ class Backlog:
         for position in batch.positions:
             self._followers[position.incarnation].saved = Place(position.segment, position.offset)
 
-    def _read(self, follower: Follower, share: int, batch: Batch) -> None:
+    def _read(self, follower: Follower, share: int, batch: Batch, *, is_hasty: bool) -> None:
         before = self._reader.stats.bytes
         room = max(1, MAX_BYTES - batch.size)
-        records = follower.read(share, room, batch.entries)
+        records = follower.read(share, room, batch.entries, is_hasty=is_hasty)
         size = self._reader.stats.bytes - before
         batch.size += size
         batch.records += records

@@ -5,6 +5,7 @@ Blocking I/O through the journal's reader, so the ingester calls it in a thread.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,7 +14,8 @@ from llmgateway.controlplane.merge import MalformedRecordError, Record, kind_and
 from llmgateway.journal.frame import BadFrameError
 from llmgateway.journal.layout import Location, Position, segment_path
 from llmgateway.journal.progress import Progress
-from llmgateway.journal.tail import Frame, Tail
+from llmgateway.journal.scan import Frame
+from llmgateway.journal.tail import Tail
 from llmgateway.ports.store import Entry, Row
 
 MAX_HELD: Final = 10_000  # open exchanges whose facts stay in memory; more are read again when they settle
@@ -31,6 +33,10 @@ class Held(NamedTuple):
 
     def blobs(self) -> Mapping[str, bytes]:
         return self.content
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.content.values()))
 
 
 @dataclass(slots=True)
@@ -59,9 +65,10 @@ class Follower:
         self._fetch = fetch
         self._spoil = spoil
         self._progress = Progress(tail.position)
-        self._held: dict[str, Record] = {}
+        self._open_ids = self._progress.ids
+        self._held: dict[str, Held] = {}
         self._held_bytes = 0
-        self._fresh: list[str] = []  # held as frames, which keep a whole block alive
+        self._fresh: dict[str, Frame] = {}  # admitted in this `read`: most of them settle in it as well
         self._counts = counts
         self.saved = tail.position  # what the store knows
         self.reclaimed = tail.position.segment  # nothing below it is on the disk
@@ -85,39 +92,41 @@ class Follower:
         except OSError:
             return 1
 
-    def read(self, max_frames: int, max_bytes: int, entries: list[Entry]) -> int:
+    def read(self, max_frames: int, max_bytes: int, entries: list[Entry], *, is_hasty: bool = False) -> int:
         """Read on and add what became complete to `entries`; returns how many records there were."""
-        frames = self.tail.read(max_frames, max_bytes)
+        frames = self.tail.read(max_frames, max_bytes, is_hasty=is_hasty)
         for frame in frames:
-            self._try(self._take, frame, entries)
+            try:
+                self._take(frame, entries)
+            except (MalformedRecordError, BadFrameError) as error:
+                self._put_aside(frame, error)
         self._progress.read_to(self.tail.position)
-        self._hold_fresh()
+        self._hold_fresh(entries)
         if self.tail.is_exhausted:
             for open_exchange in self._progress.interrupted():
                 self._interrupt(open_exchange.id, open_exchange.location, entries)
         return len(frames)
 
     def _take(self, frame: Frame, entries: list[Entry]) -> None:
-        kind, exchange_id = kind_and_id(frame.meta)
-        if kind == "admitted":
-            self._admit(exchange_id, frame, entries)
+        meta = frame.meta
+        kind, exchange_id = meta.get("k"), meta.get("id")
+        if kind == "settled" and isinstance(exchange_id, str):
+            facts = self._fresh.pop(exchange_id, None)
+            if facts is not None:
+                entries.append(merged(facts, frame))
+                return
+        kind, exchange_id = kind_and_id(meta)
+        if kind == "settled":
+            entries.append(merged(self._facts(exchange_id), frame))
         elif kind == "refused":
             entries.append(merged(frame, None))
-        else:
-            entries.append(merged(self._facts(exchange_id), frame))
-
-    def _admit(self, exchange_id: str, frame: Frame, entries: list[Entry]) -> None:
-        if exchange_id not in self._held:
-            self._held[exchange_id] = frame
-            self._fresh.append(exchange_id)
-        given_up = self._progress.admitted(exchange_id, frame.location)
-        if given_up is not None:
-            self._interrupt(given_up.id, given_up.location, entries)
+        elif exchange_id not in self._open_ids:  # else it was written twice, and the first one counts
+            self._fresh.setdefault(exchange_id, frame)
 
     def _facts(self, exchange_id: str) -> Record | None:
-        """The admitted half: from memory, else from the disk."""
+        """The admitted half that an earlier `read` brought: from memory, else from the disk."""
         location = self._progress.settled(exchange_id)
-        facts = self._release(exchange_id)
+        facts: Record | None = self._release(exchange_id)
         if facts is None and location is not None:
             facts = self._fetch(location)
         return facts
@@ -125,44 +134,40 @@ class Follower:
     def _interrupt(self, exchange_id: str, location: Location, entries: list[Entry]) -> None:
         facts = self._release(exchange_id) or self._fetch(location)
         self._counts.interrupted += 1
-        if facts is not None:
-            self._try(lambda record, found: found.append(merged(record, None)), facts, entries)
+        if facts is None:
+            return
+        try:
+            entries.append(merged(facts, None))
+        except (MalformedRecordError, BadFrameError) as error:
+            self._put_aside(facts, error)
 
-    def _release(self, exchange_id: str) -> Record | None:
-        record = self._held.pop(exchange_id, None)
-        if isinstance(record, Held):
-            self._held_bytes -= _size(record)
-        return record
+    def _release(self, exchange_id: str) -> Held | None:
+        held = self._held.pop(exchange_id, None)
+        if held is not None:
+            self._held_bytes -= held.size
+        return held
 
-    def _hold_fresh(self) -> None:
-        """Copy what stays open out of its block, as long as there is room; the rest is known by its place alone."""
-        for exchange_id in self._fresh:
-            frame = self._held.pop(exchange_id, None)
-            if frame is None or len(self._held) >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES:
+    def _hold_fresh(self, entries: list[Entry]) -> None:
+        """Note what stays open beyond this `read`, and copy it out of its block as long as there is room; the rest is
+        known by its place alone.
+        """
+        for exchange_id, frame in self._fresh.items():
+            given_up = self._progress.admitted(exchange_id, frame.location)
+            if given_up is not None:
+                self._interrupt(given_up.id, given_up.location, entries)
+            if len(self._held) >= MAX_HELD or self._held_bytes >= MAX_HELD_BYTES:
                 continue
             try:
                 held = Held(frame.meta, frame.blobs())
             except BadFrameError:
                 continue  # found again, and dealt with, when it settles
             self._held[exchange_id] = held
-            self._held_bytes += _size(held)
+            self._held_bytes += held.size
         self._fresh.clear()
 
-    def _try(self, take: Callable[[Any, list[Entry]], None], record: Record, entries: list[Entry]) -> None:
-        try:
-            take(record, entries)
-        except MalformedRecordError as error:
-            self._spoil(str(error), record.meta, _blobs(record))
-        except BadFrameError:
-            self._spoil("the record's bodies don't add up", record.meta, {})
-
-
-def _blobs(record: Record) -> Mapping[str, bytes]:
-    try:
-        return record.blobs()
-    except BadFrameError:
-        return {}
-
-
-def _size(held: Held) -> int:
-    return sum(map(len, held.content.values()))
+    def _put_aside(self, record: Record, error: Exception) -> None:
+        reason = "the record's bodies don't add up" if isinstance(error, BadFrameError) else str(error)
+        blobs: Mapping[str, bytes] = {}
+        with suppress(BadFrameError):
+            blobs = record.blobs()
+        self._spoil(reason, record.meta, blobs)

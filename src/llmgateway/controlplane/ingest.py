@@ -9,6 +9,7 @@ not counted again. Much is read in a thread, SQL runs in the store's; the event 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,9 +20,11 @@ from llmgateway.controlplane.save import Counts, Observer, Saver, in_thread
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.store import Row, Store
 
-POLL_S: Final = 0.2  # a record waits no longer than this while there is little to do
-SMALL_BYTES: Final = 256 * 1024  # about 2 ms of reading, which is less than a thread costs
-LOOK_EVERY: Final = 5  # polls at which nothing has grown; then look for new and dead incarnations anyway
+POLL_S: Final = (
+    0.25  # a record waits no longer than this while there is little to do; a commit costs as much as ten rows
+)
+SMALL_BYTES: Final = 2 * 1024 * 1024  # about 10 ms of reading; more is read in a thread
+LOOK_EVERY: Final = 4  # polls; then look for new and dead incarnations and finished segments, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Ingester:
         self._monotonic = clock.monotonic
         self._caught_up_at = clock.monotonic()
         self._records_in_hand = 0
-        self._quiet_polls = 0
+        self._polls = 0  # since the last thorough one
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
 
@@ -89,7 +92,7 @@ class Ingester:
             await self._prices.load()
             self.backlog.begin(await self._saver.begin())
             self._records_in_hand = 0
-            self._quiet_polls = LOOK_EVERY  # what was left behind is looked for at once
+            self._polls = LOOK_EVERY  # what was left behind is looked for at once
             while True:
                 if not await self._step():
                     await self._pause()
@@ -117,11 +120,12 @@ class Ingester:
 
     async def _read(self, *, is_thorough: bool) -> Batch:
         unread = self.backlog.grown_bytes()
-        if unread == 0 and not is_thorough and self._quiet_polls < LOOK_EVERY:
-            self._quiet_polls += 1
+        is_hasty = not is_thorough and self._polls < LOOK_EVERY
+        self._polls = self._polls + 1 if is_hasty else 0
+        if unread == 0 and is_hasty:
             return Batch()
-        self._quiet_polls = 0
-        return self.backlog.read() if unread <= SMALL_BYTES else await in_thread(self.backlog.read)
+        read = partial(self.backlog.read, is_hasty=is_hasty)
+        return read() if unread <= SMALL_BYTES else await in_thread(read)
 
     async def _save(self, batch: Batch) -> None:
         if batch.is_empty:

@@ -9,9 +9,11 @@ no clock in here.
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from llmgateway.controlplane.labels import KINDS, NONE, OTHER, OUTCOMES, RESULTS, Labels, Outcome, outcome
+from llmgateway.domain.exchange import End
 from llmgateway.telemetry.histogram import DURATION, FIRST_TOKEN, OVERHEAD, PER_TOKEN, Bounds, empty, observe
 
 log = logging.getLogger(__name__)
@@ -20,17 +22,33 @@ FORMAT: Final = 1
 TOKEN_KINDS: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
 MAX_RETIRED: Final = 10  # versions out of the configuration whose series go on, so that the last rows still count
 _TOKEN_FIELDS: Final = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
+_FIELDS: Final = (
+    "route", "assigned_version", "served_version", "stream", "end", "status", "error_code", "duration_s", "overhead_s",
+    "attempts",
+)  # fmt: skip
+_fields_of: Final = itemgetter(*_FIELDS)
+_SPENT: Final = ("cost_usd", *_TOKEN_FIELDS)
+_spent_of: Final = itemgetter(*_SPENT)
 _BOUNDS: Final[dict[str, Bounds]] = {"duration": DURATION, "first_token": FIRST_TOKEN, "per_token": PER_TOKEN}
 _INDEX: Final[dict[str, int]] = {name: 2 * at for at, name in enumerate(OUTCOMES)}
+_REQUESTS: Final = tuple(f"{name} {is_stream}" for name in OUTCOMES for is_stream in (0, 1))
+_OK: Final = _INDEX[Outcome.OK]
+_COMPLETED: Final = End.COMPLETED.value
 
 Exemplar = tuple[str, float, float]  # exchange id, seconds, Unix time
 CellKey = tuple[str, str]
 
 
 class Cell:
-    """The figures of one version of one route. `requests` is indexed by 2 x outcome + is-stream."""
+    """The figures of one version of one route. `requests` is indexed by 2 x outcome + is-stream.
 
-    __slots__ = ("cost", "duration", "exemplars", "first_token", "per_token", "requests", "tokens", "unpriced")
+    Copies and states are made anew only after `changing`: most of a configuration's cells have no traffic just now.
+    """
+
+    __slots__ = (
+        "_copy", "_state", "cost", "duration", "exemplars", "first_token", "per_token", "requests", "tokens",
+        "unpriced",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.requests = [0] * (2 * len(OUTCOMES))
@@ -41,35 +59,42 @@ class Cell:
         self.cost = 0.0
         self.unpriced = 0
         self.exemplars: list[Exemplar | None] = [None] * (len(DURATION) + 1)
+        self.changing()
+
+    def changing(self) -> None:
+        """Say that the figures will not be what they were when they were told last."""
+        self._copy: Cell | None = None
+        self._state: dict[str, Any] | None = None
 
     def count(self, ended: Outcome, *, is_stream: bool) -> int:
         return self.requests[_INDEX[ended] + is_stream]
 
     def copy(self) -> "Cell":
-        twin = Cell()
-        twin.requests, twin.tokens = self.requests[:], self.tokens[:]
-        twin.duration, twin.first_token, twin.per_token = self.duration[:], self.first_token[:], self.per_token[:]
-        twin.cost, twin.unpriced, twin.exemplars = self.cost, self.unpriced, self.exemplars[:]
-        return twin
+        """Copy the figures as they are now; the copy is for reading."""
+        if self._copy is None:
+            twin = self._copy = Cell()
+            twin.requests, twin.tokens = self.requests[:], self.tokens[:]
+            twin.duration, twin.first_token, twin.per_token = self.duration[:], self.first_token[:], self.per_token[:]
+            twin.cost, twin.unpriced, twin.exemplars = self.cost, self.unpriced, self.exemplars[:]
+        return self._copy
 
     def state(self) -> dict[str, Any]:
-        counts = {f"{name} {at}": self.requests[_INDEX[name] + at] for name in OUTCOMES for at in (0, 1)}
-        return {
-            "requests": {name: count for name, count in counts.items() if count},
-            "duration": self.duration[:],
-            "first_token": self.first_token[:],
-            "per_token": self.per_token[:],
-            "tokens": self.tokens[:],
-            "cost": self.cost,
-            "unpriced": self.unpriced,
-        }
+        if self._state is None:
+            self._state = {
+                "requests": {name: count for name, count in zip(_REQUESTS, self.requests, strict=True) if count},
+                "duration": self.duration[:],
+                "first_token": self.first_token[:],
+                "per_token": self.per_token[:],
+                "tokens": self.tokens[:],
+                "cost": self.cost,
+                "unpriced": self.unpriced,
+            }
+        return self._state
 
     @classmethod
     def restored(cls, state: Mapping[str, Any], usable: Mapping[str, bool]) -> "Cell":
         cell = cls()
-        for name, at in _INDEX.items():
-            for is_stream in (0, 1):
-                cell.requests[at + is_stream] = int(state["requests"].get(f"{name} {is_stream}", 0))
+        cell.requests = [int(state["requests"].get(name, 0)) for name in _REQUESTS]
         for name in _BOUNDS:
             if usable[name]:
                 setattr(cell, name, list(state[name]))
@@ -146,32 +171,45 @@ class Ledger:
                 self.unreadable += 1
 
     def _observe(self, row: Mapping[str, Any]) -> None:
-        key = (row.get("route"), row.get("assigned_version") or row.get("served_version"))
-        cell = self._cells.get(key)  # type: ignore[arg-type]  # a key with None in it finds nothing, as it should
+        try:
+            fields = _fields_of(row)
+        except KeyError:  # an interrupted exchange, or a record from another version of this program
+            fields = tuple(map(row.get, _FIELDS))
+        route, assigned, served, stream, end, status, code, duration, overhead, attempts = fields
+        key = (route, assigned or served)
+        cell = self._cells.get(key)
         if cell is None:
             key = self._labels.cell(row)
             cell = self._cells.setdefault(key, Cell())
-        is_stream = bool(row.get("stream"))
-        ended = outcome(row.get("end"), row.get("status") or 0, row.get("error_code"))
-        cell.requests[_INDEX[ended] + is_stream] += 1
-        duration = row.get("duration_s")
+        cell.changing()
+        status = status or 0
+        at = _OK if status < 400 and end == _COMPLETED else _INDEX[outcome(end, status, code)]
+        cell.requests[at + 1 if stream else at] += 1
         if duration is not None:
-            _time(cell, row, duration, is_stream=is_stream)
+            _time(cell, row, duration, is_stream=stream)
         _spend(cell, row)
-        overhead = row.get("overhead_s")
-        if overhead is not None and row.get("attempts"):
-            hist = self._overhead.setdefault(key[0] or OTHER, empty(OVERHEAD))
-            observe(hist, OVERHEAD, overhead)
-        for attempt in row.get("attempts") or ():
-            self._attempt(attempt)
+        if attempts:
+            if overhead is not None:
+                observe(self._overhead_of(key[0]), OVERHEAD, overhead)
+            for attempt in attempts:
+                self._attempt(attempt)
+
+    def _overhead_of(self, route: str) -> list[float]:
+        found = self._overhead.get(route)
+        if found is None:
+            found = self._overhead[route] = empty(OVERHEAD)
+        return found
 
     def _attempt(self, attempt: Mapping[str, Any]) -> None:
         upstream = self._upstreams.get(attempt["backend"]) or self._upstreams[OTHER]
-        result = attempt["result"] if attempt["result"] in RESULTS else OTHER
-        kind = attempt["kind"] if attempt["kind"] in KINDS else OTHER
-        upstream.attempts[result, kind] = upstream.attempts.get((result, kind), 0) + 1
-        if attempt.get("total_s") is not None:
-            observe(upstream.duration, DURATION, attempt["total_s"])
+        made, total_s = (attempt["result"], attempt["kind"]), attempt.get("total_s")
+        count = upstream.attempts.get(made)
+        if count is None:
+            made = (made[0] if made[0] in RESULTS else OTHER, made[1] if made[1] in KINDS else OTHER)
+            count = upstream.attempts.get(made, 0)
+        upstream.attempts[made] = count + 1
+        if total_s is not None:
+            observe(upstream.duration, DURATION, total_s)
 
     def view(self) -> View:
         """What has been committed. Figures of a transaction under way are left out: if it failed, they would fall."""
@@ -245,8 +283,10 @@ def _is_catch_all(key: CellKey) -> bool:
 def _time(cell: Cell, row: Mapping[str, Any], duration: float, *, is_stream: bool) -> None:
     at = observe(cell.duration, DURATION, duration)
     cell.exemplars[at] = (row["id"], duration, row["at"] + duration)
+    if not is_stream:
+        return
     first_token = row.get("first_token_s")
-    if first_token is None or not is_stream:
+    if first_token is None:
         return
     observe(cell.first_token, FIRST_TOKEN, first_token)
     tokens = row.get("output_tokens")
@@ -255,14 +295,23 @@ def _time(cell: Cell, row: Mapping[str, Any], duration: float, *, is_stream: boo
 
 
 def _spend(cell: Cell, row: Mapping[str, Any]) -> None:
-    is_used = False
-    for at, name in enumerate(_TOKEN_FIELDS):
-        count = row.get(name)
-        if count:
-            cell.tokens[at] += count
-            is_used = True
-    cost = row.get("cost_usd")
+    try:
+        spent = _spent_of(row)
+    except KeyError:
+        spent = tuple(map(row.get, _SPENT))
+    cost, prompt, output, cached, written, reasoning = spent
+    tokens = cell.tokens
+    if prompt:
+        tokens[0] += prompt
+    if output:
+        tokens[1] += output
+    if cached:
+        tokens[2] += cached
+    if written:
+        tokens[3] += written
+    if reasoning:
+        tokens[4] += reasoning
     if cost is not None:
         cell.cost += cost
-    elif is_used:
+    elif prompt or output or cached or written or reasoning:
         cell.unpriced += 1

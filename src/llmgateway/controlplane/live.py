@@ -6,10 +6,12 @@ Rings of small histograms over committed rows. Lost when the process ends, on pu
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
-from llmgateway.controlplane.labels import Labels, Outcome, outcome
+from llmgateway.controlplane.labels import Labels, outcome
 from llmgateway.domain.clock import Clock
+from llmgateway.domain.exchange import End
 
 SLOT_S: Final = 5
 SLOTS: Final = 12
@@ -17,6 +19,11 @@ WINDOW_S: Final = SLOT_S * SLOTS
 _STEPS: Final = 8  # buckets a doubling: a percentile is right to 9 %
 _FLOOR_S: Final = 0.001
 _TOP: Final = 20 * _STEPS  # 1 ms x 2**20: a quarter of an hour and more
+_COMPLETED: Final = End.COMPLETED.value
+_FIELDS: Final = (
+    "at", "duration_s", "end", "status", "input_tokens", "output_tokens", "cost_usd", "stream", "first_token_s",
+)  # fmt: skip
+_fields_of: Final = itemgetter(*_FIELDS)
 
 Sparse = dict[int, int]
 
@@ -53,30 +60,40 @@ class Recent:
         now = self._clock.time()
         for row in rows:
             try:
-                ended = row["at"] + (row.get("duration_s") or 0.0)
-                if ended > now - WINDOW_S:
-                    self._count(row, int(min(ended, now) // SLOT_S))
+                self._observe(row, now)
             except (TypeError, ValueError, KeyError):
                 continue  # the ledger counts what can't be read
 
-    def _count(self, row: Mapping[str, Any], epoch: int) -> None:
-        slot = self._slot(self._labels.cell(row), epoch)
+    def _observe(self, row: Mapping[str, Any], now: float) -> None:
+        try:
+            fields = _fields_of(row)
+        except KeyError:  # an interrupted exchange, or a record from another version of this program
+            fields = tuple(map(row.get, _FIELDS))
+        at, duration, end, status, prompt, output, cost, stream, first_token = fields
+        ended = at + (duration or 0.0)
+        if ended <= now - WINDOW_S:
+            return
+        slot = self._slot(row, int(min(ended, now) // SLOT_S))
+        if duration is not None:
+            _add(slot.duration, duration)
+        if stream and first_token is not None:
+            _add(slot.first_token, first_token)
         slot.requests += 1
-        ended = outcome(row.get("end"), row.get("status") or 0, row.get("error_code"))
-        if ended is not Outcome.OK:
-            slot.bad[ended.value] = slot.bad.get(ended.value, 0) + 1  # JSON takes no enum for a name
-        slot.input_tokens += row.get("input_tokens") or 0
-        slot.output_tokens += row.get("output_tokens") or 0
-        slot.cost_usd += row.get("cost_usd") or 0.0
-        if row.get("duration_s") is not None:
-            _add(slot.duration, row["duration_s"])
-        if row.get("stream") and row.get("first_token_s") is not None:
-            _add(slot.first_token, row["first_token_s"])
+        slot.input_tokens += prompt or 0
+        slot.output_tokens += output or 0
+        slot.cost_usd += cost or 0.0
+        if end != _COMPLETED or (status and status >= 400):
+            went = outcome(end, status or 0, row.get("error_code")).value  # JSON takes no enum for a name
+            slot.bad[went] = slot.bad.get(went, 0) + 1
 
-    def _slot(self, key: tuple[str, str], epoch: int) -> Slot:
-        ring = self._rings.get(key)
+    def _slot(self, row: Mapping[str, Any], epoch: int) -> Slot:
+        # Most rows bear a key's very words; the others are told theirs.
+        ring = self._rings.get((row.get("route"), row.get("assigned_version") or row.get("served_version")))  # type: ignore[arg-type]  # with None in it: finds nothing, as it should
         if ring is None:
-            ring = self._rings[key] = [Slot() for _ in range(SLOTS)]
+            key = self._labels.cell(row)
+            ring = self._rings.get(key)
+            if ring is None:
+                ring = self._rings[key] = [Slot() for _ in range(SLOTS)]
         slot = ring[epoch % SLOTS]
         if slot.epoch != epoch:
             slot = ring[epoch % SLOTS] = Slot(epoch)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final
 
 from llmgateway.config.snapshot import Backend, Price, Snapshot
@@ -22,8 +23,13 @@ CACHE_SIZE: Final = 1_024  # model names come from callers: bounded
 QUARTER_S: Final = 900
 
 Tiers = tuple[tuple[int, float], ...]
-# backend, route, version, response model, request model, quarter of an hour
-CacheKey = tuple[str | None, str | None, str | None, str | None, str | None, int]
+_USAGE: Final = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
+_NAMES: Final = ("route", "served_version", "assigned_version", "response_model", "request_model")
+_usage_of: Final = itemgetter(*_USAGE)
+_names_of: Final = itemgetter(*_NAMES)
+
+# backend, quarter of an hour, and _NAMES
+CacheKey = tuple[str | None, int, str | None, str | None, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +40,10 @@ class Rate:
     tiers: Tiers = ()
 
     def at(self, input_tokens: int) -> float:
-        for start, price in reversed(self.tiers):
-            if input_tokens > start:
-                return price
+        if self.tiers:
+            for start, price in reversed(self.tiers):
+                if input_tokens > start:
+                    return price
         return self.base
 
 
@@ -51,6 +58,16 @@ class Rates:
     reasoning: Rate | None = None
     request_usd: float = 0.0
 
+    def flat(self) -> tuple[float, float] | None:
+        """The prices of a token that goes in and of one that comes out, if these two are all that counts."""
+        if self.input is None or self.output is None or self.input.tiers or self.output.tiers:
+            return None
+        return None if self.reasoning is not None or self.request_usd else (self.input.base, self.output.base)
+
+
+Known = tuple[Rates | None, tuple[float, float] | None]
+"""What is remembered of a model: its rates, and the quick way where there is one."""
+
 
 def cost(rates: Rates, usage: Mapping[str, Any]) -> float | None:
     """Price the token counts of a row. None if a count that is charged for is missing.
@@ -61,27 +78,32 @@ def cost(rates: Rates, usage: Mapping[str, Any]) -> float | None:
     prompt, output = usage.get("input_tokens"), usage.get("output_tokens")
     if prompt is None and output is None:
         return None
-    if (prompt is None and rates.input) or (output is None and rates.output):
+    if (prompt is None and rates.input is not None) or (output is None and rates.output is not None):
         return None
-    return rates.request_usd + _prompt_cost(rates, prompt or 0, usage) + _output_cost(rates, prompt or 0, usage)
+    prompt = prompt or 0
+    return rates.request_usd + _prompt_cost(rates, prompt, usage) + _output_cost(rates, prompt, usage)
 
 
 def _prompt_cost(rates: Rates, prompt: int, usage: Mapping[str, Any]) -> float:
+    rate = rates.input
     cached, written = usage.get("cached_tokens") or 0, usage.get("cache_write_tokens") or 0
+    if not cached and not written:
+        return prompt * rate.at(prompt) if rate is not None else 0.0
     fresh = prompt - cached - written
     if fresh < 0:
         fresh, prompt = prompt, prompt + cached + written
-    parts = ((fresh, rates.input), (cached, rates.cached or rates.input), (written, rates.cache_write or rates.input))
-    return sum(count * rate.at(prompt) for count, rate in parts if count and rate is not None)
+    parts = ((fresh, rate), (cached, rates.cached or rate), (written, rates.cache_write or rate))
+    return sum(count * each.at(prompt) for count, each in parts if count and each is not None)
 
 
 def _output_cost(rates: Rates, prompt: int, usage: Mapping[str, Any]) -> float:
     output = usage.get("output_tokens") or 0
     if rates.output is None:
         return 0.0
-    thought = min(output, usage.get("reasoning_tokens") or 0) if rates.reasoning is not None else 0
-    plain = (output - thought) * rates.output.at(prompt)
-    return plain + (thought * rates.reasoning.at(prompt) if rates.reasoning is not None else 0.0)
+    if rates.reasoning is None:
+        return output * rates.output.at(prompt)
+    thought = min(output, usage.get("reasoning_tokens") or 0)
+    return (output - thought) * rates.output.at(prompt) + thought * rates.reasoning.at(prompt)
 
 
 def configured(price: Price) -> Rates:
@@ -95,7 +117,7 @@ class Prices:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._library: Any = None  # genai_prices.data_snapshot.DataSnapshot
-        self._cache: OrderedDict[CacheKey, Rates | None] = OrderedDict()
+        self._cache: OrderedDict[CacheKey, Known] = OrderedDict()
         self.configure(snapshot)
 
     def configure(self, snapshot: Snapshot) -> None:
@@ -114,34 +136,34 @@ class Prices:
 
     def cost(self, row: Row) -> float | None:
         """What this exchange cost, or None."""
-        if row.get("input_tokens") is None and row.get("output_tokens") is None:
-            return None
-        rates = self._rates(row)
-        return None if rates is None else cost(rates, row)
-
-    def _rates(self, row: Row) -> Rates | None:
-        attempts = row.get("attempts")
-        version = row.get("served_version") or row.get("assigned_version")
-        key = (
-            attempts[-1].get("backend") if attempts else None,
-            row.get("route"),
-            version,
-            row.get("response_model"),
-            row.get("request_model"),
-            int(row["at"] // QUARTER_S),
-        )
         try:
-            rates = self._cache[key]
-            self._cache.move_to_end(key)
+            usage, names = _usage_of(row), _names_of(row)
+        except KeyError:  # a record from another version of this program
+            usage, names = tuple(map(row.get, _USAGE)), tuple(map(row.get, _NAMES))
+        prompt, output, cached, written = usage
+        if prompt is None and output is None:
+            return None
+        attempts = row.get("attempts")
+        key = (attempts[-1].get("backend") if attempts else None, int(row["at"] // QUARTER_S), *names)
+        try:
+            rates, flat = self._cache[key]
         except KeyError:
-            rates = self._cache[key] = self._resolve(key)
-            if len(self._cache) > CACHE_SIZE:
-                self._cache.popitem(last=False)
-        return rates
+            rates, flat = self._remember(key)
+        if flat is None or cached or written or prompt is None or output is None:
+            return None if rates is None else cost(rates, row)
+        return float(prompt * flat[0] + output * flat[1])
+
+    def _remember(self, key: CacheKey) -> Known:
+        rates = self._resolve(key)
+        known = self._cache[key] = (rates, None if rates is None else rates.flat())
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)  # the oldest; a model in use is back at once
+        return known
 
     def _resolve(self, key: CacheKey) -> Rates | None:
-        backend_name, route, version, response_model, request_model, quarter = key
-        models = [name for name in (response_model, self._models.get((route, version)), request_model) if name]
+        backend_name, quarter, route, served, assigned, response_model, request_model = key
+        upstream_model = self._models.get((route, served or assigned))
+        models = [name for name in (response_model, upstream_model, request_model) if name]
         for model in models:
             if (rates := self._configured.get(model)) is not None:
                 return rates

@@ -5,6 +5,7 @@ the mark stays at the oldest open exchange, or where reading has got to if there
 """
 
 from collections import OrderedDict
+from collections.abc import KeysView
 from typing import Final, NamedTuple
 
 from llmgateway.journal.layout import BEGINNING, Location, Position
@@ -31,6 +32,11 @@ class Progress:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @property
+    def ids(self) -> KeysView[str]:
+        """Whose end is waited for; a view that moves with it."""
+        return self._open.keys()
 
     @property
     def low_water(self) -> Position:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from llmgateway.journal import reclaim
-from llmgateway.journal.frame import BadFrameError, unfold_whole
 from llmgateway.journal.layout import (
     BEGINNING,
     QUARANTINE_NAME,
@@ -16,7 +15,8 @@ from llmgateway.journal.layout import (
     segment_path,
 )
 from llmgateway.journal.quarantine import Quarantine
-from llmgateway.journal.tail import Frame, ReaderStats, Tail
+from llmgateway.journal.scan import Budget, Frame, Source, scan
+from llmgateway.journal.tail import ReaderStats, Tail
 from llmgateway.journal.window import BLOCK_BYTES
 
 
@@ -56,12 +56,14 @@ class JournalReader:
         except OSError:
             return None
         try:
-            meta, rest = unfold_whole(memoryview(os.pread(fd, location.length, location.offset)))
-        except (OSError, BadFrameError):
+            block = os.pread(fd, location.length, location.offset)
+        except OSError:
             return None
         finally:
             os.close(fd)
-        return Frame(location, meta, rest)
+        frames: list[Frame] = []
+        end = scan(Source(location.incarnation, location.segment, location.offset, block), 0, frames, Budget(1, 1))
+        return frames[0] if frames and end == location.length else None
 
     def reclaim(self, tail: Tail, low_water: Position) -> bool:
         """Unlink what lies below `low_water`. Only after the store has committed that position.

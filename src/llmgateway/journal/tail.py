@@ -7,33 +7,19 @@ files only; what the records mean is the ingester's business.
 import errno
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from llmgateway.journal import lock, resync
-from llmgateway.journal.frame import HEADER, BadFrameError, cut, measure, unfold
-from llmgateway.journal.layout import BEGINNING, Location, Position, segment_numbers, segment_path
+from llmgateway.journal.frame import HEADER, BadFrameError, measure, unfold
+from llmgateway.journal.layout import BEGINNING, Position, segment_numbers, segment_path
 from llmgateway.journal.quarantine import Quarantine
+from llmgateway.journal.scan import Budget, Frame, Source, scan
 from llmgateway.journal.window import BLOCK_BYTES, Window
 
 MAX_FRAMES: Final = 1_000
 MAX_BYTES: Final = 16 * 1024 * 1024
 _PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM, errno.EAGAIN})
 _MAX_FAILURES: Final = 3  # polls in a row at which a segment could not be read
-
-
-class Frame:
-    """One record read back. Keeps the block it came in alive: hold on to `location`, not to the frame."""
-
-    __slots__ = ("_rest", "location", "meta")
-
-    def __init__(self, location: Location, meta: dict[str, Any], rest: memoryview) -> None:
-        self.location = location
-        self.meta = meta
-        self._rest = rest
-
-    def blobs(self) -> dict[str, bytes]:
-        """Copy out the bodies by name. Raises BadFrameError if the record is at odds with itself."""
-        return cut(self.meta, self._rest)
 
 
 @dataclass(slots=True)
@@ -87,14 +73,17 @@ class Tail:
         self._is_dead = self._is_dead or not lock.is_held(self._folder)
         return not self._is_dead
 
-    def read(self, max_frames: int = MAX_FRAMES, max_bytes: int = MAX_BYTES) -> list[Frame]:
-        """Read on: at most `max_frames`, and no further once they add up to `max_bytes`. Empty: nothing new yet."""
+    def read(self, max_frames: int = MAX_FRAMES, max_bytes: int = MAX_BYTES, *, is_hasty: bool = False) -> list[Frame]:
+        """Read on: at most `max_frames`, and no further once they add up to `max_bytes`. Empty: nothing new yet.
+
+        `is_hasty`: take what is there and leave it to another `read` to find out whether more can come.
+        """
         frames: list[Frame] = []
-        budget = _Budget(max_frames, max_bytes)
+        budget = Budget(max_frames, max_bytes)
         is_more = not self.is_exhausted
         while is_more and not budget.is_spent:
             try:
-                is_more = self._advance(frames, budget)
+                is_more = self._advance(frames, budget, is_hasty=is_hasty)
                 self._failures = 0
             except OSError as error:
                 is_more = self._could_not_read(error)
@@ -115,34 +104,38 @@ class Tail:
             self._window.close()
             self._window = None
 
-    def _advance(self, frames: list[Frame], budget: "_Budget") -> bool:
+    def _advance(self, frames: list[Frame], budget: Budget, *, is_hasty: bool) -> bool:
         """Read to the next obstacle and get past it. False: there is nothing more for now."""
         window = self._opened()
         if window is None:
             return self._skip_missing()
         if self._take(window, frames, budget):
             return True
+        if is_hasty and not segment_path(self._folder, self.position.segment + 1).exists():
+            return False
         is_final = self._is_final()  # asked first, so that the look after it is the last one needed
         window.forget()
         return self._take(window, frames, budget) or self._pass(window, is_final=is_final)
 
-    def _take(self, window: Window, frames: list[Frame], budget: "_Budget") -> bool:
+    def _take(self, window: Window, frames: list[Frame], budget: Budget) -> bool:
         """Read good records up to the first obstacle; tells whether there were any."""
         number, offset = self.position
-        start = offset
+        start, before = offset, len(frames)
+        need = HEADER.size
         try:
             while not budget.is_spent:
-                length = measure(window.view(offset, HEADER.size), 0)
-                view = window.view(offset, length)
-                if not length or len(view) < length:
+                block, base = window.block(offset, need)
+                reached = base + scan(Source(self.name, number, base, block), offset - base, frames, budget)
+                if reached > offset:
+                    offset, need = reached, HEADER.size
+                    continue
+                length = measure(block, offset - base)
+                if length <= need:  # damaged, or even the longer look did not bring all of it
                     break
-                meta, rest = unfold(view[:length])
-                frames.append(Frame(Location(self.name, number, offset, length), meta, rest))
-                offset += length
-                budget.spend(length)
-                self._stats.frames += 1
+                need = length
         except BadFrameError:
             pass
+        self._stats.frames += len(frames) - before
         self._stats.bytes += offset - start
         self.position = Position(number, offset)
         return offset > start
@@ -245,21 +238,3 @@ class Tail:
             return self._is_final()
         except OSError:
             return False
-
-
-class _Budget:
-    """How much one `read` may still bring."""
-
-    __slots__ = ("_bytes", "_frames")
-
-    def __init__(self, frames: int, size: int) -> None:
-        self._frames = frames
-        self._bytes = size
-
-    @property
-    def is_spent(self) -> bool:
-        return self._frames <= 0 or self._bytes <= 0
-
-    def spend(self, size: int) -> None:
-        self._frames -= 1
-        self._bytes -= size

@@ -37,15 +37,21 @@ class Window:
         """How long the file is now."""
         return os.fstat(self._fd).st_size
 
-    def view(self, offset: int, need: int) -> memoryview:
-        """Look at the file from `offset` on: `need` bytes or more, fewer only where the file ends."""
+    def block(self, offset: int, need: int) -> tuple[bytes, int]:
+        """Look at the file from `offset` on: a block that has `need` bytes or more of it, fewer only where the file
+        ends, and where in the file the block begins.
+        """
         at = offset - self._base
         if at < 0 or len(self._block) - at < need:
             length = min(max(need, self._block_bytes), max(0, self.size() - offset))
             self._block = os.pread(self._fd, length, offset)
             self._base = offset
-            at = 0
-        return memoryview(self._block)[at:]
+        return self._block, self._base
+
+    def view(self, offset: int, need: int) -> memoryview:
+        """What `block` has of the file from `offset` on."""
+        block, base = self.block(offset, need)
+        return memoryview(block)[offset - base :]
 
     def find(self, pattern: bytes, offset: int) -> int | None:
         """Find where `pattern` begins at `offset` or behind it; None if the file ends first."""

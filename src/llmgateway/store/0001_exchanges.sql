@@ -72,16 +72,15 @@ CREATE TABLE attempt (
   PRIMARY KEY (exchange_seq, ordinal)
 ) STRICT, WITHOUT ROWID;
 
+-- id is 4 * exchange.seq + kind: 0 request, 1 reply, 2 events. Thus a body needs no index.
 CREATE TABLE body (
-  exchange_seq INTEGER NOT NULL,
-  kind TEXT NOT NULL,
+  id INTEGER PRIMARY KEY,
   media TEXT NOT NULL,
   size INTEGER NOT NULL,
   sha256 TEXT,
   is_truncated INTEGER NOT NULL,
-  codec TEXT, -- zstd, plain, or NULL where there is no content
-  content BLOB,
-  PRIMARY KEY (exchange_seq, kind)
+  codec TEXT, -- zstd (mostly with the dictionary store/bodies-1.zdict), plain, or NULL where there is no content
+  content BLOB
 ) STRICT;
 
 CREATE TABLE journal_position (

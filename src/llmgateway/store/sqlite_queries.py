@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from llmgateway.ports.store import ATTEMPT, COLUMNS, Body, Row, Wanted
-from llmgateway.store.rows import BodyCodec, attempt_of, row_of
+from llmgateway.store.rows import KIND_AT, BodyCodec, attempt_of, row_of
 
 _COLUMNS: Final = ", ".join(["seq", *(f'"{name}"' for name in COLUMNS)])
 _ATTEMPT: Final = ", ".join(f'"{name}"' for name in ATTEMPT)
@@ -56,12 +56,11 @@ def attempts(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, l
 
 
 def bodies(connection: sqlite3.Connection, codec: BodyCodec, seqs: Sequence[int]) -> dict[int, list[Body]]:
-    sql = (
-        "SELECT exchange_seq, kind, media, size, sha256, is_truncated, codec, content "  # noqa: S608 -- question marks only
-        f"FROM body WHERE exchange_seq IN ({marks(seqs)}) ORDER BY 1, kind = 'events', kind = 'reply'"
-    )
+    ids = [seq * 4 + at for seq in seqs for at in KIND_AT.values()]
+    # Question marks only are put together here; the kinds are numbered in the order of the conversation.
+    sql = f"SELECT id / 4, id % 4, media, size, sha256, is_truncated, codec, content FROM body WHERE id IN ({marks(ids)}) ORDER BY id"  # noqa: S608, E501
     found: dict[int, list[Body]] = {}
-    for seq, *values in connection.execute(sql, seqs):
+    for seq, *values in connection.execute(sql, ids):
         found.setdefault(seq, []).append(codec.body(values))
     return found
 

@@ -5,23 +5,27 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from llmgateway.ports.store import ATTEMPT, COLUMNS, Entry, Position, StoreKnownError
-from llmgateway.store.rows import BodyCodec, Values, attempt_values, exchange_values, storable_row
-from llmgateway.store.sqlite_queries import id_floor, marks
+from llmgateway.store.rows import COMMON, BodyCodec, attempt_values, numbered, storable_row
+from llmgateway.store.sqlite_insert import Insert
+from llmgateway.store.sqlite_queries import id_floor
 from llmgateway.wire.jsoncodec import decode
 
 SHRINK_PAGES: Final = 1_000
 
-_NAMES: Final = ", ".join(f'"{name}"' for name in COLUMNS)
-_ATTEMPT_NAMES: Final = ", ".join(f'"{name}"' for name in ATTEMPT)
-# The names come from constants of the port; every value is a parameter.
-_INSERT_EXCHANGE: Final = (
-    f'INSERT INTO exchange (seq, {_NAMES}) VALUES (?, {marks(COLUMNS)}) ON CONFLICT ("id") DO NOTHING'  # noqa: S608
-)
-_INSERT_ATTEMPT: Final = (
-    f"INSERT INTO attempt (exchange_seq, ordinal, {_ATTEMPT_NAMES}) VALUES (?, ?, {marks(ATTEMPT)})"  # noqa: S608
-)
-_INSERT_BODY: Final = (
-    "INSERT INTO body (exchange_seq, kind, media, size, sha256, is_truncated, codec, content) VALUES (?,?,?,?,?,?,?,?)"
+_ONCE: Final = ' ON CONFLICT ("id") DO NOTHING'
+
+
+def _quoted(names: Sequence[str]) -> list[str]:
+    return [f'"{name}"' for name in names]
+
+
+_INSERT_COMMON: Final = Insert("exchange", ["seq", *_quoted(COMMON)], behind=_ONCE)
+_INSERT_WHOLE: Final = Insert("exchange", ["seq", *_quoted(COLUMNS)], behind=_ONCE)
+_INSERT_ATTEMPTS: Final = Insert("attempt", ["exchange_seq", "ordinal", *_quoted(ATTEMPT)])
+_INSERT_BODIES: Final = Insert(
+    "body",
+    ["id", "media", "size", "sha256", "is_truncated", "codec", "content"],
+    row="? * 4 + ?, ?, ?, ?, ?, ?, ?",
 )
 _SAVE_POSITION: Final = (
     'INSERT INTO journal_position (incarnation, segment, "offset") VALUES (?, ?, ?) '
@@ -44,29 +48,23 @@ def insert(connection: sqlite3.Connection, codec: BodyCodec, entries: Sequence[E
     if not entries:
         return
     (last,) = connection.execute("SELECT last FROM sequence WHERE name = 'exchange'").fetchone()
-    numbered = list(enumerate(entries, last + 1))
-    if _insert_exchanges(connection, numbered) < len(entries):
+    common, whole = numbered([entry.row for entry in entries], last + 1)
+    if _INSERT_COMMON(connection, common) + _INSERT_WHOLE(connection, whole) < len(entries):
         inserted = {seq for (seq,) in connection.execute("SELECT seq FROM exchange WHERE seq > ?", (last,))}
-        raise StoreKnownError(frozenset(seq - last - 1 for seq, _ in numbered if seq not in inserted))
-    _insert_children(connection, codec, numbered)
-    connection.execute("UPDATE sequence SET last = ? WHERE name = 'exchange'", (numbered[-1][0],))
-    for seq, entry in numbered:
-        entry.row["seq"] = seq
-
-
-def _insert_exchanges(connection: sqlite3.Connection, numbered: Sequence[tuple[int, Entry]]) -> int:
-    rows = [(seq, *exchange_values(entry.row)) for seq, entry in numbered]
-    return connection.executemany(_INSERT_EXCHANGE, rows).rowcount
-
-
-def _insert_children(connection: sqlite3.Connection, codec: BodyCodec, numbered: Sequence[tuple[int, Entry]]) -> None:
-    attempts: list[Values] = []
-    bodies: list[Values] = []
-    for seq, entry in numbered:
-        attempts.extend(attempt_values(seq, entry.row.get("attempts") or ()))
-        bodies.extend([codec.values(seq, body) for body in entry.bodies])
-    connection.executemany(_INSERT_ATTEMPT, attempts)
-    connection.executemany(_INSERT_BODY, bodies)
+        raise StoreKnownError(frozenset(at for at in range(len(entries)) if last + 1 + at not in inserted))
+    attempts: list[Any] = []
+    bodies: list[Any] = []
+    body_values = codec.values
+    for seq, entry in enumerate(entries, last + 1):
+        row = entry.row
+        row["seq"] = seq
+        for values in attempt_values(seq, row.get("attempts") or ()):
+            attempts += values
+        for body in entry.bodies:
+            bodies += body_values(seq, body)
+    _INSERT_ATTEMPTS(connection, attempts)
+    _INSERT_BODIES(connection, bodies)
+    connection.execute("UPDATE sequence SET last = ? WHERE name = 'exchange'", (last + len(entries),))
 
 
 def clean(entries: Sequence[Entry]) -> None:
@@ -101,7 +99,7 @@ def purge_exchanges(connection: sqlite3.Connection, before: float | None, limit:
     found = connection.execute('SELECT seq FROM exchange WHERE "id" < ? ORDER BY "id" LIMIT ?', (floor, limit))
     seqs = found.fetchall()
     for statement in (
-        "DELETE FROM body WHERE exchange_seq = ?",
+        "DELETE FROM body WHERE id BETWEEN ?1 * 4 AND ?1 * 4 + 3",
         "DELETE FROM attempt WHERE exchange_seq = ?",
         "DELETE FROM exchange WHERE seq = ?",
     ):
@@ -113,12 +111,12 @@ def purge_exchanges(connection: sqlite3.Connection, before: float | None, limit:
 def purge_bodies(connection: sqlite3.Connection, before: float, limit: int) -> int:
     """Delete the oldest bodies. Looks at `limit` of them in the order of ingestion, so a pass is never long."""
     sql = (
-        "SELECT body.rowid FROM (SELECT rowid, exchange_seq FROM body ORDER BY exchange_seq LIMIT ?) AS body "
-        'LEFT JOIN exchange ON exchange.seq = body.exchange_seq WHERE exchange."id" IS NULL OR exchange."id" < ?'
+        "SELECT body.id FROM (SELECT id FROM body ORDER BY id LIMIT ?) AS body "
+        'LEFT JOIN exchange ON exchange.seq = body.id / 4 WHERE exchange."id" IS NULL OR exchange."id" < ?'
     )
     begin(connection)
     found = connection.execute(sql, (limit, id_floor(before))).fetchall()
-    connection.executemany("DELETE FROM body WHERE rowid = ?", found)
+    connection.executemany("DELETE FROM body WHERE id = ?", found)
     connection.execute("COMMIT")
     return len(found)
 
