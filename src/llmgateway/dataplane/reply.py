@@ -160,13 +160,20 @@ class Reply:
         if encoding is not None and encoding.strip().lower() not in {b"", b"identity"}:
             self._decode(encoding)
         if self.way is _EVENTS:
-            self.flow = EventFlow(self.reader, self._keep)
+            self.flow = EventFlow(self.reader, self._keep, self._secrets)
             self.deadline = self._clock.monotonic() + HOLD_S
         elif self.way is _PIECES:
             self._resolve(self.ready)
 
     def on_data(self, piece: bytes) -> None:
         if self.done.done():
+            return
+        flow, outlet = self.flow, self._outlet
+        if outlet is not None and flow is not None and flow.defer(piece):
+            # What nearly every piece of a stream comes by: nothing in it concerns anybody but the caller.
+            self.size += len(piece)
+            self._passed = self._clock.monotonic()
+            outlet.write(piece)
             return
         try:
             self._take(self._inflater.feed(piece) if self._inflater is not None else piece)

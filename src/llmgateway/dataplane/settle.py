@@ -69,6 +69,8 @@ def _observe(call: Call, reply: Reply | None) -> bytes | None:
     if reply is None:
         return None
     exchange, reader = call.exchange, reply.reader
+    if reply.flow is not None:
+        reply.flow.catch_up()
     exchange.usage = reader.usage
     exchange.finish_reason = reader.finish_reason
     exchange.response_model = reader.response_model

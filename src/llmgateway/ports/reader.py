@@ -22,6 +22,8 @@ class ReplyReader(Protocol):
     has_content: bool  # something a person would see has come: no other attempt may follow
     is_finished: bool  # the event that ends this dialect's streams has come ([DONE], message_stop, …)
     is_complete: bool  # the answer is whole: a clean end may follow even if the last event never comes
+    urgent: tuple[bytes, ...]  # bytes in an event that ends the stream or tells of a fault: such are read before they
+    # go on, others may be read a little later, in batches. Empty: each event is read at once.
 
     def event(self, name: bytes, data: bytes) -> None:
         """Take one event. `name` is b"" where the stream gives none; `data` is the joined data lines."""

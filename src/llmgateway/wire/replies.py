@@ -47,6 +47,7 @@ class BaseReader:
     error: str | None = None
     is_complete = False
     is_truncated = False
+    urgent: tuple[bytes, ...] = ()
     event_bytes = 0  # size of the event that `take` is looking at
 
     def __init__(self) -> None:

@@ -41,6 +41,7 @@ class _Block:
 class MessagesReader(BaseReader):
     """Reads one reply of `/v1/messages`. An answer is whole once its stop reason is known."""
 
+    urgent: tuple[bytes, ...] = (b"message_stop", b'"error"', b"event: error")
     _head: dict[str, Any] | None = None
     _counts: Counts | None = None
 

@@ -31,6 +31,7 @@ class ChoicesReader(BaseReader):
     An answer is whole when every choice seen has its finish reason: some servers send no `[DONE]`.
     """
 
+    urgent: tuple[bytes, ...] = (DONE, b'"error"')
     choice_type: ClassVar[type[Growing]]
     object_name: ClassVar[str]
     _choices: dict[int, Growing] | None = None  # made with the first one

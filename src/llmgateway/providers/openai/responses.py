@@ -29,6 +29,14 @@ _TEXTS: Final = {
 class ResponsesReader(BaseReader):
     """Reads one reply of `/v1/responses`."""
 
+    urgent: tuple[bytes, ...] = (
+        b"response.completed",
+        b"response.incomplete",
+        b"response.failed",
+        b'"error"',
+        b"event: error",
+        DONE,
+    )
     _head: dict[str, Any] | None = None  # the response as it was when it began
     _final: dict[str, Any] | None = None  # the response as it ended
 
