@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "reload": ("llmgateway.cli.serve", "Make the running gateway read its configuration again."),
     "keys": ("llmgateway.cli.keys", "Make keys for callers."),
     "logs": ("llmgateway.cli.logs", "Look at the exchanges: tail, list, show, export."),
+    "store": ("llmgateway.cli.store", "Look after the store: check, backup, rebuild."),
     "top": ("llmgateway.cli.top", "Watch rates, latency and errors live."),
     "model-server": ("llmgateway.cli.model_server", "Serve a pretend model to try things on."),
 }

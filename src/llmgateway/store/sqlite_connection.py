@@ -150,9 +150,9 @@ def damaged(what: str) -> str:
     """The advice for a damaged file."""
     reason = " ".join(what.replace("*** in database main ***", "").split())
     return (
-        f"the store is damaged ({reason}). Nothing was changed. Stop the gateway and keep store.sqlite3 with its -wal "
-        "and -shm files; then restore a backup, or rebuild it with `sqlite3 store.sqlite3 .recover | sqlite3 new.db`. "
-        "To start an empty store, move the three files away. What was not ingested yet is safe in the journal."
+        f"the store is damaged ({reason}). Nothing was changed. Stop the gateway, then restore a backup, or run "
+        "`llmgateway store rebuild`, which keeps what can be read. To start an empty one, move store.sqlite3 away with "
+        "its -wal and -shm files. What was not ingested yet is safe in the journal."
     )
 
 

@@ -2,9 +2,8 @@
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
-from llmgateway.store.schema import APPLICATION_ID, VERSION, check, prepare
+from llmgateway.store.schema import VERSION, check, prepare
 from llmgateway.store.sqlite import SqliteStore
 
 
@@ -41,11 +40,6 @@ def test_a_store_that_is_created_meanwhile_is_empty_or_whole_and_never_foreign(t
             assert check(Interrupted(reader, lambda: prepare(maker))) == 0
             assert check(reader) == VERSION
             assert not reader.in_transaction
-
-
-def test_the_operators_guide_names_the_marks_of_a_store():
-    guide = Path(__file__).parents[3].joinpath("docs", "OPERATIONS.md").read_text()
-    assert f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}" in guide
 
 
 async def test_a_store_that_is_closed_is_one_whole_file(tmp_path):
