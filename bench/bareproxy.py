@@ -40,21 +40,28 @@ class _Side(asyncio.Protocol):
         self.is_over = True
 
 
-class _Backend(_Side):
+class Backend(_Side):
+    """The connection to the backend."""
+
     parser_type = httptools.HttpResponseParser
 
-    def __init__(self, idle: list["_Backend"]) -> None:
+    def __init__(self, idle: list["Backend"]) -> None:
         super().__init__()
         self._idle = idle
         self.caller: asyncio.Transport | None = None
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
-        if self.caller is not None:
-            self.caller.write(data)
+        caller = self.caller
         if self.is_over:
             self.caller = None
             self._idle.append(self)
+        if caller is not None:
+            self.answer(caller, data)
+
+    def answer(self, caller: asyncio.Transport, data: bytes) -> None:
+        """Pass on what the backend sent; `is_over` tells whether that was the last of it."""
+        caller.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self in self._idle:
@@ -63,14 +70,16 @@ class _Backend(_Side):
             self.caller.abort()
 
 
-class _Caller(_Side):
+class Caller(_Side):
+    """The connection of a caller."""
+
     parser_type = httptools.HttpRequestParser
 
-    def __init__(self, dial: Callable[[], Any], idle: list[_Backend]) -> None:
+    def __init__(self, dial: Callable[[], Any], idle: list[Backend]) -> None:
         super().__init__()
         self._dial = dial
         self._idle = idle
-        self._backend: _Backend | None = None
+        self._backend: Backend | None = None
         self._got = b""
         self._dialling: asyncio.Task[None] | None = None
 
@@ -81,7 +90,7 @@ class _Caller(_Side):
             return
         got, self._got = self._got, b""
         if self._idle:
-            self._send(self._idle.pop(), got)
+            self.ask(self._idle.pop(), got)
         else:
             self._dialling = asyncio.ensure_future(self._dialled(got))
 
@@ -91,28 +100,31 @@ class _Caller(_Side):
             self._backend.transport.abort()
 
     async def _dialled(self, got: bytes) -> None:
-        self._send(await self._dial(), got)
+        self.ask(await self._dial(), got)
 
-    def _send(self, backend: _Backend, got: bytes) -> None:
+    def ask(self, backend: Backend, got: bytes) -> None:
+        """Pass on a whole request."""
         self._backend = backend
         backend.caller = self.transport
         backend.transport.write(got)
 
 
-async def serve(listener: socket.socket, port: int) -> None:
+async def serve(
+    listener: socket.socket, port: int, caller: type[Caller] = Caller, backend: type[Backend] = Backend
+) -> None:
     """Pass on what comes over `listener`, for ever."""
     loop = asyncio.get_running_loop()
-    idle: list[_Backend] = []
+    idle: list[Backend] = []
 
-    async def dial() -> _Backend:
-        _, backend = await loop.create_connection(lambda: _Backend(idle), "127.0.0.1", port)
-        return backend
+    async def dial() -> Backend:
+        _, made = await loop.create_connection(lambda: backend(idle), "127.0.0.1", port)
+        return made
 
-    await loop.create_server(lambda: _Caller(dial, idle), sock=listener)
+    await loop.create_server(lambda: caller(dial, idle), sock=listener)
     await asyncio.Event().wait()
 
 
-def main() -> None:
+def main(caller: type[Caller] = Caller, backend: type[Backend] = Backend) -> None:
     """Listen, and pass on in two processes."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     listener.setblocking(False)
@@ -121,7 +133,7 @@ def main() -> None:
     for _ in range(WORKERS):
         child = os.fork()
         if not child:
-            uvloop.run(serve(listener, int(sys.argv[1])))
+            uvloop.run(serve(listener, int(sys.argv[1]), caller, backend))
         children.append(child)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
