@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from llmgateway.config import minting
 from llmgateway.config.loader import examine
@@ -26,7 +27,14 @@ REQUIRED: dict[str, Any] = {
     "versions": {"v": {"backends": ["b"]}},
     "backends": ["b"],
     "hash": "sha256:" + "0" * 64,
+    "name": "r",
+    "use": {"v": 1},
 }
+
+
+def settings(table: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A table's settings by the names they have in the file."""
+    return {field.alias or name: field for name, field in table.model_fields.items()}
 
 
 def tables() -> dict[str, type[BaseModel]]:
@@ -34,7 +42,7 @@ def tables() -> dict[str, type[BaseModel]]:
     found: dict[str, type[BaseModel]] = {}
 
     def walk(table: type[BaseModel], path: str) -> None:
-        for name, field in table.model_fields.items():
+        for name, field in settings(table).items():
             inner = table_of(field.annotation)
             if inner is None:
                 continue
@@ -64,7 +72,7 @@ def uncommented() -> dict[str, Any]:
 
 def test_every_table_and_setting_is_documented_and_nothing_else() -> None:
     assert {name: set(rows) for name, rows in documented().items()} == {
-        name: set(table.model_fields) for name, table in tables().items()
+        name: set(settings(table)) for name, table in tables().items()
     }
 
 
@@ -72,7 +80,7 @@ def test_every_table_and_setting_is_documented_and_nothing_else() -> None:
 def test_documented_defaults_are_the_real_ones(heading: str) -> None:
     table = tables()[heading]
     for name, default in documented()[heading].items():
-        field = table.model_fields[name]
+        field = settings(table)[name]
         assert field.is_required() == (default == "required"), name
         if default in SPOKEN:
             assert default in {"required", "see below"} or field.default is None, name
@@ -83,21 +91,24 @@ def test_documented_defaults_are_the_real_ones(heading: str) -> None:
 
 def _as_read(table: type[BaseModel], name: str, value: Any) -> Any:
     """What the schema makes of one value; the settings that must be there stand in for themselves."""
-    required = {each: REQUIRED[each] for each, field in table.model_fields.items() if field.is_required()}
-    return getattr(table.model_validate({**required, name: value}), name)
+    fields = settings(table)
+    required = {each: REQUIRED[each] for each, field in fields.items() if field.is_required()}
+    attribute = next(each for each, field in table.model_fields.items() if field is fields[name])
+    return getattr(table.model_validate({**required, name: value}), attribute)
 
 
 def test_every_setting_is_shown_in_the_example() -> None:
     def missing(table: type[BaseModel], shown: Any, path: str) -> list[str]:
         lacks: list[str] = []
-        for name, field in table.model_fields.items():
+        for name, field in settings(table).items():
             inner = table_of(field.annotation)
             if name not in shown:
                 lacks.append(f"{path}.{name}")
             elif inner and "dict" in str(field.annotation):
                 lacks += missing(inner, _merged(shown[name].values()), f"{path}.{name}.NAME")
             elif inner:
-                lacks += missing(inner, shown[name], f"{path}.{name}")
+                inside = _merged(shown[name]) if isinstance(shown[name], list) else shown[name]
+                lacks += missing(inner, inside, f"{path}.{name}")
         return lacks
 
     assert missing(Config, uncommented(), "") == []
@@ -118,7 +129,14 @@ def test_the_example_with_everything_switched_on_fits_the_schema() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["server.limits", "server.timeouts", "data.retention", "backends.one.timeouts", "routes.assistant.retries"],
+    [
+        "server.limits",
+        "server.timeouts",
+        "data.retention",
+        "backends.one.timeouts",
+        "routes.assistant.retries",
+        "routes.assistant.on_failure",
+    ],
 )
 def test_what_the_example_comments_out_in_whole_tables_is_the_default(path: str) -> None:
     table: Any = Config.model_validate(uncommented())

@@ -24,12 +24,14 @@ CODES = sorted(code for code, kind in ERRORS.items() if kind.status != 499)
 OPENAI_CLASSES = {
     400: openai.BadRequestError,
     401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
     404: openai.NotFoundError,
     429: openai.RateLimitError,
 }
 ANTHROPIC_CLASSES = {
     400: anthropic.BadRequestError,
     401: anthropic.AuthenticationError,
+    403: anthropic.PermissionDeniedError,
     404: anthropic.NotFoundError,
     408: anthropic.RequestTimeoutError,
     413: anthropic.ContentTooLargeError,

@@ -13,7 +13,8 @@ from llmgateway.config.snapshot import Address, Key
 from llmgateway.domain.errors import GatewayError
 
 MAX_KEY_BYTES: Final = 512
-ANONYMOUS: Final = Key(name="anonymous", digest=b"")  # a gateway on loopback without keys: everyone is let in
+# A gateway on loopback without keys: everyone is let in, and may do everything.
+ANONYMOUS: Final = Key(name="anonymous", digest=b"", may_pin=True)
 
 HeaderOf = Callable[[bytes], bytes | None]
 _FOREIGN: Final = "Without keys only programs on this machine are served, and web pages only from it."

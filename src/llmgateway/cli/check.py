@@ -113,20 +113,48 @@ def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
     table = _table("Routes", "route", "version", "share", "model", "backends", "id")
     for route in routes:
         for index, version in enumerate(route["versions"]):
-            share = f"{version['share_percent']:g} %" if version["weight"] else "fallback"
+            share = f"{version['share_percent']:g} %" if version["weight"] else _without_weight(version["name"], route)
             model = (version["model"] or "as called") + "".join(f"\n{k} = {v}" for k, v in version["params"].items())
             backends = ", ".join(version["backends"])
             table.add_row("" if index else route["name"], version["name"], share, model, backends, version["id"])
         table.add_section()
     console.print(table)
-    rules = _table(
-        "Rules of routes", "route", "sticky by", "fallback order", "attempts", "bodies", "keys that may use it"
+    _print_rules(console, routes)
+    settings = _table(
+        "Settings of routes", "route", "sticky by", "fallback order", "attempts", "bodies", "keys that may use it"
     )
     for route in routes:
         keys = "everyone" if route["keys"] is None else ", ".join(route["keys"]) or "nobody"
-        fallback, attempts = " → ".join(route["fallback"]) or "none", str(route["max_attempts"])
-        rules.add_row(route["name"], route["sticky"], fallback, attempts, route["bodies"], keys)
-    console.print(rules)
+        fallback = " → ".join(route["fallback"]) or "none"
+        settings.add_row(route["name"], route["sticky"], fallback, _attempts(route), route["bodies"], keys)
+    console.print(settings)
+
+
+def _without_weight(version: str, route: dict[str, Any]) -> str:
+    if any(rule["use"].get(version) for rule in route["rules"]):
+        return "by rule"
+    return "fallback" if version in route["fallback"] else "none"
+
+
+def _attempts(route: dict[str, Any]) -> str:
+    from llmgateway.config.rules import FaultKind
+
+    faults, attempts = route["on_failure"], route["max_attempts"]
+    if not faults or attempts == 1:
+        return "1"
+    return f"{attempts}" if len(faults) == len(FaultKind) else f"{attempts}, after {', '.join(faults)}"
+
+
+def _print_rules(console: "Console", routes: list[dict[str, Any]]) -> None:
+    table = _table("Rules (the first that fits decides, else the shares above do)", "route", "rule", "when", "gives")
+    for route in routes:
+        for index, rule in enumerate(route["rules"]):
+            when = "\n".join(rule["when"]) or "always"
+            gives = ", ".join(f"{version} {share:g} %" for version, share in rule["use"].items())
+            table.add_row("" if index else route["name"], rule["name"], when, gives)
+        table.add_section()
+    if table.row_count:
+        console.print(table)
 
 
 def _print_backends(console: "Console", backends: list[dict[str, Any]]) -> None:
@@ -143,7 +171,7 @@ def _print_keys(console: "Console", keys: list[dict[str, Any]]) -> None:
         return
     table = _table("Keys", "key", "routes", "default route", "expires", "tags")
     for key in keys:
-        name = key["name"] if key["enabled"] else f"{key['name']} (off)"
+        name = key["name"] + ("" if key["enabled"] else " (off)") + (" (may pin)" if key["may_pin"] else "")
         tags = ", ".join(f"{tag}={value}" for tag, value in key["tags"].items())
         table.add_row(name, ", ".join(key["routes"]), key["default_route"] or "none", key["expires"] or "never", tags)
     console.print(table)

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "serve": ("llmgateway.cli.serve", "Run the gateway."),
     "check": ("llmgateway.cli.check", "Say what a configuration means, or what is wrong with it."),
     "reload": ("llmgateway.cli.serve", "Make the running gateway read its configuration again."),
+    "routes": ("llmgateway.cli.routes", "See what routes do with requests."),
     "keys": ("llmgateway.cli.keys", "Make keys for callers."),
     "logs": ("llmgateway.cli.logs", "Look at the exchanges: tail, list, show, export."),
     "store": ("llmgateway.cli.store", "Look after the store: check, backup, rebuild."),

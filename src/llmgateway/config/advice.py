@@ -57,13 +57,15 @@ def _unreachable_routes(snapshot: Snapshot) -> Iterator[Fault]:
     for name, route in snapshot.routes.items():
         if snapshot.keys and not allowed_keys(snapshot, name):
             yield ("routes", name), "no enabled key may use this route"
-        yield from _idle_versions(route)
+        if not any(key.may_pin for key in snapshot.keys.values()):
+            yield from _idle_versions(route)
 
 
 def _idle_versions(route: Route) -> Iterator[Fault]:
+    ruled = {name for rule in route.rules for name, weight in rule.use if weight}
     for version in route.versions:
-        if not version.weight and version not in route.fallback:
-            reason = f"{quoted(version.name)} has no weight and is no fallback: it gets no traffic"
+        if not version.weight and version not in route.fallback and version.name not in ruled:
+            reason = f"{quoted(version.name)} has no weight, is no fallback and in no rule: it gets no traffic"
             yield ("routes", route.name, "versions", version.name), reason
 
 

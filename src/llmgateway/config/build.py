@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llmgateway.config import schema, snapshot
+from llmgateway.config.build_rules import rule
 from llmgateway.config.problems import Path
 from llmgateway.config.secrets import SecretResolver
 
@@ -136,6 +137,8 @@ def _route(
         bodies=journal.bodies if table.bodies is None else table.bodies,
         raw_events=journal.raw_events if table.raw_events is None else table.raw_events,
         retries=snapshot.Retries(retries.max_attempts, retries.budget, retries.base, retries.max_wait),
+        rules=tuple(rule(each) for each in table.rules),
+        on_failure=frozenset(table.on_failure.faults),
     )
 
 
@@ -162,6 +165,7 @@ def _key(name: str, table: schema.KeyTable) -> snapshot.Key:
         tags=table.tags,
         expires_at=table.expires,
         is_enabled=table.enabled,
+        may_pin=table.may_pin,
     )
 
 

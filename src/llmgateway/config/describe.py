@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from llmgateway.config.advice import allowed_keys
+from llmgateway.config.conditions import conditions
+from llmgateway.config.rules import FaultKind, Rule
 from llmgateway.config.snapshot import Address, Backend, Key, Route, Snapshot, Sticky, StickyBy, Version
 
 _UNITS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"))
@@ -110,8 +112,20 @@ def _route(route: Route, snapshot: Snapshot) -> Described:
         "bodies": route.bodies.value,
         "raw_events": route.raw_events,
         "max_attempts": route.retries.max_attempts,
+        "on_failure": [fault.value for fault in FaultKind if fault in route.on_failure],
+        "rules": [_rule(rule) for rule in route.rules],
         "keys": allowed_keys(snapshot, route.name) if snapshot.keys else None,
         "versions": [_version(version, share[version.name]) for version in route.versions],
+    }
+
+
+def _rule(rule: Rule) -> Described:
+    """A rule in words: all of `when` has to hold, none means that every request fits."""
+    total = sum(weight for _, weight in rule.use)
+    return {
+        "name": rule.name,
+        "when": [condition.words for condition in conditions(rule.when)],
+        "use": {version: round(100 * weight / total, 3) for version, weight in rule.use},
     }
 
 
@@ -150,5 +164,6 @@ def _key(key: Key) -> Described:
         "default_route": key.default_route,
         "enabled": key.is_enabled,
         "expires": expires,
+        "may_pin": key.may_pin,
         "tags": dict(key.tags),
     }

@@ -12,6 +12,7 @@ from llmgateway.config.advice import advise
 from llmgateway.config.build import build
 from llmgateway.config.positions import Positions
 from llmgateway.config.problems import MAX_FAULTS, ConfigError, Fault, Problem, dotted
+from llmgateway.config.reach import unreachable
 from llmgateway.config.references import dangling
 from llmgateway.config.refusals import open_doors, unusable_files, weak_secrets
 from llmgateway.config.schema import Config
@@ -89,7 +90,7 @@ def _held(
 
 
 def _refused(config: Config, snapshot: Snapshot, secrets: SecretResolver, *, looks_at_files: bool) -> list[Fault]:
-    faults = [*secrets.faults, *open_doors(config)]
+    faults = [*secrets.faults, *open_doors(config), *unreachable(snapshot)]
     if looks_at_files:
         faults += [*weak_secrets(snapshot), *unusable_files(config)]
     return faults

@@ -9,6 +9,7 @@ from typing import Any
 
 from llmgateway.config.patterns import best_match, matches, overlap
 from llmgateway.config.problems import Fault, Path, did_you_mean, quoted
+from llmgateway.config.rule_references import of_rules
 
 _Toml = Mapping[str, Any]
 
@@ -20,8 +21,10 @@ def dangling(document: _Toml, providers: Collection[str]) -> Iterator[Fault]:
         if isinstance(provider, str) and provider not in providers:
             yield (*path, "provider"), f"no provider is called {quoted(provider)}{did_you_mean(provider, providers)}"
     backends = [name for (_, name), _ in _tables(document, "backends")]
+    callers = {str(path[-1]): key for path, key in _tables(document, "keys")}
     for path, route in _tables(document, "routes"):
         yield from _of_route(path, route, [str(name) for name in backends])
+        yield from of_rules(path, route, callers)
     routes = {str(path[1]): None for path, _ in _tables(document, "routes")}
     for path, key in _tables(document, "keys"):
         yield from _of_key(path, key, routes)

@@ -6,9 +6,11 @@ Defaults come from `snapshot`. What needs more than one table to check is in `re
 
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 
 from llmgateway.config import snapshot, values
+from llmgateway.config.rule_schema import MAX_RULES, OnFailureTable, RuleTable
+from llmgateway.config.table import STRICT
 
 _HOUR: Final = 3_600.0
 _DAY: Final = 24 * _HOUR
@@ -70,14 +72,7 @@ def _check_json(value: Any, depth: int) -> None:
 class Table(BaseModel):
     """What all tables have in common."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        hide_input_in_errors=True,
-        allow_inf_nan=False,
-        protected_namespaces=(),
-    )
+    model_config = STRICT
 
 
 class TlsTable(Table):
@@ -218,6 +213,8 @@ class RouteTable(Table):
     fallback: Annotated[list[str], Field(max_length=100)] = []
     bodies: BodyPolicy | None = None
     raw_events: bool | None = None
+    rules: Annotated[list[RuleTable], Field(max_length=MAX_RULES)] = []
+    on_failure: OnFailureTable = OnFailureTable()
     retries: RetriesTable = RetriesTable()
     versions: Annotated[dict[Name, VersionTable], Field(min_length=1, max_length=100)]
 
@@ -230,6 +227,7 @@ class KeyTable(Table):
     default_route: ModelName | None = None
     expires: Annotated[float, BeforeValidator(values.unix_time)] | None = None
     enabled: bool = True
+    may_pin: bool = False
     tags: Annotated[dict[Label, Label], Field(max_length=32)] = {}
 
 

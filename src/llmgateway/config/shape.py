@@ -63,7 +63,7 @@ def _siblings(path: Path) -> list[str]:
     for part in path:
         if found := table.model_fields.get(str(part)):
             table = table_of(found.annotation) or table
-    return list(table.model_fields)
+    return [field.alias or name for name, field in table.model_fields.items()]
 
 
 def table_of(annotation: Any) -> type[BaseModel] | None:

@@ -11,6 +11,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from llmgateway.config.rules import FaultKind, Rule
+
 
 class Durability(StrEnum):
     PROCESS = "process"  # survives kill -9
@@ -209,6 +211,8 @@ class Route:
     bodies: Bodies = Bodies.FULL
     raw_events: bool = False
     retries: Retries = Retries()
+    rules: tuple[Rule, ...] = ()  # in order: the first that fits decides, none leaves it to the weights
+    on_failure: frozenset[FaultKind] = frozenset(FaultKind)  # what leads to retries and fallbacks
 
     def version(self, name: str) -> Version:
         """The version of that name; KeyError if there is none."""
@@ -229,6 +233,7 @@ class Key:
     tags: Mapping[str, str] = field(default_factory=dict)
     expires_at: float | None = None  # Unix time
     is_enabled: bool = True
+    may_pin: bool = False  # may name the version it wants
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,11 @@ def header_name(value: str) -> str:
     return value
 
 
+def is_token(value: str) -> bool:
+    """Tell whether `value` could be the name of a header."""
+    return _TOKEN.fullmatch(value) is not None
+
+
 def _url(value: str) -> SplitResult:
     if not _URL.fullmatch(value) or "\\" in value:
         raise ValueError("must be a URL of printable ASCII characters without spaces or backslashes")

@@ -57,7 +57,7 @@ def preflight_head(cors: Cors, origin: bytes | None) -> bytes:
     return allowed + (
         b"access-control-allow-methods: GET, POST, DELETE, OPTIONS\r\n"
         b"access-control-allow-headers: authorization, content-type, x-api-key, anthropic-version, anthropic-beta, "
-        b"openai-beta, idempotency-key, x-llmgateway-route, x-stainless-os, x-stainless-lang, x-stainless-arch, "
-        b"x-stainless-runtime, x-stainless-runtime-version, x-stainless-package-version, x-stainless-retry-count, "
-        b"x-stainless-timeout\r\naccess-control-max-age: %d\r\n" % cors.max_age_s
+        b"openai-beta, idempotency-key, x-llmgateway-route, x-llmgateway-version, x-stainless-os, x-stainless-lang, "
+        b"x-stainless-arch, x-stainless-runtime, x-stainless-runtime-version, x-stainless-package-version, "
+        b"x-stainless-retry-count, x-stainless-timeout\r\naccess-control-max-age: %d\r\n" % cors.max_age_s
     )

@@ -18,6 +18,7 @@ from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.budget import RetryBudget
 from llmgateway.routing.plan import Plans
+from llmgateway.routing.rules import Chooser, Choosers
 from llmgateway.routing.table import RouteTable
 from llmgateway.wire.jsoncodec import encode
 
@@ -61,6 +62,7 @@ class InForce:
     table: RouteTable
     upstreams: Mapping[str, Upstream]
     budgets: Mapping[str, RetryBudget]
+    choosers: Mapping[str, Chooser]
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
     trusted: tuple[Network, ...] = ()  # proxies whose X-Forwarded-For is believed
     plans: Plans = field(default_factory=Plans)
@@ -86,9 +88,9 @@ def put_in_force(
             for name, backend in snapshot.backends.items()
         },
         budgets={
-            name: budgets.get(name) or RetryBudget(clock, route.retries.budget)
-            for name, route in snapshot.routes.items()
+            name: _budget(budgets.get(name), clock, route.retries.budget) for name, route in snapshot.routes.items()
         },
+        choosers=Choosers(snapshot.routes),
         trusted=networks(snapshot.server.trusted_proxies),
         changes={
             (route.name, version.name): _changes(version)
@@ -102,6 +104,14 @@ def retired(before: InForce, after: InForce) -> list[Pool]:
     """The pools that nothing new will use: close them, what runs on them goes on."""
     staying = {id(upstream.pool) for upstream in after.upstreams.values()}
     return [upstream.pool for upstream in before.upstreams.values() if id(upstream.pool) not in staying]
+
+
+def _budget(kept: RetryBudget | None, clock: Clock, ratio: float) -> RetryBudget:
+    """A route's budget outlives a reload, so that many reloads are no way around it."""
+    if kept is None:
+        return RetryBudget(clock, ratio)
+    kept.allow(ratio)
+    return kept
 
 
 def _changes(version: Version) -> dict[str, bytes]:

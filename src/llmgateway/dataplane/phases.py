@@ -5,10 +5,10 @@ Each returns what the next one needs. A refusal is a GatewayError, raised before
 
 import asyncio
 import re
-from typing import Any, Final
+from typing import Final
 
 from llmgateway.auth.keys import check_nearby, identify, presented
-from llmgateway.config.snapshot import Key, Route, StickyBy
+from llmgateway.config.snapshot import Key, Route
 from llmgateway.dataplane.call import Call, Request
 from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
@@ -16,15 +16,15 @@ from llmgateway.domain.exchange import Phase
 from llmgateway.domain.operation import BodyKind
 from llmgateway.http.messages import every
 from llmgateway.ports.dialect import Declared
+from llmgateway.routing.facts import Facts
 from llmgateway.routing.plan import Plan
-from llmgateway.routing.select import choose, home
+from llmgateway.routing.select import Choice, home, pinned, sticky_key
+from llmgateway.routing.table import MAX_MODEL, VERSION_HEADER, model_of
 from llmgateway.wire.jsonscan import parse_object
 from llmgateway.wire.multipart import FieldScanner, boundary
 
-ROUTE_HEADER: Final = b"x-llmgateway-route"
 HOP_HEADER: Final = b"x-llmgateway-hop"
 MAX_HOPS: Final = 3
-MAX_MODEL: Final = 256
 _JSON: Final = frozenset({b"application/json", b"text/json", b""})
 _OPAQUE: Final = (b"application/octet-stream", b"audio/", b"image/")
 # Where such a body may go. Elsewhere it could be JSON by another name, with a model nobody has looked at.
@@ -68,16 +68,17 @@ async def guard_request(call: Call, request: Request) -> Request:
 
 
 def route(call: Call, key: Key, request: Request) -> Plan:
-    """Choose the version and the ordered attempts; GatewayError model_not_found or route_required."""
+    """Choose the version and the ordered attempts; GatewayError model_not_found, route_required or about a pin."""
     exchange = call.exchange
     exchange.phase = Phase.ROUTE
     found = _route(call, key, request)
     call.route = found
     exchange.route = found.name
-    is_split = not exchange.operation.is_stateful
-    choice = choose(found, _sticky_key(call, found), call.gateway.draw()) if is_split else home(found)
+    choice = _choice(call, key, request, found)
     exchange.assigned_version = choice.version.name
     exchange.probability = choice.probability
+    exchange.assigned_by = choice.assigned_by
+    is_split = not exchange.operation.is_stateful
     return call.in_force.plans(found, choice, call.gateway.draw(), may_fall_back=is_split)
 
 
@@ -127,7 +128,7 @@ async def _json(call: Call) -> Request:
         raise GatewayError("invalid_json", "The request has no body.")
     document = parse_object(body, max_depth=limits.max_json_depth, max_tokens=limits.max_json_tokens)
     request.document = document
-    request.model = _model(document)
+    request.model = model_of(document)
     request.declared = declared = call.dialect.declared(document)
     _note(call, declared)
     return request
@@ -140,15 +141,6 @@ def _note(call: Call, declared: Declared) -> None:
     exchange.session = declared.session
     if declared.tags:
         exchange.tags = {**exchange.tags, **declared.tags}
-
-
-def _model(document: dict[str, Any]) -> str | None:
-    model = document.get("model")
-    if model is None:
-        return None
-    if not isinstance(model, str):
-        raise GatewayError("invalid_value", "The field model must be a string.", param="model")
-    return model
 
 
 async def _upload(call: Call) -> Request:
@@ -184,29 +176,33 @@ async def _decided(upload: Upload) -> None:
 
 
 def _route(call: Call, key: Key, request: Request) -> Route:
-    table = call.in_force.table
     if request.model is not None:
         call.exchange.request_model = request.model[:MAX_MODEL]
-        if len(request.model) > MAX_MODEL:
-            raise GatewayError("model_not_found", param="model")
-        return table.resolve(request.model, key)
-    named = call.incoming.header(ROUTE_HEADER)
+    return call.in_force.table.asked_for(request.model, call.incoming.header, key)
+
+
+def _choice(call: Call, key: Key, request: Request, found: Route) -> Choice:
+    """The caller's pin, else the home of what has an id, else the rules, else the split."""
+    exchange, header = call.exchange, call.incoming.header
+    named = header(VERSION_HEADER)
     if named is not None:
-        return table.resolve(named.decode("ascii", "replace")[:MAX_MODEL], key)
-    if key.default_route is not None:
-        return table.resolve(key.default_route, key)
-    raise GatewayError("route_required", param="model")
+        return pinned(found, key, named.decode("ascii", "replace"))
+    if exchange.operation.is_stateful:
+        return home(found)
+    chooser = call.in_force.choosers[found.name]
+    split = chooser.split_for(_facts(call, key, request)) if chooser.rules else chooser.split
+    sticks_to = sticky_key(found.sticky, exchange.user, exchange.session, exchange.key, header)
+    return split.choose(sticks_to, call.gateway.draw())
 
 
-def _sticky_key(call: Call, found: Route) -> str | None:
-    sticky = found.sticky
-    if sticky.by is StickyBy.USER:
-        return call.exchange.user
-    if sticky.by is StickyBy.SESSION:
-        return call.exchange.session
-    if sticky.by is StickyBy.KEY:
-        return call.exchange.key
-    if sticky.by is StickyBy.HEADER:
-        value = call.incoming.header(sticky.header)
-        return value.decode("ascii", "replace") if value else None
-    return None
+def _facts(call: Call, key: Key, request: Request) -> Facts:
+    exchange = call.exchange
+    return Facts(
+        key=key,
+        header=call.incoming.header,
+        document=request.document,
+        size=len(request.body),
+        dialect=exchange.dialect,
+        is_stream=exchange.is_stream,
+        at=exchange.received_at,
+    )

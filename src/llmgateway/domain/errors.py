@@ -72,6 +72,10 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "route_required": _caller(
         400, "No model is named: set the key's default_route, or send the header x-llmgateway-route."
     ),
+    "pin_not_allowed": _caller(
+        403, "This key may not name a version: leave out the header x-llmgateway-version.", "permission_error"
+    ),
+    "version_not_found": _caller(404, "The route has no version of the name in the header x-llmgateway-version."),
     "loop_detected": _caller(508, "The request has passed through this gateway before."),
     # the caller went away (never sent: nobody is there to read it)
     "client_closed": _caller(499, "The caller closed the connection."),

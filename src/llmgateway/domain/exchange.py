@@ -87,6 +87,7 @@ class Exchange:
     route: str | None = None
     assigned_version: str | None = None
     probability: float | None = None
+    assigned_by: str | None = None  # "split", "rule:NAME", "pin" or "home"
     served_version: str | None = None
 
     is_admitted: bool = False  # its `admitted` record is in the journal

@@ -124,6 +124,7 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
         "route": exchange.route,
         "assigned_version": exchange.assigned_version,
         "probability": exchange.probability,
+        "assigned_by": exchange.assigned_by,
         "user": exchange.user,
         "session": exchange.session,
         "tags": exchange.tags,

@@ -15,8 +15,8 @@ Row = dict[str, Any]
 
 FACTS: Final = (
     "id", "at", "generation", "key", "dialect", "operation", "method", "path", "peer", "stream", "request_model",
-    "route", "assigned_version", "probability", "user", "session", "tags", "user_agent", "caller_request_id",
-    "idempotency_key", "request_bytes",
+    "route", "assigned_version", "probability", "assigned_by", "user", "session", "tags", "user_agent",
+    "caller_request_id", "idempotency_key", "request_bytes",
 )  # fmt: skip
 OUTCOME: Final = (
     "status", "end", "phase", "error_code", "error_detail", "served_version", "duration_s", "first_token_s",

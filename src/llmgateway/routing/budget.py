@@ -21,6 +21,10 @@ class RetryBudget:
         self._extra = [0] * WINDOW_S
         self._second = int(clock.monotonic())
 
+    def allow(self, ratio: float) -> None:
+        """Go by another ratio from now on; what was spent stays spent."""
+        self._ratio = ratio - 1.0
+
     def request(self) -> None:
         """Note a request's first attempt."""
         self._requests[self._slot()] += 1

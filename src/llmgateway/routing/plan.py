@@ -2,34 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from llmgateway.config.snapshot import Backend, Route, Version
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import AttemptKind
-from llmgateway.routing.select import Choice
-
-# Faults of one backend that another one, or the same a little later, may not have.
-ELSEWHERE: Final = frozenset(
-    {
-        "upstream_unreachable",
-        "upstream_timeout",
-        "upstream_tls",
-        "upstream_auth",
-        "upstream_rate_limited",
-        "upstream_error",
-        "upstream_overloaded",
-        "upstream_truncated",
-        "upstream_protocol",
-        "upstream_encoding",
-        "unexpected_redirect",
-        "overloaded",
-    }
-)
-AGAIN: Final = frozenset(
-    {"upstream_unreachable", "upstream_rate_limited", "upstream_error", "upstream_overloaded", "upstream_truncated"}
-)
-UNSENT: Final = frozenset({"upstream_unreachable", "upstream_tls", "overloaded"})  # no byte of the request went out
+from llmgateway.routing.faults import AGAIN, UNSENT, leads_on
+from llmgateway.routing.select import PIN, Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +38,12 @@ class Plans:
     __slots__ = ("_made",)
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, str, float, int], Plan] = {}
+        self._made: dict[tuple[str, str, float, str, int], Plan] = {}
 
     def __call__(self, route: Route, choice: Choice, draw: float, *, may_fall_back: bool = True) -> Plan:
         """The plan for `choice`; `draw` in [0, 1) says at which of the version's backends it begins."""
         first = int(draw * len(choice.version.backends)) if may_fall_back else -1
-        index = (route.name, choice.version.name, choice.probability, first)
+        index = (route.name, choice.version.name, choice.probability, choice.assigned_by, first)
         known = self._made.get(index)
         if known is None:
             known = self._made[index] = plan(route, choice, draw, may_fall_back=may_fall_back)
@@ -73,12 +51,15 @@ class Plans:
 
 
 def plan(route: Route, choice: Choice, draw: float, *, may_fall_back: bool = True) -> Plan:
-    """Order the targets: the assigned version's backends from a drawn one on, then the fallback versions' in order."""
+    """Order the targets: the assigned version's backends from a drawn one on, then the fallback versions' in order.
+
+    Who pinned a version gets that one or none: an answer of another would be no answer to what was asked.
+    """
     order = _rotated(choice.version.backends, draw)
     targets = [Target(choice.version, order[0], AttemptKind.FIRST)]
     if may_fall_back:
         targets += [Target(choice.version, backend, AttemptKind.RETRY) for backend in order[1:]]
-        for version in route.fallback:
+        for version in route.fallback if choice.assigned_by != PIN else ():
             if version is not choice.version:
                 targets += [Target(version, backend, AttemptKind.FALLBACK) for backend in version.backends]
     return Plan(route, choice, tuple(targets))
@@ -104,7 +85,7 @@ def after_failure(plan: Plan, tried: int, error: GatewayError, *, repeatable: bo
     the backend named one, else exponential. A request that may have had an effect is only sent again if it never left.
     """
     retries = plan.route.retries
-    if tried >= retries.max_attempts or error.code not in ELSEWHERE:
+    if tried >= retries.max_attempts or not leads_on(error.code, plan.route.on_failure):
         return None
     if not repeatable and error.code not in UNSENT:
         return None

@@ -9,7 +9,7 @@ from typing import TypeVar
 from llmgateway.ports.store import Body, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
 from llmgateway.store import sqlite_queries as queries
 from llmgateway.store.rows import BodyCodec
-from llmgateway.store.schema import check
+from llmgateway.store.schema import VERSION, check
 from llmgateway.store.sqlite_connection import ENGINE, QUERY_S, Connection, open_reader, time_limit
 from llmgateway.store.sqlite_write import page_counts
 
@@ -83,8 +83,11 @@ class SqliteReader:
 
 
 def _check_ready(connection: sqlite3.Connection) -> None:
-    if check(connection) == 0:
+    version = check(connection)
+    if version == 0:
         raise StoreUnavailableError("the store is still empty; a gateway fills it when it starts")
+    if version < VERSION:
+        raise StoreUnavailableError("the store is an older version's; a gateway brings it up to date when it starts")
 
 
 def log_bytes(path: Path) -> int:

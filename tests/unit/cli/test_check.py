@@ -79,3 +79,48 @@ def test_names_are_not_taken_for_markup(file: Path) -> None:
         TEXT + '[routes."[red]x[/red]".versions.v]\nbackends = ["one"]\n[keys.k]\nhash = "sha256:' + "2" * 64 + '"\n'
     )
     assert "[red]x[/red]" in runner.invoke(app, ["check", str(file)]).output
+
+
+RULES = """
+[[routes.assistant.rules]]
+name = "gold"
+when = { header = { x-tier = "gold" }, time = { days = ["fri"], from = "22:00", to = "06:00", zone = "Asia/Tokyo" } }
+use = { v2 = 1, v3 = 3 }
+[[routes.assistant.rules]]
+name = "rest"
+use = { v1 = 1 }
+[routes.assistant.on_failure]
+faults = ["timeout", "auth"]
+[routes.assistant.versions.v3]
+backends = ["two"]
+"""
+
+
+def test_rules_faults_and_pins_are_told_in_words(file: Path) -> None:
+    file.write_text(TEXT.replace("[keys.app]", RULES + "[keys.app]\nmay_pin = true"))
+    output = runner.invoke(app, ["check", str(file)]).output
+    for words in (
+        'header x-tier is "gold"',
+        "Fri 22:00 to 06:00 of the next day in Asia/Tokyo",
+        "v2 25 %, v3 75 %",
+        "always",
+        "by rule",
+        "3, after timeout, auth",
+        "app (may pin)",
+    ):
+        assert words in output
+    told = json.loads(runner.invoke(app, ["check", "--json", str(file)]).stdout)["config"]
+    assert [rule["use"] for rule in told["routes"][0]["rules"]] == [{"v2": 25.0, "v3": 75.0}, {"v1": 100.0}]
+    assert told["routes"][0]["on_failure"] == ["timeout", "auth"]
+    assert told["keys"][0]["may_pin"] is True
+
+
+def test_routes_without_rules_have_no_table_of_them(file: Path) -> None:
+    assert "Rules" not in runner.invoke(app, ["check", str(file)]).output
+
+
+def test_a_route_that_never_tries_again_makes_one_attempt(file: Path) -> None:
+    file.write_text(TEXT + "[routes.assistant.on_failure]\nfaults = []\n")
+    told = json.loads(runner.invoke(app, ["check", "--json", str(file)]).stdout)["config"]
+    assert told["routes"][0]["on_failure"] == []
+    assert runner.invoke(app, ["check", str(file)]).exit_code == 0

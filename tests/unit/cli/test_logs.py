@@ -184,6 +184,30 @@ def test_show_tells_the_story_of_an_exchange(tmp_path: Path, make: ExchangeFacto
     assert shown.index("── request") < shown.index("── reply")
 
 
+@pytest.mark.parametrize(
+    ("reason", "chance", "words"),
+    [
+        ("split", 0.1, "chosen by  the weights (chance 0.1)"),
+        ("rule:gold", 1.0, "chosen by  rule gold\n"),
+        ("pin", 1.0, "chosen by  the caller's pin\n"),
+        ("home", 1.0, "chosen by  its home\n"),
+        ("something\x1b[31m", None, "chosen by  something"),
+    ],
+)
+def test_show_says_why_the_version_was_chosen(
+    tmp_path: Path, make: ExchangeFactory, reason: str, chance: float | None, words: str
+) -> None:
+    fill(tmp_path, [make.entry(assigned_by=reason, probability=chance)])
+    shown = logs(tmp_path, "show", "last").stdout
+    assert words in shown
+    assert "\x1b" not in shown
+
+
+def test_show_has_no_reason_where_none_was_logged(tmp_path: Path, make: ExchangeFactory) -> None:
+    fill(tmp_path, [make.entry()])
+    assert "chosen by" not in logs(tmp_path, "show", "last").stdout
+
+
 def test_show_cuts_long_bodies_unless_asked(tmp_path: Path, make: ExchangeFactory) -> None:
     fill(tmp_path, [Entry(make.row(), [Body("reply", "text/plain", 50_000, b"x" * 50_000)])])
     assert "30,000 more characters" in logs(tmp_path, "show", "last").stdout

@@ -36,7 +36,7 @@ def test_an_openai_address_without_its_path_is_pointed_out(accept: Accept) -> No
 def test_unused_backends_and_idle_versions_are_pointed_out(accept: Accept) -> None:
     more = '[backends.three]\nprovider = "openai"\nbase_url = "https://h/v1"\n'
     assert warnings(accept, ("weight = 10\n", ""), more=more) == [
-        '16: routes.assistant.versions.v2: "v2" has no weight and is no fallback: it gets no traffic',
+        '16: routes.assistant.versions.v2: "v2" has no weight, is no fallback and in no rule: it gets no traffic',
         "22: backends.three: no version of any route uses this backend",
     ]
 
@@ -55,3 +55,12 @@ def test_an_expired_key_is_pointed_out_and_one_without_end_is_not(accept: Accept
     assert warnings(accept, expires, now=1_924_905_600.0) == [
         "21: keys.app.expires: this key has expired and is refused"
     ]
+
+
+def test_a_version_that_a_rule_or_a_pin_reaches_is_not_idle(accept: Accept) -> None:
+    idle = ("weight = 10", "weight = 0")
+    rule = '[[routes.assistant.rules]]\nname = "r"\nuse = { v2 = 1 }\n'
+    assert [str(each) for each in accept(idle).warnings if "no traffic" in str(each)]
+    assert not [str(each) for each in accept(idle, more=rule).warnings if "no traffic" in str(each)]
+    pin = ("[keys.app]", "[keys.app]\nmay_pin = true")
+    assert not [str(each) for each in accept(idle, pin).warnings if "no traffic" in str(each)]

@@ -13,6 +13,7 @@ from llmgateway.config import snapshot as contract
 from llmgateway.config.build import version_id
 from llmgateway.config.loader import load
 from llmgateway.config.problems import MAX_FAULTS, ConfigError
+from llmgateway.config.rules import FaultKind, Rule, When
 from llmgateway.config.snapshot import Backend, Bodies, Durability, Secret, Snapshot, Sticky, StickyBy
 
 PROVIDERS = ("openai", "anthropic")
@@ -93,6 +94,8 @@ fallback = ["v"]
 bodies = "none"
 raw_events = false
 retries = { max_attempts = 9, budget = 2, base = 3, max_wait = 4 }
+on_failure = { faults = ["timeout"] }
+rules = [{ name = "first", when = { stream = true }, use = { w = 1 } }]
 [routes."r-*".versions.v]
 backends = ["b"]
 model = "m"
@@ -106,6 +109,7 @@ routes = ["r-1"]
 default_route = "r-1"
 expires = 2030-12-31
 enabled = false
+may_pin = true
 tags = { team = "t" }
 [prices."m"]
 input = 1
@@ -181,8 +185,10 @@ def test_every_value_lands_where_it_belongs() -> None:
     assert (route.bodies, route.raw_events) == (Bodies.NONE, False)
     assert route.retries == contract.Retries(9, 2.0, 3.0, 4.0)
     assert [version.weight for version in route.versions] == [0.5, 0.0]
+    assert route.rules == (Rule("first", When(stream=True), (("w", 1.0),)),)
+    assert route.on_failure == {FaultKind.TIMEOUT}
     assert next(iter(snapshot.keys.values())) == contract.Key(
-        "k", b"\xab" * 32, ("r-1",), "r-1", {"team": "t"}, 1_924_905_600.0, is_enabled=False
+        "k", b"\xab" * 32, ("r-1",), "r-1", {"team": "t"}, 1_924_905_600.0, is_enabled=False, may_pin=True
     )
     assert snapshot.prices == {"m": contract.Price("m", 1.0, 2.5, 0.0)}
 

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
+from llmgateway.config.rules import FaultKind
 from llmgateway.config.snapshot import Backend, Retries, Route, Version
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import AttemptKind
-from llmgateway.routing.plan import after_failure, plan
+from llmgateway.routing.plan import Plans, after_failure, plan
 from llmgateway.routing.select import Choice
 
 ONE, TWO, THREE = (Backend(name, "openai", f"http://{name}/v1") for name in ("one", "two", "three"))
@@ -80,3 +83,24 @@ def test_a_request_with_an_effect_is_sent_again_only_if_it_never_left():
     assert follow("upstream_error", repeatable=False) is None
     assert follow("upstream_timeout", repeatable=False) is None
     assert follow("upstream_unreachable", repeatable=False).target.backend.name == "two"
+
+
+def test_a_fault_that_the_route_does_not_name_ends_the_attempts():
+    route = replace(ROUTE, on_failure=frozenset({FaultKind.TIMEOUT}))
+    assert follow("upstream_timeout", of=route).target.backend.name == "two"
+    assert follow("upstream_error", of=route) is None
+    assert follow("upstream_timeout", of=replace(ROUTE, on_failure=frozenset())) is None
+
+
+def test_a_pinned_version_is_answered_by_itself_or_not_at_all():
+    pinned = plan(ROUTE, Choice(V1, 1.0, "pin"), 0.0)
+    assert repr(pinned) == "<Plan r: v1@one > v1@two>"
+    step = after_failure(pinned, 2, GatewayError("upstream_error"), repeatable=True, jitter=0.0)
+    assert step.target.version is V1
+
+
+def test_plans_of_a_pin_and_of_the_split_are_not_mixed_up():
+    plans = Plans()
+    made = [plans(ROUTE, Choice(V1, 1.0, reason), 0.0) for reason in ("split", "pin", "split")]
+    assert [len(each.targets) for each in made] == [3, 2, 3]
+    assert made[0] is made[2]

@@ -262,17 +262,19 @@ async def test_another_programs_file_is_refused(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-async def test_a_schema_one_version_ahead_is_served_two_ahead_is_refused(path: Path, make: ExchangeFactory) -> None:
+async def test_a_schema_a_few_migrations_ahead_is_served_one_far_ahead_is_refused(
+    path: Path, make: ExchangeFactory
+) -> None:
     await filled(path, make, 1)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("ALTER TABLE exchange ADD COLUMN score REAL")
-    other.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    other.execute(f"PRAGMA user_version = {schema.VERSION + schema.AHEAD}")
     store = SqliteStore(path)
     await store.open()
     await store.append(make.entries(1), [], [], None)
     assert len(await store.page(Wanted(), limit=5)) == 2
     await store.close()
-    other.execute(f"PRAGMA user_version = {schema.VERSION + 2}")
+    other.execute(f"PRAGMA user_version = {schema.VERSION + schema.AHEAD + 1}")
     other.close()
     with pytest.raises(StoreRefusedError, match="newer llmgateway"):
         await SqliteStore(path).open()

@@ -111,6 +111,7 @@ def _facts(row: Row) -> list[tuple[str, str]]:
         ("request", f"{one_line(row['method'])} {one_line(row['path'])}" + (" (streamed)" if row["stream"] else "")),
         ("caller", _joined(row, "key", "peer", "user", "session", "user_agent", "caller_request_id")),
         ("route", " · ".join(filter(None, [one_line(row["route"]), version]))),
+        ("chosen by", _chosen_by(row)),
         (
             "model",
             " → ".join(dict.fromkeys(filter(None, map(one_line, (row["request_model"], row["response_model"]))))),
@@ -120,6 +121,16 @@ def _facts(row: Row) -> list[tuple[str, str]]:
         ("timing", _timing(row)),
         ("tags", ", ".join(f"{one_line(name)}={one_line(value)}" for name, value in row["tags"].items())),
     ]
+
+
+def _chosen_by(row: Row) -> str:
+    """Why the version was assigned, and how likely that was."""
+    reason, chance = row["assigned_by"], row["probability"]
+    if not reason:
+        return ""
+    kind, _, name = one_line(reason).partition(":")
+    words = {"split": "the weights", "rule": f"rule {name}", "pin": "the caller's pin", "home": "its home"}
+    return words.get(kind, kind) + (f" (chance {chance:.4g})" if chance is not None and chance < 1 else "")
 
 
 def _joined(row: Row, *names: str) -> str:

@@ -1,0 +1,17 @@
+"""`llmgateway routes`: what traffic goes where. One file a command."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    from llmgateway.cli.routes.explain import explain
+
+    routes = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    routes.callback()(_group)
+    routes.command("explain")(explain)
+    app.add_typer(routes, name="routes")
+
+
+def _group() -> None:
+    """See what routes do with requests."""

@@ -1,0 +1,121 @@
+"""An explanation as people read it."""
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from llmgateway.config.describe import duration
+from llmgateway.config.problems import quoted
+from llmgateway.routing.explain import AttemptTold, Explanation, FaultTold, Outcome, RuleTold
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_MARKS = {Outcome.MATCHED: "✔", Outcome.NO_MATCH: "✘", Outcome.NOT_ASKED: "·"}
+
+
+def tell(explanation: Explanation, note: str) -> None:
+    """Print it. `note`: what has to be said about the request itself, or nothing."""
+    from rich.console import Console
+
+    out = Console(highlight=False, markup=False)
+    facts = _table("", "")
+    for name, value in _facts(explanation, note):
+        if value:
+            facts.add_row(name, value)
+    out.print(facts)
+    if explanation.rules:
+        out.print(_rules(explanation.rules))
+    out.print(_after(explanation.after))
+
+
+def _facts(told: Explanation, note: str) -> Iterable[tuple[str, str]]:
+    yield "request", f"{told.model} ({told.dialect}, {told.operation}) with key {told.key}"
+    yield "note", note
+    yield "route", told.route
+    yield "version", _version(told)
+    yield "chosen by", chosen_by(told.assigned_by)
+    yield "sticky", _sticky(told)
+    yield "chances", shares(told.chances)
+    yield (
+        "attempts",
+        "\n".join([*(f"{at}. {_attempt(each)}" for at, each in enumerate(told.attempts, 1)), *_any_first(told)]),
+    )
+
+
+def _any_first(told: Explanation) -> list[str]:
+    """Which of a version's backends begins is decided when a request comes."""
+    begin = {each.backend for each in told.attempts if each.version == told.version}
+    return [f"any of {', '.join(sorted(begin))} may be the first"] if len(begin) > 1 else []
+
+
+def chosen_by(reason: str) -> str:
+    """Why a version is assigned, in words."""
+    kind, _, name = reason.partition(":")
+    words = {
+        "split": "the weights of the route's versions",
+        "rule": f"rule {name}",
+        "pin": "the caller, with x-llmgateway-version",
+        "home": "the operation: what has an id stays at the heaviest version",
+    }
+    return words.get(kind, reason)
+
+
+def shares(chances: Mapping[str, float]) -> str:
+    """Each version's chance."""
+    return ", ".join(f"{name} {100 * chance:.4g} %" for name, chance in chances.items())
+
+
+def _version(told: Explanation) -> str:
+    if told.is_drawn:
+        return f"{told.version} is the likeliest ({100 * told.probability:.4g} %): each request draws anew"
+    return f"{told.version} (chance {100 * told.probability:.4g} %)"
+
+
+def _sticky(told: Explanation) -> str:
+    if told.sticky_by == "none":
+        return ""
+    if told.sticky_key is None:
+        return f"by {told.sticky_by}, which the request does not name"
+    return f"by {told.sticky_by}: {quoted(told.sticky_key)} always gets this version"
+
+
+def _attempt(each: AttemptTold) -> str:
+    return f"{each.version} at {each.backend} ({each.kind})"
+
+
+def _rules(rules: Iterable[RuleTold]) -> "Table":
+    table = _table("Rules, in order", "", "rule", "gives", "condition", "the request")
+    for rule in rules:
+        asked = "" if rule.outcome is not Outcome.NOT_ASKED else "\n(not asked)"
+        first = [_MARKS[rule.outcome], rule.name + asked, shares(rule.use)]
+        for check in rule.checks:
+            table.add_row(*first, check.condition, "" if check.holds else f"✘ {check.has}")
+            first = ["", "", ""]
+        if not rule.checks:
+            table.add_row(*first, "every request", "")
+        table.add_section()
+    return table
+
+
+def _after(faults: Iterable[FaultTold]) -> "Table":
+    table = _table("Should every attempt fail with …", "fault", "then")
+    for then, alike in groupby(sorted(faults, key=lambda each: _then(each.then)), key=lambda each: _then(each.then)):
+        table.add_row(", ".join(each.code for each in alike), then)
+    return table
+
+
+def _then(steps: Iterable[AttemptTold]) -> str:
+    told = [(f"after {duration(each.wait_s)} " if each.wait_s else "") + _attempt(each) for each in steps]
+    return "\n".join([*told, "the caller gets the error"])
+
+
+def _table(title: str, *columns: str) -> "Table":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD if title else None)
+    table.show_header = bool(title)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,210 @@
+"""What a request would get and why, told without sending anything. Pure, and decided by the code that decides for real.
+
+`explain` is the one thing to call; `Explanation.shown()` is JSON-able.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from llmgateway.config.snapshot import Key, Route, Server, Snapshot
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.operation import Operation
+from llmgateway.ports.dialect import Declared, Dialect
+from llmgateway.routing.facts import Document, Facts
+from llmgateway.routing.faults import CODES
+from llmgateway.routing.plan import Plan, after_failure, plan
+from llmgateway.routing.rules import ReadyRule, chooser
+from llmgateway.routing.select import Choice, Split, home, pinned, sticky_key
+from llmgateway.routing.table import VERSION_HEADER, RouteTable, model_of
+from llmgateway.wire.jsonscan import parse_object
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that is not sent. `model` goes before the body's; header names are in lower case; `at` is Unix time."""
+
+    key: Key
+    dialect: Dialect
+    at: float
+    model: str | None = None
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+    method: str = "POST"
+    path: str = "/v1/chat/completions"
+
+
+class Outcome(StrEnum):
+    """What became of a rule."""
+
+    MATCHED = "matched"
+    NO_MATCH = "no match"
+    NOT_ASKED = "not asked"  # an earlier rule had decided, or a pin, or the operation
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTold:
+    """One condition of a rule, and what the request has of it."""
+
+    condition: str
+    holds: bool
+    has: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTold:
+    """One rule. `checks` are told of each rule, also of those that were not asked."""
+
+    name: str
+    outcome: Outcome
+    checks: tuple[CheckTold, ...]
+    use: Mapping[str, float]  # each version's chance
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptTold:
+    version: str
+    backend: str
+    kind: str
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FaultTold:
+    """What follows when every attempt fails like this; no `then`: the caller gets the error at once."""
+
+    fault: str
+    code: str
+    then: tuple[AttemptTold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a request would get. `is_drawn`: nothing keeps the caller on a version, so `version` is the likeliest one.
+
+    `attempts` is the order without any failure of a backend known; with several backends one of them begins.
+    """
+
+    route: str
+    model: str
+    key: str
+    dialect: str
+    operation: str
+    sticky_by: str
+    sticky_key: str | None
+    rules: tuple[RuleTold, ...]
+    assigned_by: str
+    version: str
+    probability: float
+    is_drawn: bool
+    chances: Mapping[str, float]
+    attempts: tuple[AttemptTold, ...]
+    after: tuple[FaultTold, ...]
+
+    def shown(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def explain(snapshot: Snapshot, asked: Asked) -> Explanation:
+    """Tell what `asked` would get; GatewayError where the gateway would refuse it."""
+    document, declared = _read(asked, snapshot.server)
+    model, route = _route(snapshot, asked, document)
+    operation = asked.dialect.operation(asked.method, asked.path)
+    facts = Facts(
+        key=asked.key,
+        header=asked.headers.get,
+        document=document,
+        size=len(asked.body),
+        dialect=asked.dialect.name,
+        is_stream=declared.is_stream,
+        at=asked.at,
+    )
+    split, rules = _decided(route, facts, asked, operation)
+    sticks_to = sticky_key(route.sticky, declared.user, declared.session, asked.key.name, asked.headers.get)
+    choice = _likeliest(split) if sticks_to is None else split.choose(sticks_to, 0.0)
+    ordered = plan(route, choice, 0.0, may_fall_back=not operation.is_stateful)
+    return Explanation(
+        route=route.name,
+        model=model,
+        key=asked.key.name,
+        dialect=asked.dialect.name,
+        operation=operation.name,
+        sticky_by=route.sticky.by.value,
+        sticky_key=sticks_to,
+        rules=rules,
+        assigned_by=choice.assigned_by,
+        version=choice.version.name,
+        probability=choice.probability,
+        is_drawn=sticks_to is None and len(split.choices) > 1,
+        chances=_chances(split),
+        attempts=tuple(AttemptTold(each.version.name, each.backend.name, each.kind.value) for each in ordered.targets),
+        after=tuple(_after(ordered, operation, asked.method)),
+    )
+
+
+def _read(asked: Asked, limits: Server) -> tuple[Document | None, Declared]:
+    if not asked.body:
+        return None, Declared()
+    document = parse_object(asked.body, max_depth=limits.max_json_depth, max_tokens=limits.max_json_tokens)
+    return document, asked.dialect.declared(document)
+
+
+def _route(snapshot: Snapshot, asked: Asked, document: Document | None) -> tuple[str, Route]:
+    model = asked.model if asked.model is not None else model_of(document or {})
+    table = RouteTable(snapshot.routes, snapshot.keys.values())
+    route = table.asked_for(model, asked.headers.get, asked.key)
+    return model if model is not None else route.name, route
+
+
+def _decided(route: Route, facts: Facts, asked: Asked, operation: Operation) -> tuple[Split, tuple[RuleTold, ...]]:
+    """The split that decides, and what became of each rule."""
+    ready = chooser(route)
+    named = asked.headers.get(VERSION_HEADER)
+    if named is not None:
+        return _only(pinned(route, asked.key, named.decode("ascii", "replace"))), _told(ready.rules, facts, None)
+    if operation.is_stateful:
+        return _only(home(route)), _told(ready.rules, facts, None)
+    split = ready.split_for(facts)
+    return split, _told(ready.rules, facts, split)
+
+
+def _only(choice: Choice) -> Split:
+    return Split("", [(choice.version, 1.0)], choice.assigned_by)
+
+
+def _likeliest(split: Split) -> Choice:
+    return max(split.choices, key=lambda choice: choice.probability)
+
+
+def _told(rules: Sequence[ReadyRule], facts: Facts, decided: Split | None) -> tuple[RuleTold, ...]:
+    told: list[RuleTold] = []
+    is_open = decided is not None
+    for rule in rules:
+        outcome = Outcome.NOT_ASKED if not is_open else Outcome.MATCHED if rule.split is decided else Outcome.NO_MATCH
+        checks = tuple(CheckTold(check.condition.words, check.holds(facts), check.told(facts)) for check in rule.checks)
+        told.append(RuleTold(rule.name, outcome, checks, _chances(rule.split)))
+        is_open = is_open and outcome is Outcome.NO_MATCH
+    return tuple(told)
+
+
+def _chances(split: Split) -> dict[str, float]:
+    return {choice.version.name: choice.probability for choice in split.choices}
+
+
+def _after(ordered: Plan, operation: Operation, method: str) -> Iterator[FaultTold]:
+    """What follows each fault, were every attempt to fail with it; without jitter."""
+    may_repeat = operation.is_repeatable or method in {"GET", "HEAD"}
+    for kind, codes in CODES.items():
+        for code in sorted(codes):
+            yield FaultTold(kind.value, code, tuple(_steps(ordered, GatewayError(code), may_repeat)))
+
+
+def _steps(ordered: Plan, error: GatewayError, may_repeat: bool) -> Iterator[AttemptTold]:  # noqa: FBT001 - a flag handed on
+    for tried in range(1, ordered.route.retries.max_attempts):
+        follow = after_failure(ordered, tried, error, repeatable=may_repeat, jitter=0.0)
+        if follow is None:
+            return
+        target = follow.target
+        yield AttemptTold(target.version.name, target.backend.name, target.kind.value, follow.wait_s)
