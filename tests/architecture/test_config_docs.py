@@ -29,6 +29,7 @@ REQUIRED: dict[str, Any] = {
     "hash": "sha256:" + "0" * 64,
     "name": "r",
     "use": {"v": 1},
+    "version": "v",
 }
 
 

@@ -8,6 +8,8 @@ import pytest
 from llmgateway.controlplane.catalogue import METRICS, PREFIX, Kind
 from llmgateway.controlplane.labels import MAX_BACKENDS, MAX_ROUTES, MAX_VERSIONS, OUTCOMES
 from llmgateway.controlplane.ledger import MAX_RETIRED, TOKEN_KINDS
+from llmgateway.domain.exchange import AttemptKind
+from llmgateway.routing.shadow import LeftOut
 
 DOCS = Path(__file__).parents[2] / "docs" / "METRICS.md"
 TEXT = DOCS.read_text(encoding="utf-8")
@@ -47,6 +49,10 @@ def test_every_metric_has_a_query_that_uses_it(metric):
 def test_closed_lists_are_told_in_full():
     for outcome in OUTCOMES:
         assert f"| `{outcome}` |" in TEXT
+    for reason in LeftOut:
+        assert f"`{reason}`" in SECTIONS["llmgateway_shadow_left_out_total"]
+    for kind in AttemptKind:
+        assert kind in SECTIONS["llmgateway_upstream_attempts_total"]
     for kind in TOKEN_KINDS:
         assert kind in SECTIONS["llmgateway_tokens_total"]
 

@@ -253,3 +253,56 @@ async def test_an_id_can_be_found_by_its_beginning(store: Store, make: ExchangeF
 
 async def test_an_unknown_id_is_none(store: Store) -> None:
     assert await store.exchange("nothing") is None
+
+
+def copies(make: ExchangeFactory, primaries: list[Row], **changes: Any) -> list[Entry]:
+    return [make.entry(shadow_of=row["id"], assigned_version="v2", served_version="v2", **changes) for row in primaries]
+
+
+async def test_copies_can_be_left_out_and_asked_for(store: Store, make: ExchangeFactory) -> None:
+    first, second = await append(store, make.entries(2))
+    (copy,) = await append(store, copies(make, [first]))
+    assert ids(await store.page(Wanted(), limit=10)) == ids([copy, second, first])
+    assert ids(await store.page(Wanted(shadow=False), limit=10)) == ids([second, first])
+    assert ids(await store.page(Wanted(shadow=True), limit=10)) == ids([copy])
+    assert ids(await store.page(Wanted(shadow_of=first["id"]), limit=10)) == ids([copy])
+    assert await store.page(Wanted(shadow_of=second["id"]), limit=10) == []
+    assert ids(await store.since_seq(Wanted(shadow=False), seq=0, limit=10)) == ids([first, second])
+    assert (await store.exchange(copy["id"]) or {})["shadow_of"] == first["id"]
+
+
+async def test_pairs_come_newest_first_page_by_page(store: Store, make: ExchangeFactory) -> None:
+    primaries = await append(store, make.entries(7))
+    await append(store, copies(make, primaries[:6]))
+    seen: list[tuple[str, str]] = []
+    before = None
+    while page := await store.pairs(Wanted(), limit=4, before=before):
+        assert len(page) <= 4
+        seen += [(primary["id"], copy["shadow_of"]) for primary, copy in page if primary is not None]
+        before = page[-1][1]["shadow_of"]
+    assert seen == [(each, each) for each in reversed(ids(primaries[:6]))]
+
+
+async def test_pairs_are_found_by_route_and_time_of_the_primary(store: Store, make: ExchangeFactory) -> None:
+    old = await append(store, make.entries(2))
+    make.clock.advance(100)
+    new = await append(store, [*make.entries(1), make.entry(route="other")])
+    make.clock.advance(100)  # the copies came much later
+    await append(store, [*copies(make, [*old, new[0]]), *copies(make, [new[1]], route="other")])
+
+    async def found(wanted: Wanted) -> list[str]:
+        return [copy["shadow_of"] for _, copy in await store.pairs(wanted, limit=10)]
+
+    border = new[0]["at"] - 50
+    assert await found(Wanted(since=border)) == [new[1]["id"], new[0]["id"]]
+    assert await found(Wanted(until=border)) == [old[1]["id"], old[0]["id"]]
+    assert await found(Wanted(since=border, route="other")) == [new[1]["id"]]
+    assert await found(Wanted(route="nobody")) == []
+
+
+async def test_a_copy_whose_primary_is_gone_stands_alone(store: Store, make: ExchangeFactory) -> None:
+    absent = make.row()
+    (copy,) = await append(store, copies(make, [absent]))
+    ((primary, found),) = await store.pairs(Wanted(), limit=10)
+    assert primary is None
+    assert found["id"] == copy["id"]

@@ -76,5 +76,11 @@ class ExchangeFactory:
         return [self.entry(**changes) for _ in range(count)]
 
 
+def copy_of(entry: Entry, make: ExchangeFactory, **changes: Any) -> Entry:
+    """The copy that a shadow answered."""
+    row = make.row(shadow_of=entry.row["id"], assigned_version="v2", served_version="v2", **changes)
+    return Entry(row, (Body("reply", "application/json", 2, b"{}"),))
+
+
 def ids(rows: Iterable[Row]) -> list[str]:
     return [row["id"] for row in rows]

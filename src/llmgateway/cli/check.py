@@ -128,12 +128,16 @@ def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
         fallback = " → ".join(route["fallback"]) or "none"
         settings.add_row(route["name"], route["sticky"], fallback, _attempts(route), route["bodies"], keys)
     console.print(settings)
+    _print_shadows(console, [(route["name"], route["shadow"]) for route in routes if route["shadow"] is not None])
 
 
 def _without_weight(version: str, route: dict[str, Any]) -> str:
     if any(rule["use"].get(version) for rule in route["rules"]):
         return "by rule"
-    return "fallback" if version in route["fallback"] else "none"
+    if version in route["fallback"]:
+        return "fallback"
+    shadow = route["shadow"]
+    return "shadow" if shadow is not None and shadow["version"] == version else "none"
 
 
 def _attempts(route: dict[str, Any]) -> str:
@@ -155,6 +159,16 @@ def _print_rules(console: "Console", routes: list[dict[str, Any]]) -> None:
         table.add_section()
     if table.row_count:
         console.print(table)
+
+
+def _print_shadows(console: "Console", shadows: list[tuple[str, dict[str, Any]]]) -> None:
+    if not shadows:
+        return
+    table = _table("Shadows (copies; callers never see their answers)", "route", "copied to", "share", "a worker")
+    for route, shadow in shadows:
+        bounds = f"at most {shadow['max_concurrent']} at once, {shadow['max_per_minute']:,} a minute"
+        table.add_row(route, shadow["version"], f"{shadow['share_percent']:g} %", bounds)
+    console.print(table)
 
 
 def _print_backends(console: "Console", backends: list[dict[str, Any]]) -> None:

@@ -59,14 +59,30 @@ def _unreachable_routes(snapshot: Snapshot) -> Iterator[Fault]:
             yield ("routes", name), "no enabled key may use this route"
         if not any(key.may_pin for key in snapshot.keys.values()):
             yield from _idle_versions(route)
+        yield from _own_shadow(route)
 
 
 def _idle_versions(route: Route) -> Iterator[Fault]:
-    ruled = {name for rule in route.rules for name, weight in rule.use if weight}
+    used = {name for rule in route.rules for name, weight in rule.use if weight}
+    used |= {version.name for version in route.fallback}
+    if route.shadow is not None:
+        used.add(route.shadow.version.name)
     for version in route.versions:
-        if not version.weight and version not in route.fallback and version.name not in ruled:
-            reason = f"{quoted(version.name)} has no weight, is no fallback and in no rule: it gets no traffic"
+        if not version.weight and version.name not in used:
+            reason = f"{quoted(version.name)} has no weight and is in no fallback, rule or shadow: it gets no traffic"
             yield ("routes", route.name, "versions", version.name), reason
+
+
+def _own_shadow(route: Route) -> Iterator[Fault]:
+    if route.shadow is None:
+        return
+    path: Path = ("routes", route.name, "shadow")
+    name = quoted(route.shadow.version.name)
+    weighted = [version for version in route.versions if version.weight > 0]
+    if weighted == [route.shadow.version]:
+        yield (*path, "version"), f"all traffic goes to {name} already: its copies compare it with itself"
+    if route.shadow.share == 0:
+        yield (*path, "share"), f"is 0: nothing is copied to {name}"
 
 
 def _dead_keys(snapshot: Snapshot, now: float) -> Iterator[Fault]:

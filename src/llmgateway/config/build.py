@@ -139,7 +139,14 @@ def _route(
         retries=snapshot.Retries(retries.max_attempts, retries.budget, retries.base, retries.max_wait),
         rules=tuple(rule(each) for each in table.rules),
         on_failure=frozenset(table.on_failure.faults),
+        shadow=_shadow(table.shadow, versions),
     )
+
+
+def _shadow(table: schema.ShadowTable | None, versions: dict[str, snapshot.Version]) -> snapshot.Shadow | None:
+    if table is None:
+        return None
+    return snapshot.Shadow(versions[table.version], table.share, table.max_concurrent, table.max_per_minute)
 
 
 def _version(

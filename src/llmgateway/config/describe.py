@@ -7,7 +7,7 @@ from typing import Any, Final
 from llmgateway.config.advice import allowed_keys
 from llmgateway.config.conditions import conditions
 from llmgateway.config.rules import FaultKind, Rule
-from llmgateway.config.snapshot import Address, Backend, Key, Route, Snapshot, Sticky, StickyBy, Version
+from llmgateway.config.snapshot import Address, Backend, Key, Route, Shadow, Snapshot, Sticky, StickyBy, Version
 
 _UNITS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"))
 _SIZES: Final = ((1024**4, "TiB"), (1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
@@ -115,6 +115,7 @@ def _route(route: Route, snapshot: Snapshot) -> Described:
         "on_failure": [fault.value for fault in FaultKind if fault in route.on_failure],
         "rules": [_rule(rule) for rule in route.rules],
         "keys": allowed_keys(snapshot, route.name) if snapshot.keys else None,
+        "shadow": _shadow(route.shadow) if route.shadow is not None else None,
         "versions": [_version(version, share[version.name]) for version in route.versions],
     }
 
@@ -126,6 +127,15 @@ def _rule(rule: Rule) -> Described:
         "name": rule.name,
         "when": [condition.words for condition in conditions(rule.when)],
         "use": {version: round(100 * weight / total, 3) for version, weight in rule.use},
+    }
+
+
+def _shadow(shadow: Shadow) -> Described:
+    return {
+        "version": shadow.version.name,
+        "share_percent": round(100 * shadow.share, 3),
+        "max_concurrent": shadow.max_concurrent,
+        "max_per_minute": shadow.max_per_minute,
     }
 
 

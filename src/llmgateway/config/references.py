@@ -36,12 +36,20 @@ def _of_route(path: Path, route: _Toml, backends: Collection[str]) -> Iterator[F
     for at, version in versions.values():
         yield from _named((*at, "backends"), version.get("backends"), backends, "backend")
     yield from _named((*path, "fallback"), route.get("fallback"), versions, "version of this route")
+    yield from _of_shadow((*path, "shadow"), route.get("shadow"), versions)
     weights = [version.get("weight", 0) for _, version in versions.values()]
     if len(weights) == 1 and "weight" not in next(iter(versions.values()))[1]:
         return
     numbers = [weight for weight in weights if isinstance(weight, int | float)]
     if weights and len(numbers) == len(weights) and not any(number > 0 for number in numbers):
         yield (*path, "versions"), "no version has a weight above 0, so none would get traffic"
+
+
+def _of_shadow(path: Path, shadow: object, versions: Collection[str]) -> Iterator[Fault]:
+    name = shadow.get("version") if isinstance(shadow, dict) else None
+    if isinstance(name, str) and name not in versions:
+        reason = f"no version of this route is called {quoted(name)}{did_you_mean(name, versions)}"
+        yield (*path, "version"), reason
 
 
 def _named(path: Path, names: object, known: Collection[str], kind: str) -> Iterator[Fault]:

@@ -33,6 +33,7 @@ _DATA: Final = snapshot.Data()
 _JOURNAL: Final = snapshot.Journal()
 _BACKEND: Final = snapshot.Backend("", "", "")
 _RETRIES: Final = snapshot.Retries()
+_SHADOW: Final = snapshot.Shadow(snapshot.Version("", "", ()))
 
 Seconds = Annotated[float, BeforeValidator(values.seconds)]
 Size = Annotated[int, BeforeValidator(values.size)]
@@ -196,6 +197,15 @@ class RetriesTable(Table):
     max_wait: Seconds = Field(_RETRIES.max_wait_s, ge=0, le=_HOUR)
 
 
+class ShadowTable(Table):
+    """[routes.NAME.shadow]"""
+
+    version: str
+    share: float = Field(_SHADOW.share, ge=0, le=1)
+    max_concurrent: int = Field(_SHADOW.max_concurrent, ge=1, le=1_000)
+    max_per_minute: int = Field(_SHADOW.max_per_minute, ge=1, le=1_000_000)
+
+
 class VersionTable(Table):
     """[routes.NAME.versions.NAME]"""
 
@@ -216,6 +226,7 @@ class RouteTable(Table):
     rules: Annotated[list[RuleTable], Field(max_length=MAX_RULES)] = []
     on_failure: OnFailureTable = OnFailureTable()
     retries: RetriesTable = RetriesTable()
+    shadow: ShadowTable | None = None
     versions: Annotated[dict[Name, VersionTable], Field(min_length=1, max_length=100)]
 
 

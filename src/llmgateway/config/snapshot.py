@@ -202,6 +202,16 @@ class Retries:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """Which exchanges of a route are copied to another version. The bounds are a worker's."""
+
+    version: Version
+    share: float = 0.1
+    max_concurrent: int = 16
+    max_per_minute: int = 600
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     name: str  # as callers write it; may hold `*`
     versions: tuple[Version, ...]
@@ -213,6 +223,7 @@ class Route:
     retries: Retries = Retries()
     rules: tuple[Rule, ...] = ()  # in order: the first that fits decides, none leaves it to the weights
     on_failure: frozenset[FaultKind] = frozenset(FaultKind)  # what leads to retries and fallbacks
+    shadow: Shadow | None = None
 
     def version(self, name: str) -> Version:
         """The version of that name; KeyError if there is none."""

@@ -71,16 +71,21 @@ def outcome(end: str | None, status: int, code: str | None) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Route → version names and the backends, as far as they may become labels. `overflow`: names left out."""
+    """Route → version names and the backends, as far as they may become labels. `overflow`: names left out.
+
+    `shadows`: the routes that are copied, each with the version its copies are counted for.
+    """
 
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     backends: tuple[str, ...] = ()
     overflow: int = 0
+    shadows: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Labels":
         """Take the names from a configuration, in its order, up to the caps."""
         routes: dict[str, tuple[str, ...]] = {}
+        shadows: dict[str, str] = {}
         overflow = max(0, len(snapshot.backends) - MAX_BACKENDS)
         for route in snapshot.routes.values():
             names = tuple(dict.fromkeys(version.name for version in (*route.versions, *route.fallback)))
@@ -89,7 +94,10 @@ class Labels:
                 continue
             routes[route.name] = names[:MAX_VERSIONS]
             overflow += len(names[MAX_VERSIONS:])
-        return cls(routes, tuple(snapshot.backends)[:MAX_BACKENDS], overflow)
+            if route.shadow is not None:
+                version = route.shadow.version.name
+                shadows[route.name] = version if version in routes[route.name] else OTHER
+        return cls(routes, tuple(snapshot.backends)[:MAX_BACKENDS], overflow, shadows)
 
     def has(self, route: str, version: str) -> bool:
         """Whether `cell` could still name this pair."""

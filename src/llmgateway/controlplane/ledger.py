@@ -8,11 +8,12 @@ no clock in here.
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final
 
 from llmgateway.controlplane.labels import KINDS, NONE, OTHER, OUTCOMES, RESULTS, Labels, Outcome, outcome
+from llmgateway.controlplane.shadows import ShadowFigures
 from llmgateway.domain.exchange import End
 from llmgateway.telemetry.histogram import DURATION, FIRST_TOKEN, OVERHEAD, PER_TOKEN, Bounds, empty, observe
 
@@ -24,7 +25,7 @@ MAX_RETIRED: Final = 10  # versions out of the configuration whose series go on,
 _TOKEN_FIELDS: Final = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
 _FIELDS: Final = (
     "route", "assigned_version", "served_version", "stream", "end", "status", "error_code", "duration_s", "overhead_s",
-    "attempts",
+    "attempts", "shadow_of",
 )  # fmt: skip
 _fields_of: Final = itemgetter(*_FIELDS)
 _SPENT: Final = ("cost_usd", *_TOKEN_FIELDS)
@@ -127,6 +128,7 @@ class View:
     upstreams: dict[str, Upstream]
     overflow: int
     unreadable: int
+    shadows: ShadowFigures = field(default_factory=ShadowFigures)
 
 
 class Ledger:
@@ -138,6 +140,7 @@ class Ledger:
         self._cells: dict[CellKey, Cell]
         self._overhead: dict[str, list[float]]
         self._upstreams: dict[str, Upstream]
+        self._shadows: ShadowFigures
         self.unreadable: int  # rows with a field of the wrong type
         self._seen = View({}, {}, {}, 0, 0)
         self._reset()
@@ -153,13 +156,17 @@ class Ledger:
         self._cells = {key: self._cells.get(key) or Cell() for key in kept}
         self._overhead = {route: self._overhead.get(route) or empty(OVERHEAD) for route in sorted(routes)}
         self._upstreams = {name: self._upstreams.get(name) or Upstream() for name in (*labels.backends, OTHER)}
+        self._shadows.configure(labels)
         seen = self._seen  # new names appear at once; figures only with the next commit
+        seen_shadows = seen.shadows.copy()
+        seen_shadows.configure(labels)
         self._seen = View(
             {key: seen.cells.get(key) or Cell() for key in self._cells},
             {route: seen.overhead.get(route) or empty(OVERHEAD) for route in self._overhead},
             {name: seen.upstreams.get(name) or Upstream() for name in self._upstreams},
             labels.overflow,
             seen.unreadable,
+            seen_shadows,
         )
 
     def observe(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -175,7 +182,14 @@ class Ledger:
             fields = _fields_of(row)
         except KeyError:  # an interrupted exchange, or a record from another version of this program
             fields = tuple(map(row.get, _FIELDS))
-        route, assigned, served, stream, end, status, code, duration, overhead, attempts = fields
+        route, assigned, served, stream, end, status, code, duration, overhead, attempts, shadow_of = fields
+        for attempt in attempts or ():
+            self._attempt(attempt)
+        if shadow_of is not None:  # nobody waited for it
+            self._shadows.copied(row, self._labels)
+            return
+        if "shadow_left_out" in row:
+            self._shadows.omitted(row["shadow_left_out"], row, self._labels)
         key = (route, assigned or served)
         cell = self._cells.get(key)
         if cell is None:
@@ -188,11 +202,8 @@ class Ledger:
         if duration is not None:
             _time(cell, row, duration, is_stream=stream)
         _spend(cell, row)
-        if attempts:
-            if overhead is not None:
-                observe(self._overhead_of(key[0]), OVERHEAD, overhead)
-            for attempt in attempts:
-                self._attempt(attempt)
+        if attempts and overhead is not None:
+            observe(self._overhead_of(key[0]), OVERHEAD, overhead)
 
     def _overhead_of(self, route: str) -> list[float]:
         found = self._overhead.get(route)
@@ -223,6 +234,7 @@ class Ledger:
             {name: upstream.copy() for name, upstream in self._upstreams.items()},
             self._labels.overflow,
             self.unreadable,
+            self._shadows.copy(),
         )
 
     def state(self) -> dict[str, Any]:
@@ -236,6 +248,7 @@ class Ledger:
                 name: {"attempts": [[*key, n] for key, n in up.attempts.items()], "duration": up.duration[:]}
                 for name, up in self._upstreams.items()
             },
+            "shadows": self._shadows.state(),
             "unreadable": self.unreadable,
         }
 
@@ -255,6 +268,7 @@ class Ledger:
 
     def _reset(self) -> None:
         self._cells, self._overhead, self._upstreams = {}, {}, {}
+        self._shadows = ShadowFigures()
         self.unreadable = 0
         self.configure(self._labels)
 
@@ -272,6 +286,7 @@ class Ledger:
             upstream.attempts.update({(result, kind): int(n) for result, kind, n in figures["attempts"]})
             if usable["duration"]:
                 upstream.duration = list(figures["duration"])
+        self._shadows = ShadowFigures.restored(state.get("shadows"))
         self.unreadable = int(state["unreadable"])
         self.configure(self._labels)
 

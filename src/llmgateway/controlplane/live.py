@@ -22,6 +22,7 @@ _TOP: Final = 20 * _STEPS  # 1 ms x 2**20: a quarter of an hour and more
 _COMPLETED: Final = End.COMPLETED.value
 _FIELDS: Final = (
     "at", "duration_s", "end", "status", "input_tokens", "output_tokens", "cost_usd", "stream", "first_token_s",
+    "shadow_of",
 )  # fmt: skip
 _fields_of: Final = itemgetter(*_FIELDS)
 
@@ -69,9 +70,9 @@ class Recent:
             fields = _fields_of(row)
         except KeyError:  # an interrupted exchange, or a record from another version of this program
             fields = tuple(map(row.get, _FIELDS))
-        at, duration, end, status, prompt, output, cost, stream, first_token = fields
+        at, duration, end, status, prompt, output, cost, stream, first_token, shadow_of = fields
         ended = at + (duration or 0.0)
-        if ended <= now - WINDOW_S:
+        if ended <= now - WINDOW_S or shadow_of is not None:  # for a copy nobody waited
             return
         slot = self._slot(row, int(min(ended, now) // SLOT_S))
         if duration is not None:

@@ -94,8 +94,16 @@ def _exchanges(view: View) -> Iterator[Family]:
     yield _points("tokens", tokens)
     yield _points("cost_usd", ((key, cell.cost) for key, cell in cells))
     yield _points("unpriced_requests", ((key, cell.unpriced) for key, cell in cells))
+    yield from _shadows(view)
     yield _points("unreadable_rows", [((), view.unreadable)])
     yield _points("label_overflow", [((), view.overflow)])
+
+
+def _shadows(view: View) -> Iterator[Family]:
+    shadows = view.shadows
+    yield _points("shadow_requests", sorted(shadows.requests.items()))
+    yield _points("shadow_left_out", sorted(shadows.left_out.items()))
+    yield _points("shadow_cost_usd", sorted(shadows.cost.items()))
 
 
 def _upstreams(view: View) -> Iterator[Family]:
@@ -109,7 +117,11 @@ def _upstreams(view: View) -> Iterator[Family]:
 
 def _gauges(reading: Reading) -> Iterator[Family]:
     workers = reading.workers
-    for name, gauge in (("inflight_requests", "in_flight"), ("open_streams", "open_streams")):
+    for name, gauge in (
+        ("inflight_requests", "in_flight"),
+        ("open_streams", "open_streams"),
+        ("inflight_shadows", "shadows"),
+    ):
         sums = dict.fromkeys(reading.labels.routes, 0.0)
         for worker in workers:
             for route, count in worker.by_name(gauge).items():

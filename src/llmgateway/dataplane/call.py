@@ -14,6 +14,7 @@ from llmgateway.domain.exchange import Exchange
 from llmgateway.domain.operation import BodyKind
 from llmgateway.http.deadlines import Sweeper
 from llmgateway.http.incoming import Incoming
+from llmgateway.http.messages import Headers
 from llmgateway.ports.dialect import Declared, Dialect
 
 
@@ -21,6 +22,31 @@ class Journal(Protocol):
     """Where exchanges are recorded; see llmgateway.journal.writer."""
 
     def append(self, buffers: list[bytes], *, may_use_reserve: bool) -> Awaitable[None] | None: ...
+
+
+class Asked(Protocol):
+    """What a backend is asked with: a caller's request (http.incoming.Incoming), or a copy of its head."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def query(self) -> bytes: ...
+    @property
+    def headers(self) -> Headers: ...
+    @property
+    def header(self) -> Callable[[bytes], bytes | None]: ...
+    @property
+    def content_length(self) -> int | None: ...
+
+
+class Shadowing(Protocol):
+    """Who copies exchanges (dataplane.shadow)."""
+
+    def sent(self, errand: "Errand", request: "Request") -> None:
+        """Hear that a request of a route with a shadow is on its way to a backend. Returns at once, raises nothing."""
+        ...
 
 
 @dataclass(slots=True)
@@ -35,6 +61,7 @@ class Gateway:
     draw: Callable[[], float]
     dialects: Mapping[str, Dialect]
     gauges: Gauges = field(default_factory=Gauges)
+    shadowing: Shadowing | None = None
     is_draining: bool = False
 
 
@@ -51,19 +78,30 @@ class Request:
 
 
 @dataclass(slots=True)
-class Call:
-    """One request on its way. The exchange is its record; this holds what the record must not: sockets and bodies."""
+class Errand:
+    """One exchange on its way to a backend, a caller's or a copy's: what `dispatch` and `settle` need of it.
+
+    The exchange is its record; this holds what the record must not: sockets and bodies.
+    """
 
     gateway: Gateway
     in_force: InForce
-    incoming: Incoming
+    incoming: Asked
     dialect: Dialect
     exchange: Exchange
     key: Key | None = None
     route: Route | None = None
     request: Request | None = None
     reply: Reply | None = None  # of the attempt under way, or the one that is relayed
+    is_shadowed: bool = False  # whether it is copied has been decided
 
     @property
     def now(self) -> float:
         return self.gateway.clock.monotonic()
+
+
+@dataclass(slots=True)
+class Call(Errand):
+    """One caller's request on its way: an errand with somebody who waits for the answer."""
+
+    incoming: Incoming

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
-from llmgateway.dataplane.call import Call, Request
+from llmgateway.dataplane.call import Call, Errand, Request
 from llmgateway.dataplane.inforce import Upstream
 from llmgateway.dataplane.phases import HOP_HEADER, MAX_HOPS
 from llmgateway.dataplane.reply import Reply, Way
@@ -54,7 +54,7 @@ async def dispatch(call: Call, plan: Plan, request: Request) -> Dispatched:
     while True:
         tried += 1
         try:
-            return await _attempt(call, target, request)
+            return await attempt(call, target, request)
         except GatewayError as error:
             follow = after_failure(
                 plan, tried, error, repeatable=_is_repeatable(call, request), jitter=call.gateway.draw()
@@ -72,7 +72,7 @@ def _is_repeatable(call: Call, request: Request) -> bool:
     return call.exchange.operation.is_repeatable or call.incoming.method in {"GET", "HEAD"}
 
 
-async def _attempt(call: Call, target: Target, request: Request) -> Dispatched:
+async def attempt(call: Errand, target: Target, request: Request) -> Dispatched:
     """One try at one backend. A pooled connection that turns out to be dead costs a second, fresh one (row U6)."""
     connection = call.in_force.upstreams[target.backend.name].pool.idle()
     if connection is not None:
@@ -84,7 +84,7 @@ async def _attempt(call: Call, target: Target, request: Request) -> Dispatched:
     return _judged(call, target, await _ask(call, target, request, None))
 
 
-async def _ask(call: Call, target: Target, request: Request, pooled: Connection | None) -> Dispatched:
+async def _ask(call: Errand, target: Target, request: Request, pooled: Connection | None) -> Dispatched:
     upstream = call.in_force.upstreams[target.backend.name]
     attempt = Attempt(target.backend.name, target.version.name, target.kind, call.now, is_reused=pooled is not None)
     call.exchange.attempts.append(attempt)
@@ -101,6 +101,8 @@ async def _ask(call: Call, target: Target, request: Request, pooled: Connection 
     call.reply = reply = Reply(attempt, reader, call.gateway.clock, secrets=upstream.secrets, events_limit=limit)
     try:
         _send(call, target, request, connection, reply)
+        if route is not None and route.shadow is not None and call.gateway.shadowing is not None:
+            call.gateway.shadowing.sent(call, request)
         await _ready(call, reply)
     except BaseException:
         connection.cancel()
@@ -109,7 +111,7 @@ async def _ask(call: Call, target: Target, request: Request, pooled: Connection 
     return Dispatched(reply, upstream, connection)
 
 
-async def _ready(call: Call, reply: Reply) -> None:
+async def _ready(call: Errand, reply: Reply) -> None:
     """Wait until the reply can be judged. A silent stream is let go after a while, so the sweeper looks at it."""
     if reply.ready.done():
         return
@@ -122,7 +124,7 @@ async def _ready(call: Call, reply: Reply) -> None:
             call.gateway.sweeper.forget(reply)
 
 
-def _send(call: Call, target: Target, request: Request, connection: Connection, reply: Reply) -> None:
+def _send(call: Errand, target: Target, request: Request, connection: Connection, reply: Reply) -> None:
     upstream = call.in_force.upstreams[target.backend.name]
     method, incoming = call.incoming.method, call.incoming
     origin = upstream.origin
@@ -159,7 +161,7 @@ def _form_model(target: Target, request: Request) -> bytes | None:
     return model.encode() if model is not None and request.model is not None else None
 
 
-def _body(call: Call, target: Target, request: Request) -> bytes:
+def _body(call: Errand, target: Target, request: Request) -> bytes:
     """The caller's own bytes, with the version's model and parameters spliced in."""
     if request.document is None:
         return request.body
@@ -169,14 +171,14 @@ def _body(call: Call, target: Target, request: Request) -> bytes:
     return splice(request.body, request.document, changes) if changes else request.body
 
 
-def _hop(call: Call) -> bytes:
+def _hop(call: Errand) -> bytes:
     """The line that tells the next gateway how many there were before it."""
     value = call.incoming.header(HOP_HEADER)
     hops = int(value) if value is not None and value.isdigit() and len(value) < 4 else 0
     return _HOPS[min(hops + 1, MAX_HOPS)]
 
 
-def _judged(call: Call, target: Target, sent: Dispatched) -> Dispatched:
+def _judged(call: Errand, target: Target, sent: Dispatched) -> Dispatched:
     """Accept the reply, or raise what is wrong with it while another attempt may still follow."""
     error = _fault(sent, call.gateway.clock.time())
     if error is not None:

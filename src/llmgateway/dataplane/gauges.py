@@ -13,6 +13,7 @@ class Gauges:
 
     in_flight: Counter[str] = field(default_factory=Counter)  # by route
     open_streams: Counter[str] = field(default_factory=Counter)  # by route
+    shadows: Counter[str] = field(default_factory=Counter)  # copies under way, by route
     refused: Counter[str] = field(default_factory=Counter)  # callers without a key, by error code
     unlogged: int = 0  # exchanges served without a record, where the operator allows that
     lag_counts: list[int] = field(default_factory=lambda: [0] * (len(LAG_BUCKETS_S) + 1))

@@ -19,6 +19,7 @@ from llmgateway.ports.provider import Provider
 from llmgateway.routing.budget import RetryBudget
 from llmgateway.routing.plan import Plans
 from llmgateway.routing.rules import Chooser, Choosers
+from llmgateway.routing.shadow import ShadowBudget
 from llmgateway.routing.table import RouteTable
 from llmgateway.wire.jsoncodec import encode
 
@@ -63,6 +64,7 @@ class InForce:
     upstreams: Mapping[str, Upstream]
     budgets: Mapping[str, RetryBudget]
     choosers: Mapping[str, Chooser]
+    shadow_budgets: Mapping[str, ShadowBudget]  # by route, where there is a shadow
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
     trusted: tuple[Network, ...] = ()  # proxies whose X-Forwarded-For is believed
     plans: Plans = field(default_factory=Plans)
@@ -80,6 +82,7 @@ def put_in_force(
     """Prepare `snapshot`. Backends that did not change keep their pool; the caller closes the others (`retired`)."""
     kept = before.upstreams if before is not None else {}
     budgets = before.budgets if before is not None else {}
+    shadow_budgets = before.shadow_budgets if before is not None else {}
     return InForce(
         snapshot=snapshot,
         table=RouteTable(snapshot.routes, snapshot.keys.values()),
@@ -91,6 +94,11 @@ def put_in_force(
             name: _budget(budgets.get(name), clock, route.retries.budget) for name, route in snapshot.routes.items()
         },
         choosers=Choosers(snapshot.routes),
+        shadow_budgets={
+            name: shadow_budgets.get(name) or ShadowBudget(clock)
+            for name, route in snapshot.routes.items()
+            if route.shadow is not None
+        },
         trusted=networks(snapshot.server.trusted_proxies),
         changes={
             (route.name, version.name): _changes(version)

@@ -56,6 +56,7 @@ class Live:
             "gauges": {
                 "in_flight": _positive(gauges.in_flight),
                 "open_streams": _positive(gauges.open_streams),
+                "shadows": _positive(gauges.shadows),
                 "connections": sources.connections(),
                 "pools": {name: dict(pool) for name, pool in sources.pools().items()},
                 "journal_full": int(sources.is_full()),

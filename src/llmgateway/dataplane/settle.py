@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from llmgateway.config.snapshot import Bodies
-from llmgateway.dataplane.call import Call
+from llmgateway.dataplane.call import Errand
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
@@ -16,7 +16,7 @@ MAX_DETAIL: Final = 500
 _COUNTED: Final = frozenset({"chat.completions", "completions", "responses", "messages", "embeddings"})
 
 
-def record_admitted(call: Call) -> Awaitable[None] | None:
+def record_admitted(call: Errand) -> Awaitable[None] | None:
     """Put the facts into the journal; no backend may be asked before. GatewayError log_store_full refuses the call."""
     buffers = records.admitted(call.exchange, _request_body(call))
     try:
@@ -31,7 +31,7 @@ def record_admitted(call: Call) -> Awaitable[None] | None:
     return pending
 
 
-def settle(call: Call) -> Awaitable[None] | None:
+def settle(call: Errand) -> Awaitable[None] | None:
     """Put the outcome into the journal, once. Await what this returns before the last byte goes."""
     exchange = call.exchange
     if exchange.is_settled or exchange.key is None:  # a caller without a key is counted, not recorded
@@ -57,14 +57,14 @@ def _raw(reply: Reply | None, policy: Bodies, limit: int) -> Body | None:
     return stored(b"".join(reply.flow.raw), policy, limit, "text/event-stream")
 
 
-def _request_body(call: Call) -> Kept:
+def _request_body(call: Errand) -> Kept:
     policy = call.route.bodies if call.route is not None else call.in_force.snapshot.journal.bodies
     if call.request is None or not call.request.body:
         return None
     return kept(call.request.body, policy, call.in_force.snapshot.journal.max_record_bytes)
 
 
-def _observe(call: Call, reply: Reply | None) -> bytes | None:
+def _observe(call: Errand, reply: Reply | None) -> bytes | None:
     """Take over what the reader saw, and return what the answer adds up to."""
     if reply is None:
         return None

@@ -13,6 +13,7 @@ from llmgateway.config.snapshot import Backend, Snapshot
 from llmgateway.dataplane.call import Gateway
 from llmgateway.dataplane.door import handle, refuse_unparsed
 from llmgateway.dataplane.inforce import InForce, put_in_force, retired
+from llmgateway.dataplane.shadow import Shadows
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
 from llmgateway.http.client import Origin
@@ -52,6 +53,7 @@ class Worker:
         self._journal = journal
         self._listener = listener
         self._find = find
+        self._shadows = gateway.shadowing = Shadows(gateway)
         self._server: asyncio.Server | None = None
         self._housekeeping: asyncio.Task[None] | None = None
         self.http = HttpServer(
@@ -91,6 +93,7 @@ class Worker:
         """
         server = self.gateway.in_force.snapshot.server
         self.gateway.is_draining = True
+        await self._shadows.close()
         if server.pre_stop_s > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for((is_urgent or asyncio.Event()).wait(), server.pre_stop_s)
@@ -108,6 +111,7 @@ class Worker:
             self._housekeeping.cancel()
         if self._server is not None:
             self._server.close()
+        await self._shadows.close()
         for upstream in self.gateway.in_force.upstreams.values():
             upstream.pool.close()
         self.gateway.sweeper.close()

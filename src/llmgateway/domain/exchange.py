@@ -33,13 +33,14 @@ class End(StrEnum):
     CLIENT_CLOSED = "client_closed"
     CLIENT_STALLED = "client_stalled"
     GATEWAY_ERROR = "gateway_error"  # our own failure
-    INTERRUPTED = "interrupted"  # the process died; written by the ingester, never by a worker
+    INTERRUPTED = "interrupted"  # the process died (the ingester writes that), or a copy was cut short by a drain
 
 
 class AttemptKind(StrEnum):
     FIRST = "first"
     RETRY = "retry"
     FALLBACK = "fallback"
+    SHADOW = "shadow"  # of a copy, which has no other
 
 
 @dataclass(slots=True)
@@ -89,6 +90,8 @@ class Exchange:
     probability: float | None = None
     assigned_by: str | None = None  # "split", "rule:NAME", "pin" or "home"
     served_version: str | None = None
+    shadow_of: str | None = None  # this is a copy, and that is the id of its primary
+    shadow_left_out: str | None = None  # why the copy that was due was not made
 
     is_admitted: bool = False  # its `admitted` record is in the journal
     is_settled: bool = False

@@ -65,6 +65,8 @@ def admitted(exchange: Exchange, request: Kept) -> Buffers:
 def settled(exchange: Exchange, now: float, reply: Kept, events: Body | None = None) -> Buffers:
     """The outcome, and the answer as it went. `now` is monotonic."""
     meta = _outcome(exchange, now)
+    if exchange.shadow_left_out is not None:  # no column: the ledger counts it as the row goes by
+        meta["shadow_left_out"] = exchange.shadow_left_out
     meta["k"] = "settled"
     meta["id"] = exchange.id
     return _packed(meta, "reply", reply, events)
@@ -132,6 +134,7 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
         "caller_request_id": exchange.caller_request_id,
         "idempotency_key": exchange.idempotency_key,
         "request_bytes": exchange.request_bytes,
+        "shadow_of": exchange.shadow_of,
     }
 
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 Row = dict[str, Any]
+Pair = tuple[Row | None, Row]
+"""An exchange, None if it is not in the store (yet, or any more), and its copy."""
 
 FACTS: Final = (
     "id", "at", "generation", "key", "dialect", "operation", "method", "path", "peer", "stream", "request_model",
     "route", "assigned_version", "probability", "assigned_by", "user", "session", "tags", "user_agent",
-    "caller_request_id", "idempotency_key", "request_bytes",
+    "caller_request_id", "idempotency_key", "request_bytes", "shadow_of",
 )  # fmt: skip
 OUTCOME: Final = (
     "status", "end", "phase", "error_code", "error_detail", "served_version", "duration_s", "first_token_s",
@@ -96,6 +98,8 @@ class Wanted:
     end: str | None = None
     since: float | None = None  # received at or after
     until: float | None = None  # received before
+    shadow: bool | None = None  # False: no copies; True: nothing but copies
+    shadow_of: str | None = None  # the copies of this exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,14 @@ class StoreReader(Protocol):
 
     async def bodies(self, seqs: Sequence[int]) -> dict[int, list[Body]]:
         """The bodies of several exchanges, by their `seq`. Keep the list short: bodies may be megabytes."""
+        ...
+
+    async def pairs(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Pair]:
+        """The newest copies with their primaries, by the primary's id, older than the primary `before`.
+
+        Of `wanted` the route and the times count; they are the primary's. The last pair's copy tells in `shadow_of`
+        where the next page begins.
+        """
         ...
 
     async def stats(self) -> StoreStats: ...

@@ -4,11 +4,14 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from llmgateway.ports.store import ATTEMPT, COLUMNS, Body, Row, Wanted
+from llmgateway.ports.store import ATTEMPT, COLUMNS, Body, Pair, Row, Wanted
 from llmgateway.store.rows import KIND_AT, BodyCodec, attempt_of, row_of
 
 _COLUMNS: Final = ", ".join(["seq", *(f'"{name}"' for name in COLUMNS)])
 _ATTEMPT: Final = ", ".join(f'"{name}"' for name in ATTEMPT)
+
+# Said, for the planner would go by the route's index and look at all that is no copy.
+_BY_PRIMARY: Final = "INDEXED BY exchange_shadow_of"
 
 Condition = tuple[str, list[Any]]
 
@@ -33,6 +36,22 @@ def exchange(connection: sqlite3.Connection, exchange_id: str) -> Row | None:
     (row,) = found
     row["attempts"] = attempts(connection, [row["seq"]]).get(row["seq"], [])
     return row
+
+
+def pairs(connection: sqlite3.Connection, wanted: Wanted, limit: int, before: str | None) -> list[Pair]:
+    bounds = (
+        ('"shadow_of" >= ?', None if wanted.since is None else id_floor(wanted.since)),
+        ('"shadow_of" < ?', None if wanted.until is None else id_floor(wanted.until)),
+        ('"shadow_of" < ?', before),
+        ('"route" = ?', wanted.route),
+    )
+    parts = [(sql, value) for sql, value in bounds if value is not None]
+    where = " AND ".join(['"shadow_of" IS NOT NULL', *(sql for sql, _ in parts)])
+    values = [*(value for _, value in parts), limit]
+    copies = _rows(connection, f'{where} ORDER BY "shadow_of" DESC LIMIT ?', values, _BY_PRIMARY)
+    ids = [copy["shadow_of"] for copy in copies]
+    primaries = {row["id"]: row for row in _rows(connection, f'"id" IN ({marks(ids)})', ids)}
+    return [(primaries.get(copy["shadow_of"]), copy) for copy in copies]
 
 
 def matching_ids(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
@@ -77,6 +96,8 @@ def conditions(wanted: Wanted) -> Condition:
         parts.append(('"end" = ?', [wanted.end]))
         if wanted.end != "completed":
             parts.append(("\"end\" <> 'completed'", []))  # lets the partial index serve
+    if wanted.shadow is not None:
+        parts.append((f'"shadow_of" IS {"NOT " * wanted.shadow}NULL', []))
     if wanted.since is not None:
         parts.append(('"id" >= ?', [id_floor(wanted.since)]))
     if wanted.until is not None:
@@ -92,7 +113,12 @@ def id_floor(moment: float) -> str:
 
 
 def _equal(wanted: Wanted) -> list[Condition]:
-    named = [("route", wanted.route), ("served_version", wanted.version), ("key", wanted.key)]
+    named = [
+        ("route", wanted.route),
+        ("served_version", wanted.version),
+        ("key", wanted.key),
+        ("shadow_of", wanted.shadow_of),
+    ]
     return [(f'"{column}" = ?', [value]) for column, value in named if value is not None]
 
 
@@ -106,7 +132,7 @@ def _status(status: int | None) -> list[Condition]:
     return parts
 
 
-def _rows(connection: sqlite3.Connection, rest: str, values: Sequence[Any]) -> list[Row]:
-    # `rest` is made of constants in this file; every value is a parameter.
-    found = connection.execute(f"SELECT {_COLUMNS} FROM exchange WHERE {rest}", values)  # noqa: S608
+def _rows(connection: sqlite3.Connection, rest: str, values: Sequence[Any], index: str = "") -> list[Row]:
+    # `rest` and `index` are made of constants in this file; every value is a parameter.
+    found = connection.execute(f"SELECT {_COLUMNS} FROM exchange {index} WHERE {rest}", values)  # noqa: S608
     return [row_of(each) for each in found]

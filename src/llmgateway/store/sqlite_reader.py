@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from llmgateway.ports.store import Body, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
+from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
 from llmgateway.store import sqlite_queries as queries
 from llmgateway.store.rows import BodyCodec
 from llmgateway.store.schema import VERSION, check
@@ -45,6 +45,9 @@ class SqliteReader:
 
     async def bodies(self, seqs: Sequence[int]) -> dict[int, list[Body]]:
         return await self._read(lambda connection: queries.bodies(connection, self._codec, seqs))
+
+    async def pairs(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Pair]:
+        return await self._read(lambda connection: queries.pairs(connection, wanted, limit, before))
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)

@@ -36,7 +36,7 @@ def test_an_openai_address_without_its_path_is_pointed_out(accept: Accept) -> No
 def test_unused_backends_and_idle_versions_are_pointed_out(accept: Accept) -> None:
     more = '[backends.three]\nprovider = "openai"\nbase_url = "https://h/v1"\n'
     assert warnings(accept, ("weight = 10\n", ""), more=more) == [
-        '16: routes.assistant.versions.v2: "v2" has no weight, is no fallback and in no rule: it gets no traffic',
+        '16: routes.assistant.versions.v2: "v2" has no weight and is in no fallback, rule or shadow: it gets no traffic',
         "22: backends.three: no version of any route uses this backend",
     ]
 

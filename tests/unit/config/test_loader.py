@@ -96,6 +96,7 @@ raw_events = false
 retries = { max_attempts = 9, budget = 2, base = 3, max_wait = 4 }
 on_failure = { faults = ["timeout"] }
 rules = [{ name = "first", when = { stream = true }, use = { w = 1 } }]
+shadow = { version = "w", share = 0.5, max_concurrent = 3, max_per_minute = 7 }
 [routes."r-*".versions.v]
 backends = ["b"]
 model = "m"
@@ -153,6 +154,7 @@ def test_every_field_of_the_snapshot_can_be_set() -> None:
         (snapshot.journal, contract.Journal()),
         (snapshot.backends["b"], Backend("", "", "")),
         (route.retries, contract.Retries()),
+        (route.shadow, contract.Shadow(contract.Version("", "", ()))),
         (route, contract.Route("", (), raw_events=True)),
         (route.versions[0], contract.Version("", "", ())),
         (next(iter(snapshot.keys.values())), contract.Key("", b"")),
@@ -184,6 +186,7 @@ def test_every_value_lands_where_it_belongs() -> None:
     assert (route.sticky, route.salt) == (Sticky(StickyBy.HEADER, b"x-team"), "s")
     assert (route.bodies, route.raw_events) == (Bodies.NONE, False)
     assert route.retries == contract.Retries(9, 2.0, 3.0, 4.0)
+    assert route.shadow == contract.Shadow(route.version("w"), 0.5, 3, 7)
     assert [version.weight for version in route.versions] == [0.5, 0.0]
     assert route.rules == (Rule("first", When(stream=True), (("w", 1.0),)),)
     assert route.on_failure == {FaultKind.TIMEOUT}

@@ -23,7 +23,11 @@ def follow(code, tried=1, *, of=ROUTE, repeatable=True, retry_after_s=None, jitt
 
 def test_a_plan_goes_through_the_versions_backends_and_then_the_fallbacks():
     assert repr(plan(ROUTE, CHOICE, 0.0)) == "<Plan r: v1@one > v1@two > v2@three>"
-    assert [target.kind for target in plan(ROUTE, CHOICE, 0.0).targets] == list(AttemptKind)
+    assert [target.kind for target in plan(ROUTE, CHOICE, 0.0).targets] == [
+        AttemptKind.FIRST,
+        AttemptKind.RETRY,
+        AttemptKind.FALLBACK,
+    ]
 
 
 def test_the_draw_chooses_the_backend_to_begin_with():

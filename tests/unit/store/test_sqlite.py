@@ -306,6 +306,9 @@ async def test_indexes_serve_the_filters_people_use(store: SqliteStore, make: Ex
         (Wanted(status=5), "exchange_error_status"),
         (Wanted(end="interrupted"), "exchange_unfinished"),
         (Wanted(since=1.0), "sqlite_autoindex_exchange_1"),
+        (Wanted(since=1.0, shadow=False), "sqlite_autoindex_exchange_1"),
+        (Wanted(shadow_of="x"), "exchange_shadow_of"),
+        (Wanted(route="r", shadow=False), "exchange_route"),
     ]:
         where, values = conditions(wanted)
         sql = f'EXPLAIN QUERY PLAN SELECT * FROM exchange WHERE {where} ORDER BY "id" DESC LIMIT 10'

@@ -9,7 +9,8 @@ def register(app: typer.Typer) -> None:
 
 
 def make_app() -> typer.Typer:
-    """The four commands under one name."""
+    """The five commands under one name."""
+    from llmgateway.cli.logs.compare import compare_pairs
     from llmgateway.cli.logs.export import export
     from llmgateway.cli.logs.listing import list_exchanges
     from llmgateway.cli.logs.show import show
@@ -20,10 +21,11 @@ def make_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        help="Look at the exchanges: tail, list, show, export.",
+        help="Look at the exchanges: tail, list, show, compare, export.",
     )
     logs.command("tail")(tail)
     logs.command("list")(list_exchanges)
     logs.command("show")(show)
+    logs.command("compare")(compare_pairs)
     logs.command("export")(export)
     return logs

@@ -39,6 +39,7 @@ def export(
     status: options.StatusOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
+    shadow: options.ShadowOption = False,
     text: options.TextOption = None,
     scan: options.ScanOption = options.SCAN,
     limit: Annotated[
@@ -52,7 +53,9 @@ def export(
     """Export exchanges, newest first."""
     if bodies and output_format is Format.CSV:
         fail("--bodies goes with --format jsonl: bodies have no place in CSV cells", MISUSED)
-    wanted = options.wanted(route=route, version=version, key=key, status=status, since=since, until=until)
+    wanted = options.wanted(
+        route=route, version=version, key=key, status=status, since=since, until=until, shadow=shadow
+    )
     plan = Walk(wanted, limit=limit, text=text, scan=scan)
     path = options.store_path(config, data)
     with _target(output, force=force) as file:

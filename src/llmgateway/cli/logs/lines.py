@@ -36,6 +36,12 @@ def tokens(row: Row) -> str:
     return f"{guessed}{'?' if told is None else told}/{'?' if answered is None else answered}"
 
 
+def version(row: Row) -> str:
+    """The version that served, or was to; a copy's is marked."""
+    mark = "~ " if row["shadow_of"] else ""
+    return mark + one_line(row["served_version"] or row["assigned_version"])
+
+
 # In the order in which they are taken as long as there is room; printed from left to right by _ORDER.
 COLUMNS: Final = (
     Column("TIME", 8, lambda row: clock_time(row["at"])),
@@ -44,7 +50,7 @@ COLUMNS: Final = (
     Column("ROUTE", 12, lambda row: one_line(row["route"])),
     Column("TOOK", 8, lambda row: seconds(row["duration_s"]), is_number=True),
     Column("TOKENS", 11, tokens, is_number=True),
-    Column("VERSION", 12, lambda row: one_line(row["served_version"] or row["assigned_version"])),
+    Column("VERSION", 12, version),
     Column("KEY", 12, lambda row: one_line(row["key"])),
     Column("COST", 10, lambda row: dollars(row["cost_usd"]), is_number=True),
     Column("FIRST", 8, lambda row: seconds(row["first_token_s"]), is_number=True),

@@ -19,6 +19,7 @@ def list_exchanges(
     status: options.StatusOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
+    shadow: options.ShadowOption = False,
     text: options.TextOption = None,
     scan: options.ScanOption = options.SCAN,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="How many at most.")] = 50,
@@ -26,7 +27,9 @@ def list_exchanges(
     as_json: options.JsonOption = False,
 ) -> None:
     """List exchanges, newest first."""
-    wanted = options.wanted(route=route, version=version, key=key, status=status, since=since, until=until)
+    wanted = options.wanted(
+        route=route, version=version, key=key, status=status, since=since, until=until, shadow=shadow
+    )
     plan = Walk(wanted, limit=limit, before=before, text=text, scan=scan)
     path = options.store_path(config, data)
     rows = options.with_reader(path, lambda reader: _found(reader, plan, with_attempts=as_json))

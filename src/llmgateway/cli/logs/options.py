@@ -38,6 +38,9 @@ TextOption = Annotated[
     str | None, typer.Option(help="Only where a stored body holds this text; upper and lower case alike.")
 ]
 ScanOption = Annotated[int, typer.Option(min=1, help="How many exchanges --text looks through at most, newest first.")]
+ShadowOption = Annotated[
+    bool, typer.Option("--shadow", help="Shadows' copies too (marked ~); they are left out otherwise.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one line an exchange.")]
 
 CONFIG: Final = whereabouts.CONFIG
@@ -62,6 +65,7 @@ def wanted(
     status: str | None = None,
     since: str | None = None,
     until: str | None = None,
+    shadow: bool = False,
 ) -> Wanted:
     """Read the filters; raises typer.BadParameter."""
     code, end = _status(status)
@@ -73,6 +77,7 @@ def wanted(
         end=end,
         since=moment(since, "--since"),
         until=moment(until, "--until"),
+        shadow=None if shadow else False,
     )
 
 

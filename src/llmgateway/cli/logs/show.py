@@ -1,14 +1,16 @@
 """`llmgateway logs show`: one exchange with its attempts, its timing, and what was said."""
 
 import base64
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, NoReturn
 
 import typer
 
 from llmgateway.cli.errors import fail
 from llmgateway.cli.logs import lines, options
+from llmgateway.cli.logs.pairs import print_pair
 from llmgateway.cli.logs.printable import dollars, full_time, json_text, many_lines, one_line, seconds, size
 from llmgateway.ports.store import Body, Row, StoreReader, Wanted
+from llmgateway.routing.comparison import Comparison, compare
 from llmgateway.wire.jsoncodec import JsonError, decode, encode_pretty
 
 if TYPE_CHECKING:
@@ -19,7 +21,13 @@ SHOWN_CHARACTERS: Final = 20_000  # of each body
 BAR: Final = 40
 LISTED: Final = 5  # ids that a beginning may stand for
 
-Found = tuple[Row, list[Body]]
+
+class Found(NamedTuple):
+    """An exchange, what was said, and the other side of its pair where there is one."""
+
+    row: Row
+    bodies: list[Body]
+    pair: Comparison | None
 
 
 def show(
@@ -31,20 +39,23 @@ def show(
 ) -> None:
     """Show one exchange: facts, attempts, timing, request and reply."""
     path = options.store_path(config, data)
-    row, bodies = options.with_reader(path, lambda reader: _find(reader, exchange_id.strip().lower()))
+    row, bodies, pair = options.with_reader(path, lambda reader: _find(reader, exchange_id.strip().lower()))
     if as_json:
-        typer.echo(json_text(row | {"bodies": [_as_json(body) for body in bodies]}, pretty=True))
+        more = {"bodies": [_as_json(body) for body in bodies], "comparison": pair.shown() if pair else None}
+        typer.echo(json_text(row | more, pretty=True))
         return
     out = lines.console()
     _print_facts(out, row)
     _print_attempts(out, row)
+    if pair is not None:
+        print_pair(out, pair)
     for body in bodies:
         _print_body(out, body, limit=None if full else SHOWN_CHARACTERS)
 
 
 async def _find(reader: StoreReader, exchange_id: str) -> Found:
     if exchange_id == LAST:
-        newest = await reader.page(Wanted(), limit=1)
+        newest = await reader.page(Wanted(shadow=False), limit=1)
         if not newest:
             fail("the log is empty")
         exchange_id = newest[0]["id"]
@@ -53,7 +64,24 @@ async def _find(reader: StoreReader, exchange_id: str) -> Found:
         row = await reader.exchange(await _completed(reader, exchange_id))
     if row is None:
         _unknown(exchange_id)
-    return row, (await reader.bodies([row["seq"]])).get(row["seq"], [])
+    return await _with_pair(reader, row)
+
+
+async def _with_pair(reader: StoreReader, row: Row) -> Found:
+    """Add what was said and the pair. A copy's request is its primary's, and kept there alone."""
+    said = await _said(reader, row)
+    if row["shadow_of"] is None:
+        copies = await reader.page(Wanted(shadow_of=row["id"]), limit=1)
+        return Found(row, said, compare(row, copies[0]) if copies else None)
+    primary = await reader.exchange(row["shadow_of"])
+    if primary is None:
+        return Found(row, said, None)
+    asked = [body for body in await _said(reader, primary) if body.kind == "request"]
+    return Found(row, [*asked, *said], compare(primary, row))
+
+
+async def _said(reader: StoreReader, row: Row) -> list[Body]:
+    return (await reader.bodies([row["seq"]])).get(row["seq"], [])
 
 
 async def _completed(reader: StoreReader, beginning: str) -> str:
@@ -105,6 +133,7 @@ def _facts(row: Row) -> list[tuple[str, str]]:
     ended = f"{one_line(row['end'])}" + (f" in phase {one_line(row['phase'])}" if row["end"] != "completed" else "")
     return [
         ("exchange", one_line(row["id"])),
+        ("shadow of", one_line(row["shadow_of"])),
         ("received", full_time(row["at"])),
         ("ended", " · ".join(filter(None, [str(row["status"] or ""), ended, seconds(row["duration_s"])]))),
         ("error", " · ".join(filter(None, [one_line(row["error_code"]), one_line(row["error_detail"])]))),

@@ -1,0 +1,217 @@
+"""Copies of exchanges, made for a route's shadow version: each in a task of its own, with nobody waiting for it.
+
+A copy begins a turn of the event loop after its primary's request went out. It shares the request's bytes with the
+primary and nothing else: own id, own attempt, own record, own end. What befalls it is written down and goes no further.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from llmgateway.config.snapshot import Route, Shadow
+from llmgateway.dataplane.call import Asked, Errand, Gateway, Request
+from llmgateway.dataplane.collect import Pace, collect
+from llmgateway.dataplane.dispatch import attempt
+from llmgateway.dataplane.relay import end_of
+from llmgateway.dataplane.settle import settle
+from llmgateway.domain.errors import Fault, GatewayError
+from llmgateway.domain.exchange import End, Exchange, Phase
+from llmgateway.http.messages import Headers, first
+from llmgateway.journal import records
+from llmgateway.routing.plan import Target
+from llmgateway.routing.shadow import LeftOut, Question, ShadowBudget, shadow_target, verdict
+
+logger = logging.getLogger(__name__)
+
+# A backend may answer a key it knows with the primary's reply, or refuse the primary because the copy came first.
+_PRIMARYS_OWN: Final = frozenset({b"idempotency-key"})
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's head without the connection it came over (dataplane.call.Asked)."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    content_length: int | None = None
+
+    @classmethod
+    def of(cls, asked: Asked) -> "Head":
+        headers = [pair for pair in asked.headers if pair[0] not in _PRIMARYS_OWN]
+        return cls(asked.method, asked.path, asked.query, headers, asked.content_length)
+
+    def header(self, name: bytes) -> bytes | None:
+        return first(self.headers, name)
+
+
+class Shadows:
+    """Makes the copies of one worker (dataplane.call.Shadowing), and ends them when the worker leaves."""
+
+    __slots__ = ("_gateway", "_held_bytes", "_pace", "_running")
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._running: set[asyncio.Task[None]] = set()
+        self._held_bytes = 0
+        self._pace = Pace(gateway.clock)
+
+    def __len__(self) -> int:
+        """How many copies are under way."""
+        return len(self._running)
+
+    def sent(self, errand: Errand, request: Request) -> None:
+        if not errand.is_shadowed:
+            errand.is_shadowed = True
+            asyncio.get_running_loop().call_soon(self._begin, errand, request)
+
+    async def close(self) -> None:
+        """Cut every copy short; each is settled as interrupted when this returns."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _begin(self, primary: Errand, request: Request) -> None:
+        """Decide, and start the copy; nothing that goes wrong here reaches the primary."""
+        try:
+            if primary.reply is not None and primary.reply.fault is not None:
+                primary.is_shadowed = False  # its connection was dead: nothing has been sent yet
+            else:
+                primary.exchange.shadow_left_out = self._copy(primary, request)
+        except Exception:
+            logger.exception("shadow could not be started", extra={"exchange": primary.exchange.id})
+
+    def _copy(self, primary: Errand, request: Request) -> LeftOut | None:
+        """Start a copy if one is due; why not if it is due and can't be."""
+        route = primary.route
+        if route is None or route.shadow is None:
+            return None
+        budget = primary.in_force.shadow_budgets[route.name]
+        decided = verdict(route.shadow, self._question(primary, request), budget)
+        if decided is not True:
+            return decided or None
+        copy = _errand(primary, route, route.shadow)
+        try:
+            pending = self._gateway.journal.append(records.admitted(copy.exchange, None), may_use_reserve=False)
+        except GatewayError:
+            return LeftOut.LOG_FULL
+        copy.exchange.is_admitted = True
+        target = shadow_target(route.shadow, self._gateway.draw())
+        self._run(copy, _carry(copy, target, request, pending, self._pace), budget, len(request.body))
+        return None
+
+    def _question(self, primary: Errand, request: Request) -> Question:
+        return Question(
+            primary.exchange.id,
+            request.kind,
+            primary.exchange.operation.is_stateful,
+            len(request.body),
+            self._held_bytes,
+            self._gateway.is_draining,
+        )
+
+    def _run(self, copy: Errand, work: Coroutine[Any, Any, None], budget: ShadowBudget, size: int) -> None:
+        route, gauges = copy.exchange.route or "", self._gateway.gauges
+
+        def ended(task: "asyncio.Task[None]") -> None:
+            self._running.discard(task)
+            self._held_bytes -= size
+            gauges.shadows[route] -= 1
+            budget.end()
+            if not copy.exchange.is_settled:  # it was cut short before its first step
+                _interrupted(copy)
+
+        task = asyncio.get_running_loop().create_task(work, name="shadow")
+        self._running.add(task)
+        self._held_bytes += size
+        gauges.shadows[route] += 1
+        budget.begin()
+        task.add_done_callback(ended)
+
+
+def _errand(primary: Errand, route: Route, shadow: Shadow) -> Errand:
+    """The copy's own exchange, as far as it is known: who asks and for what is the primary's, the rest is not."""
+    gateway, source, now = primary.gateway, primary.exchange, primary.now
+    exchange = Exchange(
+        id=gateway.mint(),
+        received_at=gateway.clock.time(),
+        started=now,
+        generation=source.generation,
+        dialect=source.dialect,
+        operation=source.operation,
+        method=source.method,
+        path=source.path,
+        peer=source.peer,
+        key=source.key,
+        is_stream=source.is_stream,
+        request_model=source.request_model,
+        request_bytes=source.request_bytes,
+        user=source.user,
+        session=source.session,
+        tags=source.tags,
+        user_agent=source.user_agent,
+        route=route.name,
+        assigned_version=shadow.version.name,
+        probability=shadow.share,
+        shadow_of=source.id,
+        body_received=now,
+        dispatched=now,
+    )
+    quiet = replace(route, shadow=None, raw_events=False)  # copies have no copies, and keep no stream as it came
+    return Errand(gateway, primary.in_force, Head.of(primary.incoming), primary.dialect, exchange, primary.key, quiet)
+
+
+async def _carry(copy: Errand, target: Target, request: Request, pending: Awaitable[None] | None, pace: Pace) -> None:
+    """One attempt, and its reply to the end. Settles the copy, however it ends, and raises nothing but cancellation."""
+    exchange = copy.exchange
+    exchange.phase = Phase.DISPATCH
+    try:
+        if pending is not None:
+            await pending
+        exchange.dispatched = copy.now
+        sent = await attempt(copy, target, request)
+        try:
+            await collect(copy, sent, pace)
+        except BaseException:
+            if not sent.reply.is_over:  # else the connection is another exchange's by now
+                sent.connection.cancel()
+            raise
+    except GatewayError as error:
+        _failed(exchange, error)
+    except asyncio.CancelledError:
+        _interrupted(copy)
+        raise
+    except Exception:
+        logger.exception("shadow failed", extra={"exchange": exchange.id, "phase": exchange.phase})
+        _failed(exchange, GatewayError("internal_error"))
+    _settle(copy)
+
+
+def _failed(exchange: Exchange, error: GatewayError) -> None:
+    """Note what a caller would have been told."""
+    exchange.status, exchange.error_code = error.status, error.code
+    if error.kind.fault is Fault.UPSTREAM:
+        exchange.end = end_of(error)
+    else:
+        exchange.end = End.GATEWAY_ERROR if error.code == "internal_error" else End.REFUSED
+
+
+def _interrupted(copy: Errand) -> None:
+    copy.exchange.status, copy.exchange.end = 0, End.INTERRUPTED
+    copy.exchange.error_detail = "cut short: the worker leaves"
+    _settle(copy)
+
+
+def _settle(copy: Errand) -> None:
+    """Write the end down. Nobody waits for it to be durable, for nobody was promised anything."""
+    try:
+        durable = settle(copy)
+    except GatewayError:
+        logger.exception("shadow could not be settled", extra={"exchange": copy.exchange.id})
+        return
+    if durable is not None:
+        asyncio.ensure_future(durable).add_done_callback(lambda kept: kept.cancelled() or kept.exception())
