@@ -10,6 +10,7 @@ from tests.component.test_pipeline import CHAT, OK, SSE, STREAM
 from tests.support.plane import CONFIG, KEY, Plane, plane
 from tests.support.wire_backend import WireBackend, chunk, chunked_head, expect, forever, reply, send
 
+from llmgateway.dataplane import phases
 from llmgateway.dialects.anthropic.dialect import AnthropicDialect
 from llmgateway.dialects.openai.dialect import OpenAIDialect
 from llmgateway.domain.clock import SystemClock
@@ -297,6 +298,17 @@ async def test_rules_that_a_reload_brings_hold_for_the_next_request(tmp_path):
             await ask(running, {}, {"x-tier": "gold"})
             reasons = [record.meta["assigned_by"] for record in running.of_kind("admitted")]
             assert reasons == ["rule:tier", "split"]
+
+
+async def test_a_route_without_rules_asks_nothing_of_its_requests(tmp_path, monkeypatch):
+    def asked(**_):
+        raise AssertionError("facts were gathered")
+
+    async with WireBackend([forever(expect(), send(OK))]) as backend:
+        async with plane(tmp_path, backend.url, backend.url, config=RULED) as running:
+            monkeypatch.setattr(phases, "Facts", asked)
+            assert (await running.post("/v1/chat/completions", CHAT)).status == 200
+            assert (await running.post("/v1/chat/completions", ASK)).status == 500
 
 
 def test_explain_knows_the_same_dialects():

@@ -90,6 +90,7 @@ def test_the_program_and_every_line_of_watch_it_work(gateway, tmp_path):
     assert "Good morning" in tmp_path.joinpath("log.jsonl").read_text()
     assert "assistant" in said["llmgateway logs tail"]
     assert "assistant" in said["llmgateway top"]
+    assert "current is the likeliest (90 %)" in said["llmgateway routes explain --route assistant"]
     assert "generation 2 is in force" in said["llmgateway reload"]
     assert "llmgateway_requests_total" in said["curl 127.0.0.1:8081/metrics"]
 

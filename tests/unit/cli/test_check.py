@@ -124,6 +124,8 @@ def test_a_route_that_never_tries_again_makes_one_attempt(file: Path) -> None:
     told = json.loads(runner.invoke(app, ["check", "--json", str(file)]).stdout)["config"]
     assert told["routes"][0]["on_failure"] == []
     assert runner.invoke(app, ["check", str(file)]).exit_code == 0
+
+
 def test_a_shadow_is_explained(file: Path) -> None:
     file.write_text(
         TEXT.replace("[routes.assistant]\n", '[routes.assistant]\nshadow = { version = "v2", share = 0.25 }\n').replace(

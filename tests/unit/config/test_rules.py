@@ -9,6 +9,7 @@ from tests.unit.config.conftest import Accept, Refuse
 
 from llmgateway import plugins
 from llmgateway.config.conditions import Between, OneOf, Within, conditions, covers
+from llmgateway.config.rule_schema import MAX_RULES
 from llmgateway.config.rules import DIALECTS, WHOLE_WEEK, FaultKind, TimeWindow, When
 
 KEYS = '[keys.web]\nhash = "sha256:' + "2" * 64 + '"\ntags = { team = "search" }\n'
@@ -256,6 +257,12 @@ def test_what_several_rules_leave_over_can_be_reached(accept: Accept) -> None:
     some = rules(rule("{ stream = true }"), rule("{ stream = false, tools = true }"), rule("{ images = true }"))
     accept(more=some)
     accept(more=rules(rule("{ stream = true, min_tokens = 5 }"), rule("{ stream = false }"), rule("{ tools = true }")))
+
+
+def test_there_is_a_limit_to_the_rules_of_a_route(refuse: Refuse) -> None:
+    many = [rule(f'{{ header = {{ x-a = "{at}" }} }}') for at in range(MAX_RULES + 1)]
+    (told,) = refuse(more=rules(*many))
+    assert told.endswith(f"routes.assistant.rules: must have at most {MAX_RULES} entries")
 
 
 def test_many_rules_are_looked_through_in_a_moment(accept: Accept) -> None:
