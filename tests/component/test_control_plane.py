@@ -261,7 +261,8 @@ async def test_committed_rows_show_in_metrics_and_the_live_view(gateway):
 
 
 async def test_the_admin_routes_can_be_added_to(gateway):
-    from llmgateway.controlplane.admin import Endpoint, reply
+    from llmgateway.controlplane.endpoints import Endpoint
+    from llmgateway.controlplane.replies import reply
 
     async def hello(_):
         return reply(200, {"hello": "you"})

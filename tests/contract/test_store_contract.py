@@ -9,6 +9,8 @@ from tests.support.exchanges import REQUEST, ExchangeFactory, ids
 
 from llmgateway.domain.exchange import Exchange
 from llmgateway.journal import records
+from llmgateway.ports import generations as port
+from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
 from llmgateway.ports.store import (
     ATTEMPT,
     COLUMNS,
@@ -23,6 +25,7 @@ from llmgateway.ports.store import (
     StoreRejectedError,
     Wanted,
 )  # fmt: skip
+from llmgateway.store import sqlite_generations as HISTORY_BOUNDS
 from llmgateway.store.sqlite import SqliteStore
 
 STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore(folder / "store.sqlite3")}
@@ -306,3 +309,92 @@ async def test_a_copy_whose_primary_is_gone_stands_alone(store: Store, make: Exc
     ((primary, found),) = await store.pairs(Wanted(), limit=10)
     assert primary is None
     assert found["id"] == copy["id"]
+def generation(number: int, **changes: Any) -> Generation:
+    values = {
+        "at": 1_700_000_000.0 + number,
+        "author": "ada",
+        "reason": "why",
+        "diff": "-a\n+b\n",
+        "text": f"t{number}",
+    }
+    return Generation(number, **(values | changes))
+
+
+async def test_generations_come_back_as_they_went_in_and_newest_first(store: Store) -> None:
+    assert await store.last_generation() == (0, None)
+    made = [generation(number, reason="växt \u2028") for number in (1, 2, 5, 9)]
+    for each in made:
+        await store.add_generation(each, [])
+    assert await store.last_generation() == (9, made[-1])
+    assert await store.generation(2) == made[1]
+    assert await store.generation(3) is None
+    page = await store.generations(limit=2)
+    assert page == [GenerationHead(each.number, each.at, "ada", each.reason, None) for each in (made[3], made[2])]
+    assert [each.number for each in await store.generations(limit=10, before=page[-1].number)] == [2, 1]
+
+
+async def test_a_number_is_given_once(store: Store) -> None:
+    await store.add_generation(generation(1), [])
+    with pytest.raises(StoreRejectedError):
+        await store.add_generation(generation(1, text="other"), [SeenVersion("r", "v", "id", 1.0, 1)])
+    assert await store.generation(1) == generation(1)
+    assert await store.seen_versions() == []
+
+
+async def test_one_that_was_taken_back_is_not_the_latest_but_keeps_its_number(store: Store) -> None:
+    await store.add_generation(generation(1), [])
+    await store.add_generation(generation(2), [])
+    await store.refuse_generation(2, "worker 1: no certificate")
+    assert await store.last_generation() == (2, generation(1))
+    assert await store.generation(2) == generation(2, refused="worker 1: no certificate")
+
+
+@pytest.mark.parametrize("text", ["a\0b", "lone \ud800", "\u2028"])
+async def test_any_author_and_reason_can_be_kept(store: Store, text: str) -> None:
+    await store.add_generation(generation(1, author=text, reason=text, text=text, diff=text), [])
+    found = await store.generation(1)
+    assert found is not None
+    assert "\0" not in found.author + found.text
+
+
+async def test_a_version_keeps_the_day_it_was_first_seen(store: Store) -> None:
+    first, other = SeenVersion("chat", "v1", "aaaa", 1.0, 1), SeenVersion("other", "v1", "bbbb", 1.0, 1)
+    await store.add_generation(generation(1), [first, other])
+    changed = SeenVersion("chat", "v1", "cccc", 2.0, 2)
+    await store.add_generation(generation(2), [first._replace(at=2.0, generation=2), changed])
+    assert await store.seen_versions() == [first, changed, other]
+    assert await store.seen_versions("chat") == [first, changed]
+
+
+async def test_the_history_has_bounds_and_always_keeps_the_newest(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HISTORY_BOUNDS, "MAX_GENERATIONS", 3)
+    for number in range(1, 6):
+        await store.add_generation(generation(number), [SeenVersion("r", f"v{number}", "id", float(number), number)])
+    assert [each.number for each in await store.generations(limit=10)] == [5, 4, 3]
+    monkeypatch.setattr(HISTORY_BOUNDS, "MAX_TEXT_BYTES", 100)
+    monkeypatch.setattr(HISTORY_BOUNDS, "MAX_VERSIONS", 2)
+    await store.add_generation(generation(6, text="x" * 200), [])
+    assert [each.number for each in await store.generations(limit=10)] == [6]
+    assert [each.name for each in await store.seen_versions()] == ["v4", "v5"]
+    assert port.MAX_GENERATIONS == 1_000
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("100%", [0]), ("_", [1]), ("\\", [2]), ("RATE", [3]), ("%", [0]), ("nothing", []), ("'", [])],
+)
+async def test_text_is_looked_for_to_the_letter(
+    store: Store, make: ExchangeFactory, text: str, expected: list[int]
+) -> None:
+    entries = [
+        make.entry(user="100% sure", session="s"),
+        make.entry(user="a_b", session="s"),
+        make.entry(user="back\\slash", session="s"),
+        make.entry(user="u", session="s", error_detail="rate limited"),
+    ]
+    for entry in entries:
+        entry.row.update(user_agent=None, request_model="m", response_model=None, response_id=None)
+    await append(store, entries)
+    assert ids(await store.page(Wanted(text=text), limit=10)) == [entries[at].row["id"] for at in expected]

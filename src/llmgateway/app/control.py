@@ -13,6 +13,7 @@ from llmgateway.app.parts import CLOCK, STORE, Leave, Started, latest, run_loop
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
 from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.control import Control, Parts, on_rows
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
@@ -28,6 +29,7 @@ from llmgateway.supervisor.tether import Tether
 
 LAST_INGEST_S: Final = 20.0
 LAST_TRY_S: Final = 2.0  # where the store takes nothing: it would have to come back just now
+QUERY_S: Final = 5.0  # for one question of the admin API to the store
 TURN_POLL_S: Final = 0.02
 WARN_S: Final = 5.0
 WARN_EVERY_S: Final = 60.0
@@ -49,7 +51,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     """Make the control plane for the running event loop; `start` and `stop` it, then close the store."""
     snapshot = started.snapshot
     ledger, recent, prices = Ledger(), Recent(CLOCK), Prices(snapshot)
-    store = SqliteStore(started.data / STORE, snapshot.journal.durability)
+    store = SqliteStore(started.data / STORE, snapshot.journal.durability, query_s=QUERY_S)
     ingester = Ingester(journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=on_rows(ledger, recent))
     retention = Retention(store, snapshot.data, CLOCK)
 
@@ -70,12 +72,20 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         ingest=ingester,
         services={"retention": retention.run},
         on_snapshot=on_snapshot,
+        file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
+        store=store,
     )
     return Control(parts), ingester, store
 
 
 def _examine(config: Path, generation: int) -> Examined:
     return examine(config, providers=plugins.names("provider"), generation=generation, environ=os.environ)
+
+
+def _judge(text: str, config: Path, generation: int) -> Examined:
+    """What a text would mean as the configuration's file."""
+    providers = plugins.names("provider")
+    return examine(text, providers=providers, generation=generation, environ=os.environ, name=str(config))
 
 
 async def _control(started: Started, listener: socket.socket, line: socket.socket) -> None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -103,14 +104,22 @@ def _table(file: Path, name: str, kind: type["T"], advice: str) -> "T":
         fail(f"{file}: [{name}] does not hold: `llmgateway check {file}` says why. Put it right, {advice}.", MISUSED)
 
 
-def ask(source: Source, method: str, path: str, timeout_s: float) -> tuple[int, bytes]:
+def ask(
+    source: Source,
+    method: str,
+    path: str,
+    timeout_s: float,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str | bytes] = MappingProxyType({}),
+) -> tuple[int, bytes]:
     """Ask the admin listener: status and body. Raises UnreachableError where nothing of HTTP answers."""
     parts = urlsplit(source.url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
-    headers = {"Authorization": f"Bearer {source.token}"} if source.token else {}
+    token = {"Authorization": f"Bearer {source.token}"} if source.token else {}
     try:
-        connection.request(method, parts.path + path, headers=headers)
+        connection.request(method, parts.path + path, body=body, headers={**token, **headers})
         answer = connection.getresponse()
         return answer.status, answer.read(MAX_REPLY_BYTES)
     except (OSError, http.client.HTTPException) as error:

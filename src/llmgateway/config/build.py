@@ -98,7 +98,7 @@ def _journal(table: schema.JournalTable) -> snapshot.Journal:
 def _backend(name: str, table: schema.BackendTable, secrets: SecretResolver) -> snapshot.Backend:
     path: Path = ("backends", name)
     headers = (
-        (header, secrets.resolve(value, (*path, "headers", header), is_public=not _carries_credential(header)))
+        (header, secrets.resolve(value, (*path, "headers", header), is_public=not carries_credential(header)))
         for header, value in table.headers.items()
     )
     return snapshot.Backend(
@@ -118,7 +118,8 @@ def _backend(name: str, table: schema.BackendTable, secrets: SecretResolver) -> 
     )
 
 
-def _carries_credential(header: str) -> bool:
+def carries_credential(header: str) -> bool:
+    """Whether a header of this name lets somebody in."""
     return any(word in header.lower() for word in ("auth", "key", "token", "secret", "cookie", "password"))
 
 

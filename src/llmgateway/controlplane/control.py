@@ -15,7 +15,15 @@ from typing import Any, Final
 from llmgateway import __version__
 from llmgateway.config.loader import Examined
 from llmgateway.config.snapshot import Snapshot
-from llmgateway.controlplane.admin import Admin, Answers, Endpoint, Gate, NotYetError, routes
+from llmgateway.controlplane.admin import Admin
+from llmgateway.controlplane.api.gateway import Answers, NotYetError
+from llmgateway.controlplane.api.table import Sources, endpoints
+from llmgateway.controlplane.changes import Changes
+from llmgateway.controlplane.configfile import ConfigFile
+from llmgateway.controlplane.endpoints import Endpoint
+from llmgateway.controlplane.feed import Feed
+from llmgateway.controlplane.gate import Gate
+from llmgateway.controlplane.history import History
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.ledger import Ledger
@@ -29,7 +37,7 @@ from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
 from llmgateway.controlplane.watch import EVERY_S, Watch
 from llmgateway.domain.clock import Clock
-from llmgateway.ports.store import Row
+from llmgateway.ports.store import Row, Store
 
 SOCKET: Final = "run/control.sock"
 TALLY: Final = "run/tally.json"
@@ -56,6 +64,7 @@ class Parts:
     The ledger and `recent` are the ones that the ingester feeds: as its observer, and through `on_rows`.
     `services`: name → a coroutine function that runs until cancelled (retention …). `on_snapshot`: called with each
     configuration that comes into force, the first one left out. `endpoints`: further ones for the admin listener.
+    `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
     """
 
     snapshot: Snapshot
@@ -71,6 +80,8 @@ class Parts:
     services: Mapping[str, Run] = field(default_factory=dict)
     on_snapshot: Callable[[Snapshot], None] = lambda _: None
     endpoints: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict)
+    file: ConfigFile | None = None
+    store: Store | None = None
 
 
 def damage(ingest: Ingester) -> dict[str, int]:
@@ -98,11 +109,19 @@ class Control:
         self._is_draining = False
         self.tally = Tally()
         self.links = Links(parts.data_dir / SOCKET, clock=parts.clock, tally=self.tally)
+        self._history = History(parts.store, parts.clock) if parts.store is not None else None
         self.reloader = Reloader(
-            self.links, parts.snapshot, examine=parts.examine, save=parts.save, put_in_force=self._put_in_force
+            self.links,
+            parts.snapshot,
+            examine=parts.examine,
+            save=parts.save,
+            put_in_force=self._put_in_force,
+            on_taken=self._note,
         )
         self._tasks = Tasks(parts.clock.monotonic)
-        self._admin = Admin(parts.listener, routes(self._answers()) | dict(parts.endpoints), self._gate(parts.snapshot))
+        self._feed = Feed(self._live)
+        self.changes = self._changes()
+        self._admin = Admin(parts.listener, self._endpoints(), self._gate(parts.snapshot))
         self._configure(parts.snapshot)
 
     async def start(self) -> None:
@@ -115,11 +134,15 @@ class Control:
         first = {"ingest": ingest.run} if ingest is not None else {}
         for name, run in (first | dict(self._parts.services)).items():
             self._tasks.start(name, run)
+        if self.changes is not None:
+            self._note(self._parts.snapshot, self._parts.text)
+            self._tasks.start("history", self.changes.run)
         self._tasks.start("tally", self._save_now_and_then)
         self._tasks.start("watch", self._watch)
         await asyncio.gather(*(event.wait() for event in listening))
 
     async def stop(self) -> None:
+        self._feed.close()
         await self._tasks.stop()
         self._save_tally()
 
@@ -159,7 +182,10 @@ class Control:
 
     def _put_in_force(self, snapshot: Snapshot) -> None:
         self._configure(snapshot)
-        self._admin.gate = self._gate(snapshot)
+        gate = self._gate(snapshot)
+        if not gate.is_same(self._admin.gate):
+            self._feed.close()  # who watches has the token of yesterday
+        self._admin.gate = gate
         self._parts.on_snapshot(snapshot)
 
     def _configure(self, snapshot: Snapshot) -> None:
@@ -171,10 +197,31 @@ class Control:
         """The token may change with a reload; what is bound stays what it was at the start."""
         return Gate(self._parts.snapshot.admin.listen, snapshot.admin.token)
 
+    def _note(self, snapshot: Snapshot, text: str) -> None:
+        """Have the history take down what came into force by the file."""
+        if self._history is not None:
+            self._history.note(snapshot, text)
+
+    def _changes(self) -> Changes | None:
+        if self._history is None or self._parts.file is None:
+            return None
+        return Changes(self.reloader, self._history, self._parts.file, self._clock)
+
+    def _endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
+        sources = Sources(
+            answers=self._answers(),
+            view=self._live,
+            feed=self._feed,
+            reloader=self.reloader,
+            store=self._parts.store,
+            changes=self.changes,
+            backends=lambda: self._live()["backends"],
+        )
+        return endpoints(sources, self._parts.endpoints)
+
     def _answers(self) -> Answers:
         return Answers(
             metrics=Exposition(self._read, self._clock).render,
-            live=self._live,
             ready=self.unready,
             started=lambda: unstarted(self._facts()),
             reload=self.reload,

@@ -81,6 +81,11 @@ class Links:
         for connection in tuple(self._connections):
             connection.writer.transport.abort()
 
+    @property
+    def text(self) -> str:
+        """The configuration in force."""
+        return self._text
+
     def hold(self, generation: int, text: str) -> None:
         """Name the configuration in force without waiting for anyone; workers that lack it are sent it."""
         self.generation, self._text, self._revision = generation, text, revision(text)
@@ -107,8 +112,8 @@ class Links:
         return [
             future.result()
             if future.done()
-            else Ack(state.slot, state.pid, generation, f"no answer in {timeout_s:g} s")
-            for state, future in waiting
+            else Ack(state.slot, state.pid, generation, f"no answer in {timeout_s:.3g} s")
+            for state, future in sorted(waiting, key=lambda each: each[0].slot)
         ]
 
     def live(self) -> list[WorkerState]:

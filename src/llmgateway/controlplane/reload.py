@@ -46,7 +46,8 @@ class Reloader:
     """`snapshot` is what the gateway began with: what is bound or opened once stays as it is there.
 
     `examine(generation)` reads the file and raises ConfigError; `save(text, generation)` keeps it and may raise
-    OSError; both run in a thread. `put_in_force` tells the control plane's own parts, on the event loop.
+    OSError; both run in a thread. `put_in_force` tells the control plane's own parts, on the event loop; `on_taken`
+    hears of each text that came into force by a reload. Whoever changes what is in force holds `turn` meanwhile.
     """
 
     def __init__(
@@ -57,14 +58,16 @@ class Reloader:
         examine: Callable[[int], Examined],
         save: Callable[[str, int], None],
         put_in_force: Callable[[Snapshot], None],
+        on_taken: Callable[[Snapshot, str], None] = lambda _, __: None,
     ) -> None:
-        self._links = links
+        self.links = links
         self.snapshot = snapshot
         self._begun_with = snapshot
         self._examine = examine
         self._save = save
         self._put_in_force = put_in_force
-        self._lock = asyncio.Lock()
+        self._on_taken = on_taken
+        self.turn = asyncio.Lock()
         self._next: asyncio.Task[Report] | None = None
         self.counts = {"taken": 0, "refused": 0}
 
@@ -75,7 +78,7 @@ class Reloader:
         return await asyncio.shield(self._next)
 
     async def _in_turn(self) -> Report:
-        async with self._lock:
+        async with self.turn:
             self._next = None  # whoever asks from now on wants a newer reading
             report = await self._reload()
             self.counts["taken" if report.is_taken else "refused"] += 1
@@ -84,23 +87,20 @@ class Reloader:
     def _refusal(self, refused: ConfigError) -> Report:
         for problem in refused.problems:
             log.error("the configuration is refused: %s", problem)
-        return Report(is_taken=False, generation=self._links.generation, problems=str(refused).splitlines())
+        return Report(is_taken=False, generation=self.links.generation, problems=str(refused).splitlines())
 
     async def _reload(self) -> Report:
-        generation = self._links.generation + 1
+        generation = self.links.generation + 1
         try:
             examined = await asyncio.to_thread(self._examine, generation)
         except ConfigError as error:
             return self._refusal(error)
         warnings = [str(warning) for warning in examined.warnings]
-        restart = needs_restart(self._begun_with, examined.snapshot)
-        try:
-            await asyncio.to_thread(self._save, examined.text, generation)
-        except OSError as error:
-            warnings.append(f"the text could not be kept for the next start: {error.strerror or type(error).__name__}")
-        self.snapshot = examined.snapshot
-        self._put_in_force(examined.snapshot)
-        acks = await self._links.publish(generation, examined.text)
+        restart = self.needs_restart(examined.snapshot)
+        warnings += await self.keep(examined.text, generation)
+        self.enforce(examined.snapshot)
+        acks = await self.links.publish(generation, examined.text)
+        self._on_taken(examined.snapshot, examined.text)
         for line in (*warnings, *(f"{name} takes effect at the next start" for name in restart)):
             log.warning("configuration %d: %s", generation, line)
         for ack in acks:
@@ -108,6 +108,23 @@ class Reloader:
                 log.error("worker %d did not take configuration %d: %s", ack.slot, generation, ack.error)
         log.info("configuration %d is in force in %d workers", generation, sum(ack.error is None for ack in acks))
         return Report(is_taken=True, generation=generation, warnings=warnings, needs_restart=restart, acks=acks)
+
+    async def keep(self, text: str, generation: int) -> list[str]:
+        """Keep the text for a start when the file is broken; what went wrong with that, as a sentence."""
+        try:
+            await asyncio.to_thread(self._save, text, generation)
+        except OSError as error:
+            return [f"the text could not be kept for the next start: {error.strerror or type(error).__name__}"]
+        return []
+
+    def enforce(self, snapshot: Snapshot) -> None:
+        """Let the control plane's own parts go by `snapshot`."""
+        self.snapshot = snapshot
+        self._put_in_force(snapshot)
+
+    def needs_restart(self, snapshot: Snapshot) -> list[str]:
+        """The settings in `snapshot` that take effect at the next start."""
+        return needs_restart(self._begun_with, snapshot)
 
 
 def needs_restart(old: Snapshot, new: Snapshot) -> list[str]:

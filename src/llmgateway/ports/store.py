@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
+from llmgateway.ports.generations import GenerationReader, GenerationWriter
+
 Row = dict[str, Any]
 Pair = tuple[Row | None, Row]
 """An exchange, None if it is not in the store (yet, or any more), and its copy."""
@@ -25,6 +27,10 @@ OUTCOME: Final = (
     "overhead_s", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens",
     "usage_estimated", "finish_reason", "response_model", "response_id", "fingerprint", "reply_bytes",
     "parse_errors",
+)  # fmt: skip
+SEARCHED: Final = (
+    "user", "session", "request_model", "response_model", "error_detail", "caller_request_id", "response_id",
+    "user_agent",
 )  # fmt: skip
 DERIVED: Final = ("cost_usd", "ended_at")
 COLUMNS: Final = (*FACTS, *OUTCOME, *DERIVED)
@@ -100,6 +106,7 @@ class Wanted:
     until: float | None = None  # received before
     shadow: bool | None = None  # False: no copies; True: nothing but copies
     shadow_of: str | None = None  # the copies of this exchange
+    text: str | None = None  # stands in one of the SEARCHED columns, upper and lower case of ASCII alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +119,8 @@ class StoreStats:
     engine: str  # name and version, for the start-up line and bug reports
 
 
-class StoreReader(Protocol):
-    """Reading. Each call is bounded: by `limit`, and by 30 seconds, after which it raises StoreUnavailableError."""
+class StoreReader(GenerationReader, Protocol):
+    """Reading. Each call is bounded: by `limit`, and by time, after which it raises StoreUnavailableError."""
 
     async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:
         """The newest exchanges by id, older than the id `before`. The last row's id asks for the next page."""
@@ -156,7 +163,7 @@ class StoreReader(Protocol):
     async def close(self) -> None: ...
 
 
-class Store(StoreReader, Protocol):
+class Store(StoreReader, GenerationWriter, Protocol):
     """Writing as well. One object, in one process, writes."""
 
     async def open(self) -> None:

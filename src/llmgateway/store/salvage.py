@@ -18,7 +18,13 @@ from llmgateway.store.sqlite_connection import bind_at_once, translated
 
 STEP: Final = 1_000  # rows read at once, by their number
 WITHOUT_ROWID: Final = {"attempt": "exchange_seq"}  # what counts the rows of tables that have no rowid
-_FIRST: Final = ("sequence", "journal_position", "ledger", "exchange")  # small and dear ones before the large
+_FIRST: Final = (
+    "sequence",
+    "journal_position",
+    "ledger",
+    "generation",
+    "exchange",
+)  # small and dear ones before the large
 
 Progress = Callable[[str, int, int], None]
 """Called with a table, how far its rows' numbers have been read, and the last of them."""

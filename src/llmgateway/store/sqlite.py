@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from llmgateway.config.snapshot import Durability
+from llmgateway.ports.generations import Generation, SeenVersion
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
+from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_write as write
 from llmgateway.store.rows import BodyCodec
 from llmgateway.store.schema import check, prepare
@@ -27,8 +29,10 @@ class SqliteStore(SqliteReader):
     noticed before the next commit: rows would go into a file nobody can find again.
     """
 
-    def __init__(self, path: Path, durability: Durability = Durability.PROCESS) -> None:
-        super().__init__(path)
+    def __init__(
+        self, path: Path, durability: Durability = Durability.PROCESS, *, query_s: float | None = None
+    ) -> None:
+        super().__init__(path, query_s=query_s)
         self._durability = durability
         self._writer: Connection | None = None
         self._identity: FileIdentity | None = None
@@ -74,6 +78,15 @@ class SqliteStore(SqliteReader):
 
     async def shrink(self, limit_bytes: int) -> int:
         return await self._write(lambda connection: write.shrink(connection, limit_bytes))
+
+    async def last_generation(self) -> tuple[int, Generation | None]:
+        return await self._write(history.last)
+
+    async def add_generation(self, generation: Generation, versions: Sequence[SeenVersion]) -> None:
+        await self._write(lambda connection: history.add(connection, generation, versions))
+
+    async def refuse_generation(self, number: int, reason: str) -> None:
+        await self._write(lambda connection: history.refuse(connection, number, reason))
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)

@@ -177,5 +177,5 @@ def _translation(error: Exception) -> StoreError:
     if primary in _REJECTING:
         return StoreRejectedError(str(error))
     if primary == sqlite3.SQLITE_INTERRUPT:
-        return StoreUnavailableError(f"the query took longer than {QUERY_S:.0f} s; narrow it")
+        return StoreUnavailableError("the query took longer than allowed; narrow it")
     return StoreUnavailableError(str(error))

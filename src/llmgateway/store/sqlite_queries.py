@@ -4,10 +4,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from llmgateway.ports.store import ATTEMPT, COLUMNS, Body, Pair, Row, Wanted
-from llmgateway.store.rows import KIND_AT, BodyCodec, attempt_of, row_of
+from llmgateway.ports.store import ATTEMPT, COLUMNS, SEARCHED, Body, Pair, Row, Wanted
+from llmgateway.store.rows import KIND_AT, BodyCodec, attempt_of, row_of, storable
 
 _COLUMNS: Final = ", ".join(["seq", *(f'"{name}"' for name in COLUMNS)])
+_HOLDS: Final = " OR ".join(f"\"{name}\" LIKE ? ESCAPE '\\'" for name in SEARCHED)
 _ATTEMPT: Final = ", ".join(f'"{name}"' for name in ATTEMPT)
 
 # Said, for the planner would go by the route's index and look at all that is no copy.
@@ -102,6 +103,8 @@ def conditions(wanted: Wanted) -> Condition:
         parts.append(('"id" >= ?', [id_floor(wanted.since)]))
     if wanted.until is not None:
         parts.append(('"id" < ?', [id_floor(wanted.until)]))
+    if wanted.text is not None:
+        parts.append((f"({_HOLDS})", [f"%{_literal(wanted.text)}%"] * len(SEARCHED)))
     text = " AND ".join(sql for sql, _ in parts) or "1"
     return text, [value for _, values in parts for value in values]
 
@@ -130,6 +133,11 @@ def _status(status: int | None) -> list[Condition]:
     if low >= 400:
         parts.append(('"status" >= 400', []))  # lets the partial index serve
     return parts
+
+
+def _literal(text: str) -> str:
+    """The text with what LIKE would read as a pattern escaped (row O16)."""
+    return storable(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")  # type: ignore[no-any-return]  # text stays text
 
 
 def _rows(connection: sqlite3.Connection, rest: str, values: Sequence[Any], index: str = "") -> list[Row]:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
 from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
+from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_queries as queries
 from llmgateway.store.rows import BodyCodec
 from llmgateway.store.schema import VERSION, check
@@ -19,8 +21,9 @@ T = TypeVar("T")
 class SqliteReader:
     """A StoreReader over one read-only connection, opened at the first call. Close it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, query_s: float | None = None) -> None:
         self.path = path
+        self._query_s = QUERY_S if query_s is None else query_s
         self._connection: Connection | None = None
         self._codec = BodyCodec()
         self._opening = asyncio.Lock()
@@ -48,6 +51,14 @@ class SqliteReader:
 
     async def pairs(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Pair]:
         return await self._read(lambda connection: queries.pairs(connection, wanted, limit, before))
+    async def generations(self, *, limit: int, before: int | None = None) -> list[GenerationHead]:
+        return await self._read(lambda connection: history.page(connection, limit, before))
+
+    async def generation(self, number: int) -> Generation | None:
+        return await self._read(lambda connection: history.one(connection, number))
+
+    async def seen_versions(self, route: str | None = None) -> list[SeenVersion]:
+        return await self._read(lambda connection: history.seen(connection, route))
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)
@@ -62,7 +73,7 @@ class SqliteReader:
         opened = await self._opened()
 
         def bounded(connection: sqlite3.Connection) -> T:
-            with time_limit(connection, QUERY_S):
+            with time_limit(connection, self._query_s):
                 return work(connection)
 
         return await opened.run(bounded)

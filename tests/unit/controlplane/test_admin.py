@@ -10,7 +10,11 @@ import pytest
 
 from llmgateway.config.snapshot import Address, Secret
 from llmgateway.controlplane import admin as module
-from llmgateway.controlplane.admin import Admin, Answers, Gate, host_name, is_loopback, is_same_site, routes
+from llmgateway.controlplane.admin import Admin
+from llmgateway.controlplane.api import gateway, live
+from llmgateway.controlplane.api.gateway import Answers
+from llmgateway.controlplane.feed import Feed
+from llmgateway.controlplane.gate import Gate, host_name, is_loopback, is_same_site
 
 TOKEN = "canary-admin-token"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -23,9 +27,10 @@ class Served:
         self.missing, self.reloaded = [], 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        answers = Answers(self.metrics, lambda: {"versions": []}, lambda: self.missing, list, self.reload)
+        answers = Answers(self.metrics, lambda: self.missing, list, self.reload)
+        endpoints = gateway.endpoints(answers) | live.endpoints(lambda: {"versions": []}, Feed(dict))
         gate = Gate(Address(host, self.port), Secret(token) if token else None)
-        self.admin = Admin(self.listener, routes(answers), gate)
+        self.admin = Admin(self.listener, endpoints, gate)
 
     async def metrics(self, accept):
         if accept == "boom":

@@ -205,11 +205,11 @@ async def test_a_closed_store_is_an_outage_and_no_reason_to_put_rows_aside(store
 async def test_a_query_that_takes_too_long_is_stopped(
     store: SqliteStore, make: ExchangeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_reader, "QUERY_S", -1.0)
     monkeypatch.setattr(sqlite_connection, "PROGRESS_STEPS", 1)
+    hasty = sqlite_reader.SqliteReader(store.path, query_s=-1.0)
     with pytest.raises(StoreUnavailableError, match="took longer"):
-        await store.page(Wanted(), limit=5)
-    monkeypatch.undo()
+        await hasty.page(Wanted(), limit=5)
+    await hasty.close()
     assert await store.page(Wanted(), limit=5) == []
 
 

@@ -6,12 +6,14 @@ import typer
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     from llmgateway.cli.routes.explain import explain
+    from llmgateway.cli.routes.weight import weight
 
     routes = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     routes.callback()(_group)
     routes.command("explain")(explain)
+    routes.command("weight")(weight)
     app.add_typer(routes, name="routes")
 
 
 def _group() -> None:
-    """See what routes do with requests."""
+    """See and steer where requests go."""

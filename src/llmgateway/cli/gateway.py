@@ -1,0 +1,158 @@
+"""Asking the running gateway for something: what the commands that change it have in common.
+
+Exit codes: 0 it is done; 2 what was asked for is wrong (line and reason say how); 1 anything else. Nothing is
+different from before unless it is 0.
+"""
+
+import getpass
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import urlencode
+
+import typer
+
+from llmgateway.cli.errors import FAILED, MISUSED, fail
+from llmgateway.cli.logs.printable import many_lines, one_line
+from llmgateway.cli.whereabouts import Source, UnreachableError, ask, understood
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+TIMEOUT_S: Final = 30.0
+_STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Take address and token of the admin listener from this file.")
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; stands in the history.")]
+DryOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print what the gateway says as JSON.")]
+
+
+def get(source: Source, path: str, *, has: str, **query: Any) -> Mapping[str, Any]:
+    """Read something; leaves the program with a sentence where that fails."""
+    return _asked(source, "GET", path, query, has=has)
+
+
+def change(
+    source: Source,
+    method: str,
+    path: str,
+    *,
+    body: tuple[str, bytes] | None = None,
+    match: str | None = None,
+    **query: Any,
+) -> Mapping[str, Any]:
+    """Ask for a change; `body`: content type and content. Leaves the program where it is refused."""
+    headers: dict[str, str | bytes] = {"x-llmgateway-author": _author()}
+    if match is not None:
+        headers["If-Match"] = f'"{match}"' if match != "*" else match
+    if body is not None:
+        headers["Content-Type"] = body[0]
+    return _asked(source, method, path, query, has="changed", body=body[1] if body else None, headers=headers)
+
+
+def _asked(
+    source: Source, method: str, path: str, query: Mapping[str, Any], *, has: str, **more: Any
+) -> Mapping[str, Any]:
+    told = {name: _written(value) for name, value in query.items() if value not in (None, "", False)}
+    target = f"/admin/v1/{path}" + (f"?{urlencode(told)}" if told else "")
+    try:
+        status, answer = ask(source, method, target, TIMEOUT_S, **more)
+        _refused(status, answer)
+        return understood(source, status, answer, has=has)
+    except UnreachableError as error:
+        fail(str(error))
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _author() -> bytes:
+    """Who is at the keyboard, as the system has it."""
+    try:
+        return getpass.getuser().encode("utf-8", "replace")
+    except (KeyError, OSError):  # a user without a name, in a container
+        return b"somebody"
+
+
+def _refused(status: int, body: bytes) -> None:
+    """Leave the program if the gateway says no, with all it says."""
+    from llmgateway.wire.jsoncodec import decode
+
+    try:
+        error = decode(body)["error"]
+        code, message = error["code"], error["message"]
+    except (ValueError, TypeError, KeyError):
+        return
+    if status == 401:
+        return
+    for problem in error.get("problems", ()):
+        line = f"line {problem['line']}: " if problem["line"] else ""
+        path = f"{problem['path']}: " if problem["path"] else ""
+        typer.echo(one_line(f"{line}{path}{problem['reason']}"), err=True)
+    for worker in error.get("workers", ()):
+        typer.echo(one_line(f"worker {worker['slot']}: {worker['error']}"), err=True)
+    is_ours = status in {400, 404, 413, 415, 422}
+    fail(one_line(f"{message} ({code})"), MISUSED if is_ours else FAILED)
+
+
+def sure(question: str, *, is_agreed: bool) -> None:
+    """Ask whoever is at the terminal; leaves the program unless they say yes."""
+    if is_agreed:
+        return
+    if not _can_ask():
+        fail("nobody can be asked here: --yes goes ahead, --dry-run only shows", MISUSED)
+    if not typer.confirm(question):
+        fail("nothing was changed")
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
+
+
+def console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def notes() -> "Console":
+    """Standard error, for what is not the answer itself."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def print_diff(out: "Console", diff: str) -> None:
+    """A diff in colours; what is in it can't move the cursor."""
+    from rich.text import Text
+
+    for line in many_lines(diff).splitlines():
+        is_heading = line.startswith(("---", "+++"))
+        out.print(Text(line, "bold" if is_heading else _STYLES.get(line[:1], "")))
+
+
+def print_outcome(out: "Console", done: Mapping[str, Any]) -> None:
+    """What a change did."""
+    if done["dry_run"]:
+        out.print("nothing was changed: this was a dry run" if done["changed"] else "it would change nothing")
+    elif not done["changed"]:
+        out.print(f"nothing to change: generation {done['generation']} has it already")
+    else:
+        count = len(done["workers"])
+        out.print(f"generation {done['generation']} is in force on {count} worker{'s' * (count != 1)}", style="green")
+    for warning in done["warnings"]:
+        out.print(f"warning: {one_line(warning)}", style="yellow")
+    for name in done["needs_restart"]:
+        out.print(f"{one_line(name)} takes effect at the next start", style="yellow")
+
+
+def print_json(value: Any) -> None:
+    from llmgateway.cli.logs.printable import json_text
+
+    typer.echo(json_text(value, pretty=True))

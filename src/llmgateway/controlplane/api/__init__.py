@@ -1,0 +1,1 @@
+"""The admin API, a file for each family of endpoints. `table` puts them together."""

@@ -1,0 +1,113 @@
+"""The log: pages of exchanges, and one exchange with its attempts and what was said."""
+
+import base64
+from typing import Any, Final
+
+from aiohttp import web
+
+from llmgateway.controlplane.endpoints import Asked, Endpoint, Routes
+from llmgateway.controlplane.query import Kind, Param
+from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.replies import reply
+from llmgateway.domain.exchange import End
+from llmgateway.ports.store import SEARCHED, Body, Row, StoreReader, Wanted
+
+MAX_PAGE: Final = 1_000
+BODY_BYTES: Final = 256 * 1024
+MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+_CLASSES: Final = tuple(f"{first}xx" for first in range(1, 6))
+
+_PAGE: Final = (
+    Param("route", Kind.TEXT, "Only this route."),
+    Param("version", Kind.TEXT, "Only what this version served."),
+    Param("key", Kind.TEXT, "Only this caller's key, by its name."),
+    Param("status", Kind.TEXT, "Only this status, like 404, or a class, like 5xx."),
+    Param("end", Kind.TEXT, "Only those that ended so.", choices=tuple(End)),
+    Param("since", Kind.TIME, "Received then or later: Unix seconds, or a time with its zone."),
+    Param("until", Kind.TIME, "Received before then."),
+    Param("text", Kind.TEXT, f"Only where it stands in one of: {', '.join(SEARCHED)}.", high=200),
+    Param("limit", Kind.WHOLE, "How many at most.", default=50, low=1, high=MAX_PAGE),
+    Param("before", Kind.TEXT, "Only those older than this id: `next` of the page before.", high=64),
+)
+_ONE: Final = (
+    Param("bodies", Kind.FLAG, "With what was said.", default=True),
+    Param("body_bytes", Kind.WHOLE, "Of each body at most.", default=BODY_BYTES, high=MAX_BODY_BYTES),
+)
+
+
+def endpoints(store: StoreReader) -> Routes:
+    async def every(asked: Asked) -> web.StreamResponse:
+        query = asked.query
+        rows = await store.page(_wanted(query), limit=query["limit"], before=query["before"])
+        following = rows[-1]["id"] if len(rows) == query["limit"] else None
+        return reply(200, {"exchanges": rows, "next": following})
+
+    async def one(asked: Asked) -> web.StreamResponse:
+        row = await store.exchange(asked.names["id"].lower())
+        if row is None:
+            raise RefusedError(
+                404, "exchange_not_found", "The store has no such exchange: it is running, or older than what is kept."
+            )
+        content: Row = dict(row)
+        if asked.query["bodies"]:
+            bodies = (await store.bodies([row["seq"]])).get(row["seq"], [])
+            content["bodies"] = [_shown(body, asked.query["body_bytes"]) for body in bodies]
+        return reply(200, content)
+
+    path = "/admin/v1/exchanges"
+    return {
+        ("GET", path): Endpoint(
+            every,
+            summary="Exchanges, newest first.",
+            query=_PAGE,
+            answers={200: "A page; `next` asks for the one after.", 503: "The store is away, or the search too long."},
+        ),
+        ("GET", f"{path}/{{id}}"): Endpoint(
+            one,
+            summary="One exchange with its attempts and bodies.",
+            query=_ONE,
+            answers={200: "The exchange.", 404: "There is no such exchange."},
+        ),
+    }
+
+
+def _wanted(query: Any) -> Wanted:
+    return Wanted(
+        route=query["route"],
+        version=query["version"],
+        key=query["key"],
+        status=_status(query["status"]),
+        end=query["end"],
+        since=query["since"],
+        until=query["until"],
+        text=query["text"],
+    )
+
+
+def _status(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text.lower() in _CLASSES:
+        return int(text[0])
+    if len(text) == 3 and text.isascii() and text.isdigit() and "1" <= text[0] <= "5":
+        return int(text)
+    raise RefusedError(422, "invalid_parameter", "Status must be like 404, or a class like 5xx.")
+
+
+def _shown(body: Body, limit: int) -> dict[str, Any]:
+    """A body as JSON has it: text where it is text. `cut`: there is more of it in the store."""
+    about: dict[str, Any] = {
+        "kind": body.kind,
+        "media": body.media,
+        "size": body.size,
+        "sha256": body.sha256,
+        "truncated": body.is_truncated,
+    }
+    if body.content is None:
+        return about
+    content = body.content[:limit]
+    about["cut"] = len(content) < len(body.content)
+    try:
+        return about | {"content": content.decode(errors="strict" if not about["cut"] else "ignore")}
+    except UnicodeDecodeError:
+        return about | {"content_base64": base64.b64encode(content).decode()}

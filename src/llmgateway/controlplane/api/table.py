@@ -1,0 +1,40 @@
+"""Every endpoint of the admin listener."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llmgateway.controlplane.api import catalogue, configuration, exchanges, gateway, generations, live, routes
+from llmgateway.controlplane.api.openapi import with_description
+from llmgateway.controlplane.changes import Changes
+from llmgateway.controlplane.endpoints import Routes
+from llmgateway.controlplane.feed import Feed
+from llmgateway.controlplane.reload import Reloader
+from llmgateway.ports.store import StoreReader
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the endpoints answer from. `store` and `changes` None: there is no log and nothing can be changed here."""
+
+    answers: gateway.Answers
+    view: Callable[[], Mapping[str, Any]]
+    feed: Feed
+    reloader: Reloader
+    store: StoreReader | None = None
+    changes: Changes | None = None
+    backends: catalogue.Figures = dict
+
+
+def endpoints(sources: Sources, more: Routes) -> Routes:
+    """The whole table; `more` are those of others."""
+    table = {**gateway.endpoints(sources.answers), **live.endpoints(sources.view, sources.feed)}
+    reloader, store, changes = sources.reloader, sources.store, sources.changes
+    if store is not None:
+        table |= exchanges.endpoints(store)
+        table |= catalogue.endpoints(lambda: reloader.snapshot, store, sources.backends)
+        if changes is not None:
+            table |= configuration.endpoints(changes, reloader.links)
+            table |= routes.endpoints(changes, reloader)
+            table |= generations.endpoints(changes, store, reloader.links)
+    return with_description({**table, **more})

@@ -1,0 +1,100 @@
+"""One event a second for everybody who watches: made once, handed to each, never kept for anyone who is behind."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final
+
+from llmgateway.wire.jsoncodec import encode
+
+EVERY_S: Final = 1.0
+MAX_SUBSCRIBERS: Final = 16
+MAX_BEHIND: Final = 3  # events that wait for one subscriber; one more, and it is dropped
+
+
+class FullError(Exception):
+    """No further subscriber is taken."""
+
+
+class Subscriber:
+    """One who watches. A context manager, which ends the subscription.
+
+    `cut` breaks the connection: whoever hands events on may be waiting for a reader who never reads.
+    """
+
+    def __init__(self, leave: Callable[["Subscriber"], None], cut: Callable[[], None]) -> None:
+        self._leave = leave
+        self._cut = cut
+        self._events: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_BEHIND + 1)
+        self.is_dropped = False
+
+    def offer(self, event: bytes) -> None:
+        """Hand an event over, or drop the subscriber if it has too many already."""
+        if self._events.qsize() >= MAX_BEHIND:
+            self.drop()
+        elif not self.is_dropped:
+            self._events.put_nowait(event)
+
+    def drop(self) -> None:
+        if not self.is_dropped:
+            self.is_dropped = True
+            while not self._events.empty():
+                self._events.get_nowait()
+            self._events.put_nowait(None)
+            self._cut()
+
+    async def event(self) -> bytes | None:
+        """The next event, or None: there will be no more."""
+        return await self._events.get()
+
+    def __enter__(self) -> "Subscriber":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._leave(self)
+
+
+class Feed:
+    """Looks once a second while somebody watches. `view` gives what they see."""
+
+    def __init__(self, view: Callable[[], Mapping[str, Any]], every_s: float = EVERY_S) -> None:
+        self._view = view
+        self._every_s = every_s
+        self._subscribers: set[Subscriber] = set()
+        self._ticking: asyncio.Task[None] | None = None
+
+    @property
+    def subscribers(self) -> int:
+        return len(self._subscribers)
+
+    def subscribe(self, cut: Callable[[], None] = lambda: None) -> Subscriber:
+        """Take a subscriber, who gets the first event at once; raises FullError."""
+        if len(self._subscribers) >= MAX_SUBSCRIBERS:
+            raise FullError
+        subscriber = Subscriber(self._left, cut)
+        subscriber.offer(self._event())
+        self._subscribers.add(subscriber)
+        if self._ticking is None or self._ticking.done():
+            self._ticking = asyncio.get_running_loop().create_task(self._tick(), name="live feed")
+        return subscriber
+
+    def close(self) -> None:
+        """Drop everybody: the gateway stops, or who may watch has changed."""
+        for subscriber in tuple(self._subscribers):
+            subscriber.drop()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            self._ticking = None
+
+    def _left(self, subscriber: Subscriber) -> None:
+        self._subscribers.discard(subscriber)
+
+    async def _tick(self) -> None:
+        while self._subscribers:
+            await asyncio.sleep(self._every_s)
+            event = self._event()
+            for subscriber in tuple(self._subscribers):
+                subscriber.offer(event)
+
+    def _event(self) -> bytes:
+        return b"event: live\ndata: " + encode(self._view()) + b"\n\n"

@@ -1,0 +1,14 @@
+"""A refusal that goes to whoever asked, from wherever it is found out."""
+
+from typing import Any
+
+
+class RefusedError(Exception):
+    """What was asked for is not done, and nothing is different from before. `more` stands beside the message."""
+
+    def __init__(self, status: int, code: str, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.more = more

@@ -1,0 +1,203 @@
+"""The commands that ask a running gateway: what they send, what they print, and how they fail."""
+
+import http.server
+import json
+import threading
+
+import pytest
+from typer.testing import CliRunner
+
+from llmgateway.cli import gateway
+from llmgateway.cli import main as root
+from llmgateway.cli.routes.weight import read_weights
+
+DONE = {
+    "changed": True,
+    "dry_run": False,
+    "pending": False,
+    "generation": 7,
+    "etag": "new",
+    "base": "old",
+    "replaces_edits": False,
+    "diff": "--- a\n+++ b\n-weight = 1\n+weight = 2 \x1b[31m\n",
+    "warnings": ["config.toml:3: a warning"],
+    "needs_restart": ["server.listen"],
+    "workers": [{"slot": 0, "pid": 1, "generation": 7, "error": None}],
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def _answer(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        self.server.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
+        code, content = self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0]
+        body = json.dumps(content).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_PUT = do_POST = _answer
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def listener():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.seen, server.answers = [], [(200, DONE)]
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    server.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def run(listener, name, *words, said=None):
+    return CliRunner().invoke(root.app, [name, *words, "--url", listener.url], input=said)
+
+
+def test_a_weight_goes_to_its_route_with_who_and_why(listener, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "åda")
+    done = run(listener, "routes", "weight", "openai/gpt-*", "v1=50", "v2=0.5", "--reason", "a & b", "--dry-run")
+    assert done.exit_code == 0, done.output
+    ((method, path, headers, body),) = listener.seen
+    assert (method, path) == ("PUT", "/admin/v1/routes/openai%2Fgpt-%2A/weights?reason=a+%26+b&dry_run=true")
+    assert json.loads(body) == {"v1": 50, "v2": 0.5}
+    assert headers["x-llmgateway-author"].encode("latin-1").decode() == "åda"
+    assert headers["Content-Type"] == "application/json"
+
+
+def test_what_it_did_is_printed_and_cannot_move_the_cursor(listener):
+    done = run(listener, "routes", "weight", "chat", "v1=1")
+    assert "generation 7 is in force on 1 worker\n" in done.output
+    assert "warning: config.toml:3: a warning" in done.output
+    assert "server.listen takes effect at the next start" in done.output
+    assert "\x1b[31m" not in done.output
+    assert json.loads(run(listener, "routes", "weight", "chat", "v1=1", "--json").output)["generation"] == 7
+
+
+@pytest.mark.parametrize("words", [["v1"], ["=5"], ["v1=x"], ["v1=-1"], ["v1=nan"], ["v1=inf"], ["v1=1", "v1=2"]])
+def test_weights_that_are_none_never_get_there(listener, words):
+    done = run(listener, "routes", "weight", "chat", *words)
+    assert (done.exit_code, listener.seen) == (2, [])
+
+
+def test_whole_numbers_stay_whole():
+    assert read_weights(["a=50", "b=0.25", "c=1e2", "x=y=3"]) == {"a": 50, "b": 0.25, "c": 100, "x=y": 3}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "exit_code"),
+    [
+        (422, "config_invalid", 2),
+        (404, "route_not_found", 2),
+        (412, "config_changed", 1),
+        (409, "worker_refused", 1),
+        (503, "store_unavailable", 1),
+        (500, "internal_error", 1),
+    ],
+)
+def test_a_refusal_is_told_whole_and_by_its_exit_code(listener, status, code, exit_code):
+    problems = [
+        {"line": 9, "path": "routes.chat", "reason": "is wrong \x1b[2J"},
+        {"line": 0, "path": "", "reason": "x"},
+    ]
+    workers = [{"slot": 1, "pid": 5, "generation": 2, "error": "no certificate"}]
+    error = {"code": code, "message": "No.", "problems": problems, "workers": workers}
+    listener.answers = [(status, {"error": error})]
+    done = run(listener, "routes", "weight", "chat", "v1=1")
+    assert done.exit_code == exit_code
+    assert "line 9: routes.chat: is wrong \\x1b[2J\nx\nworker 1: no certificate\n" in done.output
+    assert f"error: No. ({code})" in done.output
+
+
+def test_a_missing_token_is_told_by_its_variable(listener):
+    listener.answers = [(401, {"error": {"code": "invalid_token", "message": "no"}})]
+    done = run(listener, "config", "history")
+    assert done.exit_code == 1
+    assert "put it into $LLMGATEWAY_ADMIN_TOKEN" in done.output
+
+
+def test_apply_looks_first_and_then_changes_that_very_text(listener, tmp_path):
+    file = tmp_path / "new.toml"
+    file.write_text("# växt\n")
+    would = {**DONE, "dry_run": True, "generation": 6}
+    listener.answers = [(200, would), (200, DONE)]
+    done = run(listener, "config", "apply", str(file), "--yes", "--credentials", "one", "--credentials", "two")
+    assert done.exit_code == 0, done.output
+    look, change = listener.seen
+    assert look[:2] == ("PUT", "/admin/v1/config?credentials=one%2Ctwo&dry_run=true")
+    assert look[2]["If-Match"] == "*"
+    assert change[:2] == ("PUT", "/admin/v1/config?credentials=one%2Ctwo")
+    assert change[2]["If-Match"] == '"old"'
+    assert change[3] == "# växt\n".encode()
+
+
+def test_nothing_happens_where_nobody_can_be_asked(listener, tmp_path):
+    file = tmp_path / "new.toml"
+    file.write_text("#\n")
+    done = run(listener, "config", "apply", str(file))
+    assert done.exit_code == 2
+    assert "--yes goes ahead" in done.output
+    assert len(listener.seen) == 1
+
+
+@pytest.mark.parametrize(("said", "exit_code", "asked"), [("y\n", 0, 2), ("n\n", 1, 1), ("\n", 1, 1)])
+def test_who_is_at_the_terminal_is_asked(listener, monkeypatch, said, exit_code, asked):
+    monkeypatch.setattr(gateway, "_can_ask", lambda: True)
+    done = run(listener, "config", "rollback", "3", said=said)
+    assert done.exit_code == exit_code, done.output
+    assert "Put this in force?" in done.output
+    assert len(listener.seen) == asked
+    assert listener.seen[-1][1] == "/admin/v1/generations/3/rollback" + ("?dry_run=true" if asked == 1 else "")
+
+
+def test_edits_that_would_be_lost_are_told_before(listener, tmp_path):
+    file = tmp_path / "new.toml"
+    file.write_text("#\n")
+    listener.answers = [(200, {**DONE, "replaces_edits": True})]
+    done = run(listener, "config", "apply", str(file), "--dry-run")
+    assert "those edits are replaced as well" in done.output
+
+
+def test_the_history_is_a_table_with_the_one_in_force_marked(listener):
+    entry = {"at": 1_700_000_000.0, "time": "", "author": "ada", "reason": "why [red]"}
+    heads = [
+        {"number": 3, "refused": "worker 1: no", **entry},
+        {"number": 2, "refused": None, **entry},
+        {"number": 1, "refused": None, **entry},
+    ]
+    listener.answers = [(200, {"in_force": 4, "generations": heads, "next": 1})]
+    done = run(listener, "config", "history", "-n", "3", "--before", "9")
+    assert listener.seen[0][1] == "/admin/v1/generations?limit=3&before=9"
+    assert "2* " in done.output
+    assert "1* " not in done.output
+    assert "TAKEN BACK: worker 1: no (why [red])" in done.output
+    assert "more: --before 1" in done.output
+
+
+def test_diffs_are_of_the_file_of_one_generation_or_of_two(listener):
+    listener.answers = [(200, {"diff": ""})]
+    assert "the file is as it is in force" in run(listener, "config", "diff").output
+    assert "no difference" in run(listener, "config", "diff", "4").output
+    assert run(listener, "config", "diff", "4", "4").exit_code == 2
+    listener.answers = [(200, {"diff": "+x\n"})]
+    assert run(listener, "config", "diff", "3", "5").output == "+x\n"
+    paths = [path for _, path, *_ in listener.seen]
+    assert paths == ["/admin/v1/config?format=json", "/admin/v1/generations/4", "/admin/v1/generations/5?against=3"]
+
+
+def test_backends_are_a_table(listener):
+    one = {"name": "one", "provider": "openai", "base_url": "http://h", "credential": True, "used_by": ["chat/v1"]}
+    listener.answers = [
+        (200, {"backends": [{**one, "state": {"open": 3, "up": 2}}, {**one, "used_by": [], "state": {}}]})
+    ]
+    done = run(listener, "backends", "list")
+    assert "open 3, up 2" in done.output
+    assert "nobody" in done.output
+    assert "unknown" in done.output
+    assert len(json.loads(run(listener, "backends", "list", "--json").output)["backends"]) == 2
