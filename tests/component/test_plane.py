@@ -210,4 +210,4 @@ async def test_what_is_in_flight_goes_back_to_nothing(tmp_path):
         await running.quiet()
         gauges = running.worker.gateway.gauges
         assert set(gauges.in_flight.values()) | set(gauges.open_streams.values()) <= {0}
-        assert all(upstream.reach.is_up for upstream in running.worker.gateway.in_force.upstreams.values())
+        assert {standing.in_flight for standing in running.worker.gateway.in_force.standings} == {0}

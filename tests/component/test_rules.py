@@ -225,16 +225,16 @@ async def test_pins_that_are_not_allowed_or_lead_nowhere_are_refused_in_the_call
 
 async def test_only_the_faults_a_route_names_lead_to_its_fallback(tmp_path):
     busy, broken = reply(b'{"error":{}}', status="429 Too Many"), reply(b'{"error":{}}', status="500 Oops")
-    async with WireBackend([expect(), send(busy), expect(), send(broken)]) as one:
+    async with WireBackend([expect(), send(broken), expect(), send(busy)]) as one:
         async with WireBackend([forever(expect(), send(OK))]) as two:
             async with plane(tmp_path, one.url, two.url, config=RULED) as running:
                 first = await running.post("/v1/chat/completions", {**CHAT, "model": "strict"})
-                assert (first.status, first.headers["x-llmgateway-version"]) == (200, "v2")
+                assert (first.status, first.json()["error"]["code"]) == (502, "upstream_error")
                 second = await running.post("/v1/chat/completions", {**CHAT, "model": "strict"})
-                assert (second.status, second.json()["error"]["code"]) == (502, "upstream_error")
+                assert (second.status, second.headers["x-llmgateway-version"]) == (200, "v2")
                 served = [record.meta["served_version"] for record in running.of_kind("settled")]
                 assigned = [record.meta["assigned_version"] for record in running.of_kind("admitted")]
-                assert (served, assigned) == (["v2", None], ["v1", "v1"])
+                assert (served, assigned) == ([None, "v2"], ["v1", "v1"])
 
 
 async def test_what_has_an_id_stays_home_unless_it_is_pinned(tmp_path):

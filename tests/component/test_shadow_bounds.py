@@ -75,7 +75,7 @@ async def test_no_shadow_breaks_a_primary(tmp_path, kind):
         primaries, copies = it.exchanges()
     assert {each["end"] for each in primaries} == {"completed"}
     assert {len(each["attempts"]) for each in primaries} == {1}
-    assert 3 <= len(copies) <= 8
+    assert (1 if kind == "429 for an hour" else 3) <= len(copies) <= 8  # who asks for a pause gets it
     assert all(len(each["attempts"]) <= 1 for each in copies)  # it has no retry, whatever is asked of it
 
 
@@ -115,7 +115,7 @@ async def test_a_shadow_counts_in_no_retry_budget_of_its_route(tmp_path):
         await it.still()
         budget = it.plane.worker.gateway.in_force.budgets["assistant"]
         assert (sum(budget._requests), sum(budget._extra)) == (3, 0)
-        assert it.plane.worker.gateway.in_force.upstreams["one"].reach.is_up
+        assert it.plane.worker.gateway.in_force.standings["one"].is_open
 
 
 async def test_an_endless_stream_is_read_slowly_and_cut_off(tmp_path, monkeypatch):

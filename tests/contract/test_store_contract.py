@@ -309,6 +309,8 @@ async def test_a_copy_whose_primary_is_gone_stands_alone(store: Store, make: Exc
     ((primary, found),) = await store.pairs(Wanted(), limit=10)
     assert primary is None
     assert found["id"] == copy["id"]
+
+
 def generation(number: int, **changes: Any) -> Generation:
     values = {
         "at": 1_700_000_000.0 + number,

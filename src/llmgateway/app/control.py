@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +69,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         ledger=ledger,
         recent=recent,
         examine=lambda generation: _examine(started.config, generation),
+        provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
         services={"retention": retention.run},

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from llmgateway import __version__, plugins
-from llmgateway.app.cores import usable_cores
+from llmgateway.app.cores import worker_count
 from llmgateway.app.parts import CLOCK, STORE, Started, latest
 from llmgateway.app.worker import worker_main
 from llmgateway.config import lastgood
@@ -64,7 +64,7 @@ def _supervise(
 ) -> int:
     snapshot = started.snapshot
     callers, admin = listeners
-    count = snapshot.server.workers or usable_cores()
+    count = worker_count(snapshot)
     workers = [Child(f"worker-{slot}", partial(_worker, started, listeners, slot)) for slot in range(count)]
     control = Child("control", partial(_control, started, listeners))
     supervisor = Supervisor(

@@ -7,10 +7,11 @@ import signal
 import socket
 
 from llmgateway import plugins
+from llmgateway.app.cores import worker_count
 from llmgateway.app.parts import CLOCK, CONTROL_SOCKET, Leave, Started, latest, read_snapshot, run_loop
 from llmgateway.config.problems import ConfigError
 from llmgateway.dataplane.call import Gateway
-from llmgateway.dataplane.link import Link
+from llmgateway.dataplane.link import Link, News
 from llmgateway.dataplane.live import Live, Sources
 from llmgateway.dataplane.worker import Worker, prepare
 from llmgateway.domain.ids import IdMint
@@ -19,6 +20,7 @@ from llmgateway.journal.layout import journal_folder
 from llmgateway.journal.writer import JournalWriter
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
+from llmgateway.routing.places import Share
 from llmgateway.supervisor.tether import Tether
 
 
@@ -39,14 +41,14 @@ def dialects() -> dict[str, Dialect]:
     return {name: plugins.load("dialect", name)() for name in plugins.names("dialect")}
 
 
-def build_worker(started: Started, listener: socket.socket) -> tuple[Worker, JournalWriter]:
+def build_worker(started: Started, listener: socket.socket, slot: int = 0) -> tuple[Worker, JournalWriter]:
     """Make a worker for the running event loop; `start` it, and `close` it at the end (the journal with it)."""
     snapshot = started.snapshot
     sweeper = Sweeper(CLOCK)
     find = Providers()
     journal = JournalWriter.open(journal_folder(started.data), snapshot.journal, CLOCK)
     gateway = Gateway(
-        in_force=prepare(snapshot, None, find, CLOCK, sweeper),
+        in_force=prepare(snapshot, None, find, CLOCK, sweeper, share=Share(slot, worker_count(snapshot))),
         journal=journal,
         sweeper=sweeper,
         clock=CLOCK,
@@ -66,13 +68,16 @@ async def _work(started: Started, listener: socket.socket, slot: int, line: sock
     leave = Leave()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.now)
     tether = Tether(line, leave.at_once)
-    worker, journal = build_worker(started, listener)
+    worker, journal = build_worker(started, listener, slot)
+    standings = worker.gateway.in_force.standings  # the same ones for all generations
     link = Link(
         started.data / CONTROL_SOCKET,
         _live(worker, journal, slot).status,
         lambda generation, text: take_snapshot(worker, generation, text),
         held=started.text,
+        backends=News(lambda view: standings.take(view, CLOCK.monotonic()), standings.greet),
     )
+    standings.tell = link.tell
     await worker.start()
     tether.start()
     link.start()
@@ -109,10 +114,11 @@ def _live(worker: Worker, journal: JournalWriter, slot: int) -> Live:
         generation=lambda: worker.generation,
         connections=lambda: worker.http.connections,
         pools=lambda: {
-            name: {"open": upstream.pool.open, "up": int(upstream.reach.is_up)}
+            name: {"open": upstream.pool.open} | gateway.in_force.standings[name].figures(gateway.clock.monotonic())
             for name, upstream in gateway.in_force.upstreams.items()
         },
         journal=lambda: journal.stats,
+        sheds=lambda: gateway.in_force.standings.sheds,
         unlogged=lambda: gateway.gauges.unlogged,
         is_full=lambda: journal.is_full,
     )

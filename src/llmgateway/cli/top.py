@@ -139,6 +139,7 @@ def troubles(view: Mapping[str, Any]) -> list[str]:
         for line in view["versions"]
         if line["bad"]
     ]
+    found += [f"backend {each['name']} is {each['state'].replace('_', '-')}: {each['why']}" for each in view["out"]]
     found += view["unready"]
     found += [
         f"the journal of worker {worker['slot']} is full, and new requests get 503: free disk space"

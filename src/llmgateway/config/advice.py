@@ -15,6 +15,8 @@ def advise(snapshot: Snapshot, literals: Sequence[Path], now: float) -> list[Fau
         *_plain_backends(snapshot),
         *_bare_backends(snapshot),
         *_unused_backends(snapshot),
+        *_drained_versions(snapshot),
+        *_scarce_places(snapshot),
         *_unreachable_routes(snapshot),
         *_dead_keys(snapshot, now),
     ]
@@ -51,6 +53,21 @@ def _unused_backends(snapshot: Snapshot) -> Iterator[Fault]:
     for name in snapshot.backends:
         if name not in used:
             yield ("backends", name), "no version of any route uses this backend"
+
+
+def _drained_versions(snapshot: Snapshot) -> Iterator[Fault]:
+    for route in snapshot.routes.values():
+        for version in route.versions:
+            if all(backend.is_drained for backend in version.backends):
+                path: Path = ("routes", route.name, "versions", version.name)
+                yield path, f"all backends of {quoted(version.name)} are drained: it answers nothing"
+
+
+def _scarce_places(snapshot: Snapshot) -> Iterator[Fault]:
+    workers = snapshot.server.workers
+    for name, backend in snapshot.backends.items():
+        if backend.max_concurrent is not None and backend.max_concurrent < workers:
+            yield ("backends", name, "max_concurrent"), f"each of the {workers} workers has one place all the same"
 
 
 def _unreachable_routes(snapshot: Snapshot) -> Iterator[Fault]:

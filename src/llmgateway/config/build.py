@@ -115,6 +115,28 @@ def _backend(name: str, table: schema.BackendTable, secrets: SecretResolver) -> 
         total_timeout_s=table.timeouts.total,
         keepalive_s=table.keepalive,
         max_connections=table.max_connections,
+        weight=table.weight,
+        max_concurrent=table.max_concurrent,
+        queue=table.queue,
+        queue_wait_s=table.queue_wait,
+        is_drained=table.drained,
+        health=_health(table.health),
+    )
+
+
+def _health(table: schema.HealthTable) -> snapshot.HealthRules:
+    return snapshot.HealthRules(
+        consecutive=table.consecutive,
+        error_share=table.error_share,
+        min_attempts=table.min_attempts,
+        window_s=table.window,
+        slow=table.slow,
+        eject_s=table.eject,
+        eject_max_s=table.eject_max,
+        probe=table.probe,
+        probe_model=table.probe_model,
+        probe_interval_s=table.probe_interval,
+        probe_timeout_s=table.probe_timeout,
     )
 
 
@@ -141,6 +163,7 @@ def _route(
         rules=tuple(rule(each) for each in table.rules),
         on_failure=frozenset(table.on_failure.faults),
         shadow=_shadow(table.shadow, versions),
+        balance=table.balance,
     )
 
 
@@ -174,6 +197,7 @@ def _key(name: str, table: schema.KeyTable) -> snapshot.Key:
         expires_at=table.expires,
         is_enabled=table.enabled,
         may_pin=table.may_pin,
+        priority=table.priority,
     )
 
 

@@ -111,6 +111,7 @@ def _route(route: Route, snapshot: Snapshot) -> Described:
         "fallback": [version.name for version in route.fallback],
         "bodies": route.bodies.value,
         "raw_events": route.raw_events,
+        "balance": route.balance.value,
         "max_attempts": route.retries.max_attempts,
         "on_failure": [fault.value for fault in FaultKind if fault in route.on_failure],
         "rules": [_rule(rule) for rule in route.rules],
@@ -163,6 +164,9 @@ def _backend(backend: Backend) -> Described:
         "first_byte": duration(backend.first_byte_timeout_s),
         "idle": duration(backend.idle_timeout_s),
         "total": duration(backend.total_timeout_s),
+        "max_concurrent": backend.max_concurrent,
+        "drained": backend.is_drained,
+        "probe": backend.health.probe.value,
     }
 
 
@@ -173,6 +177,7 @@ def _key(key: Key) -> Described:
         "routes": list(key.routes),
         "default_route": key.default_route,
         "enabled": key.is_enabled,
+        "priority": key.priority.value,
         "expires": expires,
         "may_pin": key.may_pin,
         "tags": dict(key.tags),

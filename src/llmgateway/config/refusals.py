@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path as File
 
 from llmgateway.config.problems import Fault, Path, quoted
-from llmgateway.config.schema import Config, TlsTable
-from llmgateway.config.snapshot import Address, Snapshot
+from llmgateway.config.schema import Config, HealthTable, TlsTable
+from llmgateway.config.snapshot import Address, ProbeKind, Snapshot
 
 _SHORTEST_TOKEN = 16
 
@@ -33,6 +33,14 @@ def open_doors(config: Config) -> Iterator[Fault]:
     for name, backend in config.backends.items():
         if len({header.lower() for header in backend.headers}) < len(backend.headers):
             yield ("backends", name, "headers"), "names a header twice"
+        yield from _odd_health(("backends", name, "health"), backend.health)
+
+
+def _odd_health(path: Path, health: HealthTable) -> Iterator[Fault]:
+    if health.probe is ProbeKind.CHAT and health.probe_model is None:
+        yield (*path, "probe"), '"chat" needs a probe_model to ask'
+    if health.eject_max < health.eject:
+        yield (*path, "eject_max"), "is shorter than eject"
 
 
 def _collide(one: Address, other: Address) -> bool:

@@ -32,12 +32,14 @@ _ADMIN: Final = snapshot.Admin()
 _DATA: Final = snapshot.Data()
 _JOURNAL: Final = snapshot.Journal()
 _BACKEND: Final = snapshot.Backend("", "", "")
+_HEALTH: Final = snapshot.HealthRules()
 _RETRIES: Final = snapshot.Retries()
 _SHADOW: Final = snapshot.Shadow(snapshot.Version("", "", ()))
 
 Seconds = Annotated[float, BeforeValidator(values.seconds)]
 Size = Annotated[int, BeforeValidator(values.size)]
 Retention = Annotated[Annotated[float, Field(ge=1.0, le=_YEARS)] | None, BeforeValidator(values.seconds_or_forever)]
+Count = Annotated[Annotated[int, Field(ge=1, le=1_000_000)] | None, BeforeValidator(values.count_or_unlimited)]
 Quota = Annotated[Annotated[int, Field(ge=_MIB, le=1024 * _TIB)] | None, BeforeValidator(values.size_or_unlimited)]
 ListenAddress = Annotated[snapshot.Address, BeforeValidator(values.address)]
 FileName = Annotated[str, Field(min_length=1, max_length=4_096, pattern=_PRINTABLE)]
@@ -174,6 +176,22 @@ class BackendTimeoutsTable(Table):
     total: Seconds = Field(_BACKEND.total_timeout_s, ge=0.01, le=7 * _DAY)
 
 
+class HealthTable(Table):
+    """[backends.NAME.health]"""
+
+    consecutive: int = Field(_HEALTH.consecutive, ge=1, le=1_000)
+    error_share: float = Field(_HEALTH.error_share, gt=0, le=1)
+    min_attempts: int = Field(_HEALTH.min_attempts, ge=1, le=100_000)
+    window: Seconds = Field(_HEALTH.window_s, ge=0.1, le=_HOUR)
+    slow: float = Field(_HEALTH.slow, ge=0, le=1_000)
+    eject: Seconds = Field(_HEALTH.eject_s, ge=0.05, le=_HOUR)
+    eject_max: Seconds = Field(_HEALTH.eject_max_s, ge=0.05, le=_DAY)
+    probe: Annotated[snapshot.ProbeKind, Field(strict=False)] = _HEALTH.probe
+    probe_model: ModelName | None = None
+    probe_interval: Seconds = Field(_HEALTH.probe_interval_s, ge=0.1, le=_HOUR)
+    probe_timeout: Seconds = Field(_HEALTH.probe_timeout_s, ge=0.05, le=_HOUR)
+
+
 class BackendTable(Table):
     """[backends.NAME]"""
 
@@ -185,6 +203,12 @@ class BackendTable(Table):
     ca_file: FileName | None = None
     keepalive: Seconds = Field(_BACKEND.keepalive_s, ge=0, le=_HOUR)
     max_connections: int = Field(_BACKEND.max_connections, ge=1, le=100_000)
+    weight: float = Field(_BACKEND.weight, gt=0, le=1_000_000)
+    max_concurrent: Count = _BACKEND.max_concurrent
+    queue: int = Field(_BACKEND.queue, ge=0, le=1_000_000)
+    queue_wait: Seconds = Field(_BACKEND.queue_wait_s, ge=0, le=_HOUR)
+    drained: bool = _BACKEND.is_drained
+    health: HealthTable = HealthTable()
     timeouts: BackendTimeoutsTable = BackendTimeoutsTable()
 
 
@@ -225,6 +249,7 @@ class RouteTable(Table):
     raw_events: bool | None = None
     rules: Annotated[list[RuleTable], Field(max_length=MAX_RULES)] = []
     on_failure: OnFailureTable = OnFailureTable()
+    balance: Annotated[snapshot.Balance, Field(strict=False)] = snapshot.Balance.LEAST_BUSY
     retries: RetriesTable = RetriesTable()
     shadow: ShadowTable | None = None
     versions: Annotated[dict[Name, VersionTable], Field(min_length=1, max_length=100)]
@@ -239,6 +264,7 @@ class KeyTable(Table):
     expires: Annotated[float, BeforeValidator(values.unix_time)] | None = None
     enabled: bool = True
     may_pin: bool = False
+    priority: Annotated[snapshot.Priority, Field(strict=False)] = snapshot.Priority.NORMAL
     tags: Annotated[dict[Label, Label], Field(max_length=32)] = {}
 
 

@@ -140,6 +140,32 @@ class Journal:
     max_record_bytes: int = 16 * 1024 * 1024
 
 
+class ProbeKind(StrEnum):
+    """How control asks a backend by itself whether it is well."""
+
+    NONE = "none"
+    MODELS = "models"  # GET /v1/models
+    HEALTH = "health"  # GET /health beside base_url
+    CHAT = "chat"  # one token of a model
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRules:
+    """When a backend is taken out, for how long, and how it is asked whether it is well again."""
+
+    consecutive: int = 5  # faults in a row
+    error_share: float = 0.3  # of at least `min_attempts` attempts within `window_s`
+    min_attempts: int = 20
+    window_s: float = 10.0
+    slow: float = 5.0  # times the median first-token time of its peers; 0: off
+    eject_s: float = 5.0  # the first time; doubles each time
+    eject_max_s: float = 300.0
+    probe: ProbeKind = ProbeKind.NONE
+    probe_model: str | None = None
+    probe_interval_s: float = 10.0
+    probe_timeout_s: float = 3.0
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """One endpoint with its credential."""
@@ -157,10 +183,36 @@ class Backend:
     total_timeout_s: float = 600.0
     keepalive_s: float = 3.5  # below the 5 s at which common servers close
     max_connections: int = 1_000
+    weight: float = 1.0  # for balance = "weighted"
+    max_concurrent: int | None = None  # exchanges at once, over all workers; None: no limit
+    queue: int = 128  # how many may wait for a place, over all workers
+    queue_wait_s: float = 5.0
+    is_drained: bool = False  # takes no new exchanges
+    health: HealthRules = HealthRules()
+
+    def is_same_endpoint(self, other: "Backend") -> bool:
+        """Tell whether both are reached alike, so that connections and what is known of its health stay good."""
+        return _endpoint(self) == _endpoint(other)
 
     @property
     def url(self) -> SplitResult:
         return urlsplit(self.base_url)
+
+
+_NOBODY = Backend("", "", "")
+
+
+def _endpoint(backend: Backend) -> Backend:
+    """The backend without what only says how much traffic it gets."""
+    return replace(
+        backend,
+        weight=_NOBODY.weight,
+        max_concurrent=_NOBODY.max_concurrent,
+        queue=_NOBODY.queue,
+        queue_wait_s=_NOBODY.queue_wait_s,
+        is_drained=_NOBODY.is_drained,
+        health=_NOBODY.health,
+    )
 
 
 class StickyBy(StrEnum):
@@ -189,6 +241,23 @@ class Version:
     model: str | None = None  # None: the caller's own name goes through
     params: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 0.0
+
+
+class Balance(StrEnum):
+    """How a version's backends share its attempts."""
+
+    LEAST_BUSY = "least_busy"  # the better of two drawn ones, by exchanges under way and first-token time
+    WEIGHTED = "weighted"
+    ORDERED = "ordered"  # the first that is in
+    PREFIX = "prefix"  # the same beginning goes to the same backend, for its cache
+
+
+class Priority(StrEnum):
+    """Whose exchanges wait less where there is a queue."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +293,7 @@ class Route:
     rules: tuple[Rule, ...] = ()  # in order: the first that fits decides, none leaves it to the weights
     on_failure: frozenset[FaultKind] = frozenset(FaultKind)  # what leads to retries and fallbacks
     shadow: Shadow | None = None
+    balance: Balance = Balance.LEAST_BUSY
 
     def version(self, name: str) -> Version:
         """The version of that name; KeyError if there is none."""
@@ -245,6 +315,7 @@ class Key:
     expires_at: float | None = None  # Unix time
     is_enabled: bool = True
     may_pin: bool = False  # may name the version it wants
+    priority: Priority = Priority.NORMAL
 
 
 @dataclass(frozen=True, slots=True)

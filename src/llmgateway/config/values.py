@@ -63,6 +63,13 @@ def size_or_unlimited(value: Any) -> int | None:
     return None if value == "unlimited" else size(value)
 
 
+def count_or_unlimited(value: Any) -> Any:
+    """Read a whole number (its bounds are the schema's business), or "unlimited" (None)."""
+    if isinstance(value, str) and value != "unlimited":
+        raise ValueError('must be a whole number or "unlimited"')
+    return None if value == "unlimited" else value
+
+
 def address(value: Any) -> Address:
     """Read "host:port" or "[IPv6]:port"; a missing host means every address of the machine."""
     if not isinstance(value, str):

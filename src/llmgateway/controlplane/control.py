@@ -6,6 +6,7 @@ here can end the process: a part that fails is logged, counted and started again
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.admin import Admin
 from llmgateway.controlplane.api.gateway import Answers, NotYetError
 from llmgateway.controlplane.api.table import Sources, endpoints
+from llmgateway.controlplane.backends import Backends
+from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.endpoints import Endpoint
@@ -31,17 +34,20 @@ from llmgateway.controlplane.link import Links
 from llmgateway.controlplane.live import Recent
 from llmgateway.controlplane.metrics import Exposition, Reading
 from llmgateway.controlplane.overview import Status, overview
+from llmgateway.controlplane.probes import Probes
 from llmgateway.controlplane.readiness import Facts, unready, unstarted
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
 from llmgateway.controlplane.watch import EVERY_S, Watch
 from llmgateway.domain.clock import Clock
+from llmgateway.ports.provider import Provider
 from llmgateway.ports.store import Row, Store
 
 SOCKET: Final = "run/control.sock"
 TALLY: Final = "run/tally.json"
 SAVE_EVERY_S: Final = 10.0
+LOOK_S: Final = 1.0  # how often it is seen who does not use the leave to try a backend
 
 Run = Callable[[], Awaitable[None]]
 log = logging.getLogger(__name__)
@@ -57,6 +63,11 @@ def on_rows(ledger: Ledger, recent: Recent) -> Callable[[list[Row]], None]:
     return committed
 
 
+def unknown(name: str) -> Provider:
+    """No providers are known here; LookupError."""
+    raise LookupError(name)
+
+
 @dataclass(slots=True)
 class Parts:
     """What the composition root hands in.
@@ -65,6 +76,7 @@ class Parts:
     `services`: name → a coroutine function that runs until cancelled (retention …). `on_snapshot`: called with each
     configuration that comes into force, the first one left out. `endpoints`: further ones for the admin listener.
     `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
+    `provider`: providers by name, for probes.
     """
 
     snapshot: Snapshot
@@ -82,6 +94,7 @@ class Parts:
     endpoints: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict)
     file: ConfigFile | None = None
     store: Store | None = None
+    provider: Callable[[str], Provider] = unknown
 
 
 def damage(ingest: Ingester) -> dict[str, int]:
@@ -108,7 +121,10 @@ class Control:
         self._started = parts.clock.monotonic()
         self._is_draining = False
         self.tally = Tally()
-        self.links = Links(parts.data_dir / SOCKET, clock=parts.clock, tally=self.tally)
+        self._merged = Backends(parts.snapshot, f"{os.getpid()}-{self._started_at}")
+        self.links = Links(parts.data_dir / SOCKET, clock=parts.clock, tally=self.tally, backends=self._merged)
+        self.backends = ByHand(self._merged, self.links, parts.clock)
+        self._probes = Probes(self._merged, self.links.share, parts.provider, parts.clock)
         self._history = History(parts.store, parts.clock) if parts.store is not None else None
         self.reloader = Reloader(
             self.links,
@@ -139,6 +155,8 @@ class Control:
             self._tasks.start("history", self.changes.run)
         self._tasks.start("tally", self._save_now_and_then)
         self._tasks.start("watch", self._watch)
+        self._tasks.start("backends", self._look_after_backends)
+        self._tasks.start("probes", self._probes.run)
         await asyncio.gather(*(event.wait() for event in listening))
 
     async def stop(self) -> None:
@@ -182,6 +200,8 @@ class Control:
 
     def _put_in_force(self, snapshot: Snapshot) -> None:
         self._configure(snapshot)
+        self._merged.configure(snapshot)
+        self._probes.configure()
         gate = self._gate(snapshot)
         if not gate.is_same(self._admin.gate):
             self._feed.close()  # who watches has the token of yesterday
@@ -249,6 +269,8 @@ class Control:
             task_failures=dict(self.failures),
             lag=ingest.lag() if ingest is not None else None,
             damage=damage(ingest) if ingest is not None else {},
+            backends=self.backends.shown(),
+            ejections=dict(self._merged.ejections),
         )
 
     def _live(self) -> dict[str, Any]:
@@ -262,6 +284,7 @@ class Control:
             task_failures=self.failures,
             lag=ingest.lag() if ingest is not None else None,
             store_error=ingest.error if ingest is not None else None,
+            backends=self.backends.shown(),
         )
         return overview(self._parts.recent, self.links.live(), status, now)
 
@@ -279,6 +302,13 @@ class Control:
         while True:
             watch.look(self.tally.totals(), self._clock.monotonic())
             await asyncio.sleep(EVERY_S)
+
+    async def _look_after_backends(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            workers = {worker.slot: worker for worker in self.links.live()}
+            self._merged.tick(workers, self._clock.monotonic())
+            self.links.share()
 
     def _save_tally(self) -> None:
         """A small file, not synced: it must survive this process, not the machine."""

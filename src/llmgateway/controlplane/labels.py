@@ -12,6 +12,7 @@ from typing import Any, Final
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.domain.errors import ERRORS, Fault
 from llmgateway.domain.exchange import AttemptKind, End
+from llmgateway.routing.health import State
 
 OTHER: Final = "other"  # a value outside its set
 NONE: Final = "none"  # no version: the exchange ended before one was chosen
@@ -36,6 +37,7 @@ class Outcome(StrEnum):
 
 OUTCOMES: Final = tuple(Outcome)
 RESULTS: Final = frozenset(["ok", *ERRORS])
+BACKEND_STATES: Final = (*State, "drained")
 KINDS: Final = frozenset(AttemptKind)
 
 _BY_END: Final[dict[str, Outcome]] = {

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from llmgateway.controlplane.tally import Tally
+from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.backends import Backends
+from llmgateway.controlplane.tally import Tally, number
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import Clock
 from llmgateway.telemetry.frames import (
     ACK,
+    BACKEND,
+    BACKENDS,
     MAX_SNAPSHOT_BYTES,
     MAX_STATUS_BYTES,
     SNAPSHOT,
@@ -50,16 +54,19 @@ class _Connection:
     writer: asyncio.StreamWriter
     state: WorkerState | None = None
     sent: int = -1  # generation of the snapshot sent last
+    heard: int = 0  # number of its last news of a backend
+    view: bytes = b""  # of the backends, as sent last
     acks: dict[int, asyncio.Future[Ack]] = field(default_factory=dict)
 
 
 class Links:
     """The server that workers connect to. `hold` names the snapshot they should have; `publish` waits for them."""
 
-    def __init__(self, path: Path, *, clock: Clock, tally: Tally) -> None:
+    def __init__(self, path: Path, *, clock: Clock, tally: Tally, backends: Backends | None = None) -> None:
         self._path = path
         self._clock = clock
         self._tally = tally
+        self._backends = backends or Backends(Snapshot(0), "")
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
         self._text = ""
@@ -116,6 +123,21 @@ class Links:
             for state, future in sorted(waiting, key=lambda each: each[0].slot)
         ]
 
+    def share(self) -> None:
+        """Tell every worker how the backends are, where that is news to it."""
+        for connection in self._connections:
+            if connection.state is not None:
+                self._share(connection, connection.state)
+
+    def _share(self, connection: _Connection, state: WorkerState) -> None:
+        view = self._backends.view(state.slot, connection.heard, self._clock.monotonic())
+        if not (view["out"] or connection.heard or connection.view):
+            return  # all is well, and nobody has said otherwise
+        line = frame(BACKENDS, view, MAX_SNAPSHOT_BYTES)
+        if line != connection.view and connection.writer.transport.get_write_buffer_size() <= MAX_UNSENT_BYTES:
+            connection.view = line
+            connection.writer.write(line)
+
     def live(self) -> list[WorkerState]:
         """The workers that are connected, by slot."""
         states = [connection.state for connection in self._connections if connection.state is not None]
@@ -135,6 +157,8 @@ class Links:
         finally:
             self._connections.discard(connection)
             _give_up(connection)
+            if connection.state is not None:
+                self._backends.left(connection.state.slot)
             writer.transport.abort()
 
     def _hear(self, connection: _Connection, kind: str, fields: dict[str, Any]) -> None:
@@ -145,6 +169,14 @@ class Links:
             connection.state = state
             self._tally.update(state.slot, state.incarnation, fields)
             self._reconcile(connection, state)
+            if self._backends.count(state, self._clock.monotonic()):
+                self.share()
+            else:
+                self._share(connection, state)
+        elif kind == BACKEND and connection.state is not None:
+            connection.heard = int(number(fields.get("n")))
+            self._backends.hear(connection.state.slot, fields, self._clock.monotonic())
+            self.share()
         elif kind == ACK and isinstance(fields.get("generation"), int):
             _settle(connection, fields["generation"], fields.get("error"))
 

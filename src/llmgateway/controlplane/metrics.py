@@ -5,10 +5,11 @@ are kept for a second, so that a scraper gone wild costs no more than one a seco
 """
 
 import asyncio
+import itertools
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
@@ -17,7 +18,7 @@ from prometheus_client.samples import Exemplar, Sample
 
 from llmgateway.controlplane.catalogue import METRICS, PREFIX
 from llmgateway.controlplane.ingest import Lag
-from llmgateway.controlplane.labels import OUTCOMES, Labels
+from llmgateway.controlplane.labels import BACKEND_STATES, OTHER, OUTCOMES, Labels
 from llmgateway.controlplane.ledger import TOKEN_KINDS, Cell, View
 from llmgateway.controlplane.tally import Figures
 from llmgateway.controlplane.worker import WorkerState
@@ -28,6 +29,7 @@ from llmgateway.telemetry.histogram import (
     LAG,
     OVERHEAD,
     PER_TOKEN,
+    WAIT,
     Bounds,
     cumulative,
     empty,
@@ -58,6 +60,8 @@ class Reading:
     task_failures: Mapping[str, int] = field(default_factory=dict)
     lag: Lag | None = None  # None: nothing ingests here
     damage: Mapping[str, int] = field(default_factory=dict)
+    backends: Sequence[Mapping[str, Any]] = ()  # as `byhand` shows them
+    ejections: Mapping[tuple[str, str], int] = field(default_factory=dict)  # by backend and reason
 
 
 def families(reading: Reading) -> Iterator[Family]:
@@ -66,6 +70,7 @@ def families(reading: Reading) -> Iterator[Family]:
     yield from _upstreams(reading.ledger)
     yield from _gauges(reading)
     yield from _pools(reading)
+    yield from _health(reading)
     yield from _sums(reading)
     yield from _control(reading)
 
@@ -152,10 +157,34 @@ def _pools(reading: Reading) -> Iterator[Family]:
         yield _points("upstream_up", (((name,), sum(values) / len(values)) for name, values in sorted(up.items())))
 
 
+def _health(reading: Reading) -> Iterator[Family]:
+    label = reading.labels.backend
+    sums: dict[tuple[str, str], float] = {}
+    states = dict.fromkeys(itertools.product(reading.labels.backends, BACKEND_STATES), 0.0)
+    for backend in reading.backends:
+        name = label(backend["name"])
+        if name != OTHER:
+            states[name, backend["state"]] = 1.0
+        for figure in ("in_flight", "queued"):
+            sums[name, figure] = sums.get((name, figure), 0.0) + backend[figure]
+    yield _points("upstream_state", states.items())
+    for metric, figure in (("upstream_in_flight", "in_flight"), ("upstream_queue", "queued")):
+        yield _points(metric, (((name,), count) for (name, which), count in sums.items() if which == figure))
+    ejections: dict[tuple[str, str], float] = {}
+    for (name, reason), count in sorted(reading.ejections.items()):
+        ejections[label(name), reason] = ejections.get((label(name), reason), 0.0) + count
+    yield _points("upstream_ejections", ejections.items())
+
+
 def _sums(reading: Reading) -> Iterator[Family]:
     counts = reading.totals.counters
     refused = sorted((reason, n) for (family, reason), n in counts.items() if family == "refused")
     yield _points("refused", (((reason,), n) for reason, n in refused))
+
+    sheds = sorted((reason, n) for (family, reason), n in counts.items() if family == "sheds")
+    yield _points("sheds", (((reason,), n) for reason, n in sheds))
+    waits = reading.totals.histograms.get("queue_wait") or empty(WAIT)
+    yield _histograms("queue_wait_seconds", WAIT, [((), waits)])
 
     def journal(name: str) -> float:
         return counts.get(("journal", name), 0)

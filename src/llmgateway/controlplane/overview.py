@@ -21,6 +21,7 @@ class Status:
     task_failures: Mapping[str, int]
     lag: Lag | None  # None: nothing ingests here
     store_error: str | None
+    backends: Sequence[Mapping[str, Any]] = ()  # as `byhand` shows them
 
 
 def overview(recent: Recent, workers: Sequence[WorkerState], status: Status, now: float) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def overview(recent: Recent, workers: Sequence[WorkerState], status: Status, now
         "open_streams": _summed(fresh, "open_streams"),
         "connections": sum(worker.gauge("connections") for worker in fresh),
         "backends": _backends(fresh),
+        "out": [_out(backend) for backend in status.backends if backend["why"]],
         "workers": [_worker(worker, status.starts, now) for worker in workers],
         "journal": _journal(status),
         "task_failures": dict(status.task_failures),
@@ -72,6 +74,11 @@ def _worker(worker: WorkerState, starts: Mapping[int, int], now: float) -> dict[
     }
 
 
+def _out(backend: Mapping[str, Any]) -> dict[str, Any]:
+    """A backend with something against it."""
+    return {name: backend[name] for name in ("name", "state", "why", "since", "until")}
+
+
 def _summed(workers: Sequence[WorkerState], gauge: str) -> dict[str, float]:
     sums: dict[str, float] = {}
     for worker in workers:
@@ -86,5 +93,8 @@ def _backends(workers: Sequence[WorkerState]) -> dict[str, dict[str, float]]:
         for name, pool in worker.pools().items():
             sums = backends.setdefault(name, {})
             for state, count in pool.items():
+                if state == "ewma_s":
+                    sums[state] = max(sums.get(state, 0), count)
+                    continue
                 sums[state] = sums.get(state, 0) + count
     return backends

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmgateway.controlplane.labels import OTHER, RESULTS
-from llmgateway.telemetry.histogram import LAG, Bounds
+from llmgateway.routing.places import Shed
+from llmgateway.telemetry.histogram import LAG, WAIT, Bounds
 from llmgateway.wire.jsoncodec import decode, encode
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,9 @@ JOURNAL: Final = frozenset({"records", "bytes", "writes", "write_s", "refused", 
 FAMILIES: Final[Mapping[str, frozenset[str]]] = {
     "refused": RESULTS - {"ok"},
     "journal": JOURNAL,
+    "sheds": frozenset(Shed),
 }
-HISTOGRAMS: Final[Mapping[str, Bounds]] = {"loop_lag": LAG}
+HISTOGRAMS: Final[Mapping[str, Bounds]] = {"loop_lag": LAG, "queue_wait": WAIT}
 _REMEMBERED: Final = 8  # incarnations of a slot whose late frames are recognised
 
 Counts = dict[tuple[str, str], float]

@@ -4,11 +4,13 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Final
 
+from llmgateway.config.snapshot import Priority
 from llmgateway.dataplane.call import Call, Errand, Request
 from llmgateway.dataplane.inforce import Upstream
 from llmgateway.dataplane.phases import HOP_HEADER, MAX_HOPS
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import MAX_DETAIL, record_admitted
+from llmgateway.dataplane.turns import take_place
 from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Attempt, AttemptKind, Phase
@@ -16,7 +18,13 @@ from llmgateway.domain.operation import BodyKind
 from llmgateway.http.client import Upload as Pieces
 from llmgateway.http.connection import Connection
 from llmgateway.http.messages import block
+from llmgateway.routing.affinity import affinity
+from llmgateway.routing.balance import Wish
+from llmgateway.routing.course import Course
+from llmgateway.routing.health import IN
+from llmgateway.routing.places import RANK, Places
 from llmgateway.routing.plan import Plan, Target, after_failure
+from llmgateway.routing.standing import Standing
 from llmgateway.wire.jsonscan import splice
 from llmgateway.wire.retry_after import retry_after_s
 
@@ -25,11 +33,14 @@ _HOPS: Final = tuple(block([(HOP_HEADER, b"%d" % hop)]) for hop in range(MAX_HOP
 
 @dataclass(slots=True)
 class Dispatched:
-    """A reply that will be relayed, and the connection it comes over."""
+    """A reply that will be relayed, and the connection it comes over. `leave` follows, however the relay ends."""
 
     reply: Reply
     upstream: Upstream
     connection: Connection
+    target: Target
+    places: Places | None = None  # where it has one of them
+    faults_before: int = 0  # in a row
 
     def writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
         """Back-pressure: the caller reads slowly, so the backend is read slowly."""
@@ -37,6 +48,17 @@ class Dispatched:
             self.connection.resume()
         else:
             self.connection.pause()
+
+    def leave(self, now: float) -> None:
+        """The exchange is over: give back its place, and count what went wrong after the content had begun."""
+        standing, reply = self.target.standing, self.reply
+        standing.in_flight -= 1
+        if self.places is not None:
+            self.places.leave(now - reply.attempt.started, now)
+        if reply.fault is not None:
+            standing.broke_off(reply.fault.code, self.faults_before, now)
+        elif reply.reader.error is not None:
+            standing.broke_off("upstream_error", self.faults_before, now)
 
 
 async def dispatch(call: Call, plan: Plan, request: Request) -> Dispatched:
@@ -49,21 +71,59 @@ async def dispatch(call: Call, plan: Plan, request: Request) -> Dispatched:
     exchange.dispatched = call.now
     budget = call.in_force.budgets[plan.route.name]
     budget.request()
-    target = plan.targets[0]
-    tried = 0
-    while True:
-        tried += 1
+    target = plan.only
+    if target is not None and target.standing.is_open:
         try:
             return await attempt(call, target, request)
         except GatewayError as error:
-            follow = after_failure(
-                plan, tried, error, repeatable=_is_repeatable(call, request), jitter=call.gateway.draw()
-            )
-            if follow is None or not budget.spend():
-                raise
-        if follow.wait_s > 0:
-            await asyncio.sleep(follow.wait_s)
-        target = follow.target
+            failed: GatewayError | None = error
+    else:
+        target = failed = None
+    return await _go_on(call, plan, request, target, failed)
+
+
+async def _go_on(
+    call: Call, plan: Plan, request: Request, asked: Target | None, failed: GatewayError | None
+) -> Dispatched:
+    """Choose backends and ask them, one after the other, after `asked` has `failed` (or from the start)."""
+    course = Course(plan, call.in_force.standings)
+    if asked is not None:
+        course.note(asked)
+    wish = Wish(call.now, call.gateway.draw, lambda: affinity(request.document), may_try=_is_repeatable(call, request))
+    tried = 0
+    while True:
+        if failed is not None:
+            tried += 1
+            await _pause(call, course, tried, failed, wish)
+        wish.now = call.now
+        target = course.next(wish)
+        if target is None:
+            raise failed or GatewayError("no_healthy_upstream")
+        try:
+            return await attempt(call, target, request)
+        except GatewayError as error:
+            failed = error
+
+
+async def _pause(call: Call, course: Course, tried: int, error: GatewayError, wish: Wish) -> None:
+    """Wait until the next attempt is due; raises what the caller is told where there is none."""
+    is_over = course.is_over(call.now)
+    course.rounds += is_over
+    wait_s = after_failure(
+        course.plan,
+        tried,
+        error,
+        rounds=course.rounds if is_over else None,
+        repeatable=wish.may_try,
+        jitter=call.gateway.draw(),
+    )
+    was_sent = error.code != "overloaded"  # else no backend has had any trouble yet
+    if wait_s is None or (was_sent and not call.in_force.budgets[course.plan.route.name].spend()):
+        raise course.outcome(error, call.now)
+    if is_over:
+        course.again()
+    if wait_s > 0:
+        await asyncio.sleep(wait_s)
 
 
 def _is_repeatable(call: Call, request: Request) -> bool:
@@ -73,15 +133,65 @@ def _is_repeatable(call: Call, request: Request) -> bool:
 
 
 async def attempt(call: Errand, target: Target, request: Request) -> Dispatched:
-    """One try at one backend. A pooled connection that turns out to be dead costs a second, fresh one (row U6)."""
-    connection = call.in_force.upstreams[target.backend.name].pool.idle()
-    if connection is not None:
-        sent = await _ask(call, target, request, connection)
-        if not (sent.reply.is_stale and sent.reply.fault is not None and request.upload is None):
-            return _judged(call, target, sent)
-        _close_attempt(sent.reply.attempt, sent.reply.fault)
-        target = replace(target, kind=AttemptKind.RETRY)
-    return _judged(call, target, await _ask(call, target, request, None))
+    """One try at one backend, with a place there, and counted there. May run beside another one of the same call.
+
+    A pooled connection that turns out to be dead costs a second, fresh one (row U6).
+    """
+    standing, places = target.standing, target.standing.places
+    if places is not None:
+        await _take_place(call, target, places)
+    standing.in_flight += 1
+    began = call.now
+    try:
+        connection = call.in_force.upstreams[standing.backend.name].pool.idle()
+        if connection is not None:
+            sent = await _ask(call, target, request, connection)
+            if sent.reply.is_stale and sent.reply.fault is not None and request.upload is None:
+                _close_attempt(sent.reply.attempt, sent.reply.fault)
+                sent = await _ask(call, replace(target, kind=AttemptKind.RETRY), request, None)
+        else:
+            sent = await _ask(call, target, request, None)
+        sent.places = places
+        return _judged(call, target, sent)
+    except BaseException as error:
+        now = call.now
+        standing.in_flight -= 1
+        if places is not None:
+            places.leave(None, now)
+        if isinstance(error, GatewayError):
+            call.in_force.standings.report_failure(standing, error, now, is_trial=target.is_trial)
+        else:  # the caller has left, or another attempt was quicker
+            standing.was_left(began, now)
+            if target.is_trial:
+                standing.is_probing = False  # somebody else may find out
+        raise
+
+
+def _still_wanted(standing: Standing, places: Places, now: float, *, was_in: bool) -> None:
+    """Give the place back, and raise, where the backend was taken out while somebody waited for it."""
+    if standing.is_gone(now) or (was_in and standing.health.state is not IN):
+        places.leave(None, now)
+        raise GatewayError("overloaded", "The backend was taken out meanwhile.")
+
+
+async def _take_place(call: Errand, target: Target, places: Places) -> None:
+    """Have a place at the target's backend. To have got none is an attempt that ended before it began."""
+    gateway, now, standing = call.gateway, call.now, target.standing
+    was_in = standing.health.state is IN
+    rank = RANK[call.key.priority] if call.key is not None else RANK[Priority.NORMAL]
+    try:
+        has_waited = await take_place(places, rank, gateway.clock, gateway.gauges.waited)
+        if has_waited:
+            _still_wanted(standing, places, call.now, was_in=was_in)
+    except GatewayError as error:
+        failed = Attempt(target.backend.name, target.version.name, target.kind, now)
+        _close_attempt(failed, error, ended=call.now)
+        call.exchange.attempts.append(failed)
+        standing.is_probing = standing.is_probing and not target.is_trial
+        raise
+    except asyncio.CancelledError:
+        standing.is_probing = standing.is_probing and not target.is_trial
+        raise
 
 
 async def _ask(call: Errand, target: Target, request: Request, pooled: Connection | None) -> Dispatched:
@@ -91,7 +201,6 @@ async def _ask(call: Errand, target: Target, request: Request, pooled: Connectio
     try:
         connection = pooled if pooled is not None else await upstream.pool.dial()
     except GatewayError as error:
-        upstream.reach.is_up = error.code == "overloaded"  # too many of our own connections say nothing about it
         _close_attempt(attempt, error, ended=call.now)
         raise
     attempt.connected = call.now
@@ -108,7 +217,7 @@ async def _ask(call: Errand, target: Target, request: Request, pooled: Connectio
         connection.cancel()
         attempt.ended = call.now
         raise
-    return Dispatched(reply, upstream, connection)
+    return Dispatched(reply, upstream, connection, target)
 
 
 async def _ready(call: Errand, reply: Reply) -> None:
@@ -189,7 +298,12 @@ def _judged(call: Errand, target: Target, sent: Dispatched) -> Dispatched:
         raise error
     if sent.reply.way is Way.WHOLE and not sent.reply.is_over:
         sent.connection.cancel()  # a refusal that is longer than anybody reads
-    sent.upstream.reach.is_up = True
+    if sent.reply.is_ok or target.is_trial:
+        standing, began, now = target.standing, sent.reply.attempt.started, call.now
+        sent.faults_before = standing.record.consecutive
+        standing.ok(began, now)
+        if target.is_trial:
+            call.in_force.standings.passed(standing, began, now)
     sent.reply.attempt.result = "ok"
     call.exchange.served_version = target.version.name
     return sent

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmgateway.telemetry.histogram import WAIT, empty, observe
+
 LAG_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -18,6 +20,11 @@ class Gauges:
     unlogged: int = 0  # exchanges served without a record, where the operator allows that
     lag_counts: list[int] = field(default_factory=lambda: [0] * (len(LAG_BUCKETS_S) + 1))
     lag_sum_s: float = 0.0
+    queue_wait: list[float] = field(default_factory=lambda: empty(WAIT))  # for a place at a busy backend
+
+    def waited(self, seconds: float) -> None:
+        """Note how long somebody stood in a backend's queue."""
+        observe(self.queue_wait, WAIT, seconds)
 
     def lag(self, seconds: float) -> None:
         """Note how late the event loop was."""

@@ -5,7 +5,7 @@ backend stayed the same, so a reload costs no connection.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from llmgateway.config.snapshot import Backend, Snapshot, Version
@@ -17,19 +17,13 @@ from llmgateway.http.pool import Pool
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.budget import RetryBudget
+from llmgateway.routing.places import Share
 from llmgateway.routing.plan import Plans
 from llmgateway.routing.rules import Chooser, Choosers
 from llmgateway.routing.shadow import ShadowBudget
+from llmgateway.routing.standings import Standings
 from llmgateway.routing.table import RouteTable
 from llmgateway.wire.jsoncodec import encode
-
-
-@dataclass(slots=True)
-class Reach:
-    """Whether the last attempt got through to a backend."""
-
-    is_up: bool = True
-
 
 MIN_SECRET: Final = 12  # a shorter header value is a number or a name, and would be masked where it means nothing
 
@@ -45,7 +39,6 @@ class Upstream:
     origin: Origin
     template: HeadTemplate
     secrets: tuple[bytes, ...]  # masked where the backend quotes them
-    reach: Reach = field(default_factory=Reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +55,13 @@ class InForce:
     snapshot: Snapshot
     table: RouteTable
     upstreams: Mapping[str, Upstream]
+    standings: Standings  # one for all generations: how the backends are does not change with the configuration
+    plans: Plans
     budgets: Mapping[str, RetryBudget]
     choosers: Mapping[str, Chooser]
     shadow_budgets: Mapping[str, ShadowBudget]  # by route, where there is a shadow
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
     trusted: tuple[Network, ...] = ()  # proxies whose X-Forwarded-For is believed
-    plans: Plans = field(default_factory=Plans)
     endpoints: dict[tuple[str, str, bool], Endpoint] = field(default_factory=dict)  # see dataplane.door
 
 
@@ -78,18 +72,31 @@ def put_in_force(
     provider: Callable[[str], Provider],
     pool: Callable[[Backend], Pool],
     clock: Clock,
+    share: Share | None = None,
 ) -> InForce:
-    """Prepare `snapshot`. Backends that did not change keep their pool; the caller closes the others (`retired`)."""
+    """Prepare `snapshot`. Endpoints that did not change keep their pool; the caller closes the others (`retired`).
+
+    `share`: this worker's part of limits that hold for all of them, where there is no `before`.
+    """
     kept = before.upstreams if before is not None else {}
     budgets = before.budgets if before is not None else {}
     shadow_budgets = before.shadow_budgets if before is not None else {}
+    if before is None:
+        standings = Standings(snapshot, share)
+    else:
+        standings = before.standings
+        standings.configure(snapshot)
     return InForce(
         snapshot=snapshot,
         table=RouteTable(snapshot.routes, snapshot.keys.values()),
         upstreams={
-            name: kept[name] if name in kept and kept[name].backend == backend else _upstream(backend, provider, pool)
+            name: replace(kept[name], backend=backend)
+            if name in kept and kept[name].backend.is_same_endpoint(backend)
+            else _upstream(backend, provider, pool)
             for name, backend in snapshot.backends.items()
         },
+        standings=standings,
+        plans=Plans(standings),
         budgets={
             name: _budget(budgets.get(name), clock, route.retries.budget) for name, route in snapshot.routes.items()
         },

@@ -9,11 +9,14 @@ import logging
 import math
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from llmgateway.telemetry.frames import (
     ACK,
+    BACKEND,
+    BACKENDS,
     MAX_SNAPSHOT_BYTES,
     MAX_STATUS_BYTES,
     SNAPSHOT,
@@ -28,6 +31,7 @@ from llmgateway.telemetry.frames import (
 PERIOD_S: Final = 1.0
 MIN_WAIT_S: Final = 0.1
 MAX_WAIT_S: Final = 2.0
+MAX_UNSENT_BYTES: Final = 256 * 1024  # of news of backends: a control that reads none hears all of it when it is back
 WRITE_TIMEOUT_S: Final = 5.0  # control accepts no more: hang up and try again
 
 log = logging.getLogger(__name__)
@@ -35,12 +39,20 @@ log = logging.getLogger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """Who hears how the backends are: `take` gets control's view, `greet` is called on each new connection."""
+
+    take: Callable[[dict[str, Any]], None] = lambda _: None
+    greet: Callable[[], None] = lambda: None
+
+
 class Link:
     """One worker's connection to control, for as long as the worker lives.
 
     `on_snapshot(generation, text)` puts a snapshot in force and returns None, or says why it can't; the snapshot
-    before then stays. `status()` gives the frame's fields, `held` is the text the
-    worker was started with. `start` needs a running loop; `close` ends it for good.
+    before then stays. `status()` gives the frame's fields, `held` is the text the worker was started with, `backends`
+    hears how they are. `start` needs a running loop; `close` ends it for good.
     """
 
     def __init__(
@@ -50,12 +62,15 @@ class Link:
         on_snapshot: Callable[[int, str], str | None],
         *,
         held: str | None = None,
+        backends: News | None = None,
         period_s: float = PERIOD_S,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._path = path
         self._status = status
         self._on_snapshot = on_snapshot
+        self._backends = backends or News()
+        self._writer: asyncio.StreamWriter | None = None  # once control knows who we are
         self._period_s = period_s
         self._sleep = sleep
         self._task: asyncio.Task[None] | None = None
@@ -73,6 +88,13 @@ class Link:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+
+    def tell(self, event: dict[str, Any]) -> bool:
+        """Send news of a backend at once; False while control is away, or does not read."""
+        if self._writer is None or self._writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            return False
+        self._writer.write(frame(BACKEND, event, MAX_STATUS_BYTES))
+        return True
 
     async def _run(self) -> None:
         failures = 0
@@ -98,21 +120,28 @@ class Link:
                 _explain(side.exception())
         finally:
             self.is_connected = False
+            self._writer = None
+            writer.transport.abort()  # before anything is awaited: we may be cancelled meanwhile
             for side in sides:
                 side.cancel()
             await asyncio.gather(*sides, return_exceptions=True)
-            writer.transport.abort()
 
     async def _tell(self, writer: asyncio.StreamWriter) -> None:
+        is_known = False
         while True:
             fields = self._status() | {"revision": self.revision}
             writer.write(frame(STATUS, fields, MAX_STATUS_BYTES))
+            if not is_known:
+                is_known, self._writer = True, writer
+                self._backends.greet()
             await asyncio.wait_for(writer.drain(), WRITE_TIMEOUT_S)
             await self._sleep(self._period_s)
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while line := await reader.readline():
             kind, fields = parse(line)
+            if kind == BACKENDS:
+                self._backends.take(fields)
             if kind != SNAPSHOT:
                 continue  # a newer control may say more than we know
             error = self._take(fields)

@@ -21,7 +21,8 @@ def _nothing() -> dict[str, Any]:
 class Sources:
     """Where a status takes what other objects know. Each is called once a second on the event loop; all are optional.
 
-    `pools`: backend → its `open` and `idle` connections, and `up` (1 or 0) where the worker knows of its health.
+    `pools`: backend → its `open` connections, and what the worker knows of its health (`Standing.figures`). `sheds`:
+    exchanges that got no place at a backend, by reason.
     `journal`: what its writer has done; `unlogged`: exchanges served without a record (`serve_unlogged`);
     `is_full`: the journal turns new exchanges away.
     """
@@ -30,6 +31,7 @@ class Sources:
     connections: Callable[[], int] = int
     pools: Callable[[], Mapping[str, Figures]] = _nothing
     journal: Callable[[], WriterStats] = WriterStats
+    sheds: Callable[[], Mapping[str, int]] = _nothing
     unlogged: Callable[[], int] = int
     is_full: Callable[[], bool] = bool
 
@@ -62,8 +64,12 @@ class Live:
                 "journal_full": int(sources.is_full()),
                 "slowest_write_s": journal.take_slowest(),
             },
-            "counters": {"refused": dict(gauges.refused), "journal": _journal(journal, sources.unlogged())},
-            "histograms": {"loop_lag": [*gauges.lag_counts, gauges.lag_sum_s]},
+            "counters": {
+                "refused": dict(gauges.refused),
+                "journal": _journal(journal, sources.unlogged()),
+                "sheds": {str(reason): count for reason, count in sources.sheds().items()},  # no enum
+            },
+            "histograms": {"loop_lag": [*gauges.lag_counts, gauges.lag_sum_s], "queue_wait": gauges.queue_wait},
         }
 
 

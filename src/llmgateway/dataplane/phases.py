@@ -78,8 +78,7 @@ def route(call: Call, key: Key, request: Request) -> Plan:
     exchange.assigned_version = choice.version.name
     exchange.probability = choice.probability
     exchange.assigned_by = choice.assigned_by
-    is_split = not exchange.operation.is_stateful
-    return call.in_force.plans(found, choice, call.gateway.draw(), may_fall_back=is_split)
+    return call.in_force.plans(found, choice, may_fall_back=not exchange.operation.is_stateful)
 
 
 def _hops(call: Call) -> int:

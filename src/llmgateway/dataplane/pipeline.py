@@ -30,6 +30,8 @@ async def serve(call: Call) -> None:
         except BaseException:
             sent.connection.cancel()
             raise
+        finally:
+            sent.leave(call.now)
     except GatewayError as error:
         await refuse(call, error)
     except asyncio.CancelledError:

@@ -94,13 +94,15 @@ class Shadows:
         decided = verdict(route.shadow, self._question(primary, request), budget)
         if decided is not True:
             return decided or None
+        target = shadow_target(route.shadow, primary.in_force.standings, self._gateway.draw(), primary.now)
+        if target is None:
+            return LeftOut.BACKEND
         copy = _errand(primary, route, route.shadow)
         try:
             pending = self._gateway.journal.append(records.admitted(copy.exchange, None), may_use_reserve=False)
         except GatewayError:
             return LeftOut.LOG_FULL
         copy.exchange.is_admitted = True
-        target = shadow_target(route.shadow, self._gateway.draw())
         self._run(copy, _carry(copy, target, request, pending, self._pace), budget, len(request.body))
         return None
 
@@ -180,6 +182,8 @@ async def _carry(copy: Errand, target: Target, request: Request, pending: Awaita
             if not sent.reply.is_over:  # else the connection is another exchange's by now
                 sent.connection.cancel()
             raise
+        finally:
+            sent.leave(copy.now)
     except GatewayError as error:
         _failed(exchange, error)
     except asyncio.CancelledError:

@@ -23,6 +23,7 @@ from llmgateway.http.pool import Pool
 from llmgateway.http.server import HttpServer
 from llmgateway.journal.writer import JournalWriter
 from llmgateway.ports.provider import Provider
+from llmgateway.routing.places import Share
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +36,20 @@ FindProvider = Callable[[str], Provider]
 
 
 def prepare(
-    snapshot: Snapshot, before: InForce | None, provider: FindProvider, clock: Clock, sweeper: Sweeper
+    snapshot: Snapshot,
+    before: InForce | None,
+    provider: FindProvider,
+    clock: Clock,
+    sweeper: Sweeper,
+    *,
+    share: Share | None = None,
 ) -> InForce:
-    """Make a snapshot ready for traffic, with pools that dial from this event loop."""
+    """Make a snapshot ready for traffic, with pools that dial from this event loop. `share`: see `put_in_force`."""
 
     def pool(backend: Backend) -> Pool:
         return Pool(Origin.of(backend), clock=clock, sweeper=sweeper)
 
-    return put_in_force(snapshot, before, provider=provider, pool=pool, clock=clock)
+    return put_in_force(snapshot, before, provider=provider, pool=pool, clock=clock, share=share)
 
 
 class Worker:
@@ -137,6 +144,7 @@ class Worker:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             self._journal.tick()
+            self.gateway.in_force.standings.tick(self.gateway.clock.monotonic())
 
 
 def queued(listener: socket.socket) -> Iterator[socket.socket]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from llmgateway.config.snapshot import Key, Route, Server, Snapshot
 from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.exchange import AttemptKind
 from llmgateway.domain.operation import Operation
 from llmgateway.ports.dialect import Declared, Dialect
 from llmgateway.routing.facts import Document, Facts
@@ -17,6 +18,7 @@ from llmgateway.routing.faults import CODES
 from llmgateway.routing.plan import Plan, after_failure, plan
 from llmgateway.routing.rules import ReadyRule, chooser
 from llmgateway.routing.select import Choice, Split, home, pinned, sticky_key
+from llmgateway.routing.standings import Standings
 from llmgateway.routing.table import VERSION_HEADER, RouteTable, model_of
 from llmgateway.wire.jsonscan import parse_object
 
@@ -124,7 +126,7 @@ def explain(snapshot: Snapshot, asked: Asked) -> Explanation:
     split, rules = _decided(route, facts, asked, operation)
     sticks_to = sticky_key(route.sticky, declared.user, declared.session, asked.key.name, asked.headers.get)
     choice = _likeliest(split) if sticks_to is None else split.choose(sticks_to, 0.0)
-    ordered = plan(route, choice, 0.0, may_fall_back=not operation.is_stateful)
+    ordered = plan(route, choice, Standings(snapshot), may_fall_back=not operation.is_stateful)
     return Explanation(
         route=route.name,
         model=model,
@@ -139,7 +141,7 @@ def explain(snapshot: Snapshot, asked: Asked) -> Explanation:
         probability=choice.probability,
         is_drawn=sticks_to is None and len(split.choices) > 1,
         chances=_chances(split),
-        attempts=tuple(AttemptTold(each.version.name, each.backend.name, each.kind.value) for each in ordered.targets),
+        attempts=tuple(_targets(ordered)),
         after=tuple(_after(ordered, operation, asked.method)),
     )
 
@@ -201,10 +203,24 @@ def _after(ordered: Plan, operation: Operation, method: str) -> Iterator[FaultTo
             yield FaultTold(kind.value, code, tuple(_steps(ordered, GatewayError(code), may_repeat)))
 
 
+def _targets(ordered: Plan) -> list[AttemptTold]:
+    """Every target once, in the order of the configuration: which backend of a version comes first is decided then."""
+    told: list[AttemptTold] = []
+    for at, lane in enumerate(ordered.lanes):
+        for member in lane.members:
+            kind = AttemptKind.FALLBACK if at else AttemptKind.RETRY if told else AttemptKind.FIRST
+            told.append(AttemptTold(lane.version.name, member.backend.name, kind.value))
+    return told
+
+
 def _steps(ordered: Plan, error: GatewayError, may_repeat: bool) -> Iterator[AttemptTold]:  # noqa: FBT001 - a flag handed on
+    targets = _targets(ordered)
     for tried in range(1, ordered.route.retries.max_attempts):
-        follow = after_failure(ordered, tried, error, repeatable=may_repeat, jitter=0.0)
-        if follow is None:
+        rounds, at = divmod(tried, len(targets))
+        over = rounds if not at else None
+        wait_s = after_failure(ordered, tried, error, rounds=over, repeatable=may_repeat, jitter=0.0)
+        if wait_s is None:
             return
-        target = follow.target
-        yield AttemptTold(target.version.name, target.backend.name, target.kind.value, follow.wait_s)
+        target = targets[at]
+        kind = AttemptKind.RETRY.value if target.kind == AttemptKind.FIRST.value else target.kind
+        yield AttemptTold(target.version, target.backend, kind, wait_s)

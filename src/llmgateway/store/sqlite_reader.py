@@ -51,6 +51,7 @@ class SqliteReader:
 
     async def pairs(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Pair]:
         return await self._read(lambda connection: queries.pairs(connection, wanted, limit, before))
+
     async def generations(self, *, limit: int, before: int | None = None) -> list[GenerationHead]:
         return await self._read(lambda connection: history.page(connection, limit, before))
 

@@ -2,7 +2,9 @@
 
     worker → control   status    once a second: who it is, its gauges, its counters since it started
                        ack       a snapshot is in force, or why not
+                       backend   news of a backend, at once: it is out, well again, asks for a pause (routing.standings)
     control → worker   snapshot  the configuration's text and its generation
+                       backends  all backends that are not simply in, and up to which of the worker's news that holds
 
 Both planes import this file, neither imports the other. Lines have a bound: a peer that exceeds it is cut off.
 """
@@ -16,13 +18,15 @@ from typing import Any, Final
 
 from llmgateway.wire.jsoncodec import decode, encode
 
-MAX_STATUS_BYTES: Final = 256 * 1024
+MAX_STATUS_BYTES: Final = 4 * 1024 * 1024  # of ten thousand backends, all of them busy
 MAX_SNAPSHOT_BYTES: Final = 8 * 1024 * 1024
 MAX_PATH_BYTES: Final = 107  # what fits in sockaddr_un (unix(7)), the final NUL left out
 
 STATUS: Final = "status"
 ACK: Final = "ack"
 SNAPSHOT: Final = "snapshot"
+BACKEND: Final = "backend"
+BACKENDS: Final = "backends"
 
 
 class BadLineError(ValueError):

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from llmgateway.app.cores import usable_cores
+from llmgateway.app.cores import usable_cores, worker_count
+from llmgateway.config.snapshot import Server, Snapshot
 
 HERE = len(os.sched_getaffinity(0))
 
@@ -31,3 +32,8 @@ def test_without_a_quota_the_affinity_counts(tmp_path, monkeypatch):
     assert usable_cores(tmp_path / "none") == HERE
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
     assert usable_cores(tmp_path / "none") == 3
+
+
+def test_the_configuration_may_say_how_many_workers_there_are():
+    assert worker_count(Snapshot(1, Server(workers=3))) == 3
+    assert worker_count(Snapshot(1)) == usable_cores()

@@ -184,3 +184,11 @@ def test_durations_read_well(seconds, text):
 )
 def test_sizes_read_well(count, text):
     assert size(count) == text
+
+
+def test_a_backend_that_is_out_is_told_with_the_reason():
+    out = {"name": "one", "state": "half_open", "why": "faults in a row", "since": 1.0, "until": 2.0}
+    well = {"name": "two", "state": "in", "why": "", "since": None, "until": None}
+    text = shown(view(backends=[out, well]))
+    assert "! backend one is half-open: faults in a row" in text
+    assert "two" not in text

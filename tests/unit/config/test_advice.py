@@ -64,3 +64,15 @@ def test_a_version_that_a_rule_or_a_pin_reaches_is_not_idle(accept: Accept) -> N
     assert not [str(each) for each in accept(idle, more=rule).warnings if "no traffic" in str(each)]
     pin = ("[keys.app]", "[keys.app]\nmay_pin = true")
     assert not [str(each) for each in accept(idle, pin).warnings if "no traffic" in str(each)]
+
+
+def test_a_version_without_a_backend_that_is_not_drained_is_pointed_out(accept: Accept) -> None:
+    (found,) = warnings(accept, ("[backends.two]", "drained = true\n[backends.two]"))
+    assert found.endswith('routes.assistant.versions.v1: all backends of "v1" are drained: it answers nothing')
+
+
+def test_a_limit_below_one_a_worker_is_pointed_out(accept: Accept) -> None:
+    few = ("[backends.two]", "max_concurrent = 2\n[backends.two]")
+    assert warnings(accept, few) == []
+    (found,) = warnings(accept, few, ("[admin]", "workers = 4\n[admin]"))
+    assert found.endswith("backends.one.max_concurrent: each of the 4 workers has one place all the same")

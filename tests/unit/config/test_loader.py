@@ -86,6 +86,12 @@ proxy = "http://p:3128"
 ca_file = "ca.pem"
 keepalive = 9
 max_connections = 8
+weight = 2
+max_concurrent = 3
+queue = 4
+queue_wait = 6
+drained = true
+health = { consecutive = 1, error_share = 0.2, min_attempts = 3, window = 4, slow = 6, eject = 7, eject_max = 8, probe = "chat", probe_model = "m", probe_interval = 9, probe_timeout = 11 }
 timeouts = { connect = 1, first_byte = 2, idle = 3, total = 4 }
 [routes."r-*"]
 sticky = "header:X-Team"
@@ -93,6 +99,7 @@ salt = "s"
 fallback = ["v"]
 bodies = "none"
 raw_events = false
+balance = "prefix"
 retries = { max_attempts = 9, budget = 2, base = 3, max_wait = 4 }
 on_failure = { faults = ["timeout"] }
 rules = [{ name = "first", when = { stream = true }, use = { w = 1 } }]
@@ -111,6 +118,7 @@ default_route = "r-1"
 expires = 2030-12-31
 enabled = false
 may_pin = true
+priority = "low"
 tags = { team = "t" }
 [prices."m"]
 input = 1
@@ -153,6 +161,7 @@ def test_every_field_of_the_snapshot_can_be_set() -> None:
         (snapshot.data, contract.Data()),
         (snapshot.journal, contract.Journal()),
         (snapshot.backends["b"], Backend("", "", "")),
+        (snapshot.backends["b"].health, contract.HealthRules()),
         (route.retries, contract.Retries()),
         (route.shadow, contract.Shadow(contract.Version("", "", ()))),
         (route, contract.Route("", (), raw_events=True)),
@@ -181,17 +190,29 @@ def test_every_value_lands_where_it_belongs() -> None:
     )
     assert backend == Backend(
         "b", "anthropic", "https://b.example", Secret("secret"), (("x-a", "1"),), "http://p:3128", "ca.pem",
-        1.0, 2.0, 3.0, 4.0, 9.0, 8,
+        1.0, 2.0, 3.0, 4.0, 9.0, 8, 2.0, 3, 4, 6.0, True, backend.health,
     )  # fmt: skip
     assert (route.sticky, route.salt) == (Sticky(StickyBy.HEADER, b"x-team"), "s")
     assert (route.bodies, route.raw_events) == (Bodies.NONE, False)
     assert route.retries == contract.Retries(9, 2.0, 3.0, 4.0)
     assert route.shadow == contract.Shadow(route.version("w"), 0.5, 3, 7)
+    assert route.balance is contract.Balance.PREFIX
+    assert snapshot.backends["b"].health == contract.HealthRules(
+        1, 0.2, 3, 4.0, 6.0, 7.0, 8.0, contract.ProbeKind.CHAT, "m", 9.0, 11.0
+    )
     assert [version.weight for version in route.versions] == [0.5, 0.0]
     assert route.rules == (Rule("first", When(stream=True), (("w", 1.0),)),)
     assert route.on_failure == {FaultKind.TIMEOUT}
     assert next(iter(snapshot.keys.values())) == contract.Key(
-        "k", b"\xab" * 32, ("r-1",), "r-1", {"team": "t"}, 1_924_905_600.0, is_enabled=False, may_pin=True
+        "k",
+        b"\xab" * 32,
+        ("r-1",),
+        "r-1",
+        {"team": "t"},
+        1_924_905_600.0,
+        is_enabled=False,
+        may_pin=True,
+        priority=contract.Priority.LOW,
     )
     assert snapshot.prices == {"m": contract.Price("m", 1.0, 2.5, 0.0)}
 

@@ -95,3 +95,21 @@ def test_a_header_cannot_be_set_twice(refuse: Refuse) -> None:
     assert refuse(("[backends.two]", 'headers = { X-A = "1", x-a = "2" }\n[backends.two]')) == [
         "config.toml:8: backends.one.headers: names a header twice"
     ]
+
+
+def test_a_health_that_makes_no_sense_is_refused(refuse: Refuse) -> None:
+    health = "[backends.one.health]\n{}\n[backends.two]"
+    (problem,) = refuse(("[backends.two]", health.format('probe = "chat"')))
+    assert problem.endswith('backends.one.health.probe: "chat" needs a probe_model to ask')
+    (problem,) = refuse(("[backends.two]", health.format('eject = "10s"\neject_max = "5s"')))
+    assert problem.endswith("backends.one.health.eject_max: is shorter than eject")
+    (problem,) = refuse(("[backends.two]", health.format('probe = "chatty"')))
+    assert "health.probe: must be 'none', 'models', 'health' or 'chat'" in problem
+
+
+def test_a_limit_is_a_number_or_unlimited(refuse: Refuse, accept: Accept) -> None:
+    here = "[backends.two]"
+    assert accept((here, f'max_concurrent = "unlimited"\n{here}')).snapshot.backends["one"].max_concurrent is None
+    for wrong in ('"many"', "0", "1.5", "true"):
+        (problem,) = refuse((here, f"max_concurrent = {wrong}\n{here}"))
+        assert "backends.one.max_concurrent: must be" in problem

@@ -6,9 +6,11 @@ import stat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.backends import World
 from tests.support.control import status
 
 from llmgateway.controlplane import link as module
+from llmgateway.controlplane.backends import Backends
 from llmgateway.controlplane.link import Links, is_current, reconciled
 from llmgateway.controlplane.tally import Tally
 from llmgateway.domain.clock import ManualClock
@@ -228,3 +230,27 @@ def test_reconciling_never_steps_back_and_settles_at_once(ours, text, theirs, th
     assert reconciled(agreed, text, theirs, theirs_text) == agreed
     if agreed == theirs:
         assert is_current(agreed, text, theirs, theirs_text)
+
+
+async def test_news_of_a_backend_are_shared_with_everyone_and_answered(tmp_path):
+    world = World(v1="a b")
+    backends = Backends(world.snapshot(), "now")
+    links = Links(tmp_path / "c.sock", clock=ManualClock(), tally=Tally(), backends=backends)
+    await links.start()
+    async with Peer(links._path) as one, Peer(links._path) as two:
+        for slot, peer in enumerate((one, two)):
+            peer.say("status", **status(slot))
+        await until(lambda: len(links.live()) == 2)
+        one.say("backend", n=1, what="eject", backend="a", reason="slow")
+        kind, first = await one.hear()
+        assert (kind, first["heard"], set(first["out"])) == ("backends", 1, {"a"})
+        _, second = await two.hear()
+        assert (second["heard"], second["out"]["a"]["reason"]) == (0, "slow")
+        one.say("backend", n=2, what="heal", backend="a")
+        assert (await one.hear())[1] == {"epoch": "now", "heard": 2, "out": {}}
+        assert (await two.hear())[1]["out"] == {}
+        async with Peer(links._path) as three:
+            backends.drain("b", is_drained=True)
+            three.say("status", **status(2))
+            assert set((await three.hear())[1]["out"]) == {"b"}
+    await links.stop()

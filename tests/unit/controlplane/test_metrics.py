@@ -10,12 +10,13 @@ from tests.support.control import attempt, row, status
 from llmgateway.controlplane import metrics
 from llmgateway.controlplane.catalogue import METRICS
 from llmgateway.controlplane.ingest import Lag
-from llmgateway.controlplane.labels import Labels
+from llmgateway.controlplane.labels import BACKEND_STATES, Labels
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.metrics import CACHE_S, Exposition, Reading, families
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import ManualClock
+from llmgateway.telemetry.histogram import WAIT, empty, observe
 
 LABELS = Labels({"chat": ("v1", "v2")}, ("local",))
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -180,3 +181,38 @@ def test_the_largest_configuration_stays_within_the_budget_of_series():
     ledger.commit()
     full = reading(labels=labels, ledger=ledger.view())
     assert sum(len(family.samples) for family in families(full)) <= 3_000
+
+
+def backend(name="local", state="in", **more):
+    return {"name": name, "state": state, "in_flight": 2, "queued": 1} | more
+
+
+def test_each_state_of_a_backend_is_a_series_and_one_of_them_is_set():
+    found = samples(backends=[backend(state="half_open")])
+    states = {state: value(found, "upstream_state", upstream="local", state=state) for state in BACKEND_STATES}
+    assert states == {"in": 0, "ejected": 0, "half_open": 1, "drained": 0}
+
+
+def test_what_a_backend_carries_is_shown_and_unknown_names_add_up():
+    found = samples(backends=[backend(), backend("x"), backend("y")])
+    assert value(found, "upstream_in_flight", upstream="local") == 2
+    assert value(found, "upstream_in_flight", upstream="other") == 4
+    assert value(found, "upstream_queue", upstream="local") == 1
+
+
+def test_ejections_are_counted_by_reason():
+    found = samples(ejections={("local", "slow"): 2, ("x", "slow"): 1, ("y", "slow"): 1})
+    assert value(found, "upstream_ejections_total", upstream="local", reason="slow") == 2
+    assert value(found, "upstream_ejections_total", upstream="other", reason="slow") == 2
+
+
+def test_queues_tell_how_long_people_waited_and_how_many_were_turned_away():
+    wait = empty(WAIT)
+    observe(wait, WAIT, 0.2)
+    given = status(0)
+    given["counters"]["sheds"] = {"full": 3, "nonsense": 1}
+    given["histograms"]["queue_wait"] = wait
+    found = samples(statuses=[given])
+    assert value(found, "sheds_total", reason="full") == 3
+    assert value(found, "queue_wait_seconds_count") == 1
+    assert value(found, "queue_wait_seconds_bucket", le="0.25") == 1

@@ -6,7 +6,7 @@ import random
 import pytest
 from tests.support.control import status
 
-from llmgateway.dataplane.link import MAX_WAIT_S, Link, wait_s
+from llmgateway.dataplane.link import MAX_WAIT_S, Link, News, wait_s
 from llmgateway.telemetry.frames import frame, parse, revision
 
 
@@ -150,3 +150,40 @@ def test_pauses_double_to_a_bound_and_are_spread():
     assert wait_s(3) > wait_s(1) * 2
     assert MAX_WAIT_S * 0.75 <= wait_s(10_000) <= MAX_WAIT_S * 1.25
     assert len({wait_s(5) for _ in range(10)}) > 1
+
+
+async def test_news_of_backends_go_out_at_once_and_what_control_says_of_them_comes_in(tmp_path):
+    seen, greeted = [], []
+    news = News(seen.append, lambda: greeted.append(link.tell({"n": 1, "what": "eject"})))
+    link = Link(tmp_path / "c.sock", status, lambda *_: None, backends=news, sleep=Pauses())
+    assert not link.tell({"n": 1}), "control is away"
+    async with Server(tmp_path / "c.sock") as server:
+        link.start()
+        reader, writer = await server.peer()
+        assert await hear(reader, "status"), "it says who it is before it says anything else"
+        assert await hear(reader, "backend") == {"n": 1, "what": "eject"}
+        assert greeted == [True]
+        assert link.tell({"n": 2, "what": "heal"})
+        assert (await hear(reader, "backend"))["n"] == 2
+        writer.write(frame("backends", {"heard": 2, "out": {}}, 10**6))
+        async with asyncio.timeout(5):
+            while not seen:
+                await asyncio.sleep(0.001)
+        assert seen == [{"heard": 2, "out": {}}]
+        await link.close()
+        assert not link.tell({"n": 3})
+        writer.transport.abort()
+
+
+async def test_news_do_not_pile_up_before_a_control_that_does_not_read(tmp_path):
+    link = Link(tmp_path / "c.sock", status, lambda *_: None, sleep=Pauses())
+    async with Server(tmp_path / "c.sock") as server:
+        link.start()
+        _, writer = await server.peer()
+        async with asyncio.timeout(5):
+            while not link.tell({"n": 0}):
+                await asyncio.sleep(0.001)
+        taken = sum(link.tell({"n": n, "text": "x" * 1_000}) for n in range(5_000))
+        assert taken < 2_000
+        await link.close()
+        writer.transport.abort()

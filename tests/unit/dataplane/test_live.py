@@ -2,12 +2,17 @@
 
 import json
 
+from llmgateway.config.snapshot import Backend, Snapshot
 from llmgateway.controlplane.tally import read_figures
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.dataplane.gauges import LAG_BUCKETS_S, Gauges
 from llmgateway.dataplane.live import Live, Sources
 from llmgateway.journal.stats import WriterStats
+from llmgateway.routing.places import Shed
+from llmgateway.routing.standings import Standings
+from llmgateway.telemetry.frames import MAX_STATUS_BYTES, frame
 from llmgateway.telemetry.histogram import LAG
+from llmgateway.wire.jsoncodec import decode
 
 
 def live(gauges, **sources):
@@ -67,3 +72,21 @@ def test_the_slowest_write_is_of_the_last_second_only():
     worker = live(Gauges(), journal=lambda: stats)
     assert worker.status()["gauges"]["slowest_write_s"] == 0.5
     assert worker.status()["gauges"]["slowest_write_s"] == 0.0
+
+
+def test_what_busy_backends_turned_away_is_told():
+    gauges = Gauges()
+    gauges.waited(0.03)
+    said = live(gauges, sheds=lambda: {Shed.FULL: 2, Shed.TIMEOUT: 0}).status()
+    figures = read_figures(decode(frame("status", said, 10**6)))
+    assert figures.counters["sheds", "full"] == 2
+    assert (figures.histograms["queue_wait"][3], figures.histograms["queue_wait"][-1]) == (1, 0.03)
+
+
+def test_a_status_of_ten_thousand_busy_backends_fits_into_its_frame():
+    standing = Standings(Snapshot(1, backends={"b": Backend("b", "openai", "http://b")}))["b"]
+    standing.attempts, standing.in_flight, standing.faults = 10**9, 10**4, 10**8
+    standing.was_left(0.0, 123.456789123)
+    busy = {"open": 1_000} | standing.figures(123.5)
+    pools = {f"{n:064d}": busy for n in range(10_000)}
+    assert frame("status", live(Gauges(), pools=lambda: pools).status(), MAX_STATUS_BYTES)

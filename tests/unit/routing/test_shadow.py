@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from tests.support.backends import World
 
 from llmgateway.config.snapshot import Backend, Shadow, Version
 from llmgateway.domain.clock import ManualClock
@@ -145,8 +146,32 @@ def test_no_minute_ever_has_more_than_the_budget(budget, clock):
         assert sum(second <= other < second + WINDOW_S for other in made) <= ALL.max_per_minute
 
 
+def target(world, draw):
+    version = world.route.versions[0]
+    return shadow_target(Shadow(version), world.standings, draw, world.now)
+
+
 def test_the_backends_of_the_version_share_the_copies():
-    drawn = [shadow_target(ALL, draw / 9).backend.name for draw in range(9)]
-    assert drawn == ["a"] * 3 + ["b"] * 3 + ["c"] * 3
-    assert shadow_target(ALL, 0.0).kind is AttemptKind.SHADOW
-    assert shadow_target(ALL, 0.999999).version is ALL.version
+    world = World(v1="a b c")
+    assert [target(world, draw / 9).backend.name for draw in range(9)] == ["a"] * 3 + ["b"] * 3 + ["c"] * 3
+    assert target(world, 0.0).kind is AttemptKind.SHADOW
+    assert target(world, 0.999999).version is world.route.versions[0]
+
+
+def test_copies_go_to_nobody_who_is_out_and_wait_in_no_queue():
+    world = World(v1="a b")
+    world.configure(b={"max_concurrent": 1, "queue": 5})
+    world.fails("a", 3)
+    assert world.out == {"a"}
+    assert target(world, 0.0).backend.name == "b"
+    assert world.standings["b"].places.take()
+    assert target(world, 0.0) is None
+
+
+def test_a_copy_finds_out_whether_a_backend_is_well_again():
+    world = World(v1="a b")
+    world.fails("a", 3)
+    world.now += 6  # its ejection is over
+    tried = target(world, 0.9)
+    assert (tried.backend.name, tried.is_trial) == ("a", True)
+    assert target(world, 0.9).backend.name == "b"  # one such attempt at a time
