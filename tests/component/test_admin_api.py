@@ -10,7 +10,7 @@ import pytest
 from tests.support.admin import CANARY, CONFIG, AdminGateway, until
 from tests.support.exchanges import ExchangeFactory
 
-from llmgateway.controlplane import asking
+from llmgateway.controlplane import admin, asking
 from llmgateway.controlplane.api import configuration, exchanges, routes
 from llmgateway.controlplane.configfile import etag
 from llmgateway.controlplane.endpoints import NAME
@@ -338,6 +338,40 @@ async def test_a_body_that_does_not_come_is_not_waited_for(gateway, monkeypatch)
         writer.write(head.encode())
         assert await asyncio.wait_for(reader.readline(), 5) == b"HTTP/1.1 408 Request Timeout\r\n"
         writer.close()
+
+
+async def test_lists_of_what_is_configured_come_in_pages(gateway):
+    async with gateway.running(workers=0):
+        for path, key, names in (
+            ("routes", "name", ["chat", "vendor/m-*"]),
+            ("versions", "route", ["chat", "vendor/m-*"]),
+            ("backends", "name", ["one", "two"]),
+        ):
+            _, first = await gateway.ask("GET", f"{path}?limit=1")
+            _, second = await gateway.ask("GET", path, params={"limit": "1", "after": first["next"]})
+            assert {each[key] for each in first[path]} == {names[0]}
+            assert {each[key] for each in second[path]} == {names[1]}
+            assert second["next"] is None
+            assert (await gateway.ask("GET", f"{path}?limit=1001"))[0] == 422
+
+
+async def test_only_so_many_questions_are_asked_of_the_store_at_once(gateway, monkeypatch):
+    async with gateway.running(workers=0) as (control, _):
+        go = asyncio.Event()
+
+        async def page(*_, **__):
+            await go.wait()
+            return []
+
+        monkeypatch.setattr(gateway.store, "page", page)
+        asked = [asyncio.create_task(gateway.ask("GET", "exchanges")) for _ in range(admin.MAX_QUERIES)]
+        await until(lambda: control._admin._queries == admin.MAX_QUERIES)
+        code, answer = await gateway.ask("GET", "generations")
+        assert (code, answer["error"]["code"]) == (503, "busy")
+        assert (await gateway.ask("GET", "live"))[0] == 200
+        go.set()
+        assert {code for code, _ in await asyncio.gather(*asked)} == {200}
+        assert (await gateway.ask("GET", "generations"))[0] == 200
 
 
 async def walked(gateway):

@@ -7,6 +7,7 @@ import time
 import pytest
 from tests.support.admin import CANARY, CONFIG, AdminGateway, silent_worker, until
 
+from llmgateway.controlplane import changes as module
 from llmgateway.controlplane.configfile import etag
 from llmgateway.ports.store import StoreUnavailableError
 from llmgateway.telemetry.frames import parse
@@ -318,6 +319,15 @@ async def test_a_rollback_brings_the_secret_back_that_stood_in_the_file(gateway)
         assert gateway.file.read_text() == CONFIG
 
 
+async def test_a_rollback_takes_references_back_to_where_they_went(gateway):
+    async with gateway.running() as (_, workers):
+        moved = CONFIG.replace("9002", "9102")
+        assert (await gateway.put_text(moved))[0] == 422
+        assert (await gateway.put_text(moved, credentials="two"))[0] == 200
+        assert (await gateway.ask("POST", "generations/1/rollback"))[0] == 200
+        assert workers[0].text == CONFIG
+
+
 @pytest.mark.parametrize("number", ["0", "99", "-1", "x", "1e3", "9" * 40])
 async def test_an_unknown_generation_is_404(gateway, number):
     async with gateway.running(workers=0):
@@ -326,10 +336,26 @@ async def test_an_unknown_generation_is_404(gateway, number):
             assert (code, answer["error"]["code"]) == (404, "generation_not_found")
 
 
-async def test_a_hundred_changes_at_once_are_made_one_after_the_other(gateway):
+async def test_many_changes_at_once_are_made_one_after_the_other(gateway):
     async with gateway.running() as (_, workers):
         answers = await asyncio.gather(*(gateway.weights(v1=weight) for weight in range(100, 130)))
         assert {code for code, _ in answers} == {200}
         assert sorted(done["generation"] for _, done in answers) == list(range(2, 32))
         assert workers[0].took == workers[1].took == list(range(2, 32))
         assert len(await gateway.history()) == 31
+
+
+async def test_only_so_many_changes_stand_in_line_and_a_stop_waits_for_them(gateway, monkeypatch):
+    monkeypatch.setattr(module, "MAX_WAITING", 3)
+    async with gateway.running() as (control, _):
+        async with control.reloader.turn:
+            asked = [asyncio.create_task(gateway.weights(v1=weight)) for weight in (1, 2, 3)]
+            await until(lambda: len(control.changes._under_way) == 3)
+            code, answer = await gateway.weights(v1=4)
+            assert (code, answer["error"]["code"]) == (503, "busy")
+            for each in asked:
+                each.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+    assert control.changes._under_way == set()
+    assert control.links.generation == 4
+    assert "weight = 3   # most of it" in gateway.file.read_text()

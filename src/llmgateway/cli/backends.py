@@ -29,14 +29,21 @@ def list_backends(
     as_json: gateway.JsonOption = False,
 ) -> None:
     """List the backends in force: where they are, who uses them, and how the workers find them."""
-    view = gateway.get(locate(config, url, token_env), "backends", has="backends")
+    source = locate(config, url, token_env)
+    backends: list[Mapping[str, Any]] = []
+    after = None
+    while True:
+        page = gateway.get(source, "backends", has="backends", limit=1_000, after=after)
+        backends += page["backends"]
+        if (after := page["next"]) is None:
+            break
     if as_json:
-        gateway.print_json(view)
-        return
-    _print(view)
+        gateway.print_json({"backends": backends})
+    else:
+        _print(backends)
 
 
-def _print(view: Mapping[str, Any]) -> None:
+def _print(backends: list[Mapping[str, Any]]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -44,7 +51,7 @@ def _print(view: Mapping[str, Any]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     for name in ("backend", "at", "used by", "state"):
         table.add_column(name, overflow="fold")
-    for each in view["backends"]:
+    for each in backends:
         used = ", ".join(map(one_line, each["used_by"])) or "nobody"
         state = ", ".join(f"{one_line(name)} {one_line(value)}" for name, value in each["state"].items()) or "unknown"
         at = f"{one_line(each['base_url'])} ({one_line(each['provider'])})"

@@ -25,8 +25,8 @@ def describe(snapshot: Snapshot) -> Described:
         | _reach(snapshot.admin.listen),
         "data": _data(snapshot),
         "journal": _journal(snapshot),
-        "routes": [_route(route, snapshot) for route in snapshot.routes.values()],
-        "backends": [_backend(backend) for backend in snapshot.backends.values()],
+        "routes": [described_route(route, snapshot) for route in snapshot.routes.values()],
+        "backends": [described_backend(backend) for backend in snapshot.backends.values()],
         "keys": [_key(key) for key in snapshot.keys.values()],
         "prices": sorted(snapshot.prices),
     }
@@ -103,7 +103,8 @@ def _journal(snapshot: Snapshot) -> Described:
     }
 
 
-def _route(route: Route, snapshot: Snapshot) -> Described:
+def described_route(route: Route, snapshot: Snapshot) -> Described:
+    """One route with its versions and their shares."""
     share = shares(route)
     return {
         "name": route.name,
@@ -152,7 +153,8 @@ def _version(version: Version, share: float) -> Described:
     }
 
 
-def _backend(backend: Backend) -> Described:
+def described_backend(backend: Backend) -> Described:
+    """One backend, its credential told by whether there is one."""
     return {
         "name": backend.name,
         "provider": backend.provider,

@@ -11,6 +11,7 @@ import tomlkit
 from tomlkit.items import AoT, InlineTable, Table
 
 from llmgateway.config import source
+from llmgateway.config.masking import masked_document
 from llmgateway.config.positions import Positions
 from llmgateway.config.problems import ConfigError, Path, Problem, did_you_mean, dotted, quoted
 
@@ -38,6 +39,13 @@ def route_in(text: str, file: str, name: str) -> Toml:
     if not isinstance(routes.get(name), dict):
         raise UnknownRouteError(f"no route is called {quoted(name)}{did_you_mean(name, routes)}")
     return dict(routes[name])
+
+
+def shown_route(text: str, file: str, name: str) -> Toml:
+    """The same for showing: what may be a secret in it is masked."""
+    route_in(text, file, name)
+    route: Toml = masked_document(source.parse(text, file))["routes"][name]
+    return route
 
 
 def with_route(text: str, file: str, name: str, table: Toml) -> str:

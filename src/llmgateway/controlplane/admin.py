@@ -13,11 +13,12 @@ from typing import Any, Final
 from aiohttp import web
 
 from llmgateway.controlplane.asking import answered
-from llmgateway.controlplane.endpoints import Asked, Routes, Table
+from llmgateway.controlplane.endpoints import Asked, Endpoint, Routes, Table
 from llmgateway.controlplane.gate import Gate
 from llmgateway.controlplane.replies import refusal
 
 MAX_CONNECTIONS: Final = 256
+MAX_QUERIES: Final = 8  # at once; the store answers one after the other, and retention asks it, too
 KEEPALIVE_S: Final = 30.0  # aiohttp closes silent and half-sent connections by this too
 SHUTDOWN_S: Final = 1.0
 
@@ -32,6 +33,7 @@ class Admin:
         self.table = Table(endpoints)
         self.gate = gate
         self._runner: web.ServerRunner | None = None
+        self._queries = 0
 
     async def start(self) -> None:
         self._runner = web.ServerRunner(_Server(self._answer), handle_signals=False, shutdown_timeout=SHUTDOWN_S)
@@ -50,11 +52,22 @@ class Admin:
         if refused is not None:
             return refused
         if endpoint is not None:
-            return await answered(endpoint, Asked(request, names, holder=self.gate.holder))
+            return await self._asked(endpoint, Asked(request, names, holder=self.gate.holder))
         if is_known:
             return refusal(405, "method_not_allowed", "This endpoint does not accept that method.")
         known = ", ".join(self.table.paths)
         return refusal(404, "not_found", f"There is no such endpoint. There are {known}.")
+
+    async def _asked(self, endpoint: Endpoint, asked: Asked) -> web.StreamResponse:
+        if not endpoint.is_query:
+            return await answered(endpoint, asked)
+        if self._queries >= MAX_QUERIES:
+            return refusal(503, "busy", "Too many questions at once: ask again in a moment.")
+        self._queries += 1
+        try:
+            return await answered(endpoint, asked)
+        finally:
+            self._queries -= 1
 
 
 class _Server(web.Server):

@@ -23,6 +23,8 @@ from llmgateway.controlplane.reload import Reloader
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.store import StoreError
 
+MAX_WAITING: Final = 32  # changes under way or in line; whoever leaves does not take theirs along
+STOP_S: Final = 5.0  # for those under way when the gateway stops
 ACK_S: Final = 1.0  # a worker that has not taken it by then does not take it …
 ACK_EACH_S: Final = 3.0  # … but for files that take long to load: so many times what that took here
 
@@ -116,6 +118,8 @@ class Changes:
 
         Raises RefusedError, ConfigError, and what `edit` raises; then all is as it was.
         """
+        if len(self._under_way) >= MAX_WAITING:
+            raise RefusedError(503, "busy", "Too many changes are in line already. Nothing was changed.")
         loop = asyncio.get_running_loop()
         written: asyncio.Future[Outcome] = loop.create_future()
         task = loop.create_task(self._in_turn(edit, order, written), name="change")
@@ -126,6 +130,11 @@ class Changes:
             if written.done() and not task.done():
                 return written.result()
         return await asyncio.shield(task)
+
+    async def finish(self) -> None:
+        """Wait for the changes under way, but not for long."""
+        if self._under_way:
+            await asyncio.wait(tuple(self._under_way), timeout=STOP_S)
 
     def _done(self, task: asyncio.Task[Outcome]) -> None:
         self._under_way.discard(task)

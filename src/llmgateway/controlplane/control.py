@@ -161,6 +161,8 @@ class Control:
 
     async def stop(self) -> None:
         self._feed.close()
+        if self.changes is not None:
+            await self.changes.finish()
         await self._tasks.stop()
         self._save_tally()
 

@@ -2,7 +2,6 @@
 files and secrets, which are looked at as a start would.
 """
 
-import tomllib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
@@ -62,8 +61,8 @@ def draft(start: Start, edit: Edit, judge: Judge, confirmed: Collection[str] = (
 def _parsed(text: str) -> dict[str, Any]:
     """A text that may be no TOML at all: then there is nothing in it."""
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        return source.parse(text, "")
+    except ConfigError:
         return {}
 
 

@@ -48,11 +48,13 @@ class Body:
 class Endpoint:
     """What answers a method and path. `is_open`: needs no token (probes). `query` None: parameters are not looked at.
 
-    `answers`: status → what it means, the ordinary one first; `produces`: its content type.
+    `is_query`: asks the store, or works through the whole file; only so many of these run at once. `answers`: status →
+    what it means, the ordinary one first; `produces`: its content type.
     """
 
     handler: Handler
     is_open: bool = False
+    is_query: bool = False
     summary: str = ""
     query: tuple[Param, ...] | None = None
     body: Body | None = None

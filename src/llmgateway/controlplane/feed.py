@@ -1,6 +1,7 @@
 """One event a second for everybody who watches: made once, handed to each, never kept for anyone who is behind."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final
@@ -10,6 +11,8 @@ from llmgateway.wire.jsoncodec import encode
 EVERY_S: Final = 1.0
 MAX_SUBSCRIBERS: Final = 16
 MAX_BEHIND: Final = 3  # events that wait for one subscriber; one more, and it is dropped
+
+log = logging.getLogger(__name__)
 
 
 class FullError(Exception):
@@ -80,11 +83,14 @@ class Feed:
 
     def close(self) -> None:
         """Drop everybody: the gateway stops, or who may watch has changed."""
-        for subscriber in tuple(self._subscribers):
-            subscriber.drop()
+        self._drop()
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
+
+    def _drop(self) -> None:
+        for subscriber in tuple(self._subscribers):
+            subscriber.drop()
 
     def _left(self, subscriber: Subscriber) -> None:
         self._subscribers.discard(subscriber)
@@ -92,7 +98,12 @@ class Feed:
     async def _tick(self) -> None:
         while self._subscribers:
             await asyncio.sleep(self._every_s)
-            event = self._event()
+            try:
+                event = self._event()
+            except Exception:
+                log.exception("the live view can't be made; whoever watches it is hung up on")
+                self._drop()
+                return
             for subscriber in tuple(self._subscribers):
                 subscriber.offer(event)
 

@@ -4,7 +4,7 @@ Whatever is not declared is refused: a `dryrun=true` that nobody reads would mak
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -35,6 +35,24 @@ class Param:
     low: int = 0
     high: int = MAX_TEXT
     choices: Sequence[str] = ()
+
+
+MAX_PAGE: Final = 1_000
+
+
+def page_by(key: str, limit: int = 100) -> tuple[Param, Param]:
+    """The two parameters of a list that goes by a name or id: how many, and behind which one."""
+    return (
+        Param("limit", Kind.WHOLE, "How many at most.", default=limit, low=1, high=MAX_PAGE),
+        Param("after", Kind.TEXT, f"Only those behind this {key}: `next` of the page before."),
+    )
+
+
+def page_of(names: Iterable[str], query: Mapping[str, Any]) -> tuple[list[str], str | None]:
+    """One page of names in their order, and what asks for the next one."""
+    after, limit = query["after"], query["limit"]
+    found = sorted(name for name in names if after is None or name > after)
+    return found[:limit], found[limit - 1] if len(found) > limit else None
 
 
 class BadQueryError(Exception):

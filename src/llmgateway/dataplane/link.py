@@ -131,10 +131,14 @@ class Link:
         while True:
             fields = self._status() | {"revision": self.revision}
             writer.write(frame(STATUS, fields, MAX_STATUS_BYTES))
+<<<<<<< ours
             if not is_known:
                 is_known, self._writer = True, writer
                 self._backends.greet()
             await asyncio.wait_for(writer.drain(), WRITE_TIMEOUT_S)
+=======
+            await _drained(writer)
+>>>>>>> theirs
             await self._sleep(self._period_s)
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -147,7 +151,7 @@ class Link:
             error = self._take(fields)
             ack = {"generation": fields.get("generation"), "error": error, "revision": self.revision}
             writer.write(frame(ACK, ack, MAX_STATUS_BYTES))
-            await asyncio.wait_for(writer.drain(), WRITE_TIMEOUT_S)
+            await _drained(writer)
 
     def _take(self, fields: dict[str, Any]) -> str | None:
         generation, text = fields.get("generation"), fields.get("text")
@@ -161,6 +165,14 @@ class Link:
         if error is None:
             self.revision = revision(text)
         return error[:1_000] if error is not None else None
+
+
+async def _drained(writer: asyncio.StreamWriter) -> None:
+    """Wait until control has room. Not by `wait_for`: Python 3.11's may swallow a cancellation, and closing the link
+    would wait for ever.
+    """
+    async with asyncio.timeout(WRITE_TIMEOUT_S):
+        await writer.drain()
 
 
 def wait_s(failures: int) -> float:

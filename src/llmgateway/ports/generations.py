@@ -60,8 +60,8 @@ class GenerationReader(Protocol):
 
     async def generation(self, number: int) -> Generation | None: ...
 
-    async def seen_versions(self, route: str | None = None) -> list[SeenVersion]:
-        """What is known of one route's versions, or of all, by route, name and time; at most MAX_VERSIONS."""
+    async def seen_versions(self, routes: Sequence[str]) -> list[SeenVersion]:
+        """What is known of some routes' versions, by route, name and time. At most 1,000 routes."""
         ...
 
 

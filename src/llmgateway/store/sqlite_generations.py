@@ -13,6 +13,7 @@ from llmgateway.ports.generations import (
     SeenVersion,
 )
 from llmgateway.store.rows import storable
+from llmgateway.store.sqlite_queries import marks
 from llmgateway.store.sqlite_write import begin
 
 _WHOLE: Final = 'SELECT number, "at", author, reason, diff, text, refused FROM generation '
@@ -46,12 +47,12 @@ def last(connection: sqlite3.Connection) -> tuple[int, Generation | None]:
     return highest, Generation(*found) if found else None
 
 
-def seen(connection: sqlite3.Connection, route: str | None) -> list[SeenVersion]:
+def seen(connection: sqlite3.Connection, routes: Sequence[str]) -> list[SeenVersion]:
     sql = (
-        'SELECT route, name, "id", "at", generation FROM seen_version '
-        'WHERE ?1 IS NULL OR route = ?1 ORDER BY route, name, "at" LIMIT ?2'
+        'SELECT route, name, "id", "at", generation FROM seen_version '  # noqa: S608 -- question marks only
+        f'WHERE route IN ({marks(routes)}) ORDER BY route, name, "at"'
     )
-    return [SeenVersion(*values) for values in connection.execute(sql, (route, MAX_VERSIONS))]
+    return [SeenVersion(*values) for values in connection.execute(sql, routes)]
 
 
 def add(connection: sqlite3.Connection, generation: Generation, versions: Sequence[SeenVersion]) -> None:

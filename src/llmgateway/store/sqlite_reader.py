@@ -58,8 +58,8 @@ class SqliteReader:
     async def generation(self, number: int) -> Generation | None:
         return await self._read(lambda connection: history.one(connection, number))
 
-    async def seen_versions(self, route: str | None = None) -> list[SeenVersion]:
-        return await self._read(lambda connection: history.seen(connection, route))
+    async def seen_versions(self, routes: Sequence[str]) -> list[SeenVersion]:
+        return await self._read(lambda connection: history.seen(connection, routes))
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)

@@ -194,7 +194,7 @@ def test_diffs_are_of_the_file_of_one_generation_or_of_two(listener):
 def test_backends_are_a_table(listener):
     one = {"name": "one", "provider": "openai", "base_url": "http://h", "credential": True, "used_by": ["chat/v1"]}
     listener.answers = [
-        (200, {"backends": [{**one, "state": {"open": 3, "up": 2}}, {**one, "used_by": [], "state": {}}]})
+        (200, {"next": None, "backends": [{**one, "state": {"open": 3, "up": 2}}, {**one, "used_by": [], "state": {}}]})
     ]
     done = run(listener, "backends", "list")
     assert "open 3, up 2" in done.output

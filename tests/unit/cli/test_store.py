@@ -12,6 +12,7 @@ from tests.support.exchanges import ExchangeFactory
 from typer.testing import CliRunner, Result
 
 from llmgateway.cli.store import make_app
+from llmgateway.ports.generations import Generation, SeenVersion
 from llmgateway.ports.store import Body, Entry, Position, Wanted
 from llmgateway.store.sqlite import SqliteStore
 from llmgateway.supervisor import locks
@@ -188,3 +189,21 @@ def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
         connection.commit()
     assert store(tmp_path, "rebuild").exit_code == 1
     assert file_of(tmp_path).exists()
+
+
+def test_a_rebuild_keeps_the_configurations_history(folder: Path) -> None:
+    async def history(*, fill: bool) -> tuple[object, object]:
+        opened = SqliteStore(file_of(folder))
+        await opened.open()
+        if fill:
+            for number in (1, 7):
+                made = Generation(number, 1.0, "ada", "why", "-a", "a = 1\n")
+                await opened.add_generation(made, [SeenVersion("chat", f"v{number}", "id", 1.0, number)])
+        found = [await opened.generation(number) for number in (1, 7)], await opened.seen_versions(["chat"])
+        await opened.close()
+        return found
+
+    before = asyncio.run(history(fill=True))
+    damage(folder, pages_of(folder, "body")[2])
+    assert store(folder, "rebuild").exit_code == 0
+    assert asyncio.run(history(fill=False)) == before

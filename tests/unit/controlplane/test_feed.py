@@ -75,3 +75,17 @@ async def test_closing_ends_every_subscription():
         async with asyncio.timeout(5):
             assert await one.event() is None
     assert module.EVERY_S == 1.0
+
+
+async def test_a_look_that_fails_ends_the_watching_and_not_the_feed(caplog):
+    watched = Watched()
+    with watched.feed.subscribe() as one:
+        watched.feed._view = lambda: 1 / 0
+        async with asyncio.timeout(5):
+            while await one.event() is not None:
+                pass
+    assert "the live view can't be made" in caplog.text
+    watched.feed._view = watched.look
+    with watched.feed.subscribe() as again:
+        async with asyncio.timeout(5):
+            assert [await again.event() is not None for _ in range(2)] == [True, True]

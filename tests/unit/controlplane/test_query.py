@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmgateway.controlplane.query import BadQueryError, Kind, Param, read, schema
+from llmgateway.controlplane.query import BadQueryError, Kind, Param, page_by, page_of, read, schema
 
 DECLARED = (
     Param("dry_run", Kind.FLAG, "", default=False),
@@ -81,3 +81,12 @@ def test_what_is_documented_is_what_is_read():
     assert schema(DECLARED[1]) == {"type": "integer", "minimum": 1, "maximum": 1_000, "default": 50}
     assert schema(DECLARED[4])["enum"] == ["completed", "timeout"]
     assert schema(DECLARED[5])["type"] == "array"
+
+
+def test_a_page_goes_by_names_and_tells_the_next_one():
+    names = {"a", "c", "b", "d"}
+    assert page_of(names, {"limit": 2, "after": None}) == (["a", "b"], "b")
+    assert page_of(names, {"limit": 2, "after": "b"}) == (["c", "d"], None)
+    assert page_of(names, {"limit": 2, "after": "z"}) == ([], None)
+    assert page_of(names, {"limit": 4, "after": None}) == (["a", "b", "c", "d"], None)
+    assert page_by("name")[0].high == 1_000

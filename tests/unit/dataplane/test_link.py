@@ -152,6 +152,7 @@ def test_pauses_double_to_a_bound_and_are_spread():
     assert len({wait_s(5) for _ in range(10)}) > 1
 
 
+<<<<<<< ours
 async def test_news_of_backends_go_out_at_once_and_what_control_says_of_them_comes_in(tmp_path):
     seen, greeted = [], []
     news = News(seen.append, lambda: greeted.append(link.tell({"n": 1, "what": "eject"})))
@@ -187,3 +188,20 @@ async def test_news_do_not_pile_up_before_a_control_that_does_not_read(tmp_path)
         assert taken < 2_000
         await link.close()
         writer.transport.abort()
+=======
+async def test_closing_ends_it_in_whatever_moment_it_comes(tmp_path):
+    """Python 3.11's `wait_for` swallows a cancellation that comes as its future is done."""
+    async with Server(tmp_path / "c.sock") as server:
+        for ticks in range(40):
+            link = Link(tmp_path / "c.sock", status, lambda *_: None, period_s=0.0)
+            link.start()
+            async with asyncio.timeout(5):
+                while not link.is_connected:
+                    await asyncio.sleep(0)
+                for _ in range(ticks):
+                    await asyncio.sleep(0)
+                await link.close()
+            assert not link.is_connected
+            _, writer = await server.peer()
+            writer.transport.abort()
+>>>>>>> theirs

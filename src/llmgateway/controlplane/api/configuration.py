@@ -63,6 +63,7 @@ def endpoints(changes: Changes, links: Links) -> Routes:
     return {
         ("GET", path): Endpoint(
             show,
+            is_query=True,
             summary="The configuration's file as it is now, literal secrets as `***`. ETag names it for If-Match.",
             query=(_FORMAT,),
             answers={200: "The text, or the same as data.", 422: "The file does not hold just now."},

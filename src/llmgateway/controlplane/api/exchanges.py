@@ -58,12 +58,14 @@ def endpoints(store: StoreReader) -> Routes:
     return {
         ("GET", path): Endpoint(
             every,
+            is_query=True,
             summary="Exchanges, newest first.",
             query=_PAGE,
             answers={200: "A page; `next` asks for the one after.", 503: "The store is away, or the search too long."},
         ),
         ("GET", f"{path}/{{id}}"): Endpoint(
             one,
+            is_query=True,
             summary="One exchange with its attempts and bodies.",
             query=_ONE,
             answers={200: "The exchange.", 404: "There is no such exchange."},

@@ -34,15 +34,19 @@ def endpoints(changes: Changes, history: GenerationReader, links: Links) -> Rout
     path = "/admin/v1/generations"
     missing = {404: "There is no such generation."}
     return {
-        ("GET", path): Endpoint(family.every, summary="Who changed the configuration, newest first.", query=_PAGE),
+        ("GET", path): Endpoint(
+            family.every, is_query=True, summary="Who changed the configuration, newest first.", query=_PAGE
+        ),
         ("GET", f"{path}/{{number}}"): Endpoint(
             family.show,
+            is_query=True,
             summary="One generation with its text and diff, literal secrets as `***`.",
             query=(_AGAINST,),
             answers={200: "The generation.", **missing},
         ),
         ("POST", f"{path}/{{number}}/rollback"): Endpoint(
             family.rollback,
+            is_query=True,
             summary="Put an earlier text in force again, as a new generation.",
             query=changing.QUERY,
             headers=changing.HEADERS,

@@ -5,14 +5,15 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
-from llmgateway.config.describe import describe
-from llmgateway.config.edit import route_in, with_patch, with_route, with_weights
+from llmgateway.config.describe import described_route
+from llmgateway.config.edit import shown_route, with_patch, with_route, with_weights
 from llmgateway.controlplane.api import changing
 from llmgateway.controlplane.asking import json_of
 from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.configfile import etag
 from llmgateway.controlplane.draft import Edit
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
+from llmgateway.controlplane.query import page_by, page_of
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.controlplane.replies import reply
@@ -39,10 +40,14 @@ def endpoints(changes: Changes, reloader: Reloader) -> Routes:
     with_missing = {**changing.ANSWERS, **missing}
     return {
         ("GET", "/admin/v1/routes"): Endpoint(
-            family.every, summary="The routes in force and what they mean.", query=()
+            family.every, summary="The routes in force and what they mean.", query=page_by("name")
         ),
         ("GET", path): Endpoint(
-            family.show, summary="One route as the file has it.", query=(), answers={200: "The route.", **missing}
+            family.show,
+            is_query=True,
+            summary="One route as the file has it.",
+            query=(),
+            answers={200: "The route.", **missing},
         ),
         ("PUT", path): Endpoint(
             family.replace, summary="Replace one route, or add it.", body=ROUTE, answers=changing.ANSWERS, **common
@@ -66,14 +71,16 @@ class _RoutesFamily:
         self._reloader = reloader
         self._file = str(changes.file.path)
 
-    async def every(self, _: Asked) -> web.StreamResponse:
-        meaning = describe(self._reloader.snapshot)
-        return reply(200, {"generation": meaning["generation"], "routes": meaning["routes"]})
+    async def every(self, asked: Asked) -> web.StreamResponse:
+        now = self._reloader.snapshot
+        names, following = page_of(now.routes, asked.query)
+        routes = [described_route(now.routes[name], now) for name in names]
+        return reply(200, {"generation": now.generation, "routes": routes, "next": following})
 
     async def show(self, asked: Asked) -> web.StreamResponse:
         text = await asyncio.to_thread(self._changes.file.read)
         name = asked.names["name"]
-        route = await asyncio.to_thread(route_in, text, self._file, name)
+        route = await asyncio.to_thread(shown_route, text, self._file, name)
         is_in_force = text == self._reloader.links.text
         answer = reply(200, {"name": name, "etag": etag(text).strip('"'), "in_force": is_in_force, "route": route})
         answer.headers[hdrs.ETAG] = etag(text)
