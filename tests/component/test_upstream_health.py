@@ -4,9 +4,10 @@ import asyncio
 import random
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
-from tests.support.plane import plane
+from tests.support.plane import KEY, plane
 from tests.support.rows import BODY, JSON, NOBODY, OK, answering
 from tests.support.wire_backend import WireBackend, expect, reply, send, until_closed
 
@@ -243,6 +244,30 @@ async def test_u35_who_is_drained_gets_nothing_even_then(tmp_path):
         answer = await running.ask("POST", "/v1/chat/completions", CHAT)
         assert (answer.status, answer.json()["error"]["code"]) == (503, "no_healthy_upstream")
         assert one.asked == two.asked == 0
+
+
+async def test_an_exchange_that_began_before_a_reload_finds_the_backends_it_began_with(tmp_path):
+    async with two_backends(tmp_path) as (one, two, running):
+        caller = await running.connect()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {KEY}\r\n"
+        head += f"content-type: application/json\r\ncontent-length: {len(CHAT)}\r\n\r\n"
+        caller.writer.write(head.encode() + CHAT[:5])
+        await until(lambda: running.worker.http.running)
+        snapshot = running.worker.gateway.in_force.snapshot
+        only = {"two": snapshot.backends["two"]}
+        route = snapshot.routes["assistant"]
+        version = replace(route.versions[0], backends=(only["two"],))
+        routes = {"assistant": replace(route, versions=(version,))}
+        running.worker.put_in_force(replace(snapshot, generation=2, backends=only, routes=routes))
+        caller.writer.write(CHAT[5:])
+        assert (await caller.reader.readline()).startswith(b"HTTP/1.1 200")
+        assert one.asked + two.asked == 1
+
+
+async def until(condition):
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.002)
 
 
 async def test_what_is_under_way_is_counted_at_its_backend_and_goes_back_to_nothing(tmp_path):

@@ -134,12 +134,11 @@ async def test_the_low_make_room_for_the_high(tmp_path):
 
 async def test_nobody_waits_longer_than_was_said(tmp_path):
     async with limited(tmp_path, limit=1, wait="50ms") as (one, _, running):
-        one.delay_s = 0.4
+        one.delay_s = 1.0
         first = ask(running)
         await until(lambda: places(running).in_use == 1)
-        began = asyncio.get_running_loop().time()
         assert (await ask(running)).status == 503
-        assert asyncio.get_running_loop().time() - began < 0.3
+        assert not first.done()
         assert (await first).status == 200
 
 

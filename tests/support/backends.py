@@ -66,7 +66,7 @@ class World:
         return Wish(self.now, lambda: draw, lambda: affinity, **more)
 
     def course(self, **more: Any) -> Course:
-        made = plan(self.route, Choice(self.route.versions[0], 1.0), self.standings, **more)
+        made = plan(self.route, Choice(self.route.versions[0], 1.0), self.standings.by_name, **more)
         return Course(made, self.standings)
 
     def fails(self, name: str, times: int = 1, code: str = "upstream_error", **more: Any) -> None:

@@ -96,7 +96,7 @@ def put_in_force(
             for name, backend in snapshot.backends.items()
         },
         standings=standings,
-        plans=Plans(standings),
+        plans=Plans(standings.by_name),
         budgets={
             name: _budget(budgets.get(name), clock, route.retries.budget) for name, route in snapshot.routes.items()
         },

@@ -1,5 +1,6 @@
 """The way of one exchange: the versions it may go to, in order, and what follows each kind of failure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from llmgateway.config.snapshot import Backend, Route, Version
@@ -8,7 +9,6 @@ from llmgateway.domain.exchange import AttemptKind
 from llmgateway.routing.faults import AGAIN, UNSENT, leads_on
 from llmgateway.routing.select import PIN, Choice
 from llmgateway.routing.standing import Standing
-from llmgateway.routing.standings import Standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,15 @@ class Plans:
 
     __slots__ = ("_made", "_standings")
 
+<<<<<<< ours
     def __init__(self, standings: Standings) -> None:
         self._standings = standings
         self._made: dict[tuple[str, str, float, str, bool], Plan] = {}
+=======
+    def __init__(self, standings: Mapping[str, Standing]) -> None:
+        self._standings = standings  # of the snapshot's own backends, also once the next one has left some out
+        self._made: dict[tuple[str, str, float, bool], Plan] = {}
+>>>>>>> theirs
 
     def __call__(self, route: Route, choice: Choice, *, may_fall_back: bool = True) -> Plan:
         """The plan for `choice`."""
@@ -75,7 +81,7 @@ class Plans:
         return known
 
 
-def plan(route: Route, choice: Choice, standings: Standings, *, may_fall_back: bool = True) -> Plan:
+def plan(route: Route, choice: Choice, standings: Mapping[str, Standing], *, may_fall_back: bool = True) -> Plan:
     """Order the versions: the assigned one, then the fallbacks. Without them, what lives at one backend is asked there:
     the first one of the version. Who pinned a version gets that one or none: an answer of another would be no answer to
     what was asked.

@@ -41,6 +41,11 @@ class Standings:
     def __getitem__(self, name: str) -> Standing:
         return self._all[name]
 
+    @property
+    def by_name(self) -> Mapping[str, Standing]:
+        """Those of the configuration that was taken last; it stays as it is when the next one comes."""
+        return self._all
+
     def __iter__(self) -> Iterator[Standing]:
         return iter(self._all.values())
 

@@ -30,7 +30,7 @@ def test_what_lives_at_one_backend_is_asked_for_there_alone():
 
 def test_plans_are_made_once():
     world = World(v1="one two", v2="three")
-    plans = Plans(world.standings)
+    plans = Plans(world.standings.by_name)
     choices = [Choice(version, 0.5) for version in world.route.versions]
     assert plans(world.route, choices[0]) is plans(world.route, choices[0])
     assert plans(world.route, choices[0]) is not plans(world.route, choices[1])
