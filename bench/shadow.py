@@ -1,8 +1,8 @@
 """What shadows cost those who are waited for: `python -m bench.shadow [--quick] [--json]`.
 
 Two gateways with one worker each: one copies nothing, the other has a route for every kind of shadow, each copying all
-of it: well, dead, slow, hostile. Both get the same load in the same seconds, so that what else the machine does falls on
-both, and the ratio of their 99th percentiles is what counts. The first row has no shadow on either side: it tells
+of it: well, dead, slow, hostile. Both get the same load in the same seconds, so that what else the machine does falls
+on both, and the ratio of their 99th percentiles is what counts. The first row has no shadow on either side: it tells
 how far two equals differ here. Exit status 0: no error, and each median ratio within the target.
 """
 

@@ -131,14 +131,10 @@ class Link:
         while True:
             fields = self._status() | {"revision": self.revision}
             writer.write(frame(STATUS, fields, MAX_STATUS_BYTES))
-<<<<<<< ours
             if not is_known:
                 is_known, self._writer = True, writer
                 self._backends.greet()
-            await asyncio.wait_for(writer.drain(), WRITE_TIMEOUT_S)
-=======
             await _drained(writer)
->>>>>>> theirs
             await self._sleep(self._period_s)
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -126,7 +126,8 @@ def explain(snapshot: Snapshot, asked: Asked) -> Explanation:
     split, rules = _decided(route, facts, asked, operation)
     sticks_to = sticky_key(route.sticky, declared.user, declared.session, asked.key.name, asked.headers.get)
     choice = _likeliest(split) if sticks_to is None else split.choose(sticks_to, 0.0)
-    ordered = plan(route, choice, Standings(snapshot), may_fall_back=not operation.is_stateful)
+    standings = {each.backend.name: each for each in Standings(snapshot)}
+    ordered = plan(route, choice, standings, may_fall_back=not operation.is_stateful)
     return Explanation(
         route=route.name,
         model=model,

@@ -62,15 +62,9 @@ class Plans:
 
     __slots__ = ("_made", "_standings")
 
-<<<<<<< ours
-    def __init__(self, standings: Standings) -> None:
-        self._standings = standings
-        self._made: dict[tuple[str, str, float, str, bool], Plan] = {}
-=======
     def __init__(self, standings: Mapping[str, Standing]) -> None:
         self._standings = standings  # of the snapshot's own backends, also once the next one has left some out
-        self._made: dict[tuple[str, str, float, bool], Plan] = {}
->>>>>>> theirs
+        self._made: dict[tuple[str, str, float, str, bool], Plan] = {}
 
     def __call__(self, route: Route, choice: Choice, *, may_fall_back: bool = True) -> Plan:
         """The plan for `choice`."""

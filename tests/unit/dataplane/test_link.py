@@ -152,7 +152,6 @@ def test_pauses_double_to_a_bound_and_are_spread():
     assert len({wait_s(5) for _ in range(10)}) > 1
 
 
-<<<<<<< ours
 async def test_news_of_backends_go_out_at_once_and_what_control_says_of_them_comes_in(tmp_path):
     seen, greeted = [], []
     news = News(seen.append, lambda: greeted.append(link.tell({"n": 1, "what": "eject"})))
@@ -188,7 +187,8 @@ async def test_news_do_not_pile_up_before_a_control_that_does_not_read(tmp_path)
         assert taken < 2_000
         await link.close()
         writer.transport.abort()
-=======
+
+
 async def test_closing_ends_it_in_whatever_moment_it_comes(tmp_path):
     """Python 3.11's `wait_for` swallows a cancellation that comes as its future is done."""
     async with Server(tmp_path / "c.sock") as server:
@@ -204,4 +204,3 @@ async def test_closing_ends_it_in_whatever_moment_it_comes(tmp_path):
             assert not link.is_connected
             _, writer = await server.peer()
             writer.transport.abort()
->>>>>>> theirs
