@@ -164,6 +164,7 @@ def _route(
         on_failure=frozenset(table.on_failure.faults),
         shadow=_shadow(table.shadow, versions),
         balance=table.balance,
+        hedge=_hedge(table.hedge),
     )
 
 
@@ -171,6 +172,11 @@ def _shadow(table: schema.ShadowTable | None, versions: dict[str, snapshot.Versi
     if table is None:
         return None
     return snapshot.Shadow(versions[table.version], table.share, table.max_concurrent, table.max_per_minute)
+def _hedge(table: schema.HedgeTable | None) -> snapshot.Hedge | None:
+    if table is None:
+        return None
+    percentile, after_s = table.after
+    return snapshot.Hedge(percentile or snapshot.Hedge().percentile, after_s, table.min_wait)
 
 
 def _version(

@@ -8,6 +8,7 @@ from llmgateway.config.advice import allowed_keys
 from llmgateway.config.conditions import conditions
 from llmgateway.config.rules import FaultKind, Rule
 from llmgateway.config.snapshot import Address, Backend, Key, Route, Shadow, Snapshot, Sticky, StickyBy, Version
+from llmgateway.config.snapshot import Address, Backend, Hedge, Key, Route, Snapshot, Sticky, StickyBy, Version
 
 _UNITS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"))
 _SIZES: Final = ((1024**4, "TiB"), (1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
@@ -116,6 +117,7 @@ def described_route(route: Route, snapshot: Snapshot) -> Described:
         "max_attempts": route.retries.max_attempts,
         "on_failure": [fault.value for fault in FaultKind if fault in route.on_failure],
         "rules": [_rule(rule) for rule in route.rules],
+        "hedge": hedge(route.hedge),
         "keys": allowed_keys(snapshot, route.name) if snapshot.keys else None,
         "shadow": _shadow(route.shadow) if route.shadow is not None else None,
         "versions": [_version(version, share[version.name]) for version in route.versions],
@@ -139,6 +141,11 @@ def _shadow(shadow: Shadow) -> Described:
         "max_concurrent": shadow.max_concurrent,
         "max_per_minute": shadow.max_per_minute,
     }
+def hedge(hedge: Hedge | None) -> str | None:
+    """When a second attempt starts, in words."""
+    if hedge is None:
+        return None
+    return f"p{hedge.percentile:g}" if hedge.after_s is None else duration(hedge.after_s)
 
 
 def _version(version: Version, share: float) -> Described:

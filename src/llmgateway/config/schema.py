@@ -7,6 +7,7 @@ Defaults come from `snapshot`. What needs more than one table to check is in `re
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 from llmgateway.config import snapshot, values
 from llmgateway.config.rule_schema import MAX_RULES, OnFailureTable, RuleTable
@@ -35,6 +36,7 @@ _BACKEND: Final = snapshot.Backend("", "", "")
 _HEALTH: Final = snapshot.HealthRules()
 _RETRIES: Final = snapshot.Retries()
 _SHADOW: Final = snapshot.Shadow(snapshot.Version("", "", ()))
+_HEDGE: Final = snapshot.Hedge()
 
 Seconds = Annotated[float, BeforeValidator(values.seconds)]
 Size = Annotated[int, BeforeValidator(values.size)]
@@ -228,6 +230,21 @@ class ShadowTable(Table):
     share: float = Field(_SHADOW.share, ge=0, le=1)
     max_concurrent: int = Field(_SHADOW.max_concurrent, ge=1, le=1_000)
     max_per_minute: int = Field(_SHADOW.max_per_minute, ge=1, le=1_000_000)
+class HedgeTable(Table):
+    """[routes.NAME.hedge]"""
+
+    after: Annotated[tuple[float | None, float | None], BeforeValidator(values.percentile_or_seconds)] = (
+        _HEDGE.percentile,
+        None,
+    )
+    min_wait: Seconds = Field(_HEDGE.min_wait_s, ge=0.001, le=_HOUR)
+
+    @field_validator("after")
+    @classmethod
+    def _within_bounds(cls, after: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+        if after[1] is not None and not 0.001 <= after[1] <= _HOUR:
+            raise ValueError("must be from 1ms to 1h")
+        return after
 
 
 class VersionTable(Table):
@@ -252,6 +269,7 @@ class RouteTable(Table):
     balance: Annotated[snapshot.Balance, Field(strict=False)] = snapshot.Balance.LEAST_BUSY
     retries: RetriesTable = RetriesTable()
     shadow: ShadowTable | None = None
+    hedge: HedgeTable | None = None
     versions: Annotated[dict[Name, VersionTable], Field(min_length=1, max_length=100)]
 
 

@@ -278,6 +278,12 @@ class Shadow:
     share: float = 0.1
     max_concurrent: int = 16
     max_per_minute: int = 600
+class Hedge:
+    """When a second attempt starts beside a first that is slow: after a time, or a percentile of those measured."""
+
+    percentile: float = 95.0
+    after_s: float | None = None  # instead of the percentile
+    min_wait_s: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +300,7 @@ class Route:
     on_failure: frozenset[FaultKind] = frozenset(FaultKind)  # what leads to retries and fallbacks
     shadow: Shadow | None = None
     balance: Balance = Balance.LEAST_BUSY
+    hedge: Hedge | None = None
 
     def version(self, name: str) -> Version:
         """The version of that name; KeyError if there is none."""

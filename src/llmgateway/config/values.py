@@ -21,6 +21,7 @@ _UNITS_B: Final = {
 }
 _DURATION: Final = regex(r"(\d{1,15}(?:\.\d{1,9})?)(ms|s|m|h|d|w)", ASCII)
 _SIZE: Final = regex(r"(\d{1,15}(?:\.\d{1,9})?) ?([kmgt]?i?b)", ASCII | IGNORECASE)
+_PERCENTILE: Final = regex(r"p([5-9]\d(?:\.\d)?)", ASCII)
 _TOKEN: Final = regex(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", ASCII)
 _NAME: Final = regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", ASCII)
 _ROUTE: Final = regex(r"[!-~]{1,200}", ASCII)
@@ -87,6 +88,16 @@ def address(value: Any) -> Address:
     if not _HOST.fullmatch(host):
         raise ValueError("the host must be a name or an IP address")
     return Address(host, int(port))
+
+
+def percentile_or_seconds(value: Any) -> tuple[float | None, float | None]:
+    """Read "p50" to "p99.9", or a duration: (percentile, None) or (None, seconds)."""
+    if isinstance(value, str) and (found := _PERCENTILE.fullmatch(value)):
+        return float(found[1]), None
+    try:
+        return None, seconds(value)
+    except ValueError:
+        raise ValueError('must be a percentile from "p50" to "p99.9", or a duration like "800ms"') from None
 
 
 def sticky(value: Any) -> Sticky:

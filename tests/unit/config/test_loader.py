@@ -104,6 +104,7 @@ retries = { max_attempts = 9, budget = 2, base = 3, max_wait = 4 }
 on_failure = { faults = ["timeout"] }
 rules = [{ name = "first", when = { stream = true }, use = { w = 1 } }]
 shadow = { version = "w", share = 0.5, max_concurrent = 3, max_per_minute = 7 }
+hedge = { after = "p90", min_wait = "10ms" }
 [routes."r-*".versions.v]
 backends = ["b"]
 model = "m"
@@ -200,6 +201,7 @@ def test_every_value_lands_where_it_belongs() -> None:
     assert snapshot.backends["b"].health == contract.HealthRules(
         1, 0.2, 3, 4.0, 6.0, 7.0, 8.0, contract.ProbeKind.CHAT, "m", 9.0, 11.0
     )
+    assert route.hedge == contract.Hedge(90.0, None, 0.01)
     assert [version.weight for version in route.versions] == [0.5, 0.0]
     assert route.rules == (Rule("first", When(stream=True), (("w", 1.0),)),)
     assert route.on_failure == {FaultKind.TIMEOUT}

@@ -230,3 +230,17 @@ def test_origins_networks_headers_and_names() -> None:
     _refuses(values.name, "", "-a", "a b", "a/b", "x" * 65, "é", "a\n")
     assert values.route_name("ft:gpt-*/x") == "ft:gpt-*/x"
     _refuses(values.route_name, "", "a b", "a\x1b[31m", "é", "x" * 201, "*" * 9)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("p50", (50.0, None)), ("p99.9", (99.9, None)), ("800ms", (None, 0.8)), (2, (None, 2.0))],
+)
+def test_a_percentile_or_a_duration(written: Any, read: tuple[float | None, float | None]) -> None:
+    assert values.percentile_or_seconds(written) == read
+
+
+@pytest.mark.parametrize("written", ["p49", "p100", "p9", "95", "p95%", "", None, True, "p٩٥"])
+def test_what_is_neither_percentile_nor_duration_is_refused(written: Any) -> None:
+    with pytest.raises(ValueError, match="percentile"):
+        values.percentile_or_seconds(written)
