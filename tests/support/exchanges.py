@@ -59,7 +59,8 @@ class ExchangeFactory:
         )  # fmt: skip
         row["attempts"] = [
             {"backend": "primary", "version": "v1", "kind": "first", "offset_s": 0.0, "reused": True, "connect_s": None,
-             "first_byte_s": 0.2, "total_s": 0.5, "status": 200, "result": "ok", "detail": None}
+             "first_byte_s": 0.2, "total_s": 0.5, "status": 200, "result": "ok", "detail": None,
+             "input_tokens": None, "output_tokens": None}
         ]  # fmt: skip
         row.update(changes)
         return row

@@ -172,6 +172,8 @@ def _shadow(table: schema.ShadowTable | None, versions: dict[str, snapshot.Versi
     if table is None:
         return None
     return snapshot.Shadow(versions[table.version], table.share, table.max_concurrent, table.max_per_minute)
+
+
 def _hedge(table: schema.HedgeTable | None) -> snapshot.Hedge | None:
     if table is None:
         return None

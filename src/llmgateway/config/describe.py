@@ -7,8 +7,7 @@ from typing import Any, Final
 from llmgateway.config.advice import allowed_keys
 from llmgateway.config.conditions import conditions
 from llmgateway.config.rules import FaultKind, Rule
-from llmgateway.config.snapshot import Address, Backend, Key, Route, Shadow, Snapshot, Sticky, StickyBy, Version
-from llmgateway.config.snapshot import Address, Backend, Hedge, Key, Route, Snapshot, Sticky, StickyBy, Version
+from llmgateway.config.snapshot import Address, Backend, Hedge, Key, Route, Shadow, Snapshot, Sticky, StickyBy, Version
 
 _UNITS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"))
 _SIZES: Final = ((1024**4, "TiB"), (1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
@@ -141,6 +140,8 @@ def _shadow(shadow: Shadow) -> Described:
         "max_concurrent": shadow.max_concurrent,
         "max_per_minute": shadow.max_per_minute,
     }
+
+
 def hedge(hedge: Hedge | None) -> str | None:
     """When a second attempt starts, in words."""
     if hedge is None:

@@ -6,8 +6,7 @@ Defaults come from `snapshot`. What needs more than one table to check is in `re
 
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, field_validator
 
 from llmgateway.config import snapshot, values
 from llmgateway.config.rule_schema import MAX_RULES, OnFailureTable, RuleTable
@@ -230,6 +229,8 @@ class ShadowTable(Table):
     share: float = Field(_SHADOW.share, ge=0, le=1)
     max_concurrent: int = Field(_SHADOW.max_concurrent, ge=1, le=1_000)
     max_per_minute: int = Field(_SHADOW.max_per_minute, ge=1, le=1_000_000)
+
+
 class HedgeTable(Table):
     """[routes.NAME.hedge]"""
 

@@ -278,6 +278,9 @@ class Shadow:
     share: float = 0.1
     max_concurrent: int = 16
     max_per_minute: int = 600
+
+
+@dataclass(frozen=True, slots=True)
 class Hedge:
     """When a second attempt starts beside a first that is slow: after a time, or a percentile of those measured."""
 

@@ -8,7 +8,7 @@ hour (some prices change with the time of day). Nothing is downloaded.
 import asyncio
 import importlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -144,14 +144,35 @@ class Prices:
         if prompt is None and output is None:
             return None
         attempts = row.get("attempts")
+        if attempts and len(attempts) > 1:
+            return self._raced(row, attempts, names)
         key = (attempts[-1].get("backend") if attempts else None, int(row["at"] // QUARTER_S), *names)
-        try:
-            rates, flat = self._cache[key]
-        except KeyError:
-            rates, flat = self._remember(key)
+        rates, flat = self._rates(key)
         if flat is None or cached or written or prompt is None or output is None:
             return None if rates is None else cost(rates, row)
         return float(prompt * flat[0] + output * flat[1])
+
+    def _raced(self, row: Row, attempts: Sequence[Row], names: Sequence[Any]) -> float | None:
+        """What an exchange of several attempts cost: the one that answered, and those that were paid for in vain."""
+        quarter = int(row["at"] // QUARTER_S)
+        answered = next((each for each in attempts if each.get("result") == "ok"), attempts[-1])
+        rates, _ = self._rates((answered.get("backend"), quarter, *names))
+        total = None if rates is None else cost(rates, row)
+        for each in attempts:
+            if total is None or each.get("input_tokens") is None:
+                continue
+            # The loser's own model is asked for: the one that answered may have been another version's.
+            models = (names[0], each.get("version"), each.get("version"), None, names[-1])
+            rates, _ = self._rates((each.get("backend"), quarter, *models))
+            lost = None if rates is None else cost(rates, each)
+            total = None if lost is None else total + lost
+        return total
+
+    def _rates(self, key: CacheKey) -> Known:
+        try:
+            return self._cache[key]
+        except KeyError:
+            return self._remember(key)
 
     def _remember(self, key: CacheKey) -> Known:
         rates = self._resolve(key)

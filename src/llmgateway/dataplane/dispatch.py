@@ -6,6 +6,7 @@ from typing import Final
 
 from llmgateway.config.snapshot import Priority
 from llmgateway.dataplane.call import Call, Errand, Request
+from llmgateway.dataplane.hedge import hedged
 from llmgateway.dataplane.inforce import Upstream
 from llmgateway.dataplane.phases import HOP_HEADER, MAX_HOPS
 from llmgateway.dataplane.reply import Reply, Way
@@ -72,7 +73,7 @@ async def dispatch(call: Call, plan: Plan, request: Request) -> Dispatched:
     budget = call.in_force.budgets[plan.route.name]
     budget.request()
     target = plan.only
-    if target is not None and target.standing.is_open:
+    if target is not None and target.standing.is_open and plan.route.hedge is None:
         try:
             return await attempt(call, target, request)
         except GatewayError as error:
@@ -90,16 +91,17 @@ async def _go_on(
     if asked is not None:
         course.note(asked)
     wish = Wish(call.now, call.gateway.draw, lambda: affinity(request.document), may_try=_is_repeatable(call, request))
-    tried = 0
+    may_hedge = plan.route.hedge is not None and wish.may_try
     while True:
         if failed is not None:
-            tried += 1
-            await _pause(call, course, tried, failed, wish)
+            await _pause(call, course, course.asked, failed, wish)
         wish.now = call.now
         target = course.next(wish)
         if target is None:
             raise failed or GatewayError("no_healthy_upstream")
         try:
+            if may_hedge and failed is None:
+                return await hedged(call, course, wish, target, lambda each: attempt(call, each, request))
             return await attempt(call, target, request)
         except GatewayError as error:
             failed = error

@@ -4,9 +4,9 @@ Built once a generation. An exchange holds on to the one it began with; the pool
 backend stayed the same, so a reload costs no connection.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from llmgateway.config.snapshot import Backend, Snapshot, Version
 from llmgateway.dataplane.peer import Network, networks
@@ -17,6 +17,7 @@ from llmgateway.http.pool import Pool
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.budget import RetryBudget
+from llmgateway.routing.hedging import Patience
 from llmgateway.routing.places import Share
 from llmgateway.routing.plan import Plans
 from llmgateway.routing.rules import Chooser, Choosers
@@ -26,6 +27,8 @@ from llmgateway.routing.table import RouteTable
 from llmgateway.wire.jsoncodec import encode
 
 MIN_SECRET: Final = 12  # a shorter header value is a number or a name, and would be masked where it means nothing
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class InForce:
     choosers: Mapping[str, Chooser]
     shadow_budgets: Mapping[str, ShadowBudget]  # by route, where there is a shadow
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
+    patience: Mapping[str, Patience]  # of the routes that hedge
     trusted: tuple[Network, ...] = ()  # proxies whose X-Forwarded-For is believed
     endpoints: dict[tuple[str, str, bool], Endpoint] = field(default_factory=dict)  # see dataplane.door
 
@@ -80,7 +84,9 @@ def put_in_force(
     """
     kept = before.upstreams if before is not None else {}
     budgets = before.budgets if before is not None else {}
+    routes = snapshot.routes.values()
     shadow_budgets = before.shadow_budgets if before is not None else {}
+    patience = before.patience if before is not None else {}
     if before is None:
         standings = Standings(snapshot, share)
     else:
@@ -101,11 +107,8 @@ def put_in_force(
             name: _budget(budgets.get(name), clock, route.retries.budget) for name, route in snapshot.routes.items()
         },
         choosers=Choosers(snapshot.routes),
-        shadow_budgets={
-            name: shadow_budgets.get(name) or ShadowBudget(clock)
-            for name, route in snapshot.routes.items()
-            if route.shadow is not None
-        },
+        shadow_budgets=_kept(shadow_budgets, (r.name for r in routes if r.shadow is not None), ShadowBudget, clock),
+        patience=_kept(patience, (r.name for r in routes if r.hedge is not None), Patience, clock),
         trusted=networks(snapshot.server.trusted_proxies),
         changes={
             (route.name, version.name): _changes(version)
@@ -113,6 +116,11 @@ def put_in_force(
             for version in route.versions
         },
     )
+
+
+def _kept(before: Mapping[str, T], names: Iterable[str], make: Callable[[Clock], T], clock: Clock) -> dict[str, T]:
+    """What some routes have of their own, made where there was none before."""
+    return {name: before.get(name) or make(clock) for name in names}
 
 
 def retired(before: InForce, after: InForce) -> list[Pool]:

@@ -41,6 +41,7 @@ class AttemptKind(StrEnum):
     RETRY = "retry"
     FALLBACK = "fallback"
     SHADOW = "shadow"  # of a copy, which has no other
+    HEDGE = "hedge"  # beside one that is slow
 
 
 @dataclass(slots=True)
@@ -58,6 +59,8 @@ class Attempt:
     status: int | None = None
     result: str = "pending"
     detail: str | None = None  # what the backend said, redacted and cut
+    input_tokens: int | None = None  # of an attempt that was paid for and not used; the exchange has the others'
+    output_tokens: int | None = None
 
 
 @dataclass(slots=True)

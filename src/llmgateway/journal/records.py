@@ -186,6 +186,8 @@ def _attempts(attempts: Sequence[Attempt], start: float) -> list[dict[str, Any]]
                 "status": attempt.status,
                 "result": attempt.result,
                 "detail": attempt.detail,
+                "input_tokens": attempt.input_tokens,
+                "output_tokens": attempt.output_tokens,
             }
         )
     return told

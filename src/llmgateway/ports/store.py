@@ -36,7 +36,7 @@ DERIVED: Final = ("cost_usd", "ended_at")
 COLUMNS: Final = (*FACTS, *OUTCOME, *DERIVED)
 ATTEMPT: Final = (
     "backend", "version", "kind", "offset_s", "reused", "connect_s", "first_byte_s", "total_s", "status", "result",
-    "detail",
+    "detail", "input_tokens", "output_tokens",
 )  # fmt: skip
 BODY_KINDS: Final = ("request", "reply", "events")
 

@@ -24,13 +24,14 @@ Fits = Callable[[Standing], bool]
 class Course:
     """Which targets of a plan have been asked. `rounds`: how often all of them were."""
 
-    __slots__ = ("_standings", "_tried", "plan", "rounds")
+    __slots__ = ("_standings", "_tried", "asked", "plan", "rounds")
 
     def __init__(self, plan: Plan, standings: Standings) -> None:
         self.plan = plan
         self._standings = standings
         self._tried: set[tuple[str, str]] = set()
         self.rounds = 0
+        self.asked = 0  # targets, in all rounds
 
     def next(self, wish: Wish) -> Target | None:
         """Choose the next target; None if there is none, or nobody may be asked at all."""
@@ -39,8 +40,24 @@ class Course:
             self.note(target)
         return target
 
+    def beside(self, wish: Wish) -> Target | None:
+        """Choose whom to ask while the first target is still silent: another backend of the version assigned, or the
+        same one again where it has no other. None if nobody is fit for it.
+        """
+        lane = self.plan.lanes[0]
+        for standing in lane.members:
+            standing.look(wish.now)
+        others = self._left(lane, lambda each: each.is_open)
+        if not others and len(lane.members) == 1 and lane.members[0].is_open:
+            others = list(lane.members)
+        if not others:
+            return None
+        chosen = STRATEGIES[self.plan.route.balance](_with_room(others, wish), wish)
+        return Target(lane.version, chosen, AttemptKind.HEDGE)
+
     def note(self, target: Target) -> None:
         """That target is being asked."""
+        self.asked += 1
         self._tried.add((target.version.name, target.standing.backend.name))
 
     def is_over(self, now: float) -> bool:

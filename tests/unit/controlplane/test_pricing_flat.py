@@ -67,3 +67,24 @@ def test_parts_of_the_prompt_that_cost_less_or_more_are_not_lost_on_the_quick_wa
     row = {"at": 1.0, "attempts": [], **usage}
     expected = {"cached_tokens": 64.0 + 20.0, "cache_write_tokens": 110.0 + 20.0, "reasoning_tokens": 120.0}[name]
     assert Fixed(rates).cost(row) == cost(rates, usage) == pytest.approx(expected)
+
+
+def test_an_attempt_that_lost_a_race_is_paid_for_at_its_own_price() -> None:
+    class ByVersion(Fixed):
+        def _resolve(self, key: Any) -> Rates | None:
+            return {"v1": Rates(Rate(1.0), Rate(2.0)), "v2": Rates(Rate(10.0), Rate(20.0))}.get(key[3])
+
+    lost = {"backend": "b", "version": "v2", "result": "lost", "input_tokens": 5, "output_tokens": 1}
+    won = {"backend": "b", "version": "v1", "result": "ok", "input_tokens": None, "output_tokens": None}
+    names = {
+        "route": "r",
+        "served_version": "v1",
+        "assigned_version": "v2",
+        "response_model": None,
+        "request_model": "r",
+    }
+    usage = dict.fromkeys(("cached_tokens", "cache_write_tokens", "reasoning_tokens"))
+    row = {"at": 0.0, "attempts": [won, lost], "input_tokens": 7, "output_tokens": 3, **usage, **names}
+    assert ByVersion(None).cost(row) == 7 * 1.0 + 3 * 2.0 + 5 * 10.0 + 1 * 20.0
+    assert ByVersion(None).cost(row | {"attempts": [won, lost | {"input_tokens": None}]}) == 13.0
+    assert ByVersion(None).cost(row | {"attempts": [won, lost | {"version": "unknown"}]}) is None

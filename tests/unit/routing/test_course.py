@@ -169,3 +169,23 @@ def test_the_plan_asks_without_a_choice_where_there_is_none():
     world = ordered(v1="a")
     world.configure(a={"max_concurrent": 1})
     assert world.course().plan.only.backend.name == "a"
+
+
+def test_beside_a_slow_one_another_of_its_version_is_asked_but_no_fallback():
+    world = ordered(v1="a b", v2="c")
+    course = world.course()
+    first = course.next(world.wish())
+    beside = course.beside(world.wish())
+    assert (named(first), named(beside)) == (("v1", "a", "first"), ("v1", "b", "hedge"))
+    course.note(beside)
+    assert course.beside(world.wish()) is None
+    assert course.asked == 2
+
+
+def test_who_stands_alone_is_asked_again_unless_something_speaks_against_it():
+    world = ordered(v1="a")
+    course = world.course()
+    course.next(world.wish())
+    assert named(course.beside(world.wish())) == ("v1", "a", "hedge")
+    world.standings["a"].fault("upstream_rate_limited", 5.0, world.now)
+    assert course.beside(world.wish()) is None

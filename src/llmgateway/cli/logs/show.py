@@ -185,7 +185,7 @@ def _print_attempts(out: "Console", row: Row) -> None:
         what = f"{one_line(attempt['kind'])} → {one_line(attempt['backend'])}"
         how = " ".join(filter(None, [str(attempt["status"] or ""), one_line(attempt["result"])]))
         detail = f"  {one_line(attempt['detail'])}" if attempt["detail"] else ""
-        style = "" if attempt["result"] == "ok" else "red"
+        style = {"ok": "", "lost": "dim"}.get(attempt["result"], "red")
         out.print(
             Text(f"attempt {number}  {bar(attempt, whole)} {what}: {how}, {seconds(attempt['total_s'])}{detail}", style)
         )
