@@ -56,6 +56,7 @@ def status(
         "gauges": {
             "in_flight": {"chat": 2},
             "open_streams": {"chat": 1},
+            "open_tunnels": {"chat": 1},
             "connections": 5,
             "pools": {"local": {"open": 3, "idle": 1}},
             "journal_full": 0,

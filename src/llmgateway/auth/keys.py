@@ -3,7 +3,7 @@
 One extractor for every endpoint and dialect: two ways to read a credential are how limits get skipped.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Final
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from llmgateway.config.snapshot import Address, Key
 from llmgateway.domain.errors import GatewayError
+from llmgateway.wire.handshake import protocol_keys
 
 MAX_KEY_BYTES: Final = 512
 # A gateway on loopback without keys: everyone is let in, and may do everything.
@@ -36,6 +37,18 @@ def presented(header: HeaderOf) -> bytes | None:
     if api_key is not None and not compare_digest(api_key, token):
         raise GatewayError("conflicting_credentials")
     return token
+
+
+def presented_by_browser(headers: Sequence[tuple[bytes, bytes]], credential: bytes | None) -> bytes | None:
+    """The key where a WebSocket is asked for: `credential` (see `presented`), or the one among the subprotocols.
+
+    Raises GatewayError conflicting_credentials when several are there and differ, bad_request for bad subprotocols.
+    """
+    for key in protocol_keys(headers):
+        if credential is not None and not compare_digest(credential, key):
+            raise GatewayError("conflicting_credentials")
+        credential = key
+    return credential
 
 
 def identify(credential: bytes | None, keys: Mapping[bytes, Key], now: float) -> Key:

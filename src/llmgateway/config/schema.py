@@ -108,6 +108,8 @@ class LimitsTable(Table):
     connections: int = Field(_SERVER.max_connections, ge=1, le=1_000_000)
     connections_per_peer: int = Field(_SERVER.max_connections_per_peer, ge=1, le=1_000_000)
     body_rate: Size = Field(_SERVER.body_min_rate, ge=0, le=_GIB)
+    tunnels: int = Field(_SERVER.max_tunnels, ge=0, le=1_000_000)
+    tunnel_message: Size = Field(_SERVER.max_tunnel_message_bytes, ge=_KIB, le=_GIB)
 
 
 class ServerTimeoutsTable(Table):
@@ -117,6 +119,8 @@ class ServerTimeoutsTable(Table):
     body_grace: Seconds = Field(_SERVER.body_grace_s, ge=0.05, le=_HOUR)
     keepalive: Seconds = Field(_SERVER.keepalive_s, ge=0.05, le=_HOUR)
     write_stall: Seconds = Field(_SERVER.write_stall_s, ge=0.05, le=_HOUR)
+    tunnel_idle: Seconds = Field(_SERVER.tunnel_idle_s, ge=0.05, le=_DAY)
+    tunnel_total: Seconds = Field(_SERVER.tunnel_total_s, ge=0.05, le=7 * _DAY)
     drain: Seconds = Field(_SERVER.drain_s, ge=0, le=_DAY)
     pre_stop: Seconds = Field(_SERVER.pre_stop_s, ge=0, le=_HOUR)
 

@@ -102,11 +102,15 @@ class Server:
     max_pipelined: int = 16
     max_connections: int = 10_000  # a worker
     max_connections_per_peer: int = 1_000  # a worker; the oldest idle one gives way
+    max_tunnels: int = 1_000  # a worker
+    max_tunnel_message_bytes: int = 32 * 1024 * 1024
     header_timeout_s: float = 10.0
     body_grace_s: float = 30.0
     body_min_rate: int = 1024  # bytes a second, once the grace is over
     keepalive_s: float = 75.0
     write_stall_s: float = 60.0
+    tunnel_idle_s: float = 300.0
+    tunnel_total_s: float = 7_200.0
     drain_s: float = 600.0
     pre_stop_s: float = 0.0  # keep listening for this long after readiness went off
     trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For is believed

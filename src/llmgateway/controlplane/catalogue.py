@@ -58,6 +58,7 @@ _ALL: Final = (
     Metric("inflight_requests", _GAUGE, _ROUTE, "Exchanges under way."),
     Metric("open_streams", _GAUGE, _ROUTE, "Streamed replies under way."),
     Metric("inflight_shadows", _GAUGE, _ROUTE, "Copies under way."),
+    Metric("open_tunnels", _GAUGE, _ROUTE, "Realtime sessions under way: open WebSockets of callers."),
     Metric("connections", _GAUGE, (), "Open connections of callers."),
     Metric("upstream_connections", _GAUGE, (*_UPSTREAM, "state"), "Connections to a backend."),
     Metric("upstream_up", _GAUGE, _UPSTREAM, "Share of the workers that would send traffic to a backend."),

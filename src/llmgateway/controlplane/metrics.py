@@ -40,6 +40,13 @@ CACHE_S: Final = 1.0
 MAX_CACHED: Final = 4  # renderings; there are two formats and few scrapers
 _MAX_ACCEPT: Final = 1_000
 
+_BY_ROUTE: Final = (  # ours, the workers'
+    ("inflight_requests", "in_flight"),
+    ("open_streams", "open_streams"),
+    ("open_tunnels", "open_tunnels"),
+    ("inflight_shadows", "shadows"),
+)
+
 Label = str
 Point = tuple[Sequence[Label], float]
 
@@ -122,11 +129,7 @@ def _upstreams(view: View) -> Iterator[Family]:
 
 def _gauges(reading: Reading) -> Iterator[Family]:
     workers = reading.workers
-    for name, gauge in (
-        ("inflight_requests", "in_flight"),
-        ("open_streams", "open_streams"),
-        ("inflight_shadows", "shadows"),
-    ):
+    for name, gauge in _BY_ROUTE:
         sums = dict.fromkeys(reading.labels.routes, 0.0)
         for worker in workers:
             for route, count in worker.by_name(gauge).items():

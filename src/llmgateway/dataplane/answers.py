@@ -6,6 +6,7 @@ from typing import Final
 from llmgateway.config.snapshot import Cors
 from llmgateway.dataplane.call import Call
 from llmgateway.domain.errors import GatewayError
+from llmgateway.wire.handshake import UPGRADE_WANTED
 
 JSON_TYPE: Final = b"content-type: application/json\r\n"
 MAX_RETRY_AFTER_S: Final = 60
@@ -33,7 +34,7 @@ def error_head(error: GatewayError) -> bytes:
         wait = 1
     if wait is not None:
         head += b"retry-after: %d\r\n" % max(1, min(MAX_RETRY_AFTER_S, math.ceil(wait)))
-    return head
+    return head + UPGRADE_WANTED if error.code == "upgrade_required" else head
 
 
 def cors_head(cors: Cors, origin: bytes | None) -> bytes:

@@ -8,6 +8,7 @@ from llmgateway.config.snapshot import Key, Route
 from llmgateway.dataplane.gauges import Gauges
 from llmgateway.dataplane.inforce import InForce
 from llmgateway.dataplane.reply import Reply
+from llmgateway.dataplane.tunnels import Tunnels, Upgrade
 from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.exchange import Exchange
@@ -62,6 +63,7 @@ class Gateway:
     dialects: Mapping[str, Dialect]
     gauges: Gauges = field(default_factory=Gauges)
     shadowing: Shadowing | None = None
+    tunnels: Tunnels = field(default_factory=Tunnels)
     is_draining: bool = False
 
 
@@ -75,6 +77,14 @@ class Request:
     upload: Upload | None = None
     declared: Declared = field(default_factory=Declared)
     model: str | None = None
+    upgrade: Upgrade | None = None  # the caller asks for a tunnel
+
+    def close(self) -> None:
+        """Give back what was taken for it."""
+        if self.upload is not None:
+            self.upload.close()
+        if self.upgrade is not None:
+            self.upgrade.place.release()
 
 
 @dataclass(slots=True)

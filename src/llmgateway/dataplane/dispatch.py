@@ -12,6 +12,7 @@ from llmgateway.dataplane.phases import HOP_HEADER, MAX_HOPS
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import MAX_DETAIL, record_admitted
 from llmgateway.dataplane.turns import take_place
+from llmgateway.dataplane.upgrade import Opening, offer_tunnel
 from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Attempt, AttemptKind, Phase
@@ -91,7 +92,7 @@ async def _go_on(
     if asked is not None:
         course.note(asked)
     wish = Wish(call.now, call.gateway.draw, lambda: affinity(request.document), may_try=_is_repeatable(call, request))
-    may_hedge = plan.route.hedge is not None and wish.may_try
+    may_hedge = plan.route.hedge is not None and wish.may_try and request.upgrade is None
     while True:
         if failed is not None:
             await _pause(call, course, course.asked, failed, wish)
@@ -209,7 +210,8 @@ async def _ask(call: Errand, target: Target, request: Request, pooled: Connectio
     route = call.route
     limit = call.in_force.snapshot.journal.max_record_bytes if route is not None and route.raw_events else 0
     reader = upstream.provider.reader(call.exchange.operation)
-    call.reply = reply = Reply(attempt, reader, call.gateway.clock, secrets=upstream.secrets, events_limit=limit)
+    answer = Reply if request.upgrade is None else Opening
+    call.reply = reply = answer(attempt, reader, call.gateway.clock, secrets=upstream.secrets, events_limit=limit)
     try:
         _send(call, target, request, connection, reply)
         if route is not None and route.shadow is not None and call.gateway.shadowing is not None:
@@ -237,6 +239,9 @@ async def _ready(call: Errand, reply: Reply) -> None:
 
 def _send(call: Errand, target: Target, request: Request, connection: Connection, reply: Reply) -> None:
     upstream = call.in_force.upstreams[target.backend.name]
+    if request.upgrade is not None:
+        offer_tunnel(call, target, connection, _hop(call))
+        return
     method, incoming = call.incoming.method, call.incoming
     origin = upstream.origin
     path = upstream.provider.target(upstream.base_path, incoming.path) + incoming.query.decode("ascii", "replace")

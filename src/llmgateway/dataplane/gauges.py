@@ -16,6 +16,7 @@ class Gauges:
     in_flight: Counter[str] = field(default_factory=Counter)  # by route
     open_streams: Counter[str] = field(default_factory=Counter)  # by route
     shadows: Counter[str] = field(default_factory=Counter)  # copies under way, by route
+    open_tunnels: Counter[str] = field(default_factory=Counter)  # by route
     refused: Counter[str] = field(default_factory=Counter)  # callers without a key, by error code
     unlogged: int = 0  # exchanges served without a record, where the operator allows that
     lag_counts: list[int] = field(default_factory=lambda: [0] * (len(LAG_BUCKETS_S) + 1))
@@ -39,6 +40,7 @@ class Gauges:
         return {
             "in_flight": dict(self.in_flight),
             "open_streams": dict(self.open_streams),
+            "open_tunnels": dict(self.open_tunnels),
             "refused": dict(self.refused),
             "loop_lag": {"bounds_s": LAG_BUCKETS_S, "counts": self.lag_counts, "sum_s": self.lag_sum_s},
         }

@@ -59,6 +59,7 @@ class Live:
                 "in_flight": _positive(gauges.in_flight),
                 "open_streams": _positive(gauges.open_streams),
                 "shadows": _positive(gauges.shadows),
+                "open_tunnels": _positive(gauges.open_tunnels),
                 "connections": sources.connections(),
                 "pools": {name: dict(pool) for name, pool in sources.pools().items()},
                 "journal_full": int(sources.is_full()),

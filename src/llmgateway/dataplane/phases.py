@@ -7,9 +7,10 @@ import asyncio
 import re
 from typing import Final
 
-from llmgateway.auth.keys import check_nearby, identify, presented
+from llmgateway.auth.keys import check_nearby, identify, presented, presented_by_browser
 from llmgateway.config.snapshot import Key, Route
 from llmgateway.dataplane.call import Call, Request
+from llmgateway.dataplane.upgrade import admit_tunnel
 from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
@@ -38,7 +39,10 @@ def authenticate(call: Call) -> Key:
     snapshot, header = call.in_force.snapshot, call.incoming.header
     if not snapshot.keys:
         check_nearby(header, snapshot.server.cors.origins)
-    key = identify(presented(header), snapshot.keys, call.exchange.received_at)
+    credential = presented(header)
+    if call.exchange.operation.is_tunnel:
+        credential = presented_by_browser(call.incoming.headers, credential)
+    key = identify(credential, snapshot.keys, call.exchange.received_at)
     call.key = key
     call.exchange.key = key.name
     return key
@@ -49,6 +53,8 @@ async def admit(call: Call) -> Request:
     call.exchange.phase = Phase.ADMIT
     if _hops(call) >= MAX_HOPS:
         raise GatewayError("loop_detected")
+    if call.exchange.operation.is_tunnel:
+        return admit_tunnel(call)
     kind = _body_kind(call)
     if kind is BodyKind.JSON:
         request = await _json(call)

@@ -83,8 +83,8 @@ def _close(call: Call) -> None:
     _settle(call)
     if call.exchange.route is not None:
         call.gateway.gauges.in_flight[call.exchange.route] -= 1
-    if call.request is not None and call.request.upload is not None:
-        call.request.upload.close()
+    if call.request is not None:
+        call.request.close()
 
 
 def _settle(call: Call) -> Awaitable[None] | None:

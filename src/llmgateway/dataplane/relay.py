@@ -8,6 +8,7 @@ from llmgateway.dataplane.dispatch import Dispatched
 from llmgateway.dataplane.linger import Linger
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle
+from llmgateway.dataplane.tunnel import tunnel
 from llmgateway.domain.errors import Fault, GatewayError
 from llmgateway.domain.exchange import End, Phase
 from llmgateway.http.messages import lines
@@ -29,6 +30,8 @@ async def relay(call: Call, sent: Dispatched) -> None:
     call.exchange.phase = Phase.RELAY
     if sent.reply.way is Way.WHOLE:
         await _whole(call, sent)
+    elif sent.reply.way is Way.TUNNEL:
+        await tunnel(call, sent)
     else:
         await _streamed(call, sent)
 

@@ -33,6 +33,7 @@ class Way(Enum):
     WHOLE = auto()
     EVENTS = auto()
     PIECES = auto()
+    TUNNEL = auto()  # a WebSocket: see dataplane.upgrade and dataplane.tunnel
 
 
 # Naming a member of an enumeration costs ten times what naming a constant does, and this is asked for each chunk.

@@ -14,6 +14,7 @@ from llmgateway.dataplane.call import Gateway
 from llmgateway.dataplane.door import handle, refuse_unparsed
 from llmgateway.dataplane.inforce import InForce, put_in_force, retired
 from llmgateway.dataplane.shadow import Shadows
+from llmgateway.dataplane.tunnel import PARTING_S
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
 from llmgateway.http.client import Origin
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 BACKLOG: Final = 4096
 HOUSEKEEPING_S: Final = 1.0
 LAST_REQUESTS_S: Final = 0.25  # for callers who have connected, or kept a connection, and whose request is on its way
+PARTED_S: Final = PARTING_S + 0.2  # for tunnels, once they are told to end
 HANDSHAKE_S: Final = 2.0  # for those who were queued when the listener closed
 
 FindProvider = Callable[[str], Provider]
@@ -111,6 +113,10 @@ class Worker:
         self.http.drain()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.http.wait_closed(), server.drain_s)
+        if self.gateway.tunnels.open:
+            self.gateway.tunnels.go_away()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.http.wait_closed(), PARTED_S)
 
     async def close(self) -> None:
         """Let go of the listener, the pools and the journal. What still runs is cut."""

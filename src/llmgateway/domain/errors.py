@@ -57,6 +57,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "unsupported_media_type": _caller(415, "This endpoint does not accept that content type."),
     "method_not_allowed": _caller(405, "This endpoint does not accept that method."),
     "not_found": _caller(404, "There is no such endpoint."),
+    "upgrade_required": _caller(426, "This endpoint is a WebSocket: ask for it with Upgrade: websocket."),
     "too_many_connections": _caller(429, "Too many connections from this address.", "rate_limit_error", retryable=True),
     # the body
     "invalid_json": _caller(400, "The body is not valid JSON."),
@@ -80,6 +81,9 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     # the caller went away (never sent: nobody is there to read it)
     "client_closed": _caller(499, "The caller closed the connection."),
     "client_stalled": _caller(499, "The caller stopped reading."),
+    # a tunnel's deadline has passed (sent as an event and a close frame, when there is no status any more)
+    "tunnel_idle": _caller(408, "Nobody said anything for too long.", retryable=True),
+    "tunnel_expired": _caller(408, "The session has lasted as long as sessions may.", retryable=True),
     # this gateway
     "internal_error": _gateway(500, "The gateway failed. The exchange id names the record to look for."),
     "log_store_full": _gateway(503, "The gateway cannot log the exchange and so does not serve it."),

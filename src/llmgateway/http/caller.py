@@ -48,6 +48,7 @@ class CallerConnection(asyncio.Protocol):
         "date_line",
         "deadline",
         "is_writable",
+        "switch",
     )
 
     def __init__(self, service: Service) -> None:
@@ -56,6 +57,7 @@ class CallerConnection(asyncio.Protocol):
         self._now = service.clock.monotonic
         self.date_line = service.date_line
         self._parser = RequestParser(limits)
+        self.switch = self._parser.switch
         self._pace = BodyPace(limits.body_grace_s, limits.body_min_rate)
         self._progress = SendProgress(limits.write_stall_s)
         self._state = State.CLOSED
@@ -355,14 +357,12 @@ class CallerConnection(asyncio.Protocol):
     def expire(self) -> None:
         """Called by the sweeper."""
         match self._state:
-            case State.IDLE:
+            case State.IDLE | State.LINGER:
                 self.close()
             case State.HEAD:
                 self._refuse(GatewayError("request_timeout"))
             case State.ACTIVE:
                 self._expire_active()
-            case State.LINGER:
-                self.close()
             case State.CLOSING:
                 if self._progress.is_stalled(self._now(), self._flushed()):
                     self.abort()

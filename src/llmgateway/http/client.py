@@ -51,6 +51,10 @@ class Upload:
     length: int | None
 
 
+# For a request that asks for another protocol: a 101 is a reply to it, what follows that comes as its body, and what
+# goes the other way is sent as it is. Otherwise it is a request without a body, after which the connection is closed.
+SWITCH: Final = Upload(1 << 62)
+
 Body: TypeAlias = bytes | Upload | None
 
 

@@ -48,6 +48,7 @@ class ReplyParser:
         "is_delimited",
         "is_head_complete",
         "is_reusable",
+        "may_switch",
         "on_body",
         "status",
     )
@@ -75,6 +76,7 @@ class ReplyParser:
         self.is_delimited = False  # the reply itself says where it ends
         self.is_complete = False
         self.is_reusable = False
+        self.may_switch = False  # 101 has been asked for; what follows it is body, as it comes
 
     def feed(self, data: bytes) -> None:
         """Read on. Raises nothing: see `fault`."""
@@ -87,6 +89,8 @@ class ReplyParser:
                     self._count_barren(len(data), MAX_BARREN_BYTES)
             else:
                 self._feed_head(data)
+        except httptools.HttpParserUpgrade as switched:
+            self._switch(data[switched.args[0] :])
         except (httptools.HttpParserError, _RefusedError):
             self.is_reusable = False
             if not self.is_complete and self.fault is None:
@@ -109,6 +113,13 @@ class ReplyParser:
                 self._feed_data(data[room:])
         else:
             self._count_barren(len(data), MAX_HEAD_BYTES)
+
+    def _switch(self, rest: bytes) -> None:
+        """llhttp has read a 101 and reads no further."""
+        self.is_complete = False
+        self._feed_data = self.body.append
+        if rest:
+            self.body.append(rest)
 
     def _count_barren(self, size: int, limit: int) -> None:
         self._barren_bytes += size
@@ -141,7 +152,12 @@ class ReplyParser:
         parser = self._parser
         status = parser.get_status_code()
         if status < 200:
-            self._skip_interim(status)
+            if status == 101 and self.may_switch:
+                self.status = status
+                self.is_head_complete = True
+                self.is_delimited = False
+            else:
+                self._skip_interim(status)
             return
         if status > 599 or parser.get_http_version()[0] != "1":
             self._refuse("The backend's answer has an unknown status or HTTP version.")

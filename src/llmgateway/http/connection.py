@@ -8,11 +8,12 @@ import asyncio
 import select
 import socket
 from functools import partial
+from math import inf
 from typing import Final, Protocol, cast
 
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
-from llmgateway.http.client import Body, Receiver, Timeouts, Upload
+from llmgateway.http.client import SWITCH, Body, Receiver, Timeouts, Upload
 from llmgateway.http.client_reply import ReplyParser
 from llmgateway.http.deadlines import Sweeper
 
@@ -20,6 +21,7 @@ WRITE_BUFFER_BYTES: Final = 64 * 1024  # an upload is told to wait above it
 TLS_READ_BUFFER_BYTES: Final = 16 * 1024
 _JOIN_BYTES: Final = 16 * 1024  # below it, copying head and body together is cheaper than two writes
 _NO_TIMEOUTS: Final = Timeouts(0.0, 0.0, 0.0)
+_ENDLESS: Final = Timeouts(inf, inf, inf)
 
 
 class Owner(Protocol):
@@ -111,6 +113,7 @@ class Connection(asyncio.Protocol):
             transport.write(head)
         elif isinstance(body, Upload):
             self._upload, self._left = body, body.length
+            self._reply.may_switch = body is SWITCH
             transport.write(head)
         elif len(body) < _JOIN_BYTES:
             transport.write(head + body)
@@ -147,6 +150,12 @@ class Connection(asyncio.Protocol):
             transport.write(b"0\r\n\r\n")
         self._upload = None
         self._await_answer()
+
+    def switch(self) -> None:
+        """The backend has answered 101 to a `SWITCH`: `send_piece` sends bytes as they are, and deadlines rest."""
+        self._timeouts = _ENDLESS
+        self._ends_by = inf
+        self.deadline = None
 
     def pause(self) -> None:
         """Stop reading until `resume`; the idle timeout rests meanwhile."""

@@ -3,6 +3,7 @@
 Knows HTTP and nothing of models, keys or routes. What it can't send any more, because the caller has gone, it drops.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -10,7 +11,15 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.http.body import Body, BodySink
 from llmgateway.http.heads import RequestHead
 from llmgateway.http.messages import Headers, check_block
-from llmgateway.http.replies import LAST_CHUNK, WITHOUT_BODY, chunk, connection_line, framing_line, status_line
+from llmgateway.http.replies import (
+    LAST_CHUNK,
+    SWITCHING,
+    WITHOUT_BODY,
+    chunk,
+    connection_line,
+    framing_line,
+    status_line,
+)
 
 
 class Line(Protocol):
@@ -20,6 +29,11 @@ class Line(Protocol):
     def is_writable(self) -> bool: ...
     @property
     def date_line(self) -> Callable[[], bytes]: ...
+    @property
+    def switch(self) -> Callable[[], None]:
+        """What comes behind this request is no HTTP, but goes to its body as it is."""
+        ...
+
     def send(self, piece: bytes) -> None: ...
     def close_after_reply(self) -> None:
         """The reply is out (or given up), and no other may follow it on this connection."""
@@ -191,6 +205,24 @@ class Incoming:
         if not self.is_over:
             self._is_kept = False
             self._finish()
+
+    def switch(self, head: bytes, sink: BodySink) -> None:
+        """Agree to another protocol with 101: what comes is pushed to `sink`, what is written goes out as it is.
+
+        `pause`, `resume`, `on_writable` and `end` mean what they mean elsewhere. `head` names the protocol (Upgrade and
+        Connection). For a request without a body; ValueError and RuntimeError as for `respond`.
+        """
+        if self.is_begun:
+            raise RuntimeError("a request gets one reply")
+        check_block(head)
+        self.is_begun = True
+        self.status = 101
+        self._line.send(b"%b%b%b\r\n" % (SWITCHING, head, self._line.date_line()))
+        self._line.switch()
+        body = self.body = Body(self.head)
+        body.open(sys.maxsize)
+        body.push_to(sink)
+        self._line.body_flow_changed()
 
     def _start(self, status: int, head: bytes, length: int | None) -> bytes:
         """Decide how the reply will end, and return its whole head."""

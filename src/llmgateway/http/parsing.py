@@ -18,6 +18,7 @@ from llmgateway.http.messages import Headers
 from llmgateway.http.repeat import RepeatedHead
 
 _SLICE: Final = 64 * 1024
+_ENDLESS: Final = 1 << 62
 _COPIED_BYTES: Final = 8 * 1024  # below it a copy costs less than a view
 _CHUNKED_SLICE: Final = 16 * 1024  # at most 2,700 chunks between two looks at the flood rule
 _FREE_CHUNKS: Final = 2_000
@@ -111,6 +112,12 @@ class RequestParser:
         pieces.clear()
         return piece
 
+    def switch(self) -> None:
+        """Take whatever comes from now on for body: the request's reply is 101, and the rest is no HTTP."""
+        self._is_known = True
+        self._left = _ENDLESS
+        self.is_complete = False
+
     @property
     def has_input(self) -> bool:
         """Whether a request has begun to arrive."""
@@ -174,8 +181,11 @@ class RequestParser:
 
         llhttp takes an upgrade for granted and the body for another protocol's bytes. Some clients offer h2c with
         every request, so a fresh parser gets the body, behind a head that says nothing but its framing.
+        Behind an offer of WebSocket no request is looked for: what stands in between may take it for granted, too.
         """
         self._begin_parsing()
+        if head.fields.get(b"upgrade", b"").lower() == b"websocket":
+            self.is_spoiled = True
         if not head.has_body:
             return
         framing = b"transfer-encoding: chunked" if head.is_chunked else b"content-length: %d" % self._left

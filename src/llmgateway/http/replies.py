@@ -8,6 +8,7 @@ from llmgateway.domain.clock import Clock
 from llmgateway.http.messages import check_block
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+SWITCHING: Final = b"HTTP/1.1 101 Switching Protocols\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
 WITHOUT_BODY: Final = frozenset({204, 304})  # RFC 9110, section 15
 _CHUNKED: Final = b"transfer-encoding: chunked\r\n"

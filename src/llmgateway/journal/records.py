@@ -69,6 +69,8 @@ def settled(exchange: Exchange, now: float, reply: Kept, events: Body | None = N
         meta["shadow_left_out"] = exchange.shadow_left_out
     meta["k"] = "settled"
     meta["id"] = exchange.id
+    if exchange.operation.is_tunnel:
+        meta["request_bytes"] = exchange.request_bytes  # known at the end, not at the admission
     return _packed(meta, "reply", reply, events)
 
 

@@ -9,7 +9,8 @@ class ReplyReader(Protocol):
     """Reads one reply of one operation; made afresh for each attempt. No I/O, and no exception ever leaves it:
     what it can't read it counts in `parse_errors`, and the bytes pass on untouched.
 
-    A stream calls `event` for each server-sent event, in order; a whole reply calls `whole` once.
+    A stream calls `event` for each server-sent event, in order; a whole reply calls `whole` once. A realtime session
+    calls `event` for each text message of the backend, without a name; its counts are those of the session so far.
     """
 
     usage: Usage

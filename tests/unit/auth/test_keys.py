@@ -2,7 +2,7 @@ from hashlib import sha256
 
 import pytest
 
-from llmgateway.auth.keys import ANONYMOUS, MAX_KEY_BYTES, check_nearby, identify, presented
+from llmgateway.auth.keys import ANONYMOUS, MAX_KEY_BYTES, check_nearby, identify, presented, presented_by_browser
 from llmgateway.config.snapshot import Key
 from llmgateway.domain.errors import GatewayError
 
@@ -30,6 +30,35 @@ def test_the_same_key_twice_is_one_key():
 def test_two_different_keys_are_refused():
     with pytest.raises(GatewayError, match="conflicting_credentials"):
         presented(header_of(authorization=b"Bearer abc", x_api_key=b"abd"))
+
+
+def protocols(*values: bytes):
+    return [(b"sec-websocket-protocol", value) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("headers", "credential", "found"),
+    [
+        (protocols(b"realtime, openai-insecure-api-key.abc"), None, b"abc"),
+        (protocols(b"realtime", b"openai-insecure-api-key.abc"), b"abc", b"abc"),
+        (protocols(b"realtime"), b"abc", b"abc"),
+        ([], None, None),
+    ],
+)
+def test_a_browser_may_send_its_key_among_the_subprotocols(headers, credential, found):
+    assert presented_by_browser(headers, credential) == found
+
+
+@pytest.mark.parametrize(
+    ("headers", "credential"),
+    [
+        (protocols(b"openai-insecure-api-key.abc"), b"abd"),
+        (protocols(b"openai-insecure-api-key.abc, openai-insecure-api-key.abd"), None),
+    ],
+)
+def test_a_browsers_different_keys_are_refused(headers, credential):
+    with pytest.raises(GatewayError, match="conflicting_credentials"):
+        presented_by_browser(headers, credential)
 
 
 @pytest.mark.parametrize("value", [b"Basic abc", b"Bearer", b"Bearer  ", b"abc"])

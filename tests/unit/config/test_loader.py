@@ -60,8 +60,8 @@ workers = 3
 trusted_proxies = ["10.0.0.0/8"]
 tls = { cert = "c.pem", key = "k.pem" }
 cors = { origins = ["https://a.example"], max_age = 60 }
-limits = { body = "1MiB", upload = "2MiB", header_block = "16KiB", header_line = "4KiB", header_count = 50, target = "4KiB", json_depth = 20, json_tokens = 2000, pipelined = 4, connections = 5, connections_per_peer = 6, body_rate = 7 }
-timeouts = { header = 1, body_grace = 2, keepalive = 3, write_stall = 4, drain = 5, pre_stop = 6 }
+limits = { body = "1MiB", upload = "2MiB", header_block = "16KiB", header_line = "4KiB", header_count = 50, target = "4KiB", json_depth = 20, json_tokens = 2000, pipelined = 4, connections = 5, connections_per_peer = 6, body_rate = 7, tunnels = 8, tunnel_message = "1KiB" }
+timeouts = { header = 1, body_grace = 2, keepalive = 3, write_stall = 4, drain = 5, pre_stop = 6, tunnel_idle = 7, tunnel_total = 8 }
 [admin]
 listen = "127.0.0.1:2"
 token = "token"
@@ -182,7 +182,8 @@ def test_every_value_lands_where_it_belongs() -> None:
     snapshot = load(EVERYTHING, providers=PROVIDERS, generation=1, environ=None)
     server, backend, route = snapshot.server, snapshot.backends["b"], snapshot.routes["r-*"]
     assert dataclasses.astuple(server)[4:] == (
-        2**20, 2**21, 2**14, 2**12, 50, 2**12, 20, 2000, 4, 5, 6, 1.0, 2.0, 7, 3.0, 4.0, 5.0, 6.0, ("10.0.0.0/8",),
+        2**20, 2**21, 2**14, 2**12, 50, 2**12, 20, 2000, 4, 5, 6, 8, 2**10, 1.0, 2.0, 7, 3.0, 4.0, 7.0, 8.0, 5.0, 6.0,
+        ("10.0.0.0/8",),
     )  # fmt: skip
     assert (server.tls, server.cors) == (contract.Tls("c.pem", "k.pem"), contract.Cors(("https://a.example",), 60))
     assert snapshot.data == contract.Data("/d", 90 * 86_400.0, None, 10 * 2**30)

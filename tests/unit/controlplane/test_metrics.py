@@ -85,6 +85,7 @@ def test_rows_show_as_counters_and_histograms():
 def test_workers_figures_are_summed():
     found = samples((), [status(refused=3, lagged=2), status(1, refused=4, lagged=1)])
     assert value(found, "inflight_requests", route="chat") == 4
+    assert value(found, "open_tunnels", route="chat") == 2
     assert value(found, "connections") == 10
     assert value(found, "upstream_connections", upstream="local", state="open") == 6
     assert value(found, "refused_total", reason="invalid_api_key") == 7

@@ -23,6 +23,7 @@ def test_control_reads_back_what_the_worker_says():
     gauges, stats = Gauges(), WriterStats()
     gauges.in_flight["chat"] += 3
     gauges.open_streams["chat"] += 1
+    gauges.open_tunnels["voice"] += 2
     gauges.refused["invalid_api_key"] += 2
     gauges.lag(0.002)
     stats.wrote(2, 900, 0.0004)
@@ -39,6 +40,7 @@ def test_control_reads_back_what_the_worker_says():
     assert (worker.slot, worker.pid, worker.incarnation, worker.generation) == (2, 4711, "abc", 9)
     assert worker.by_name("in_flight") == {"chat": 3}
     assert worker.by_name("open_streams") == {"chat": 1}
+    assert worker.by_name("open_tunnels") == {"voice": 2}
     assert worker.gauge("connections") == 5
     assert worker.gauge("journal_full") == 1
     assert worker.gauge("slowest_write_s") == 0.0004

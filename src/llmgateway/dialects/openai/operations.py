@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from llmgateway.domain.operation import Operation
 from llmgateway.wire.paths import PathTable, kept, made
 
 _MADE: Final = (
@@ -68,6 +69,7 @@ OPERATIONS: Final = PathTable(
     [
         *(("POST", shape, made(name)) for shape, name in _MADE),
         *(("POST", shape, made(name, is_json=False)) for shape, name in _MADE_OF_FILES),
+        ("GET", "realtime", Operation("realtime", is_tunnel=True)),
         *((method, shape, kept(name)) for method, shape, name in _READ),
         *((method, shape, kept(name, is_repeatable=False)) for method, shape, name in _WRITE),
     ],

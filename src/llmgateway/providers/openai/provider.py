@@ -8,6 +8,7 @@ from llmgateway.ports.provider import Headers
 from llmgateway.ports.reader import ReplyReader
 from llmgateway.providers.openai.chat import ChatReader
 from llmgateway.providers.openai.completions import CompletionsReader
+from llmgateway.providers.openai.realtime import RealtimeReader
 from llmgateway.providers.openai.responses import ResponsesReader
 from llmgateway.providers.openai.usage import read_usage
 from llmgateway.wire.replies import BaseReader, GenericReader, OpaqueReader
@@ -17,6 +18,7 @@ _READERS: Final[dict[str, type[BaseReader]]] = {
     "chat.completions": ChatReader,
     "completions": CompletionsReader,
     "responses": ResponsesReader,
+    "realtime": RealtimeReader,
 }
 _JSON: Final = frozenset({"embeddings", "moderations", "rerank", "responses.compact", "responses.input_tokens"})
 _IMAGES: Final = frozenset({"images.generations", "images.edits", "images.variations"})
