@@ -413,7 +413,7 @@ async def test_every_endpoint_of_the_api_refuses_parameters_it_does_not_know(gat
 
 
 async def test_who_changes_something_goes_by_what_they_say_else_by_the_token(gateway):
-    async with gateway.running(workers=0):
+    async with gateway.running():
         await gateway.weights(v1=1)
         hostile = {"x-llmgateway-author": "ad\u202ea" + "x" * 500}
         await gateway.ask("PUT", "routes/chat/weights", json={"v1": 2}, headers=hostile)

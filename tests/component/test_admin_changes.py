@@ -256,6 +256,31 @@ async def test_a_store_that_is_away_refuses_before_anything_is_written(gateway, 
         assert (await gateway.weights(v1=50))[0] == 200
 
 
+async def test_without_a_worker_nothing_is_changed_but_anything_may_be_tried(gateway):
+    async with gateway.running(workers=0):
+        code, answer = await gateway.weights(v1=50)
+        assert (code, answer["error"]["code"]) == (503, "no_workers")
+        assert (await gateway.weights(query={"dry_run": "true"}, v1=50))[0] == 200
+        assert gateway.file.read_text() == CONFIG
+        assert len(await gateway.history()) == 1
+
+
+async def test_a_refusal_the_store_could_not_be_told_is_set_right_later(gateway, monkeypatch):
+    async with gateway.running() as (_, workers):
+
+        async def away(*_):
+            raise StoreUnavailableError("database is locked")
+
+        monkeypatch.setattr(gateway.store, "refuse_generation", away)
+        workers[1].refuses = "weight = 50"
+        assert (await gateway.weights(v1=50))[0] == 409
+        await until(lambda: _has(gateway, 3))
+        newest, refused, _ = await gateway.history()
+        assert (newest["author"], newest["reason"]) == ("file", "generation 2 was taken back")
+        assert (await gateway.store.generation(newest["number"])).text == CONFIG
+        await until(lambda: {worker.generation for worker in workers} == {newest["number"]})
+
+
 async def test_a_file_that_cannot_be_written_is_told_and_nothing_changes(gateway, monkeypatch):
     async with gateway.running() as (_, workers):
 
@@ -347,7 +372,7 @@ async def test_many_changes_at_once_are_made_one_after_the_other(gateway):
 
 async def test_only_so_many_changes_stand_in_line_and_a_stop_waits_for_them(gateway, monkeypatch):
     monkeypatch.setattr(module, "MAX_WAITING", 3)
-    async with gateway.running() as (control, _):
+    async with gateway.running() as (control, workers):
         async with control.reloader.turn:
             asked = [asyncio.create_task(gateway.weights(v1=weight)) for weight in (1, 2, 3)]
             await until(lambda: len(control.changes._under_way) == 3)
@@ -356,6 +381,7 @@ async def test_only_so_many_changes_stand_in_line_and_a_stop_waits_for_them(gate
             for each in asked:
                 each.cancel()
             await asyncio.gather(*asked, return_exceptions=True)
+        await control.changes.finish()  # as a stop does
+        assert workers[0].took == [2, 3, 4]
     assert control.changes._under_way == set()
-    assert control.links.generation == 4
     assert "weight = 3   # most of it" in gateway.file.read_text()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from llmgateway.config.edit import EditError, UnknownRouteError
 from llmgateway.config.inplace import ChangedMeanwhileError
 from llmgateway.config.problems import ConfigError
 from llmgateway.controlplane.configfile import ConfigFile, etag
@@ -27,6 +28,8 @@ MAX_WAITING: Final = 32  # changes under way or in line; whoever leaves does not
 STOP_S: Final = 5.0  # for those under way when the gateway stops
 ACK_S: Final = 1.0  # a worker that has not taken it by then does not take it …
 ACK_EACH_S: Final = 3.0  # … but for files that take long to load: so many times what that took here
+
+_EXPECTED: Final = (RefusedError, ConfigError, EditError, UnknownRouteError)
 
 log = logging.getLogger(__name__)
 
@@ -138,8 +141,11 @@ class Changes:
 
     def _done(self, task: asyncio.Task[Outcome]) -> None:
         self._under_way.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, _EXPECTED):
             log.info("a change to the configuration was refused: %s", type(error).__name__)
+        elif error is not None:
+            log.error("a change to the configuration failed", exc_info=error)
 
     async def run(self) -> None:
         """Write down what comes into force by the file, for as long as the gateway runs."""
@@ -180,6 +186,7 @@ class Changes:
             change = _Change(drafted, before, in_force, order, self._clock.monotonic() - began, written)
             if order.is_dry or drafted.text == before == in_force:
                 return self._outcome(change, is_changed=drafted.text != in_force)
+            self._check_workers()
             await self._record(change)
             await self._write(change)
             return await self._enforce(change)
@@ -203,6 +210,11 @@ class Changes:
                 etag=etag(before).strip('"'),
             )
 
+    def _check_workers(self) -> None:
+        """With nobody connected there is nobody who could refuse, and it would be in force unseen."""
+        if not self._reloader.links.live():
+            raise RefusedError(503, "no_workers", "Nothing was changed: no worker is connected to take it just now.")
+
     async def _record(self, change: _Change) -> None:
         try:
             await self._settle_history()
@@ -219,11 +231,11 @@ class Changes:
         try:
             await asyncio.to_thread(self._file.replace, change.draft.text, change.before)
         except ChangedMeanwhileError:
-            await self._history.refuse(change.number, "the file was edited meanwhile")
+            await self._forget(change, "the file was edited meanwhile")
             raise RefusedError(412, "config_changed", "The file was edited just now: read it again.") from None
         except (OSError, ConfigError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-            await self._history.refuse(change.number, f"the file could not be written: {reason}")
+            await self._forget(change, f"the file could not be written: {reason}")
             raise RefusedError(
                 409,
                 "config_read_only",
@@ -254,8 +266,7 @@ class Changes:
         self._reloader.enforce(replace(self._reloader.snapshot, generation=back))
         await links.publish(back, former, ACK_S + ACK_EACH_S * change.load_s)
         is_restored = await self._restore_file(change)
-        await self._history.refuse(change.number, why)
-        self._history.note(self._reloader.snapshot, former, f"generation {change.number} was taken back")
+        await self._forget(change, why)
         raise RefusedError(
             409,
             "worker_refused",
@@ -264,6 +275,11 @@ class Changes:
             workers=shown(refusing),
             generation=back,
         )
+
+    async def _forget(self, change: _Change, why: str) -> None:
+        """Note in the history that the change was not made, and what is in force instead, should that be news to it."""
+        await self._history.refuse(change.number, why)
+        self._history.note(self._reloader.snapshot, change.in_force, f"generation {change.number} was taken back")
 
     async def _restore_file(self, change: _Change) -> bool:
         try:

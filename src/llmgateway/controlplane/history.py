@@ -14,7 +14,7 @@ from llmgateway.config.difference import difference
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.generations import Generation, GenerationReader, GenerationWriter, SeenVersion
-from llmgateway.ports.store import StoreError
+from llmgateway.ports.store import StoreError, StoreRejectedError
 
 BY_FILE: Final = "file"
 MAX_WAITING: Final = 64  # texts that came by the file while the store was away; then the oldest are forgotten
@@ -67,8 +67,9 @@ class History:
         """
         if generation > self.highest:
             return generation
-        if self._latest is not None and self._latest.number == self.highest and self._latest.text == text:
-            return self.highest
+        latest = self._latest
+        if latest is not None and latest.text == text and latest.number in {generation, self.highest}:
+            return latest.number
         return self.highest + 1
 
     async def catch_up(self) -> None:
@@ -90,7 +91,11 @@ class History:
             for route in entry.snapshot.routes.values()
             for version in route.versions
         ]
-        await self._store.add_generation(made, versions)
+        try:
+            await self._store.add_generation(made, versions)
+        except StoreRejectedError:  # the number is taken: another store has come into this one's place
+            self._is_loaded = False
+            raise
         self.highest, self._latest = number, made
         return made
 

@@ -107,6 +107,27 @@ async def test_a_number_that_the_history_has_for_something_else_is_not_used_agai
     assert history.number_for(generation, text) == number
 
 
+@pytest.mark.parametrize(("generation", "text", "number"), [(5, "a = 5\n", 5), (6, "a = 5\n", 7), (4, "a = 5\n", 7)])
+async def test_the_number_of_one_that_was_taken_back_names_nothing_else(history, store, generation, text, number):
+    history.note(at(5), "a = 5\n")
+    await history.catch_up()
+    await history.add(Entry(2.0, at(6), "a = 6\n", "ada", "why"))
+    await history.refuse(6, "worker 0: no")
+    await history.load()
+    assert history.number_for(generation, text) == number
+
+
+async def test_another_store_in_the_place_of_the_first_is_read_anew(history, store):
+    history.note(at(1), "a = 1\n")
+    await history.catch_up()
+    store.rows[2] = store.rows[9] = replace(store.rows[1], number=9)
+    history.note(at(2), "a = 2\n")
+    with pytest.raises(StoreRejectedError):
+        await history.catch_up()
+    await history.catch_up()
+    assert max(store.rows) == 10
+
+
 async def test_numbers_go_on_behind_those_that_are_there(history, store):
     history.note(at(5), "a = 5\n")
     await history.catch_up()
