@@ -4,12 +4,13 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 ARGS   ?=
 
-.PHONY: demo test lint types imports unit bench kill clean help
+.PHONY: demo test lint types imports unit bench kill faults clean help
 help:
 	@echo "make demo    install and show the gateway at work (ARGS=--once to exit afterwards)"
 	@echo "make test    install and run everything that checks the project"
 	@echo "make bench   measure beside nginx and peers (installs nothing; see bench/README.md)"
 	@echo "make kill    the long crash test: processes killed under load"
+	@echo "make faults  break everything on purpose and see what holds (ARGS=--quick for a first look)"
 
 $(VENV)/.run: pyproject.toml
 	@echo "setting up $(VENV), once: half a minute or so"
@@ -41,5 +42,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m bench $(ARGS)
 kill: $(VENV)/.dev
 	@$(BIN)/python -m bench.kill $(ARGS)
+faults: $(VENV)/.dev
+	@$(BIN)/python -m bench.faults $(ARGS)
 clean:
 	rm -rf $(VENV) build dist data bench/out

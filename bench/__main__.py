@@ -10,6 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from bench import machine, report, results
+from bench.faults import page
 from bench.process import BenchError
 from bench.run import QUICK, Bench, Settings
 from bench.sections import ALL
@@ -37,7 +38,8 @@ def main() -> int:
     if asked.json:
         print(json.dumps(run))
     if asked.write:
-        RESULTS.write_text(results.markdown(run))
+        old = RESULTS.read_text() if RESULTS.exists() else ""
+        RESULTS.write_text(page.kept(old, results.markdown(run)))  # the reliability suite's part stays
         console.print(f"written: {RESULTS.relative_to(HERE.parent)}")
     return 0 if all(each.holds for each in verdicts(run["figures"])) else 1
 

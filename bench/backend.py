@@ -1,5 +1,7 @@
 """The fake backend: `python -m bench.backend`. Prints {"port": …} when it listens, and serves until its stdin closes.
 
+`python -m bench.backend 65536` bounds what the kernel takes from it for whoever doesn't read: else 4 MB a stream.
+
 Answers POST with a chat answer, or with a stream as the prompt asks for (see `payload`): at a rate, or one chunk a turn
 of the event loop. As cheap as Python allows, because on a small machine it shares the cores with what is measured.
 """
@@ -7,6 +9,7 @@ of the event loop. As cheap as Python allows, because on a small machine it shar
 import asyncio
 import json
 import re
+import socket
 import sys
 from time import monotonic
 from typing import Final
@@ -130,16 +133,20 @@ class Backend(asyncio.Protocol):
             self._slot = None
 
 
-async def serve() -> None:
+async def serve(send_buffer: int = 0) -> None:
     """Listen on a free port of the loopback interface, until stdin ends."""
     loop = asyncio.get_running_loop()
     pacers: dict[int, Pacer] = {}
-    server = await loop.create_server(lambda: Backend(pacers), "127.0.0.1", 0, backlog=4096)
-    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    listener = socket.socket()
+    if send_buffer:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by what it accepts
+    listener.bind(("127.0.0.1", 0))
+    await loop.create_server(lambda: Backend(pacers), sock=listener, backlog=4096)
+    print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
     over = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), over.set)
     await over.wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    uvloop.run(serve(*map(int, sys.argv[1:])))

@@ -58,8 +58,10 @@ class Process:
         """The next line it prints; None at its end, or when the time is over."""
         assert self.popen.stdout is not None
         descriptor = self.popen.stdout.fileno()
+        poll = select.poll()  # select() takes no descriptor above 1,023
+        poll.register(descriptor, select.POLLIN)
         while b"\n" not in self._printed:
-            if not select.select([descriptor], [], [], max(0.0, ends - time.monotonic()))[0]:
+            if not poll.poll(1000 * max(0.0, ends - time.monotonic())):
                 return None
             piece = os.read(descriptor, 65536)
             if not piece:

@@ -6,10 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from bench.faults.catalogue import ALL
 
 TESTS = Path(__file__).parents[1]
 DOC = (TESTS.parent / "docs/FAULTS.md").read_text()
-ROWS = {"C": 46, "U": 35, "S": 18, "O": 13}
+ROWS = {"C": range(1, 47), "U": range(1, 36), "S": range(1, 19), "O": [*range(1, 14), *range(16, 20)]}
+ABOUT_ROWS = ("component/test_upstream_*.py", "component/test_callers_*.py", "faults/test_*.py")
 NAMED = re.compile(r"`([\w/]+\.py)::(test_\w*\*?)`")
 
 
@@ -26,7 +28,7 @@ def definitions(path: str) -> frozenset[str]:
 
 
 def test_every_row_is_there_once_and_in_order() -> None:
-    assert [name for name, _ in rows()] == [f"{kind}{at}" for kind, last in ROWS.items() for at in range(1, last + 1)]
+    assert [name for name, _ in rows()] == [f"{kind}{at}" for kind, numbers in ROWS.items() for at in numbers]
 
 
 @pytest.mark.parametrize(("name", "cells"), rows())
@@ -49,17 +51,22 @@ def test_a_test_that_is_named_exists(path: str, test: str) -> None:
         assert test in known
 
 
-@pytest.mark.parametrize(
-    "path", sorted(TESTS.glob("component/test_upstream_*.py")) + sorted(TESTS.glob("component/test_callers_*.py"))
-)
+@pytest.mark.parametrize("path", [path for pattern in ABOUT_ROWS for path in sorted(TESTS.glob(pattern))])
 def test_every_test_of_a_row_is_found_from_its_row(path: Path) -> None:
     """A test named after its row is of no use to somebody who starts at the row, unless the row leads to it."""
     named = dict(rows())
-    for test in definitions(f"component/{path.name}"):
-        for kind, number in re.findall(r"(?:^test|(?<=\d))_([cu])(\d\d)(?=_)", test):
+    for test in definitions(str(path.relative_to(TESTS))):
+        for kind, number in re.findall(r"(?:^test|(?<=\d))_([cuso])(\d\d)(?=_)", test):
             prefixes = [
                 each
                 for where, each in NAMED.findall(named[f"{kind.upper()}{int(number)}"][1])
                 if where.endswith(path.name)
             ]
             assert any(test == each or (each.endswith("*") and test.startswith(each[:-1])) for each in prefixes), test
+
+
+def test_the_long_suites_tests_are_listed_with_the_rows_they_are_about() -> None:
+    listed = dict(re.findall(r"^\| (T\d+) \| .+ \| (.+) \|$", DOC, flags=re.MULTILINE))
+    assert list(listed) == list(ALL)
+    known = {name for name, _ in rows()}
+    assert {row for cell in listed.values() for row in re.findall(r"[CUSO]\d+", cell)} <= known

@@ -9,9 +9,11 @@ import pytest
 from tests.support.rows import (
     ANSWER,
     BODY,
+    CHAT,
     DONE,
     FINISH,
     JSON,
+    MESSAGES,
     OK,
     SECRET,
     STREAM,
@@ -258,6 +260,16 @@ async def test_u30_headers_pass_by_a_list_of_those_allowed(tmp_path, is_stream):
         answer = await chat(running, stream=is_stream)
         assert KEPT.items() <= answer.headers.items()
         assert not DROPPED.keys() & (answer.headers.keys() - {"x-request-id"})
+        assert answer.headers["x-request-id"] == running.outcome().meta["id"]
+
+
+@pytest.mark.parametrize(("model", "name"), [("once", "x-request-id"), ("claude", "request-id")])
+async def test_u30_the_backends_own_id_comes_back_under_a_name_of_ours_and_cut(tmp_path, model, name):
+    raw = reply(BODY, headers=[*JSON, (name, "req_" + "7" * 400)])
+    async with facing(tmp_path, answering(raw)) as (running, _):
+        path, document = ("/v1/messages", MESSAGES) if model == "claude" else ("/v1/chat/completions", CHAT)
+        answer = await running.post(path, document)
+        assert answer.headers["x-llmgateway-upstream-request-id"] == "req_" + "7" * 196
         assert answer.headers["x-request-id"] == running.outcome().meta["id"]
 
 

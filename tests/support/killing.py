@@ -162,19 +162,30 @@ class Killing:
         return problems + self.counters.fallen
 
     async def _worker(self, victim: str) -> Round:
-        worker = self._random.choice(roles(self.gateway).workers)
+        workers = roles(self.gateway).workers
+        known = {each.pid for each in workers}
+        worker = self._random.choice(workers)
         await self._moment()
         worker.suspend()  # it does nothing between our look at its connections and its death
         ports = callers_of(worker, self.gateway.port)
         before = len(self.ledger.failures)
         worker.kill()
         began = time.monotonic()
-        await self._until(lambda: len(roles(self.gateway).workers) == WORKERS, "a new worker")
+        await self._until(lambda: self._serves_anew(known), "a new worker that serves")
         recovery_s = time.monotonic() - began
         await self._load.progress(10)
         failures = self.ledger.failures[before:]
         strangers = [f"{each.marker}: {each.failure}" for each in failures if each.port not in ports]
         return Round(victim, len(ports), len(failures), strangers, recovery_s)
+
+    def _serves_anew(self, known: set[int]) -> bool:
+        """Somebody new has callers. That it listens says nothing: it does from its birth on."""
+        found = roles(self.gateway).workers
+        if len(found) != WORKERS:
+            return False
+        with suppress(psutil.Error):
+            return any(callers_of(each, self.gateway.port) for each in found if each.pid not in known)
+        return False
 
     async def _control(self, victim: str) -> Round:
         control = roles(self.gateway).control

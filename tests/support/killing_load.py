@@ -23,8 +23,9 @@ class FailedError(Exception):
 class Caller:
     """One connection at a time, used again while it lasts. Notes in `request` what it learns, as it learns it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, model: str = "chat") -> None:
         self._port = port
+        self._model = model
         self._wire = h11.Connection(h11.CLIENT)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -43,12 +44,14 @@ class Caller:
             self._streams = None
 
     async def _ask(self, request: Request, *, keep: bool) -> bytes:
+        if self._streams is not None and self._streams[0].at_eof():
+            self.close()  # closed meanwhile: no client sends anything on such a connection
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
             self._wire = h11.Connection(h11.CLIENT)
         reader, writer = self._streams
         request.port = writer.get_extra_info("sockname")[1]
-        writer.write(_bytes(self._wire, request, keep=keep))
+        writer.write(_bytes(self._wire, request, self._model, keep=keep))
         body = b""
         while True:
             event = self._wire.next_event()
@@ -73,9 +76,9 @@ class Caller:
             self.close()
 
 
-def _bytes(wire: h11.Connection, request: Request, *, keep: bool) -> bytes:
+def _bytes(wire: h11.Connection, request: Request, model: str, *, keep: bool) -> bytes:
     asked = {
-        "model": "chat",
+        "model": model,
         "messages": [{"role": "user", "content": "Say something."}],
         "user": request.marker,
         "stream": request.is_stream,
@@ -108,14 +111,28 @@ def _judged(request: Request, body: bytes) -> bytes:
 
 
 class Load:
-    """`async with Load(port, ledger)`: so many callers ask, one request after another, until the block ends."""
+    """`async with Load(port, ledger)`: so many callers ask, one request after another, until the block ends.
 
-    def __init__(self, port: int, ledger: Ledger, *, callers: int = 12, seed: int = 0) -> None:
+    `pause_s`: what each waits, on average, before its next. `model`: what they ask for.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        ledger: Ledger,
+        *,
+        callers: int = 12,
+        seed: int = 0,
+        pause_s: float = 0.0,
+        model: str = "chat",
+    ) -> None:
         self._port = port
         self._ledger = ledger
         self._random = random.Random(seed)
         self._is_over = False
         self._callers = callers
+        self._pause_s = pause_s
+        self._model = model
         self._tasks: list[asyncio.Task[None]] = []
         self._wakes: list[tuple[Callable[[], bool], asyncio.Event]] = []
 
@@ -138,10 +155,12 @@ class Load:
         await asyncio.wait_for(event.wait(), timeout_s)
 
     async def _call(self) -> None:
-        caller = Caller(self._port)
+        caller = Caller(self._port, self._model)
         try:
             while not self._is_over:
                 await self._once(caller)
+                if self._pause_s:
+                    await asyncio.sleep(2 * self._pause_s * self._random.random())
         finally:
             caller.close()
 

@@ -61,7 +61,9 @@ def stored(path: Path) -> tuple[list[Row], list[Row]]:
     """The exchanges and the attempts of a store, as they are in the file."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         connection.row_factory = sqlite3.Row
-        exchanges = connection.execute('SELECT seq, id, user, status, "end", stream FROM exchange').fetchall()
+        exchanges = connection.execute(
+            'SELECT seq, id, user, status, "end", stream, input_tokens, output_tokens, duration_s FROM exchange'
+        ).fetchall()
         attempts = connection.execute("SELECT exchange_seq, ordinal, result FROM attempt").fetchall()
     return exchanges, attempts
 

@@ -124,7 +124,7 @@ class Caller:
                     self.wire.receive_data(await self._read())
                 elif isinstance(event, h11.Response):
                     answer.status = event.status_code
-                    answer.headers = {name.decode(): value.decode() for name, value in event.headers}
+                    answer.headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
                 elif isinstance(event, h11.Data):
                     answer.body += bytes(event.data)
                     if until is not None and answer.body.endswith(until):

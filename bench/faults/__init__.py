@@ -1,0 +1,1 @@
+"""The reliability suite: `make faults`, or `python -m bench.faults`."""

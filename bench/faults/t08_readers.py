@@ -1,0 +1,54 @@
+"""T8: thousands of streams whose callers read nothing."""
+
+import asyncio
+from typing import Final
+
+from bench import payload
+from bench.faults.figure import Figure, at_most, none_of
+from bench.faults.latency import slower
+from bench.faults.limits import WIDE, raise_descriptors
+from bench.faults.stage import Rig, Setting, stage
+from bench.load import Spec
+
+TITLE: Final = "thousands of stalled readers"
+STREAM_KIB: Final = 128.0
+TOTAL_MIB: Final = 700.0
+AFTER: Final = 20.0  # per cent above the baseline
+AFTER_S: Final = 30.0
+SLOWER: Final = 2.0  # times
+ENDLESS: Final = 1_000_000
+RATE: Final = 100.0
+KIB: Final = 1024
+
+
+async def run(rig: Rig) -> list[Figure]:
+    """Memory is bounded, comes back, and others are served meanwhile. The backend sends as fast as it is let."""
+    count, seconds = rig.pick(5000, 200), rig.pick(10.0, 3.0)
+    raise_descriptors()
+    async with stage(rig, Setting(limits=WIDE)) as played:
+        rig.say("as many ordinary streams first")
+        warm = Spec(0, mode="closed", seconds=1.0, connections=count, chunks=20, chunk_rate=20, spread_s=1.0)
+        with played.start_load(warm) as process:
+            await asyncio.to_thread(process.line, 120)
+        await played.caught_up()
+        before = [await played.measure(seconds, rate=RATE) for _ in range(2)]
+        low = played.pss()
+        rig.say(f"{count} readers stall")
+        spec = Spec(0, mode="stall", connections=count, chunks=ENDLESS, chunk_rate=payload.FULL_SPEED)
+        with played.start_load(spec) as readers:
+            await asyncio.to_thread(readers.line, 120)
+            await played.filled(rig.pick(90.0, 15.0))
+            high = played.pss()
+            during = [await played.measure(seconds, rate=RATE) for _ in range(2)]
+            high = max(high, played.pss())
+        rig.say("they are gone")
+        await asyncio.sleep(rig.pick(AFTER_S, 5.0))
+        after = played.pss()
+    errors = sum(one["errors"] for one in (*before, *during))
+    return [
+        at_most(f"memory of a stream, {count:,} of them", (high - low) / count / KIB, STREAM_KIB, "KiB", 1),
+        at_most("memory of all of them", (high - low) / KIB / KIB, TOTAL_MIB, "MiB", 0),
+        at_most("memory above the baseline when they are gone", 100 * (after - low) / low, AFTER, "%", 0),
+        none_of("failed requests of others", errors),
+        slower("p99 of others meanwhile", before, during, SLOWER),
+    ]
