@@ -115,7 +115,9 @@ async def test_a_shadow_counts_in_no_retry_budget_of_its_route(tmp_path):
         await it.still()
         budget = it.plane.worker.gateway.in_force.budgets["assistant"]
         assert (sum(budget._requests), sum(budget._extra)) == (3, 0)
-        assert it.plane.worker.gateway.in_force.standings["one"].is_open
+        standings = it.plane.worker.gateway.in_force.standings
+        assert [standings[name].record.consecutive for name in ("one", "two")] == [0, 0]  # copies are no evidence
+        assert [standings[name].in_flight for name in ("one", "two")] == [0, 0]
 
 
 async def test_an_endless_stream_is_read_slowly_and_cut_off(tmp_path, monkeypatch):

@@ -86,7 +86,7 @@ def test_a_damaged_store_is_refused_with_advice_and_left_alone(tmp_path):
     gateway.store.write_bytes(b"not a database" * 1_000)
     said = refused(gateway)
     assert f"{gateway.store}: the store is damaged" in said
-    assert "move the three files away" in said
+    assert "move store.sqlite3 away with its -wal and -shm files" in said
     assert gateway.store.read_bytes() == b"not a database" * 1_000
 
 

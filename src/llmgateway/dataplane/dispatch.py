@@ -51,12 +51,17 @@ class Dispatched:
         else:
             self.connection.pause()
 
-    def leave(self, now: float) -> None:
-        """The exchange is over: give back its place, and count what went wrong after the content had begun."""
+    def leave(self, now: float, *, is_copy: bool = False) -> None:
+        """The exchange is over: give back its place, and count what went wrong after the content had begun.
+
+        What befalls a copy says nothing of the backend: it may be the shadow's own parameters.
+        """
         standing, reply = self.target.standing, self.reply
         standing.in_flight -= 1
         if self.places is not None:
             self.places.leave(now - reply.attempt.started, now)
+        if is_copy:
+            return
         if reply.fault is not None:
             standing.broke_off(reply.fault.code, self.faults_before, now)
         elif reply.reader.error is not None:
@@ -161,7 +166,9 @@ async def attempt(call: Errand, target: Target, request: Request) -> Dispatched:
         standing.in_flight -= 1
         if places is not None:
             places.leave(None, now)
-        if isinstance(error, GatewayError):
+        if call.exchange.shadow_of is not None:
+            pass  # a copy is no evidence
+        elif isinstance(error, GatewayError):
             call.in_force.standings.report_failure(standing, error, now, is_trial=target.is_trial)
         else:  # the caller has left, or another attempt was quicker
             standing.was_left(began, now)
@@ -305,7 +312,7 @@ def _judged(call: Errand, target: Target, sent: Dispatched) -> Dispatched:
         raise error
     if sent.reply.way is Way.WHOLE and not sent.reply.is_over:
         sent.connection.cancel()  # a refusal that is longer than anybody reads
-    if sent.reply.is_ok or target.is_trial:
+    if (sent.reply.is_ok or target.is_trial) and call.exchange.shadow_of is None:
         standing, began, now = target.standing, sent.reply.attempt.started, call.now
         sent.faults_before = standing.record.consecutive
         standing.ok(began, now)

@@ -94,7 +94,7 @@ class Shadows:
         decided = verdict(route.shadow, self._question(primary, request), budget)
         if decided is not True:
             return decided or None
-        target = shadow_target(route.shadow, primary.in_force.standings, self._gateway.draw(), primary.now)
+        target = shadow_target(route.shadow, primary.in_force.standings.by_name, self._gateway.draw(), primary.now)
         if target is None:
             return LeftOut.BACKEND
         copy = _errand(primary, route, route.shadow)
@@ -183,7 +183,7 @@ async def _carry(copy: Errand, target: Target, request: Request, pending: Awaita
                 sent.connection.cancel()
             raise
         finally:
-            sent.leave(copy.now)
+            sent.leave(copy.now, is_copy=True)
     except GatewayError as error:
         _failed(exchange, error)
     except asyncio.CancelledError:

@@ -4,6 +4,7 @@ The choice falls by a hash of the exchange's id, so it is the same whenever and 
 nothing to do with how the exchange's own version was chosen.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
@@ -13,10 +14,8 @@ from llmgateway.config.snapshot import Shadow
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.exchange import AttemptKind
 from llmgateway.domain.operation import BodyKind
-from llmgateway.routing.health import IN
 from llmgateway.routing.plan import Target
 from llmgateway.routing.standing import Standing
-from llmgateway.routing.standings import Standings
 
 WINDOW_S: Final = 60
 MAX_HELD_BYTES: Final = 64 * 1024 * 1024  # request bodies of a worker's running copies together
@@ -117,22 +116,12 @@ def _unfit(asked: Question) -> LeftOut | None:
     return LeftOut.DRAINING if asked.is_draining else None
 
 
-def shadow_target(shadow: Shadow, standings: Standings, draw: float, now: float) -> Target | None:
+def shadow_target(shadow: Shadow, standings: Mapping[str, Standing], draw: float, now: float) -> Target | None:
     """The one attempt a copy has: at a backend of its version that is in and has a place free, picked by `draw` in
-    [0, 1). None if there is none: a copy waits in no queue, and spares who has asked for a pause.
-
-    Whoever is due to be tried again is tried with a copy first: nobody waits for it.
+    [0, 1). None if there is none: a copy waits in no queue, and tries nobody who may be sick.
     """
     members = [standings[backend.name] for backend in shadow.version.backends]
     for each in members:
-        if each.health.state is not IN and standings.may_try(each, now):
-            each.is_probing = True
-            return Target(shadow.version, each, AttemptKind.SHADOW, is_trial=True)
-    fit = [each for each in members if _is_fit(each, now)]
+        each.look(now)
+    fit = [each for each in members if each.is_open and (each.places is None or each.places.is_free)]
     return Target(shadow.version, fit[int(draw * len(fit))], AttemptKind.SHADOW) if fit else None
-
-
-def _is_fit(standing: Standing, now: float) -> bool:
-    if standing.health.state is not IN or standing.is_cool(now) or standing.is_gone(now):
-        return False
-    return standing.places is None or standing.places.is_free

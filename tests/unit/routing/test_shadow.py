@@ -148,7 +148,7 @@ def test_no_minute_ever_has_more_than_the_budget(budget, clock):
 
 def target(world, draw):
     version = world.route.versions[0]
-    return shadow_target(Shadow(version), world.standings, draw, world.now)
+    return shadow_target(Shadow(version), world.standings.by_name, draw, world.now)
 
 
 def test_the_backends_of_the_version_share_the_copies():
@@ -166,12 +166,3 @@ def test_copies_go_to_nobody_who_is_out_and_wait_in_no_queue():
     assert target(world, 0.0).backend.name == "b"
     assert world.standings["b"].places.take()
     assert target(world, 0.0) is None
-
-
-def test_a_copy_finds_out_whether_a_backend_is_well_again():
-    world = World(v1="a b")
-    world.fails("a", 3)
-    world.now += 6  # its ejection is over
-    tried = target(world, 0.9)
-    assert (tried.backend.name, tried.is_trial) == ("a", True)
-    assert target(world, 0.9).backend.name == "b"  # one such attempt at a time
