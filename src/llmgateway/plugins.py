@@ -50,6 +50,11 @@ def load(kind: str, name: str, found: Iterable[EntryPoint] | None = None) -> Any
     return plugin
 
 
+def operations() -> frozenset[str]:
+    """The names of all operations that some dialect knows; imports every dialect."""
+    return frozenset().union(*(load("dialect", name).operations for name in names("dialect")))
+
+
 def _sources(kind: str, found: Iterable[EntryPoint] | None) -> dict[str, str | EntryPoint]:
     if kind not in BUILT_IN:
         raise PluginError(f"There is no kind of plug-in named {kind!r}. Known: {', '.join(sorted(BUILT_IN))}.")

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from llmgateway import plugins
 from llmgateway.config import minting
 from llmgateway.config.loader import examine
 from llmgateway.config.schema import Config
@@ -164,3 +165,9 @@ def test_the_examples_key_is_the_published_demo_key() -> None:
     assert minting.DEMO_KEY in EXAMPLE.read_text()
     assert minting.hash_of(minting.DEMO_KEY) in EXAMPLE.read_text()
     assert minting.is_whole(minting.DEMO_KEY)
+
+
+def test_every_operation_that_a_key_can_be_limited_to_is_named_on_the_page() -> None:
+    section = DOC.partition("### [keys.NAME]")[2].partition("\n### ")[0]
+    named = set(re.findall(r"`([a-z_.]+)`", section))
+    assert {name for name in plugins.operations() if not name.startswith("messages.batches.")} <= named

@@ -282,3 +282,52 @@ async def test_c46_the_third_hop_is_the_last(tmp_path, hops, status):
             assert answer.json()["error"]["code"] == "loop_detected"
             assert answer.headers["x-should-retry"] == "false"
             assert [record.meta["error_code"] for record in running.records()] == ["loop_detected"]
+
+
+# --- keys that are limited to some operations ---
+
+CHATTER = CONFIG.replace("[keys.limited]", '[keys.limited]\noperations = ["chat.completions", "models.*"]')
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/v1/files/file-1"),
+        ("GET", "/v1/files"),
+        ("POST", "/v1/embeddings"),
+        ("DELETE", "/v1/chat/completions/c_1"),
+        ("POST", "/v1/messages"),
+        ("DELETE", "/v1/brand_new/x"),
+        ("POST", "/v1/threads/t/runs"),
+    ],
+)
+async def test_a_key_gets_no_operation_that_its_table_leaves_out(tmp_path, method, path):
+    limited = {"authorization": f"Bearer {LIMITED_KEY}"}
+    async with WireBackend(answering(OK)) as backend, plane(tmp_path, backend.url, config=CHATTER) as running:
+        answer = await running.ask(method, path, BODY if method == "POST" else b"", limited)
+        error = answer.json()["error"]
+        assert answer.status == 403
+        assert (error.get("code") or error["details"]["error_code"]) == "operation_not_allowed"
+        assert error["type"] == "permission_error"
+        (record,) = running.records()
+        assert (record.meta["k"], record.meta["key"], record.meta["phase"]) == ("refused", "limited", "authenticate")
+        assert backend.connections == []
+        assert (await running.ask(method, path, BODY if method == "POST" else b"")).status != 403  # another key may
+
+
+async def test_what_the_table_names_is_served_as_ever(tmp_path):
+    limited = {"authorization": f"Bearer {LIMITED_KEY}"}
+    async with WireBackend(answering(OK)) as backend, plane(tmp_path, backend.url, config=CHATTER) as running:
+        for _ in range(2):
+            assert (await running.ask("POST", CHATS, BODY, limited)).status == 200
+            assert (await running.ask("GET", "/v1/models", headers=limited)).status == 200
+
+
+async def test_the_list_of_models_is_an_operation_too(tmp_path):
+    config = CHATTER.replace(', "models.*"', "")
+    async with WireBackend() as backend, plane(tmp_path, backend.url, config=config) as running:
+        limited = {"authorization": f"Bearer {LIMITED_KEY}"}
+        for path in ("/v1/models", "/v1/models/once"):
+            assert (await running.ask("GET", path, headers=limited)).status == 403
+        assert running.records() == []
+        assert running.worker.gateway.gauges.refused == {"operation_not_allowed": 2}

@@ -332,6 +332,8 @@ async def test_a_request_that_went_in_a_circle_is_stopped(tmp_path):
 
 async def test_a_journal_that_is_full_refuses_before_the_backend_is_asked(tmp_path):
     class Full:
+        is_full = True
+
         def append(self, buffers, *, may_use_reserve):
             from llmgateway.domain.errors import GatewayError
 

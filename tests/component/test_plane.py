@@ -193,6 +193,8 @@ async def test_the_caller_behind_a_trusted_proxy_is_known_by_its_own_address(tmp
 
 async def test_an_operator_may_choose_to_serve_without_a_log_and_it_is_counted(tmp_path):
     class Full:
+        is_full = True
+
         def append(self, buffers, *, may_use_reserve=False):
             raise GatewayError("log_store_full")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from llmgateway import plugins
-from llmgateway.app.parts import CLOCK, STORE, Leave, Started, latest, run_loop
+from llmgateway.app.parts import CLOCK, STORE, Leave, Started, examine_file, latest, run_loop
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
 from llmgateway.config.snapshot import Snapshot
@@ -68,7 +68,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         clock=CLOCK,
         ledger=ledger,
         recent=recent,
-        examine=lambda generation: _examine(started.config, generation),
+        examine=lambda generation: examine_file(started.config, generation),
         provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
@@ -80,14 +80,16 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     return Control(parts), ingester, store
 
 
-def _examine(config: Path, generation: int) -> Examined:
-    return examine(config, providers=plugins.names("provider"), generation=generation, environ=os.environ)
-
-
 def _judge(text: str, config: Path, generation: int) -> Examined:
     """What a text would mean as the configuration's file."""
-    providers = plugins.names("provider")
-    return examine(text, providers=providers, generation=generation, environ=os.environ, name=str(config))
+    return examine(
+        text,
+        providers=plugins.names("provider"),
+        operations=plugins.operations(),
+        generation=generation,
+        environ=os.environ,
+        name=str(config),
+    )
 
 
 async def _control(started: Started, listener: socket.socket, line: socket.socket) -> None:

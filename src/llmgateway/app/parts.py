@@ -13,7 +13,7 @@ import uvloop
 
 from llmgateway import plugins
 from llmgateway.config import lastgood
-from llmgateway.config.loader import load
+from llmgateway.config.loader import Examined, examine, load
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.domain.clock import SystemClock
 from llmgateway.telemetry.logs import setup_logging
@@ -42,6 +42,17 @@ class Started:
 def read_snapshot(text: str, generation: int) -> Snapshot:
     """Load a configuration with what is installed here; raises ConfigError."""
     return load(text, providers=plugins.names("provider"), generation=generation, environ=os.environ)
+
+
+def examine_file(config: Path, generation: int) -> Examined:
+    """Read and judge a configuration file with what is installed here; raises ConfigError."""
+    return examine(
+        config,
+        providers=plugins.names("provider"),
+        operations=plugins.operations(),
+        generation=generation,
+        environ=os.environ,
+    )
 
 
 def latest(started: Started) -> Started:

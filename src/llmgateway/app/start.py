@@ -9,12 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llmgateway import __version__, plugins
+from llmgateway import __version__
 from llmgateway.app.cores import worker_count
-from llmgateway.app.parts import CLOCK, STORE, Started, latest
+from llmgateway.app.parts import CLOCK, STORE, Started, examine_file, latest
 from llmgateway.app.worker import worker_main
 from llmgateway.config import lastgood
-from llmgateway.config.loader import examine
 from llmgateway.config.snapshot import Address, Snapshot
 from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import Child
@@ -36,7 +35,7 @@ def run(config: Path, announce: Callable[[dict[str, Any]], None]) -> int:
     """
     setup_logging(role="supervisor")
     os.umask(0o077)  # what callers and models say is nobody else's business: every file is made for this user alone
-    first = examine(config, providers=plugins.names("provider"), generation=0, environ=os.environ)
+    first = examine_file(config, 0)
     data = Path(first.snapshot.data.dir)
     try:
         lock, has_orphans = _own(data)

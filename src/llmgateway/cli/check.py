@@ -1,7 +1,7 @@
 """`llmgateway check FILE`: what a configuration means, or everything that is wrong with it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +35,9 @@ def check(
 
     environ = None if no_secrets else os.environ
     try:
-        examined = examine(file, providers=known_providers(), generation=0, environ=environ)
+        examined = examine(
+            file, providers=known_providers(), operations=known_operations(), generation=0, environ=environ
+        )
     except ConfigError as error:
         if not as_json:
             raise
@@ -52,6 +54,13 @@ def known_providers() -> Sequence[str]:
     from llmgateway import plugins
 
     return plugins.names("provider")
+
+
+def known_operations() -> Collection[str]:
+    """The names that a key's `operations` may have."""
+    from llmgateway import plugins
+
+    return plugins.operations()
 
 
 def _refused(error: "ConfigError") -> dict[str, Any]:
@@ -183,11 +192,12 @@ def _print_backends(console: "Console", backends: list[dict[str, Any]]) -> None:
 def _print_keys(console: "Console", keys: list[dict[str, Any]]) -> None:
     if not keys:
         return
-    table = _table("Keys", "key", "routes", "default route", "expires", "tags")
+    table = _table("Keys", "key", "routes", "operations", "default route", "expires", "tags")
     for key in keys:
         name = key["name"] + ("" if key["enabled"] else " (off)") + (" (may pin)" if key["may_pin"] else "")
         tags = ", ".join(f"{tag}={value}" for tag, value in key["tags"].items())
-        table.add_row(name, ", ".join(key["routes"]), key["default_route"] or "none", key["expires"] or "never", tags)
+        allowed, default = ", ".join(key["operations"]), key["default_route"] or "none"
+        table.add_row(name, ", ".join(key["routes"]), allowed, default, key["expires"] or "never", tags)
     console.print(table)
 
 

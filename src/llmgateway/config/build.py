@@ -72,6 +72,7 @@ def _server(table: schema.ServerTable) -> snapshot.Server:
         tunnel_total_s=timeouts.tunnel_total,
         drain_s=timeouts.drain,
         pre_stop_s=timeouts.pre_stop,
+        overload=snapshot.Overload(max_body_bytes=table.overload.max_body_memory),
         trusted_proxies=tuple(table.trusted_proxies),
     )
 
@@ -204,6 +205,7 @@ def _key(name: str, table: schema.KeyTable) -> snapshot.Key:
         name=name,
         digest=table.hash,
         routes=tuple(table.routes),
+        operations=None if "*" in table.operations else tuple(table.operations),
         default_route=table.default_route,
         tags=table.tags,
         expires_at=table.expires,

@@ -185,6 +185,7 @@ def _key(key: Key) -> Described:
     return {
         "name": key.name,
         "routes": list(key.routes),
+        "operations": ["*"] if key.operations is None else list(key.operations),
         "default_route": key.default_route,
         "enabled": key.is_enabled,
         "priority": key.priority.value,

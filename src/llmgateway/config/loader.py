@@ -33,6 +33,14 @@ class Examined:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The names of what is installed."""
+
+    providers: Collection[str]
+    operations: Collection[str] = ()
+
+
 def load(
     origin: str | File,
     *,
@@ -47,7 +55,7 @@ def load(
     checking a configuration elsewhere, never for serving. `name` is what problems of a text call its file.
     """
     file, text = _read(origin, name)
-    snapshot, _, _ = _held(file, text, providers, generation, environ)
+    snapshot, _, _ = _held(file, text, _Known(providers), generation, environ)
     return snapshot  # without advice: that takes long for large configurations, and workers load between requests
 
 
@@ -57,12 +65,16 @@ def examine(
     providers: Collection[str],
     generation: int,
     environ: Mapping[str, str] | None,
+    operations: Collection[str] = (),
     name: str = DEFAULT_NAME,
     now: float | None = None,
 ) -> Examined:
-    """Do what `load` does and keep the warnings and the text too. `now`: Unix time, against which keys expire."""
+    """Do what `load` does and keep the warnings and the text too. `now`: Unix time, against which keys expire.
+
+    `operations` are the names that keys may be limited to; without them those are taken as they are.
+    """
     file, text = _read(origin, name)
-    snapshot, secrets, located = _held(file, text, providers, generation, environ)
+    snapshot, secrets, located = _held(file, text, _Known(providers, operations), generation, environ)
     warnings = advise(snapshot, secrets.literals, SystemClock().time() if now is None else now)
     return Examined(snapshot, tuple(located(warnings)), text)
 
@@ -73,13 +85,13 @@ def _read(origin: str | File, name: str) -> tuple[str, str]:
 
 
 def _held(
-    file: str, text: str, providers: Collection[str], generation: int, environ: Mapping[str, str] | None
+    file: str, text: str, known: "_Known", generation: int, environ: Mapping[str, str] | None
 ) -> "tuple[Snapshot, SecretResolver, _Located]":
     """Build the snapshot of a text that holds; raises ConfigError."""
     document = source.parse(text, file)
     located = _Located(file, text)
     config, misfits = fit(document)
-    faults = [*misfits, *islice(dangling(document, providers), MAX_FAULTS)]
+    faults = [*misfits, *islice(dangling(document, known.providers, known.operations), MAX_FAULTS)]
     if config is None or faults:
         raise ConfigError(located(faults))
     secrets = SecretResolver(environ)

@@ -1,4 +1,4 @@
-"""Checks what one table says of another: backends of versions, fallbacks, routes of keys, providers.
+"""Checks what one table says of another: backends of versions, fallbacks, routes and operations of keys, providers.
 
 Works on the parsed file itself, so that wrong references show up together with wrong types; whatever has the
 wrong type is skipped here, because `shape` reports it.
@@ -14,8 +14,8 @@ from llmgateway.config.rule_references import of_rules
 _Toml = Mapping[str, Any]
 
 
-def dangling(document: _Toml, providers: Collection[str]) -> Iterator[Fault]:
-    """Find every reference that leads nowhere."""
+def dangling(document: _Toml, providers: Collection[str], operations: Collection[str] = ()) -> Iterator[Fault]:
+    """Find every reference that leads nowhere. Without `operations` those of keys are not looked at."""
     for path, backend in _tables(document, "backends"):
         provider = backend.get("provider")
         if isinstance(provider, str) and provider not in providers:
@@ -28,6 +28,7 @@ def dangling(document: _Toml, providers: Collection[str]) -> Iterator[Fault]:
     routes = {str(path[1]): None for path, _ in _tables(document, "routes")}
     for path, key in _tables(document, "keys"):
         yield from _of_key(path, key, routes)
+        yield from _unknown_operations(path, key, operations)
     yield from _shared_hashes(document)
 
 
@@ -80,6 +81,16 @@ def _of_key(path: Path, key: _Toml, routes: Collection[str]) -> Iterator[Fault]:
         yield (*path, "default_route"), f"no route is called {quoted(default)}{did_you_mean(default, routes)}"
     elif not any(matches(pattern, default) or matches(pattern, route) for pattern in patterns):
         yield (*path, "default_route"), f"this key may not use {quoted(default)}: add it to the key's routes"
+
+
+def _unknown_operations(path: Path, key: _Toml, known: Collection[str]) -> Iterator[Fault]:
+    named = key.get("operations")
+    for index, pattern in enumerate(named if known and isinstance(named, list) else ()):
+        if isinstance(pattern, str) and pattern and not any(matches(pattern, name) for name in known):
+            yield (
+                (*path, "operations", index),
+                f"no operation is called {quoted(pattern)}{did_you_mean(pattern, known)}",
+            )
 
 
 def _shared_hashes(document: _Toml) -> Iterator[Fault]:

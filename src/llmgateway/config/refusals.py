@@ -30,6 +30,9 @@ def open_doors(config: Config) -> Iterator[Fault]:
         yield ("admin", "listen"), "takes the port of [server]; the two need ports of their own"
     if config.server.limits.header_line > config.server.limits.header_block:
         yield ("server", "limits", "header_line"), "is larger than header_block"
+    if config.server.limits.body > config.server.overload.max_body_memory // 8 * 7:
+        reason = "holds no body of the size that [server.limits] body allows: an eighth of it is kept for small ones"
+        yield ("server", "overload", "max_body_memory"), reason
     for name, backend in config.backends.items():
         if len({header.lower() for header in backend.headers}) < len(backend.headers):
             yield ("backends", name, "headers"), "names a header twice"

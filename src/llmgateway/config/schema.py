@@ -125,6 +125,12 @@ class ServerTimeoutsTable(Table):
     pre_stop: Seconds = Field(_SERVER.pre_stop_s, ge=0, le=_HOUR)
 
 
+class OverloadTable(Table):
+    """[server.overload]"""
+
+    max_body_memory: Size = Field(_SERVER.overload.max_body_bytes, ge=_MIB, le=_TIB)
+
+
 class ServerTable(Table):
     """[server]"""
 
@@ -135,6 +141,7 @@ class ServerTable(Table):
     cors: CorsTable = CorsTable()
     limits: LimitsTable = LimitsTable()
     timeouts: ServerTimeoutsTable = ServerTimeoutsTable()
+    overload: OverloadTable = OverloadTable()
 
 
 class AdminTable(Table):
@@ -283,6 +290,7 @@ class KeyTable(Table):
 
     hash: Annotated[bytes, BeforeValidator(values.digest)]
     routes: Annotated[list[RouteName], Field(min_length=1, max_length=1_000)] = ["*"]
+    operations: Annotated[list[Label], Field(min_length=1, max_length=100)] = ["*"]
     default_route: ModelName | None = None
     expires: Annotated[float, BeforeValidator(values.unix_time)] | None = None
     enabled: bool = True

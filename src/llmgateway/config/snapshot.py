@@ -84,6 +84,13 @@ class Cors:
 
 
 @dataclass(frozen=True, slots=True)
+class Overload:
+    """When the gateway stops taking new work, so that what runs can end well."""
+
+    max_body_bytes: int = 256 * 1024 * 1024  # a worker: request bodies held at once
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """The data plane's listener and its limits."""
 
@@ -114,6 +121,7 @@ class Server:
     drain_s: float = 600.0
     pre_stop_s: float = 0.0  # keep listening for this long after readiness went off
     trusted_proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For is believed
+    overload: Overload = Overload()
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +338,7 @@ class Key:
     is_enabled: bool = True
     may_pin: bool = False  # may name the version it wants
     priority: Priority = Priority.NORMAL
+    operations: tuple[str, ...] | None = None  # patterns of operation names; None: every one
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Reads a configuration file and parses its TOML. Every way in which that fails is a sentence with a line."""
 
+import os
+import stat
 import tomllib
 from pathlib import Path as File
 from re import MULTILINE
@@ -25,7 +27,9 @@ _REWORDED: Final = {
 def read_text(path: File, limit: int = MAX_BYTES) -> str:
     """Read the file at `path`, refused above `limit` bytes; raises ConfigError."""
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=_open_at_once) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise _refusal(str(path), 0, "is not a regular file: it might never end, or keep the gateway waiting")
             content = stream.read(limit + 1)
     except OSError as error:
         raise _refusal(str(path), 0, f"cannot be read: {error.strerror or type(error).__name__}") from None
@@ -38,6 +42,11 @@ def read_text(path: File, limit: int = MAX_BYTES) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _refusal(str(path), line, "is not UTF-8 text") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting, as a pipe without a writer would have us do for ever."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def parse(text: str, file: str) -> dict[str, Any]:

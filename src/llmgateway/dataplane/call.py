@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from llmgateway.config.snapshot import Key, Route
+from llmgateway.config.snapshot import Key, Overload, Route
 from llmgateway.dataplane.gauges import Gauges
 from llmgateway.dataplane.inforce import InForce
 from llmgateway.dataplane.reply import Reply
@@ -16,12 +16,16 @@ from llmgateway.domain.operation import BodyKind
 from llmgateway.http.deadlines import Sweeper
 from llmgateway.http.incoming import Incoming
 from llmgateway.http.messages import Headers
+from llmgateway.limits.bodies import BodyMemory
 from llmgateway.ports.dialect import Declared, Dialect
+from llmgateway.wire.jsonscan import Members
 
 
 class Journal(Protocol):
     """Where exchanges are recorded; see llmgateway.journal.writer."""
 
+    @property
+    def is_full(self) -> bool: ...
     def append(self, buffers: list[bytes], *, may_use_reserve: bool) -> Awaitable[None] | None: ...
 
 
@@ -64,6 +68,7 @@ class Gateway:
     gauges: Gauges = field(default_factory=Gauges)
     shadowing: Shadowing | None = None
     tunnels: Tunnels = field(default_factory=Tunnels)
+    bodies: BodyMemory = field(default_factory=lambda: BodyMemory(Overload().max_body_bytes))
     is_draining: bool = False
 
 
@@ -78,6 +83,8 @@ class Request:
     declared: Declared = field(default_factory=Declared)
     model: str | None = None
     upgrade: Upgrade | None = None  # the caller asks for a tunnel
+    members: Members | None = None  # of a large JSON body: where its members are
+    sha256: str | None = None  # of a large body that will not be stored whole
 
     def close(self) -> None:
         """Give back what was taken for it."""
@@ -104,6 +111,7 @@ class Errand:
     request: Request | None = None
     reply: Reply | None = None  # of the attempt under way, or the one that is relayed
     is_shadowed: bool = False  # whether it is copied has been decided
+    held: int = 0  # bytes of the body that count against `gateway.bodies`
 
     @property
     def now(self) -> float:

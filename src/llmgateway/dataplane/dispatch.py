@@ -17,6 +17,7 @@ from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Attempt, AttemptKind, Phase
 from llmgateway.domain.operation import BodyKind
+from llmgateway.http.client import Parts
 from llmgateway.http.client import Upload as Pieces
 from llmgateway.http.connection import Connection
 from llmgateway.http.messages import block
@@ -27,7 +28,7 @@ from llmgateway.routing.health import IN
 from llmgateway.routing.places import RANK, Places
 from llmgateway.routing.plan import Plan, Target, after_failure
 from llmgateway.routing.standing import Standing
-from llmgateway.wire.jsonscan import splice
+from llmgateway.wire.jsonscan import splice, splice_large
 from llmgateway.wire.retry_after import retry_after_s
 
 _HOPS: Final = tuple(block([(HOP_HEADER, b"%d" % hop)]) for hop in range(MAX_HOPS + 1))
@@ -284,14 +285,18 @@ def _form_model(target: Target, request: Request) -> bytes | None:
     return model.encode() if model is not None and request.model is not None else None
 
 
-def _body(call: Errand, target: Target, request: Request) -> bytes:
+def _body(call: Errand, target: Target, request: Request) -> bytes | Parts:
     """The caller's own bytes, with the version's model and parameters spliced in."""
     if request.document is None:
         return request.body
     changes = call.in_force.changes[(call.exchange.route or "", target.version.name)]
     if call.exchange.operation.is_stateful:  # such bodies take no parameters, and a model only where one stands
         changes = {name: value for name, value in changes.items() if name == "model" and request.model is not None}
-    return splice(request.body, request.document, changes) if changes else request.body
+    if not changes:
+        return request.body
+    if request.members is not None:
+        return Parts(splice_large(request.body, request.document, changes, request.members))
+    return splice(request.body, request.document, changes)
 
 
 def _hop(call: Errand) -> bytes:

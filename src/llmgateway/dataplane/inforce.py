@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
+from llmgateway.auth.permits import Permits
 from llmgateway.config.snapshot import Backend, Snapshot, Version
 from llmgateway.dataplane.peer import Network, networks
 from llmgateway.domain.clock import Clock
@@ -66,6 +67,7 @@ class InForce:
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
     patience: Mapping[str, Patience]  # of the routes that hedge
     trusted: tuple[Network, ...] = ()  # proxies whose X-Forwarded-For is believed
+    permits: Permits = field(default_factory=Permits)
     endpoints: dict[tuple[str, str, bool], Endpoint] = field(default_factory=dict)  # see dataplane.door
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from llmgateway.dataplane.answers import JSON_TYPE, own_head, preflight_head
 from llmgateway.dataplane.call import Call, Gateway
 from llmgateway.dataplane.phases import authenticate
+from llmgateway.dataplane.readiness import unready
 from llmgateway.domain.errors import GatewayError
 from llmgateway.http.incoming import Incoming
 
@@ -36,8 +37,9 @@ def probe(gateway: Gateway, incoming: Incoming) -> bool:
     """Answer /livez and /readyz; False if the request asks for something else."""
     if incoming.path not in _PROBES or incoming.method not in _READS:
         return False
-    is_ready = incoming.path == "/livez" or not gateway.is_draining
-    incoming.respond(200 if is_ready else 503, b"content-type: text/plain\r\n", b"ok\n" if is_ready else b"draining\n")
+    reason = unready(gateway) if incoming.path == "/readyz" else None
+    body = f"{reason or 'ok'}\n".encode()
+    incoming.respond(200 if reason is None else 503, b"content-type: text/plain\r\n", body)
     return True
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from llmgateway.auth.keys import check_nearby, identify, presented, presented_by_browser
 from llmgateway.config.snapshot import Key, Route
+from llmgateway.dataplane.bodies import LARGE, read_large, understand
 from llmgateway.dataplane.call import Call, Request
 from llmgateway.dataplane.upgrade import admit_tunnel
 from llmgateway.dataplane.upload import Upload
@@ -34,7 +35,7 @@ _UTF8: Final = re.compile(rb"[^;]*;[ \t]*charset=(?:utf-?8|us-ascii|\"utf-?8\")[
 
 
 def authenticate(call: Call) -> Key:
-    """Find the caller's key; GatewayError invalid_api_key or conflicting_credentials."""
+    """Find the caller's key; GatewayError invalid_api_key, conflicting_credentials or operation_not_allowed."""
     call.exchange.phase = Phase.AUTHENTICATE
     snapshot, header = call.in_force.snapshot, call.incoming.header
     if not snapshot.keys:
@@ -45,6 +46,8 @@ def authenticate(call: Call) -> Key:
     key = identify(credential, snapshot.keys, call.exchange.received_at)
     call.key = key
     call.exchange.key = key.name
+    if key.operations is not None:
+        call.in_force.permits.check(key, call.exchange.operation.name)
     return key
 
 
@@ -121,8 +124,15 @@ def _content_type(call: Call) -> bytes:
 
 
 async def _json(call: Call) -> Request:
-    limits = call.in_force.snapshot.server
-    body = await call.incoming.read(limits.max_body_bytes)
+    limits, incoming = call.in_force.snapshot.server, call.incoming
+    size = incoming.content_length
+    if size is not None and size <= limits.max_body_bytes:
+        call.gateway.bodies.claim(size)
+        call.held = size
+    if size is not None and size <= LARGE:
+        body = await incoming.read(limits.max_body_bytes)
+    else:
+        body = await read_large(call, limits.max_body_bytes)
     exchange = call.exchange
     exchange.request_bytes = len(body)
     request = Request(BodyKind.JSON, body)
@@ -131,8 +141,12 @@ async def _json(call: Call) -> Request:
         if exchange.operation.is_stateful:
             return Request(BodyKind.NONE)
         raise GatewayError("invalid_json", "The request has no body.")
-    document = parse_object(body, max_depth=limits.max_json_depth, max_tokens=limits.max_json_tokens)
-    request.document = document
+    if len(body) > LARGE:
+        await understand(request, call.in_force.snapshot)
+        document = request.document or {}
+    else:
+        document = parse_object(body, max_depth=limits.max_json_depth, max_tokens=limits.max_json_tokens)
+        request.document = document
     request.model = model_of(document)
     request.declared = declared = call.dialect.declared(document)
     _note(call, declared)
@@ -152,7 +166,9 @@ async def _upload(call: Call) -> Request:
     incoming = call.incoming
     media = _content_type(call)
     is_form = media.strip().lower().startswith(b"multipart/form-data")
-    upload = Upload(incoming, FieldScanner(boundary(media), b"model") if is_form else None)
+    bodies = call.gateway.bodies
+    bodies.claim(0)  # where there is no room, nothing is read
+    upload = Upload(incoming, bodies, FieldScanner(boundary(media), b"model") if is_form else None)
     request = Request(BodyKind.STREAM, upload=upload)
     call.request = request
     incoming.stream(call.in_force.snapshot.server.max_upload_bytes, upload)

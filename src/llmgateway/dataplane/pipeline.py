@@ -81,6 +81,7 @@ def _left(call: Call) -> None:
 
 def _close(call: Call) -> None:
     _settle(call)
+    call.gateway.bodies.held -= call.held
     if call.exchange.route is not None:
         call.gateway.gauges.in_flight[call.exchange.route] -= 1
     if call.request is not None:

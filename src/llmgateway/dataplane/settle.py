@@ -62,7 +62,8 @@ def _request_body(call: Errand) -> Kept:
     policy = call.route.bodies if call.route is not None else call.in_force.snapshot.journal.bodies
     if call.request is None or not call.request.body:
         return None
-    return kept(call.request.body, policy, call.in_force.snapshot.journal.max_record_bytes)
+    limit = call.in_force.snapshot.journal.max_record_bytes
+    return kept(call.request.body, policy, limit, sha256=call.request.sha256)
 
 
 def _observe(call: Errand, reply: Reply | None) -> bytes | None:

@@ -11,6 +11,7 @@ from typing import IO, Final
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.http.incoming import Incoming
+from llmgateway.limits.bodies import BodyMemory
 from llmgateway.wire.multipart import FieldScanner
 
 IN_MEMORY: Final = 1024 * 1024
@@ -23,9 +24,10 @@ Sink = Callable[[bytes], None]
 class Spool:
     """Bytes in, the same bytes out, in order; what passes `IN_MEMORY` goes through a file nobody else can open."""
 
-    __slots__ = ("_file", "_memory", "_read_at", "_write_at", "size")
+    __slots__ = ("_file", "_memory", "_read_at", "_room", "_write_at", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, room: BodyMemory) -> None:
+        self._room = room  # files count too: the folder for temporary ones may be memory
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
         self._read_at = 0
@@ -33,6 +35,8 @@ class Spool:
         self.size = 0  # waiting
 
     def put(self, piece: bytes) -> None:
+        """Take a piece; raises GatewayError overloaded, or OSError, where there is no room for it."""
+        self._room.grow(len(piece), self.size)
         self.size += len(piece)
         if self._file is None and len(self._memory) + len(piece) <= IN_MEMORY:
             self._memory += piece
@@ -55,11 +59,15 @@ class Spool:
         else:
             return b""
         self.size -= len(piece)
+        self._room.release(len(piece))
         if self.size == 0:
             self.close()
         return piece
 
     def close(self) -> None:
+        self._room.release(self.size)
+        self.size = 0
+        self._memory.clear()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -84,10 +92,10 @@ class Upload:
         "size",
     )
 
-    def __init__(self, incoming: Incoming, scanner: FieldScanner | None) -> None:
+    def __init__(self, incoming: Incoming, room: BodyMemory, scanner: FieldScanner | None) -> None:
         self._incoming = incoming
         self._scanner = scanner
-        self._spool = Spool()
+        self._spool = Spool(room)
         self._out: Sink | None = None
         self._on_end: Callable[[], None] | None = None
         self._edit: tuple[tuple[int, int], bytes] | None = None
@@ -159,6 +167,9 @@ class Upload:
                 return
         try:
             self._spool.put(piece)
+        except GatewayError as error:
+            self.fail(error)
+            return
         except OSError:  # most likely the temporary folder is full
             self.fail(GatewayError("overloaded", "There is no room left for the upload."))
             return

@@ -72,6 +72,7 @@ class Worker:
             clock=gateway.clock,
             refuse=self._refuse,
         )
+        gateway.bodies.limit = gateway.in_force.snapshot.server.overload.max_body_bytes
 
     @property
     def generation(self) -> int:
@@ -91,6 +92,7 @@ class Worker:
         before = self.gateway.in_force
         after = prepare(snapshot, before, self._find, self.gateway.clock, self.gateway.sweeper)
         self.gateway.in_force = after
+        self.gateway.bodies.limit = snapshot.server.overload.max_body_bytes
         for pool in retired(before, after):
             pool.close()
         logger.info("generation in force", extra={"generation": snapshot.generation})

@@ -51,11 +51,24 @@ class Upload:
     length: int | None
 
 
+class Parts:
+    """A request body that is here whole, but in parts, because joining them would take long."""
+
+    __slots__ = ("_size", "parts")
+
+    def __init__(self, parts: Sequence[bytes | memoryview]) -> None:
+        self.parts = parts
+        self._size = sum(map(len, parts))
+
+    def __len__(self) -> int:
+        return self._size
+
+
 # For a request that asks for another protocol: a 101 is a reply to it, what follows that comes as its body, and what
 # goes the other way is sent as it is. Otherwise it is a request without a body, after which the connection is closed.
 SWITCH: Final = Upload(1 << 62)
 
-Body: TypeAlias = bytes | Upload | None
+Body: TypeAlias = bytes | Parts | Upload | None
 
 
 class Receiver(Protocol):

@@ -13,7 +13,7 @@ from typing import Final, Protocol, cast
 
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
-from llmgateway.http.client import SWITCH, Body, Receiver, Timeouts, Upload
+from llmgateway.http.client import SWITCH, Body, Parts, Receiver, Timeouts, Upload
 from llmgateway.http.client_reply import ReplyParser
 from llmgateway.http.deadlines import Sweeper
 
@@ -115,10 +115,10 @@ class Connection(asyncio.Protocol):
             self._upload, self._left = body, body.length
             self._reply.may_switch = body is SWITCH
             transport.write(head)
-        elif len(body) < _JOIN_BYTES:
+        elif isinstance(body, bytes) and len(body) < _JOIN_BYTES:
             transport.write(head + body)
         else:
-            transport.writelines((head, body))
+            transport.writelines((head, *(body.parts if isinstance(body, Parts) else (body,))))
 
     def send_piece(self, piece: bytes) -> None:
         """Send the next bytes of an upload. Nothing happens once the exchange is over or after `finish_upload`.

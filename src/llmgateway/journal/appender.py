@@ -124,7 +124,10 @@ class Appender:
         raise refusal()
 
     def commit(self, records: Sequence[Record]) -> list[bool]:
-        """Write records in one go and sync them; tells of each whether it is kept. Blocks as long as the disk does."""
+        """Write records in one go, and sync them where records are synced; tells of each whether it is kept.
+
+        Blocks as long as the disk does.
+        """
         self.tick()
         now = self._clock.monotonic()
         is_welcome = [self._has_room(record) for record in records]
@@ -194,7 +197,8 @@ class Appender:
             try:
                 segment = self._current(sum(record.size for record in records), now)
                 kept = self._write_all(segment, records)
-                segment.sync()
+                if self._is_synced:
+                    segment.sync()
                 return kept
             except OSError:  # nobody was promised anything yet: all of them go into the next file
                 self._give_up_segment(now)

@@ -30,9 +30,13 @@ class _Flight:
 
 
 class GroupCommit:
-    """Hands each record a future that is done once the record is on the disk. Belongs to one event loop."""
+    """Hands each record a future that is done once the record is kept. Belongs to one event loop.
 
-    def __init__(self, appender: Appender, clock: Clock) -> None:
+    `on_quiet` hears when nothing is on its way and nothing waits: then the appender may be used without this.
+    """
+
+    def __init__(self, appender: Appender, clock: Clock, on_quiet: Callable[[], None] = lambda: None) -> None:
+        self._on_quiet = on_quiet
         self._appender = appender
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -91,6 +95,8 @@ class GroupCommit:
             self._land(flight)
             if self._records:
                 self._take_off()
+            else:
+                self._on_quiet()
 
     def _land(self, flight: _Flight) -> None:
         kept = _outcome(flight)

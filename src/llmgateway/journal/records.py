@@ -38,20 +38,24 @@ Kept = Body | bytes | None
 """What a record takes for a body. Bytes are JSON kept whole: the ordinary case, which needs no object of its own."""
 
 
-def kept(content: bytes, policy: Bodies, limit: int) -> Kept:
+def kept(content: bytes, policy: Bodies, limit: int, sha256: str | None = None) -> Kept:
     """Apply a route's body policy to JSON; the quicker `stored`."""
-    return content if policy is _FULL and len(content) <= limit else stored(content, policy, limit)
+    return content if policy is _FULL and len(content) <= limit else stored(content, policy, limit, sha256=sha256)
 
 
-def stored(content: bytes, policy: Bodies, limit: int, media: str = JSON) -> Body | None:
-    """Apply a route's body policy: keep it (at most `limit` bytes), only its hash, or nothing."""
+def stored(content: bytes, policy: Bodies, limit: int, media: str = JSON, *, sha256: str | None = None) -> Body | None:
+    """Apply a route's body policy: keep it (at most `limit` bytes), only its hash, or nothing.
+
+    `sha256`: the hash, where it is known already.
+    """
     if policy is _NONE:
         return None
     size = len(content)
     if policy is _HASH:
-        return Body(None, size, media, sha256=hashlib.sha256(content).hexdigest())
+        return Body(None, size, media, sha256=sha256 or hashlib.sha256(content).hexdigest())
     if size > limit:
-        return Body(content[:limit], size, media, is_truncated=True, sha256=hashlib.sha256(content).hexdigest())
+        digest = sha256 or hashlib.sha256(content).hexdigest()
+        return Body(content[:limit], size, media, is_truncated=True, sha256=digest)
     return Body(content, size, media)
 
 

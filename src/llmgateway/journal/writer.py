@@ -7,7 +7,7 @@ the future is done, so it survives a power loss. Nothing that reads a journal be
 import logging
 import os
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from llmgateway.config.snapshot import Durability, Journal
 from llmgateway.domain.clock import Clock
@@ -20,6 +20,8 @@ from llmgateway.journal.incarnation import Incarnation
 from llmgateway.journal.layout import new_incarnation
 from llmgateway.journal.space import Space
 from llmgateway.journal.stats import WriterStats
+
+LARGE: Final = 1024 * 1024  # bytes; the event loop doesn't write more than that in one go
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class JournalWriter:
         self._incarnation: Incarnation | None = None
         self._appender: Appender | None = None
         self._group: GroupCommit | None = None
+        self._aside: GroupCommit | None = None  # where large records are written, with durability "process"
         self._straight: Appender | None = None  # where records go at once: with durability "process", while it is open
         self._retry_at = 0.0
         self.stats = WriterStats()
@@ -96,7 +99,7 @@ class JournalWriter:
             size += len(buffer)
         straight = self._straight
         try:
-            if straight is None or size > MAX_LENGTH:  # larger than anything ordinary; `_append` knows exactly
+            if straight is None or size > LARGE:
                 return self._append(buffers, size, may_use_reserve=may_use_reserve)
             straight.write(buffers, size, may_use_reserve=may_use_reserve)
         except GatewayError:
@@ -119,13 +122,14 @@ class JournalWriter:
 
     def close(self) -> None:
         """Write and sync what is still gathering, then end the incarnation. Blocks as long as the disk does."""
-        if self._group is not None:
-            self._group.close()
+        for group in (self._group, self._aside if self._aside is not self._group else None):
+            if group is not None:
+                group.close()
         if self._appender is not None:
             self._appender.close()
         if self._incarnation is not None:
             self._incarnation.close()
-        self._incarnation = self._appender = self._group = self._straight = None
+        self._incarnation = self._appender = self._group = self._aside = self._straight = None
         self._retry_at = float("inf")
 
     def _append(self, buffers: list[bytes], size: int, *, may_use_reserve: bool) -> Waiter | None:
@@ -135,10 +139,25 @@ class JournalWriter:
             self._begin_again()
             if self._appender is None:
                 raise refusal()
+        if self._group is None and size > LARGE:
+            self._step_aside(self._appender)
         if self._group is not None:
             return self._group.append(Record(buffers, size, may_use_reserve))
         self._appender.write(buffers, size, may_use_reserve=may_use_reserve)
         return None
+
+    def _step_aside(self, appender: Appender) -> None:
+        """Let a thread do the writing until large records are in: to copy 16 MB into the kernel takes up to 50 ms.
+
+        Whatever comes meanwhile queues behind them.
+        """
+        if self._aside is None:
+            self._aside = GroupCommit(appender, self._clock, on_quiet=self._step_back)
+        self._group, self._straight = self._aside, None
+
+    def _step_back(self) -> None:
+        if self._group is self._aside and self._appender is not None:
+            self._group, self._straight = None, self._appender
 
     def _begin(self, name: str) -> None:
         self._retry_at = self._clock.monotonic() + CHECK_EVERY_S

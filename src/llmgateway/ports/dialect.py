@@ -4,7 +4,7 @@ To add one: write `dialects/<name>.py` with a class that has these members, name
 entry-point group `llmgateway.dialect`). A dialect does no I/O and keeps no state between requests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ class Dialect(Protocol):
     """How to understand a caller and how to answer in its terms."""
 
     name: str
+    operations: Collection[str]  # every name that `operation` can give
 
     def operation(self, method: str, path: str) -> Operation:
         """Name the operation of a path below /v1. Unknown paths of the same API get the operation `other`."""

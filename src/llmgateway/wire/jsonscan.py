@@ -21,16 +21,19 @@ GUARDED: Final = frozenset(
 _QUOTED: Final = {name: b'"%b"' % name.encode() for name in GUARDED}
 _CLOSE_LOOK: Final = 256 * 1024  # bytes from which scanning exactly is cheaper than looking for reasons to do so
 _SLICE: Final = 1024 * 1024
+_PART: Final = 4096
 _ESCAPES_A_TOKEN: Final = 10
 MAX_MEMBERS: Final = 1_000
 
 _STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[4-7]")
+_BLANKS: Final = re.compile(rb"[ \t\r\n]*+")
 _BRACKET: Final = re.compile(rb"[{}\[\]]")
 _NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'{}[]:,"'))
 _STEPS: Final = bytes({ord("{"): 1, ord("["): 1, ord("}"): 255, ord("]"): 255}.get(byte, 0) for byte in range(256))
 
 Span = tuple[int, int]
+Members = list[tuple[str, Span]]
 
 
 def parse_object(body: bytes, *, max_depth: int, max_tokens: int) -> dict[str, Any]:
@@ -38,6 +41,24 @@ def parse_object(body: bytes, *, max_depth: int, max_tokens: int) -> dict[str, A
 
     Raises GatewayError json_too_complex, json_too_deep, invalid_json or duplicate_key; all are the caller's fault.
     """
+    document = _parsed(body, max_depth, max_tokens)
+    refuse_ambiguous(body, document)
+    return document
+
+
+def parse_large(body: bytes, *, max_depth: int, max_tokens: int) -> tuple[dict[str, Any], "Members"]:
+    """What `parse_object` gives, and where the members are, found in the same pass; for bodies of many megabytes.
+
+    Meant for a thread of its own: it is many calls of some ten milliseconds at most, so other threads get their turn.
+    """
+    document = _parsed(body, max_depth, max_tokens)
+    _refuse_odd_names(document)
+    names = _names(body)
+    _refuse_repeated(names)
+    return document, _members(body, names)
+
+
+def _parsed(body: bytes, max_depth: int, max_tokens: int) -> dict[str, Any]:
     opened = _check_tokens(body, max_tokens)
     try:
         document = decode(body)
@@ -47,7 +68,6 @@ def parse_object(body: bytes, *, max_depth: int, max_tokens: int) -> dict[str, A
         raise GatewayError("invalid_json", "The body must be a JSON object.")
     if opened > max_depth and is_deeper(document, max_depth):
         raise GatewayError("json_too_deep")
-    refuse_ambiguous(body, document)
     return document
 
 
@@ -94,25 +114,37 @@ def refuse_ambiguous(body: bytes, document: Mapping[str, Any]) -> None:
         elif not suspicious and body.find(quoted, body.find(quoted) + 1) >= 0:
             suspicious = True
     if suspicious:
-        _refuse_repeated(body)
+        _refuse_repeated(_names(body))
 
 
-def _refuse_repeated(body: bytes) -> None:
+def _refuse_odd_names(document: Mapping[str, Any]) -> None:
+    """Refuse guarded names in another spelling, and too many names."""
+    if len(document) > MAX_MEMBERS:
+        raise GatewayError("json_too_complex")
+    for key in document:
+        if key not in GUARDED and (folded := key.casefold()) in GUARDED:
+            raise GatewayError("duplicate_key", param=folded)
+
+
+def _refuse_repeated(names: Members) -> None:
     seen: set[str] = set()
-    for key, _ in _names(body):
+    for key, _ in names:
         folded = key.casefold()
         if folded in seen and folded in GUARDED:
             raise GatewayError("duplicate_key", param=folded)
         seen.add(folded)
 
 
-def members(body: bytes) -> list[tuple[str, Span]]:
+def members(body: bytes) -> Members:
     """Each member of the top-level object of a valid document: its name, and where its value lies in the bytes.
 
     GatewayError json_too_complex if there are more than `MAX_MEMBERS`.
     """
-    names = _names(body)
-    found: list[tuple[str, Span]] = []
+    return _members(body, _names(body))
+
+
+def _members(body: bytes, names: Members) -> Members:
+    found: Members = []
     for (name, (_, end)), behind in zip(names, [*names[1:], None], strict=False):
         start = body.index(b":", end) + 1
         stop = body.rindex(b"}") if behind is None else body.rindex(b",", start, behind[1][0])
@@ -120,7 +152,7 @@ def members(body: bytes) -> list[tuple[str, Span]]:
     return found
 
 
-def _names(body: bytes) -> list[tuple[str, Span]]:
+def _names(body: bytes) -> Members:
     """The names of the top-level object's members, and where each stands with its quotes.
 
     Works on whole bodies at a time, as it is C code then: a loop over the tokens of a hostile body takes a second.
@@ -128,7 +160,7 @@ def _names(body: bytes) -> list[tuple[str, Span]]:
     plain = body.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in body else body
     texts = plain.split(b'"')  # what lies between strings, and the strings' contents, by turns
     ends = list(accumulate(map(len, texts)))
-    found: list[tuple[str, Span]] = []
+    found: Members = []
     for index in _name_indices(b'"'.join(texts[::2]).translate(None, _NOT_STRUCTURE)):
         start = ends[2 * index] + 2 * index
         end = ends[2 * index + 1] + 2 * index + 2
@@ -159,8 +191,16 @@ def _name_indices(structure: bytes) -> list[int]:
 
 
 def _trimmed(body: bytes, start: int, end: int) -> Span:
-    value = body[start:end]
-    return start + len(value) - len(value.lstrip()), end - (len(value) - len(value.rstrip()))
+    """The span without the blanks around it; never copies more than a part of it."""
+    found = _BLANKS.match(body, start, end)
+    start = found.end() if found else start
+    while start < end:
+        part = body[max(start, end - _PART) : end]
+        kept = part.rstrip()
+        end -= len(part) - len(kept)
+        if kept:
+            break
+    return start, end
 
 
 def splice(body: bytes, document: Mapping[str, Any], changes: Mapping[str, bytes]) -> bytes:
@@ -173,17 +213,32 @@ def splice(body: bytes, document: Mapping[str, Any], changes: Mapping[str, bytes
         span = _only_span(body, name) if name in document else None
         if span is not None:
             return body[: span[0]] + new + body[span[1] :]
-    present = {name for name in changes if name in document}
-    edits = [(span, changes[name]) for name, span in _spans(body, present)]
-    added = b"".join(b'"%b":%b,' % (name.encode(), changes[name]) for name in changes if name not in present)
+    found = members(body) if any(name in document for name in changes) else []
+    return replace(body, _edits(body, found, document, changes))
+
+
+def splice_large(
+    body: bytes, document: Mapping[str, Any], changes: Mapping[str, bytes], found: Members
+) -> list[bytes | memoryview]:
+    """Do what `splice` does without copying the body: the result is in parts. `found`: the body's members."""
+    parts: list[bytes | memoryview] = []
+    whole, at = memoryview(body), 0
+    for (start, end), new in sorted(_edits(body, found, document, changes)):
+        parts += (whole[at:start], new)
+        at = end
+    parts.append(whole[at:])
+    return parts
+
+
+def _edits(
+    body: bytes, found: Members, document: Mapping[str, Any], changes: Mapping[str, bytes]
+) -> list[tuple[Span, bytes]]:
+    edits = [(span, changes[name]) for name, span in found if name in changes]
+    added = b"".join(b'"%b":%b,' % (name.encode(), changes[name]) for name in changes if name not in document)
     if added:
         brace = body.index(b"{") + 1
         edits.append(((brace, brace), added if document else added[:-1]))
-    return replace(body, edits)
-
-
-def _spans(body: bytes, names: set[str]) -> list[tuple[str, Span]]:
-    return [(name, span) for name, span in members(body) if name in names] if names else []
+    return edits
 
 
 _SIMPLE_VALUE: Final = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+(" + _STRING + rb"|[-+.0-9eEa-z]++)", re.DOTALL)

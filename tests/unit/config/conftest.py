@@ -32,6 +32,8 @@ routes = ["assistant"]
 default_route = "assistant"
 """
 
+OPERATIONS = ("chat.completions", "embeddings", "files.create", "files.delete", "models.list", "other")
+
 Change = tuple[str, str]
 Accept = Callable[..., Examined]
 Refuse = Callable[..., list[str]]
@@ -51,7 +53,8 @@ def accept() -> Accept:
 
     def accept(*changes: Change, more: str = "", environ: Mapping[str, str] | None = {}, now: float = 0.0) -> Examined:
         text = _changed(changes, more)
-        return examine(text, providers=("openai", "anthropic"), generation=7, environ=environ, now=now)
+        known = {"providers": ("openai", "anthropic"), "operations": OPERATIONS}
+        return examine(text, **known, generation=7, environ=environ, now=now)
 
     return accept
 

@@ -65,6 +65,8 @@ timeouts = { header = 1, body_grace = 2, keepalive = 3, write_stall = 4, drain =
 [admin]
 listen = "127.0.0.1:2"
 token = "token"
+[server.overload]
+max_body_memory = "9MiB"
 [data]
 dir = "/d"
 retention = { exchanges = "90d", bodies = "forever", max_store = "10GiB" }
@@ -120,6 +122,7 @@ expires = 2030-12-31
 enabled = false
 may_pin = true
 priority = "low"
+operations = ["files.*"]
 tags = { team = "t" }
 [prices."m"]
 input = 1
@@ -181,7 +184,8 @@ def test_every_field_of_the_snapshot_can_be_set() -> None:
 def test_every_value_lands_where_it_belongs() -> None:
     snapshot = load(EVERYTHING, providers=PROVIDERS, generation=1, environ=None)
     server, backend, route = snapshot.server, snapshot.backends["b"], snapshot.routes["r-*"]
-    assert dataclasses.astuple(server)[4:] == (
+    assert server.overload == contract.Overload(9 * 2**20)
+    assert dataclasses.astuple(server)[4:-1] == (
         2**20, 2**21, 2**14, 2**12, 50, 2**12, 20, 2000, 4, 5, 6, 8, 2**10, 1.0, 2.0, 7, 3.0, 4.0, 7.0, 8.0, 5.0, 6.0,
         ("10.0.0.0/8",),
     )  # fmt: skip
@@ -216,6 +220,7 @@ def test_every_value_lands_where_it_belongs() -> None:
         is_enabled=False,
         may_pin=True,
         priority=contract.Priority.LOW,
+        operations=("files.*",),
     )
     assert snapshot.prices == {"m": contract.Price("m", 1.0, 2.5, 0.0)}
 

@@ -18,6 +18,8 @@ def test_an_unknown_backend_is_named_with_the_nearest(refuse: Refuse) -> None:
         ('backends = ["one"]', 'backends = ["one", "one"]', '14: routes.assistant.versions.v1.backends: "one" is named twice'),
         ('routes = ["assistant"]', 'routes = ["*", "asistant"]', '21: keys.app.routes: no route is called "asistant"; did you mean "assistant"?'),
         ('routes = ["assistant"]', 'routes = ["assistant", "gpt-*"]', '21: keys.app.routes: no route is called "gpt-*"; there is "assistant"'),
+        ('routes = ["assistant"]', 'operations = ["chat.*", "embedings"]', '21: keys.app.operations: no operation is called "embedings"; did you mean "embeddings"?'),
+        ('routes = ["assistant"]', 'operations = ["delete.*"]', '21: keys.app.operations: no operation is called "delete.*"; did you mean "files.delete"?'),
         ('default_route = "assistant"', 'default_route = "other"', '22: keys.app.default_route: no route is called "other"; there is "assistant"'),
     ],
 )  # fmt: skip
@@ -81,3 +83,23 @@ def test_wrong_references_and_wrong_types_are_told_together(refuse: Refuse) -> N
         "routes.assistant.versions.v2.routes",
         "keys.app.x",
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "held"),
+    [
+        ('["*"]', None),
+        ('["files.*", "*"]', None),
+        ('["chat.completions", "*.delete"]', ("chat.completions", "*.delete")),
+        ('["other"]', ("other",)),
+    ],
+)
+def test_operations_are_kept_as_patterns_and_a_star_means_no_limit(accept: Accept, written: str, held: object) -> None:
+    (key,) = accept(('routes = ["assistant"]', f"operations = {written}")).snapshot.keys.values()
+    assert key.operations == held
+
+
+@pytest.mark.parametrize("written", ["[]", '["Files.Delete"]', '["files/delete"]', '[""]', '"files.*"'])
+def test_what_is_no_list_of_operations_is_refused(refuse: Refuse, written: str) -> None:
+    (problem,) = refuse(('routes = ["assistant"]', f"operations = {written}"))
+    assert problem.startswith("config.toml:21: keys.app.operations: ")

@@ -113,3 +113,9 @@ def test_a_limit_is_a_number_or_unlimited(refuse: Refuse, accept: Accept) -> Non
     for wrong in ('"many"', "0", "1.5", "true"):
         (problem,) = refuse((here, f"max_concurrent = {wrong}\n{here}"))
         assert "backends.one.max_concurrent: must be" in problem
+
+
+def test_room_for_bodies_must_hold_one_of_the_largest(refuse: Refuse, accept: Accept) -> None:
+    (problem,) = refuse(more='[server.overload]\nmax_body_memory = "36MiB"\n')
+    assert problem.startswith("config.toml:24: server.overload.max_body_memory: holds no body of the size")
+    accept(more='[server.overload]\nmax_body_memory = "37MiB"\n')

@@ -1,5 +1,6 @@
 """Reading the file and its TOML: every way to fail is a sentence."""
 
+import os
 import time
 from pathlib import Path
 
@@ -40,6 +41,23 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
         source.read_text(tmp_path)
     with pytest.raises(ConfigError, match="is not a file name"):
         source.read_text(Path("a\0b"))
+
+
+def test_what_might_never_end_or_never_begin_is_refused_at_once(tmp_path: Path) -> None:
+    """A pipe without a writer would hold whoever opens it; a reload would hang with it."""
+    pipe = tmp_path / "c.toml"
+    os.mkfifo(pipe)
+    link = tmp_path / "link.toml"
+    link.symlink_to(pipe)
+    for path in (pipe, link, Path("/dev/zero"), Path("/dev/null")):
+        with pytest.raises(ConfigError, match="is not a regular file"):
+            source.read_text(path)
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real.toml").write_text("a = 1")
+    (tmp_path / "c.toml").symlink_to(tmp_path / "real.toml")
+    assert source.read_text(tmp_path / "c.toml") == "a = 1"
 
 
 def test_bytes_that_are_not_text_are_refused_with_their_line(tmp_path: Path) -> None:

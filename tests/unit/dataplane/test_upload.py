@@ -4,7 +4,10 @@ import pytest
 
 from llmgateway.dataplane.upload import BACKLOG, IN_MEMORY, Spool, Upload
 from llmgateway.domain.errors import GatewayError
+from llmgateway.limits.bodies import BodyMemory
 from llmgateway.wire.multipart import FieldScanner
+
+ROOM = 64 * 1024 * 1024
 
 
 class Incoming:
@@ -38,11 +41,11 @@ def form(file: bytes, *, first: bool) -> bytes:
 
 
 def upload() -> Upload:
-    return Upload(Incoming(), FieldScanner(b"b", b"model"))
+    return Upload(Incoming(), BodyMemory(ROOM), FieldScanner(b"b", b"model"))
 
 
 def test_what_goes_into_a_spool_comes_out_in_order_whatever_its_size():
-    spool, seen = Spool(), b""
+    spool, seen = Spool(BodyMemory(ROOM)), b""
     pieces = [random.Random(n).randbytes(100_000) for n in range(30)]
     for index, piece in enumerate(pieces):
         spool.put(piece)
@@ -55,7 +58,7 @@ def test_what_goes_into_a_spool_comes_out_in_order_whatever_its_size():
 
 
 def test_a_spool_holds_little_in_memory():
-    spool = Spool()
+    spool = Spool(BodyMemory(ROOM))
     for _ in range(50):
         spool.put(b"x" * 100_000)
     assert len(spool._memory) <= IN_MEMORY
@@ -117,3 +120,31 @@ def test_a_model_that_is_no_text_is_refused():
     sending.data(form(b"", first=True).replace(b"assistant", b"\xff\xfe"))
     with pytest.raises(GatewayError, match="invalid_value"):
         _ = sending.model
+
+
+def test_what_waits_counts_and_what_has_gone_on_or_was_dropped_does_not():
+    room = BodyMemory(ROOM)
+    sending, backend = Upload(Incoming(), room, FieldScanner(b"b", b"model")), Backend()
+    body = form(b"x" * 3_000_000, first=False)
+    sending.data(body[:2_000_000])
+    assert room.held == 2_000_000
+    sending.data(body[2_000_000:])
+    sending.end()
+    assert room.held == len(body)
+    sending.attach(backend.piece, backend.end, model=None)
+    assert (room.held, len(backend.body)) == (0, len(body))
+    dropped = Upload(Incoming(), room, None)
+    dropped.data(b"x" * 5_000_000)
+    dropped.close()
+    dropped.close()
+    assert room.held == 0
+
+
+def test_an_upload_for_which_there_is_no_room_left_fails_and_lets_go_of_what_it_had():
+    room = BodyMemory(1_000_000)
+    sending = Upload(Incoming(), room, None)
+    for _ in range(20):
+        sending.data(b"x" * 50_000)
+    assert sending.error is not None
+    assert sending.error.code == "overloaded"
+    assert room.held == 0

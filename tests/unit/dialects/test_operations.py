@@ -26,6 +26,7 @@ KEPT = [
     ("GET", "/v1/responses/resp_1/input_items", "responses.input_items", True),
     ("GET", "/v1/chat/completions", "chat.completions.stored", True),
     ("GET", "/v1/chat/completions/c_1/messages", "chat.completions.stored", True),
+    ("DELETE", "/v1/chat/completions/c_1", "chat.completions.delete", True),
     ("GET", "/v1/models", "models.list", True),
     ("HEAD", "/v1/models", "models.list", True),
     ("GET", "/v1/models/org", "models.retrieve", True),

@@ -92,6 +92,7 @@ def test_a_disk_full_at_start_refuses_until_there_is_space(tmp_path):
 
 def test_a_record_its_format_can_not_hold_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(writer, "MAX_LENGTH", 100)
+    monkeypatch.setattr(writer, "LARGE", 90)
     one = open_writer(tmp_path)
     with pytest.raises(GatewayError) as caught:
         one.append(record(1, bytes(200)))

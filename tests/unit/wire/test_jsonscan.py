@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgateway.domain.errors import GatewayError
-from llmgateway.wire.jsonscan import MAX_MEMBERS, is_deeper, members, parse_object, splice
+from llmgateway.wire.jsonscan import MAX_MEMBERS, is_deeper, members, parse_large, parse_object, splice, splice_large
 
 
 def parse(body: bytes):
@@ -169,3 +169,48 @@ def test_members_are_bounded_at_exactly_their_limit():
     plain = json.dumps({str(number): 1 for number in range(MAX_MEMBERS)}).encode()
     assert len(parse(plain)) == MAX_MEMBERS
     assert code_of(plain[:-1] + b',"more":1}') == "json_too_complex"
+
+
+def verdict(parse, body: bytes):
+    try:
+        return parse(body, max_depth=200, max_tokens=200_000)
+    except GatewayError as error:
+        return error.code, error.param
+
+
+HARMLESS = [b'{"model":"a","x":{"model":"b"}}', b"{}", b' {"x" : 1 } ', b'{"a":"\\u0041","model":"m"}']
+REFUSED = [
+    b'{"model":"a","Model":"b"}',
+    b'{"model":"a","mod\\u0065l":"b"}',
+    b'{"n":1, "n" :2}',
+    b"[]",
+    b"{",
+    b'{"MODEL":"b"}',
+]
+
+
+@pytest.mark.parametrize("body", [*HARMLESS, *REFUSED, *(body for body, _ in HOSTILE.values())])
+def test_a_large_body_is_judged_as_any_other(body):
+    expected, found = verdict(parse_object, body), verdict(parse_large, body)
+    if isinstance(expected, dict):
+        assert found == (expected, members(body))
+    else:
+        assert found == expected
+
+
+@given(objects, layouts, st.booleans())
+def test_a_large_bodys_edit_is_the_same_in_parts(document, indent, ascii_only):
+    document = {**document, "model": "before"}
+    body = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    changes = {"model": b'"after"', "top_p": b"0.5"}
+    parts = splice_large(body, document, changes, members(body))
+    assert b"".join(parts) == splice(body, document, changes)
+    assert sum(isinstance(part, bytes) for part in parts) == 2  # all else is the caller's, uncopied
+
+
+def test_a_value_with_megabytes_of_blanks_around_it_is_found_without_copying_them():
+    blanks = b" \t\r\n" * 1_000_000
+    body = b'{"a":' + blanks + b"1" + blanks + b',"b":' + blanks + b'"x" }'
+    started = time.process_time()
+    assert [body[start:end] for _, (start, end) in members(body)] == [b"1", b'"x"']
+    assert time.process_time() - started < 1.0

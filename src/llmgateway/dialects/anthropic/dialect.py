@@ -34,6 +34,7 @@ class AnthropicDialect:
     name = "anthropic"
 
     operation = staticmethod(OPERATIONS.find)
+    operations = OPERATIONS.names()
 
     def declared(self, body: Mapping[str, Any]) -> Declared:
         """Read `stream` and, in `metadata`, `user_id`; `session_id` there is for backends that let it pass."""

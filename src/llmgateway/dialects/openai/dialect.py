@@ -19,6 +19,7 @@ class OpenAIDialect:
     name = "openai"
 
     operation = staticmethod(OPERATIONS.find)
+    operations = OPERATIONS.names()
 
     def declared(self, body: Mapping[str, Any]) -> Declared:
         """Read `stream`, `user` (or its successor `safety_identifier`), `metadata` and the conversation.

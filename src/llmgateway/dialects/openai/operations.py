@@ -32,7 +32,7 @@ _READ: Final = (
     ("GET", "chat/completions", "chat.completions.stored"),
     ("GET", "chat/completions/*", "chat.completions.stored"),
     ("GET", "chat/completions/*/messages", "chat.completions.stored"),
-    ("DELETE", "chat/completions/*", "chat.completions.stored"),
+    ("DELETE", "chat/completions/*", "chat.completions.delete"),
     ("POST", "chat/completions/*", "chat.completions.stored"),
     ("GET", "responses/*", "responses.retrieve"),
     ("DELETE", "responses/*", "responses.delete"),

@@ -1,0 +1,99 @@
+"""Request bodies out of the ordinary: of no announced length, or so long that the event loop must not touch them whole.
+
+Copying, parsing and hashing 32 MB take 20 to 80 ms each. That happens in a thread here, in steps that are short enough
+for the loop to take its turn between them; what later phases would look for again is noted on the request.
+"""
+
+import asyncio
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from llmgateway.config.snapshot import Bodies, Snapshot
+from llmgateway.dataplane.call import Call, Request
+from llmgateway.domain.errors import GatewayError
+from llmgateway.wire.jsonscan import parse_large
+
+LARGE: Final = 256 * 1024  # from here on parsing takes a millisecond, which is worth a thread's trouble
+_SMALL_PIECE: Final = 16 * 1024  # smaller ones are joined: a byte kept for itself takes forty
+
+# One thread, not several: they would take turns with each other at the interpreter's lock, and the loop would wait
+# for all of them. The thread itself starts with the first large body.
+_ASIDE: Final = ThreadPoolExecutor(1, thread_name_prefix="large-body")
+
+
+async def read_large(call: Call, limit: int) -> bytes:
+    """Read a body that is long, or may be; GatewayError as `Incoming.read`, and overloaded where there is no room.
+
+    What has been claimed for it before is in `call.held`; beyond that, room is claimed as it comes.
+    """
+    gathered = _Gathered(call)
+    call.incoming.stream(limit, gathered)
+    await gathered.ended
+    if gathered.error is not None:
+        raise gathered.error
+    if gathered.size <= LARGE:
+        return b"".join(gathered.pieces)
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, b"".join, gathered.pieces)
+
+
+class _Gathered:
+    """Collects pieces (http.body.BodySink) while there is room for them."""
+
+    __slots__ = ("_call", "ended", "error", "pieces", "size")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.error: GatewayError | None = None
+        self.pieces: list[bytes] = []
+        self.size = 0
+
+    def data(self, piece: bytes) -> None:
+        if self.error is not None:
+            return
+        call, self.size = self._call, self.size + len(piece)
+        if self.size > call.held:
+            try:
+                call.gateway.bodies.grow(self.size - call.held, call.held)
+            except GatewayError as error:
+                self.fail(error)
+                return
+            call.held = self.size
+        if self.pieces and len(self.pieces[-1]) < _SMALL_PIECE:
+            self.pieces[-1] += piece
+        else:
+            self.pieces.append(piece)
+
+    def end(self) -> None:
+        self._finish()
+
+    def fail(self, error: GatewayError) -> None:
+        self.error = error
+        self.pieces.clear()
+        self._finish()
+
+    def _finish(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+async def understand(request: Request, snapshot: Snapshot) -> None:
+    """Parse a large body, and note its members and, where it will not be stored whole, its hash.
+
+    GatewayError as `wire.jsonscan.parse_object`.
+    """
+    loop = asyncio.get_running_loop()
+    request.document, request.members = await loop.run_in_executor(_ASIDE, _parse, request.body, snapshot)
+    journal = snapshot.journal
+    if journal.bodies is Bodies.HASH or len(request.body) > journal.max_record_bytes:
+        request.sha256 = await loop.run_in_executor(_ASIDE, _sha256, request.body)
+
+
+def _parse(body: bytes, snapshot: Snapshot) -> "tuple[dict[str, object], list[tuple[str, tuple[int, int]]]]":
+    limits = snapshot.server
+    return parse_large(body, max_depth=limits.max_json_depth, max_tokens=limits.max_json_tokens)
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()

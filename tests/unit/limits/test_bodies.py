@@ -1,0 +1,70 @@
+"""How many bytes of bodies a worker holds: claims that are given back, a bound that is never passed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.limits.bodies import SMALL, BodyMemory
+
+MIB = 1024 * 1024
+
+
+def is_refused(call, *sizes: int) -> bool:
+    try:
+        call(*sizes)
+    except GatewayError as error:
+        assert (error.code, error.retry_after_s) == ("overloaded", 1.0)
+        return True
+    return False
+
+
+def test_eight_bodies_of_32_mib_do_not_fit_into_256_since_an_eighth_is_kept_for_small_ones():
+    memory = BodyMemory(256 * MIB)
+    assert [is_refused(memory.claim, 32 * MIB) for _ in range(8)] == [False] * 7 + [True]
+    assert not is_refused(memory.claim, SMALL)
+    assert is_refused(memory.claim, SMALL + 1)
+    assert memory.refused == 2
+    memory.release(32 * MIB)
+    assert not is_refused(memory.claim, SMALL + 1)
+
+
+def test_small_ones_have_a_bound_too():
+    memory = BodyMemory(MIB)
+    assert [is_refused(memory.claim, SMALL) for _ in range(17)] == [False] * 16 + [True]
+
+
+def test_a_body_of_unknown_length_is_small_until_it_is_not():
+    memory = BodyMemory(MIB)
+    memory.claim(MIB - MIB // 8)
+    assert not is_refused(memory.grow, SMALL, 0)
+    assert is_refused(memory.grow, 1, SMALL)
+    assert memory.held == MIB - MIB // 8 + SMALL
+
+
+def test_a_lower_limit_after_a_reload_only_keeps_new_ones_out():
+    memory = BodyMemory(256 * MIB)
+    memory.claim(100 * MIB)
+    memory.limit = MIB
+    assert (memory.limit, memory.held) == (MIB, 100 * MIB)
+    assert is_refused(memory.claim, 1)
+    memory.release(100 * MIB)
+    assert not is_refused(memory.claim, 1)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 400_000)), max_size=60))
+def test_what_is_held_is_what_was_claimed_and_never_above_the_limit(steps):
+    memory, claimed = BodyMemory(MIB), []
+    for takes, size in steps:
+        if takes and not is_refused(memory.claim, size):
+            claimed.append(size)
+        elif not takes and claimed:
+            memory.release(claimed.pop())
+        assert memory.held == sum(claimed) <= MIB
+
+
+def test_the_refusal_is_retryable_and_says_why():
+    memory = BodyMemory(0)
+    with pytest.raises(GatewayError, match="as many request bodies as it may") as caught:
+        memory.claim(1)
+    assert (caught.value.status, caught.value.retryable) == (503, True)
