@@ -18,7 +18,7 @@ from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
-from llmgateway.dataplane.link import Link
+from llmgateway.dataplane.link import Link, News
 from llmgateway.domain.clock import SystemClock
 from llmgateway.telemetry.frames import revision
 
@@ -93,7 +93,7 @@ class FakeWorker:
     def status(self):
         return status(self.slot, incarnation=self.incarnation, refused=self.refused, generation=self.generation)
 
-    def take(self, generation, text):
+    async def take(self, generation, text, document):
         if text == "unloadable":
             return "no such certificate"
         self.generation, self.text = generation, text
@@ -150,6 +150,19 @@ async def test_a_reload_reaches_every_worker_and_the_report_says_so(gateway):
         assert gateway.saved == ("two", 2)
         assert await gateway.value("config_revision") == 2
         assert await gateway.value("config_reloads_total", result="taken") == 1
+
+
+async def test_workers_hear_what_all_of_them_and_control_hold_together(gateway):
+    heard: dict[int, list[int]] = {0: [], 1: []}
+    async with gateway.running() as control, FakeWorker(gateway, 0) as one, FakeWorker(gateway, 1) as two:
+        for worker in (one, two):
+            said = worker.status
+            worker.link._news = News(memory=heard[worker.slot].append)
+            worker.link._status = lambda said=said: said() | {"gauges": {"memory_bytes": 100 * 2**30}}
+        await until(lambda: len(control.links.live()) == 2)
+        await until(lambda: all(heard.values()) and heard[0][-1] > 200 * 2**30)
+        assert heard[0][-1] - 200 * 2**30 < 2 * 2**30  # control's own
+        await until(lambda: heard[1][-1] > 200 * 2**30)
 
 
 async def test_an_invalid_file_is_refused_with_its_line_and_the_old_one_stays(gateway):

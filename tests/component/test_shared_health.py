@@ -36,7 +36,7 @@ class Crowd:
             return status(slot, incarnation=f"i{slot}", revision="r") | {"gauges": {"pools": pools}}
 
         news = News(lambda view: standings.take(view, CLOCK.monotonic()), standings.greet)
-        link = Link(self.gateway.folder / "run/control.sock", told, lambda *_: None, backends=news, period_s=PERIOD_S)
+        link = Link(self.gateway.folder / "run/control.sock", told, lambda *_: None, news=news, period_s=PERIOD_S)
         standings.tell = link.tell
         self.planes.append(running)
         self.links.append(link)

@@ -156,7 +156,7 @@ class LinkedWorker:
     def _status(self) -> dict[str, Any]:
         return status(self.slot, incarnation=f"w{self.slot}", generation=self.generation)
 
-    def _take(self, generation: int, text: str) -> str | None:
+    async def _take(self, generation: int, text: str, _document: object) -> str | None:
         if self.refuses is not None and self.refuses in text:
             return "no such certificate"
         self.generation, self.text = generation, text

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -39,9 +39,9 @@ class Started:
         return Path(self.snapshot.data.dir)
 
 
-def read_snapshot(text: str, generation: int) -> Snapshot:
-    """Load a configuration with what is installed here; raises ConfigError."""
-    return load(text, providers=plugins.names("provider"), generation=generation, environ=os.environ)
+def read_snapshot(text: str, generation: int, document: Mapping[str, Any] | None = None) -> Snapshot:
+    """Load a configuration with what is installed here; raises ConfigError. `document`: the text parsed before."""
+    return load(text, providers=plugins.names("provider"), generation=generation, environ=os.environ, document=document)
 
 
 def examine_file(config: Path, generation: int) -> Examined:

@@ -5,6 +5,8 @@ import os
 import random
 import signal
 import socket
+from collections.abc import Mapping
+from typing import Any
 
 from llmgateway import plugins
 from llmgateway.app.cores import worker_count
@@ -13,6 +15,7 @@ from llmgateway.config.problems import ConfigError
 from llmgateway.dataplane.call import Gateway
 from llmgateway.dataplane.link import Link, News
 from llmgateway.dataplane.live import Live, Sources
+from llmgateway.dataplane.readiness import unready
 from llmgateway.dataplane.worker import Worker, prepare
 from llmgateway.domain.ids import IdMint
 from llmgateway.http.deadlines import Sweeper
@@ -73,9 +76,9 @@ async def _work(started: Started, listener: socket.socket, slot: int, line: sock
     link = Link(
         started.data / CONTROL_SOCKET,
         _live(worker, journal, slot).status,
-        lambda generation, text: take_snapshot(worker, generation, text),
+        lambda generation, text, document: take_snapshot(worker, generation, text, document),
         held=started.text,
-        backends=News(lambda view: standings.take(view, CLOCK.monotonic()), standings.greet),
+        news=News(lambda view: standings.take(view, CLOCK.monotonic()), standings.greet, worker.pressure.hear),
     )
     standings.tell = link.tell
     await worker.start()
@@ -97,10 +100,16 @@ async def _part(link: Link, leave: Leave) -> None:
     await link.close()
 
 
-def take_snapshot(worker: Worker, generation: int, text: str) -> str | None:
-    """Put a configuration from control in force; the reason if it can't be."""
+async def take_snapshot(
+    worker: Worker, generation: int, text: str, document: Mapping[str, Any] | None = None
+) -> str | None:
+    """Put a configuration from control in force; the reason if it can't be.
+
+    Thousands of routes and keys take half a second to read. A thread does that, and the interpreter lets the event
+    loop have its turn every few milliseconds.
+    """
     try:
-        worker.put_in_force(read_snapshot(text, generation))
+        worker.put_in_force(await asyncio.to_thread(read_snapshot, text, generation, document))
     except ConfigError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, the old snapshot stays and control hears what it was
@@ -121,5 +130,9 @@ def _live(worker: Worker, journal: JournalWriter, slot: int) -> Live:
         sheds=lambda: gateway.in_force.standings.sheds,
         unlogged=lambda: gateway.gauges.unlogged,
         is_full=lambda: journal.is_full,
+        unready=lambda: unready(gateway),
+        memory=worker.pressure.own,
+        overload=gateway.overload,
+        bodies=gateway.bodies,
     )
     return Live(slot, os.getpid(), journal.incarnation or "", gateway.gauges, sources)

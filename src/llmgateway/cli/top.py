@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 TIMEOUT_S: Final = 3.0
+_STEPS: Final = (  # of the overload ladder: what a worker does on them
+    "",
+    "it keeps no connection open",
+    "new requests of low priority get 503",
+    "new requests of low and normal priority get 503",
+    "all new requests get 503",
+    "all new requests get 503, and the largest streams are cut",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -145,6 +153,11 @@ def troubles(view: Mapping[str, Any]) -> list[str]:
         f"the journal of worker {worker['slot']} is full, and new requests get 503: free disk space"
         for worker in view["workers"]
         if worker["journal_full"]
+    ]
+    found += [
+        f"worker {worker['slot']} is overloaded ({worker['overload_cause']}): {_STEPS[worker['overload_step']]}"
+        for worker in view["workers"]
+        if 0 < worker["overload_step"] < len(_STEPS)
     ]
     found += [f"task {name} failed {count} times" for name, count in view["task_failures"].items() if count]
     if view["journal"]["store_error"]:

@@ -72,9 +72,13 @@ def _server(table: schema.ServerTable) -> snapshot.Server:
         tunnel_total_s=timeouts.tunnel_total,
         drain_s=timeouts.drain,
         pre_stop_s=timeouts.pre_stop,
-        overload=snapshot.Overload(max_body_bytes=table.overload.max_body_memory),
+        overload=_overload(table.overload),
         trusted_proxies=tuple(table.trusted_proxies),
     )
+
+
+def _overload(table: schema.OverloadTable) -> snapshot.Overload:
+    return snapshot.Overload(table.memory, table.max_body_memory, table.loop_lag)
 
 
 def _admin(table: schema.AdminTable, secrets: SecretResolver) -> snapshot.Admin:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path as File
-from typing import Final
+from typing import Any, Final
 
 from llmgateway.config import source
 from llmgateway.config.advice import advise
@@ -31,6 +31,16 @@ class Examined:
     snapshot: Snapshot
     warnings: tuple[Problem, ...]
     text: str
+    document: Mapping[str, Any] | None = None  # the text, parsed
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One configuration as it came: its file's name, its text, and that parsed."""
+
+    file: str
+    text: str
+    document: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +58,18 @@ def load(
     generation: int,
     environ: Mapping[str, str] | None,
     name: str = DEFAULT_NAME,
+    document: Mapping[str, Any] | None = None,
 ) -> Snapshot:
     """Load a file (a Path) or a text (a str) into a snapshot; raises ConfigError with every problem found.
+
+    `document` is the text parsed before, perhaps by way of JSON: TOML takes half of the time a large one needs.
 
     `providers` are the known providers' names. `environ` None leaves secrets and TLS files unlooked at: for
     checking a configuration elsewhere, never for serving. `name` is what problems of a text call its file.
     """
     file, text = _read(origin, name)
-    snapshot, _, _ = _held(file, text, _Known(providers), generation, environ)
+    document = source.parse(text, file) if document is None else document
+    snapshot, _, _ = _held(_Source(file, text, document), _Known(providers), generation, environ)
     return snapshot  # without advice: that takes long for large configurations, and workers load between requests
 
 
@@ -74,9 +88,12 @@ def examine(
     `operations` are the names that keys may be limited to; without them those are taken as they are.
     """
     file, text = _read(origin, name)
-    snapshot, secrets, located = _held(file, text, _Known(providers, operations), generation, environ)
+    document = source.parse(text, file)
+    snapshot, secrets, located = _held(
+        _Source(file, text, document), _Known(providers, operations), generation, environ
+    )
     warnings = advise(snapshot, secrets.literals, SystemClock().time() if now is None else now)
-    return Examined(snapshot, tuple(located(warnings)), text)
+    return Examined(snapshot, tuple(located(warnings)), text, document)
 
 
 def _read(origin: str | File, name: str) -> tuple[str, str]:
@@ -85,17 +102,16 @@ def _read(origin: str | File, name: str) -> tuple[str, str]:
 
 
 def _held(
-    file: str, text: str, known: "_Known", generation: int, environ: Mapping[str, str] | None
+    origin: _Source, known: _Known, generation: int, environ: Mapping[str, str] | None
 ) -> "tuple[Snapshot, SecretResolver, _Located]":
     """Build the snapshot of a text that holds; raises ConfigError."""
-    document = source.parse(text, file)
-    located = _Located(file, text)
-    config, misfits = fit(document)
-    faults = [*misfits, *islice(dangling(document, known.providers, known.operations), MAX_FAULTS)]
+    located = _Located(origin.file, origin.text)
+    config, misfits = fit(origin.document)
+    faults = [*misfits, *islice(dangling(origin.document, known.providers, known.operations), MAX_FAULTS)]
     if config is None or faults:
         raise ConfigError(located(faults))
     secrets = SecretResolver(environ)
-    snapshot = build(config, secrets, generation, hashlib.sha256(text.encode()).hexdigest())
+    snapshot = build(config, secrets, generation, hashlib.sha256(origin.text.encode()).hexdigest())
     if faults := _refused(config, snapshot, secrets, looks_at_files=environ is not None):
         raise ConfigError(located(faults))
     return snapshot, secrets, located

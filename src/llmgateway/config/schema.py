@@ -128,7 +128,11 @@ class ServerTimeoutsTable(Table):
 class OverloadTable(Table):
     """[server.overload]"""
 
+    memory: Annotated[
+        Annotated[int, Field(ge=64 * _MIB, le=1024 * _TIB)] | None, BeforeValidator(values.size_or_auto)
+    ] = _SERVER.overload.memory_bytes
     max_body_memory: Size = Field(_SERVER.overload.max_body_bytes, ge=_MIB, le=_TIB)
+    loop_lag: Seconds = Field(_SERVER.overload.loop_lag_s, ge=0.01, le=60)
 
 
 class ServerTable(Table):

@@ -87,7 +87,9 @@ class Cors:
 class Overload:
     """When the gateway stops taking new work, so that what runs can end well."""
 
+    memory_bytes: int | None = None  # all processes together; None: the control group's limit, else the machine's
     max_body_bytes: int = 256 * 1024 * 1024  # a worker: request bodies held at once
+    loop_lag_s: float = 0.25  # the event loop's lag above which low-priority work is shed
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ class Balance(StrEnum):
 
 
 class Priority(StrEnum):
-    """Whose exchanges wait less where there is a queue."""
+    """Whose exchanges wait less where there is a queue, and whose are refused last under overload."""
 
     HIGH = "high"
     NORMAL = "normal"

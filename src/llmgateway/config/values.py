@@ -71,6 +71,11 @@ def count_or_unlimited(value: Any) -> Any:
     return None if value == "unlimited" else value
 
 
+def size_or_auto(value: Any) -> int | None:
+    """Read a size, or "auto" (None)."""
+    return None if value == "auto" else size(value)
+
+
 def address(value: Any) -> Address:
     """Read "host:port" or "[IPv6]:port"; a missing host means every address of the machine."""
     if not isinstance(value, str):

@@ -172,7 +172,7 @@ class Changes:
         if number != links.generation:
             self._reloader.enforce(replace(self._reloader.snapshot, generation=number))
             await self._reloader.keep(links.text, number)
-            await links.publish(number, links.text, ACK_S)
+            await links.publish(number, links.text, timeout_s=ACK_S)
         await self._history.catch_up()
 
     async def _in_turn(self, edit: Edit, order: Order, written: asyncio.Future[Outcome]) -> Outcome:
@@ -249,7 +249,9 @@ class Changes:
         text, number = change.draft.text, change.number
         links = self._reloader.links
         change.warnings += await self._reloader.keep(text, number)
-        acks = await links.publish(number, text, ACK_S + ACK_EACH_S * change.load_s)
+        acks = await links.publish(
+            number, text, change.draft.examined.document, timeout_s=ACK_S + ACK_EACH_S * change.load_s
+        )
         refusing = [ack for ack in acks if ack.error is not None]
         if refusing:
             await self._take_back(change, refusing)
@@ -264,7 +266,7 @@ class Changes:
         log.error("configuration %d is taken back: %s", change.number, why)
         await self._reloader.keep(former, back)
         self._reloader.enforce(replace(self._reloader.snapshot, generation=back))
-        await links.publish(back, former, ACK_S + ACK_EACH_S * change.load_s)
+        await links.publish(back, former, timeout_s=ACK_S + ACK_EACH_S * change.load_s)
         is_restored = await self._restore_file(change)
         await self._forget(change, why)
         raise RefusedError(

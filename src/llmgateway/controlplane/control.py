@@ -43,6 +43,7 @@ from llmgateway.controlplane.watch import EVERY_S, Watch
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.provider import Provider
 from llmgateway.ports.store import Row, Store
+from llmgateway.telemetry.memory import Meter
 
 SOCKET: Final = "run/control.sock"
 TALLY: Final = "run/tally.json"
@@ -157,6 +158,7 @@ class Control:
         self._tasks.start("watch", self._watch)
         self._tasks.start("backends", self._look_after_backends)
         self._tasks.start("probes", self._probes.run)
+        self._tasks.start("memory", self._tell_memory)
         await asyncio.gather(*(event.wait() for event in listening))
 
     async def stop(self) -> None:
@@ -311,6 +313,15 @@ class Control:
             workers = {worker.slot: worker for worker in self.links.live()}
             self._merged.tick(workers, self._clock.monotonic())
             self.links.share()
+
+    async def _tell_memory(self) -> None:
+        meter = Meter(None)
+        try:
+            while True:
+                self.links.tell_memory(meter.own())
+                await asyncio.sleep(EVERY_S)
+        finally:
+            meter.close()
 
     def _save_tally(self) -> None:
         """A small file, not synced: it must survive this process, not the machine."""

@@ -49,7 +49,11 @@ _BY_END: Final[dict[str, Outcome]] = {
     End.GATEWAY_ERROR: Outcome.GATEWAY_ERROR,
     End.INTERRUPTED: Outcome.INTERRUPTED,
 }
-_BY_CODE: Final[dict[str, Outcome]] = {"upstream_timeout": Outcome.TIMEOUT, "internal_error": Outcome.GATEWAY_ERROR}
+_BY_CODE: Final[dict[str, Outcome]] = {
+    "upstream_timeout": Outcome.TIMEOUT,
+    "internal_error": Outcome.GATEWAY_ERROR,
+    "stream_cut": Outcome.OVERLOADED,
+}
 _BY_FAULT: Final[dict[Fault, Outcome]] = {
     Fault.CALLER: Outcome.CLIENT_ERROR,
     Fault.GATEWAY: Outcome.OVERLOADED,

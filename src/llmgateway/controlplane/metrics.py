@@ -20,7 +20,7 @@ from llmgateway.controlplane.catalogue import METRICS, PREFIX
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, OTHER, OUTCOMES, Labels
 from llmgateway.controlplane.ledger import TOKEN_KINDS, Cell, View
-from llmgateway.controlplane.tally import Figures
+from llmgateway.controlplane.tally import OVERLOAD, Figures
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import Clock
 from llmgateway.telemetry.histogram import (
@@ -140,8 +140,16 @@ def _gauges(reading: Reading) -> Iterator[Family]:
     yield _points("log_full", [((), sum(worker.gauge("journal_full") for worker in workers))])
     slowest = max((worker.gauge("slowest_write_s") for worker in workers), default=0.0)
     yield _points("log_write_slowest_seconds", [((), slowest)])
+    yield from _pressure(workers)
     yield _points("workers", [((), len(workers))])
     yield _points("worker_config_revision", (((str(worker.slot),), worker.generation) for worker in workers))
+
+
+def _pressure(workers: Sequence[WorkerState]) -> Iterator[Family]:
+    for name, gauge in (("overload_step", "overload_step"), ("memory_used_ratio", "memory_share")):
+        yield _points(name, [((), max((worker.gauge(gauge) for worker in workers), default=0.0))])
+    for name, gauge in (("memory_bytes", "memory_bytes"), ("request_body_bytes", "body_bytes")):
+        yield _points(name, [((), sum(worker.gauge(gauge) for worker in workers))])
 
 
 def _pools(reading: Reading) -> Iterator[Family]:
@@ -200,6 +208,7 @@ def _sums(reading: Reading) -> Iterator[Family]:
     summary.samples.append(Sample(f"{summary.name}_count", {}, journal("writes")))
     summary.samples.append(Sample(f"{summary.name}_sum", {}, journal("write_s")))
     yield summary
+    yield _points("overload_actions", (((action,), counts.get(("overload", action), 0)) for action in sorted(OVERLOAD)))
     lag = reading.totals.histograms.get("loop_lag") or empty(LAG)
     yield _histograms("event_loop_lag_seconds", LAG, [((), lag)])
     yield _points("worker_starts", (((str(slot),), n) for slot, n in reading.starts.items()))

@@ -70,6 +70,11 @@ def _worker(worker: WorkerState, starts: Mapping[int, int], now: float) -> dict[
         "connections": worker.gauge("connections"),
         "journal_full": bool(worker.gauge("journal_full")),
         "slowest_write_s": worker.gauge("slowest_write_s"),
+        "memory_bytes": worker.gauge("memory_bytes"),
+        "memory_share": worker.gauge("memory_share"),
+        "body_bytes": worker.gauge("body_bytes"),
+        "overload_step": int(worker.gauge("overload_step")),
+        "overload_cause": worker.word("overload_cause"),
         "starts": starts.get(worker.slot, 1),
     }
 

@@ -30,9 +30,8 @@ def unready(facts: Facts) -> list[str]:
     fresh = [worker for worker in facts.workers if not worker.is_stale(facts.now)]
     if not fresh:
         return [f"workers: none of {len(facts.workers)} was heard of in the last five seconds"]
-    if all(worker.gauge("journal_full") for worker in fresh):
-        return ["journal: full in every worker; free disk space, or see that the store can be written"]
-    return []
+    reasons = [worker.word("unready") for worker in fresh]
+    return sorted({f"every worker: {reason}" for reason in reasons}) if all(reasons) else []
 
 
 def unstarted(facts: Facts) -> list[str]:

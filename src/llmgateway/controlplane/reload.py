@@ -99,7 +99,7 @@ class Reloader:
         restart = self.needs_restart(examined.snapshot)
         warnings += await self.keep(examined.text, generation)
         self.enforce(examined.snapshot)
-        acks = await self.links.publish(generation, examined.text)
+        acks = await self.links.publish(generation, examined.text, examined.document)
         self._on_taken(examined.snapshot, examined.text)
         for line in (*warnings, *(f"{name} takes effect at the next start" for name in restart)):
             log.warning("configuration %d: %s", generation, line)

@@ -22,10 +22,12 @@ log = logging.getLogger(__name__)
 FORMAT: Final = "tally-1"
 MAX_SLOTS: Final = 256
 JOURNAL: Final = frozenset({"records", "bytes", "writes", "write_s", "refused", "faults", "unlogged"})
+OVERLOAD: Final = frozenset({"shed", "body", "cut", "trim"})
 FAMILIES: Final[Mapping[str, frozenset[str]]] = {
     "refused": RESULTS - {"ok"},
     "journal": JOURNAL,
     "sheds": frozenset(Shed),
+    "overload": OVERLOAD,
 }
 HISTOGRAMS: Final[Mapping[str, Bounds]] = {"loop_lag": LAG, "queue_wait": WAIT}
 _REMEMBERED: Final = 8  # incarnations of a slot whose late frames are recognised

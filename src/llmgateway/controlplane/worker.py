@@ -40,6 +40,11 @@ class WorkerState:
         """A plain gauge, such as `connections`."""
         return number(self.gauges.get(name))
 
+    def word(self, name: str) -> str:
+        """A gauge that is a word or a sentence, such as `unready`; empty if there is none."""
+        value = self.gauges.get(name)
+        return value[:200] if isinstance(value, str) else ""
+
     def by_name(self, name: str) -> dict[str, float]:
         """A gauge with one label, such as `in_flight` by route."""
         values = self.gauges.get(name)

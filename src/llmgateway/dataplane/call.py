@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from llmgateway.config.snapshot import Key, Overload, Route
+from llmgateway.config.snapshot import Key, Route, Server
 from llmgateway.dataplane.gauges import Gauges
 from llmgateway.dataplane.inforce import InForce
+from llmgateway.dataplane.overload import Overload
 from llmgateway.dataplane.reply import Reply
 from llmgateway.dataplane.tunnels import Tunnels, Upgrade
 from llmgateway.dataplane.upload import Upload
@@ -68,7 +69,8 @@ class Gateway:
     gauges: Gauges = field(default_factory=Gauges)
     shadowing: Shadowing | None = None
     tunnels: Tunnels = field(default_factory=Tunnels)
-    bodies: BodyMemory = field(default_factory=lambda: BodyMemory(Overload().max_body_bytes))
+    bodies: BodyMemory = field(default_factory=lambda: BodyMemory(Server().overload.max_body_bytes))
+    overload: Overload = field(default_factory=Overload)
     is_draining: bool = False
 
 

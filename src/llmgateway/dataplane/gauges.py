@@ -21,6 +21,7 @@ class Gauges:
     unlogged: int = 0  # exchanges served without a record, where the operator allows that
     lag_counts: list[int] = field(default_factory=lambda: [0] * (len(LAG_BUCKETS_S) + 1))
     lag_sum_s: float = 0.0
+    worst_lag_s: float = 0.0  # since it was taken last
     queue_wait: list[float] = field(default_factory=lambda: empty(WAIT))  # for a place at a busy backend
 
     def waited(self, seconds: float) -> None:
@@ -30,11 +31,17 @@ class Gauges:
     def lag(self, seconds: float) -> None:
         """Note how late the event loop was."""
         self.lag_sum_s += seconds
+        self.worst_lag_s = max(self.worst_lag_s, seconds)
         for index, bound in enumerate(LAG_BUCKETS_S):
             if seconds <= bound:
                 self.lag_counts[index] += 1
                 return
         self.lag_counts[-1] += 1
+
+    def take_worst_lag(self) -> float:
+        """Read the greatest lag since the last call."""
+        worst, self.worst_lag_s = self.worst_lag_s, 0.0
+        return worst
 
     def state(self) -> dict[str, Any]:
         return {

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from llmgateway.telemetry.frames import (
     BACKENDS,
     MAX_SNAPSHOT_BYTES,
     MAX_STATUS_BYTES,
+    MEMORY,
     SNAPSHOT,
     STATUS,
     BadLineError,
@@ -36,40 +37,45 @@ WRITE_TIMEOUT_S: Final = 5.0  # control accepts no more: hang up and try again
 
 log = logging.getLogger(__name__)
 
+OnSnapshot = Callable[[int, str, Mapping[str, Any] | None], Awaitable[str | None]]
 Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Who hears how the backends are: `take` gets control's view, `greet` is called on each new connection."""
+    """Who hears what control tells: `take` gets its view of the backends, `greet` is called on each new connection,
+    `memory` gets what all processes of the gateway hold together, in bytes.
+    """
 
     take: Callable[[dict[str, Any]], None] = lambda _: None
     greet: Callable[[], None] = lambda: None
+    memory: Callable[[int], None] = lambda _: None
 
 
 class Link:
     """One worker's connection to control, for as long as the worker lives.
 
-    `on_snapshot(generation, text)` puts a snapshot in force and returns None, or says why it can't; the snapshot
-    before then stays. `status()` gives the frame's fields, `held` is the text the worker was started with, `backends`
-    hears how they are. `start` needs a running loop; `close` ends it for good.
+    `on_snapshot(generation, text, document)` puts a snapshot in force and returns None, or says why it can't; the
+    snapshot before then stays. `document` is the text parsed, where control has sent it so, too. `status()` gives the
+    frame's fields, `held` is the text the worker was started with; `news` hears what else control
+    tells. `start` needs a running loop; `close` ends it for good.
     """
 
     def __init__(
         self,
         path: Path,
         status: Callable[[], dict[str, Any]],
-        on_snapshot: Callable[[int, str], str | None],
+        on_snapshot: OnSnapshot,
         *,
         held: str | None = None,
-        backends: News | None = None,
+        news: News | None = None,
         period_s: float = PERIOD_S,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._path = path
         self._status = status
         self._on_snapshot = on_snapshot
-        self._backends = backends or News()
+        self._news = news or News()
         self._writer: asyncio.StreamWriter | None = None  # once control knows who we are
         self._period_s = period_s
         self._sleep = sleep
@@ -133,7 +139,7 @@ class Link:
             writer.write(frame(STATUS, fields, MAX_STATUS_BYTES))
             if not is_known:
                 is_known, self._writer = True, writer
-                self._backends.greet()
+                self._news.greet()
             await _drained(writer)
             await self._sleep(self._period_s)
 
@@ -141,20 +147,22 @@ class Link:
         while line := await reader.readline():
             kind, fields = parse(line)
             if kind == BACKENDS:
-                self._backends.take(fields)
+                self._news.take(fields)
+            if kind == MEMORY and isinstance(total := fields.get("bytes"), int):
+                self._news.memory(total)
             if kind != SNAPSHOT:
                 continue  # a newer control may say more than we know
-            error = self._take(fields)
+            error = await self._take(fields)
             ack = {"generation": fields.get("generation"), "error": error, "revision": self.revision}
             writer.write(frame(ACK, ack, MAX_STATUS_BYTES))
             await _drained(writer)
 
-    def _take(self, fields: dict[str, Any]) -> str | None:
-        generation, text = fields.get("generation"), fields.get("text")
+    async def _take(self, fields: dict[str, Any]) -> str | None:
+        generation, text, document = fields.get("generation"), fields.get("text"), fields.get("document")
         if not isinstance(generation, int) or not isinstance(text, str):
             raise BadLineError("a snapshot without generation and text")
         try:
-            error = self._on_snapshot(generation, text)
+            error = await self._on_snapshot(generation, text, document if isinstance(document, dict) else None)
         except Exception as failure:  # noqa: BLE001  a snapshot that can't be taken must not cost the worker its link
             log.warning("snapshot %d was not taken: %s", generation, type(failure).__name__)
             return f"the worker failed on it: {type(failure).__name__}"

@@ -4,11 +4,13 @@ Only numbers, and only names that the configuration or the table of errors holds
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmgateway.dataplane.gauges import Gauges
+from llmgateway.dataplane.overload import Overload
 from llmgateway.journal.stats import WriterStats
+from llmgateway.limits.bodies import BodyMemory
 
 Figures = Mapping[str, float]
 
@@ -24,7 +26,8 @@ class Sources:
     `pools`: backend → its `open` connections, and what the worker knows of its health (`Standing.figures`). `sheds`:
     exchanges that got no place at a backend, by reason.
     `journal`: what its writer has done; `unlogged`: exchanges served without a record (`serve_unlogged`);
-    `is_full`: the journal turns new exchanges away.
+    `is_full`: the journal turns new exchanges away. `unready`: why this worker should be sent nothing new.
+    `memory`: bytes that the process holds. `overload`, `bodies`: the gateway's.
     """
 
     generation: Callable[[], int] = int
@@ -34,6 +37,10 @@ class Sources:
     sheds: Callable[[], Mapping[str, int]] = _nothing
     unlogged: Callable[[], int] = int
     is_full: Callable[[], bool] = bool
+    unready: Callable[[], str | None] = lambda: None
+    memory: Callable[[], int] = int
+    overload: Overload = field(default_factory=Overload)
+    bodies: BodyMemory = field(default_factory=lambda: BodyMemory(0))
 
 
 @dataclass(slots=True)
@@ -64,14 +71,28 @@ class Live:
                 "pools": {name: dict(pool) for name, pool in sources.pools().items()},
                 "journal_full": int(sources.is_full()),
                 "slowest_write_s": journal.take_slowest(),
-            },
+                "unready": sources.unready() or "",
+            }
+            | _pressure(sources),
             "counters": {
                 "refused": dict(gauges.refused),
                 "journal": _journal(journal, sources.unlogged()),
                 "sheds": {str(reason): count for reason, count in sources.sheds().items()},  # no enum
+                "overload": dict(sources.overload.counts) | {"body": sources.bodies.refused},
             },
             "histograms": {"loop_lag": [*gauges.lag_counts, gauges.lag_sum_s], "queue_wait": gauges.queue_wait},
         }
+
+
+def _pressure(sources: Sources) -> dict[str, Any]:
+    overload = sources.overload
+    return {
+        "overload_step": int(overload.step),
+        "overload_cause": overload.cause,
+        "memory_share": overload.memory,
+        "memory_bytes": sources.memory(),
+        "body_bytes": sources.bodies.held,
+    }
 
 
 def _journal(stats: WriterStats, unlogged: int) -> dict[str, float]:

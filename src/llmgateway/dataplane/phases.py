@@ -52,8 +52,10 @@ def authenticate(call: Call) -> Key:
 
 
 async def admit(call: Call) -> Request:
-    """Let the request in: not in a circle, its body whole and understood."""
+    """Let the request in: there is room for it, it is not in a circle, its body is whole and understood."""
     call.exchange.phase = Phase.ADMIT
+    if call.gateway.overload.shed and call.key is not None:
+        call.gateway.overload.check(call.key, call.gateway.draw())
     if _hops(call) >= MAX_HOPS:
         raise GatewayError("loop_detected")
     if call.exchange.operation.is_tunnel:

@@ -15,7 +15,11 @@ from llmgateway.http.messages import lines
 
 UPSTREAM_ID: Final = b"x-llmgateway-upstream-request-id"
 MAX_ID: Final = 200
-_ENDS: Final = {"upstream_timeout": End.TIMEOUT, "upstream_truncated": End.TRUNCATED}
+_ENDS: Final = {
+    "upstream_timeout": End.TIMEOUT,
+    "upstream_truncated": End.TRUNCATED,
+    "stream_cut": End.GATEWAY_ERROR,
+}
 
 
 def end_of(error: GatewayError) -> End:
@@ -71,12 +75,14 @@ async def _streamed(call: Call, sent: Dispatched) -> None:
     gauges.open_streams[route] += 1
     if reply.way is Way.EVENTS:
         call.gateway.sweeper.watch(reply)
+        call.gateway.overload.streams[reply] = sent.connection
     try:
         reply.release(incoming)
         await reply.done
     finally:
         gauges.open_streams[route] -= 1
         call.gateway.sweeper.forget(reply)
+        call.gateway.overload.streams.pop(reply, None)
     if reply.fault is not None and reply.reader.error is None:
         if not reply.is_over:
             sent.connection.cancel()  # what made no sense goes on, and nobody wants the rest

@@ -13,6 +13,7 @@ from llmgateway.config.snapshot import Backend, Snapshot
 from llmgateway.dataplane.call import Gateway
 from llmgateway.dataplane.door import handle, refuse_unparsed
 from llmgateway.dataplane.inforce import InForce, put_in_force, retired
+from llmgateway.dataplane.pressure import Pressure
 from llmgateway.dataplane.shadow import Shadows
 from llmgateway.dataplane.tunnel import PARTING_S
 from llmgateway.domain.clock import Clock
@@ -64,7 +65,7 @@ class Worker:
         self._find = find
         self._shadows = gateway.shadowing = Shadows(gateway)
         self._server: asyncio.Server | None = None
-        self._housekeeping: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.http = HttpServer(
             partial(handle, gateway),
             Limits.of(gateway.in_force.snapshot.server),
@@ -72,6 +73,7 @@ class Worker:
             clock=gateway.clock,
             refuse=self._refuse,
         )
+        self.pressure = Pressure(gateway, self.http)
         gateway.bodies.limit = gateway.in_force.snapshot.server.overload.max_body_bytes
 
     @property
@@ -85,7 +87,7 @@ class Worker:
         self._server = await loop.create_server(
             self.http.protocol, sock=self._listener, backlog=BACKLOG, ssl=tls_context(self.gateway.in_force.snapshot)
         )
-        self._housekeeping = loop.create_task(self._keep_house())
+        self._tasks = [loop.create_task(self._keep_house()), loop.create_task(self.pressure.run())]
 
     def put_in_force(self, snapshot: Snapshot) -> None:
         """Serve new exchanges by `snapshot`; the ones under way keep theirs."""
@@ -93,6 +95,7 @@ class Worker:
         after = prepare(snapshot, before, self._find, self.gateway.clock, self.gateway.sweeper)
         self.gateway.in_force = after
         self.gateway.bodies.limit = snapshot.server.overload.max_body_bytes
+        self.pressure.configure(snapshot.server.overload)
         for pool in retired(before, after):
             pool.close()
         logger.info("generation in force", extra={"generation": snapshot.generation})
@@ -122,8 +125,9 @@ class Worker:
 
     async def close(self) -> None:
         """Let go of the listener, the pools and the journal. What still runs is cut."""
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
+        for task in self._tasks:
+            task.cancel()
+        self.pressure.close()
         if self._server is not None:
             self._server.close()
         await self._shadows.close()

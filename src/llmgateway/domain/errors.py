@@ -90,6 +90,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "log_store_full": _gateway(503, "The gateway cannot log the exchange and so does not serve it."),
     "draining": _gateway(503, "The gateway is shutting down."),
     "overloaded": _gateway(503, "The gateway is overloaded.", "overloaded_error"),
+    "stream_cut": _gateway(503, "The gateway runs out of memory and has cut this answer off.", "overloaded_error"),
     "starting": _gateway(503, "The gateway is starting."),
     # the backends
     "upstream_unreachable": _upstream(502, "No backend could be reached."),

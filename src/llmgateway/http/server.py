@@ -26,6 +26,7 @@ class HttpServer:
     def __init__(self, handler: Handler, limits: Limits, *, sweeper: Sweeper, clock: Clock, refuse: Refuse) -> None:
         census: Census[Guest] = Census(limits.max_connections, limits.max_connections_per_peer)
         self._waiters: list[asyncio.Future[None]] = []
+        self._is_finishing = False
         self._service = Service(
             handler=handler,
             limits=limits,
@@ -54,19 +55,23 @@ class HttpServer:
         """Requests whose handler has not ended, also those already answered."""
         return len(self._service.tasks)
 
+    def keep_alive(self, is_kept: bool) -> None:  # noqa: FBT001 - a switch
+        """Whether connections may carry another request after their reply; those being drained never do."""
+        self._service.is_draining = self._is_finishing or not is_kept
+
     def finish(self) -> None:
         """Make every reply from now on its connection's last; idle ones stay, for requests that are on their way."""
-        self._service.is_draining = True
+        self._is_finishing = self._service.is_draining = True
 
     def drain(self) -> None:
         """Close idle connections; every reply from now on is its connection's last. Stop listening before or after."""
-        self._service.is_draining = True
+        self.finish()
         for connection in self._service.census:
             connection.drain()
 
     def close(self) -> None:
         """Close every connection at once; the requests' tasks are cancelled as if their callers had left."""
-        self._service.is_draining = True
+        self.finish()
         for connection in self._service.census:
             connection.abort()
 

@@ -5,6 +5,8 @@
                        backend   news of a backend, at once: it is out, well again, asks for a pause (routing.standings)
     control → worker   snapshot  the configuration's text and its generation
                        backends  all backends that are not simply in, and up to which of the worker's news that holds
+    control → worker   snapshot  the configuration's text and its generation; parsed, too, unless that is too long
+                       memory    once a second: what all processes of the gateway hold together, in bytes
 
 Both planes import this file, neither imports the other. Lines have a bound: a peer that exceeds it is cut off.
 """
@@ -27,6 +29,7 @@ ACK: Final = "ack"
 SNAPSHOT: Final = "snapshot"
 BACKEND: Final = "backend"
 BACKENDS: Final = "backends"
+MEMORY: Final = "memory"
 
 
 class BadLineError(ValueError):

@@ -125,6 +125,16 @@ def test_troubles_are_spelled_out():
     assert "! the store takes nothing: disk full" in text
 
 
+def test_an_overloaded_worker_is_a_trouble_and_says_what_it_does():
+    given = view()
+    given["workers"][1] |= {"overload_step": 2, "overload_cause": "memory"}
+    assert "! worker 1 is overloaded (memory): new requests of low priority get 503" in shown(given)
+    given["workers"][1] |= {"overload_step": 5}
+    assert "and the largest streams are cut" in shown(given)
+    given["workers"][1] |= {"overload_step": 77}  # a newer gateway's
+    assert "overloaded" not in shown(given)
+
+
 def test_names_cannot_move_the_cursor_or_style_the_screen():
     given = view()
     given["versions"][0]["route"] = "\x1b[2J[red]x"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from llmgateway.config.loader import load
 from llmgateway.config.problems import MAX_FAULTS, ConfigError
 from llmgateway.config.rules import FaultKind, Rule, When
 from llmgateway.config.snapshot import Backend, Bodies, Durability, Secret, Snapshot, Sticky, StickyBy
+from llmgateway.wire.jsoncodec import decode, encode
 
 PROVIDERS = ("openai", "anthropic")
 ISSUE = """
@@ -66,7 +68,9 @@ timeouts = { header = 1, body_grace = 2, keepalive = 3, write_stall = 4, drain =
 listen = "127.0.0.1:2"
 token = "token"
 [server.overload]
+memory = "2GiB"
 max_body_memory = "9MiB"
+loop_lag = "50ms"
 [data]
 dir = "/d"
 retention = { exchanges = "90d", bodies = "forever", max_store = "10GiB" }
@@ -181,10 +185,20 @@ def test_every_field_of_the_snapshot_can_be_set() -> None:
     assert unset == []
 
 
+def test_what_went_through_json_means_the_same() -> None:
+    """Control sends workers the parsed file as JSON; dates become text on the way."""
+    document = decode(encode(tomllib.loads(EVERYTHING)))
+    known = {"providers": PROVIDERS, "generation": 1, "environ": None}
+    assert load(EVERYTHING, document=document, **known) == load(EVERYTHING, **known)
+    zoned = EVERYTHING.replace("expires = 2030-12-31", "expires = 2030-12-31T12:00:00+02:00")
+    document = decode(encode(tomllib.loads(zoned)))
+    assert load(zoned, document=document, **known) == load(zoned, **known) != load(EVERYTHING, **known)
+
+
 def test_every_value_lands_where_it_belongs() -> None:
     snapshot = load(EVERYTHING, providers=PROVIDERS, generation=1, environ=None)
     server, backend, route = snapshot.server, snapshot.backends["b"], snapshot.routes["r-*"]
-    assert server.overload == contract.Overload(9 * 2**20)
+    assert server.overload == contract.Overload(2 * 2**30, 9 * 2**20, 0.05)
     assert dataclasses.astuple(server)[4:-1] == (
         2**20, 2**21, 2**14, 2**12, 50, 2**12, 20, 2000, 4, 5, 6, 8, 2**10, 1.0, 2.0, 7, 3.0, 4.0, 7.0, 8.0, 5.0, 6.0,
         ("10.0.0.0/8",),

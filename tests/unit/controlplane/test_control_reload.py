@@ -124,7 +124,7 @@ async def test_whoever_asked_may_go_away_without_stopping_the_reload(file):
 
 
 async def test_a_worker_that_refuses_is_in_the_report_and_the_log(file, caplog, monkeypatch):
-    async def publish(generation, text):
+    async def publish(generation, text, document):
         file.links.hold(generation, text)
         return [Ack(0, 10, generation, None), Ack(1, 11, generation, "no certificate")]
 

@@ -254,3 +254,26 @@ async def test_news_of_a_backend_are_shared_with_everyone_and_answered(tmp_path)
             three.say("status", **status(2))
             assert set((await three.hear())[1]["out"]) == {"b"}
     await links.stop()
+
+
+async def test_a_snapshot_goes_out_parsed_too_unless_that_is_too_long_or_no_json(links):
+    async with Peer(links._path) as peer:
+        peer.say("status", **status())
+        await until(links.live)
+        links.hold(2, "a = 1", {"a": 1})
+        assert await peer.hear() == ("snapshot", {"generation": 2, "text": "a = 1", "document": {"a": 1}})
+        for generation, document in ((3, {"a": "x" * MAX_SNAPSHOT_BYTES}), (4, {"a": 2**70}), (5, {"a": object()})):
+            links.hold(generation, "b", document)
+            assert await peer.hear() == ("snapshot", {"generation": generation, "text": "b"})
+
+
+async def test_memory_is_told_to_workers_that_read_and_to_no_others(links):
+    async with Peer(links._path) as one, Peer(links._path) as stranger:
+        for bytes_held in (0, 5_000):
+            given = status(0)
+            one.say("status", **given | {"gauges": {"memory_bytes": bytes_held}})
+            await until(lambda held=bytes_held: links.live() and links.live()[0].gauge("memory_bytes") == held)
+            links.tell_memory(70)
+            assert await one.hear() == ("memory", {"bytes": 70 + bytes_held})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(stranger.reader.readline(), 0.05)

@@ -217,3 +217,25 @@ def test_queues_tell_how_long_people_waited_and_how_many_were_turned_away():
     assert value(found, "sheds_total", reason="full") == 3
     assert value(found, "queue_wait_seconds_count") == 1
     assert value(found, "queue_wait_seconds_bucket", le="0.25") == 1
+
+
+def test_overload_is_the_worst_workers_and_what_is_held_adds_up():
+    def pressed(slot, **gauges):
+        given = status(slot)
+        return given | {"gauges": given["gauges"] | gauges, "counters": {"overload": {"shed": 4, "cut": 1, "bogus": 9}}}
+
+    found = samples(
+        statuses=[
+            pressed(0, overload_step=3, memory_share=0.93, memory_bytes=100, body_bytes=7),
+            pressed(1, overload_step=1, memory_share=0.86, memory_bytes=50, body_bytes=1),
+        ]
+    )
+    assert value(found, "overload_step") == 3
+    assert value(found, "memory_used_ratio") == 0.93
+    assert value(found, "memory_bytes") == 150
+    assert value(found, "request_body_bytes") == 8
+    counts = {
+        action: value(found, "overload_actions_total", action=action) for action in ("shed", "cut", "body", "trim")
+    }
+    assert counts == {"shed": 8, "cut": 2, "body": 0, "trim": 0}
+    assert value(samples(), "overload_step") == 0

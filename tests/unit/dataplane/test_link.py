@@ -36,6 +36,10 @@ async def hear(reader, kind):
                 return fields
 
 
+async def nothing(*_):
+    """Take every snapshot."""
+
+
 class Pauses:
     """A sleep that only yields, and notes what was asked for."""
 
@@ -51,8 +55,8 @@ class Pauses:
 async def opened(tmp_path):
     links = []
 
-    def link(on_snapshot=lambda *_: None, held=None):
-        made = Link(tmp_path / "c.sock", status, on_snapshot, held=held, period_s=1.0, sleep=Pauses())
+    def link(on_snapshot=nothing, held=None, **more):
+        made = Link(tmp_path / "c.sock", status, on_snapshot, held=held, period_s=1.0, sleep=Pauses(), **more)
         links.append(made)
         made.start()
         return made
@@ -91,19 +95,25 @@ async def test_it_goes_on_knocking_until_control_is_there_and_again_after_it_was
 
 async def test_a_snapshot_is_put_in_force_and_acknowledged(opened, tmp_path):
     taken = []
+
+    async def take(*given):
+        taken.append(given)
+
     async with Server(tmp_path / "c.sock") as server:
-        link = opened(lambda *given: taken.append(given))
+        link = opened(take)
         reader, writer = await server.peer()
         writer.write(frame("snapshot", {"generation": 3, "text": "é\n\u2028"}, 10**6))
         assert await hear(reader, "ack") == {"generation": 3, "error": None, "revision": revision("é\n\u2028")}
-        assert taken == [(3, "é\n\u2028")]
-        assert link.revision == revision("é\n\u2028")
+        writer.write(frame("snapshot", {"generation": 4, "text": "a = 1", "document": {"a": 1}}, 10**6))
+        assert (await hear(reader, "ack"))["generation"] == 4
+        assert taken == [(3, "é\n\u2028", None), (4, "a = 1", {"a": 1})]
+        assert link.revision == revision("a = 1")
         writer.transport.abort()
 
 
 @pytest.mark.parametrize("fails", [True, False])
 async def test_a_snapshot_that_cannot_be_taken_leaves_the_old_one_and_the_link(opened, tmp_path, fails):
-    def refuse(generation, text):
+    async def refuse(generation, text, document):
         if fails:
             raise RuntimeError("secret")
         return "x" * 5_000
@@ -131,6 +141,35 @@ async def test_nonsense_from_control_costs_the_connection_not_the_worker(opened,
         again.transport.abort()
 
 
+async def test_it_hears_what_all_processes_hold_together(opened, tmp_path):
+    heard = []
+    async with Server(tmp_path / "c.sock") as server:
+        opened(news=News(memory=heard.append))
+        reader, writer = await server.peer()
+        writer.write(frame("memory", {"bytes": "much"}, 100) + frame("memory", {"bytes": 7 * 2**30}, 100))
+        writer.write(frame("snapshot", {"generation": 1, "text": ""}, 100))
+        assert (await hear(reader, "ack"))["error"] is None
+        assert heard == [7 * 2**30]
+        writer.transport.abort()
+
+
+async def test_status_goes_on_while_a_snapshot_is_being_taken(opened, tmp_path):
+    go = asyncio.Event()
+
+    async def slow(*_):
+        await go.wait()
+
+    async with Server(tmp_path / "c.sock") as server:
+        opened(slow)
+        reader, writer = await server.peer()
+        writer.write(frame("snapshot", {"generation": 1, "text": ""}, 100))
+        for _ in range(5):
+            await hear(reader, "status")
+        go.set()
+        assert (await hear(reader, "ack"))["generation"] == 1
+        writer.transport.abort()
+
+
 async def test_words_of_a_newer_control_are_ignored(opened, tmp_path):
     async with Server(tmp_path / "c.sock") as server:
         opened()
@@ -141,7 +180,7 @@ async def test_words_of_a_newer_control_are_ignored(opened, tmp_path):
 
 
 async def test_closing_before_it_ever_started_is_fine(tmp_path):
-    await Link(tmp_path / "c.sock", status, lambda *_: None).close()
+    await Link(tmp_path / "c.sock", status, nothing).close()
 
 
 def test_pauses_double_to_a_bound_and_are_spread():
@@ -155,7 +194,7 @@ def test_pauses_double_to_a_bound_and_are_spread():
 async def test_news_of_backends_go_out_at_once_and_what_control_says_of_them_comes_in(tmp_path):
     seen, greeted = [], []
     news = News(seen.append, lambda: greeted.append(link.tell({"n": 1, "what": "eject"})))
-    link = Link(tmp_path / "c.sock", status, lambda *_: None, backends=news, sleep=Pauses())
+    link = Link(tmp_path / "c.sock", status, lambda *_: None, news=news, sleep=Pauses())
     assert not link.tell({"n": 1}), "control is away"
     async with Server(tmp_path / "c.sock") as server:
         link.start()

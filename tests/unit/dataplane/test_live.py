@@ -2,12 +2,18 @@
 
 import json
 
+import pytest
+
 from llmgateway.config.snapshot import Backend, Snapshot
 from llmgateway.controlplane.tally import read_figures
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.dataplane.gauges import LAG_BUCKETS_S, Gauges
 from llmgateway.dataplane.live import Live, Sources
+from llmgateway.dataplane.overload import Overload
+from llmgateway.domain.errors import GatewayError
 from llmgateway.journal.stats import WriterStats
+from llmgateway.limits.bodies import BodyMemory
+from llmgateway.limits.ladder import Step
 from llmgateway.routing.places import Shed
 from llmgateway.routing.standings import Standings
 from llmgateway.telemetry.frames import MAX_STATUS_BYTES, frame
@@ -51,6 +57,23 @@ def test_control_reads_back_what_the_worker_says():
     assert figures.counters["journal", "records"] == 2
     assert figures.counters["journal", "unlogged"] == 1
     assert figures.histograms["loop_lag"][1] == 1
+
+
+def test_control_reads_back_how_overloaded_a_worker_is():
+    overload, bodies = Overload(step=Step.SHED_LOW, cause="lag", memory=0.5), BodyMemory(1_000)
+    overload.counts.update(shed=3, cut=1)
+    bodies.claim(700)
+    with pytest.raises(GatewayError):
+        bodies.claim(700)
+    said = live(
+        Gauges(), overload=overload, bodies=bodies, memory=lambda: 123, unready=lambda: "overloaded: lag"
+    ).status()
+    worker = WorkerState.read(json.loads(json.dumps(said)), 0.0)
+    found = [worker.gauge(name) for name in ("overload_step", "memory_share", "memory_bytes", "body_bytes")]
+    assert found == [2, 0.5, 123, 700]
+    assert (worker.word("overload_cause"), worker.word("unready")) == ("lag", "overloaded: lag")
+    figures = read_figures(said)
+    assert [figures.counters["overload", action] for action in ("shed", "cut", "body")] == [3, 1, 1]
 
 
 def test_routes_where_nothing_is_under_way_are_left_out():

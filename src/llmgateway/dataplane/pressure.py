@@ -1,0 +1,118 @@
+"""Looks at memory and at the event loop's lag four times a second, and puts the step that follows in force.
+
+What follows from which figures is decided in `limits.ladder` and `limits.trim`.
+"""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from llmgateway.config import snapshot
+from llmgateway.dataplane.call import Gateway
+from llmgateway.limits.ladder import MEMORY, Ladder, Step
+from llmgateway.limits.trim import Trim
+from llmgateway.telemetry.memory import Meter, give_back
+
+EVERY_S: Final = 0.25
+CUT_EVERY_S: Final = 1.0  # freed memory takes a moment to show
+_CUT_TO: Final = MEMORY[-1].leave
+
+logger = logging.getLogger(__name__)
+
+
+class Callers(Protocol):
+    """The server's side (http.server.HttpServer)."""
+
+    @property
+    def running(self) -> int: ...
+    def keep_alive(self, is_kept: bool) -> None: ...  # noqa: FBT001 - a switch
+
+
+class Pressure:
+    """One a worker. `run` looks until cancelled; `close` lets go of the meter."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        callers: Callers,
+        *,
+        make_meter: Callable[[int | None], Meter] = Meter,
+        trim: Callable[[], bool] = give_back,
+    ) -> None:
+        self._gateway = gateway
+        self._callers = callers
+        self._make_meter = make_meter
+        self._give_back = trim
+        self._settings = gateway.in_force.snapshot.server.overload
+        self.meter = make_meter(self._settings.memory_bytes)
+        self._ladder = Ladder()
+        self._trim = Trim(self.meter.own())
+        self._cut_at = float("-inf")
+        self._due = gateway.clock.monotonic()
+
+    def configure(self, settings: snapshot.Overload) -> None:
+        """Take a reload's settings."""
+        if settings.memory_bytes != self._settings.memory_bytes:
+            self.meter.close()
+            self.meter = self._make_meter(settings.memory_bytes)
+        self._settings = settings
+
+    def hear(self, total: int) -> None:
+        """Take what all processes of the gateway hold together, in bytes."""
+        self.meter.hear(total)
+
+    def own(self) -> int:
+        """Bytes that this process holds for itself."""
+        return self.meter.own()
+
+    async def run(self) -> None:
+        clock = self._gateway.clock
+        while True:
+            self._due = clock.monotonic() + EVERY_S
+            await asyncio.sleep(EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once, and do what follows."""
+        gateway, meter = self._gateway, self.meter
+        overload, now = gateway.overload, gateway.clock.monotonic()
+        used = meter.used()
+        overload.memory = used / meter.limit
+        overload.lag_s = max(gateway.gauges.take_worst_lag(), now - self._due, 0.0)
+        before = overload.step
+        overload.step = step = self._ladder.look(overload.memory, overload.lag_s / self._settings.loop_lag_s, now)
+        overload.cause, overload.shed = self._ladder.cause, self._ladder.shed
+        self._callers.keep_alive(not self._ladder.closes)
+        if step is not before:
+            self._tell(before)
+        if step is Step.CUT and overload.memory >= _CUT_TO and now - self._cut_at >= CUT_EVERY_S:
+            self._cut_at = now
+            self._cut(used - round(_CUT_TO * meter.limit))
+        if self._trim.look(meter.own(), self._callers.running, now, is_pressed=self._ladder.closes):
+            await asyncio.get_running_loop().run_in_executor(None, self._give_back)
+            self._trim.done(meter.own(), gateway.clock.monotonic())
+            overload.counts["trim"] += 1
+
+    def _cut(self, excess: int) -> None:
+        if count := self._gateway.overload.cut(excess):
+            gc.collect()  # what was cut is to be free now, cycles too
+            logger.warning("overload: %d of the largest streams were cut", count)
+
+    def _tell(self, before: Step) -> None:
+        overload, limit = self._gateway.overload, self.meter.limit >> 20
+        level = logging.WARNING if overload.step > before else logging.INFO
+        logger.log(
+            level,
+            "overload: %s after %s%s: memory at %.0f %% of %d MiB, the event loop late by %.0f ms",
+            overload.step.name.lower(),
+            before.name.lower(),
+            f", because of {overload.cause}" if overload.cause else "",
+            100 * overload.memory,
+            limit,
+            1000 * overload.lag_s,
+        )
+
+    def close(self) -> None:
+        self.meter.close()

@@ -1,0 +1,44 @@
+"""When freed memory is given back."""
+
+from llmgateway.limits.trim import GROWN_BYTES, PRESSED_S, QUIET_S, Trim
+
+BASE = 100 << 20
+GROWN = BASE + GROWN_BYTES
+
+
+def looks(trim: Trim, used: int, running: int, *times: float, is_pressed: bool = False) -> list[bool]:
+    return [trim.look(used, running, now, is_pressed=is_pressed) for now in times]
+
+
+def test_once_when_load_has_fallen_for_a_while():
+    trim = Trim(BASE)
+    assert not any(looks(trim, GROWN, 100, 0, 1, 2, 3))
+    assert looks(trim, GROWN, 25, 4, 5, 4 + QUIET_S) == [False, False, True]
+    trim.done(GROWN - 10, 7)
+    assert not any(looks(trim, GROWN - 10, 0, 8, 9, 100))
+
+
+def test_not_while_it_is_busy_nor_in_a_short_lull():
+    trim = Trim(BASE)
+    for start in range(0, 40, 4):
+        assert not any(looks(trim, GROWN, 100, start))
+        assert not any(looks(trim, GROWN, 10, start + 1, start + 2))
+        assert not any(looks(trim, GROWN, 26, start + 2.9))
+
+
+def test_not_for_little():
+    trim = Trim(BASE)
+    assert not any(looks(trim, GROWN - 1, 0, *range(100)))
+
+
+def test_growth_counts_from_the_lowest_that_was_seen():
+    trim = Trim(GROWN)
+    assert not any(looks(trim, BASE, 0, 0, 5))
+    assert looks(trim, GROWN, 0, 6) == [True]
+
+
+def test_under_pressure_it_does_not_wait_for_load_to_fall_but_pauses_between():
+    trim = Trim(BASE)
+    assert looks(trim, GROWN, 100, 0, is_pressed=True) == [True]
+    trim.done(BASE, 0)
+    assert looks(trim, GROWN, 100, 1, PRESSED_S - 0.1, PRESSED_S, is_pressed=True) == [False, False, True]
