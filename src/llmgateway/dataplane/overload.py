@@ -35,7 +35,7 @@ class Overload:
             self.counts["shed"] += 1
             raise GatewayError("overloaded", retry_after_s=1.0 + _SPREAD_S * draw)
 
-    def cut(self, excess: int) -> int:
+    def cut(self, excess: float) -> int:
         """End the largest streams, `excess` bytes of them if there are so many; gives how many."""
         chosen = largest([(reply.size, reply) for reply in self.streams], excess)
         for reply in chosen:

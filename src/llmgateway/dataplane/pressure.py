@@ -6,17 +6,19 @@ What follows from which figures is decided in `limits.ladder` and `limits.trim`.
 import asyncio
 import gc
 import logging
+import os
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from llmgateway.config import snapshot
 from llmgateway.dataplane.call import Gateway
+from llmgateway.limits.bodies import room
 from llmgateway.limits.ladder import MEMORY, Ladder, Step
 from llmgateway.limits.trim import Trim
 from llmgateway.telemetry.memory import Meter, give_back
 
 EVERY_S: Final = 0.25
-CUT_EVERY_S: Final = 1.0  # freed memory takes a moment to show
+CUT_EVERY_S: Final = 0.5  # freed memory takes a moment to show
 _CUT_TO: Final = MEMORY[-1].leave
 
 logger = logging.getLogger(__name__)
@@ -51,13 +53,20 @@ class Pressure:
         self._trim = Trim(self.meter.own())
         self._cut_at = float("-inf")
         self._due = gateway.clock.monotonic()
+        self._set_room(gateway.in_force.snapshot.server)
 
-    def configure(self, settings: snapshot.Overload) -> None:
+    def configure(self, server: snapshot.Server) -> None:
         """Take a reload's settings."""
+        settings = server.overload
         if settings.memory_bytes != self._settings.memory_bytes:
             self.meter.close()
             self.meter = self._make_meter(settings.memory_bytes)
         self._settings = settings
+        self._set_room(server)
+
+    def _set_room(self, server: snapshot.Server) -> None:
+        workers = server.workers or len(os.sched_getaffinity(0))
+        self._gateway.bodies.limit = room(server, self.meter.limit, workers)
 
     def hear(self, total: int) -> None:
         """Take what all processes of the gateway hold together, in bytes."""
@@ -87,18 +96,24 @@ class Pressure:
         self._callers.keep_alive(not self._ladder.closes)
         if step is not before:
             self._tell(before)
-        if step is Step.CUT and overload.memory >= _CUT_TO and now - self._cut_at >= CUT_EVERY_S:
+        has_cut = False
+        excess = self._ladder.projected - _CUT_TO
+        if step is Step.CUT and excess >= 0 and now - self._cut_at >= CUT_EVERY_S:
             self._cut_at = now
-            self._cut(used - round(_CUT_TO * meter.limit))
-        if self._trim.look(meter.own(), self._callers.running, now, is_pressed=self._ladder.closes):
+            has_cut = self._cut(excess * meter.limit * min(1.0, meter.own() / max(used, 1)))  # the others cut, too
+        if self._trim.look(meter.own(), self._callers.running, now, is_pressed=self._ladder.closes) or has_cut:
+            if has_cut:
+                await asyncio.sleep(0)  # let the streams end
+                gc.collect()  # what was cut is to be free now, cycles too
             await asyncio.get_running_loop().run_in_executor(None, self._give_back)
             self._trim.done(meter.own(), gateway.clock.monotonic())
             overload.counts["trim"] += 1
 
-    def _cut(self, excess: int) -> None:
-        if count := self._gateway.overload.cut(excess):
-            gc.collect()  # what was cut is to be free now, cycles too
+    def _cut(self, excess: float) -> bool:
+        count = self._gateway.overload.cut(excess)
+        if count:
             logger.warning("overload: %d of the largest streams were cut", count)
+        return count > 0
 
     def _tell(self, before: Step) -> None:
         overload, limit = self._gateway.overload, self.meter.limit >> 20

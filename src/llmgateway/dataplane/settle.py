@@ -82,7 +82,8 @@ def _observe(call: Errand, reply: Reply | None) -> bytes | None:
     exchange.first_token = reply.first_token
     exchange.upstream_ended = reply.attempt.ended
     exchange.reply_bytes = reply.size
-    message = _message(reply)
+    is_cut = exchange.error_code == "stream_cut"  # for want of memory: putting its answer together would take more
+    message = None if is_cut else _message(reply)
     if reply.flow is not None and not reply.flow.is_read:
         exchange.usage.is_estimated = True  # an event too long to look into may have held the count
     if exchange.usage.is_empty and exchange.operation.name in _COUNTED and reply.is_ok:

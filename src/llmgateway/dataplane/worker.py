@@ -74,7 +74,6 @@ class Worker:
             refuse=self._refuse,
         )
         self.pressure = Pressure(gateway, self.http)
-        gateway.bodies.limit = gateway.in_force.snapshot.server.overload.max_body_bytes
 
     @property
     def generation(self) -> int:
@@ -94,8 +93,7 @@ class Worker:
         before = self.gateway.in_force
         after = prepare(snapshot, before, self._find, self.gateway.clock, self.gateway.sweeper)
         self.gateway.in_force = after
-        self.gateway.bodies.limit = snapshot.server.overload.max_body_bytes
-        self.pressure.configure(snapshot.server.overload)
+        self.pressure.configure(snapshot.server)
         for pool in retired(before, after):
             pool.close()
         logger.info("generation in force", extra={"generation": snapshot.generation})

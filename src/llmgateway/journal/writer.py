@@ -139,7 +139,7 @@ class JournalWriter:
             self._begin_again()
             if self._appender is None:
                 raise refusal()
-        if self._group is None and size > LARGE:
+        if self._group is None and size > LARGE and not may_use_reserve:
             self._step_aside(self._appender)
         if self._group is not None:
             return self._group.append(Record(buffers, size, may_use_reserve))
@@ -149,7 +149,8 @@ class JournalWriter:
     def _step_aside(self, appender: Appender) -> None:
         """Let a thread do the writing until large records are in: to copy 16 MB into the kernel takes up to 50 ms.
 
-        Whatever comes meanwhile queues behind them.
+        Whatever comes meanwhile queues behind them. Not for records of exchanges that end: many may end at once, and
+        what they said would pile up in the queue.
         """
         if self._aside is None:
             self._aside = GroupCommit(appender, self._clock, on_quiet=self._step_back)

@@ -6,11 +6,22 @@ handed out as bytes come in would let twenty half-read bodies wait for each othe
 
 from typing import Final
 
+from llmgateway.config.snapshot import Server
 from llmgateway.domain.errors import GatewayError
 
 SMALL: Final = 64 * 1024
 KEPT_FOR_SMALL: Final = 8  # one part in so many: a few huge bodies that come slowly must not stop every small one
+_SHARE_OF_MEMORY: Final = 4  # of it, at most one part: while a body is worked on there are up to three of it
 _NO_ROOM: Final = "The gateway holds as many request bodies as it may."
+
+
+def room(server: Server, memory: int, workers: int) -> int:
+    """How many bytes of bodies one of `workers` may hold where the gateway may use `memory`: what is configured, but
+    not more than a quarter of the memory among all workers, and never less than one body of the largest size.
+    """
+    configured = server.overload.max_body_bytes
+    least = server.max_body_bytes * KEPT_FOR_SMALL // (KEPT_FOR_SMALL - 1) + SMALL
+    return min(configured, max(least, memory // (_SHARE_OF_MEMORY * workers)))
 
 
 class BodyMemory:

@@ -12,7 +12,10 @@ from typing import Final, NamedTuple, TypeVar
 HOLD_S: Final = 2.0
 LASTING: Final = 3  # looks in a row in which the loop must lag: one slow moment is no overload
 PRIORITIES: Final = 3
-CUT_SHARE: Final = 8  # of the streams, at most one in so many is cut at a time
+CUT_SHARE: Final = 4  # of the streams, at most one in so many is cut at a time
+TREND: Final = 4  # looks over which growth is taken: a second
+AHEAD_S: Final = 1.0  # how far it is looked ahead: a small container fills up in seconds
+MOST_AHEAD: Final = 0.10  # of the memory; more would be guessing
 
 
 class Step(IntEnum):
@@ -81,12 +84,35 @@ class Climb:
         return self.step
 
 
-class Ladder:
-    """Memory and lag together: the higher step counts."""
+class Trend:
+    """Where memory will be in a moment, if it goes on growing as it does.
 
-    __slots__ = ("_lag", "_lags", "_memory")
+    Growth counts as far as it is steady: the smallest of the last steps is taken for all of them. What comes and goes
+    is no trend.
+    """
+
+    __slots__ = ("_rates", "_share", "_when")
 
     def __init__(self) -> None:
+        self._rates: deque[float] = deque([0.0] * TREND, maxlen=TREND)  # shares a second
+        self._share = self._when = float("inf")
+
+    def look(self, share: float, now: float) -> float:
+        """Take the share in use now; gives the greater one to reckon with, never a smaller one."""
+        passed = now - self._when
+        self._rates.append((share - self._share) / passed if passed > 0 else 0.0)
+        self._share, self._when = share, now
+        return share + min(MOST_AHEAD, max(0.0, min(self._rates)) * AHEAD_S)
+
+
+class Ladder:
+    """Memory and lag together: the higher step counts. `projected`: the share of memory that the last look went by."""
+
+    __slots__ = ("_lag", "_lags", "_memory", "_trend", "projected")
+
+    def __init__(self) -> None:
+        self.projected = 0.0
+        self._trend = Trend()
         self._memory = Climb(MEMORY)
         self._lag = Climb(LAG)
         self._lags: deque[float] = deque([0.0] * LASTING, maxlen=LASTING)
@@ -94,7 +120,8 @@ class Ladder:
     def look(self, memory: float, lag: float, now: float) -> Step:
         """Take the share of memory in use and the loop's lag as a multiple of what is put up with."""
         self._lags.append(lag)
-        self._memory.look(memory, memory, now)
+        self.projected = level = self._trend.look(memory, now)
+        self._memory.look(level, level, now)
         self._lag.look(min(self._lags), max(self._lags), now)
         return self.step
 
@@ -122,8 +149,8 @@ class Ladder:
 Thing = TypeVar("Thing")
 
 
-def largest(held: Iterable[tuple[int, Thing]], excess: int) -> list[Thing]:
-    """Choose what to cut: the largest first, until `excess` bytes are freed or an eighth of them (one at least) is cut.
+def largest(held: Iterable[tuple[int, Thing]], excess: float) -> list[Thing]:
+    """Choose what to cut: the largest first, until `excess` bytes are freed or a quarter of them (one at least) is cut.
 
     What holds nothing is left alone.
     """

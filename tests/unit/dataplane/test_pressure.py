@@ -6,12 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from llmgateway.config.snapshot import Key, Overload, Priority
+from llmgateway.config.snapshot import Key, Overload, Priority, Server
 from llmgateway.dataplane.gauges import Gauges
 from llmgateway.dataplane.overload import Overload as State
 from llmgateway.dataplane.pressure import CUT_EVERY_S, EVERY_S, Pressure
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.errors import GatewayError
+from llmgateway.limits.bodies import BodyMemory
 from llmgateway.limits.ladder import HOLD_S
 from llmgateway.limits.trim import GROWN_BYTES
 
@@ -65,11 +66,12 @@ class Stage:
         self.clock = ManualClock()
         self.callers = Callers()
         self.trims = 0
-        server = SimpleNamespace(overload=Overload(**settings))
+        server = Server(workers=2, overload=Overload(**settings))
         self.gateway = SimpleNamespace(
             clock=self.clock,
             gauges=Gauges(),
             overload=State(),
+            bodies=BodyMemory(0),
             in_force=SimpleNamespace(snapshot=SimpleNamespace(server=server)),
         )
         self.pressure = Pressure(self.gateway, self.callers, make_meter=Meter, trim=self.trim)
@@ -164,6 +166,8 @@ async def test_each_change_is_one_line_and_it_calms_down(caplog):
 
 async def test_the_largest_streams_are_cut_a_few_at_a_time_until_memory_is_back():
     stage = Stage()
+    stage.pressure._give_back = lambda: True
+    stage.pressure.meter.mine = GIB  # no other process holds much
     streams = stage.streams(*[GIB // 100] * 8, *[GIB // 10] * 8)
     await stage.look(0.94)
     assert not any(stream.fault for stream in streams)
@@ -172,13 +176,28 @@ async def test_the_largest_streams_are_cut_a_few_at_a_time_until_memory_is_back(
     assert [stream.fault.code for stream in cut] == ["stream_cut"]
     assert (cut[0].size, cut[0].is_left) == (GIB // 10, True)
     assert state.counts["cut"] == 1
-    await stage.look(0.96)  # freed memory takes a moment to show
+    await stage.look()  # freed memory takes a moment to show
     assert state.counts["cut"] == 1
-    await stage.look(1.3, times=round(CUT_EVERY_S / EVERY_S))
-    assert state.counts["cut"] == 3  # an eighth of 16, though more would be needed
-    before = state.counts["cut"]
+    await stage.look(1.5, times=round(CUT_EVERY_S / EVERY_S))
+    assert state.counts["cut"] == 5  # a quarter of 16, though more would be needed
     await stage.look(0.91, times=20)
-    assert state.counts["cut"] == before
+    assert state.counts["cut"] == 5
+
+
+async def test_each_worker_cuts_its_share_of_what_is_too_much():
+    stage = Stage()
+    stage.streams(*[GIB // 50] * 16)
+    stage.pressure.meter.mine = GIB // 4  # a quarter of what is in use
+    state = await stage.look(0.99)  # 7 % too much, of which ours are 1.8
+    assert state.counts["cut"] == 1
+
+
+async def test_after_a_cut_memory_is_given_back_at_once():
+    stage = Stage()
+    stage.streams(100, 100)
+    stage.pressure.meter.mine = 1000
+    await stage.look(0.96)
+    assert stage.trims == 1
 
 
 async def test_freed_memory_is_given_back_once_when_load_has_fallen():
@@ -206,11 +225,13 @@ async def test_a_reload_changes_the_limit_and_the_lag():
     stage = Stage(memory_bytes=2 * GIB)
     first = stage.pressure.meter
     assert first.limit == 2 * GIB
-    stage.pressure.configure(Overload(memory_bytes=2 * GIB, loop_lag_s=9.0))
+    assert stage.gateway.bodies.limit == 256 << 20
+    stage.pressure.configure(Server(overload=Overload(memory_bytes=2 * GIB, loop_lag_s=9.0)))
     assert stage.pressure.meter is first
-    stage.pressure.configure(Overload(memory_bytes=GIB))
+    stage.pressure.configure(Server(workers=2, overload=Overload(memory_bytes=GIB)))
     assert first.is_closed
     assert stage.pressure.meter.limit == GIB
+    assert stage.gateway.bodies.limit == 128 << 20
     stage.pressure.hear(7)
     assert stage.pressure.meter.heard == 7
 

@@ -65,6 +65,15 @@ async def test_a_large_record_is_written_in_a_thread_and_what_follows_waits_behi
     one.close()
 
 
+async def test_the_large_record_of_an_exchange_that_ends_is_written_at_once(tmp_path):
+    disk = SlowDisk()
+    disk.go.set()
+    one = opened(tmp_path, disk)
+    assert one.append(record(1, LARGE), may_use_reserve=True) is None
+    assert set(disk.writers) == {threading.main_thread()}
+    one.close()
+
+
 async def test_a_second_large_record_uses_the_same_thread(tmp_path):
     disk = SlowDisk()
     disk.go.set()

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmgateway.config.snapshot import Overload, Server
 from llmgateway.domain.errors import GatewayError
-from llmgateway.limits.bodies import SMALL, BodyMemory
+from llmgateway.limits.bodies import SMALL, BodyMemory, room
 
 MIB = 1024 * 1024
 
@@ -68,3 +69,26 @@ def test_the_refusal_is_retryable_and_says_why():
     with pytest.raises(GatewayError, match="as many request bodies as it may") as caught:
         memory.claim(1)
     assert (caught.value.status, caught.value.retryable) == (503, True)
+
+
+@pytest.mark.parametrize(
+    ("memory", "workers", "expected"),
+    [
+        (64 * 1024, 2, 256),  # GiB of memory matter to nobody
+        (2 * 1024, 2, 256),
+        (1024, 2, 128),
+        (1024, 4, 64),
+        (512, 4, 36),  # one body of 32 MiB, and an eighth for small ones
+        (64, 8, 36),
+    ],
+)
+def test_a_small_machine_or_container_has_room_for_fewer(memory, workers, expected):
+    assert room(Server(), memory * MIB, workers) // MIB == expected
+
+
+def test_what_is_configured_is_the_most_and_one_of_the_largest_always_fits():
+    assert room(Server(overload=Overload(max_body_bytes=40 * MIB)), 64 * MIB, 64) >= 32 * MIB * 8 // 7
+    assert room(Server(max_body_bytes=MIB, overload=Overload(max_body_bytes=2 * MIB)), 1 << 40, 1) == 2 * MIB
+    memory = BodyMemory(room(Server(), 1, 1))
+    assert not is_refused(memory.claim, 32 * MIB)
+    assert not is_refused(memory.claim, SMALL)

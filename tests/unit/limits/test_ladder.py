@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgateway.limits.ladder import HOLD_S, LAG, LASTING, MEMORY, Climb, Ladder, Step, largest
+from llmgateway.limits.ladder import HOLD_S, LAG, LASTING, MEMORY, MOST_AHEAD, Climb, Ladder, Step, Trend, largest
 
 EVERY_S = 0.25
 levels = st.lists(st.floats(0.5, 1.2), min_size=1, max_size=80)
@@ -83,6 +83,38 @@ def test_of_two_causes_the_higher_step_counts():
     assert (ladder.step, ladder.cause) == (Step.CUT, "memory")
 
 
+def test_memory_that_grows_steadily_is_taken_for_what_it_will_be_in_a_second():
+    trend = Trend()
+    seen = [trend.look(0.5 + 0.01 * at, at * EVERY_S) for at in range(10)]  # 4 % a second
+    assert seen[:4] == [0.5, 0.51, 0.52, 0.53]
+    assert seen[-1] == pytest.approx(0.59 + 0.04)
+    assert trend.look(0.595, 2.5) == pytest.approx(0.595 + 0.02)  # the slowest step counts
+    assert trend.look(0.595, 2.75) == 0.595
+
+
+def test_however_steep_it_is_taken_for_ten_points_more_at_most():
+    trend = Trend()
+    for at in range(6):
+        seen = trend.look(0.1 * at, at * EVERY_S)
+    assert seen == pytest.approx(0.5 + MOST_AHEAD)
+
+
+@given(levels)
+def test_what_comes_and_goes_is_no_trend_and_nothing_is_ever_taken_for_less(shares):
+    trend = Trend()
+    for at, share in enumerate(shares):
+        assert share <= trend.look(share, at * EVERY_S) <= share + MOST_AHEAD
+        assert trend.look(0.5, (at + 0.5) * EVERY_S) == 0.5
+
+
+def test_a_small_container_that_fills_up_is_cut_before_it_is_full():
+    ladder = Ladder()
+    steps = {round(0.5 + 0.025 * at, 3): ladder.look(0.5 + 0.025 * at, 0.0, at * EVERY_S) for at in range(20)}
+    assert steps[0.7] is Step.CALM
+    assert steps[0.775] is Step.CLOSE
+    assert steps[0.875] is Step.CUT
+
+
 @given(levels, st.data())
 def test_a_higher_level_never_gives_a_lower_step(low, data):
     """Over any history: a ladder that saw more pressure at each look is never on a lower step."""
@@ -119,7 +151,7 @@ def test_the_largest_go_first_until_enough_is_freed():
     held = [(size, str(size)) for size in (5, 90, 20, 70, *[1] * 20)]
     assert largest(held, 80) == ["90"]
     assert largest(held, 100) == ["90", "70"]
-    assert largest(held, 10_000) == ["90", "70", "20"]  # an eighth of 24
+    assert largest(held, 10_000) == ["90", "70", "20", "5", "1", "1"]  # a quarter of 24
     assert largest(held[:2], 10_000) == ["90"]
     assert largest([(0, "empty")], 10) == []
     assert largest(held, 0) == largest([], 10) == []
