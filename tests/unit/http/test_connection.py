@@ -4,7 +4,7 @@ import pytest
 from tests.support.http_client import FakeTransport, RecordingReceiver
 
 from llmgateway.domain.clock import ManualClock
-from llmgateway.http.client import Timeouts, Upload
+from llmgateway.http.client import Parts, Timeouts, Upload, build_head
 from llmgateway.http.connection import TLS_READ_BUFFER_BYTES, WRITE_BUFFER_BYTES, Connection
 from llmgateway.http.deadlines import Sweeper
 
@@ -69,6 +69,16 @@ async def stage():
 async def test_head_and_body_go_out(stage, body):
     stage.send(body)
     assert stage.transport.written == HEAD + (body or b"")
+
+
+async def test_a_body_in_parts_goes_out_like_one_in_one_piece(stage):
+    whole = b"x" * 300_000
+    body = Parts([memoryview(whole)[:100], b"new", memoryview(whole)[200:]])
+    assert len(body) == 300_000 - 97
+    stage.send(body, build_head("POST", "/v1", b"h", [], body))
+    head, _, sent = stage.transport.written.partition(b"\r\n\r\n")
+    assert sent == whole[:100] + b"new" + whole[200:]
+    assert b"content-length: %d" % len(sent) in head
 
 
 async def test_a_whole_reply_frees_the_connection_before_its_receiver_hears_of_the_end(stage):

@@ -365,6 +365,35 @@ async def test_drain_closes_the_idle_and_lets_the_busy_finish() -> None:
         assert repr(b.server) == "<HttpServer 0 connections, 0 requests draining>"
 
 
+async def test_without_keep_alive_a_reply_is_its_connections_last_and_afterwards_it_is_not() -> None:
+    async with bench(echo) as b:
+        b.server.keep_alive(False)
+        protocol, transport = b.connect()
+        protocol.data_received(GET)
+        await turns()
+        assert b"\r\nconnection: close\r\n" in transport.sent
+        assert transport.is_closed
+        b.server.keep_alive(True)
+        protocol, transport = b.connect()
+        for _ in range(2):
+            protocol.data_received(GET)
+            await turns()
+        assert b"connection: close" not in transport.sent
+        assert not transport.is_closed
+
+
+async def test_a_server_that_drains_keeps_nothing_whatever_it_is_told() -> None:
+    async with bench(echo) as b:
+        _, idle = b.connect()
+        b.server.drain()
+        b.server.keep_alive(True)
+        assert idle.is_closed
+        protocol, transport = b.connect()
+        protocol.data_received(GET)
+        await turns()
+        assert transport.is_closed
+
+
 async def test_drain_during_the_end_of_a_request_closes_after_it() -> None:
     gate = asyncio.Event()
 
