@@ -21,6 +21,7 @@ from tests.support.wire_backend import (
 
 from llmgateway.dataplane import collect, shadow
 from llmgateway.domain.errors import GatewayError
+from llmgateway.limits.ladder import Step
 
 CHAT = {"model": "assistant", "messages": [{"role": "user", "content": "hi"}]}
 STREAMED = CHAT | {"stream": True}
@@ -224,6 +225,17 @@ async def test_while_a_worker_drains_nothing_is_copied(tmp_path):
         await it.still()
         (primary,), copies = it.exchanges()
     assert (primary["shadow_left_out"], copies) == ("draining", [])
+
+
+async def test_while_a_worker_is_overloaded_nothing_is_copied(tmp_path):
+    async with shadowed(tmp_path, [answering(OK)], HOSTILE["silent"]) as it:
+        for task in it.plane.worker._tasks:
+            task.cancel()  # or the next look would find that all is well
+        it.plane.worker.gateway.overload.step = Step.CLOSE
+        assert (await it.plane.post("/v1/chat/completions", CHAT)).status == 200
+        await it.still()
+        (primary,), copies = it.exchanges()
+    assert (primary["shadow_left_out"], copies) == ("overloaded", [])
 
 
 async def test_a_copy_cut_short_before_its_first_step_is_settled_all_the_same(tmp_path):

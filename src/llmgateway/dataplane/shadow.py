@@ -94,6 +94,8 @@ class Shadows:
         decided = verdict(route.shadow, self._question(primary, request), budget)
         if decided is not True:
             return decided or None
+        if self._gateway.overload.step:
+            return LeftOut.OVERLOADED
         target = shadow_target(route.shadow, primary.in_force.standings.by_name, self._gateway.draw(), primary.now)
         if target is None:
             return LeftOut.BACKEND

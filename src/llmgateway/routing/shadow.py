@@ -31,6 +31,7 @@ class LeftOut(StrEnum):
     UPLOAD = "upload"  # its body is no JSON and was passed on without being kept
     STATEFUL = "stateful"  # a second one would have effects: files, batches, and what is not known
     DRAINING = "draining"  # the worker is about to leave
+    OVERLOADED = "overloaded"  # the worker has no memory or time to spare for copies
     LOG_FULL = "log_full"  # what could not be written down is not sent
     BACKEND = "backend"  # every backend of the shadow's version is out, or has no place free
 
