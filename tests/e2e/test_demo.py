@@ -70,7 +70,7 @@ def test_once_shows_everything_in_80_columns_and_leaves_nothing_behind(tmp_path)
     for part in ("Traffic of route", "v1", "v2", "p99", "One exchange, as logged", "curl ", "logs tail", "top"):
         assert part in said
     assert all(len(line) <= 80 for line in said.splitlines() if "--config" not in line)
-    assert said.count("/config.toml\n") == 4, "commands are there to be copied: never cut, never wrapped"
+    assert said.count("/config.toml\n") == 5, "commands are there to be copied: never cut, never wrapped"
     assert "unexpected" not in said
 
 

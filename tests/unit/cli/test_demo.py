@@ -164,7 +164,7 @@ def test_the_report_shows_split_latency_exchange_and_what_to_try(where):
 
 def test_commands_are_whole_at_any_width(where):
     text = shown(where, Logged([]), outcomes(1, error="503"), width=40)
-    for words in ("logs tail", "logs show last", "top", "reload"):
+    for words in ("logs tail", "logs show last", "top", "routes weight assistant v1=50 v2=50", "config history"):
         assert f"llmgateway {words} --config {where.config}\n" in text
     assert '  -d \'{"model": "assistant", "messages": [{"role": "user", "content": "hi"}]}\'\n' in text
 

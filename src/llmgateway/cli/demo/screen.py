@@ -223,7 +223,8 @@ def _commands(setting: Setting, key: str) -> Iterator[tuple[str, str]]:
         ("watch exchanges as they end", "logs tail"),
         ("see the latest one whole", "logs show last"),
         ("watch rates, latency and errors", "top"),
-        ("put a weight that you changed in that file in force", "reload"),
+        ("move traffic to the other version", f"routes weight {setting.route} v1=50 v2=50"),
+        ("see who changed what, and take it back", "config history"),
     ):
         yield why, f"{_program()} {words} --config {setting.config}"
 
