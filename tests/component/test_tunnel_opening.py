@@ -413,3 +413,32 @@ async def test_a_session_goes_over_tls_on_both_sides_and_through_a_proxy(tmp_pat
             assert running.outcome().meta["end"] == "completed"
             writer.transport.abort()
             await asyncio.sleep(0.05)
+
+
+async def test_a_session_is_neither_copied_nor_asked_for_twice(tmp_path):
+    config = CONFIG.replace(
+        "[routes.assistant]",
+        '[routes.assistant]\nshadow = { version = "v2", share = 1 }\nhedge = { after = "20ms", min_wait = "10ms" }',
+    ).replace('backends = ["one"]\nmodel = "gpt', 'backends = ["one", "two"]\nweight = 1\nmodel = "gpt', 1)
+    config = config.replace(
+        "[routes.resilient]", '[routes.assistant.versions.v2]\nbackends = ["two"]\n[routes.resilient]'
+    )
+    config = config.replace("[routes.assistant]", '[routes.assistant]\nbalance = "ordered"')
+    go, heard = asyncio.Event(), []
+    late = [expect(), wait_for(go), grant(), hear(heard, until=CLOSE), say_close(1000), until_closed()]
+    async with WireBackend(late) as one, WireBackend([*opened(), until_closed()]) as two:
+        async with plane(tmp_path, one.url, two.url, config=config) as running:
+            opening = asyncio.ensure_future(session(running))
+            await one.until(lambda: bool(one.requests))
+            await asyncio.sleep(0.15)  # a hedge would be long under way
+            go.set()
+            caller = await opening
+            assert caller.status == 101
+            caller.close()
+            assert await caller.until_closed() == ([], 1000)
+            await running.quiet()
+            assert not two.requests
+            assert not running.worker._shadows
+            meta = running.outcome().meta
+            assert len(meta["attempts"]) == 1
+            assert meta.get("shadow_left_out") is None

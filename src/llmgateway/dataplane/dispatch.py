@@ -222,7 +222,8 @@ async def _ask(call: Errand, target: Target, request: Request, pooled: Connectio
     call.reply = reply = answer(attempt, reader, call.gateway.clock, secrets=upstream.secrets, events_limit=limit)
     try:
         _send(call, target, request, connection, reply)
-        if route is not None and route.shadow is not None and call.gateway.shadowing is not None:
+        is_copied = route is not None and route.shadow is not None and request.upgrade is None  # never a session
+        if is_copied and call.gateway.shadowing is not None:
             call.gateway.shadowing.sent(call, request)
         await _ready(call, reply)
     except BaseException:
