@@ -196,15 +196,6 @@ async def test_versions_say_since_when_they_are_known(gateway):
         assert len((await gateway.ask("GET", "versions"))[1]["versions"]) == 3
 
 
-async def test_backends_say_who_uses_them_and_what_the_workers_see(gateway):
-    async with gateway.running():
-        _, view = await gateway.ask("GET", "backends")
-        one, two = view["backends"]
-        assert (one["name"], one["base_url"], one["credential"]) == ("one", "http://127.0.0.1:9001/v1", True)
-        assert one["used_by"] == ["chat/v1", "vendor/m-*/pass"]
-        assert (two["used_by"], two["state"]) == (["chat/v2"], {})
-
-
 async def filled(gateway, count=5):
     make = ExchangeFactory()
     entries = []

@@ -42,17 +42,21 @@ def change(
     method: str,
     path: str,
     *,
+    has: str = "changed",
     body: tuple[str, bytes] | None = None,
     match: str | None = None,
     **query: Any,
 ) -> Mapping[str, Any]:
-    """Ask for a change; `body`: content type and content. Leaves the program where it is refused."""
+    """Ask for a change; `body`: content type and content; `has`: a member of the answer.
+
+    Leaves the program where it is refused.
+    """
     headers: dict[str, str | bytes] = {"x-llmgateway-author": _author()}
     if match is not None:
         headers["If-Match"] = f'"{match}"' if match != "*" else match
     if body is not None:
         headers["Content-Type"] = body[0]
-    return _asked(source, method, path, query, has="changed", body=body[1] if body else None, headers=headers)
+    return _asked(source, method, path, query, has=has, body=body[1] if body else None, headers=headers)
 
 
 def _asked(

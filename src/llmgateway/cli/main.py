@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "reload": ("llmgateway.cli.serve", "Make the running gateway read its configuration again."),
     "config": ("llmgateway.cli.config", "Show, change and roll back the configuration."),
     "routes": ("llmgateway.cli.routes", "See and steer where requests go."),
-    "backends": ("llmgateway.cli.backends", "See how the backends are."),
+    "backends": ("llmgateway.cli.backends", "See how the backends are; take one out, and bring it back."),
     "keys": ("llmgateway.cli.keys", "Make keys for callers."),
     "logs": ("llmgateway.cli.logs", "Look at the exchanges: tail, list, show, export."),
     "store": ("llmgateway.cli.store", "Look after the store: check, backup, rebuild."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from llmgateway.cli.backends import state
 from llmgateway.cli.errors import fail
 from llmgateway.cli.whereabouts import (
     TOKEN_ENV,
@@ -108,9 +109,9 @@ def headline(view: Mapping[str, Any]) -> str:
     whole = view["whole"]
     journal = view["journal"]
     behind = "unknown" if journal["lag_s"] is None else f"{span(journal['lag_s'])}, {size(journal['unread_bytes'])}"
-    state = "ready" if view["ready"] else "NOT READY"
+    ready = "ready" if view["ready"] else "NOT READY"
     return (
-        f"llmgateway {one_line(view['version'])} · {state} · configuration {view['generation']} · "
+        f"llmgateway {one_line(view['version'])} · {ready} · configuration {view['generation']} · "
         f"up {span(view['uptime_s'])}\n"
         f"{whole['rate']:.1f} requests/s · {sum(view['in_flight'].values()):.0f} in flight · "
         f"{sum(view['open_streams'].values()):.0f} streams · {view['connections']:.0f} connections\n"
@@ -147,7 +148,7 @@ def troubles(view: Mapping[str, Any]) -> list[str]:
         for line in view["versions"]
         if line["bad"]
     ]
-    found += [f"backend {each['name']} is {each['state'].replace('_', '-')}: {each['why']}" for each in view["out"]]
+    found += [f"backend {each['name']} is {state(each)}" for each in view["out"]]
     found += view["unready"]
     found += [
         f"the journal of worker {worker['slot']} is full, and new requests get 503: free disk space"
@@ -168,7 +169,7 @@ def troubles(view: Mapping[str, Any]) -> list[str]:
 def _workers(view: Mapping[str, Any]) -> "Table":
     table = _table("worker", "pid", "config", "in flight", "connections", "slowest write", "starts", "state")
     for worker in view["workers"]:
-        state = "journal full" if worker["journal_full"] else "ok"
+        how = "journal full" if worker["journal_full"] else "ok"
         table.add_row(
             str(worker["slot"]),
             str(worker["pid"]),
@@ -177,7 +178,7 @@ def _workers(view: Mapping[str, Any]) -> "Table":
             f"{worker['connections']:.0f}",
             span(worker["slowest_write_s"]),
             str(worker["starts"]),
-            f"silent {span(worker['seen_s'])}" if worker["stale"] else state,
+            f"silent {span(worker['seen_s'])}" if worker["stale"] else how,
         )
     return table
 

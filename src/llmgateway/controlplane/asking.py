@@ -81,8 +81,9 @@ async def text_of(asked: Asked, body: Body) -> str:
 
 async def json_of(asked: Asked, body: Body) -> dict[str, Any]:
     """The body as a JSON object; raises RefusedError."""
+    sent = await _content(asked.http, body)
     try:
-        content = decode(await _content(asked.http, body))
+        content = decode(sent) if sent or body.is_required else {}
     except JsonError:
         raise RefusedError(422, "invalid_body", "The body is not valid JSON.") from None
     if not isinstance(content, dict):
@@ -91,6 +92,8 @@ async def json_of(asked: Asked, body: Body) -> dict[str, Any]:
 
 
 async def _content(http: web.BaseRequest, body: Body) -> bytes:
+    if not (body.is_required or http.body_exists):
+        return b""  # some clients name a type for nothing
     sent_type = http.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if (body.content_type == "application/json") != sent_type.endswith("json") and sent_type:
         raise RefusedError(415, "unsupported_media_type", f"This endpoint takes {body.content_type}.")

@@ -237,9 +237,9 @@ class Control:
             view=self._live,
             feed=self._feed,
             reloader=self.reloader,
+            backends=self.backends,
             store=self._parts.store,
             changes=self.changes,
-            backends=lambda: self._live()["backends"],
         )
         return endpoints(sources, self._parts.endpoints)
 

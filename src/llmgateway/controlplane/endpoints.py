@@ -36,12 +36,15 @@ Handler = Callable[[Asked], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What an endpoint reads: JSON as `schema` says, or text. `limit` in bytes."""
+    """What an endpoint reads: JSON as `schema` says, or text. `limit` in bytes. Nothing at all is an empty object where
+    it is not required.
+    """
 
     content_type: str
     description: str
     limit: int
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    is_required: bool = True
 
 
 @dataclass(frozen=True, slots=True)

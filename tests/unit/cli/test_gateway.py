@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import threading
 
 import pytest
@@ -191,13 +192,48 @@ def test_diffs_are_of_the_file_of_one_generation_or_of_two(listener):
     assert paths == ["/admin/v1/config?format=json", "/admin/v1/generations/4", "/admin/v1/generations/5?against=3"]
 
 
-def test_backends_are_a_table(listener):
-    one = {"name": "one", "provider": "openai", "base_url": "http://h", "credential": True, "used_by": ["chat/v1"]}
-    listener.answers = [
-        (200, {"next": None, "backends": [{**one, "state": {"open": 3, "up": 2}}, {**one, "used_by": [], "state": {}}]})
-    ]
+ONE = {
+    "name": "one", "provider": "openai", "base_url": "http://h", "credential": "env:ONE", "used_by": ["chat/v1"],
+    "state": "in", "why": "", "since": None, "until": None, "in_flight": 3, "queued": 0, "ewma_s": 0.25,
+    "attempts": 40, "faults": 2, "ejections": 0, "probe": None,
+}  # fmt: skip
+SICK = ONE | {"name": "two", "used_by": [], "state": "half_open", "why": "faults in a row", "queued": 4, "ewma_s": None}
+
+
+def test_backends_are_a_table(listener, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    listener.answers = [(200, {"next": "one", "backends": [ONE]}), (200, {"next": None, "backends": [SICK]})]
     done = run(listener, "backends", "list")
-    assert "open 3, up 2" in done.output
-    assert "nobody" in done.output
-    assert "unknown" in done.output
-    assert len(json.loads(run(listener, "backends", "list", "--json").output)["backends"]) == 2
+    assert re.search(r"one +http://h \(openai\) +chat/v1 +in +3 +250 ms +2 of 40", done.output)
+    assert re.search(r"two +.* nobody +half-open: faults in a row +3 \+ 4 waiting +- +2 of 40", done.output)
+    assert [path for _, path, _, _ in listener.seen] == [
+        "/admin/v1/backends?limit=1000", "/admin/v1/backends?limit=1000&after=one",
+    ]  # fmt: skip
+    assert len(json.loads(run(listener, "backends", "list", "--json").output)["backends"]) == 1
+
+
+@pytest.mark.parametrize("what", ["drain", "undrain", "heal"])
+def test_an_operators_word_about_a_backend_goes_with_who_and_why(listener, monkeypatch, what):
+    monkeypatch.setenv("LOGNAME", "ada")
+    listener.answers = [(200, {"backend": SICK | {"state": "drained", "why": "drained by hand"}})]
+    done = run(listener, "backends", what, "two", "--reason", "disk swap")
+    assert (done.exit_code, done.output) == (0, "two is drained: drained by hand\n")
+    ((method, path, headers, _),) = listener.seen
+    assert (method, path) == ("POST", f"/admin/v1/backends/two/{what}?reason=disk+swap")
+    assert headers["x-llmgateway-author"] == "ada"
+    assert json.loads(run(listener, "backends", what, "two", "--json").output)["state"] == "drained"
+
+
+def test_an_ejection_lasts_as_long_as_is_said(listener):
+    listener.answers = [(200, {"backend": SICK})]
+    for words, seconds in ((("eject", "two"), 300.0), (("eject", "two", "--for", "1m30s"), 90.0)):
+        assert run(listener, "backends", *words).exit_code == 0
+        assert json.loads(listener.seen[-1][3]) == {"seconds": seconds}
+    done = run(listener, "backends", "eject", "two", "--for", "soon")
+    assert (done.exit_code, "is no duration" in done.output, len(listener.seen)) == (2, True, 2)
+
+
+def test_a_backend_that_is_not_there_is_misuse(listener):
+    listener.answers = [(404, {"error": {"code": "backend_not_found", "message": "No backend is called that."}})]
+    done = run(listener, "backends", "drain", "none")
+    assert (done.exit_code, "error: No backend is called that. (backend_not_found)\n" in done.output) == (2, True)

@@ -104,7 +104,7 @@ def _response(status: int, about: str, endpoint: Endpoint) -> dict[str, Any]:
 
 def _request_body(body: Body) -> dict[str, Any]:
     return {
-        "required": True,
+        "required": body.is_required,
         "description": f"{body.description} At most {body.limit} bytes.",
         "content": {body.content_type: {"schema": dict(body.schema)}},
     }

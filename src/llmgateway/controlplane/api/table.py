@@ -4,8 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmgateway.controlplane.api import catalogue, configuration, exchanges, gateway, generations, live, routes
+from llmgateway.controlplane.api import (
+    backends,
+    catalogue,
+    configuration,
+    exchanges,
+    gateway,
+    generations,
+    live,
+    routes,
+)
 from llmgateway.controlplane.api.openapi import with_description
+from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.endpoints import Routes
 from llmgateway.controlplane.feed import Feed
@@ -21,18 +31,19 @@ class Sources:
     view: Callable[[], Mapping[str, Any]]
     feed: Feed
     reloader: Reloader
+    backends: ByHand
     store: StoreReader | None = None
     changes: Changes | None = None
-    backends: catalogue.Figures = dict
 
 
 def endpoints(sources: Sources, more: Routes) -> Routes:
     """The whole table; `more` are those of others."""
     table = {**gateway.endpoints(sources.answers), **live.endpoints(sources.view, sources.feed)}
+    table |= backends.endpoints(sources.backends, sources.reloader)
     reloader, store, changes = sources.reloader, sources.store, sources.changes
     if store is not None:
         table |= exchanges.endpoints(store)
-        table |= catalogue.endpoints(lambda: reloader.snapshot, store, sources.backends)
+        table |= catalogue.endpoints(lambda: reloader.snapshot, store)
         if changes is not None:
             table |= configuration.endpoints(changes, reloader.links)
             table |= routes.endpoints(changes, reloader)
