@@ -24,7 +24,8 @@ import uvloop
 from bench import payload
 from bench.load import Spec
 from bench.spread import Spread
-from llmgateway.app.worker import Providers, dialects
+from llmgateway import plugins
+from llmgateway.app.worker import Providers
 from llmgateway.config.loader import load
 from llmgateway.config.minting import hash_of, mint_key
 from llmgateway.dataplane.call import Gateway
@@ -105,7 +106,7 @@ def _plane(folder: Path, digest: str) -> Worker:
         clock=clock,
         mint=IdMint(clock.time),
         draw=random.Random(7).random,
-        dialects=dialects(),
+        dialects=plugins.load_all("dialect"),
     )
     listener = socket.create_server(("127.0.0.1", 0))
     return Worker(gateway, journal, listener, find)

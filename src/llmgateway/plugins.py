@@ -55,6 +55,11 @@ def operations() -> frozenset[str]:
     return frozenset().union(*(load("dialect", name).operations for name in names("dialect")))
 
 
+def load_all(kind: str) -> dict[str, Any]:
+    """Every plug-in of a kind, by name, made and ready; PluginError as `load`."""
+    return {name: load(kind, name)() for name in names(kind)}
+
+
 def _sources(kind: str, found: Iterable[EntryPoint] | None) -> dict[str, str | EntryPoint]:
     if kind not in BUILT_IN:
         raise PluginError(f"There is no kind of plug-in named {kind!r}. Known: {', '.join(sorted(BUILT_IN))}.")

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from hashlib import sha256
@@ -98,6 +101,49 @@ async def test_two_workers_share_what_one_of_them_finds_out(start_gateway: Start
         await until(is_known)
         assert any(request.target == "/v1/models" for request in there.requests), "control probes by itself"
         assert 'llmgateway_upstream_state{state="ejected",upstream="bad"} 1.0' in read(gateway, "/metrics")
+
+
+def command(gateway: Gateway, *words: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "llmgateway", *words, "--config", str(gateway.config)],
+        env={**os.environ, "COLUMNS": "160", "LOGNAME": "ada"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+async def test_an_operators_word_is_heeded_by_all_workers_and_taken_back(start_gateway: Starter) -> None:
+    async with WireBackend(answering(OK)) as there, WireBackend(answering(OK)) as other:
+        config = CONFIG.replace("BACKEND", str(there.port), 1).replace("BACKEND", str(other.port))
+        config = config.replace('["bad", "good", "spare"]', '["good", "spare"]')
+        gateway = await asyncio.to_thread(start_gateway, config)
+        await until(lambda: len(live(gateway)["workers"]) == 2)
+
+        async def run(*words: str) -> tuple[int, str]:
+            return await asyncio.to_thread(command, gateway, *words)
+
+        assert set(await ask(gateway, 6)) == {200}
+        code, told = await run("backends", "drain", "good", "--reason", "a new disk")
+        assert (code, told) == (0, "good is drained: drained by hand\n")
+        before = len(there.requests)
+        assert set(await ask(gateway, 12)) == {200}
+        assert len(there.requests) == before
+        code, listed = await run("backends", "list")
+        assert (code, "drained: drained by hand" in listed) == (0, True), listed
+        assert "! backend good is drained: drained by hand" in (await run("top", "--once"))[1]
+        code, told = await run("routes", "explain", "--live", "--route", "m")
+        assert (code, "asked now  1. v1 at spare" in told, "good is drained: drained by hand" in told) == (
+            0,
+            True,
+            True,
+        ), told
+        assert await run("backends", "undrain", "good") == (0, "good is in\n")
+        assert set(await ask(gateway, 2)) == {200}
+        assert len(there.requests) > before
+        assert (await run("backends", "drain", "nobody"))[0] == 2
+        assert "backend good drained by ada: a new disk" in gateway.log.read_text()
 
 
 def _attempts(gateway: Gateway, backend: str) -> float:

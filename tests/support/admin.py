@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 from tests.support.control import status
 
+from llmgateway import plugins
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
 from llmgateway.controlplane.configfile import ConfigFile
@@ -89,6 +90,7 @@ class AdminGateway:
             save=lambda text, number: lastgood.save(self.data, text, number),
             file=ConfigFile(self.file, self.judge),
             store=self.store,
+            dialects=plugins.load_all("dialect"),
         )
         return Control(parts)
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import h11
 
-from llmgateway.app.worker import Providers, dialects
+from llmgateway import plugins
+from llmgateway.app.worker import Providers
 from llmgateway.config.loader import load
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.dataplane.call import Gateway
@@ -239,7 +240,7 @@ def _start(folder: Path, snapshot: Snapshot, **more: Any) -> Plane:
         clock=clock,
         mint=IdMint(clock.time),
         draw=random.Random(7).random,
-        dialects=dialects(),
+        dialects=plugins.load_all("dialect"),
     )
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)

@@ -21,7 +21,6 @@ from llmgateway.domain.ids import IdMint
 from llmgateway.http.deadlines import Sweeper
 from llmgateway.journal.layout import journal_folder
 from llmgateway.journal.writer import JournalWriter
-from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.places import Share
 from llmgateway.supervisor.tether import Tether
@@ -39,11 +38,6 @@ class Providers:
         return self._made[name]
 
 
-def dialects() -> dict[str, Dialect]:
-    """Every dialect that is installed, by name."""
-    return {name: plugins.load("dialect", name)() for name in plugins.names("dialect")}
-
-
 def build_worker(started: Started, listener: socket.socket, slot: int = 0) -> tuple[Worker, JournalWriter]:
     """Make a worker for the running event loop; `start` it, and `close` it at the end (the journal with it)."""
     snapshot = started.snapshot
@@ -57,7 +51,7 @@ def build_worker(started: Started, listener: socket.socket, slot: int = 0) -> tu
         clock=CLOCK,
         mint=IdMint(CLOCK.time),
         draw=random.random,  # noqa: S311 - splits traffic, keeps no secret
-        dialects=dialects(),
+        dialects=plugins.load_all("dialect"),
     )
     return Worker(gateway, journal, listener, find), journal
 

@@ -9,13 +9,11 @@ from hmac import compare_digest
 from typing import Final
 from urllib.parse import urlsplit
 
-from llmgateway.config.snapshot import Address, Key
+from llmgateway.config.snapshot import ANONYMOUS, Address, Key
 from llmgateway.domain.errors import GatewayError
 from llmgateway.wire.handshake import protocol_keys
 
 MAX_KEY_BYTES: Final = 512
-# A gateway on loopback without keys: everyone is let in, and may do everything.
-ANONYMOUS: Final = Key(name="anonymous", digest=b"", may_pin=True)
 
 HeaderOf = Callable[[bytes], bytes | None]
 _FOREIGN: Final = "Without keys only programs on this machine are served, and web pages only from it."

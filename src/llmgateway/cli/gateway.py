@@ -37,6 +37,13 @@ def get(source: Source, path: str, *, has: str, **query: Any) -> Mapping[str, An
     return _asked(source, "GET", path, query, has=has)
 
 
+def ask_about(source: Source, path: str, content: Any, *, has: str) -> Mapping[str, Any]:
+    """Ask a question that is too long for a URL; changes nothing. Leaves the program where that fails."""
+    from llmgateway.wire.jsoncodec import encode
+
+    return _asked(source, "POST", path, {}, has=has, body=encode(content), headers={"Content-Type": "application/json"})
+
+
 def change(
     source: Source,
     method: str,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from llmgateway.config.rules import FaultKind, Rule
@@ -341,6 +341,10 @@ class Key:
     may_pin: bool = False  # may name the version it wants
     priority: Priority = Priority.NORMAL
     operations: tuple[str, ...] | None = None  # patterns of operation names; None: every one
+
+
+# A gateway on loopback without keys: everyone is let in, and may do everything.
+ANONYMOUS: Final = Key(name="anonymous", digest=b"", may_pin=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.backends import Backends, Entry
 from llmgateway.controlplane.link import Links
 from llmgateway.domain.clock import Clock
 from llmgateway.routing.health import IN
+from llmgateway.routing.standings import Standings
 
+NO_WORKER: Final = -1  # is granted no attempt that decides
 MAX_EJECT_S: Final = 7 * 86_400.0
 
 Shown = dict[str, Any]
@@ -35,6 +38,12 @@ class ByHand:
         return [
             self._shown(entry, [each.get(entry.backend.name, {}) for each in pools], now) for entry in self._backends
         ]
+
+    def standings(self, snapshot: Snapshot) -> Standings:
+        """The backends of `snapshot` as a worker that started now would have them; nobody else's, to look at."""
+        now, known = self._clock.monotonic(), Standings(snapshot)
+        known.take(self._backends.view(NO_WORKER, 0, now), now)
+        return known
 
     async def drain(self, name: str) -> Shown:
         """Send it no new exchanges until `undrain`; those under way finish."""

@@ -41,6 +41,7 @@ from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
 from llmgateway.controlplane.watch import EVERY_S, Watch
 from llmgateway.domain.clock import Clock
+from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
 from llmgateway.ports.store import Row, Store
 from llmgateway.telemetry.memory import Meter
@@ -77,7 +78,7 @@ class Parts:
     `services`: name → a coroutine function that runs until cancelled (retention …). `on_snapshot`: called with each
     configuration that comes into force, the first one left out. `endpoints`: further ones for the admin listener.
     `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
-    `provider`: providers by name, for probes.
+    `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations.
     """
 
     snapshot: Snapshot
@@ -96,6 +97,7 @@ class Parts:
     file: ConfigFile | None = None
     store: Store | None = None
     provider: Callable[[str], Provider] = unknown
+    dialects: Mapping[str, Dialect] = field(default_factory=dict)
 
 
 def damage(ingest: Ingester) -> dict[str, int]:
@@ -238,6 +240,8 @@ class Control:
             feed=self._feed,
             reloader=self.reloader,
             backends=self.backends,
+            clock=self._clock,
+            dialects=self._parts.dialects,
             store=self._parts.store,
             changes=self.changes,
         )

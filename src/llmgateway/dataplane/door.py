@@ -12,6 +12,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Exchange
 from llmgateway.domain.operation import Operation
 from llmgateway.http.incoming import Incoming
+from llmgateway.routing.spoken import ANTHROPIC_HEADER, MESSAGES, is_messages, spoken
 from llmgateway.wire.paths import OTHER
 
 MAX_SHOWN: Final = 128
@@ -23,7 +24,7 @@ async def handle(gateway: Gateway, incoming: Incoming) -> None:
     """Take one request; the handler of http.server.HttpServer."""
     if local.probe(gateway, incoming) or local.preflight(gateway, incoming):
         return
-    is_anthropic = incoming.header(b"anthropic-version") is not None or _is_messages(incoming.path)
+    is_anthropic = incoming.header(ANTHROPIC_HEADER) is not None or is_messages(incoming.path)
     index = (incoming.method, incoming.path, is_anthropic)
     in_force = gateway.in_force
     endpoint = in_force.endpoints.get(index)
@@ -53,10 +54,6 @@ async def _models(call: Call) -> None:
         await refuse(call, error)
 
 
-def _is_messages(path: str) -> bool:
-    return path == "/v1/messages" or path.startswith("/v1/messages/")
-
-
 def _check_case(gateway: Gateway, operation: Operation, incoming: Incoming) -> None:
     """Refuse an endpoint in other letters: to us it would be an unknown one, to the backend perhaps the same."""
     if operation.name == OTHER:
@@ -66,17 +63,7 @@ def _check_case(gateway: Gateway, operation: Operation, incoming: Incoming) -> N
 
 
 def _endpoint(gateway: Gateway, method: str, path: str, is_anthropic: bool) -> Endpoint:  # noqa: FBT001 - the index
-    """Anthropic's SDKs send anthropic-version with everything; /v1/messages is theirs in any case.
-
-    What only the other dialect knows is the other's: a header must not change what an endpoint is.
-    """
-    dialect = gateway.dialects["anthropic" if is_anthropic else "openai"]
-    operation = dialect.operation(method, path)
-    if is_anthropic and operation.name == OTHER:
-        openai = gateway.dialects["openai"]
-        theirs = openai.operation(method, path)
-        if theirs.name != OTHER:
-            dialect, operation = openai, theirs
+    dialect, operation = spoken(gateway.dialects, method, path, is_anthropic=is_anthropic)
     return Endpoint(dialect, operation, local.is_models(method, path))
 
 
@@ -114,7 +101,7 @@ def _shown(value: bytes | None) -> str | None:
 def refuse_unparsed(gateway: Gateway, error: GatewayError, target: bytes) -> tuple[bytes, bytes]:
     """Render the refusal of bytes that never became a request: header lines and body, in the likeliest dialect."""
     gateway.gauges.refused[error.code] += 1
-    dialect = gateway.dialects["anthropic" if target.startswith(b"/v1/messages") else "openai"]
+    dialect = gateway.dialects["anthropic" if target.startswith(MESSAGES.encode()) else "openai"]
     exchange_id = gateway.mint()
     head = b"x-request-id: %b\r\n" % exchange_id.encode() + error_head(error)
     return head, dialect.error_body(error, exchange_id)

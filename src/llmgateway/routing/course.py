@@ -128,6 +128,21 @@ class Course:
         return AttemptKind.RETRY if self._tried or self.rounds else AttemptKind.FIRST
 
 
+def order(plan: Plan, now: float) -> Iterator[Target]:
+    """Whom an exchange that began now would ask, one after the other, as long as each fails. Backends of a version that
+    nothing tells apart come in the configuration's order; the balance chooses among them.
+    """
+    found: set[tuple[str, str]] = set()
+    for fits in _readiness(now):
+        for at, lane in enumerate(plan.lanes):
+            for member in lane.members:
+                index = (lane.version.name, member.backend.name)
+                if index not in found and fits(member):
+                    kind = AttemptKind.FALLBACK if at else AttemptKind.RETRY if found else AttemptKind.FIRST
+                    found.add(index)
+                    yield Target(lane.version, member, kind)
+
+
 def _readiness(now: float) -> Iterator[Fits]:
     """From what nothing speaks against to what is better than nothing."""
 

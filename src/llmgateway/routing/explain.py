@@ -3,16 +3,17 @@
 `explain` is the one thing to call; `Explanation.shown()` is JSON-able.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from llmgateway.config.snapshot import Key, Route, Server, Snapshot
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import AttemptKind
 from llmgateway.domain.operation import Operation
 from llmgateway.ports.dialect import Declared, Dialect
+from llmgateway.routing.course import order
 from llmgateway.routing.facts import Document, Facts
 from llmgateway.routing.faults import CODES
 from llmgateway.routing.plan import Plan, after_failure, plan
@@ -86,6 +87,7 @@ class Explanation:
     """What a request would get. `is_drawn`: nothing keeps the caller on a version, so `version` is the likeliest one.
 
     `attempts` is the order without any failure of a backend known; with several backends one of them begins.
+    `present`: the order as the backends are now, where that was asked for; those that get nothing are not in it.
     """
 
     route: str
@@ -103,14 +105,49 @@ class Explanation:
     chances: Mapping[str, float]
     attempts: tuple[AttemptTold, ...]
     after: tuple[FaultTold, ...]
+    present: tuple[AttemptTold, ...] = ()
 
     def shown(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
 
+    @classmethod
+    def read(cls, shown: Mapping[str, Any]) -> "Explanation":
+        """Take back what `shown` gave, perhaps in another process; KeyError and TypeError where it is no such thing."""
+        return cls(**{each.name: _READ.get(each.name, _as_it_is)(shown[each.name]) for each in fields(cls)})
 
-def explain(snapshot: Snapshot, asked: Asked) -> Explanation:
-    """Tell what `asked` would get; GatewayError where the gateway would refuse it."""
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _attempts_read(told: Any) -> tuple[AttemptTold, ...]:
+    return tuple(AttemptTold(**each) for each in told)
+
+
+def _rule_read(told: Mapping[str, Any]) -> RuleTold:
+    checks = tuple(CheckTold(**each) for each in told["checks"])
+    return RuleTold(told["name"], Outcome(told["outcome"]), checks, told["use"])
+
+
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "rules": lambda told: tuple(_rule_read(each) for each in told),
+    "attempts": _attempts_read,
+    "present": _attempts_read,
+    "after": lambda told: tuple(FaultTold(each["fault"], each["code"], _attempts_read(each["then"])) for each in told),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """How the backends are, at `now` (monotonic)."""
+
+    standings: Standings
+    now: float
+
+
+def explain(snapshot: Snapshot, asked: Asked, present: Present | None = None) -> Explanation:
+    """Tell what `asked` would get; GatewayError where the gateway would refuse it. `present`: as it is now, too."""
     document, declared = _read(asked, snapshot.server)
     model, route = _route(snapshot, asked, document)
     operation = asked.dialect.operation(asked.method, asked.path)
@@ -128,6 +165,7 @@ def explain(snapshot: Snapshot, asked: Asked) -> Explanation:
     choice = _likeliest(split) if sticks_to is None else split.choose(sticks_to, 0.0)
     standings = {each.backend.name: each for each in Standings(snapshot)}
     ordered = plan(route, choice, standings, may_fall_back=not operation.is_stateful)
+    now = _now(ordered, present, may_fall_back=not operation.is_stateful) if present is not None else ()
     return Explanation(
         route=route.name,
         model=model,
@@ -144,7 +182,14 @@ def explain(snapshot: Snapshot, asked: Asked) -> Explanation:
         chances=_chances(split),
         attempts=tuple(_targets(ordered)),
         after=tuple(_after(ordered, operation, asked.method)),
+        present=now,
     )
+
+
+def _now(ordered: Plan, present: Present, *, may_fall_back: bool) -> tuple[AttemptTold, ...]:
+    live = plan(ordered.route, ordered.choice, present.standings.by_name, may_fall_back=may_fall_back)
+    targets = order(live, present.now)
+    return tuple(AttemptTold(each.version.name, each.backend.name, each.kind.value) for each in targets)
 
 
 def _read(asked: Asked, limits: Server) -> tuple[Document | None, Declared]:

@@ -6,11 +6,16 @@ import re
 import threading
 
 import pytest
+from tests.unit.routing.test_explain import SNAPSHOT
 from typer.testing import CliRunner
 
 from llmgateway.cli import gateway
 from llmgateway.cli import main as root
 from llmgateway.cli.routes.weight import read_weights
+from llmgateway.plugins import load_all
+from llmgateway.routing.explain import Present, explain
+from llmgateway.routing.standings import Standings
+from llmgateway.routing.supposed import Supposed, asked
 
 DONE = {
     "changed": True,
@@ -237,3 +242,42 @@ def test_a_backend_that_is_not_there_is_misuse(listener):
     listener.answers = [(404, {"error": {"code": "backend_not_found", "message": "No backend is called that."}})]
     done = run(listener, "backends", "drain", "none")
     assert (done.exit_code, "error: No backend is called that. (backend_not_found)\n" in done.output) == (2, True)
+
+
+def explained(**more):
+    """What the admin API sends for a request, of the very code that makes it."""
+    request, note = asked(SNAPSHOT, load_all("dialect"), Supposed(0.0, "assistant", "app"))
+    told = explain(SNAPSHOT, request, Present(Standings(SNAPSHOT), 0.0))
+    backends = {"one": {"state": "in", "why": ""}, "two": {"state": "half_open", "why": "faults in a row"}}
+    return {"generation": 3, "note": note, "refused": None, "explanation": told.shown(), "backends": backends} | more
+
+
+def test_the_running_gateway_explains_with_how_the_backends_are(listener, tmp_path):
+    listener.answers = [(200, explained())]
+    body = tmp_path / "b.json"
+    body.write_text('{"model": "assistant"}')
+    words = ("--live", "--body", str(body), "--key", "app", "-H", "X-Tier: gold", "--at", "2026-01-05T12:00Z")
+    done = run(listener, "routes", "explain", *words)
+    assert done.exit_code == 0, done.output
+    ((method, path, _, sent),) = listener.seen
+    assert (method, path) == ("POST", "/admin/v1/routes/assistant/explain")
+    assert json.loads(sent) == {
+        "model": "assistant", "key": "app", "headers": {"x-tier": "gold"}, "body": '{"model": "assistant"}',
+        "path": None, "at": 1767614400.0,
+    }  # fmt: skip
+    assert re.search(r"asked now +1\. v1 at one \(first\)", done.output)
+    assert "two is half-open: faults in a row" in done.output
+    assert json.loads(run(listener, "routes", "explain", "--live", "-r", "a", "--json").output)["generation"] == 3
+
+
+def test_what_the_running_gateway_would_refuse_is_said_with_its_code(listener):
+    refused = {"status": 404, "code": "model_not_found", "message": "No such model."}
+    listener.answers = [(200, explained(refused=refused, explanation=None))]
+    done = run(listener, "routes", "explain", "--live", "--route", "x/y")
+    assert (done.exit_code, "it would be refused with 404: No such model. (model_not_found)" in done.output) == (
+        1,
+        True,
+    )
+    assert listener.seen[0][1] == "/admin/v1/routes/x%2Fy/explain"
+    done = run(listener, "routes", "explain", "--live")
+    assert (done.exit_code, "name it with --route" in done.output) == (2, True)

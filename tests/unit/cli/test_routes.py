@@ -55,7 +55,7 @@ def test_json_for_programs(file: Path) -> None:
 
 
 def test_without_a_key_it_says_whose_request_it_took_it_for(file: Path) -> None:
-    assert "as key app, the first that may use the route; --key names another" in run(file, "-r", "assistant").output
+    assert "as key app, the first that may use the route; name a key for another" in run(file, "-r", "assistant").output
     assert "as key" not in run(file, "-r", "assistant", "--key", "app").output
     switched_off = file.read_text().replace("[keys.app]", "[keys.app]\nenabled = false")
     file.write_text(switched_off)

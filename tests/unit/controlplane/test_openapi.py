@@ -19,7 +19,7 @@ class Anything:
         return "config.toml"
 
 
-TABLE = endpoints(Sources(*[Anything()] * 7), {})
+TABLE = endpoints(Sources(*[Anything()] * 9), {})
 DOCUMENT = document(TABLE)
 OPERATIONS = [(method, path, each) for path, item in DOCUMENT["paths"].items() for method, each in item.items()]
 

@@ -8,7 +8,8 @@ from llmgateway.config.loader import load
 from llmgateway.dialects.anthropic.dialect import AnthropicDialect
 from llmgateway.dialects.openai.dialect import OpenAIDialect
 from llmgateway.domain.errors import GatewayError
-from llmgateway.routing.explain import Asked, Outcome, explain
+from llmgateway.routing.explain import Asked, Explanation, Outcome, Present, explain
+from llmgateway.routing.standings import Standings
 from llmgateway.wire.jsoncodec import encode
 
 CONFIG = """
@@ -179,3 +180,34 @@ def test_it_can_be_shown_as_json():
     assert shown["rules"][0]["outcome"] == "no match"
     assert shown["rules"][0]["checks"][1]["has"] == '"silver"'
     assert shown["after"][0]["then"][0]["backend"] in {"one", "two"}
+
+
+def present(**entries):
+    standings = Standings(SNAPSHOT)
+    standings.take({"heard": 0, "epoch": "e", "out": entries}, 100.0)
+    return Present(standings, 100.0)
+
+
+def now(explanation):
+    return [(each.version, each.backend, each.kind) for each in explanation.present]
+
+
+def test_how_the_backends_are_decides_who_is_asked_now():
+    asked = Asked(
+        KEYS["app"], OpenAIDialect(), 0.0, headers={b"x-tier": b"gold"}, body=b'{"model":"assistant","stream":true}'
+    )
+    sick = {"state": "ejected", "reason": "consecutive", "since": 90.0, "until": 130.0}
+    assert explain(SNAPSHOT, asked).present == ()
+    well = explain(SNAPSHOT, asked, present())
+    assert now(well) == [("v2", "two", "first"), ("v1", "one", "fallback"), ("v1", "two", "fallback")]
+    out = explain(SNAPSHOT, asked, present(two=sick))
+    assert now(out) == [("v1", "one", "fallback"), ("v2", "two", "retry"), ("v1", "two", "fallback")]
+    assert out.attempts == well.attempts, "the plan is the same"
+    gone = explain(SNAPSHOT, asked, present(two={"drained": True}, one={"cool_until": 130.0}))
+    assert now(gone) == [("v1", "one", "fallback")]
+    assert now(explain(SNAPSHOT, asked, present(two={"drained": True}, one={"gone_until": 130.0}))) == []
+
+
+def test_what_was_shown_can_be_read_back():
+    for explanation in (told({"stream": True, "user": "a"}, headers={"x-tier": "gold"}), told({"tools": [{}]})):
+        assert Explanation.read(json.loads(encode(explanation.shown()))) == explanation

@@ -2,22 +2,21 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
-from llmgateway.cli import whereabouts
-from llmgateway.cli.errors import MISUSED, fail
+from llmgateway.cli import gateway, whereabouts
+from llmgateway.cli.errors import FAILED, MISUSED, fail
+from llmgateway.cli.whereabouts import TOKEN_ENV, Source, TokenEnvOption, UrlOption
 
 if TYPE_CHECKING:
-    from llmgateway.config.snapshot import Key, Snapshot
-    from llmgateway.ports.dialect import Dialect
+    from llmgateway.routing.supposed import Supposed
 
 STDIN: Final = "-"
-MESSAGES: Final = "/v1/messages"
-CHAT: Final = "/v1/chat/completions"
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)", re.DOTALL)
 
 
@@ -34,36 +33,79 @@ def explain(
     body: Annotated[
         str | None, typer.Option("--body", help="File with the request's JSON body; - reads stdin.")
     ] = None,
-    path: Annotated[str | None, typer.Option("--path", help=f"The endpoint, like {MESSAGES}. Default: {CHAT}.")] = None,
+    path: Annotated[
+        str | None, typer.Option("--path", help="The endpoint, like /v1/messages. Default: /v1/chat/completions.")
+    ] = None,
     at: Annotated[
         str | None, typer.Option("--at", help="The time of arrival, like 2026-11-23T09:30. Default: now.")
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask the running gateway, which knows how the backends are.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[Path, typer.Option("--config", "-c", help="The configuration.")] = whereabouts.CONFIG,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="The configuration.")] = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
 ) -> None:
     """Tell which version a request would get and why, and what would follow each failure. Sends nothing."""
-    from llmgateway.cli.check import known_providers
-    from llmgateway.config.loader import load
-    from llmgateway.routing.explain import Asked
-    from llmgateway.routing.explain import explain as explained
+    from llmgateway.routing.supposed import Supposed
 
-    snapshot = load(config, providers=known_providers(), generation=0, environ=None)
-    headers = _headers(header or ())
-    where = path or (MESSAGES if b"anthropic-version" in headers else CHAT)
-    content = _body(body, snapshot, route)
-    model = route if route is not None else _model_in(content)
-    caller, note = _caller(snapshot, key, model)
-    _check_route(snapshot, model)
-    asked = Asked(caller, _dialect(headers, where), _moment(at), model, headers, content, path=where)
-    explanation = explained(snapshot, asked)
+    supposed = Supposed(_moment(at), route, key, _headers(header or ()), _body(body), path)
+    if live:
+        _tell(_asked(whereabouts.locate(config, url, token_env), supposed), as_json=as_json)
+    else:
+        _tell(_read(config or whereabouts.CONFIG, supposed), as_json=as_json)
+
+
+def _tell(told: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what a gateway says, or what its file means."""
     if as_json:
-        from llmgateway.wire.jsoncodec import encode_pretty
-
-        typer.echo(encode_pretty(explanation.shown()).decode())
+        gateway.print_json(told if "generation" in told else told["explanation"])
+    if refused := told.get("refused"):
+        fail(f"it would be refused with {refused['status']}: {refused['message']} ({refused['code']})", FAILED)
+    if as_json:
         return
     from llmgateway.cli.routes.told import tell
+    from llmgateway.routing.explain import Explanation
 
-    tell(explanation, note)
+    tell(Explanation.read(told["explanation"]), told["note"], told.get("backends", {}))
+
+
+def _read(config: Path, supposed: "Supposed") -> Mapping[str, Any]:
+    """Explain it from the file."""
+    from llmgateway import plugins
+    from llmgateway.cli.check import known_providers
+    from llmgateway.config.loader import load
+    from llmgateway.domain.errors import GatewayError
+    from llmgateway.routing.explain import explain as explained
+    from llmgateway.routing.supposed import UnknownNameError, asked
+
+    snapshot = load(config, providers=known_providers(), generation=0, environ=None)
+    if supposed.body is not None and len(supposed.body) > snapshot.server.max_body_bytes:
+        raise GatewayError("payload_too_large")
+    try:
+        request, note = asked(snapshot, plugins.load_all("dialect"), supposed)
+    except UnknownNameError as error:
+        fail(str(error), MISUSED)
+    return {"note": note, "explanation": explained(snapshot, request).shown()}
+
+
+def _asked(source: Source, supposed: "Supposed") -> Mapping[str, Any]:
+    """Have the running gateway explain it."""
+    from llmgateway.routing.supposed import model_in
+
+    model = supposed.model if supposed.model is not None else model_in(supposed.body or b"")
+    if model is None:
+        fail("a running gateway has to be told the route: name it with --route, or a model in the body", MISUSED)
+    described = {
+        "model": model,
+        "key": supposed.key,
+        "headers": {name.decode(): value.decode() for name, value in supposed.headers.items()},
+        "body": supposed.body.decode("utf-8", "surrogateescape") if supposed.body is not None else None,
+        "path": supposed.path,
+        "at": supposed.at,
+    }
+    return gateway.ask_about(source, f"routes/{quote(model, safe='')}/explain", described, has="explanation")
 
 
 def _headers(lines: Sequence[str]) -> dict[bytes, bytes]:
@@ -76,72 +118,10 @@ def _headers(lines: Sequence[str]) -> dict[bytes, bytes]:
     return headers
 
 
-def _body(source: str | None, snapshot: "Snapshot", route: str | None) -> bytes:
-    from llmgateway.domain.errors import GatewayError
-    from llmgateway.wire.jsoncodec import encode
-
+def _body(source: str | None) -> bytes | None:
     if source is None:
-        return encode({"model": route}) if route is not None else b""
-    content = sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
-    if len(content) > snapshot.server.max_body_bytes:
-        raise GatewayError("payload_too_large")
-    return content
-
-
-def _model_in(content: bytes) -> str | None:
-    from llmgateway.wire.jsoncodec import decode
-
-    try:
-        document = decode(content)
-    except ValueError:
-        return None  # what is wrong with it is said later
-    model = document.get("model") if isinstance(document, dict) else None
-    return model if isinstance(model, str) else None
-
-
-def _check_route(snapshot: "Snapshot", model: str | None) -> None:
-    from llmgateway.config.problems import did_you_mean, quoted
-    from llmgateway.routing.table import RouteTable
-
-    if model is not None and RouteTable(snapshot.routes).find(model) is None:
-        fail(f"no route is called {quoted(model)}{did_you_mean(model, snapshot.routes)}", MISUSED)
-
-
-def _caller(snapshot: "Snapshot", name: str | None, model: str | None) -> "tuple[Key, str]":
-    """The key whose request it is, and what has to be said about that choice."""
-    from llmgateway.auth.keys import ANONYMOUS
-    from llmgateway.config.problems import did_you_mean, quoted
-
-    keys = {key.name: key for key in snapshot.keys.values()}
-    if name is not None:
-        if name not in keys:
-            fail(f"no key is called {quoted(name)}{did_you_mean(name, keys)}", MISUSED)
-        return keys[name], "" if keys[name].is_enabled else f"the key {name} is switched off: it would be refused"
-    if not keys:
-        return ANONYMOUS, ""
-    able = _able(snapshot, model)
-    if not able:
-        fail("no enabled key may use this route: name one with --key", MISUSED)
-    return able[0], f"as key {able[0].name}, the first that may use the route; --key names another" if able[1:] else ""
-
-
-def _able(snapshot: "Snapshot", model: str | None) -> "list[Key]":
-    from llmgateway.routing.table import RouteTable
-
-    table = RouteTable(snapshot.routes, snapshot.keys.values())
-    enabled = [key for key in snapshot.keys.values() if key.is_enabled]
-    found = None if model is None else table.find(model)
-    if model is None or found is None:
-        return enabled
-    return [key for key in enabled if table.may_use(key, model, found)]
-
-
-def _dialect(headers: dict[bytes, bytes], path: str) -> "Dialect":
-    from llmgateway import plugins
-
-    is_anthropic = b"anthropic-version" in headers or path == MESSAGES or path.startswith(f"{MESSAGES}/")
-    dialect: Dialect = plugins.load("dialect", "anthropic" if is_anthropic else "openai")()
-    return dialect
+        return None
+    return sys.stdin.buffer.read() if source == STDIN else Path(source).read_bytes()
 
 
 def _moment(text: str | None) -> float:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from llmgateway.cli.backends import state
+from llmgateway.cli.logs.printable import one_line
 from llmgateway.config.describe import duration
 from llmgateway.config.problems import quoted
 from llmgateway.routing.explain import AttemptTold, Explanation, FaultTold, Outcome, RuleTold
@@ -14,13 +16,13 @@ if TYPE_CHECKING:
 _MARKS = {Outcome.MATCHED: "✔", Outcome.NO_MATCH: "✘", Outcome.NOT_ASKED: "·"}
 
 
-def tell(explanation: Explanation, note: str) -> None:
-    """Print it. `note`: what has to be said about the request itself, or nothing."""
+def tell(explanation: Explanation, note: str, backends: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print it. `note`: what has to be said about the request itself, or nothing; `backends`: how they are."""
     from rich.console import Console
 
     out = Console(highlight=False, markup=False)
     facts = _table("", "")
-    for name, value in _facts(explanation, note):
+    for name, value in (*_facts(explanation, note), *_present(explanation, backends)):
         if value:
             facts.add_row(name, value)
     out.print(facts)
@@ -41,6 +43,14 @@ def _facts(told: Explanation, note: str) -> Iterable[tuple[str, str]]:
         "attempts",
         "\n".join([*(f"{at}. {_attempt(each)}" for at, each in enumerate(told.attempts, 1)), *_any_first(told)]),
     )
+
+
+def _present(told: Explanation, backends: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
+    """Who would be asked as the backends are, and how they are."""
+    if backends:
+        order = [f"{at}. {_attempt(each)}" for at, each in enumerate(told.present, 1)]
+        yield "asked now", "\n".join(order) or "nobody: every backend is taken out by hand"
+        yield "backends", "\n".join(f"{one_line(name)} is {one_line(state(each))}" for name, each in backends.items())
 
 
 def _any_first(told: Explanation) -> list[str]:

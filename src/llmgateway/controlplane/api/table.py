@@ -9,6 +9,7 @@ from llmgateway.controlplane.api import (
     catalogue,
     configuration,
     exchanges,
+    explaining,
     gateway,
     generations,
     live,
@@ -20,6 +21,8 @@ from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.endpoints import Routes
 from llmgateway.controlplane.feed import Feed
 from llmgateway.controlplane.reload import Reloader
+from llmgateway.domain.clock import Clock
+from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.store import StoreReader
 
 
@@ -32,6 +35,8 @@ class Sources:
     feed: Feed
     reloader: Reloader
     backends: ByHand
+    clock: Clock
+    dialects: Mapping[str, Dialect]
     store: StoreReader | None = None
     changes: Changes | None = None
 
@@ -40,6 +45,7 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
     """The whole table; `more` are those of others."""
     table = {**gateway.endpoints(sources.answers), **live.endpoints(sources.view, sources.feed)}
     table |= backends.endpoints(sources.backends, sources.reloader)
+    table |= explaining.endpoints(sources.backends, sources.reloader, sources.dialects, sources.clock)
     reloader, store, changes = sources.reloader, sources.store, sources.changes
     if store is not None:
         table |= exchanges.endpoints(store)
