@@ -193,6 +193,7 @@ async def test_what_may_have_an_effect_is_never_sent_twice(tmp_path, path):
         asking = asyncio.ensure_future(running.ask(method, path, body))
         await asyncio.sleep(0.2)
         assert not two.requests
+        assert len(one.requests) == 1
         go.set()
         assert (await asking).status == 200
 
@@ -209,6 +210,7 @@ async def test_with_a_percentile_nobody_is_hurried_before_enough_is_known(tmp_pa
         asking = asyncio.ensure_future(running.post("/v1/chat/completions", CHAT))
         await asyncio.sleep(0.2)
         assert not two.requests
+        assert len(one.requests) == 1
         go.set()
         assert (await asking).status == 200
         for _ in range(25):

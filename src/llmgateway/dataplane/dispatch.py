@@ -25,6 +25,7 @@ from llmgateway.routing.affinity import affinity
 from llmgateway.routing.balance import Wish
 from llmgateway.routing.course import Course
 from llmgateway.routing.health import IN
+from llmgateway.routing.hedging import may_hedge
 from llmgateway.routing.places import RANK, Places
 from llmgateway.routing.plan import Plan, Target, after_failure
 from llmgateway.routing.standing import Standing
@@ -98,7 +99,8 @@ async def _go_on(
     if asked is not None:
         course.note(asked)
     wish = Wish(call.now, call.gateway.draw, lambda: affinity(request.document), may_try=_is_repeatable(call, request))
-    may_hedge = plan.route.hedge is not None and wish.may_try and request.upgrade is None
+    operation, method = call.exchange.operation, call.incoming.method
+    is_hedged = plan.route.hedge is not None and wish.may_try and may_hedge(operation, method)
     while True:
         if failed is not None:
             await _pause(call, course, course.asked, failed, wish)
@@ -107,7 +109,7 @@ async def _go_on(
         if target is None:
             raise failed or GatewayError("no_healthy_upstream")
         try:
-            if may_hedge and failed is None:
+            if is_hedged and failed is None:
                 return await hedged(call, course, wish, target, lambda each: attempt(call, each, request))
             return await attempt(call, target, request)
         except GatewayError as error:

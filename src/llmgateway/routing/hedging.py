@@ -9,6 +9,7 @@ from typing import Final
 
 from llmgateway.config.snapshot import Hedge
 from llmgateway.domain.clock import Clock
+from llmgateway.domain.operation import Operation
 
 REMEMBERED: Final = 512  # waits for content, the latest ones; whole replies and streams apart
 ENOUGH: Final = 20  # a percentile of fewer is a guess
@@ -45,6 +46,15 @@ class Patience:
             self._due[is_stream] = now + FRESH_S
             self._known[is_stream] = quantile(sorted(waits), hedge.percentile)
         return max(self._known[is_stream], hedge.min_wait_s)
+
+
+def may_hedge(operation: Operation, method: str) -> bool:
+    """Whether two of it at once do no harm. A second DELETE that finds nothing left would win with its 404, and a
+    session is no question that two could answer.
+    """
+    if operation.is_tunnel:
+        return False
+    return method in {"GET", "HEAD"} or (operation.is_repeatable and not operation.is_stateful)
 
 
 def quantile(ordered: list[float], percentile: float) -> float:

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from llmgateway.config.snapshot import Hedge
 from llmgateway.domain.clock import ManualClock
-from llmgateway.routing.hedging import ENOUGH, FRESH_S, REMEMBERED, Patience, quantile
+from llmgateway.domain.operation import Operation
+from llmgateway.routing.hedging import ENOUGH, FRESH_S, REMEMBERED, Patience, may_hedge, quantile
 
 
 def patience(waits: list[float], clock: ManualClock | None = None, *, is_stream: bool = False) -> Patience:
@@ -60,3 +61,18 @@ def test_at_least_that_share_had_content_by_then(waits, percentile):
     assert bound in waits
     assert sum(wait <= bound for wait in waits) >= len(waits) * percentile / 100 - 1e-9
     assert sum(wait < bound for wait in waits) < len(waits) * percentile / 100 + 1
+
+
+@pytest.mark.parametrize(
+    ("method", "operation", "may"),
+    [
+        ("POST", Operation("chat.completions"), True),
+        ("GET", Operation("files.retrieve", is_stateful=True), True),
+        ("DELETE", Operation("files.delete", is_stateful=True), False),
+        ("POST", Operation("batches.cancel", is_stateful=True), False),
+        ("POST", Operation("batches.create", is_repeatable=False, is_stateful=True), False),
+        ("GET", Operation("realtime", is_tunnel=True), False),
+    ],
+)
+def test_two_at_once_only_where_that_does_no_harm(method, operation, may):
+    assert may_hedge(operation, method) is may
