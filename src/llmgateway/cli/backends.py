@@ -8,6 +8,7 @@ import typer
 
 from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line, seconds
+from llmgateway.cli.tables import dense
 from llmgateway.cli.whereabouts import TOKEN_ENV, Source, TokenEnvOption, UrlOption, locate
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The backend, as the configuration calls it.")]
@@ -114,11 +115,9 @@ def state(backend: Mapping[str, Any]) -> str:
 
 
 def _print(backends: list[Mapping[str, Any]]) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    table = dense()
     for name in ("backend", "at", "used by", "state", "in flight", "first token", "faults"):
         is_figure = name in {"in flight", "first token", "faults"}
         table.add_column(name, justify="right" if is_figure else "left", overflow="fold")

@@ -10,9 +10,6 @@ import typer
 from llmgateway.cli.errors import MISUSED
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from llmgateway.config.loader import Examined
     from llmgateway.config.problems import ConfigError
 
@@ -46,7 +43,9 @@ def check(
     if as_json:
         _print_json(_accepted(examined))
     else:
-        _print_tables(file, examined)
+        from llmgateway.cli.meaning import print_meaning
+
+        print_meaning(file, examined)
 
 
 def known_providers() -> Sequence[str]:
@@ -82,130 +81,3 @@ def _print_json(value: dict[str, Any]) -> None:
     from llmgateway.wire.jsoncodec import encode_pretty
 
     typer.echo(encode_pretty(value).decode())
-
-
-def _print_tables(file: Path, examined: "Examined") -> None:
-    from rich.console import Console
-
-    from llmgateway.config.describe import describe
-
-    console = Console(highlight=False, markup=False)
-    meaning = describe(examined.snapshot)
-    _print_gateway(console, meaning)
-    _print_routes(console, meaning["routes"])
-    _print_backends(console, meaning["backends"])
-    _print_keys(console, meaning["keys"])
-    for warning in examined.warnings:
-        console.print(f"warning: {warning}", style="yellow", soft_wrap=True)
-    count = len(examined.warnings)
-    console.print(f"{file} is valid" + (f", with {count} warning{'s' * (count > 1)}" if count else ""), style="green")
-
-
-def _print_gateway(console: "Console", meaning: dict[str, Any]) -> None:
-    server, admin, keep, journal = meaning["server"], meaning["admin"], meaning["data"], meaning["journal"]
-    table = _table("Gateway", "what", "setting", "means")
-    scheme = "https" if server["tls"] else "http"
-    who = "callers need a key" if server["keys_required"] else "no key needed"
-    guarded = "a token is needed" if admin["token"] else "no token"
-    workers = f"{server['workers']} workers" if server["workers"] else "one worker a core"
-    serves = "serves unlogged when the disk is full" if journal["serve_unlogged"] else "serves nothing it cannot log"
-    survives = "survives power loss" if journal["durability"] == "disk" else "survives kill -9"
-    table.add_row("callers", f"{scheme}://{server['listen']}", f"{server['reach']}; {who}; {workers}")
-    table.add_row("admin", f"http://{admin['listen']}", f"{admin['reach']}; {guarded}")
-    table.add_row("limits", f"{server['body']} / {server['upload']}", f"body / upload; drains for {server['drain']}")
-    table.add_row("data", keep["dir"], f"log {keep['exchanges']}, bodies {keep['bodies']}, at most {keep['max_store']}")
-    table.add_row("journal", journal["durability"], f"{survives}; {serves}")
-    console.print(table)
-
-
-def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
-    table = _table("Routes", "route", "version", "share", "model", "backends", "id")
-    for route in routes:
-        for index, version in enumerate(route["versions"]):
-            share = f"{version['share_percent']:g} %" if version["weight"] else _without_weight(version["name"], route)
-            model = (version["model"] or "as called") + "".join(f"\n{k} = {v}" for k, v in version["params"].items())
-            backends = ", ".join(version["backends"])
-            table.add_row("" if index else route["name"], version["name"], share, model, backends, version["id"])
-        table.add_section()
-    console.print(table)
-    _print_rules(console, routes)
-    settings = _table(
-        "Settings of routes", "route", "sticky by", "fallback order", "attempts", "bodies", "keys that may use it"
-    )
-    for route in routes:
-        keys = "everyone" if route["keys"] is None else ", ".join(route["keys"]) or "nobody"
-        fallback = " → ".join(route["fallback"]) or "none"
-        settings.add_row(route["name"], route["sticky"], fallback, _attempts(route), route["bodies"], keys)
-    console.print(settings)
-    _print_shadows(console, [(route["name"], route["shadow"]) for route in routes if route["shadow"] is not None])
-
-
-def _without_weight(version: str, route: dict[str, Any]) -> str:
-    if any(rule["use"].get(version) for rule in route["rules"]):
-        return "by rule"
-    if version in route["fallback"]:
-        return "fallback"
-    shadow = route["shadow"]
-    return "shadow" if shadow is not None and shadow["version"] == version else "none"
-
-
-def _attempts(route: dict[str, Any]) -> str:
-    from llmgateway.config.rules import FaultKind
-
-    faults, attempts = route["on_failure"], route["max_attempts"]
-    if not faults or attempts == 1:
-        return "1"
-    return f"{attempts}" if len(faults) == len(FaultKind) else f"{attempts}, after {', '.join(faults)}"
-
-
-def _print_rules(console: "Console", routes: list[dict[str, Any]]) -> None:
-    table = _table("Rules (the first that fits decides, else the shares above do)", "route", "rule", "when", "gives")
-    for route in routes:
-        for index, rule in enumerate(route["rules"]):
-            when = "\n".join(rule["when"]) or "always"
-            gives = ", ".join(f"{version} {share:g} %" for version, share in rule["use"].items())
-            table.add_row("" if index else route["name"], rule["name"], when, gives)
-        table.add_section()
-    if table.row_count:
-        console.print(table)
-
-
-def _print_shadows(console: "Console", shadows: list[tuple[str, dict[str, Any]]]) -> None:
-    if not shadows:
-        return
-    table = _table("Shadows (copies; callers never see their answers)", "route", "copied to", "share", "a worker")
-    for route, shadow in shadows:
-        bounds = f"at most {shadow['max_concurrent']} at once, {shadow['max_per_minute']:,} a minute"
-        table.add_row(route, shadow["version"], f"{shadow['share_percent']:g} %", bounds)
-    console.print(table)
-
-
-def _print_backends(console: "Console", backends: list[dict[str, Any]]) -> None:
-    table = _table("Backends (time to connect / to the first byte / idle / in all)", "backend", "at", "key", "time")
-    for each in backends:
-        limits = " / ".join(each[name] for name in ("connect", "first_byte", "idle", "total"))
-        key = "yes" if each["credential"] else "none"
-        table.add_row(f"{each['name']} ({each['provider']})", each["base_url"], key, limits)
-    console.print(table)
-
-
-def _print_keys(console: "Console", keys: list[dict[str, Any]]) -> None:
-    if not keys:
-        return
-    table = _table("Keys", "key", "routes", "operations", "default route", "expires", "tags")
-    for key in keys:
-        name = key["name"] + ("" if key["enabled"] else " (off)") + (" (may pin)" if key["may_pin"] else "")
-        tags = ", ".join(f"{tag}={value}" for tag, value in key["tags"].items())
-        allowed, default = ", ".join(key["operations"]), key["default_route"] or "none"
-        table.add_row(name, ", ".join(key["routes"]), allowed, default, key["expires"] or "never", tags)
-    console.print(table)
-
-
-def _table(title: str, *columns: str) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table

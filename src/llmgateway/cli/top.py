@@ -9,6 +9,7 @@ import typer
 
 from llmgateway.cli.backends import state
 from llmgateway.cli.errors import fail
+from llmgateway.cli.tables import dense
 from llmgateway.cli.whereabouts import (
     TOKEN_ENV,
     Source,
@@ -184,10 +185,7 @@ def _workers(view: Mapping[str, Any]) -> "Table":
 
 
 def _table(*columns: str) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)  # the box itself leaves a blank between columns
+    table = dense()
     for name in columns:
         is_text = name in ("route", "version", "state")
         table.add_column(name, justify="left" if is_text else "right", no_wrap=True)

@@ -2,15 +2,26 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from llmgateway.config.advice import allowed_keys
 from llmgateway.config.conditions import conditions
 from llmgateway.config.rules import FaultKind, Rule
-from llmgateway.config.snapshot import Address, Backend, Hedge, Key, Route, Shadow, Snapshot, Sticky, StickyBy, Version
-
-_UNITS: Final = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"))
-_SIZES: Final = ((1024**4, "TiB"), (1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
+from llmgateway.config.snapshot import (
+    Address,
+    Backend,
+    HealthRules,
+    Hedge,
+    Key,
+    Route,
+    Shadow,
+    Snapshot,
+    Sticky,
+    StickyBy,
+    Version,
+)
+from llmgateway.config.words import choosing, ejection, limits, probe
+from llmgateway.config.written import duration, size
 
 Described = dict[str, Any]
 
@@ -30,29 +41,6 @@ def describe(snapshot: Snapshot) -> Described:
         "keys": [_key(key) for key in snapshot.keys.values()],
         "prices": sorted(snapshot.prices),
     }
-
-
-def duration(seconds: float | None) -> str:
-    """Write seconds as the file would: "1h30m", "3.5s", "500ms"; None is "forever"."""
-    if seconds is None:
-        return "forever"
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:.15g}ms"
-    text, rest = "", seconds
-    for length, unit in _UNITS:
-        count, rest = divmod(rest, length)
-        text += f"{count:.0f}{unit}" if count else ""
-    return text + (f"{rest:.6g}s" if rest or not text else "")
-
-
-def size(count: int | None) -> str:
-    """Write bytes as the file would: "16MiB"; None is "unlimited"."""
-    if count is None:
-        return "unlimited"
-    for factor, unit in _SIZES:
-        if count >= factor and count % factor == 0:
-            return f"{count // factor}{unit}"
-    return f"{count}B"
 
 
 def shares(route: Route) -> Mapping[str, float]:
@@ -113,10 +101,11 @@ def described_route(route: Route, snapshot: Snapshot) -> Described:
         "bodies": route.bodies.value,
         "raw_events": route.raw_events,
         "balance": route.balance.value,
+        "in_words": choosing(route),
         "max_attempts": route.retries.max_attempts,
         "on_failure": [fault.value for fault in FaultKind if fault in route.on_failure],
         "rules": [_rule(rule) for rule in route.rules],
-        "hedge": hedge(route.hedge),
+        "hedge": hedge(route.hedge) if route.hedge is not None else None,
         "keys": allowed_keys(snapshot, route.name) if snapshot.keys else None,
         "shadow": _shadow(route.shadow) if route.shadow is not None else None,
         "versions": [_version(version, share[version.name]) for version in route.versions],
@@ -142,11 +131,26 @@ def _shadow(shadow: Shadow) -> Described:
     }
 
 
-def hedge(hedge: Hedge | None) -> str | None:
-    """When a second attempt starts, in words."""
-    if hedge is None:
-        return None
-    return f"p{hedge.percentile:g}" if hedge.after_s is None else duration(hedge.after_s)
+def hedge(hedge: Hedge) -> Described:
+    """When a second attempt starts, written as in the file."""
+    after = f"p{hedge.percentile:g}" if hedge.after_s is None else duration(hedge.after_s)
+    return {"after": after, "min_wait": duration(hedge.min_wait_s)}
+
+
+def _health(rules: HealthRules) -> Described:
+    return {
+        "consecutive": rules.consecutive,
+        "error_share": rules.error_share,
+        "min_attempts": rules.min_attempts,
+        "window": duration(rules.window_s),
+        "slow": rules.slow,
+        "eject": duration(rules.eject_s),
+        "eject_max": duration(rules.eject_max_s),
+        "probe": rules.probe.value,
+        "probe_model": rules.probe_model,
+        "probe_interval": duration(rules.probe_interval_s),
+        "probe_timeout": duration(rules.probe_timeout_s),
+    }
 
 
 def _version(version: Version, share: float) -> Described:
@@ -174,9 +178,18 @@ def described_backend(backend: Backend) -> Described:
         "first_byte": duration(backend.first_byte_timeout_s),
         "idle": duration(backend.idle_timeout_s),
         "total": duration(backend.total_timeout_s),
+        "weight": backend.weight,
         "max_concurrent": backend.max_concurrent,
+        "queue": backend.queue,
+        "queue_wait": duration(backend.queue_wait_s),
         "drained": backend.is_drained,
-        "probe": backend.health.probe.value,
+        "health": _health(backend.health),
+        "in_words": {
+            "limit": limits(backend),
+            "out_after": ejection(backend.health),
+            "out_for": f"{duration(backend.health.eject_s)} to {duration(backend.health.eject_max_s)}",
+            "probe": probe(backend.health),
+        },
     }
 
 

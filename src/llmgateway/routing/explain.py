@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from llmgateway.config.snapshot import Key, Route, Server, Snapshot
+from llmgateway.config.words import balance_in_words, hedge_in_words
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import AttemptKind
 from llmgateway.domain.operation import Operation
@@ -16,6 +17,7 @@ from llmgateway.ports.dialect import Declared, Dialect
 from llmgateway.routing.course import order
 from llmgateway.routing.facts import Document, Facts
 from llmgateway.routing.faults import CODES
+from llmgateway.routing.hedging import may_hedge
 from llmgateway.routing.plan import Plan, after_failure, plan
 from llmgateway.routing.rules import ReadyRule, chooser
 from llmgateway.routing.select import Choice, Split, home, pinned, sticky_key
@@ -86,6 +88,7 @@ class FaultTold:
 class Explanation:
     """What a request would get. `is_drawn`: nothing keeps the caller on a version, so `version` is the likeliest one.
 
+    `balance` and `hedge` say in words which of several backends is asked, and when a second one beside it, if ever.
     `attempts` is the order without any failure of a backend known; with several backends one of them begins.
     `present`: the order as the backends are now, where that was asked for; those that get nothing are not in it.
     """
@@ -103,6 +106,8 @@ class Explanation:
     probability: float
     is_drawn: bool
     chances: Mapping[str, float]
+    balance: str
+    hedge: str | None
     attempts: tuple[AttemptTold, ...]
     after: tuple[FaultTold, ...]
     present: tuple[AttemptTold, ...] = ()
@@ -180,10 +185,17 @@ def explain(snapshot: Snapshot, asked: Asked, present: Present | None = None) ->
         probability=choice.probability,
         is_drawn=sticks_to is None and len(split.choices) > 1,
         chances=_chances(split),
+        balance=balance_in_words(route.balance, choice.version.backends),
+        hedge=_hedge(route, operation, asked.method),
         attempts=tuple(_targets(ordered)),
         after=tuple(_after(ordered, operation, asked.method)),
         present=now,
     )
+
+
+def _hedge(route: Route, operation: Operation, method: str) -> str | None:
+    """When a second attempt starts; sessions and what may have an effect have none."""
+    return hedge_in_words(route.hedge) if route.hedge is not None and may_hedge(operation, method) else None
 
 
 def _now(ordered: Plan, present: Present, *, may_fall_back: bool) -> tuple[AttemptTold, ...]:

@@ -137,3 +137,42 @@ def test_a_shadow_is_explained(file: Path) -> None:
     assert "assistant v2 25 % at most 16 at once, 600 a minute" in output
     assert "v2 shadow as called two" in output
     assert "is valid" in output
+
+
+CHOICES = """
+[backends.three]
+provider = "openai"
+base_url = "http://127.0.0.1:9003/v1"
+drained = true
+max_concurrent = 64
+health = { probe = "models" }
+[routes.single]
+hedge = { after = "2s" }
+versions = { v1 = { backends = ["one"] } }
+"""
+
+
+def test_how_a_backend_is_chosen_limited_and_judged_is_told(file: Path) -> None:
+    text = TEXT.replace('fallback = ["v1"]', 'fallback = ["v1"]\nbalance = "ordered"\nhedge = { after = "p99" }')
+    text = text.replace('backends = ["two"]', 'backends = ["two", "one"]').replace("[keys.app]", CHOICES + "[keys.app]")
+    file.write_text(text + 'priority = "low"\n')
+    output = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["check", str(file)]).output
+    for words in (
+        "in order: two, one",
+        "after p99 of first-token times, at least 50ms",
+        "after 2s",
+        "one, two ",
+        "three (drained)",
+        "64 at once, 128 may wait for 5s",
+        "5 faults in a row",
+        "models every 10s",
+        "app (low priority)",
+    ):
+        assert words in output
+    told = json.loads(runner.invoke(app, ["check", "--json", str(file)]).stdout)["config"]
+    assert told["routes"][0]["hedge"] == {"after": "p99", "min_wait": "50ms"}
+    assert (told["backends"][2]["drained"], told["backends"][2]["health"]["probe"]) == (True, "models")
+
+
+def test_where_nothing_is_chosen_there_is_no_table_of_choices(file: Path) -> None:
+    assert "Several backends" not in runner.invoke(app, ["check", str(file)]).output

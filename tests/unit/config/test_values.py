@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgateway.config import values
-from llmgateway.config.describe import duration, size
 from llmgateway.config.snapshot import Address, Sticky, StickyBy
+from llmgateway.config.written import duration, size
 
 
 @pytest.mark.parametrize(

@@ -211,3 +211,20 @@ def test_how_the_backends_are_decides_who_is_asked_now():
 def test_what_was_shown_can_be_read_back():
     for explanation in (told({"stream": True, "user": "a"}, headers={"x-tier": "gold"}), told({"tools": [{}]})):
         assert Explanation.read(json.loads(encode(explanation.shown()))) == explanation
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "hedge"),
+    [
+        ("POST", "/v1/chat/completions", "after 2s"),
+        ("GET", "/v1/models", "after 2s"),
+        ("DELETE", "/v1/files/f", None),  # it may have an effect
+        ("GET", "/v1/realtime", None),  # a session
+    ],
+)
+def test_balance_and_hedging_are_told_where_they_apply(method, path, hedge):
+    text = CONFIG.replace('sticky = "user"', 'sticky = "user"\nbalance = "ordered"\nhedge = { after = "2s" }')
+    snapshot = load(text, providers=("openai",), generation=1, environ={})
+    asked = Asked(KEYS["app"], OpenAIDialect(), 0.0, model="assistant", method=method, path=path)
+    explanation = explain(snapshot, asked)
+    assert (explanation.hedge, explanation.balance) == (hedge, "in order: one, two")

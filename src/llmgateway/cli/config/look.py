@@ -8,6 +8,7 @@ import typer
 from llmgateway.cli import gateway
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.logs.printable import full_time, many_lines, one_line
+from llmgateway.cli.tables import dense
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
 LISTED: Final = 20
@@ -56,12 +57,10 @@ def history(
 
 
 def _print_history(page: Mapping[str, Any]) -> None:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     out = gateway.console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    table = dense()
     for name, justify in (("generation", "right"), ("when", "left"), ("who", "left"), ("why", "left")):
         table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
     current = next((each["number"] for each in page["generations"] if each["refused"] is None), None)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from llmgateway.cli.backends import state
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.config.describe import duration
+from llmgateway.cli.tables import titled
 from llmgateway.config.problems import quoted
+from llmgateway.config.written import duration
 from llmgateway.routing.explain import AttemptTold, Explanation, FaultTold, Outcome, RuleTold
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def tell(explanation: Explanation, note: str, backends: Mapping[str, Mapping[str
     from rich.console import Console
 
     out = Console(highlight=False, markup=False)
-    facts = _table("", "")
+    facts = titled("", "")
     for name, value in (*_facts(explanation, note), *_present(explanation, backends)):
         if value:
             facts.add_row(name, value)
@@ -43,6 +44,7 @@ def _facts(told: Explanation, note: str) -> Iterable[tuple[str, str]]:
         "attempts",
         "\n".join([*(f"{at}. {_attempt(each)}" for at, each in enumerate(told.attempts, 1)), *_any_first(told)]),
     )
+    yield "hedged", told.hedge or ""
 
 
 def _present(told: Explanation, backends: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
@@ -56,7 +58,7 @@ def _present(told: Explanation, backends: Mapping[str, Mapping[str, Any]]) -> It
 def _any_first(told: Explanation) -> list[str]:
     """Which of a version's backends begins is decided when a request comes."""
     begin = {each.backend for each in told.attempts if each.version == told.version}
-    return [f"any of {', '.join(sorted(begin))} may be the first"] if len(begin) > 1 else []
+    return [f"which of {', '.join(sorted(begin))} begins: {told.balance}"] if len(begin) > 1 else []
 
 
 def chosen_by(reason: str) -> str:
@@ -95,7 +97,7 @@ def _attempt(each: AttemptTold) -> str:
 
 
 def _rules(rules: Iterable[RuleTold]) -> "Table":
-    table = _table("Rules, in order", "", "rule", "gives", "condition", "the request")
+    table = titled("Rules, in order", "", "rule", "gives", "condition", "the request")
     for rule in rules:
         asked = "" if rule.outcome is not Outcome.NOT_ASKED else "\n(not asked)"
         first = [_MARKS[rule.outcome], rule.name + asked, shares(rule.use)]
@@ -109,7 +111,7 @@ def _rules(rules: Iterable[RuleTold]) -> "Table":
 
 
 def _after(faults: Iterable[FaultTold]) -> "Table":
-    table = _table("Should every attempt fail with …", "fault", "then")
+    table = titled("Should every attempt fail with …", "fault", "then")
     for then, alike in groupby(sorted(faults, key=lambda each: _then(each.then)), key=lambda each: _then(each.then)):
         table.add_row(", ".join(each.code for each in alike), then)
     return table
@@ -118,14 +120,3 @@ def _after(faults: Iterable[FaultTold]) -> "Table":
 def _then(steps: Iterable[AttemptTold]) -> str:
     told = [(f"after {duration(each.wait_s)} " if each.wait_s else "") + _attempt(each) for each in steps]
     return "\n".join([*told, "the caller gets the error"])
-
-
-def _table(title: str, *columns: str) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD if title else None)
-    table.show_header = bool(title)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table

@@ -22,7 +22,7 @@ def backup(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Copy the store as it is at one moment, beside a running gateway. What is only in the journal yet is not in it."""
-    from llmgateway.config.describe import size
+    from llmgateway.config.written import size
     from llmgateway.ports.store import StoreError
     from llmgateway.store.sqlite_connection import translated
 

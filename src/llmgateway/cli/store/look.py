@@ -48,7 +48,7 @@ def _problems(connection: sqlite3.Connection) -> list[str]:
 
 
 def _sentence(found: dict[str, Any]) -> str:
-    from llmgateway.config.describe import size
+    from llmgateway.config.written import size
 
     head = f"{found['path']}: {size(found['bytes'])}"
     if not found["problems"]:
