@@ -4,12 +4,12 @@ Pure: rows of the store in, plain values out. `Comparison` is one pair, `Report`
 """
 
 import heapq
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llmgateway.domain.exchange import End
+from llmgateway.domain.quantile import quantile
 
 Row = Mapping[str, Any]
 Shown = dict[str, Any]
@@ -173,12 +173,7 @@ def _quantiles(values: Sequence[float]) -> Shown | None:
     if not values:
         return None
     ordered = sorted(values)
-    return {"p50": quantile(ordered, 0.5), "p95": quantile(ordered, 0.95)}
-
-
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """The smallest of the sorted `ordered` that at least `share` of them do not exceed (nearest rank)."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+    return {"p50": quantile(ordered, 50), "p95": quantile(ordered, 95)}
 
 
 def _share(part: int, whole: int) -> float | None:

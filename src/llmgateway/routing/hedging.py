@@ -10,6 +10,7 @@ from typing import Final
 from llmgateway.config.snapshot import Hedge
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.operation import Operation
+from llmgateway.domain.quantile import quantile
 
 REMEMBERED: Final = 512  # waits for content, the latest ones; whole replies and streams apart
 ENOUGH: Final = 20  # a percentile of fewer is a guess
@@ -55,9 +56,3 @@ def may_hedge(operation: Operation, method: str) -> bool:
     if operation.is_tunnel:
         return False
     return method in {"GET", "HEAD"} or (operation.is_repeatable and not operation.is_stateful)
-
-
-def quantile(ordered: list[float], percentile: float) -> float:
-    """The smallest value that `percentile` of a hundred do not exceed (nearest rank); `ordered` is not empty."""
-    rank = -(-len(ordered) * percentile // 100)
-    return ordered[min(len(ordered), max(1, int(rank))) - 1]

@@ -3,7 +3,7 @@
 import pytest
 from tests.support.exchanges import ExchangeFactory
 
-from llmgateway.routing.comparison import MEASURES, Report, compare, quantile
+from llmgateway.routing.comparison import MEASURES, Report, compare
 from llmgateway.wire.jsoncodec import encode
 
 
@@ -116,8 +116,3 @@ def test_a_report_may_do_without_the_worst(pair):
     report = Report(worst=0)
     report.add(pair())
     assert report.worst_pairs() == []
-
-
-@pytest.mark.parametrize(("share", "expected"), [(0.5, 2), (0.95, 4), (0.25, 1), (0.0, 1), (1.0, 4)])
-def test_quantiles_are_figures_that_were_measured(share, expected):
-    assert quantile([1, 2, 3, 4], share) == expected

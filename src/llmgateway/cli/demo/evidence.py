@@ -1,7 +1,6 @@
 """What the demo can prove: figures from the callers' own clocks, and from the log that the gateway kept."""
 
 import asyncio
-import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from llmgateway.cli.demo.setting import Setting
 from llmgateway.cli.demo.traffic import Outcome
+from llmgateway.domain.quantile import quantile
 from llmgateway.ports.store import Body, Row, StoreError, Wanted
 from llmgateway.store.sqlite_reader import SqliteReader
 
@@ -156,10 +156,7 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
     ordered = sorted(seconds)
     if not ordered:
         return {}
-    return {
-        f"p{share}": round(1000 * ordered[max(0, math.ceil(share / 100 * len(ordered)) - 1)], 3)
-        for share in PERCENTILES
-    }
+    return {f"p{share}": round(1000 * quantile(ordered, share), 3) for share in PERCENTILES}
 
 
 def as_json(summary: Summary, setting: Setting, sample: Row | None) -> dict[str, Any]:

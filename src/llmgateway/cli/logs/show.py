@@ -1,7 +1,6 @@
 """`llmgateway logs show`: one exchange with its attempts, its timing, and what was said."""
 
-import base64
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, NoReturn
 
 import typer
 
@@ -11,6 +10,7 @@ from llmgateway.cli.logs.pairs import print_pair
 from llmgateway.cli.logs.printable import dollars, full_time, json_text, many_lines, one_line, seconds, size
 from llmgateway.ports.store import Body, Row, StoreReader, Wanted
 from llmgateway.routing.comparison import Comparison, compare
+from llmgateway.store.shown import shown_body
 from llmgateway.wire.jsoncodec import JsonError, decode, encode_pretty
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def show(
     path = options.store_path(config, data)
     row, bodies, pair = options.with_reader(path, lambda reader: _find(reader, exchange_id.strip().lower()))
     if as_json:
-        more = {"bodies": [_as_json(body) for body in bodies], "comparison": pair.shown() if pair else None}
+        more = {"bodies": [shown_body(body) for body in bodies], "comparison": pair.shown() if pair else None}
         typer.echo(json_text(row | more, pretty=True))
         return
     out = lines.console()
@@ -100,22 +100,6 @@ def _unknown(exchange_id: str) -> NoReturn:
         f"no exchange {one_line(exchange_id)} in the store: it may be older than what is kept, still running, "
         "or a second from being stored; `llmgateway logs list` shows what is there"
     )
-
-
-def _as_json(body: Body) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "kind": body.kind,
-        "media": body.media,
-        "size": body.size,
-        "sha256": body.sha256,
-        "truncated": body.is_truncated,
-    }
-    if body.content is None:
-        return about
-    try:
-        return about | {"content": body.content.decode()}
-    except UnicodeDecodeError:
-        return about | {"content_base64": base64.b64encode(body.content).decode()}
 
 
 def _print_facts(out: "Console", row: Row) -> None:

@@ -1,6 +1,5 @@
 """The log: pages of exchanges, and one exchange with its attempts and what was said."""
 
-import base64
 from typing import Any, Final
 
 from aiohttp import web
@@ -10,7 +9,8 @@ from llmgateway.controlplane.query import Kind, Param
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.replies import reply
 from llmgateway.domain.exchange import End
-from llmgateway.ports.store import SEARCHED, Body, Row, StoreReader, Wanted
+from llmgateway.ports.store import SEARCHED, Row, StoreReader, Wanted
+from llmgateway.store.shown import shown_body
 
 MAX_PAGE: Final = 1_000
 BODY_BYTES: Final = 256 * 1024
@@ -51,7 +51,7 @@ def endpoints(store: StoreReader) -> Routes:
         content: Row = dict(row)
         if asked.query["bodies"]:
             bodies = (await store.bodies([row["seq"]])).get(row["seq"], [])
-            content["bodies"] = [_shown(body, asked.query["body_bytes"]) for body in bodies]
+            content["bodies"] = [shown_body(body, asked.query["body_bytes"]) for body in bodies]
         return reply(200, content)
 
     path = "/admin/v1/exchanges"
@@ -94,22 +94,3 @@ def _status(text: str | None) -> int | None:
     if len(text) == 3 and text.isascii() and text.isdigit() and "1" <= text[0] <= "5":
         return int(text)
     raise RefusedError(422, "invalid_parameter", "Status must be like 404, or a class like 5xx.")
-
-
-def _shown(body: Body, limit: int) -> dict[str, Any]:
-    """A body as JSON has it: text where it is text. `cut`: there is more of it in the store."""
-    about: dict[str, Any] = {
-        "kind": body.kind,
-        "media": body.media,
-        "size": body.size,
-        "sha256": body.sha256,
-        "truncated": body.is_truncated,
-    }
-    if body.content is None:
-        return about
-    content = body.content[:limit]
-    about["cut"] = len(content) < len(body.content)
-    try:
-        return about | {"content": content.decode(errors="strict" if not about["cut"] else "ignore")}
-    except UnicodeDecodeError:
-        return about | {"content_base64": base64.b64encode(content).decode()}
