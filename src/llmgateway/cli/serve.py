@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from llmgateway.cli import gateway
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.whereabouts import (
     CONFIG,
@@ -65,9 +66,7 @@ def _announce_json(facts: dict[str, Any]) -> None:
 
 
 def reload(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Take address and token of the admin listener from this file.")
-    ] = None,
+    config: gateway.ConfigOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,
     as_json: Annotated[bool, typer.Option("--json", help="Print what the gateway says as JSON.")] = False,

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from llmgateway.cli.backends import state
 from llmgateway.cli.errors import fail
+from llmgateway.cli.gateway import ConfigOption
+from llmgateway.cli.logs.printable import size
 from llmgateway.cli.tables import dense
 from llmgateway.cli.whereabouts import (
     TOKEN_ENV,
@@ -44,9 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def top(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Take address and token from this file.")
-    ] = None,
+    config: ConfigOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,
     once: Annotated[bool, typer.Option("--once", help="Print once and leave.")] = False,
@@ -202,12 +201,3 @@ def span(seconds: float | None) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"
-
-
-def size(count: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"

@@ -10,7 +10,7 @@ from llmgateway.config.edit import EditError, UnknownRouteError
 from llmgateway.config.problems import ConfigError
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint
 from llmgateway.controlplane.query import BadQueryError, read
-from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.refused import RefusedError, sentence
 from llmgateway.controlplane.replies import refusal
 from llmgateway.ports.store import StoreError
 from llmgateway.telemetry.redact import one_line
@@ -30,9 +30,9 @@ async def answered(endpoint: Endpoint, asked: Asked) -> web.StreamResponse:
     except ConfigError as error:
         return invalid(error)
     except UnknownRouteError as error:
-        return refusal(404, "route_not_found", _sentence(str(error)))
+        return refusal(404, "route_not_found", sentence(str(error)))
     except EditError as error:
-        return refusal(409, "edit_failed", _sentence(str(error)))
+        return refusal(409, "edit_failed", sentence(str(error)))
     except StoreError as error:
         return refusal(503, "store_unavailable", f"The store can't answer: {error}.")
 
@@ -44,7 +44,7 @@ def with_query(endpoint: Endpoint, asked: Asked) -> Asked:
     try:
         query = read(asked.http.rel_url.query.items(), endpoint.query)
     except BadQueryError as error:
-        raise RefusedError(422, "invalid_parameter", _sentence(str(error))) from None
+        raise RefusedError(422, "invalid_parameter", sentence(str(error))) from None
     return replace(asked, query=query)
 
 
@@ -109,7 +109,3 @@ async def _content(http: web.BaseRequest, body: Body) -> bytes:
     except TimeoutError:
         raise RefusedError(408, "request_timeout", "The body did not arrive in time.") from None
     return bytes(content)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", ".")) else ".")

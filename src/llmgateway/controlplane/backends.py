@@ -17,7 +17,6 @@ from llmgateway.routing.peers import Peers
 
 PROBES_THAT_EJECT: Final = 3  # failures in a row
 UNUSED_GRANT_S: Final = 3.0  # a worker that may try a backend and does not: the next one may
-MAX_BY_HAND_S: Final = 30 * 86_400.0
 
 
 @dataclass(slots=True)
@@ -159,7 +158,7 @@ class Backends:
     def eject(self, name: str, seconds: float, now: float) -> None:
         """Take no new exchanges for a time."""
         entry = self._entries[name]
-        entry.gone_until, entry.is_told = now + min(seconds, MAX_BY_HAND_S), True
+        entry.gone_until, entry.is_told = now + seconds, True
         self._counted(name, Reason.HAND)
 
     def heal(self, name: str, now: float) -> None:

@@ -12,3 +12,8 @@ class RefusedError(Exception):
         self.code = code
         self.message = message
         self.more = more
+
+
+def sentence(text: str) -> str:
+    """What an error says, which is the middle of a line elsewhere, as a message of its own."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith(("?", ".")) else ".")

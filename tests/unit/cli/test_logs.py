@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from llmgateway.cli.logs import lines, make_app, options, tail
 from llmgateway.cli.logs.export import cell
-from llmgateway.cli.logs.printable import many_lines, one_line, seconds
+from llmgateway.cli.logs.printable import many_lines, one_line, seconds, size
 from llmgateway.cli.logs.show import BAR, bar
 from llmgateway.ports.store import Body, Entry, Wanted
 from llmgateway.store.sqlite import SqliteStore
@@ -368,3 +368,10 @@ def test_line_ends_survive_where_there_may_be_several_lines() -> None:
     assert many_lines("a\n\tb\r\x1b") == "a\n\tb\\x0d\\x1b"
     assert one_line("a\nb") == "a\\x0ab"
     assert one_line("\U000e0041") == "\\U000e0041"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(None, ""), (0, "0 B"), (2_048, "2.0 KiB"), (5 * 2**20, "5.0 MiB"), (3 * 2**30, "3.0 GiB")]
+)
+def test_sizes_read_well(count, text):
+    assert size(count) == text

@@ -12,7 +12,7 @@ from tests.support.control import AT, row, status
 from typer.testing import CliRunner
 
 from llmgateway.cli import top
-from llmgateway.cli.top import fetch, screen, size, span
+from llmgateway.cli.top import fetch, screen, span
 from llmgateway.cli.whereabouts import TOKEN_ENV, Source, UnreachableError
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import Labels
@@ -87,7 +87,7 @@ def test_the_screen_names_rates_percentiles_errors_cost_and_workers():
         "ready · configuration 3 · up 2 h",
         "2 in flight",
         "1 streams",
-        "store behind the journal by 400 ms, 2 KiB",
+        "store behind the journal by 400 ms, 2.0 KiB",
         "chat",
         "v1",
         "0.03",  # requests a second
@@ -187,13 +187,6 @@ def test_something_else_there_says_so(gateway, reply, sentence):
 )
 def test_durations_read_well(seconds, text):
     assert span(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (2_048, "2 KiB"), (5 * 2**20, "5 MiB"), (3 * 2**30, "3.0 GiB")]
-)
-def test_sizes_read_well(count, text):
-    assert size(count) == text
 
 
 def test_a_backend_that_is_out_is_told_with_the_reason():

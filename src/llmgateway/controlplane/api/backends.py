@@ -20,7 +20,7 @@ from llmgateway.controlplane.asking import AUTHOR_HEADER, author, json_of
 from llmgateway.controlplane.byhand import ByHand, Shown
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
 from llmgateway.controlplane.query import Kind, Param, page_by, page_of
-from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.refused import RefusedError, sentence
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.controlplane.replies import reply
 from llmgateway.telemetry.redact import one_line
@@ -111,10 +111,10 @@ class _BackendsFamily:
         try:
             shown = await act(name)
         except KeyError:
-            message = f"No backend is called {quoted(name)}{did_you_mean(name, known) or '.'}"
+            message = sentence(f"no backend is called {quoted(name)}{did_you_mean(name, known)}")
             raise RefusedError(404, "backend_not_found", message) from None
         except ValueError as error:
-            raise RefusedError(422, "not_possible", _sentence(str(error))) from None
+            raise RefusedError(422, "not_possible", sentence(str(error))) from None
         why = one_line(asked.query["reason"])
         log.info("backend %s %s by %s%s", name, what, author(asked), f": {why}" if why else "")
         lines = await self._shown([name])
@@ -168,7 +168,3 @@ def _seconds(sent: Mapping[str, Any]) -> float:
     if sent.keys() - {"seconds"} or isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise RefusedError(422, "invalid_body", 'The body has to say for how long, like {"seconds": 60}.')
     return float(seconds)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."

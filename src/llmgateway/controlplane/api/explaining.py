@@ -11,7 +11,7 @@ from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.asking import json_of
 from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
-from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.refused import RefusedError, sentence
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.controlplane.replies import reply
 from llmgateway.domain.clock import Clock
@@ -78,8 +78,7 @@ def _told(snapshot: Snapshot, dialects: Mapping[str, Dialect], supposed: Suppose
     try:
         request, note = asked(snapshot, dialects, supposed)
     except UnknownNameError as error:
-        message = str(error)
-        raise RefusedError(404, f"{error.what}_not_found", message[0].upper() + message[1:]) from None
+        raise RefusedError(404, f"{error.what}_not_found", sentence(str(error))) from None
     try:
         return {"note": note, "refused": None, "explanation": explain(snapshot, request, present).shown()}
     except GatewayError as error:
