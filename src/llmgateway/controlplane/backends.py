@@ -187,13 +187,7 @@ class Backends:
             entry.health.count = max(entry.health.count, int(number(news.get("count"))))
 
     def _eject(self, entry: Entry, reason: Reason, now: float) -> bool:
-        def is_ejected(name: str) -> bool:
-            return name in self._entries and self._entries[name].health.state is not IN
-
-        def is_gone(name: str) -> bool:
-            return name not in self._entries or self._entries[name].is_gone(now)
-
-        if not self._peers.may_eject(entry.backend.name, is_ejected, is_gone):
+        if not self._peers.may_go(entry.backend.name, self._entries, now):
             return False
         entry.health.eject(reason, now, entry.backend.health)
         self._out(entry, reason)

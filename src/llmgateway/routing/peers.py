@@ -6,9 +6,10 @@ what the operator has asked for, and asking dead backends first would only use u
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from llmgateway.config.snapshot import Snapshot
+from llmgateway.routing.health import IN, Health
 
 _NONE: Final[frozenset[str]] = frozenset()
 
@@ -19,6 +20,15 @@ class Place:
 
     mates: frozenset[str]
     spares: frozenset[str]
+
+
+class Known(Protocol):
+    """A backend as far as this asks of it: a worker's `Standing`, control's `Entry`."""
+
+    @property
+    def health(self) -> Health: ...
+
+    def is_gone(self, now: float) -> bool: ...
 
 
 class Peers:
@@ -43,6 +53,17 @@ class Peers:
     def mates(self, name: str) -> frozenset[str]:
         """The other backends that do the same work as `name` somewhere."""
         return self._mates.get(name, _NONE)
+
+    def may_go(self, name: str, known: Mapping[str, Known], now: float) -> bool:
+        """Tell whether `name` may go, too, as the others are. One that is not known counts as gone."""
+
+        def is_ejected(other: str) -> bool:
+            return other in known and known[other].health.state is not IN
+
+        def is_gone(other: str) -> bool:
+            return other not in known or known[other].is_gone(now)
+
+        return self.may_eject(name, is_ejected, is_gone)
 
     def may_eject(self, name: str, is_ejected: Callable[[str], bool], is_gone: Callable[[str], bool]) -> bool:
         """Tell whether `name` may go, too. Others are ejected on evidence, or gone by an operator's word."""

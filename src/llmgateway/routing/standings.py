@@ -65,14 +65,7 @@ class Standings:
 
     def against(self, standing: Standing, reason: Reason, now: float) -> None:
         """Take it out if the others can do without it."""
-
-        def is_ejected(name: str) -> bool:
-            return name in self._all and self._all[name].health.state is not IN
-
-        def is_gone(name: str) -> bool:
-            return name not in self._all or self._all[name].is_gone(now)
-
-        if not self._peers.may_eject(standing.backend.name, is_ejected, is_gone):
+        if not self._peers.may_go(standing.backend.name, self._all, now):
             standing.suspect()
             return
         standing.forget()
