@@ -277,7 +277,7 @@ def test_every_line_of_the_guide_works_in_its_order(newcomer, tmp_path):
 
 def test_every_address_of_the_guide_answers(newcomer):
     lines = typed("curl")
-    assert len(lines) == 6
+    assert len(lines) == 8
     for line in lines:
         words = shlex.split(line)
         method = words[words.index("-X") + 1] if "-X" in words else "GET"
