@@ -73,3 +73,9 @@ def test_nothing_is_imported_before_it_is_asked_for() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert shown.stdout.strip() == "[]"
+
+
+def test_all_of_a_kind_are_made_by_name():
+    made = plugins.load_all("dialect")
+    assert set(made) == set(plugins.names("dialect")) >= {"openai", "anthropic"}
+    assert all(each.name == name for name, each in made.items())
