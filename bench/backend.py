@@ -141,8 +141,8 @@ async def serve(send_buffer: int = 0) -> None:
     if send_buffer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by what it accepts
     listener.bind(("127.0.0.1", 0))
-    await loop.create_server(lambda: Backend(pacers), sock=listener, backlog=4096)
-    print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
+    server = await loop.create_server(lambda: Backend(pacers), sock=listener, backlog=4096)
+    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     over = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), over.set)
     await over.wait()

@@ -14,6 +14,7 @@ from tests.support.plane import CONFIG, KEY, Plane, plane
 from tests.support.wire_backend import WireBackend, chunk, chunked_head, expect, forever, reply, send, wait_for
 
 from llmgateway.config.snapshot import Cors, Key, Tls
+from llmgateway.dataplane import worker as dataplane_worker
 from llmgateway.dataplane.worker import tls_context
 from llmgateway.domain.errors import GatewayError
 
@@ -213,3 +214,31 @@ async def test_what_is_in_flight_goes_back_to_nothing(tmp_path):
         gauges = running.worker.gateway.gauges
         assert set(gauges.in_flight.values()) | set(gauges.open_streams.values()) <= {0}
         assert {standing.in_flight for standing in running.worker.gateway.in_force.standings} == {0}
+
+
+async def test_a_drain_answers_whoever_comes_on_a_kept_connection_and_closes_it_politely(tmp_path):
+    """A connection closed at the very moment its caller uses it is a request lost: who used it lately will again."""
+    async with WireBackend([forever(expect(), send(OK))]) as backend, plane(tmp_path, backend.url) as running:
+        caller = await running.connect()
+        caller.send("POST", "/v1/chat/completions", json.dumps(CHAT).encode())
+        assert (await caller.receive()).status == 200
+        caller.wire.start_next_cycle()
+        drained = asyncio.create_task(running.worker.drain())
+        await asyncio.sleep(0.4)
+        assert not drained.done()
+        caller.send("POST", "/v1/chat/completions", json.dumps(CHAT).encode())
+        last = await caller.receive()
+        assert (last.status, last.headers["connection"]) == (200, "close")
+        await asyncio.wait_for(drained, 1.0)  # nobody is left to wait for
+
+
+async def test_a_drain_waits_for_no_idle_connection_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataplane_worker, "KEPT_S", 0.1)
+    async with WireBackend([]) as backend, plane(tmp_path, backend.url) as running:
+        await running.connect()
+        await asyncio.wait_for(running.worker.drain(), 0.25 + 0.1 + 0.5)
+
+
+async def test_a_drain_with_nobody_there_is_over_at_once(tmp_path):
+    async with WireBackend([]) as backend, plane(tmp_path, backend.url) as running:
+        await asyncio.wait_for(running.worker.drain(), 0.5)

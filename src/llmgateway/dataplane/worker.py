@@ -31,7 +31,9 @@ logger = logging.getLogger(__name__)
 
 BACKLOG: Final = 4096
 HOUSEKEEPING_S: Final = 1.0
-LAST_REQUESTS_S: Final = 0.25  # for callers who have connected, or kept a connection, and whose request is on its way
+LAST_REQUESTS_S: Final = 0.25  # for callers who have connected and whose request is on its way
+KEPT_S: Final = 2.0  # for the last request on connections that were kept: who used one lately will use it again
+LOOK_S: Final = 0.02
 PARTED_S: Final = PARTING_S + 0.2  # for tunnels, once they are told to end
 HANDSHAKE_S: Final = 2.0  # for those who were queued when the listener closed
 
@@ -113,6 +115,7 @@ class Worker:
         self.http.finish()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.http.wait_closed(), LAST_REQUESTS_S)
+        await self._kept_connections()
         self.http.drain()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.http.wait_closed(), server.drain_s)
@@ -133,6 +136,12 @@ class Worker:
             upstream.pool.close()
         self.gateway.sweeper.close()
         self._journal.close()
+
+    async def _kept_connections(self) -> None:
+        """Wait for what comes on idle connections, for a while: each is closed behind the answer to that."""
+        until = self.gateway.clock.monotonic() + KEPT_S
+        while self.http.idle and self.gateway.clock.monotonic() < until:  # noqa: ASYNC110 - none tells that it is used
+            await asyncio.sleep(LOOK_S)
 
     async def _stop_listening(self) -> None:
         """Close the listener, and take in whoever is queued on it: the last worker to close it would reset them."""

@@ -34,6 +34,11 @@ class Census(Generic[Guest]):
     def __len__(self) -> int:
         return len(self._guests)
 
+    @property
+    def idle_count(self) -> int:
+        """How many have nothing under way."""
+        return len(self._idle)
+
     def __iter__(self) -> Iterator[Guest]:
         return iter(list(self._guests))
 

@@ -51,6 +51,11 @@ class HttpServer:
         return len(self._service.census)
 
     @property
+    def idle(self) -> int:
+        """Connections on which nothing is under way."""
+        return self._service.census.idle_count
+
+    @property
     def running(self) -> int:
         """Requests whose handler has not ended, also those already answered."""
         return len(self._service.tasks)

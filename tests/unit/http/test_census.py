@@ -23,8 +23,9 @@ def test_names_who_has_been_idle_longest() -> None:
     for guest, peer in ((1, "a"), (2, "b"), (3, "a")):
         census.add(guest, peer)
     assert (census.oldest_idle(), census.oldest_idle("b"), census.oldest_idle("c")) == (1, 2, None)
+    assert census.idle_count == 3
     census.busy(1)
-    assert (census.oldest_idle(), census.oldest_idle("a")) == (2, 3)
+    assert (census.oldest_idle(), census.oldest_idle("a"), census.idle_count) == (2, 3, 2)
     census.idle(1)
     assert census.oldest_idle("a") == 3
     for guest in (1, 2, 3):
