@@ -173,7 +173,7 @@ class HealthRules:
     window_s: float = 10.0
     slow: float = 5.0  # times the median first-token time of its peers; 0: off
     eject_s: float = 5.0  # the first time; doubles each time
-    eject_max_s: float = 300.0
+    eject_max_s: float = 10.0  # who is well again is back by then; what it costs meanwhile is one attempt each time
     probe: ProbeKind = ProbeKind.NONE
     probe_model: str | None = None
     probe_interval_s: float = 10.0
