@@ -73,12 +73,13 @@ def _scarce_places(snapshot: Snapshot) -> Iterator[Fault]:
 def _unreachable_routes(snapshot: Snapshot) -> Iterator[Fault]:
     patterns = {pattern for key in snapshot.keys.values() if key.is_enabled for pattern in key.routes}
     wide = [pattern for pattern in patterns if "*" in pattern]
+    may_pin = any(key.may_pin for key in snapshot.keys.values())
     for name, route in snapshot.routes.items():
         # a route of its own name needs no look at every key: 2,000 routes and 5,000 keys would take seconds
         is_named = name in patterns or any(overlap(each, name) for each in (patterns if "*" in name else wide))
         if snapshot.keys and not is_named:
             yield ("routes", name), "no enabled key may use this route"
-        if not any(key.may_pin for key in snapshot.keys.values()):
+        if not may_pin:
             yield from _idle_versions(route)
         yield from _own_shadow(route)
 

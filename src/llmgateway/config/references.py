@@ -9,7 +9,7 @@ from typing import Any
 
 from llmgateway.config.patterns import best_match, matches, overlap
 from llmgateway.config.problems import Fault, Path, did_you_mean, quoted
-from llmgateway.config.rule_references import of_rules
+from llmgateway.config.rule_references import Callers, of_rules
 
 _Toml = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ def dangling(document: _Toml, providers: Collection[str], operations: Collection
         if isinstance(provider, str) and provider not in providers:
             yield (*path, "provider"), f"no provider is called {quoted(provider)}{did_you_mean(provider, providers)}"
     backends = [name for (_, name), _ in _tables(document, "backends")]
-    callers = {str(path[-1]): key for path, key in _tables(document, "keys")}
+    callers = Callers({str(path[-1]): key for path, key in _tables(document, "keys")})
     for path, route in _tables(document, "routes"):
         yield from _of_route(path, route, [str(name) for name in backends])
         yield from of_rules(path, route, callers)
@@ -76,7 +76,7 @@ def _of_key(path: Path, key: _Toml, routes: Collection[str]) -> Iterator[Fault]:
     default = key.get("default_route")
     if not isinstance(default, str):
         return
-    route = best_match(routes, default)
+    route = default if default in routes else best_match((each for each in routes if "*" in each), default)
     if route is None:
         yield (*path, "default_route"), f"no route is called {quoted(default)}{did_you_mean(default, routes)}"
     elif not any(matches(pattern, default) or matches(pattern, route) for pattern in patterns):

@@ -9,9 +9,34 @@ from llmgateway.config.problems import Fault, Path, did_you_mean, quoted
 _Toml = Mapping[str, Any]
 
 
-def of_rules(path: Path, route: _Toml, keys: Mapping[str, _Toml]) -> Iterator[Fault]:
+class Callers:
+    """The keys, and which of them may use a route: found without asking each of thousands for each of thousands."""
+
+    def __init__(self, keys: Mapping[str, _Toml]) -> None:
+        self.keys = keys
+        self._by_pattern: dict[str, dict[str, _Toml]] = {}
+        for name, key in keys.items():
+            patterns = key.get("routes", ["*"])
+            for each in patterns if isinstance(patterns, list) else ["*"]:
+                if isinstance(each, str):
+                    self._by_pattern.setdefault(each, {})[name] = key
+        self._wide = [pattern for pattern in self._by_pattern if "*" in pattern]
+
+    def of(self, route: str) -> dict[str, _Toml]:
+        """The keys that may use at least some of what `route` covers."""
+        patterns = self._by_pattern if "*" in route else [route, *self._wide]
+        allowed: dict[str, _Toml] = {}
+        for pattern in patterns:
+            if pattern == route or overlap(pattern, route):
+                allowed.update(self._by_pattern.get(pattern, {}))
+        return allowed
+
+
+def of_rules(path: Path, route: _Toml, callers: Callers) -> Iterator[Fault]:
     """Find what the rules of the route at `path` name and nobody has, and names given twice."""
-    allowed = {name: key for name, key in keys.items() if _may_use(key, str(path[-1]))}
+    if not _list(route.get("rules")):
+        return
+    keys, allowed = callers.keys, callers.of(str(path[-1]))
     versions = _table(route.get("versions"))
     names = set[str]()
     for index, rule in enumerate(_list(route.get("rules"))):
@@ -60,11 +85,6 @@ def _tags(path: Path, wanted: _Toml, keys: Mapping[str, _Toml]) -> Iterator[Faul
             if isinstance(value, str) and value not in there:
                 hint = did_you_mean(value, there)
                 yield (*path, name), f"no key that may use this route has {quoted(value)} as this tag{hint}"
-
-
-def _may_use(key: _Toml, route: str) -> bool:
-    patterns = key.get("routes", ["*"])
-    return not isinstance(patterns, list) or any(isinstance(each, str) and overlap(each, route) for each in patterns)
 
 
 def _listed(value: Any) -> list[Any]:

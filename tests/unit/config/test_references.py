@@ -3,6 +3,10 @@
 import pytest
 from tests.unit.config.conftest import Accept, Refuse
 
+from llmgateway.config import rule_references
+from llmgateway.config.patterns import overlap
+from llmgateway.config.rule_references import Callers
+
 
 def test_an_unknown_backend_is_named_with_the_nearest(refuse: Refuse) -> None:
     assert refuse(('backends = ["two"]', 'backends = ["one",\n"tow"]')) == [
@@ -103,3 +107,32 @@ def test_operations_are_kept_as_patterns_and_a_star_means_no_limit(accept: Accep
 def test_what_is_no_list_of_operations_is_refused(refuse: Refuse, written: str) -> None:
     (problem,) = refuse(('routes = ["assistant"]', f"operations = {written}"))
     assert problem.startswith("config.toml:21: keys.app.operations: ")
+
+
+def test_thousands_of_routes_and_keys_are_not_compared_each_with_each(accept: Accept, monkeypatch) -> None:
+    """2,000 routes with rules and 5,000 keys took minutes, in every reload and in every worker."""
+    calls = 0
+
+    def counted(one: str, other: str) -> bool:
+        nonlocal calls
+        calls += 1
+        return overlap(one, other)
+
+    monkeypatch.setattr(rule_references, "overlap", counted)
+    rule = 'rules = [{ name = "x", when = { key_tags = { team = "t" } }, use = { v = 1 } }]'
+    routes = "".join(f'[routes.r{n}]\n{rule}\nversions.v = {{ backends = ["one"] }}\n' for n in range(50))
+    keys = "".join(
+        f'[keys.k{n}]\nhash = "sha256:{n:064x}"\nroutes = ["r{n % 50}", "assist*"]\ntags = {{ team = "t" }}\n'
+        for n in range(300)
+    )
+    accept(more=routes + keys)
+    assert calls <= 60
+
+
+def test_callers_of_a_route_are_found_by_its_name_by_patterns_and_for_patterns() -> None:
+    names = {"exact": ["chat-1"], "wide": ["chat-*"], "other": ["mail"], "all": "no list", "any": ["*"], "odd": [3]}
+    callers = Callers({name: {"routes": routes} for name, routes in names.items()} | {"plain": {}})
+    assert set(callers.of("chat-1")) == {"exact", "wide", "all", "any", "plain"}
+    assert set(callers.of("chat-*")) == {"exact", "wide", "all", "any", "plain"}
+    assert set(callers.of("mail")) == {"other", "all", "any", "plain"}
+    assert set(callers.of("new")) == {"all", "any", "plain"}
