@@ -14,7 +14,9 @@ from llmgateway.config.snapshot import Backend
 from llmgateway.routing.health import IN, Blame, Health, Reason, Record, blame, cool_s, verdict
 from llmgateway.routing.places import Places, Share
 
-DECAY_S: Final = 10.0  # how long a slow answer is remembered by the choice of backend
+DECAY_S: Final = (
+    2.5  # how long a slow answer is remembered: one ten times as slow as its peers is looked at again in 10 s
+)
 REMEMBERED: Final = 32  # first-token times for the comparison with peers
 REMEMBERED_S: Final = 60.0
 ENOUGH: Final = 5  # of them

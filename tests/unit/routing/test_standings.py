@@ -180,7 +180,7 @@ def test_a_slow_answer_counts_at_once_and_fades(world):
     world.answers("a", after_s=0.1)
     world.answers("a", after_s=2.0)
     assert standing.speed(world.now) == pytest.approx(2.0)
-    world.now += 10
+    world.now += 2.5
     assert 0.5 < standing.speed(world.now) < 1.0
     for _ in range(50):
         world.now += 1
