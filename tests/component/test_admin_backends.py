@@ -33,7 +33,7 @@ async def test_an_operators_word_is_with_the_workers_and_in_the_log(gateway, cap
     caplog.set_level(logging.INFO)
     views = []
     async with gateway.running(workers=1) as (_, (worker,)):
-        worker.link._backends = News(views.append, lambda: None)
+        worker.link._news = News(views.append, lambda: None)
         said = {"headers": {"x-llmgateway-author": "ada"}, "params": {"reason": "new disk\nFAKE"}}
         code, done = await gateway.ask("POST", "backends/one/drain", **said)
         assert (code, done["backend"]["state"], done["backend"]["why"]) == (200, "drained", "drained by hand")

@@ -141,7 +141,7 @@ def _health(table: schema.HealthTable) -> snapshot.HealthRules:
         window_s=table.window,
         slow=table.slow,
         eject_s=table.eject,
-        eject_max_s=table.eject_max,
+        eject_max_s=max(table.eject_max, table.eject),
         probe=table.probe,
         probe_model=table.probe_model,
         probe_interval_s=table.probe_interval,

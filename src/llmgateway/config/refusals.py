@@ -42,7 +42,7 @@ def open_doors(config: Config) -> Iterator[Fault]:
 def _odd_health(path: Path, health: HealthTable) -> Iterator[Fault]:
     if health.probe is ProbeKind.CHAT and health.probe_model is None:
         yield (*path, "probe"), '"chat" needs a probe_model to ask'
-    if health.eject_max < health.eject:
+    if "eject_max" in health.model_fields_set and health.eject_max < health.eject:
         yield (*path, "eject_max"), "is shorter than eject"
 
 

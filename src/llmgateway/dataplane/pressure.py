@@ -104,7 +104,8 @@ class Pressure:
         if self._trim.look(meter.own(), self._callers.running, now, is_pressed=self._ladder.closes) or has_cut:
             if has_cut:
                 await asyncio.sleep(0)  # let the streams end
-                gc.collect()  # what was cut is to be free now, cycles too
+            if has_cut or not self._ladder.closes:
+                gc.collect()  # what has ended is to be free now, cycles too; under pressure it would cost others time
             await asyncio.get_running_loop().run_in_executor(None, self._give_back)
             self._trim.done(meter.own(), gateway.clock.monotonic())
             overload.counts["trim"] += 1
