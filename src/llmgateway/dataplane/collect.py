@@ -8,8 +8,8 @@ loop from those who are waited for.
 import asyncio
 from typing import Final
 
+from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Errand
-from llmgateway.dataplane.dispatch import Dispatched
 from llmgateway.dataplane.linger import Linger
 from llmgateway.dataplane.relay import end_of
 from llmgateway.dataplane.reply import MAX_WHOLE, Reply, Way

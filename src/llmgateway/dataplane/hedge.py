@@ -20,7 +20,7 @@ LOST: Final = "lost"  # an attempt's result: another one had content first
 
 
 class Sent(Protocol):
-    """As much of `dispatch.Dispatched` as a race looks at."""
+    """As much of `attempt.Dispatched` as a race looks at."""
 
     reply: Reply
     connection: Connection
@@ -31,7 +31,7 @@ class Sent(Protocol):
 
 S = TypeVar("S", bound=Sent)
 Ask = Callable[[Target], Coroutine[Any, Any, S]]
-"""One attempt at a target; see `dispatch.attempt`."""
+"""One attempt at a target; see `attempt.attempt`."""
 
 
 async def hedged(call: Call, course: Course, wish: Wish, first: Target, ask: Ask[S]) -> S:

@@ -3,8 +3,8 @@
 from typing import Final
 
 from llmgateway.dataplane.answers import own_head
+from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
-from llmgateway.dataplane.dispatch import Dispatched
 from llmgateway.dataplane.linger import Linger
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle

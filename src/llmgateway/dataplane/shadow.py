@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from llmgateway.config.snapshot import Route, Shadow
+from llmgateway.dataplane.attempt import attempt
 from llmgateway.dataplane.call import Asked, Errand, Gateway, Request
 from llmgateway.dataplane.collect import Pace, collect
-from llmgateway.dataplane.dispatch import attempt
 from llmgateway.dataplane.relay import end_of
 from llmgateway.dataplane.settle import settle
 from llmgateway.domain.errors import Fault, GatewayError

@@ -11,8 +11,8 @@ from collections.abc import Awaitable
 from typing import Final
 
 from llmgateway.dataplane.answers import own_head
+from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
-from llmgateway.dataplane.dispatch import Dispatched
 from llmgateway.dataplane.parting import (
     ENDINGS,
     Cause,
