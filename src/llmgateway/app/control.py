@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from llmgateway import plugins
+from llmgateway.app.cores import worker_count
 from llmgateway.app.parts import CLOCK, STORE, Leave, Started, examine_file, latest, run_loop
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
@@ -65,6 +66,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         text=started.text,
         data_dir=started.data,
         listener=listener,
+        workers=worker_count(snapshot),
         clock=CLOCK,
         ledger=ledger,
         recent=recent,

@@ -78,6 +78,7 @@ class Parts:
     `services`: name → a coroutine function that runs until cancelled (retention …). `on_snapshot`: called with each
     configuration that comes into force, the first one left out. `endpoints`: further ones for the admin listener.
     `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
+    `workers`: how many there should be.
     `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations.
     """
 
@@ -96,6 +97,7 @@ class Parts:
     endpoints: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict)
     file: ConfigFile | None = None
     store: Store | None = None
+    workers: int = 0
     provider: Callable[[str], Provider] = unknown
     dialects: Mapping[str, Dialect] = field(default_factory=dict)
 
@@ -125,7 +127,9 @@ class Control:
         self._is_draining = False
         self.tally = Tally()
         self._merged = Backends(parts.snapshot, f"{os.getpid()}-{self._started_at}")
-        self.links = Links(parts.data_dir / SOCKET, clock=parts.clock, tally=self.tally, backends=self._merged)
+        self.links = Links(
+            parts.data_dir / SOCKET, clock=parts.clock, tally=self.tally, backends=self._merged, workers=parts.workers
+        )
         self.backends = ByHand(self._merged, self.links, parts.clock)
         self._probes = Probes(self._merged, self.links.share, parts.provider, parts.clock)
         self._history = History(parts.store, parts.clock) if parts.store is not None else None

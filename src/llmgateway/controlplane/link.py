@@ -37,6 +37,10 @@ from llmgateway.telemetry.frames import (
 MAX_LINKS: Final = 256
 MAX_UNSENT_BYTES: Final = 2 * MAX_SNAPSHOT_BYTES  # a worker that reads nothing is cut off above it
 PUBLISH_TIMEOUT_S: Final = 5.0
+GATHER_S: Final = (
+    1.0  # just after a start, a worker knocks within this; one that is being started again is not waited for
+)
+GATHER_POLL_S: Final = 0.01
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +68,12 @@ class _Connection:
 class Links:
     """The server that workers connect to. `hold` names the snapshot they should have; `publish` waits for them."""
 
-    def __init__(self, path: Path, *, clock: Clock, tally: Tally, backends: Backends | None = None) -> None:
+    def __init__(
+        self, path: Path, *, clock: Clock, tally: Tally, backends: Backends | None = None, workers: int = 0
+    ) -> None:
+        """`workers`: how many there should be."""
         self._path = path
+        self._workers = workers
         self._clock = clock
         self._tally = tally
         self._backends = backends or Backends(Snapshot(0), "")
@@ -119,6 +127,7 @@ class Links:
         A worker that stays silent, or leaves, has an ack with an error. It gets the snapshot when it comes back.
         """
         snapshot_frame(generation, text, None)
+        await self._gathered()
         waiting: list[tuple[WorkerState, asyncio.Future[Ack]]] = []
         for connection in self._connections:
             state = connection.state
@@ -136,6 +145,13 @@ class Links:
             else Ack(state.slot, state.pid, generation, f"no answer in {timeout_s:.3g} s")
             for state, future in sorted(waiting, key=lambda each: each[0].slot)
         ]
+
+    async def _gathered(self) -> None:
+        """Wait a moment for workers that have not knocked yet: they serve already, by what they were started with."""
+        tries = round(GATHER_S / GATHER_POLL_S)
+        while tries and len(self.live()) < self._workers:
+            tries -= 1
+            await asyncio.sleep(GATHER_POLL_S)
 
     def share(self) -> None:
         """Tell every worker how the backends are, where that is news to it."""

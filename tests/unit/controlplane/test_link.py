@@ -132,6 +132,29 @@ async def test_publishing_reaches_every_worker_and_waits_for_what_they_say(links
     assert acks == {0: None, 1: "no such file"}
 
 
+async def test_a_worker_that_has_not_knocked_yet_is_waited_for(tmp_path):
+    links = Links(tmp_path / "c.sock", clock=ManualClock(), tally=Tally(), workers=2)
+    await links.start()
+    links.hold(1, "one")
+    async with Peer(links._path) as early, Peer(links._path) as late:
+        early.say("status", **status(0))
+        await until(lambda: len(links.live()) == 1)
+        publishing = asyncio.create_task(links.publish(2, "two"))
+        late.say("status", **status(1))
+        for each in (early, late):
+            await each.hear()
+            each.say("ack", generation=2, error=None)
+        assert {ack.slot: ack.error for ack in await publishing} == {0: None, 1: None}
+    await links.stop()
+
+
+async def test_one_that_never_knocks_is_not_waited_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("llmgateway.controlplane.link.GATHER_S", 0.03)
+    links = Links(tmp_path / "c.sock", clock=ManualClock(), tally=Tally(), workers=2)
+    assert await links.publish(2, "two") == []
+    assert links.generation == 2
+
+
 async def test_a_silent_worker_costs_the_timeout_and_a_leaving_one_nothing(links):
     links.hold(1, "one")
     async with Peer(links._path) as silent:
