@@ -56,7 +56,7 @@ async def _go_on(
             raise failed or GatewayError("no_healthy_upstream")
         try:
             if is_hedged and failed is None:
-                return await hedged(call, course, wish, target, lambda each: attempt(call, each, request))
+                return await hedged(call, course, wish, request, target)
             return await attempt(call, target, request)
         except GatewayError as error:
             failed = error

@@ -5,13 +5,12 @@ what it has cost.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Final
 
-from llmgateway.dataplane.call import Call
-from llmgateway.dataplane.reply import Reply
+from llmgateway.dataplane.attempt import Dispatched, attempt
+from llmgateway.dataplane.call import Call, Request
 from llmgateway.domain.usage import estimate_tokens
-from llmgateway.http.connection import Connection
 from llmgateway.routing.balance import Wish
 from llmgateway.routing.course import Course
 from llmgateway.routing.plan import Target
@@ -19,34 +18,19 @@ from llmgateway.routing.plan import Target
 LOST: Final = "lost"  # an attempt's result: another one had content first
 
 
-class Sent(Protocol):
-    """As much of `attempt.Dispatched` as a race looks at."""
-
-    reply: Reply
-    connection: Connection
-    target: Target
-
-    def leave(self, now: float) -> None: ...
-
-
-S = TypeVar("S", bound=Sent)
-Ask = Callable[[Target], Coroutine[Any, Any, S]]
-"""One attempt at a target; see `attempt.attempt`."""
-
-
-async def hedged(call: Call, course: Course, wish: Wish, first: Target, ask: Ask[S]) -> S:
+async def hedged(call: Call, course: Course, wish: Wish, request: Request, first: Target) -> Dispatched:
     """Ask `first`, and another backend of its version beside it once it is slow. Raises the last failure of the two."""
     hedge = course.plan.route.hedge
     assert hedge is not None
     patience, is_stream = call.in_force.patience[course.plan.route.name], call.exchange.is_stream
     began = call.now
-    racers = [asyncio.ensure_future(ask(first))]
-    winner: asyncio.Task[S] | None = None
+    racers = [asyncio.ensure_future(attempt(call, first, request))]
+    winner: asyncio.Task[Dispatched] | None = None
     try:
         await asyncio.wait(racers, timeout=patience.wait_s(hedge, is_stream=is_stream))
         second = None if racers[0].done() else _another(call, course, wish)
         if second is not None:
-            racers.append(asyncio.ensure_future(ask(second)))
+            racers.append(asyncio.ensure_future(attempt(call, second, request)))
         winner = await _first_to_answer(racers)
     finally:
         for racer in racers:
@@ -69,7 +53,7 @@ def _another(call: Call, course: Course, wish: Wish) -> Target | None:
     return target
 
 
-async def _first_to_answer(racers: Sequence["asyncio.Task[S]"]) -> "asyncio.Task[S]":
+async def _first_to_answer(racers: Sequence[asyncio.Task[Dispatched]]) -> asyncio.Task[Dispatched]:
     """The first that has not failed; where all fail, the one that did last."""
     running = set(racers)
     while True:
@@ -79,7 +63,7 @@ async def _first_to_answer(racers: Sequence["asyncio.Task[S]"]) -> "asyncio.Task
                 return racer
 
 
-async def _dismiss(call: Call, racer: "asyncio.Task[S]") -> None:
+async def _dismiss(call: Call, racer: asyncio.Task[Dispatched]) -> None:
     racer.cancel()
     await asyncio.wait([racer])
     if racer.cancelled() or racer.exception() is not None:
@@ -92,14 +76,14 @@ async def _dismiss(call: Call, racer: "asyncio.Task[S]") -> None:
     sent.leave(call.now)
 
 
-def _settle_up(call: Call, sent: Sent) -> None:
+def _settle_up(call: Call, sent: Dispatched) -> None:
     """The winner is what the exchange goes on with; what lost has been paid for as far as it came."""
     exchange = call.exchange
     call.reply = sent.reply
     exchange.served_version = sent.target.version.name
-    for attempt in exchange.attempts:
-        if attempt.result == "pending":
-            attempt.result = LOST
-        if attempt.result == LOST and attempt.connected is not None:
-            attempt.input_tokens = estimate_tokens(exchange.request_bytes)
-            attempt.output_tokens = attempt.output_tokens or 0
+    for each in exchange.attempts:
+        if each.result == "pending":
+            each.result = LOST
+        if each.result == LOST and each.connected is not None:
+            each.input_tokens = estimate_tokens(exchange.request_bytes)
+            each.output_tokens = each.output_tokens or 0
