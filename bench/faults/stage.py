@@ -158,15 +158,6 @@ class Stage:
     def rows(self) -> tuple[list[Row], list[Row]]:
         return stored(self.store)
 
-    async def filled(self, within_s: float) -> None:
-        """Wait until the fast backend has filled the buffers of callers who don't read: until then it takes a core."""
-        until = monotonic() + within_s
-        while monotonic() < until:
-            before = Cpu.of(self.fast.pid)
-            await asyncio.sleep(0.5)
-            if sum(Cpu.of(self.fast.pid).since(before).values()) < QUIET:
-                return
-
     def pss(self) -> int:
         assert self.gateway.process is not None
         return pss_bytes(self.gateway.process.pid)
@@ -192,6 +183,16 @@ async def stage(
         await asyncio.to_thread(gateway.wait_ready)
         data = gateway.data if setting.data == "{data}" else Path(setting.data)
         yield Stage(rig, gateway, made, fast, data)
+
+
+async def filled(server: Process, within_s: float) -> None:
+    """Wait until a fast backend has filled the buffers of callers who don't read: until then it takes a core."""
+    until = monotonic() + within_s
+    while monotonic() < until:
+        before = Cpu.of(server.pid)
+        await asyncio.sleep(0.5)
+        if sum(Cpu.of(server.pid).since(before).values()) < QUIET:
+            return
 
 
 def another(rig: Rig, name: str, text: str) -> Gateway:

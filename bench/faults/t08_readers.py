@@ -7,7 +7,7 @@ from bench import payload
 from bench.faults.figure import Figure, at_most, none_of
 from bench.faults.latency import slower
 from bench.faults.limits import WIDE, raise_descriptors
-from bench.faults.stage import Rig, Setting, stage
+from bench.faults.stage import Rig, Setting, filled, stage
 from bench.load import Spec
 
 TITLE: Final = "thousands of stalled readers"
@@ -37,7 +37,7 @@ async def run(rig: Rig) -> list[Figure]:
         spec = Spec(0, mode="stall", connections=count, chunks=ENDLESS, chunk_rate=payload.FULL_SPEED)
         with played.start_load(spec) as readers:
             await asyncio.to_thread(readers.line, 120)
-            await played.filled(rig.pick(90.0, 15.0))
+            await filled(played.fast, rig.pick(90.0, 15.0))
             high = played.pss()
             during = [await played.measure(seconds, rate=RATE) for _ in range(2)]
             high = max(high, played.pss())

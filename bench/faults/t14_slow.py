@@ -2,24 +2,23 @@
 
 import asyncio
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
-from bench import payload
+from bench import payload, tricklers
 from bench.faults.figure import Figure, at_least, at_most, none_of
 from bench.faults.latency import slower
 from bench.faults.limits import WIDE, raise_descriptors
-from bench.faults.stage import Rig, Setting, Stage, stage
+from bench.faults.stage import SEND_BUFFER, Rig, Setting, Stage, filled, stage
 from bench.load import Spec
+from bench.process import Process, python
 
 TITLE: Final = "thousands of slow callers"
 SLOWER: Final = 1.2  # times
 RATE: Final = 100.0
-TRICKLE_S: Final = 1.0
-_HEAD: Final = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-_BODY: Final = _HEAD + b"Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"
 
 
 @dataclass(frozen=True)
@@ -46,24 +45,39 @@ LONG: Final = Size(2000, 2000, 1000, 10.0, 30.0, 60.0, 10.0)
 QUICK: Final = Size(200, 200, 100, 2.0, 4.0, 5.0, 3.0)
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """Slow callers who have all begun, each kind in a process of its own."""
+
+    heads: Process
+    bodies: Process
+
+    async def seconds(self, process: Process, size: Size) -> list[float]:
+        """How long each of one kind was kept."""
+        return list((await asyncio.to_thread(process.line, size.grace_s * 3 + 60))["seconds"])
+
+
 async def run(rig: Rig) -> list[Figure]:
-    """They are cut in time, and others do not notice."""
+    """They are cut in time, and others do not notice.
+
+    Others are compared with what they see while the same crowd besets a bare server beside the gateway: thousands of
+    connections cost the machine something, whoever they belong to.
+    """
     size: Size = rig.pick(LONG, QUICK)
     raise_descriptors()
     async with stage(rig, Setting(limits=size.limits)) as played:
         await played.measure(1.0)
-        before = [await played.measure(rig.pick(10.0, 2.0), rate=RATE) for _ in range(2)]
+        rig.say("they are elsewhere")
+        with python("bench.backend", str(SEND_BUFFER)) as bare:
+            port = int((await asyncio.to_thread(bare.line))["port"])
+            async with _crowd(port, bare, size, rig):
+                before = await _others(played, rig)
         rig.say("they come")
-        spec = Spec(0, mode="stall", connections=size.reads, chunks=1_000_000, chunk_rate=payload.FULL_SPEED)
-        with played.start_load(spec) as readers:
-            await asyncio.to_thread(readers.line, 60)
-            await played.filled(rig.pick(25.0, 3.0))
-            port = played.gateway.port
-            heads = [asyncio.ensure_future(_trickle(port, _HEAD, size.header_s * 3)) for _ in range(size.heads)]
-            bodies = [asyncio.ensure_future(_trickle(port, _BODY, size.grace_s * 3)) for _ in range(size.bodies)]
-            during = [await played.measure(rig.pick(10.0, 2.0), rate=RATE) for _ in range(2)]
+        async with _crowd(played.gateway.port, played.fast, size, rig) as crowd:
+            during = await _others(played, rig)
             rig.say("they are cut")
-            slow_heads, slow_bodies = await asyncio.gather(*heads), await asyncio.gather(*bodies)
+            slow_heads = await crowd.seconds(crowd.heads, size)
+            slow_bodies = await crowd.seconds(crowd.bodies, size)
             stalls = await _stalls(played, size)
     errors = sum(one["errors"] for one in (*before, *during))
     room = size.room_s
@@ -77,27 +91,24 @@ async def run(rig: Rig) -> list[Figure]:
     ]
 
 
-async def _trickle(port: int, begin: bytes, at_most_s: float) -> float:
-    """Send `begin`, then a byte a second; the seconds until the gateway ended it."""
-    began = monotonic()
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    ended = asyncio.ensure_future(_ended(reader))
-    try:
-        writer.write(begin)
-        while not ended.done() and monotonic() - began < at_most_s:
-            await asyncio.wait([ended], timeout=TRICKLE_S)
-            if not ended.done():
-                writer.write(b"x")
-    finally:
-        ended.cancel()
-        writer.transport.abort()
-    return monotonic() - began
+@asynccontextmanager
+async def _crowd(port: int, server: Process, size: Size, rig: Rig) -> AsyncIterator[Crowd]:
+    """Beset `port`, behind which is `server`, until the block ends."""
+    stalled = Spec(port, mode="stall", connections=size.reads, chunks=1_000_000, chunk_rate=payload.FULL_SPEED)
+    heads = tricklers.Spec(port, "head", size.heads, size.header_s * 3)
+    bodies = tricklers.Spec(port, "body", size.bodies, size.grace_s * 3)
+    with ExitStack() as stack:
+        readers = stack.enter_context(python("bench.load", stalled.text()))
+        await asyncio.to_thread(readers.line, 60)
+        await filled(server, rig.pick(25.0, 3.0))
+        crowd = Crowd(*(stack.enter_context(python("bench.tricklers", spec.text())) for spec in (heads, bodies)))
+        for each in (crowd.heads, crowd.bodies):
+            await asyncio.to_thread(each.line, 60)
+        yield crowd
 
 
-async def _ended(reader: asyncio.StreamReader) -> None:
-    with suppress(OSError):
-        while await reader.read(4096):
-            pass
+async def _others(played: Stage, rig: Rig) -> list[dict[str, Any]]:
+    return [await played.measure(rig.pick(10.0, 2.0), rate=RATE) for _ in range(2)]
 
 
 async def _stalls(played: Stage, size: Size) -> list[float]:

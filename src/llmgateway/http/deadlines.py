@@ -1,7 +1,8 @@
 """Deadlines for many things at the price of one timer.
 
 Each request would otherwise arm and disarm several timers; here it sets a number, and one sweep ten times a second
-finds what is overdue. Late by at most `TICK_S`, never early. The sweep sleeps while nothing has a deadline.
+finds what is overdue, in turns of the loop that each do little. Late by at most `TICK_S` and those turns, never early.
+The sweep sleeps while nothing has a deadline.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ from typing import Final, Protocol
 from llmgateway.domain.clock import Clock
 
 TICK_S: Final = 0.1
+LOOKS: Final = 500  # a turn: some tens of microseconds
+EXPIRIES: Final = 2  # a turn: an end costs as much as a part of a request does, and others are to have their turns
 
 
 class Timed(Protocol):
@@ -26,12 +29,13 @@ class Timed(Protocol):
 class Sweeper:
     """Calls `expire` on whatever is overdue. One a worker; everything on the event loop's thread."""
 
-    __slots__ = ("_clock", "_handle", "_watched", "on_tick")
+    __slots__ = ("_clock", "_handle", "_looked_at", "_watched", "on_tick")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._watched: set[Timed] = set()
-        self._handle: asyncio.TimerHandle | None = None
+        self._looked_at: list[Timed] = []  # what this sweep has still to look at
+        self._handle: asyncio.Handle | None = None
         self.on_tick: Callable[[float], None] | None = None  # sees each sweep's lateness: the loop's lag
 
     def __len__(self) -> int:
@@ -47,28 +51,49 @@ class Sweeper:
         self._watched.discard(timed)
 
     def sweep(self) -> None:
-        """Expire what is overdue now. Called by the timer, and by tests."""
-        now = self._clock.monotonic()
-        overdue = [timed for timed in self._watched if timed.deadline is not None and timed.deadline <= now]
-        for timed in overdue:
-            if timed.deadline is not None and timed.deadline <= now:  # an earlier one may have moved it
+        """Expire all that is overdue now, in one go. For tests: the timer does the same in turns."""
+        self._looked_at = list(self._watched)
+        while self._looked_at:
+            self._turn()
+
+    def _turn(self) -> None:
+        """Look at some, and expire a few of them: a thousand that end at once must not hold up everybody else."""
+        now, left = self._clock.monotonic(), EXPIRIES
+        for _ in range(LOOKS):
+            if not self._looked_at:
+                return
+            timed = self._looked_at.pop()
+            if timed.deadline is not None and timed.deadline <= now and timed in self._watched:
                 timed.deadline = None
                 timed.expire()
+                left -= 1
+                if not left:
+                    return
 
     def close(self) -> None:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
         self._watched.clear()
+        self._looked_at.clear()
 
     def _arm(self) -> None:
         due = self._clock.monotonic() + TICK_S
         self._handle = asyncio.get_running_loop().call_later(TICK_S, self._tick, due)
 
     def _tick(self, due: float) -> None:
-        self._handle = None
         if self.on_tick is not None:
             self.on_tick(max(0.0, self._clock.monotonic() - due))
-        self.sweep()
-        if self._watched:
+        self._looked_at = list(self._watched)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        mine = self._handle
+        self._turn()
+        if self._handle is not mine:  # closed meanwhile
+            return
+        self._handle = None
+        if self._looked_at:
+            self._handle = asyncio.get_running_loop().call_soon(self._go_on)
+        elif self._watched:
             self._arm()

@@ -5,7 +5,7 @@ import asyncio
 from tests.support.caller_wire import until
 
 from llmgateway.domain.clock import ManualClock, SystemClock
-from llmgateway.http.deadlines import TICK_S, Sweeper
+from llmgateway.http.deadlines import EXPIRIES, LOOKS, TICK_S, Sweeper
 
 
 class Timed:
@@ -84,3 +84,62 @@ async def test_the_timer_runs_while_something_is_watched_and_tells_its_lateness(
     await until(lambda: again.expired)
     sweeper.close()
     assert len(sweeper) == 0
+
+
+async def test_a_thousand_that_end_at_once_leave_others_their_turns() -> None:
+    sweeper = Sweeper(SystemClock())
+    ends: list[int] = []
+    crowd = [Timed(0.0) for _ in range(1000)]
+    turn = 0
+
+    def count() -> None:
+        nonlocal turn
+        turn += 1
+        if len(ends) < len(crowd):
+            asyncio.get_running_loop().call_soon(count)
+
+    for timed in crowd:
+        timed.then = lambda: ends.append(turn)
+        sweeper.watch(timed)
+    count()
+    await until(lambda: len(ends) == len(crowd))
+    assert max(ends.count(each) for each in set(ends)) <= EXPIRIES
+    assert all(timed.expired == 1 for timed in crowd)
+    sweeper.close()
+
+
+async def test_many_that_are_not_due_are_looked_at_in_parts() -> None:
+    sweeper = Sweeper(SystemClock())
+    crowd = [Timed() for _ in range(3 * LOOKS)]
+    for timed in crowd:
+        sweeper.watch(timed)
+    sweeper._tick(0.0)
+    assert len(sweeper._looked_at) == 2 * LOOKS
+    sweeper.close()
+
+
+async def test_one_that_was_forgotten_between_two_turns_is_left_alone() -> None:
+    sweeper = Sweeper(SystemClock())
+    crowd = [Timed(0.0) for _ in range(2 * EXPIRIES)]
+    for timed in crowd:
+        sweeper.watch(timed)
+    sweeper._tick(0.0)
+    spared = [timed for timed in crowd if not timed.expired]
+    assert len(spared) == EXPIRIES
+    for timed in spared:
+        sweeper.forget(timed)
+    await until(lambda: not sweeper._looked_at)
+    assert not any(timed.expired for timed in spared)
+    sweeper.close()
+
+
+async def test_closing_in_the_middle_of_a_sweep_ends_it() -> None:
+    sweeper = Sweeper(SystemClock())
+    crowd = [Timed(0.0) for _ in range(3 * EXPIRIES)]
+    for timed in crowd:
+        timed.then = sweeper.close
+        sweeper.watch(timed)
+    sweeper._tick(0.0)
+    await asyncio.sleep(2 * TICK_S)
+    assert sum(timed.expired for timed in crowd) == 1
+    assert sweeper._handle is None
