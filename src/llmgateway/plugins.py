@@ -20,6 +20,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "openai": "llmgateway.dialects.openai.dialect:OpenAIDialect",
         "anthropic": "llmgateway.dialects.anthropic.dialect:AnthropicDialect",
     },
+    "guardrail": {},
 }
 
 

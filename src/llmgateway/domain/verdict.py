@@ -1,0 +1,36 @@
+"""What guardrails say: where in a text they found what, and what follows from it."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Stage(StrEnum):
+    """Which text is judged."""
+
+    REQUEST = "request"
+    REPLY = "reply"
+
+
+class Action(StrEnum):
+    """What follows a finding, from the mildest to the strictest."""
+
+    ALLOW = "allow"
+    FLAG = "flag"
+    REDACT = "redact"
+    BLOCK = "block"
+
+
+class Mode(StrEnum):
+    """Whether the action is taken (`enforce`), or only written down (`observe`)."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+class Finding(NamedTuple):
+    """One thing that a guardrail found: `text[start:end]`, in code points. `score` is from 0 to 1."""
+
+    start: int
+    end: int
+    kind: str
+    score: float = 1.0

@@ -1,0 +1,152 @@
+"""What every guardrail must do, over every registered one and the texts in its fixture.
+
+A fixture is `tests/fixtures/guardrails/<name>.json`: a list of `{"options": {…}, "texts": [[text, [kind, …]], …]}`, where
+the kinds are what must be found in that text, in order.
+"""
+
+import json
+import random
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmgateway import plugins
+from llmgateway.domain.verdict import Finding
+from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail, OptionError
+from llmgateway.wire.view import SEPARATOR, View
+
+ROOT = Path(__file__).parents[1] / "fixtures" / "guardrails"
+NAMES = plugins.names("guardrail")
+GLUE = ["", " ", ". ", "、", "。", "\n", SEPARATOR, "の", "-", "a", "7", '"', "@", "=", ":", "/", "　", "１"]
+
+
+@cache
+def made(name: str) -> list[tuple[Guardrail, list[tuple[str, list[str]]]]]:
+    cases = json.loads((ROOT / f"{name}.json").read_text())
+    return [(plugins.load("guardrail", name)(each["options"]), each["texts"]) for each in cases]
+
+
+def pairs():
+    return [(name, at) for name in NAMES for at in range(len(made(name)))]
+
+
+@pytest.mark.parametrize(("name", "at"), pairs())
+def test_finds_what_its_fixture_says(name, at):
+    guardrail, texts = made(name)[at]
+    for text, kinds in texts:
+        assert [found.kind for found in guardrail.find(View(text))] == kinds, text
+
+
+@pytest.mark.parametrize(("name", "at"), pairs())
+def test_findings_are_in_order_inside_the_text_and_of_kinds_it_names(name, at):
+    guardrail, texts = made(name)[at]
+    for text, _ in texts:
+        check_shape(guardrail, View(text), 0)
+
+
+@pytest.mark.parametrize(("name", "at"), pairs())
+def test_every_cut_of_every_text_of_the_fixture_is_honest(name, at):
+    guardrail, texts = made(name)[at]
+    for text, _ in texts:
+        for cut in range(len(text) + 1):
+            check_settled(guardrail, text[:cut], text)
+
+
+@pytest.mark.parametrize(("name", "at"), pairs())
+@settings(max_examples=150, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_what_is_settled_stays_so_whatever_follows(name, at, seed):
+    guardrail, texts = made(name)[at]
+    dice = random.Random(seed)
+    text = mixed(dice, [each for each, _ in texts])
+    cut = dice.randint(0, len(text))
+    check_settled(guardrail, text[:cut], text)
+    check_settled(guardrail, text[:cut], text[:cut] + mixed(dice, [each for each, _ in texts]))
+    start = dice.randint(0, cut)
+    check_window(guardrail, text, start)
+    check_window(guardrail, mixed(dice, ["x" * 400, " y" * 200, "東京 " * 90]) + text, dice.randint(0, len(text)))
+    check_shape(guardrail, View(text), start)
+    assert start <= guardrail.settled(View(text[:cut]), start) <= cut
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("text", ["7", "a", "-", " ", "7-", "a.", "１", "東", "A1b2", '"', "\\", "@", "sk-", "："])
+def test_no_text_however_long_is_held_back_for_ever(name, text):
+    for guardrail, _ in made(name):
+        for whole in (text * 700, "key: " + text * 700):
+            view = View(whole)
+            reaches = any(found.end == len(whole) for found in guardrail.find(view))
+            assert reaches or len(whole) - guardrail.settled(view) <= MAX_OPEN
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_reached_the_end_goes_on_in_a_stream_as_it_does_in_a_whole_text(name):
+    """A finding longer than what is held back: the rest of it, told piece by piece, ends where the whole one ends."""
+    for guardrail, texts in made(name):
+        for text, _ in texts:
+            for found in guardrail.find(View(text)):
+                for cut in range(found.start + MAX_OPEN, found.end):
+                    early = [each for each in guardrail.find(View(text[:cut])) if each.end == cut]
+                    if early and cut - guardrail.settled(View(text[:cut])) > MAX_OPEN:
+                        assert early[-1].start == found.start
+                        assert cut + guardrail.continues(early[-1].kind, text[cut:]) == found.end
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_it_is(name):
+    for guardrail, _ in made(name):
+        assert guardrail.name == name
+        assert guardrail.version
+        assert guardrail.kinds
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_setting_that_it_does_not_know_is_refused_by_name(name):
+    with pytest.raises(OptionError) as raised:
+        plugins.load("guardrail", name)({"no_such_setting": 1})
+    assert raised.value.option == "no_such_setting"
+
+
+def mixed(dice: random.Random, texts: list[str]) -> str:
+    """Pieces of the fixture's texts, cut anywhere, glued together with what stands between words."""
+    pieces = []
+    for _ in range(dice.randint(1, 4)):
+        text = dice.choice(texts)
+        begin = dice.choice([0, 0, dice.randint(0, len(text))])
+        pieces += [text[begin : dice.choice([len(text), dice.randint(begin, len(text))])], dice.choice(GLUE)]
+    return "".join(pieces)
+
+
+def check_shape(guardrail: Guardrail, view: View, start: int) -> None:
+    at = start
+    for found in guardrail.find(view, start):
+        assert at <= found.start < found.end <= len(view.text)
+        assert found.kind in guardrail.kinds
+        assert 0 <= found.score <= 1
+        assert SEPARATOR not in view.text[found.start : found.end]
+        at = found.end
+
+
+def check_settled(guardrail: Guardrail, text: str, longer: str) -> None:
+    cut = guardrail.settled(View(text))
+    before = [found for found in guardrail.find(View(text)) if found.start < cut]
+    after = [found for found in guardrail.find(View(longer)) if found.start < cut]
+    assert before == after, (text, longer, cut)
+    assert all(found.end <= cut for found in before), (text, cut)
+    if len(text) - cut > MAX_OPEN:
+        assert any(found.end == len(text) for found in guardrail.find(View(text))), (text, cut)
+
+
+def check_window(guardrail: Guardrail, text: str, start: int) -> None:
+    """The same is found by whoever sees only what is near."""
+    window = max(0, start - REACH)
+    far = [found for found in guardrail.find(View(text)) if found.start >= start]
+    assert guardrail.find(View(text), start) == far, (text, start)
+    near = [
+        Finding(each.start + window, each.end + window, *each[2:])
+        for each in guardrail.find(View(text[window:]), start - window)
+    ]
+    assert near == far, (text, start)
