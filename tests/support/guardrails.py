@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from llmgateway import plugins
 from llmgateway.domain.verdict import Action, Finding, Mode
 from llmgateway.guarding.chain import Chain, Link
 from llmgateway.wire.view import View
@@ -11,10 +12,10 @@ from llmgateway.wire.view import View
 class Runs:
     """Finds runs of some characters that are long enough, however long."""
 
+    name = "runs"
     version = "1"
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self.name = options.get("name", "runs")
         self.alphabet: str = options.get("alphabet", "0123456789")
         self.least: int = options.get("least", 4)
         self.kind: str = options.get("kind", "number")
@@ -64,6 +65,33 @@ class Word:
 
     def continues(self, kind: str, text: str) -> int:
         return 0
+
+
+class Redactor(Runs):
+    """In the place of those that redact what is stored: finds runs of capitals that begin with a Z."""
+
+    name = "pii"
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__({"alphabet": "Z", "least": 3, "kind": "mark"})
+
+
+class OtherRedactor(Redactor):
+    name = "secrets"
+
+
+HERE = "tests.support.guardrails"
+INSTALLED = {
+    "runs": f"{HERE}:Runs",
+    "word": f"{HERE}:Word",
+    "pii": f"{HERE}:Redactor",
+    "secrets": f"{HERE}:OtherRedactor",
+}
+
+
+def install(monkeypatch) -> None:
+    """Have the gateway know these and no other guardrails."""
+    monkeypatch.setattr(plugins, "BUILT_IN", {**plugins.BUILT_IN, "guardrail": INSTALLED})
 
 
 def numbers(action: Action = Action.REDACT, mode: Mode = Mode.ENFORCE, *, restore: bool = False, **options) -> Link:

@@ -12,9 +12,11 @@ from typing import Final
 
 from llmgateway.domain.verdict import Action, Stage
 from llmgateway.guarding.chain import Chain, Hit, blocking, united
-from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.holdback import Blocked, HoldBack, joined
+from llmgateway.guarding.jsonhold import JsonHoldBack
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.wire.jsoncodec import JsonError, decode
 from llmgateway.wire.jsontexts import Literal, literals, rewritten
 from llmgateway.wire.view import SEPARATOR, View
 
@@ -53,7 +55,7 @@ class Judge:
         for index, literal in enumerate(found):
             if self._is_skipped(literal):
                 continue
-            if depth < MAX_NESTED and "\\" in literal.text and literal.text.lstrip()[:1] in {"{", "["}:
+            if depth < MAX_NESTED and literal.text.lstrip()[:1] in {"{", "["}:
                 text = self._nested(literal.text, depth)
                 if text is not None:
                     if text != literal.text:
@@ -68,11 +70,15 @@ class Judge:
         return _replaced(text, self._redactions(View(text)), self._placeholders)
 
     def _nested(self, text: str, depth: int) -> str | None:
-        """Judge JSON inside a string; None where it is none."""
+        """Judge JSON inside a string, numbers too; None where it is none."""
+        body = text.encode()
         try:
-            return self.json(text.encode(), depth + 1).decode()
-        except ValueError:
+            decode(body)
+        except JsonError:
             return None
+        text = self.json(body, depth + 1).decode()
+        hold = JsonHoldBack(lambda: HoldBack(self._chain, self._notes, self._placeholders, self._stage))
+        return joined([*hold.feed(text), *hold.finish()])
 
     def _is_skipped(self, literal: Literal) -> bool:
         text, name = literal.text, literal.name

@@ -13,13 +13,17 @@ _STRICTNESS: Final = {action: at for at, action in enumerate(Action)}
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One guardrail as a route uses it. `name`: the operator's; `restore`: replies get the redacted values back."""
+    """One guardrail as a route uses it. `name`: the operator's; `restore`: replies get the redacted values back.
+
+    `is_silent`: it is there for what is stored, and nothing is told of it.
+    """
 
     name: str
     guardrail: Guardrail
     action: Action
     mode: Mode = Mode.ENFORCE
     restore: bool = False
+    is_silent: bool = False
 
     @property
     def is_enforced(self) -> bool:
@@ -48,6 +52,11 @@ class Chain:
 
     def __bool__(self) -> bool:
         return bool(self.links)
+
+    @property
+    def watching(self) -> "Chain":
+        """The links that change nothing of what passes."""
+        return Chain(link for link in self.links if not link.is_enforced)
 
     def hits(self, view: View, start: int = 0) -> list[Hit]:
         """All that all links find from `start` on, by place."""

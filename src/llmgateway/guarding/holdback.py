@@ -35,13 +35,14 @@ class Part(NamedTuple):
 class HoldBack:
     """Feed it text, and pass on what it gives. `held` is what waits."""
 
-    __slots__ = ("_chain", "_context", "_notes", "_placeholders", "_swallowing", "held")
+    __slots__ = ("_chain", "_context", "_notes", "_placeholders", "_stage", "_swallowing", "held")
 
-    def __init__(self, chain: Chain, notes: Notes, placeholders: Placeholders) -> None:
+    def __init__(self, chain: Chain, notes: Notes, placeholders: Placeholders, stage: Stage = Stage.REPLY) -> None:
         self._chain = chain
         self._notes = notes
         self._placeholders = placeholders
         self._context = ""  # what has gone on, as it came: what follows is judged beside it
+        self._stage = stage
         self._swallowing: list[Hit] = []
         self.held = ""
 
@@ -94,7 +95,7 @@ class HoldBack:
         """Give `text[start:cut]`, with what was found in it replaced."""
         found = [hit for hit in found if hit.start < cut]
         if found:
-            self._notes.add(Stage.REPLY, found)
+            self._notes.add(self._stage, found)
             blocked = blocking(found)
             if blocked is not None:
                 raise Blocked(blocked)

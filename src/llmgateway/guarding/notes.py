@@ -9,16 +9,25 @@ from llmgateway.guarding.chain import Hit, Link
 
 @dataclass(slots=True)
 class Notes:
-    """Counts by link, stage and kind, and the seconds that judging took."""
+    """Counts by link, stage and kind. `has_found`: somebody found something, silent ones included."""
 
     counts: dict[tuple[Link, Stage, str], int] = field(default_factory=dict)
-    took_s: float = 0.0
+    has_found: bool = False
 
     def add(self, stage: Stage, hits: Iterable[Hit]) -> None:
+        """Count these."""
         counts = self.counts
         for hit in hits:
-            key = (hit.link, stage, hit.kind)
-            counts[key] = counts.get(key, 0) + 1
+            self.has_found = True
+            if not hit.link.is_silent:
+                key = (hit.link, stage, hit.kind)
+                counts[key] = counts.get(key, 0) + 1
+
+    def take(self, other: "Notes") -> None:
+        """Add what somebody else counted."""
+        self.has_found = self.has_found or other.has_found
+        for key, count in other.counts.items():
+            self.counts[key] = self.counts.get(key, 0) + count
 
     def rows(self) -> list[dict[str, str | int]]:
         """As the journal has it."""

@@ -52,3 +52,7 @@ class Placeholders:
         self._by_value[kind, value] = placeholder
         self.values[name.casefold()] = value
         return placeholder
+
+
+NO_PLACEHOLDERS: Final = Placeholders()
+"""For exchanges in which nothing is put back: without links that restore, nothing is ever added to it."""

@@ -8,6 +8,8 @@ from typing import Final
 import re2
 
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.wire.jsoncodec import JsonError, decode
+from llmgateway.wire.jsontexts import literals, rewritten
 
 MAX_PLACEHOLDER: Final = 64
 _OPEN: Final = "<\uff1c\u3008\u300a"  # also the full-width one, and those of East Asian quotations
@@ -32,6 +34,30 @@ def restored(text: str, placeholders: Placeholders) -> str:
             at = found.end()
     pieces.append(text[at:])
     return "".join(pieces)
+
+
+def restored_json(body: bytes, placeholders: Placeholders) -> bytes:
+    """The same in every string of a document, and in JSON inside of strings."""
+    if not placeholders.values:
+        return body
+    found = literals(body)
+    said = {}
+    for index, literal in enumerate(found):
+        text = _restored_text(literal.text, placeholders)
+        if text != literal.text:
+            said[index] = text
+    return rewritten(body, said, found) if said else body
+
+
+def _restored_text(text: str, placeholders: Placeholders) -> str:
+    if text.lstrip()[:1] in {"{", "["}:
+        try:
+            decode(text)
+        except JsonError:
+            pass
+        else:
+            return restored_json(text.encode(), placeholders).decode()
+    return restored(text, placeholders)
 
 
 class Restorer:

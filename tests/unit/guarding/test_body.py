@@ -66,6 +66,8 @@ WRITTEN = {
     "nested twice": json.dumps({"a": json.dumps({"b": json.dumps({"c": 'x "1234567"'})})}).encode(),
     "nested and escaped": rb'{"arguments":"{\"a\":\"\\u0031234567\"}"}',
     "looks like JSON": rb'{"content":"{\"not json\\ 1234567"}',
+    "number in arguments": rb'{"arguments":"{\"a\": 1234567}"}',
+    "brackets and no JSON": rb'{"content":"[note] 1234567 \"x\""}',
     "blanks": b'{ "content"\n:\t"1234567" }',
 }
 
@@ -131,3 +133,8 @@ def test_a_value_has_one_placeholder_in_all_texts():
 def test_a_text_alone():
     judge = Judge(chain(numbers()), Stage.REPLY, Notes(), Placeholders())
     assert judge.text("no 12345") == "no [NUMBER]"
+
+
+def test_arguments_stay_json():
+    after = json.loads(judged({"arguments": json.dumps({"card": 1234567, "n": 12, "t": 'a "1234567"\n'})}))
+    assert json.loads(after["arguments"]) == {"card": "[NUMBER]", "n": 12, "t": 'a "[NUMBER]"\n'}
