@@ -11,6 +11,7 @@ from llmgateway.wire.view import SEPARATOR, View
 
 _NAME_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 MAX_PATTERNS: Final = 100
+MAX_TOGETHER: Final = 20_000  # instructions
 MAX_LENGTH: Final = 250  # less than what a stream may hold
 
 
@@ -21,10 +22,11 @@ class Pattern:
     `max_length` (128, at most 250): a match is looked for in that many characters from where it begins.
     Kinds: `pattern.<name>`, one for each.
     Limits: `^` and `$` are a line's beginning and end; `\\A` and `\\z`, which a stream cannot keep, are refused, and so
-    is what matches the empty text or needs more than 5,000 instructions. `\\d`, `\\w` and `\\b` know ASCII only, full
-    width is not folded. Unlike a search from the left, every place is looked at: where two matches overlap, both
-    count, and the second finding begins where the first ends. A class repeated, such as `\\d{10}`, finds as many of
-    its characters as follow each other. A stream waits where a match may begin, at most for `max_length` characters.
+    is what matches the empty text or needs more than 5,000 instructions (20,000 all together). `\\d`, `\\w` and `\\b`
+    know ASCII only, full width is not folded. Unlike a search from the left, every place is looked at: where two
+    matches overlap, both count, and the second finding begins where the first ends. A class repeated, such as
+    `\\d{10}`, finds as many of its characters as follow each other. A stream waits where a match may begin, at most
+    for `max_length` characters. A text full of matches over each other costs microseconds a character.
     """
 
     name = "pattern"
@@ -112,6 +114,6 @@ def _rule(name: str, source: str, longest: int) -> Rule:
 
 def _together(sources: list[str], end: str) -> Any:
     try:
-        return compiled(f"(?:{'|'.join(sources)}){end}")
+        return compiled(f"(?:{'|'.join(sources)}){end}", MAX_TOGETHER)
     except RuleError as error:
         raise OptionError("patterns", f"patterns: all of them together are refused: {error}.") from None

@@ -38,7 +38,7 @@ class Rule:
         self.source = f"(?m:{run}{{{least},}})" if run else f"(?m:{written(node)})"
         self.unfinished = f"(?m:{run}*)" if run else f"(?m:{unfinished(node)})"
         self._regex = compiled(self.source)
-        self._open = compiled(f"(?:{self.unfinished}|{self.source})\\z")
+        self._open = compiled(f"(?:{self.unfinished}|{self.source})\\z", 4 * MAX_PROGRAM)
         self.run = compiled(self.unfinished) if run else None
         self._run_end = compiled(f"(?m:{run}+)\\z") if run else None
 
@@ -84,15 +84,15 @@ class Rule:
         return min(end, begin + found.start()) if found else end
 
 
-def compiled(source: str) -> Any:
-    """Compile for UTF-8. RuleError: RE2 does not take it, or it is too large."""
+def compiled(source: str, most: int = MAX_PROGRAM) -> Any:
+    """Compile for UTF-8. RuleError: RE2 does not take it, or it has more than `most` instructions."""
     try:
         regex = re2.compile(source.encode(), _OPTIONS)
     except re2.error as error:
         reason = error.args[0] if error.args else error
         raise RuleError(f"RE2 does not take it: {_plain(reason)}") from None
-    if regex.programsize > MAX_PROGRAM:
-        raise RuleError(f"it is too large: {regex.programsize} instructions, and {MAX_PROGRAM} are the most")
+    if regex.programsize > most:
+        raise RuleError(f"it is too large: {regex.programsize} instructions, and {most} are the most")
     return regex
 
 
