@@ -23,6 +23,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
     "guardrail": {
         "denylist": "llmgateway.guardrails.denylist.guardrail:Denylist",
         "pattern": "llmgateway.guardrails.pattern.guardrail:Pattern",
+        "url": "llmgateway.guardrails.url.guardrail:Url",
     },
 }
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import re2
 
-from llmgateway.guardrails.pattern.ahead import may_be_empty, run_of, unfinished, written
-from llmgateway.guardrails.pattern.syntax import Node, SyntaxRefusedError, parse
+from llmgateway.wire.regex_ahead import may_be_empty, run_of, unfinished, written
+from llmgateway.wire.regex_syntax import Node, SyntaxRefusedError, parse
 
 MAX_PROGRAM: Final = 5_000
 _OPTIONS: Final = re2.Options()

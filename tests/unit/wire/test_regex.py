@@ -6,8 +6,8 @@ import random
 import pytest
 import re2
 
-from llmgateway.guardrails.pattern.ahead import may_be_empty, run_of, unfinished, written
-from llmgateway.guardrails.pattern.syntax import (
+from llmgateway.wire.regex_ahead import may_be_empty, run_of, unfinished, written
+from llmgateway.wire.regex_syntax import (
     Assertion,
     Atom,
     Choice,

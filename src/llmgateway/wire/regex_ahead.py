@@ -1,6 +1,6 @@
 """What an expression may be in the middle of, as an expression of its own."""
 
-from llmgateway.guardrails.pattern.syntax import Assertion, Atom, Choice, Concat, Node, Repeat, Scope
+from llmgateway.wire.regex_syntax import Assertion, Atom, Choice, Concat, Node, Repeat, Scope
 
 
 def written(node: Node) -> str:
