@@ -20,7 +20,11 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "openai": "llmgateway.dialects.openai.dialect:OpenAIDialect",
         "anthropic": "llmgateway.dialects.anthropic.dialect:AnthropicDialect",
     },
-    "guardrail": {},
+    "guardrail": {
+        "denylist": "llmgateway.guardrails.denylist.guardrail:Denylist",
+        "pattern": "llmgateway.guardrails.pattern.guardrail:Pattern",
+        "url": "llmgateway.guardrails.url.guardrail:Url",
+    },
 }
 
 
