@@ -4,22 +4,20 @@ from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii.runs import compiled, compiled_wide, wide
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled, compiled_wide, wide
 from llmgateway.wire.view import View
 
 KIND: Final = "person"
-_HAN: Final = r"\p{Han}々"
-_KATA: Final = r"\p{Katakana}ー"
 _NAME: Final = (
-    rf"(?:[{_HAN}]{{1,4}} [{_HAN}\p{{Hiragana}}{_KATA}]{{1,5}}|[{_HAN}]{{2,6}}"
-    rf"|\p{{Katakana}}[{_KATA}]{{1,8}}[ ・][{_KATA}]{{1,8}})"
+    rf"(?:[{HAN}]{{1,4}} [{HAN}ぁ-ん{KATAKANA}]{{1,5}}|[{HAN}]{{2,6}}"
+    rf"|[ァ-ヺ][{KATAKANA}]{{1,8}}[ ・][{KATAKANA}]{{1,8}})"
 )
 _LABEL: Final = (
     "氏名|お名前|名前|担当者?|代表者?|受取人|宛名|契約者|申込者|患者|被保険者"
     "|名義人?|フリガナ|カナ氏名|差出人|送信者|申請者"
 )
 _LABELLED: Final = compiled_wide(rf"(?:{_LABEL})(?:名|様)? ?[:=|「】] ?({_NAME})")
-_HONOURED: Final = compiled_wide(rf"(?:\A|[^{_HAN}ー\p{{Katakana}}])({_NAME}) ?(?:様|さま|さん|氏|殿)(?:[^{_HAN}]|\z)")
+_HONOURED: Final = compiled_wide(rf"(?:\A|[^{HAN}{KATAKANA}])({_NAME}) ?(?:様|さま|さん|氏|殿)(?:[^{HAN}]|\z)")
 _NOBODY: Final = (
     "お客", "皆", "各位", "会員", "担当", "関係", "医者", "店員", "業者", "患者", "社長", "部長", "課長", "同", "奥",
     "母", "父", "神", "王", "仕", "多", "模", "有", "異", "貴", "何", "両", "殿", "御", "株式会社", "先", "隣", "息子",
@@ -38,9 +36,7 @@ _SALUTED: Final = frozenset(
     b"Customer Team All Sir Madam Colleagues Friends Everyone Support Hiring Valued User Client Members Unknown None"
     b" Null".split()
 )
-OPEN: Final = (
-    rf"[{_HAN}\p{{Katakana}}ー]{{1,12}}(?:[ ・][{_HAN}\p{{Hiragana}}\p{{Katakana}}ー]{{0,9}})?(?:さん?|さま)?\z"
-)
+OPEN: Final = rf"[{HAN}{KATAKANA}]{{1,12}}(?:[ ・][{HAN}ぁ-ん{KATAKANA}]{{0,9}})?(?:さん?|さま)?\z"
 ENGLISH_OPEN: Final = rb"(?:[A-Z][A-Za-z'.-]{0,20} ){1,4}(?:[A-Z][A-Za-z'.-]{0,20})?"
 
 

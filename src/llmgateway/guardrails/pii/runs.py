@@ -12,6 +12,8 @@ import re2
 from llmgateway.wire.view import View
 
 LONGEST: Final = 100
+HAN: Final = "一-鿿々"  # ranges, for \\p{Han} and the like make patterns a hundred times as large
+KATAKANA: Final = "ァ-ヺー"
 DIGITS: Final = "〇一二三四五六七八九"
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _GAP: Final = 0x7F  # stands for an invisible character: belongs to every run, and to no value

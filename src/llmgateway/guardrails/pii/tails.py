@@ -24,6 +24,7 @@ def opening(view: View, octets: bytes, low: int, *, names: bool) -> int:
     at = (_END_WITH_NAMES if names else _END).search(octets, low).start()
     if view.text.isascii():
         return int(at)
+    low = max(low, size - addresses.LONGEST)
     raw = wide(view.folded[low:])
     match = (_WIDE_END_WITH_NAMES if names else _WIDE_END).search(raw)
     return min(at, low + len(raw[: match.start()].decode())) if match else int(at)
