@@ -1,15 +1,15 @@
 """Payment cards: a length and first digits that some network has, and Luhn's check digit."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii.checks import luhn
-from llmgateway.guardrails.pii.labels import Label, says_other
+from llmgateway.guardrails.pii.labels import Label
 from llmgateway.guardrails.pii.runs import Run, compiled
-from llmgateway.guardrails.pii.shapes import Shape, search
+from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 KIND: Final = "payment_card"
+OLD: Final = 13  # digits of a card, long ago
 
 
 def _is_card(digits: str) -> bool:
@@ -17,7 +17,7 @@ def _is_card(digits: str) -> bool:
 
 
 def _is_labelled_card(digits: str) -> bool:
-    return _is_card(digits) or (len(digits) == 13 and digits[0] == "4" and luhn(digits))
+    return _is_card(digits) or (len(digits) == OLD and digits[0] == "4" and luhn(digits))
 
 
 def _lengths(digits: str) -> tuple[int, ...]:
@@ -34,15 +34,19 @@ def _lengths(digits: str) -> tuple[int, ...]:
     return (16, 17, 18, 19) if two in {62, 64, 65, 50, 60} or 3528 <= four <= 3589 or four == 6011 else ()
 
 
-_WRITTEN: Final = compiled(
-    rb"[0-9]{4}([ -]?)[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?:[ -]?[0-9]{3})?"
-    rb"|[0-9]{4}[ -]?[0-9]{6}[ -]?[0-9]{4,5}|[0-9]{13,19}"
+WRITTEN: Final = (
+    rb"\b(?:[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?:[ -]?[0-9]{3})?"
+    rb"|3[0-9]{3}[ -]?[0-9]{6}[ -]?[0-9]{4,5}|[2-6][0-9]{12,18})"
 )
-_CARD: Final = Shape(KIND, _WRITTEN, _is_card)
-_LABELLED: Final = Shape(KIND, _WRITTEN, _is_labelled_card)
+_SHAPE: Final = Shape(KIND, compiled(WRITTEN), _is_labelled_card)
 
 
-def find(run: Run, named: Label) -> Iterator[Finding]:
-    """Card numbers, but not those that are called something else."""
-    if not says_other(named):
-        yield from search(run, _LABELLED if named.family == KIND else _CARD)
+def labelled(run: Run, named: Label) -> list[Finding]:
+    """After a label, also the length that cards had long ago."""
+    return search(run, _SHAPE) if named.gap <= _SHAPE.reach else []
+
+
+def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
+    """Any number that is one of a card."""
+    del run, begin
+    return Judged(end, KIND) if _is_card(digits) else None

@@ -1,14 +1,13 @@
 """Numbers of Japan. Most are plain digits, so a label must call them what they are."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import checks
-from llmgateway.guardrails.pii.labels import Label, says_other
+from llmgateway.guardrails.pii.labels import Label
 from llmgateway.guardrails.pii.prefectures import PREFECTURES
 from llmgateway.guardrails.pii.runs import Run, compiled
-from llmgateway.guardrails.pii.shapes import Shape, alone, found, search
+from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 POSTAL: Final = "jp_postal_code"
 KINDS: Final = ("jp_my_number", "jp_corporate_number", "jp_driving_licence", "jp_bank_account", POSTAL)
@@ -21,8 +20,8 @@ def _varied(digits: str) -> bool:
 
 
 _FOURS: Final = compiled(rb"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}")
-_SPACED_MY_NUMBER: Final = Shape("jp_my_number", compiled(rb"[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}"), checks.my_number)
-_LABELLED: Final = {
+WRITTEN: Final = rb"\b(?:[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{4})"
+LABELLED: Final = {
     shape.kind: shape
     for shape in (
         Shape("jp_my_number", _FOURS, checks.my_number),
@@ -36,29 +35,32 @@ _LABELLED: Final = {
         Shape(POSTAL, compiled(rb"[0-9]{3}-?[0-9]{4}"), lambda _: True, 16),
     )
 }
-_POSTAL: Final = compiled(rb"[0-9]{3}-[0-9]{4}")
 
 
-def find(run: Run, named: Label) -> Iterator[Finding]:
-    """What its label calls it, a personal number in three groups of four, and the postal code before a prefecture."""
-    shape = _LABELLED.get(named.family)
-    if shape is not None and named.gap <= shape.reach:
-        yield from (each for each in search(run, shape) if not _is_amount(run, each.end))
-    elif not says_other(named):
-        if named.family in {"", "phone"} or named.gap > 24:
-            yield from search(run, _SPACED_MY_NUMBER, 0.8)
-        yield from _before_prefectures(run)
+def labelled(run: Run, named: Label) -> list[Finding]:
+    """What its label calls it, if it is no amount."""
+    shape = LABELLED[named.family]
+    if named.gap > shape.reach:
+        return []
+    return [each for each in search(run, shape) if not _is_amount(run, each.end)]
+
+
+def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
+    """In Japanese texts a personal number in three groups of four, and the postal code before a prefecture."""
+    if len(digits) == 12:
+        mine = end - begin == 14 and _among_japanese(run, begin) and checks.my_number(digits)
+        return Judged(end, "jp_my_number") if mine else None
+    return Judged(end, POSTAL) if _before_prefecture(run, begin, end) else None
+
+
+def _among_japanese(run: Run, begin: int) -> bool:
+    return not run.view.before(run.place(begin, begin + 1)[0]).isascii()
 
 
 def _is_amount(run: Run, end: int) -> bool:
     return run.view.folded.startswith(_AFTER_AMOUNT, end)
 
 
-def _before_prefectures(run: Run) -> Iterator[Finding]:
-    for match in _POSTAL.finditer(run.octets, run.begin, run.end):
-        begin, end = match.span()
-        if alone(run, begin, end):
-            place = run.place(begin, end)
-            after = run.view.folded[place[1] : place[1] + AHEAD + 4].lstrip(' ,\t\n"')
-            if after.startswith(PREFECTURES):
-                yield found(run, begin, end, POSTAL)
+def _before_prefecture(run: Run, begin: int, end: int) -> bool:
+    place = run.place(begin, end)[1]
+    return run.view.folded[place : place + AHEAD + 4].lstrip(' ,\t\n"').startswith(PREFECTURES)

@@ -1,13 +1,12 @@
 """Numbers that states give to persons. Where many strangers would pass the check too, a label must say it."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import checks
-from llmgateway.guardrails.pii.labels import Label, says_other
+from llmgateway.guardrails.pii.labels import Label
 from llmgateway.guardrails.pii.runs import Run, compiled
-from llmgateway.guardrails.pii.shapes import Shape, search
+from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 _DASHES: Final = rb"[ -]?"
 
@@ -22,11 +21,9 @@ def _groups(*sizes: int, between: bytes = _DASHES) -> bytes:
     return between.join(b"[0-9]{%d}" % size for size in sizes)
 
 
-_SSN: Final = Shape("us_ssn", compiled(rb"[0-9]{3}-[0-9]{2}-[0-9]{4}"), is_ssn)
-_CPF: Final = Shape("id.br", compiled(rb"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}"), checks.cpf)
-_RRN: Final = Shape("id.kr", compiled(rb"[0-9]{6}-[1-8][0-9]{6}"), checks.rrn)
-_UNLABELLED: Final = (_SSN, _CPF, _RRN)
-_LABELLED: Final = {
+WRITTEN: Final = rb"\b(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{6}-[1-8][0-9]{6})"
+_CHECKS: Final = {9: ("us_ssn", is_ssn), 11: ("id.br", checks.cpf), 13: ("id.kr", checks.rrn)}
+LABELLED: Final = {
     shape.kind: shape
     for shape in (
         Shape("us_ssn", compiled(_groups(3, 2, 4, between=rb"[ .-]?")), is_ssn),
@@ -46,11 +43,14 @@ _LABELLED: Final = {
 KINDS: Final = ("us_ssn", "id.gb", "id.ca", "id.in", "id.br", "id.de", "id.nl", "id.pl", "id.fr", "id.kr", "id.cn")
 
 
-def find(run: Run, named: Label) -> Iterator[Finding]:
-    """What its label calls it, and what is written in a way of its own."""
-    shape = _LABELLED.get(named.family)
-    if shape is not None and named.gap <= shape.reach:
-        yield from search(run, shape)
-    elif not says_other(named):
-        for each in _UNLABELLED:
-            yield from search(run, each)
+def labelled(run: Run, named: Label) -> list[Finding]:
+    """What its label calls it."""
+    shape = LABELLED[named.family]
+    return search(run, shape) if named.gap <= shape.reach else []
+
+
+def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
+    """What is written in a way of its own."""
+    kind, valid = _CHECKS[len(digits)]
+    own = b"-" in run.octets[begin:end] and (len(digits) != 11 or b"." in run.octets[begin:end])
+    return Judged(end, kind) if own and valid(digits) else None

@@ -1,34 +1,24 @@
 """Numbers: runs of at least seven digits with what may stand between, and who is asked about them."""
 
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii import cards, japan, national, phones
-from llmgateway.guardrails.pii.labels import Label, label
+from llmgateway.guardrails.pii import cards, forms, japan, national, phones
+from llmgateway.guardrails.pii.labels import label, says_other
 from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
 from llmgateway.wire.view import View
 
 BETWEEN: Final = rb" ().\x7f-"  # what may stand between a number's digits
-FEWEST: Final = 7
 PATTERN: Final = rb"[0-9](?:[" + BETWEEN + rb"]*[0-9]){6,}"
 _RUN: Final = compiled(PATTERN)
 _NOT_DIGITS: Final = bytes(sorted(set(range(256)) - set(b"0123456789")))
-
-
-class Family(NamedTuple):
-    """Who knows one kind of number, and how many digits it has at least."""
-
-    fewest: int
-    find: Callable[[Run, Label], Iterator[Finding]]
-
-
-_FAMILIES: Final = (
-    Family(7, phones.find),
-    Family(7, japan.find),
-    Family(8, national.find),
-    Family(13, cards.find),
-)
+_OWNERS: Final = {
+    phones.KIND: phones.labelled,
+    cards.KIND: cards.labelled,
+    **dict.fromkeys(national.LABELLED, national.labelled),
+    **dict.fromkeys(japan.LABELLED, japan.labelled),
+}
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
@@ -36,11 +26,20 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     for match in _RUN.finditer(octets, low):
         begin, end = match.span()
         if end - begin <= LONGEST:
-            yield from _classify(Run(view, octets, begin, end), label(view, begin))
+            yield from _classify(Run(view, octets, begin, end), begin)
 
 
-def _classify(run: Run, named: Label) -> Iterator[Finding]:
-    count = len(run.octets[run.begin : run.end].translate(None, _NOT_DIGITS))
-    for family in _FAMILIES:
-        if count >= family.fewest:
-            yield from family.find(run, named)
+def _classify(run: Run, at: int) -> Iterator[Finding]:
+    """Ask whom the label calls, and then whoever knows his numbers by how they are written."""
+    named = label(run.view, at)
+    owner = _OWNERS.get(named.family)
+    if owner:
+        taken = owner(run, named)
+        yield from taken
+        if taken and run.covers(taken[-1]):
+            return
+    elif says_other(named):
+        return
+    written = run.octets[run.begin : run.end]
+    if forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
+        yield from forms.find(run)

@@ -10,8 +10,15 @@ def resolve(candidates: Iterable[Finding]) -> list[Finding]:
 
     So what stays depends on nothing but a finding's own neighbours, wherever one began to read.
     """
-    ordered = sorted(set(candidates))
+    ordered = sorted(candidates)
+    if all(map(_apart, ordered, ordered[1:])):
+        return ordered
+    ordered = sorted(set(ordered))
     return [found for at, found in enumerate(ordered) if not _beaten(ordered, at)]
+
+
+def _apart(first: Finding, second: Finding) -> bool:
+    return first.end <= second.start
 
 
 def _beaten(ordered: list[Finding], at: int) -> bool:

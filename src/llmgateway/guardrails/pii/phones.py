@@ -1,53 +1,61 @@
 """Telephone numbers: international, North American, with a leading zero; and bare digits after a label."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii.labels import Label, says_other
+from llmgateway.guardrails.pii.labels import Label
 from llmgateway.guardrails.pii.runs import Run, compiled
-from llmgateway.guardrails.pii.shapes import alone, compact, found, next_group
+from llmgateway.guardrails.pii.shapes import Judged, alone, compact, found, next_group
 
 KIND: Final = "phone"
-_INTERNATIONAL: Final = rb"(?:\+ ?|00|011[ -])[1-9](?:[ ().-]{0,2}[0-9]){7,14}"
-_AMERICAN: Final = rb"(?:1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}"
+OPENINGS: Final = "+0"
+BARE: Final = 11  # digits of a Japanese mobile number, which needs nothing between them
+_INTERNATIONAL: Final = rb"(?:\+ ?|\b00|\b011[ -])[1-9](?:[ ().-]{0,2}[0-9]){7,14}"
+_AMERICAN: Final = rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|\b[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}"
 _ZERO: Final = (
     rb"\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
-    rb"|0[0-9]{1,4}[ -]?\([0-9]{1,4}\)[ -]?[0-9]{3,4}"
-    rb"|0[0-9]{1,4}[ -][0-9]{1,4}[ -][0-9]{3,4}|0[1-9](?:[ .-][0-9]{2}){4}"
-    rb"|0[0-9]{3,4}[ -][0-9]{5,6}|0[789]0[ -]?[0-9]{4}[ -]?[0-9]{4}"
+    rb"|\b0(?:[0-9]{1,4}[ -]?\([0-9]{1,4}\)[ -]?[0-9]{3,4}|[0-9]{1,4}[ -][0-9]{1,4}[ -][0-9]{3,4}"
+    rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{3,4}[ -][0-9]{5,6}|[789]0[ -]?[0-9]{4}[ -]?[0-9]{4})"
 )
-_WRITTEN: Final = compiled(_INTERNATIONAL + b"|" + _AMERICAN + b"|" + _ZERO)
+WRITTEN: Final = _INTERNATIONAL + b"|" + _AMERICAN + b"|" + _ZERO
 _LABELLED: Final = compiled(
-    _INTERNATIONAL + b"|" + _AMERICAN + b"|" + _ZERO + rb"|\(?[0-9](?:[ ().-]{0,2}[0-9]){8,12}|[0-9]{3,4}-[0-9]{4}"
+    WRITTEN + rb"|(?:\(|\b)[0-9](?:[ ().-]{0,2}[0-9]){8,12}|\b[0-9]{3,4}-[0-9]{4}", longest=True
 )
 _EXTENSION: Final = compiled(rb"(?:[ ,]{0,2}(?:x|ext\.?|#|extension) ?[0-9]{1,5})")
 _LONGEST: Final = {
     "1": 11, "7": 11, "81": 12, "44": 12, "33": 11, "39": 12, "34": 11, "86": 13, "82": 12, "61": 11, "91": 12,
 }  # fmt: skip
+_BEFORE_EXTENSION: Final = frozenset((b" ", b",", b"x", b"#", b"e"))
+_OPEN: Final = (b"+", b"(")
 _REACH: Final = 40
 
 
-def find(run: Run, named: Label) -> Iterator[Finding]:
-    """Numbers that are written as telephone numbers, and after a label whatever is long enough for one."""
-    if says_other(named):
-        return
-    pattern = _LABELLED if named.family == KIND and named.gap <= _REACH else _WRITTEN
-    at = _opening(run)
-    while match := pattern.search(run.octets, at, run.end):
+def labelled(run: Run, named: Label) -> list[Finding]:
+    """After a label, whatever is long enough for a telephone number."""
+    findings: list[Finding] = []
+    at = opening(run) if named.gap <= _REACH else run.end
+    while match := _LABELLED.search(run.octets, at, run.end):
         begin, end = match.span()
-        end = _cut(run, begin, end)
-        if alone(run, begin, end) and _is_number(run.octets[begin:end]):
-            yield found(run, begin, _with_extension(run, end), KIND)
-            at = end
+        if judged := judge(run, begin, end, compact(run.octets[begin:end])):
+            at = judged.end
+            findings.append(found(run, begin, at, KIND))
         else:
-            at = next_group(run, begin + 1 if run.octets[begin : begin + 1] in b"+(" else begin)
+            at = next_group(run, begin)
+    return findings
 
 
-def _opening(run: Run) -> int:
+def judge(run: Run, begin: int, end: int, _: str) -> Judged | None:
+    """A telephone number with its extension, if there is room for its digits."""
+    end = _cut(run, begin, end)
+    if alone(run, begin, end) and _is_number(run.octets[begin:end]):
+        return Judged(_with_extension(run, end), KIND)
+    return None
+
+
+def opening(run: Run) -> int:
     """A run begins with a digit; a telephone number may have a parenthesis or a plus before it."""
     at = run.begin
-    while at > run.begin - 2 and at and run.octets[at - 1 : at] in {b"+", b"("}:
+    while at and at > run.begin - 2 and run.octets[at - 1 : at] in _OPEN:
         at -= 1
     return at
 
@@ -78,5 +86,7 @@ def _is_number(text: bytes) -> bool:
 
 
 def _with_extension(run: Run, end: int) -> int:
+    if run.near(end) not in _BEFORE_EXTENSION:
+        return end
     match = _EXTENSION.match(run.octets, end, end + 14)
     return match.end() if match else end

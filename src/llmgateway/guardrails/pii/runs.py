@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import re2
 
+from llmgateway.domain.verdict import Finding
 from llmgateway.wire.view import View
 
 LONGEST: Final = 100
@@ -23,9 +24,14 @@ _latin = re2.Options()
 _latin.encoding = re2.Options.Encoding.LATIN1
 
 
-def compiled(pattern: bytes) -> Any:
-    """Compile a pattern for octets."""
-    return re2.compile(pattern, _latin)
+_longest = re2.Options()
+_longest.encoding = re2.Options.Encoding.LATIN1
+_longest.longest_match = True
+
+
+def compiled(pattern: bytes, *, longest: bool = False) -> Any:
+    """Compile a pattern for octets; of alternatives the first one counts, or the longest."""
+    return re2.compile(pattern, _longest if longest else _latin)
 
 
 def compiled_wide(pattern: str) -> Any:
@@ -74,7 +80,9 @@ class Run:
         self.view = view
         self._places: Sequence[int] | None = None
         self.octets, self.begin, self.end = octets, begin, end
-        if _GAP in octets[begin:end] or _SPACED.search(octets, begin, end):
+        if octets.find(_GAP, begin, end) >= 0 or (
+            octets.find(b" ", begin, end) >= 0 and _SPACED.search(octets, begin, end)
+        ):
             self._clean()
 
     def _clean(self) -> None:
@@ -95,6 +103,11 @@ class Run:
         if self._places is None:
             return begin, end
         return self._places[begin], self._places[end - 1] + 1
+
+    def covers(self, found: Finding) -> bool:
+        """Whether there is nothing in the run beside it."""
+        begin, end = self.place(self.begin, self.end)
+        return found.start <= begin and end <= found.end
 
     def near(self, at: int) -> bytes:
         """One character, or nothing outside of the text."""
