@@ -24,6 +24,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "denylist": "llmgateway.guardrails.denylist.guardrail:Denylist",
         "pattern": "llmgateway.guardrails.pattern.guardrail:Pattern",
         "url": "llmgateway.guardrails.url.guardrail:Url",
+        "pii": "llmgateway.guardrails.pii.guardrail:PiiGuardrail",
     },
 }
 
