@@ -20,7 +20,9 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "openai": "llmgateway.dialects.openai.dialect:OpenAIDialect",
         "anthropic": "llmgateway.dialects.anthropic.dialect:AnthropicDialect",
     },
-    "guardrail": {},
+    "guardrail": {
+        "secrets": "llmgateway.guardrails.secrets.guardrail:Secrets",
+    },
 }
 
 

@@ -1,0 +1,144 @@
+"""Values that are secrets because of what they are called: assignments, headers, options, and prose about passwords."""
+
+from typing import Final
+
+from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
+from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token
+from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.wire.view import CONTEXT
+
+PASSWORD: Final = "secret.password"  # noqa: S105
+GENERIC: Final = "secret.generic"
+PROVIDERS: Final = (
+    *("mistral", "cohere", "azure", "heroku", "cloudflare", "twilio", "aws", "datadog", "mailchimp", "openai"),
+    *("deepseek", "together", "voyage", "stability", "dashscope", "vercel", "okta", "auth0", "algolia", "jenkins"),
+)
+
+_WORD: Final = {
+    "pass": rb"pass(?:w(?:or)?d|phrase|code|wort)?",
+    "pwd": rb"pwd",
+    "pw": rb"pw",
+    "secret": rb"secret",
+    "token": rb"token",
+    "key": rb"key",
+    "credential": rb"credentials?",
+}
+_SUFFIX: Final = (
+    rb"(?:[_-]?(?:[0-9]{1,2}|prod|production|dev|test|staging|stage|live|main|old|new|value|primary|secondary))?"
+)
+_CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
+_OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
+_SIGN: Final = rb"(?::=|=>|={1,3}|:|->|\|)"
+_ASSIGNED: Final = (
+    rb"(?:" + _CLOSE + rb"\s{0,8}" + _SIGN + rb"\s{0,8}(?:Bearer |Token )?" + _OPEN + rb"|"
+    rb"[\"']\s?,\s{0,4}[\"']?value[\"']?\s?[:=]\s?[\"']|"  # a list of named values
+    rb"\(\s?[\"']|>|\s[\"'`])"
+)
+_PHRASE: Final = (
+    rb"(?:[ ]\(?(?:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
+    rb"(?::|[ ](?:is|was|will be|should be|has been (?:set|reset|changed) to|"
+    rb"(?:is )?(?:now )?(?:set|reset|changed|updated|equals) to|to|as|=))"
+    rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN
+)
+_DIRECT: Final = rb"[ ]" + _OPEN
+
+_ANY: Final = of_class(RUN.replace("?", ""))
+_PLAIN: Final = of_class("".join(each for each in RUN if each not in "?,;<>|"))
+_INNER: Final = of_class("".join(each for each in RUN if each not in "?,;<>|&"))
+_REST: Final = rb"[A-Za-z0-9_./+=~%:-]*"
+QUOTED: Final = compiled(_ANY + rb"{1,64}" + _REST)
+PLAIN: Final = compiled(_PLAIN + rb"{1,64}" + _REST)
+INNER: Final = compiled(_INNER + rb"{1,64}" + _REST)
+_QUOTES: Final = frozenset(b"\"'`")
+_TRAILING: Final = b".,:;)]}*_\x1a"
+
+_NOT_TOKENS: Final = (
+    *(b"page", b"next", b"max", b"csrf", b"cursor", b"eos", b"bos", b"pad"),
+    *(b"continuation", b"sync", b"per", b"total", b"stop"),
+)
+_KEYS: Final = (
+    *(b"api", b"secret", b"access", b"private", b"auth", b"authentication", b"encryption", b"encrypt", b"signing"),
+    *(b"account", b"master", b"subscription", b"client", b"service", b"shared", b"storage", b"app", b"application"),
+    *(b"hmac", b"admin", b"deploy", b"write", b"webhook", b"license", b"consumer", b"session", b"jwt", b"cipher"),
+    *(b"wpa", b"wifi", b"preshared", b"pre-shared", b"decryption", b"aes", b"registration", b"activation", b"root"),
+    *(each.encode() for each in PROVIDERS),
+)
+
+
+def detectors() -> list[tuple[str, Detector]]:
+    """Each word that names secrets, with what looks at what follows it."""
+    return [(word, _detector(word)) for word in _WORD]
+
+
+def value(scan: Scan, start: int, *, is_inner: bool = False) -> tuple[int, bool]:
+    """Where the value that begins at `start` ends, and whether it fills what decides (see `scan`)."""
+    octets, limit = scan.octets, min(start + MAX_OPEN, len(scan.octets))
+    before = octets[start - 1] if start else 0
+    pattern = QUOTED if before in _QUOTES else INNER if is_inner else PLAIN
+    found = pattern.match(octets, start, limit)
+    end = found.end() if found else start
+    if end == start + MAX_OPEN:
+        return end, True
+    if before in _QUOTES and end < len(octets) and octets[end] == before:
+        return end, False
+    trailing = _TRAILING + b"([{<" if octets[end : end + 1] == FOREIGN else _TRAILING
+    return start + len(octets[start:end].rstrip(trailing)), False
+
+
+def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Candidate | None:
+    """A candidate of the value at `start`, which the word at `at` names, if `judge` takes it."""
+    if start - at >= CONTEXT or start >= len(scan.octets):
+        return None
+    end, fills = value(scan, start, is_inner=at > 0 and scan.octets[at - 1] in b"&\x1a;")
+    if not judge(scan.octets[start:end]):
+        return None
+    return Candidate(start, 3, scan.tokens(end) if fills else end, kind, 0.9)
+
+
+def _detector(word: str) -> Detector:
+    assigned = compiled(rb"(?i:" + _WORD[word] + _SUFFIX + rb")" + _ASSIGNED)
+    spoken = compiled(rb"(?i:" + _WORD[word] + rb")" + _PHRASE)
+    direct = compiled(rb"(?i:" + _WORD[word] + rb")" + _DIRECT)
+    is_of_passwords = word in {"pass", "pwd", "pw", "credential"}
+    kind = PASSWORD if is_of_passwords else GENERIC
+    plain: Judge = is_password if is_of_passwords else is_token
+    prose: Judge = is_password_in_prose if is_of_passwords else is_token
+    shapes = ((assigned, plain), (spoken, prose), (direct, _is_striking))
+
+    def detect(scan: Scan, at: int) -> Candidate | None:
+        if not _names(scan, at, word):
+            return None
+        for pattern, judge in shapes:
+            found = pattern.match(scan.octets, at, min(at + CONTEXT, len(scan.octets)))
+            candidate = found and found_value(scan, found.end(), at, kind, judge)
+            if candidate:
+                return _of_provider(scan, candidate)
+        return None
+
+    return detect
+
+
+def _is_striking(octets: bytes) -> bool:
+    """For a value right behind the word, with nothing between."""
+    return len(octets) >= 8 and is_password_in_prose(octets) and is_token(octets)
+
+
+def _names(scan: Scan, at: int, word: str) -> bool:
+    """Whether the word at `at` is, or ends, the name of a secret."""
+    left = scan.before(at, 24).rstrip(b"_-. ")
+    if word == "key":
+        return left.endswith(_KEYS)
+    if word == "token":
+        return not left.endswith(_NOT_TOKENS)
+    if word in {"pass", "pw"} and not scan.begins(at):
+        return scan.octets[at] in b"P" or scan.octets[at : at + 5].lower() in {b"passw", b"passp"}
+    return True
+
+
+def _of_provider(scan: Scan, candidate: Candidate) -> Candidate:
+    """Name the provider whose name stands before the value, if the kind is no better than generic."""
+    if candidate.kind != GENERIC:
+        return candidate
+    near = scan.before(candidate.start)
+    name = next((each for each in PROVIDERS if each.encode() in near), None)
+    return candidate._replace(kind=f"secret.{name}") if name else candidate
