@@ -41,6 +41,7 @@ _PHRASE: Final = (
     rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN
 )
 _DIRECT: Final = rb"[ ]" + _OPEN
+_STRIKING: Final = rb"[^\s\x1f]{0,24}[0-9]"
 
 _ANY: Final = of_class(RUN.replace("?", ""))
 _PLAIN: Final = of_class("".join(each for each in RUN if each not in "?,;<>|"))
@@ -87,7 +88,7 @@ def value(scan: Scan, start: int, *, is_inner: bool = False) -> tuple[int, bool]
 
 def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Candidate | None:
     """A candidate of the value at `start`, which the word at `at` names, if `judge` takes it."""
-    if start - at >= CONTEXT or start >= len(scan.octets):
+    if start - at >= CONTEXT or start >= len(scan.octets) or scan.limit(start) <= start:
         return None
     end, fills = value(scan, start, is_inner=at > 0 and scan.octets[at - 1] in b"&\x1a;")
     if not judge(scan.octets[start:end]):
@@ -96,6 +97,9 @@ def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Can
 
 
 def _detector(word: str) -> Detector:
+    gate = compiled(
+        rb"(?i:" + _WORD[word] + rb")(?:" + _SUFFIX + _ASSIGNED + rb"|" + _PHRASE + rb"|" + _DIRECT + _STRIKING + rb")"
+    )
     assigned = compiled(rb"(?i:" + _WORD[word] + _SUFFIX + rb")" + _ASSIGNED)
     spoken = compiled(rb"(?i:" + _WORD[word] + rb")" + _PHRASE)
     direct = compiled(rb"(?i:" + _WORD[word] + rb")" + _DIRECT)
@@ -106,13 +110,14 @@ def _detector(word: str) -> Detector:
     shapes = ((assigned, plain), (spoken, prose), (direct, _is_striking))
 
     def detect(scan: Scan, at: int) -> Candidate | None:
-        if not _names(scan, at, word):
+        end = min(at + CONTEXT, len(scan.octets))
+        if not gate.match(scan.octets, at, end) or not _names(scan, at, word):
             return None
         for pattern, judge in shapes:
-            found = pattern.match(scan.octets, at, min(at + CONTEXT, len(scan.octets)))
-            candidate = found and found_value(scan, found.end(), at, kind, judge)
-            if candidate:
-                return _of_provider(scan, candidate)
+            found = pattern.match(scan.octets, at, end)
+            if found:
+                candidate = found_value(scan, found.end(), at, kind, judge)
+                return candidate and _of_provider(scan, candidate)
         return None
 
     return detect

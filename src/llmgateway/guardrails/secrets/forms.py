@@ -131,7 +131,10 @@ FORMS: Final = (
     Form("dropbox", ("sl.",), b"(sl\\.(?:u\\.)?[A-Za-z0-9_-]{100,})"),
     Form("artifactory", ("akcp",), b"(AKCp[A-Za-z0-9]{60,})"),
     Form("twilio", tuple(f"sk{each}" for each in "0123456789abcdef"), b"(SK[0-9a-f]{32})" + _END),
-    Form("jwt", ("eyj", "eyaiywxn", "ewogicj"), b"(" + _HEADER + b"{6,}\\." + _W + b"{6,}[A-Za-z0-9_.-]*)"),
-    Form("jwt", ("eyj", "eyaiywxn", "ewogicj"), b"(" + _HEADER + b"{180,}[A-Za-z0-9_.-]*)"),
-    Form("jwt", ("eyj",), b"(eyJ" + _W + b"{8,}\\.eyJ" + _W + b"{6,}[A-Za-z0-9_.-]*)"),
+    Form(
+        "jwt",
+        ("eyj", "eyaiywxn", "ewogicj"),
+        b"(" + _HEADER + b"{6,}\\." + _W + b"{6,}[A-Za-z0-9_.-]*|" + _HEADER + b"{180,}[A-Za-z0-9_.-]*"
+        b"|eyJ" + _W + b"{8,}\\.eyJ" + _W + b"{6,}[A-Za-z0-9_.-]*)",
+    ),
 )

@@ -54,7 +54,8 @@ class Secrets:
     def settled(self, view: View, start: int = 0) -> int:
         """The start of the last run, or of an open private key; a run that is too long waits no longer."""
         text = view.folded
-        cut = len(text.rstrip(RUN))
+        low = max(0, len(text) - MAX_OPEN - 1)
+        cut = low + len(text[low:].rstrip(RUN))
         if len(text) - cut > MAX_OPEN:
             cut = self._beside(view, len(text) - MAX_OPEN)
         if _ARMOUR in text and pem.KIND in self._kinds:
@@ -104,8 +105,8 @@ def _candidates(scan: Scan) -> Iterator[Candidate]:
             yield candidate
     odd = structures.ODD.search(scan.octets)
     while odd:
-        candidate = structures.discord(scan, odd.start())
+        candidate = structures.discord(scan, odd.start(1))
         if candidate:
             yield candidate
-        odd = structures.ODD.search(scan.octets, odd.start() + 1)
+        odd = structures.ODD.search(scan.octets, odd.end(1))
     yield from japanese.candidates(scan)

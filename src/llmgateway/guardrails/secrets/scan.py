@@ -22,7 +22,7 @@ _BREAKS: Final = set("\"'`\\?" + printable[-6:])
 RUN: Final = "".join(each for each in printable if each not in _BREAKS) + "?" + _QUESTION
 """What a secret may consist of: the characters that keep a text's end open."""
 
-_TOKEN: Final = TOKEN.encode()
+_BREAKING: Final = bytes(0x2E if chr(each) in TOKEN else 0x20 for each in range(256))  # what ends a segment: blanks
 _ALNUM: Final = frozenset((ascii_letters + digits).encode())
 _ESCAPES: Final = frozenset(b"nrt")
 _BACKSLASH: Final = 0x5C
@@ -73,9 +73,10 @@ TOKENS: Final = compiled(of_class(TOKEN) + b"*")
 class Scan:
     """A text's octets, with each question mark told from what is not ASCII."""
 
-    __slots__ = ("folded", "octets")
+    __slots__ = ("_breaks", "folded", "octets")
 
     def __init__(self, view: View) -> None:
+        self._breaks: bytes | None = None
         self.folded = view.folded
         self.octets = (
             self.folded.replace("?", _QUESTION).encode("ascii", "replace") if "?" in self.folded else view.octets
@@ -90,8 +91,10 @@ class Scan:
 
     def limit(self, at: int) -> int:
         """Where the part of this segment ends that decides; not after `at` if nothing that begins there counts."""
+        if self._breaks is None:
+            self._breaks = self.octets.translate(_BREAKING)
         low = max(0, at - MAX_OPEN)
-        return low + len(self.octets[low:at].rstrip(_TOKEN)) + MAX_OPEN
+        return max(low, self._breaks.rfind(b" ", low, at) + 1) + MAX_OPEN
 
     def whole(self, end: int, limit: int) -> int:
         """Where something ends that the deciding part shows to `end`."""

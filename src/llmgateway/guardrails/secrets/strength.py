@@ -5,8 +5,10 @@ Documentation and code name secrets far more often than they hold them: `passwor
 """
 
 from collections.abc import Callable
-from math import log2
+from string import ascii_letters
 from typing import Final
+
+from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.guardrails.secrets.scan import compiled
 
@@ -33,55 +35,55 @@ _TERM: Final = compiled(
 _WORDY: Final = compiled(rb"[^A-Za-z0-9]*(?:(?:[A-Z]?[a-z]{2,}|[A-Z]{2,}|[a-z])[0-9]{0,4}[^A-Za-z0-9]*)+|[0-9.:,/_-]+")
 _DATE: Final = compiled(rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}.*|[0-9]+[a-zA-Z]{1,3}")
 
+_DIGITS: Final = b"0123456789"
+_ALNUM: Final = _DIGITS + ascii_letters.encode()
+_VOWELS: Final = b"aeiou"
+_STAND_IN_WORDS: Final = BytesAhoCorasick([each.encode() for each in _STAND_INS])
+
 Judge = Callable[[bytes], bool]
 
 
-def entropy(value: bytes) -> float:
-    """Shannon's, in bits a character."""
-    size = len(value)
-    return -sum(count / size * log2(count / size) for count in map(value.count, set(value)))
+def variety(value: bytes) -> int:
+    """How many different characters there are in the part that counts: a quick stand-in for its entropy."""
+    return len(set(value[:64]))
 
 
 def is_stand_in(value: bytes) -> bool:
     """Whether the value only stands where a secret would."""
-    text = value.decode("ascii", "replace").lower()
-    return any(each in text for each in _STAND_INS) or len(set(text)) < 4
+    return variety(value) < 4 or bool(_STAND_IN_WORDS.find_matches_as_indexes(value.lower()))
 
 
 def is_random(value: bytes) -> bool:
     """For tokens with a form of their own: letters and digits mixed, and no words."""
-    return _classes(value) >= 2 and entropy(value) >= 2.8 and not is_stand_in(value) and not _is_wordy(value)
+    return _classes(value) >= 2 and variety(value) >= 9 and not is_stand_in(value) and not _is_wordy(value)
 
 
 def is_varied(value: bytes) -> bool:
     """For tokens whose form alone is sure: anything that is not written out by hand."""
-    return entropy(value) >= 2.5 and not is_stand_in(value)
+    return variety(value) >= 7 and not is_stand_in(value)
 
 
 def is_token(value: bytes) -> bool:
     """For what is called a key, a token or a secret."""
-    if len(value) < 8 or _is_reference(value) or is_stand_in(value):
+    if len(value) < 8 or _classes(value) < 2 or variety(value) < _least_variety(len(value)):
         return False
-    return _classes(value) >= 2 and entropy(value) >= _floor(len(value)) and not _is_wordy(value)
+    return not (_is_wordy(value) or is_stand_in(value) or _is_reference(value))
 
 
 def is_password(value: bytes) -> bool:
     """For what is called a password, where it is assigned."""
-    if len(value) < 5 or _is_reference(value) or is_stand_in(value) or value.lower() in _NO_PASSWORDS:
+    if len(value) < 5 or value.lower() in _NO_PASSWORDS:
         return False
     if value.isdigit():
-        return len(value) >= 6
-    return _classes(value) >= 2 or _is_jumbled(value)
+        return len(value) >= 6 and variety(value) >= 4
+    return (_classes(value) >= 2 or _is_jumbled(value)) and not (is_stand_in(value) or _is_reference(value))
 
 
 def is_password_in_prose(value: bytes) -> bool:
     """For what follows a mention of a password: it must look like one by itself."""
     if len(value) < 6 or not is_password(value) or _TERM.fullmatch(value) or _DATE.fullmatch(value):
         return False
-    return any(map(_DIGITS.__contains__, value)) and not value.isdigit() and _has_letter(value)
-
-
-_DIGITS: Final = frozenset(b"0123456789")
+    return _has_digit(value) and not value.isdigit() and _has_letter(value)
 
 
 def _has_letter(value: bytes) -> bool:
@@ -89,16 +91,20 @@ def _has_letter(value: bytes) -> bool:
 
 
 def _classes(value: bytes) -> int:
-    """How many of these it has: lower case, upper case, digits, others."""
-    kinds = {0 if 97 <= each <= 122 else 1 if 65 <= each <= 90 else 2 if 48 <= each <= 57 else 3 for each in value}
-    if kinds == {0, 1} and value[1:].islower():
-        return 1
-    return len(kinds - {3}) + (3 in kinds and not value.replace(b"-", b"").replace(b"_", b"").isalpha())
+    """How many of these it has: lower case, capitals (but at its head), digits, other signs between."""
+    has_capitals = value[1:] != value[1:].lower() or (value != value.lower() and not value[1:].islower())
+    signs = value.translate(None, _ALNUM)
+    has_signs = bool(signs) and not value.translate(None, b"-_").isalpha()
+    return (value != value.upper()) + has_capitals + _has_digit(value) + has_signs
 
 
-def _floor(length: int) -> float:
-    """The least entropy of a random value of this length."""
-    return 2.5 if length < 16 else 2.8 if length < 24 else 3.0
+def _has_digit(value: bytes) -> bool:
+    return len(value.translate(None, _DIGITS)) < len(value)
+
+
+def _least_variety(length: int) -> int:
+    """The fewest different characters that a random value of this length has."""
+    return 5 if length < 16 else 8 if length < 24 else 9
 
 
 def _is_reference(value: bytes) -> bool:
@@ -110,11 +116,8 @@ def _is_wordy(value: bytes) -> bool:
     """Words with numbers between: a name, a model, a version; no key."""
     if not _WORDY.fullmatch(value):
         return False
-    letters = sum(map(_VOWELS.__contains__, value.lower()))
-    return value.isdigit() or not _has_letter(value) or letters * 6 >= len(value)
-
-
-_VOWELS: Final = frozenset(b"aeiou")
+    vowels = len(value) - len(value.lower().translate(None, _VOWELS))
+    return value.isdigit() or not _has_letter(value) or vowels * 6 >= len(value)
 
 
 def _is_jumbled(value: bytes) -> bool:

@@ -23,7 +23,7 @@ _CURL: Final = compiled(rb"-(?:u|-user)[ =][\"']?([A-Za-z0-9._@+-]{1,40}):([!-&(
 _AZURE: Final = compiled(rb"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{30,36}")
 _DISCORD: Final = compiled(rb"[MNO][A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}")
 
-ODD: Final = compiled(rb"[MNO][DTjz][A-Za-z0-9][w-z0-5][MNO][DTjz]")
+ODD: Final = compiled(rb"(?:^|[^A-Za-z0-9]|\\[nrt])([MNO][DTjz][A-Za-z0-9][w-z0-5][MNO][DTjz])")
 """Where a Discord token may begin: digits in base64 after it. No word stands at its head to look for."""
 
 
@@ -104,7 +104,7 @@ def _azure(scan: Scan, at: int) -> Candidate | None:
 def discord(scan: Scan, at: int) -> Candidate | None:
     """Find the bot token that begins where ODD matches."""
     limit = scan.limit(at)
-    found = _DISCORD.match(scan.octets, at, min(limit, len(scan.octets))) if scan.begins(at) else None
+    found = _DISCORD.match(scan.octets, at, min(limit, len(scan.octets))) if limit > at else None
     if found is None or not is_random(scan.octets[at : found.end()]):
         return None
     return Candidate(at, 0, scan.whole(found.end(), limit), DISCORD, 1.0)

@@ -16,6 +16,8 @@ def _detector(form: Form) -> Detector:
         if not scan.begins(at):
             return None
         limit = scan.limit(at)
+        if limit <= at:
+            return None
         found = pattern.match(scan.octets, at, min(limit, len(scan.octets)))
         if found is None:
             return None
