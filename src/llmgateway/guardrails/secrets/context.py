@@ -3,7 +3,7 @@
 from typing import Final
 
 from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
-from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token
+from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token, is_uuid
 from llmgateway.ports.guardrail import MAX_OPEN
 from llmgateway.wire.view import CONTEXT
 
@@ -23,6 +23,7 @@ _WORD: Final = {
     "key": rb"key",
     "credential": rb"credentials?",
 }
+_OF_PASSWORDS: Final = frozenset({"pass", "pwd", "pw", "credential"})
 _SUFFIX: Final = (
     rb"(?:[_-]?(?:[0-9]{1,2}|prod|production|dev|test|staging|stage|live|main|old|new|value|primary|secondary))?"
 )
@@ -64,6 +65,7 @@ _KEYS: Final = (
     *(b"wpa", b"wifi", b"preshared", b"pre-shared", b"decryption", b"aes", b"registration", b"activation", b"root"),
     *(each.encode() for each in PROVIDERS),
 )
+_IS_NOUN: Final = compiled(rb"(?i:pass(?:w|phrase|code|[_-]?[0-9a-z]{0,10}[\"'`\])*]{0,4}\s{0,3}[:=|>]))")
 
 
 def detectors() -> list[tuple[str, Detector]]:
@@ -91,7 +93,7 @@ def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Can
     if start - at >= CONTEXT or start >= len(scan.octets) or scan.limit(start) <= start:
         return None
     end, fills = value(scan, start, is_inner=at > 0 and scan.octets[at - 1] in b"&\x1a;")
-    if not judge(scan.octets[start:end]):
+    if not judge(scan.octets[start:end]) or scan.octets.startswith(b"...", end):
         return None
     return Candidate(start, 3, scan.tokens(end) if fills else end, kind, 0.9)
 
@@ -103,7 +105,7 @@ def _detector(word: str) -> Detector:
     assigned = compiled(rb"(?i:" + _WORD[word] + _SUFFIX + rb")" + _ASSIGNED)
     spoken = compiled(rb"(?i:" + _WORD[word] + rb")" + _PHRASE)
     direct = compiled(rb"(?i:" + _WORD[word] + rb")" + _DIRECT)
-    is_of_passwords = word in {"pass", "pwd", "pw", "credential"}
+    is_of_passwords = word in _OF_PASSWORDS
     kind = PASSWORD if is_of_passwords else GENERIC
     plain: Judge = is_password if is_of_passwords else is_token
     prose: Judge = is_password_in_prose if is_of_passwords else is_token
@@ -117,7 +119,9 @@ def _detector(word: str) -> Detector:
             found = pattern.match(scan.octets, at, end)
             if found:
                 candidate = found_value(scan, found.end(), at, kind, judge)
-                return candidate and _of_provider(scan, candidate)
+                if candidate is None or (word == "token" and _is_identifier(scan, at, candidate)):
+                    return None
+                return _of_provider(scan, candidate)
         return None
 
     return detect
@@ -130,14 +134,26 @@ def _is_striking(octets: bytes) -> bool:
 
 def _names(scan: Scan, at: int, word: str) -> bool:
     """Whether the word at `at` is, or ends, the name of a secret."""
-    left = scan.before(at, 24).rstrip(b"_-. ")
+    before = scan.before(at, 24)
+    if word not in _OF_PASSWORDS and (b"::" in before.rpartition(b" ")[2] or before.endswith(b":")):
+        return False  # part of a longer name, as in an ARN
+    left = before.rstrip(b"_-. ")
     if word == "key":
         return left.endswith(_KEYS)
     if word == "token":
         return not left.endswith(_NOT_TOKENS)
+    if word == "pass" and not _IS_NOUN.match(scan.octets, at):
+        return False
     if word in {"pass", "pw"} and not scan.begins(at):
         return scan.octets[at] in b"P" or scan.octets[at : at + 5].lower() in {b"passw", b"passp"}
     return True
+
+
+def _is_identifier(scan: Scan, at: int, candidate: Candidate) -> bool:
+    """Whether what is called a token only tells one request or change from another."""
+    if not is_uuid(scan.octets[candidate.start : candidate.end]):
+        return False
+    return not scan.before(at, 24).rstrip(b"_-. ").endswith((*_KEYS, b"refresh", b"bearer", b"bot"))
 
 
 def _of_provider(scan: Scan, candidate: Candidate) -> Candidate:

@@ -25,19 +25,25 @@ _NO_PASSWORDS: Final = frozenset(
     b"root user guest postgres mysql redis mongo username value type input field here and or not is your the a an "
     b"p@ssw0rd mypassword mypass mysecret my_password my-password user1 pass1 abc123".split(b" ")
 )
-_CALL: Final = compiled(rb"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|::|->)[A-Za-z_][A-Za-z0-9_]*)*[(\[].*|[$%&@*].?[A-Za-z_]+%?|")
+_CALL: Final = compiled(
+    rb"[A-Za-z_]+=[A-Za-z_].*|[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|::|->)[A-Za-z_][A-Za-z0-9_]*)*[(\[].*|[$%&@*].?[A-Za-z_]+%?|"
+)
 _PATH: Final = compiled(
     rb"(?:[a-z][a-z0-9+]{1,8}:)?//.*|[a-z_][a-z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+|[~.]?(?:/[A-Za-z0-9._-]+)+/?"
 )
 _TERM: Final = compiled(
     rb"[A-Z]{2,8}[-_]?[0-9]{1,4}|(?:sha|md|utf|base|aes|rsa|ed|oauth|bcrypt|argon|v|id|k)-?[0-9]{1,5}"
 )
-_WORDY: Final = compiled(rb"[^A-Za-z0-9]*(?:(?:[A-Z]?[a-z]{2,}|[A-Z]{2,}|[a-z])[0-9]{0,4}[^A-Za-z0-9]*)+|[0-9.:,/_-]+")
+_WORDY: Final = compiled(  # digits stand behind words, or alone, and never before one
+    rb"[^A-Za-z0-9]*(?:(?:(?:[A-Z]?[a-z]+|[A-Z]{2,})+[0-9]{0,4}|[0-9]{1,4})(?:[^A-Za-z0-9]+|$))+|[0-9.:,/_-]+"
+)
 _DATE: Final = compiled(rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}.*|[0-9]+[a-zA-Z]{1,3}")
 
 _DIGITS: Final = b"0123456789"
+_HEX: Final = b"0123456789abcdefABCDEF"
 _ALNUM: Final = _DIGITS + ascii_letters.encode()
 _VOWELS: Final = b"aeiou"
+_NO_LETTERS: Final = bytes(each for each in range(256) if not chr(each).isalpha() or each > 127)
 _STAND_IN_WORDS: Final = BytesAhoCorasick([each.encode() for each in _STAND_INS])
 
 Judge = Callable[[bytes], bool]
@@ -63,6 +69,11 @@ def is_varied(value: bytes) -> bool:
     return variety(value) >= 7 and not is_stand_in(value)
 
 
+def is_uuid(value: bytes) -> bool:
+    """Whether the value has the form of an identifier, which most UUIDs are."""
+    return len(value) == 36 and value.count(b"-") == 4 and not value.replace(b"-", b"").strip(_HEX)
+
+
 def is_token(value: bytes) -> bool:
     """For what is called a key, a token or a secret."""
     if len(value) < 8 or _classes(value) < 2 or variety(value) < _least_variety(len(value)):
@@ -76,7 +87,7 @@ def is_password(value: bytes) -> bool:
         return False
     if value.isdigit():
         return len(value) >= 6 and variety(value) >= 4
-    return (_classes(value) >= 2 or _is_jumbled(value)) and not (is_stand_in(value) or _is_reference(value))
+    return (_has_digit(value) or _is_jumbled(value)) and not (is_stand_in(value) or _is_reference(value))
 
 
 def is_password_in_prose(value: bytes) -> bool:
@@ -116,10 +127,10 @@ def _is_wordy(value: bytes) -> bool:
     """Words with numbers between: a name, a model, a version; no key."""
     if not _WORDY.fullmatch(value):
         return False
-    vowels = len(value) - len(value.lower().translate(None, _VOWELS))
-    return value.isdigit() or not _has_letter(value) or vowels * 6 >= len(value)
+    letters = value.lower().translate(None, _NO_LETTERS)
+    return (len(letters) - len(letters.translate(None, _VOWELS))) * 6 >= len(letters)
 
 
 def _is_jumbled(value: bytes) -> bool:
-    """Letters alone that are no word: capitals inside, and hardly a vowel."""
-    return len(value) >= 8 and not _WORDY.fullmatch(value) and not value.islower()
+    """No digit, and yet no word: capitals inside without a word behind each, or signs between."""
+    return _classes(value) >= 2 and len(value) >= 8 and not _is_wordy(value)
