@@ -31,7 +31,8 @@ _CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
 _OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
 _SIGN: Final = rb"(?::=|=>|={1,3}|:|->|\|)"
 _ASSIGNED: Final = (
-    rb"(?:" + _CLOSE + rb"\s{0,8}" + _SIGN + rb"\s{0,8}(?:Bearer |Token )?" + _OPEN + rb"|"
+    rb"(?:" + _CLOSE + rb"\s{0,8}" + _SIGN + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?" + _OPEN + rb"|"
+    rb"[ ]-p[ ]?[\"']?|"  # sshpass
     rb"[\"']\s?,\s{0,4}[\"']?value[\"']?\s?[:=]\s?[\"']|"  # a list of named values
     rb"\(\s?[\"']|>|\s[\"'`])"
 )
@@ -45,7 +46,7 @@ _DIRECT: Final = rb"[ ]" + _OPEN
 _STRIKING: Final = rb"[^\s\x1f]{0,24}[0-9]"
 
 _ANY: Final = of_class(RUN.replace("?", ""))
-_PLAIN: Final = of_class("".join(each for each in RUN if each not in "?,;<>|"))
+_PLAIN: Final = of_class("".join(each for each in RUN if each not in "?,;"))
 _INNER: Final = of_class("".join(each for each in RUN if each not in "?,;<>|&"))
 _REST: Final = rb"[A-Za-z0-9_./+=~%:-]*"
 QUOTED: Final = compiled(_ANY + rb"{1,64}" + _REST)
@@ -57,6 +58,10 @@ _TRAILING: Final = b".,:;)]}*_\x1a"
 _NOT_TOKENS: Final = (
     *(b"page", b"next", b"max", b"csrf", b"cursor", b"eos", b"bos", b"pad"),
     *(b"continuation", b"sync", b"per", b"total", b"stop"),
+)
+_SECRET_TOKENS: Final = (
+    *(b"api", b"access", b"auth", b"refresh", b"bearer", b"bot", b"personal", b"deploy", b"admin", b"secret"),
+    *(each.encode() for each in PROVIDERS),
 )
 _KEYS: Final = (
     *(b"api", b"secret", b"access", b"private", b"auth", b"authentication", b"encryption", b"encrypt", b"signing"),
@@ -80,22 +85,38 @@ def value(scan: Scan, start: int, *, is_inner: bool = False) -> tuple[int, bool]
     pattern = QUOTED if before in _QUOTES else INNER if is_inner else PLAIN
     found = pattern.match(octets, start, limit)
     end = found.end() if found else start
+    closing = octets.find(b"</", start, end)
+    if closing >= 0:  # an element of XML ends
+        return closing, False
     if end == start + MAX_OPEN:
         return end, True
     if before in _QUOTES and end < len(octets) and octets[end] == before:
         return end, False
-    trailing = _TRAILING + b"([{<" if octets[end : end + 1] == FOREIGN else _TRAILING
-    return start + len(octets[start:end].rstrip(trailing)), False
+    return start + len(octets[start:end].rstrip(_trailing(octets[start:end], octets[end : end + 1]))), False
+
+
+def _trailing(value: bytes, after: bytes) -> bytes:
+    """What the sentence around the value may have put behind it."""
+    trailing = _TRAILING + b"([{<" if after == FOREIGN else _TRAILING
+    inside = value.rstrip(trailing)
+    opened = (b")" if b"(" in inside else b"") + (b"]" if b"[" in inside else b"")
+    return trailing.translate(None, opened)
 
 
 def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Candidate | None:
     """A candidate of the value at `start`, which the word at `at` names, if `judge` takes it."""
     if start - at >= CONTEXT or start >= len(scan.octets) or scan.limit(start) <= start:
         return None
-    end, fills = value(scan, start, is_inner=at > 0 and scan.octets[at - 1] in b"&\x1a;")
+    end, fills = value(scan, start, is_inner=_is_in_query(scan.octets[max(0, start - CONTEXT) : start]))
     if not judge(scan.octets[start:end]) or scan.octets.startswith(b"...", end):
         return None
     return Candidate(start, 3, scan.tokens(end) if fills else end, kind, 0.9)
+
+
+def _is_in_query(before: bytes) -> bool:
+    """Whether the name stands in a URL's query."""
+    last = before.rsplit(None, 1)[-1:]
+    return bool(last) and (b"\x1a" in last[0] or b"&" in last[0])
 
 
 def _detector(word: str) -> Detector:
@@ -109,7 +130,8 @@ def _detector(word: str) -> Detector:
     kind = PASSWORD if is_of_passwords else GENERIC
     plain: Judge = is_password if is_of_passwords else is_token
     prose: Judge = is_password_in_prose if is_of_passwords else is_token
-    shapes = ((assigned, plain), (spoken, prose), (direct, _is_striking))
+    striking: Judge = _is_striking_password if is_of_passwords else _is_striking
+    shapes = ((assigned, plain), (spoken, prose), (direct, striking))
 
     def detect(scan: Scan, at: int) -> Candidate | None:
         end = min(at + CONTEXT, len(scan.octets))
@@ -132,28 +154,36 @@ def _is_striking(octets: bytes) -> bool:
     return len(octets) >= 8 and is_password_in_prose(octets) and is_token(octets)
 
 
+def _is_striking_password(octets: bytes) -> bool:
+    return len(octets) >= 8 and is_password_in_prose(octets)
+
+
 def _names(scan: Scan, at: int, word: str) -> bool:
     """Whether the word at `at` is, or ends, the name of a secret."""
     before = scan.before(at, 24)
-    if word not in _OF_PASSWORDS and (b"::" in before.rpartition(b" ")[2] or before.endswith(b":")):
+    if word in _OF_PASSWORDS:
+        return _names_a_password(scan, at, word, before)
+    if b"::" in before.rpartition(b" ")[2] or before.endswith(b":"):
         return False  # part of a longer name, as in an ARN
     left = before.rstrip(b"_-. ")
     if word == "key":
         return left.endswith(_KEYS)
-    if word == "token":
-        return not left.endswith(_NOT_TOKENS)
-    if word == "pass" and not _IS_NOUN.match(scan.octets, at):
+    return word != "token" or not left.endswith(_NOT_TOKENS)
+
+
+def _names_a_password(scan: Scan, at: int, word: str, before: bytes) -> bool:
+    if word == "pass" and not (_IS_NOUN.match(scan.octets, at) or before.endswith(b"ssh")):
         return False
-    if word in {"pass", "pw"} and not scan.begins(at):
-        return scan.octets[at] in b"P" or scan.octets[at : at + 5].lower() in {b"passw", b"passp"}
-    return True
+    if word not in {"pass", "pw"} or scan.begins(at) or before.endswith(b"ssh"):
+        return True
+    return scan.octets[at] in b"P" or scan.octets[at : at + 5].lower() in {b"passw", b"passp"}
 
 
 def _is_identifier(scan: Scan, at: int, candidate: Candidate) -> bool:
     """Whether what is called a token only tells one request or change from another."""
     if not is_uuid(scan.octets[candidate.start : candidate.end]):
         return False
-    return not scan.before(at, 24).rstrip(b"_-. ").endswith((*_KEYS, b"refresh", b"bearer", b"bot"))
+    return not scan.before(at, 24).rstrip(b"_-. ").endswith(_SECRET_TOKENS)
 
 
 def _of_provider(scan: Scan, candidate: Candidate) -> Candidate:

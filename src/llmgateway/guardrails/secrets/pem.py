@@ -26,12 +26,17 @@ _OPEN: Final = compiled(  # what may become a head, as far as it goes
     + _LETTERS
     + rb"{0,16}\\?$)"
 )
-# The rest of a body, whatever it was cut in. The first line may be the end of one; the last may be short.
-_BODY: Final = compiled(
-    _LETTERS + rb"*(?:" + _GAP + _LETTERS + rb"{16,})*"
-    rb"(?:(?:" + _GAP + _LETTERS + rb"{0,15})?(?:" + _GAP + rb")?(?:" + _END + rb"|-{0,5}$|-{5}EN?$)|"
-    rb"(?:" + _GAP + _LETTERS + rb"{0,15})?\\?$)?"
+# The rest of a body, whatever it was cut in. The first line may be the end of one; the last may be short, and is no
+# word of what comes after a key that was whole already when it is told in pieces.
+_SHORT: Final = rb"(?:" + _GAP + _LETTERS + rb"{0,15})?"
+_ENDS: Final = _SHORT + rb"(?:" + _GAP + rb")?(?:" + _END + rb"|-{1,5}$|-{5}EN?$)"
+_PIECE: Final = (
+    rb"(?:\r|\n|\\[rn]){1,12}" + _LETTERS + rb"{0,15}\\?$|"
+    rb"[ ][A-Za-z]{0,14}(?:[0-9+/=]|[a-z][A-Z])" + _LETTERS + rb"{0,15}$|\\?$"
 )
+_LINES: Final = _LETTERS + rb"*(?:" + _GAP + _LETTERS + rb"{16,})*"
+_BODY: Final = compiled(_LINES + rb"(?:" + _ENDS + rb"|" + _SHORT + rb"(?:" + _GAP + rb")?\\?$)?")
+_GOING_ON: Final = compiled(_LINES + rb"(?:" + _ENDS + rb"|" + _PIECE + rb")?")
 _TAIL: Final = compiled(rb"(?:-{0,5}END|-{0,5}EN?$|[A-Z]{0,12})?(?:[ ][A-Z0-9]{0,12}){0,4}(?:-{1,5}|$)|-{1,5}|[rn]")
 
 
@@ -40,7 +45,8 @@ def detect(scan: Scan, at: int) -> Candidate | None:
     head = _HEAD.match(scan.octets, at, min(len(scan.octets), at + MAX_OPEN))
     if head is None:
         return None
-    return Candidate(at, 0, _body(scan.octets, head.end()), KIND, 1.0)
+    body = _BODY.match(scan.octets, head.end())
+    return Candidate(at, 0, body.end() if body else head.end(), KIND, 1.0)
 
 
 def opened(scan: Scan) -> int:
@@ -58,10 +64,4 @@ def is_closed(scan: Scan) -> bool:
 
 def continues(octets: bytes) -> int:
     """How much of what follows a key's first part belongs to it."""
-    tail = _TAIL.match(octets)
-    return max(tail.end() if tail else 0, _body(octets, 0))
-
-
-def _body(octets: bytes, at: int) -> int:
-    found = _BODY.match(octets, at)
-    return found.end() if found else at
+    return max(found.end() if found else 0 for found in (_TAIL.match(octets), _GOING_ON.match(octets)))

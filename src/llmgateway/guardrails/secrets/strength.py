@@ -5,7 +5,7 @@ Documentation and code name secrets far more often than they hold them: `passwor
 """
 
 from collections.abc import Callable
-from string import ascii_letters
+from string import ascii_letters, ascii_uppercase
 from typing import Final
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -16,7 +16,7 @@ _STAND_INS: Final = (
     *("example", "placeholder", "your_", "your-", "yourk", "yourt", "yours", "yourp", "youra", "redacted", "dummy"),
     *("sample", "changeme", "change_me", "change-me", "replace", "insert", "xxxx", "****", "....", "____", "----"),
     *("demodemo", "abcdefgh", "0123456789", "1234567890", "987654321", "00000000", "11111111", "deadbeef", "foobar"),
-    *("<", "${", "{{", "$(", "%(", "#{", "_here", "-here", "env.", "env(", "getenv", "environ", "process.", "secrets."),
+    *("${", "{{", "$(", "%(", "#{", "_here", "-here", "env.", "env(", "getenv", "environ", "process.", "secrets."),
     *("env:", "file:", "vault:", "secretref", "lorem", "todo", "keyvault", "not-a-real", "fake"),
 )
 _NO_PASSWORDS: Final = frozenset(
@@ -25,23 +25,28 @@ _NO_PASSWORDS: Final = frozenset(
     b"root user guest postgres mysql redis mongo username value type input field here and or not is your the a an "
     b"p@ssw0rd mypassword mypass mysecret my_password my-password user1 pass1 abc123".split(b" ")
 )
+_NAME: Final = rb"[A-Za-z_][A-Za-z0-9_]*"
 _CALL: Final = compiled(
-    rb"[A-Za-z_]+=[A-Za-z_].*|[A-Za-z_][A-Za-z0-9_]*(?:(?:\.|::|->)[A-Za-z_][A-Za-z0-9_]*)*[(\[].*|[$%&@*].?[A-Za-z_]+%?|"
+    rb"[A-Za-z_]+=[A-Za-z_].*|" + _NAME + rb"(?:(?:\.|::|->)" + _NAME + rb")*[(\[](?:.*[)\]].*|[A-Za-z_.]*)|"
+    rb"[$%&@*!]{1,2}[({]?(?:[a-z_]{3,}|[A-Z_]{3,})[0-9]?[%)}]?|[({\[<]{1,2}[A-Za-z_ .:-]+[)}\]>]*"
 )
 _PATH: Final = compiled(
-    rb"(?:[a-z][a-z0-9+]{1,8}:)?//.*|[a-z_][a-z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+|[~.]?(?:/[A-Za-z0-9._-]+)+/?"
+    rb"(?:[a-z][a-z0-9+]{1,8}:)?//.*|[a-z_][a-z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+|[~.]?(?:/[a-z0-9._-]+)+/?"
 )
+_FILLED_IN: Final = compiled(rb"<[A-Za-z_ -]+>")
 _TERM: Final = compiled(
     rb"[A-Z]{2,8}[-_]?[0-9]{1,4}|(?:sha|md|utf|base|aes|rsa|ed|oauth|bcrypt|argon|v|id|k)-?[0-9]{1,5}"
 )
 _WORDY: Final = compiled(  # digits stand behind words, or alone, and never before one
-    rb"[^A-Za-z0-9]*(?:(?:(?:[A-Z]?[a-z]+|[A-Z]{2,})+[0-9]{0,4}|[0-9]{1,4})(?:[^A-Za-z0-9]+|$))+|[0-9.:,/_-]+"
+    rb"[^A-Za-z0-9]*(?:(?:(?:[A-Z]?[a-z]+|[A-Z]{2,})+[A-Z]?[0-9]{0,4}|[0-9]{1,4})(?:[^A-Za-z0-9]+|$))+|"
+    rb"(?:[A-Z]+[a-z]{2,}[0-9]{0,2})+|[0-9.:,/_-]+"
 )
 _DATE: Final = compiled(rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}.*|[0-9]+[a-zA-Z]{1,3}")
 
 _DIGITS: Final = b"0123456789"
 _HEX: Final = b"0123456789abcdefABCDEF"
 _ALNUM: Final = _DIGITS + ascii_letters.encode()
+_CAPITALS: Final = ascii_uppercase.encode()
 _VOWELS: Final = b"aeiou"
 _NO_LETTERS: Final = bytes(each for each in range(256) if not chr(each).isalpha() or each > 127)
 _STAND_IN_WORDS: Final = BytesAhoCorasick([each.encode() for each in _STAND_INS])
@@ -94,7 +99,7 @@ def is_password_in_prose(value: bytes) -> bool:
     """For what follows a mention of a password: it must look like one by itself."""
     if len(value) < 6 or not is_password(value) or _TERM.fullmatch(value) or _DATE.fullmatch(value):
         return False
-    return _has_digit(value) and not value.isdigit() and _has_letter(value)
+    return _has_letter(value) and (_has_digit(value) or _has_odd_capitals(value))
 
 
 def _has_letter(value: bytes) -> bool:
@@ -120,7 +125,7 @@ def _least_variety(length: int) -> int:
 
 def _is_reference(value: bytes) -> bool:
     """Whether it is code that fetches the value, or a place where it is."""
-    return bool(_CALL.fullmatch(value) or _PATH.fullmatch(value) or value.startswith((b"$", b"%", b"@{", b"{", b"[")))
+    return bool(_CALL.fullmatch(value) or _PATH.fullmatch(value) or (b"<" in value and _FILLED_IN.search(value)))
 
 
 def _is_wordy(value: bytes) -> bool:
@@ -128,9 +133,18 @@ def _is_wordy(value: bytes) -> bool:
     if not _WORDY.fullmatch(value):
         return False
     letters = value.lower().translate(None, _NO_LETTERS)
+    if _has_odd_capitals(value):
+        return False
     return (len(letters) - len(letters.translate(None, _VOWELS))) * 6 >= len(letters)
 
 
 def _is_jumbled(value: bytes) -> bool:
     """No digit, and yet no word: capitals inside without a word behind each, or signs between."""
     return _classes(value) >= 2 and len(value) >= 8 and not _is_wordy(value)
+
+
+def _has_odd_capitals(value: bytes) -> bool:
+    """More capitals among small letters than a name of several words has."""
+    letters = value.translate(None, _NO_LETTERS)
+    capitals = len(letters) - len(letters.translate(None, _CAPITALS))
+    return len(letters) >= 8 and len(letters) > capitals >= 0.45 * len(letters)
