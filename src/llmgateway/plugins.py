@@ -25,6 +25,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "pattern": "llmgateway.guardrails.pattern.guardrail:Pattern",
         "url": "llmgateway.guardrails.url.guardrail:Url",
         "pii": "llmgateway.guardrails.pii.guardrail:PiiGuardrail",
+        "secrets": "llmgateway.guardrails.secrets.guardrail:Secrets",
     },
 }
 
