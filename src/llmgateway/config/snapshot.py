@@ -147,7 +147,7 @@ class Data:
 @dataclass(frozen=True, slots=True)
 class Journal:
     durability: Durability = Durability.PROCESS
-    bodies: Bodies = Bodies.FULL
+    bodies: Bodies = Bodies.REDACTED
     raw_events: bool = False
     serve_unlogged: bool = False
     segment_bytes: int = 64 * 1024 * 1024
@@ -332,7 +332,7 @@ class Route:
     fallback: tuple[Version, ...] = ()
     sticky: Sticky = Sticky()
     salt: str = ""
-    bodies: Bodies = Bodies.FULL
+    bodies: Bodies = Bodies.REDACTED
     raw_events: bool = False
     retries: Retries = Retries()
     rules: tuple[Rule, ...] = ()  # in order: the first that fits decides, none leaves it to the weights

@@ -6,7 +6,7 @@ Which backend, and what follows a failure, is decided in `dispatch`; it may run 
 import asyncio
 from dataclasses import dataclass, replace
 
-from llmgateway.config.snapshot import Priority
+from llmgateway.config.snapshot import Bodies, Priority
 from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.guard import reply_guard
 from llmgateway.dataplane.guardedreply import GuardedReply
@@ -138,7 +138,8 @@ async def _ask(call: Errand, target: Target, request: Request, pooled: Connectio
         raise
     attempt.connected = call.now
     route = call.route
-    limit = call.in_force.snapshot.journal.max_record_bytes if route is not None and route.raw_events else 0
+    is_kept = route is not None and route.raw_events and route.bodies is not Bodies.REDACTED
+    limit = call.in_force.snapshot.journal.max_record_bytes if is_kept else 0
     reader = upstream.provider.reader(call.exchange.operation)
     guard = reply_guard(call, upstream) if call.in_force.guards else None
     if guard is not None:

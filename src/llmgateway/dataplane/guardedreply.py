@@ -18,7 +18,7 @@ from llmgateway.domain.exchange import Attempt
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Judge
 from llmgateway.guarding.chain import Chain
-from llmgateway.guarding.guards import judged
+from llmgateway.guarding.guards import as_text, judged
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
@@ -124,5 +124,5 @@ def _restored(placeholders: Placeholders, body: bytes) -> bytes:
     try:
         decode(body)
     except JsonError:
-        return restored(body.decode("utf-8", "surrogateescape"), placeholders).encode("utf-8", "surrogateescape")
+        return as_text(partial(restored, placeholders=placeholders), body)
     return restored_json(body, placeholders)

@@ -1,5 +1,6 @@
 """What the journal gets of bodies that guardrails care about, and what they have found."""
 
+import logging
 from typing import Final
 
 from llmgateway.config.snapshot import Bodies
@@ -8,26 +9,52 @@ from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.reply import Reply
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Judge
-from llmgateway.guarding.guards import Guard, judged
+from llmgateway.guarding.guards import Guard, as_text, judged
 from llmgateway.guarding.notes import Notes
 from llmgateway.wire.jsoncodec import encode
 
+logger = logging.getLogger(__name__)
+
 MAX_MASKED: Final = 256 * 1024  # of what is masked at the last moment, on the event loop: some ten milliseconds
-_TOO_LONG: Final = encode({"not_stored": "too long to be redacted at the end of the exchange"})
-_UNSEEN: Final = encode({"not_stored": "refused before it was looked into"})
+_TOO_LONG: Final = encode({"not_stored": "too long to be redacted when the exchange ended"})
+_FAILED: Final = encode({"not_stored": "a guardrail failed"})
+_ESCAPED: Final = encode({"not_stored": "no JSON, and what its escapes say is not known"})
 
 
 def storable(call: Errand, request: Request, policy: Bodies) -> bytes:
-    """A request's body for the journal. One that was refused before its guardrails saw it is not kept."""
+    """A request's body for the journal, also where it was refused before its guardrails saw it."""
+    try:
+        return _storable(call, request, policy)
+    except Exception:
+        logger.exception("a body could not be redacted", extra={"exchange": call.exchange.id})
+        return _FAILED
+
+
+def _storable(call: Errand, request: Request, policy: Bodies) -> bytes:
     if request.stored is not None:
         return request.stored
-    if policy is Bodies.REDACTED and call.notes is None and call.exchange.shadow_of is None:
-        return _UNSEEN
-    return request.body
+    if policy is not Bodies.REDACTED or call.notes is not None or call.exchange.shadow_of is not None:
+        return request.body
+    guard = call.in_force.guards.get(call.exchange.route or "") or call.in_force.unrouted
+    if guard is None or len(request.body) > MAX_MASKED:
+        return _TOO_LONG
+    if request.document is not None:
+        return guard.masked(request.body)
+    if b"\\u" in request.body:
+        return _ESCAPED
+    return as_text(guard.masked_text, request.body)  # it was not to be parsed, so it is not parsed here either
 
 
 def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:
-    """Note what was found in an exchange, and give its answer as it may be stored."""
+    """Note what was found in an exchange, and give its answer as it may be stored. It raises nothing: see `settle`."""
+    try:
+        return _guarded_message(call, reply, message)
+    except Exception:
+        logger.exception("an answer could not be redacted", extra={"exchange": call.exchange.id})
+        return _FAILED
+
+
+def _guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:
     guard = call.in_force.guards.get(call.exchange.route or "")
     if guard is None:
         return message

@@ -55,8 +55,8 @@ def settle(call: Errand) -> Awaitable[None] | None:
 
 
 def _raw(reply: Reply | None, policy: Bodies, limit: int) -> Body | None:
-    if reply is None or reply.flow is None or not reply.flow.raw:
-        return None
+    if reply is None or reply.flow is None or not reply.flow.raw or policy is Bodies.REDACTED:
+        return None  # a value may be cut in two there
     return stored(b"".join(reply.flow.raw), policy, limit, "text/event-stream")
 
 

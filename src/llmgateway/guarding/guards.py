@@ -1,7 +1,7 @@
 """The chains of a configuration, made from its guardrails: for requests, for replies, for what is stored of both."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from llmgateway.config import snapshot
@@ -52,9 +52,16 @@ def judged(judge: Judge, body: bytes) -> bytes:
     try:
         decode(body)
     except JsonError:
-        text = body.decode("utf-8", "surrogateescape")
-        return judge.text(text).encode("utf-8", "surrogateescape")
+        return as_text(judge.text, body)
     return judge.json(body)
+
+
+def as_text(change: Callable[[str], str], body: bytes) -> bytes:
+    """Change a body that is taken for a text. What is no UTF-8 is read byte for byte, so that the rest stays."""
+    try:
+        return change(body.decode()).encode()
+    except UnicodeDecodeError:
+        return change(body.decode("latin-1")).encode("latin-1", "replace")
 
 
 class _Maker:
@@ -66,8 +73,10 @@ class _Maker:
         self._guards: dict[Any, Guard] = {}
         self._silent: tuple[Link, ...] | None = None
 
-    def guard(self, route: snapshot.Route) -> Guard:
+    def guard(self, route: snapshot.Route) -> Guard | None:
         masks = route.bodies is Bodies.REDACTED
+        if not masks and not route.guardrails:
+            return None
         key = (tuple(each.name for each in route.guardrails), masks)
         if key not in self._guards:
             self._guards[key] = self._new(route.guardrails, masks=masks)
@@ -99,7 +108,20 @@ class _Maker:
         return self._links[name]
 
 
-def guards(routes: Iterable[snapshot.Route], find: FindGuardrail) -> dict[str, Guard]:
-    """The guards of those routes that have guardrails, or whose bodies are stored redacted."""
-    maker = _Maker(find)
-    return {route.name: maker.guard(route) for route in routes if route.guardrails or route.bodies is Bodies.REDACTED}
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """The guards of those routes that have guardrails, or whose bodies are stored redacted.
+
+    `unrouted`: for requests that never had a route.
+    """
+
+    by_route: Mapping[str, Guard] = field(default_factory=dict)
+    unrouted: Guard | None = None
+
+    @classmethod
+    def of(cls, found: snapshot.Snapshot, find: FindGuardrail) -> "Guards":
+        """Make them all."""
+        maker = _Maker(find)
+        nowhere = snapshot.Route("", (), bodies=found.journal.bodies, guardrails=found.guarding.baseline)
+        by_route = {route.name: guard for route in found.routes.values() if (guard := maker.guard(route))}
+        return cls(by_route, maker.guard(nowhere))
