@@ -29,21 +29,23 @@ _SUFFIX: Final = (
 )
 _CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
 _OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
-_SIGN: Final = rb"(?::=|=>|={1,3}|:|->|\|)"
+_CELL: Final = rb"|->|\|"
+_SIGN: Final = rb"(?::=|=>|={1,3}|:" + _CELL + rb")"
 _ASSIGNED: Final = (
     rb"(?:" + _CLOSE + rb"\s{0,8}" + _SIGN + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?" + _OPEN + rb"|"
     rb"[ ]-p[ ]?[\"']?|"  # sshpass
     rb"[\"']\s?,\s{0,4}[\"']?value[\"']?\s?[:=]\s?[\"']|"  # a list of named values
+    rb"[\"']\s?,\s{0,4}[\"']|"  # define('NAME', 'value')
     rb"\(\s?[\"']|>|\s[\"'`])"
 )
 _PHRASE: Final = (
-    rb"(?:[ ]\(?(?:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
+    rb"(?:(?:[ ]\(?(?:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
     rb"(?::|[ ](?:is|was|will be|should be|has been (?:set|reset|changed) to|"
     rb"(?:is )?(?:now )?(?:set|reset|changed|updated|equals) to|to|as|=))"
-    rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN
+    rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN + rb"|[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …
 )
 _DIRECT: Final = rb"[ ]" + _OPEN
-_STRIKING: Final = rb"[^\s\x1f]{0,24}[0-9]"
+_STRIKING: Final = rb"[^\s\x1f]{0,24}(?:[0-9]|[a-z][A-Z])"
 
 _ANY: Final = of_class(RUN.replace("?", ""))
 _PLAIN: Final = of_class("".join(each for each in RUN if each not in "?,;"))
@@ -52,11 +54,26 @@ _REST: Final = rb"[A-Za-z0-9_./+=~%:-]*"
 QUOTED: Final = compiled(_ANY + rb"{1,64}" + _REST)
 PLAIN: Final = compiled(_PLAIN + rb"{1,64}" + _REST)
 INNER: Final = compiled(_INNER + rb"{1,64}" + _REST)
+_FULL_STOP: Final = "。"
 _QUOTES: Final = frozenset(b"\"'`")
 _TRAILING: Final = b".,:;)]}*_\x1a"
 
 _NOT_TOKENS: Final = (
-    *(b"page", b"next", b"max", b"csrf", b"cursor", b"eos", b"bos", b"pad"),
+    *(
+        b"page",
+        b"next",
+        b"max",
+        b"csrf",
+        b"cursor",
+        b"lock",
+        b"change",
+        b"request",
+        b"idempotency",
+        b"starting",
+        b"eos",
+        b"bos",
+        b"pad",
+    ),
     *(b"continuation", b"sync", b"per", b"total", b"stop"),
 )
 _SECRET_TOKENS: Final = (
@@ -105,7 +122,12 @@ def _trailing(value: bytes, after: bytes) -> bytes:
 
 def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Candidate | None:
     """A candidate of the value at `start`, which the word at `at` names, if `judge` takes it."""
-    if start - at >= CONTEXT or start >= len(scan.octets) or scan.limit(start) <= start:
+    if (
+        start - at >= CONTEXT
+        or _FULL_STOP in scan.folded[at:start]
+        or start >= len(scan.octets)
+        or scan.limit(start) <= start
+    ):
         return None
     end, fills = value(scan, start, is_inner=_is_in_query(scan.octets[max(0, start - CONTEXT) : start]))
     if not judge(scan.octets[start:end]) or scan.octets.startswith(b"...", end):
@@ -120,10 +142,11 @@ def _is_in_query(before: bytes) -> bool:
 
 
 def _detector(word: str) -> Detector:
+    signs = _ASSIGNED if word in _OF_PASSWORDS else _ASSIGNED.replace(_CELL, b"")  # those part types
     gate = compiled(
-        rb"(?i:" + _WORD[word] + rb")(?:" + _SUFFIX + _ASSIGNED + rb"|" + _PHRASE + rb"|" + _DIRECT + _STRIKING + rb")"
+        rb"(?i:" + _WORD[word] + rb")(?:" + _SUFFIX + signs + rb"|" + _PHRASE + rb"|" + _DIRECT + _STRIKING + rb")"
     )
-    assigned = compiled(rb"(?i:" + _WORD[word] + _SUFFIX + rb")" + _ASSIGNED)
+    assigned = compiled(rb"(?i:" + _WORD[word] + _SUFFIX + rb")" + signs)
     spoken = compiled(rb"(?i:" + _WORD[word] + rb")" + _PHRASE)
     direct = compiled(rb"(?i:" + _WORD[word] + rb")" + _DIRECT)
     is_of_passwords = word in _OF_PASSWORDS

@@ -30,7 +30,6 @@ _WORDS: Final = (*_PASSWORDS, *_TOKENS)
 _AUTOMATON: Final = AhoCorasick(_WORDS, matchkind=MatchKind.LeftmostLongest)
 _GAP: Final = compiled(rb"[? \t\n:=\"'`*(\[|>-]{1,24}")
 _MOST_KANA: Final = 14
-_FULL_STOP: Final = "。"
 
 
 def candidates(scan: Scan) -> list[Candidate]:
@@ -47,7 +46,7 @@ def _candidate(scan: Scan, at: int, end: int, is_of_passwords: bool) -> Candidat
     if gap is None:
         return None
     between = scan.folded[end : gap.end()]
-    if _FULL_STOP in between or sum(not each.isascii() for each in between) > _MOST_KANA:
+    if sum(not each.isascii() for each in between) > _MOST_KANA:
         return None
     judge: Judge = is_password_in_prose if is_of_passwords else is_token
     return found_value(scan, gap.end(), at, PASSWORD if is_of_passwords else GENERIC, judge)

@@ -34,6 +34,9 @@ _PATH: Final = compiled(
     rb"(?:[a-z][a-z0-9+]{1,8}:)?//.*|[a-z_][a-z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+|[~.]?(?:/[a-z0-9._-]+)+/?"
 )
 _FILLED_IN: Final = compiled(rb"<[A-Za-z_ -]+>")
+_OF_A_FORM: Final = compiled(
+    rb"(?i:(?:my|new|old|user|db|the)?[_-]?(?:passw(?:or)?d|pass|pwd|secret|token|key)[_-]?[0-9]?)"
+)
 _TERM: Final = compiled(
     rb"[A-Z]{2,8}[-_]?[0-9]{1,4}|(?:sha|md|utf|base|aes|rsa|ed|oauth|bcrypt|argon|v|id|k)-?[0-9]{1,5}"
 )
@@ -88,7 +91,7 @@ def is_token(value: bytes) -> bool:
 
 def is_password(value: bytes) -> bool:
     """For what is called a password, where it is assigned."""
-    if len(value) < 5 or value.lower() in _NO_PASSWORDS:
+    if len(value) < 5 or value.lower() in _NO_PASSWORDS or _OF_A_FORM.fullmatch(value):
         return False
     if value.isdigit():
         return len(value) >= 6 and variety(value) >= 4

@@ -5,7 +5,7 @@ from binascii import a2b_base64
 from typing import Final
 
 from llmgateway.guardrails.secrets.scan import Candidate, Detector, Pattern, Scan, compiled
-from llmgateway.guardrails.secrets.strength import is_password, is_random, is_token
+from llmgateway.guardrails.secrets.strength import is_password, is_random, is_token, is_varied
 from llmgateway.ports.guardrail import MAX_OPEN
 
 CONNECTION: Final = "secret.connection_string"
@@ -14,13 +14,14 @@ BEARER: Final = "secret.bearer"
 TELEGRAM: Final = "secret.telegram"
 DISCORD: Final = "secret.discord"
 AZURE: Final = "secret.azure"
+TERRAFORM: Final = "secret.terraform"
+MAILCHIMP: Final = "secret.mailchimp"
 
 _ADDRESS: Final = compiled(rb"://([^/\s:@\"'`<>?\\]{0,60}):([^/\s\"'`<>?\\]{1,128})@[A-Za-z0-9\[$_-]")
 _BASIC: Final = compiled(rb"(?i:basic)[ \t]{1,3}([A-Za-z0-9+/_-]{8,}={0,2})")
 _BEARER: Final = compiled(rb"(?i:bearer)[\"']?(?::|[ \t])[ \t]{0,3}[\"'`]?([A-Za-z0-9._~+/=-]{12,})")
 _TELEGRAM: Final = compiled(rb":AA[A-Za-z0-9_-]{31,37}(?:[^A-Za-z0-9_-]|$)")
 _CURL: Final = compiled(rb"-(?:u|-user)[ =][\"']?([A-Za-z0-9._@+-]{1,40}):([!-&(-~\x1a]{5,64})")
-_AZURE: Final = compiled(rb"[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{30,36}")
 _DISCORD: Final = compiled(rb"[MNO][A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}")
 
 ODD: Final = compiled(rb"(?:^|[^A-Za-z0-9]|\\[nrt])([MNO][DTjz][A-Za-z0-9][w-z0-5][MNO][DTjz])")
@@ -95,10 +96,18 @@ def _curl(scan: Scan, at: int) -> Candidate | None:
     return Candidate(*(found.start(2), 2, found.end(2)), BASIC, 1.0)
 
 
-def _azure(scan: Scan, at: int) -> Candidate | None:
-    start = at - 4
-    found = _AZURE.match(scan.octets, start) if start >= 0 and scan.begins(start) else None
-    return Candidate(start, 0, found.end(), AZURE, 1.0) if found else None
+def _inside(back: int, kind: str, pattern: bytes) -> Detector:
+    """For a token whose one fixed part stands `back` characters after its beginning."""
+    whole = compiled(pattern + rb"(?:[^A-Za-z0-9_-]|$)")
+
+    def detect(scan: Scan, at: int) -> Candidate | None:
+        start = at - back
+        found = whole.match(scan.octets, start) if start >= 0 and scan.begins(start) else None
+        if found is None or not is_varied(scan.octets[start : found.end(1)]):
+            return None
+        return Candidate(start, 0, found.end(1), kind, 1.0)
+
+    return detect
 
 
 def discord(scan: Scan, at: int) -> Candidate | None:
@@ -119,6 +128,8 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     (":aa", _telegram),
     ("-u ", _curl),
     ("--user", _curl),
-    ("q~", _azure),
+    ("q~", _inside(4, AZURE, rb"([A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{29,35}[A-Za-z0-9_~-])")),
+    (".atlasv1.", _inside(14, TERRAFORM, rb"([A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{50,90})")),
+    ("-us", _inside(32, MAILCHIMP, rb"([0-9a-f]{32}-us[0-9]{1,2})")),
 )
-KINDS: Final = (CONNECTION, BASIC, BEARER, TELEGRAM, DISCORD, AZURE)
+KINDS: Final = (CONNECTION, BASIC, BEARER, TELEGRAM, DISCORD, AZURE, TERRAFORM, MAILCHIMP)
