@@ -97,6 +97,7 @@ class Presidio:
             raise Unavailable(f"{python} cannot be started: {error}") from error
         hello = self._read()
         if "version" not in hello:
+            self.close()
             raise Unavailable(str(hello.get("error", "Presidio's process ended")))
         self.version = hello["version"]
 

@@ -3,7 +3,6 @@ from collections import Counter
 from urllib.parse import unquote
 
 import pytest
-
 from bench.guardrails import hard
 from bench.guardrails.book import LANGUAGES, SETS, book, templates
 from bench.guardrails.corpus import QUICK_SIZES, SECTIONS, SIZES, corpus, replies

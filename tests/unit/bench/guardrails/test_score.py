@@ -1,7 +1,7 @@
 import pytest
-
 from bench.guardrails.labels import Label, Sample
 from bench.guardrails.score import Tally, flagged, overlap, paired, score, uncovered
+
 from llmgateway.domain.verdict import Finding
 
 TEXT = "write to ann@example.com or call 03-1234-5678 today"

@@ -3,13 +3,12 @@ import unicodedata
 
 import phonenumbers
 import pytest
-from stdnum import ean, iban, luhn
-from stdnum.jp import cn, in_
-from stdnum.us import ssn
-
 from bench.guardrails.dice import Dice
 from bench.guardrails.values import MAKERS, benign, value
 from bench.guardrails.values.tokens import PROVIDERS
+from stdnum import ean, iban, luhn
+from stdnum.jp import cn, in_
+from stdnum.us import ssn
 
 SEEDS = range(60)
 
@@ -33,7 +32,7 @@ def digits(text):
 
 
 def languages(name):
-    return ["ja"] if name in {"kana"} else ["en", "ja"]
+    return ["ja"] if name == "kana" else ["en", "ja"]
 
 
 @pytest.mark.parametrize(("name", "language"), [(name, each) for name in MAKERS for each in languages(name)])
