@@ -20,7 +20,7 @@ TOLD_BY_TITLE: Final = {
     "person", "passport", "jp_passport", "jp_account_number", "jp_driving_licence", "jp_corporate_number",
     "jp_my_number", "jp_postal_bare",
 }  # fmt: skip
-TABLES: Final = ("form", "json", "csv", "log", "code")
+TABLES: Final = ("form", "json", "csv", "log", "code", "yaml", "xml")
 
 
 @cache
@@ -34,7 +34,7 @@ def templates(which: str) -> set[str]:
     found: set[str] = set()
     for language in LANGUAGES:
         pages = book(which, language)
-        found |= {*pages["fillers"], *pages["hard_benign"]}
+        found |= {*pages["fillers"], *pages["hard_benign"], *pages["passages"]}
         for part in ("frames", "sentences", "lines", "secrets"):
             found |= {each for group in pages[part].values() for each in group}
     return found
@@ -69,6 +69,10 @@ class Writer:
 
     def hard(self, count: int) -> list[Labelled]:
         return [self.fill(each) for each in self.dice.some(self.book["hard_benign"], count)]
+
+    def passage(self) -> Labelled:
+        """A longer piece of another sort: code, figures, a recipe."""
+        return self.fill(self.dice.pick(self.book["passages"]))
 
     def mixed(self, wanted: list[Labelled], fillers: int) -> list[Labelled]:
         """Sentences in an order of chance."""
@@ -106,6 +110,20 @@ class Writer:
         ends = ("{", "}") if is_short else ("{\n  ", "\n}")
         return joined([plain(ends[0]), joined(members, comma), plain(ends[1])])
 
+    def yaml(self, fields: list[tuple[list[str], str]]) -> Labelled:
+        quote = self.dice.pick(["", "", '"', "'"])
+        members = [
+            joined([plain(f"  {titles[1]}: {quote}"), value(name, self.dice), plain(quote)]) for titles, name in fields
+        ]
+        return joined([plain("record:"), *members], "\n")
+
+    def xml(self, fields: list[tuple[list[str], str]]) -> Labelled:
+        members = [
+            joined([plain(f"  <{titles[1]}>"), value(name, self.dice), plain(f"</{titles[1]}>")])
+            for titles, name in fields
+        ]
+        return joined([plain("<record>"), *members, plain("</record>")], "\n")
+
     def rows(self, fields: list[tuple[list[str], str]]) -> Labelled:
         comma = self.dice.pick([",", ";", "\t"])
         head = plain(comma.join(titles[1] for titles, _ in fields))
@@ -127,4 +145,6 @@ _WRITERS: Final[Mapping[str, Callable[[Writer, list[tuple[list[str], str]]], Lab
     "form": Writer.form,
     "json": Writer.object,
     "csv": Writer.rows,
+    "yaml": Writer.yaml,
+    "xml": Writer.xml,
 }

@@ -29,13 +29,19 @@ def _samples(section: str, which: str, seed: int, size: int) -> Iterator[Sample]
 
 def _pii(writer: Writer, number: int) -> tuple[str, Labelled]:
     """Every kind in turn, so that each has its share; most texts have others beside it."""
-    form = (PROSE + TABLES + PROSE)[number % 15]
+    forms = PROSE + TABLES + PROSE
+    form = forms[number % len(forms)]
     if form in TABLES:
         return form, writer.table(form, _names(writer, form, number), writer.dice.number(2, 5))
     kinds = list(writer.book["sentences"])
     wanted = [kinds[number % len(kinds)], *writer.dice.some(kinds, writer.dice.pick([0, 1, 1, 2, 3]))]
     sentences = [writer.fill(writer.dice.pick(writer.book["sentences"][kind])) for kind in dict.fromkeys(wanted)]
-    return form, writer.prose(form, writer.mixed(sentences, writer.dice.number(2, 6)))
+    return form, writer.prose(form, writer.mixed(_with_passage(writer, sentences, 0.2), writer.dice.number(2, 6)))
+
+
+def _with_passage(writer: Writer, sentences: list[Labelled], share: float) -> list[Labelled]:
+    passage = Labelled("\n") + writer.passage() + Labelled("\n")
+    return [*sentences, passage] if writer.dice.happens(share) else sentences
 
 
 def _names(writer: Writer, form: str, number: int) -> list[str]:
@@ -87,13 +93,15 @@ def _hard(writer: Writer, number: int) -> tuple[str, Labelled]:
 
 
 def _benign(writer: Writer, number: int) -> tuple[str, Labelled]:
-    form = (PROSE + TABLES)[number % 10]
+    forms = PROSE + TABLES
+    form = forms[number % len(forms)]
     if form in {"log", "code"}:
         lines = [writer.fill(each) for each in writer.book["lines"][f"{form}_benign"] * 2]
         return form, _lines(writer, [*lines, *writer.hard(1)])
     if form in TABLES:
         return form, writer.table(form, [], 5)
     sentences = [*writer.fillers(writer.dice.number(2, 6)), *writer.hard(writer.dice.number(1, 4))]
+    sentences = _with_passage(writer, sentences, 0.5)
     writer.dice.chance.shuffle(sentences)
     return form, writer.prose(form, sentences)
 

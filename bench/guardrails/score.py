@@ -75,6 +75,11 @@ class Scores:
         return sum(chosen, Tally())
 
 
+def answers(kind: str, found: str) -> bool:
+    """Whether a finding of kind `found` is right for a label. A Japanese passport is a passport, not the other way."""
+    return class_of(kind) == class_of(found) or (kind, found) == ("jp_passport", "passport")
+
+
 def class_of(kind: str) -> str:
     return SECRET if kind.startswith(SECRET) else kind
 
@@ -100,7 +105,7 @@ def paired(labels: Sequence[Label], findings: Sequence[Finding]) -> dict[int, in
         (fit(label, found), number, at)
         for number, label in enumerate(labels)
         for at, found in enumerate(findings)
-        if class_of(label.kind) == class_of(found.kind)
+        if answers(label.kind, found.kind)
     ]
     pairs: dict[int, int] = {}
     for share, number, at in sorted(fits, key=lambda each: (-each[0], each[1:])):
@@ -139,7 +144,7 @@ def is_excused(labels: Sequence[Label], pairs: dict[int, int], found: Finding) -
     """Whether a finding that no label needs is right all the same: optional, or a part of what is found already."""
     for number, label in enumerate(labels):
         touches = any(found.start < end and start < found.end for start, end in bounds(label))
-        if touches and (not label.is_needed or (number in pairs and class_of(label.kind) == class_of(found.kind))):
+        if touches and (not label.is_needed or (number in pairs and answers(label.kind, found.kind))):
             return True
     return False
 

@@ -71,7 +71,7 @@ def _jan(dice: Dice) -> str:
 
 
 def _parcel(dice: Dice) -> str:
-    return dice.shaped(dice.pick(["####-####-####", "############", "1Z###AA%##########"]))
+    return dice.shaped(dice.pick(["%###-####-####", "%###########", "1Z###AA%##########"]))
 
 
 def _build(dice: Dice) -> str:

@@ -1,4 +1,5 @@
 import base64
+import json
 from collections import Counter
 from urllib.parse import unquote
 
@@ -150,3 +151,14 @@ def test_replies_are_prose_with_a_value_in_some():
     texts = replies("test", 1, "en", 9)
     assert len(set(texts)) == 9
     assert all(100 < len(each) < 2000 for each in texts)
+
+
+@pytest.mark.parametrize("form", ["form", "json", "csv", "log", "code", "yaml", "xml", "mail", "chat", "ticket"])
+def test_texts_have_every_form_in_both_languages(form):
+    texts = corpus("pii", "test", 1, 120)
+    assert {each.language for each in texts if each.form == form} == {"en", "ja"}
+
+
+def test_what_is_written_as_json_is_json_whatever_the_values():
+    objects = [each for each in corpus("pii", "test", 1, 400) if each.form == "json"]
+    assert all(isinstance(json.loads(each.text), dict) for each in objects)

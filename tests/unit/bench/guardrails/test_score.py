@@ -63,6 +63,11 @@ def test_families_of_secrets_are_one_kind_and_are_told_apart_by_their_labels():
     assert whole(scores).falses == 0
 
 
+@pytest.mark.parametrize(("kind", "said", "hits"), [("jp_passport", "passport", 1), ("passport", "jp_passport", 0)])
+def test_a_japanese_passport_is_a_passport_and_not_the_other_way(kind, said, hits):
+    assert whole(scored([Label(9, 24, kind)], (9, 24, said))).hits == hits
+
+
 def test_other_bounds_are_as_good():
     label = Label(20, 24, "secret.connection", wider=((0, 24),))
     assert whole(scored([label], (0, 24, "secret.connection"))).hits == 1
