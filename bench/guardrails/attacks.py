@@ -1,10 +1,10 @@
-"""Attempts to take a model over, and prompts that only look like it: what a judge says of each."""
+"""Attempts to take a model over, and prompts that only look like it."""
 
 import base64
 import codecs
 from collections.abc import Callable, Iterator, Mapping
-from itertools import cycle
-from typing import TYPE_CHECKING, Final, NamedTuple
+from itertools import cycle, islice
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from bench.guardrails.book import LANGUAGES, book
@@ -12,13 +12,8 @@ from bench.guardrails.corpus import corpus
 from bench.guardrails.dice import Dice
 from bench.guardrails.words import WORDS
 
-if TYPE_CHECKING:
-    pass
-
-JUDGE: Final = "injection"
-BENIGN: Final = {"plain": 0, "task": 1000, "document": 500}  # how many are made of each, beside those written by hand
-LOWEST: Final = 1e-6
-RATES: Final = (0.01, 0.0025)
+BENIGN: Final = {"task": 1000, "document": 500}  # how many are made of each, beside those written by hand
+ENCODED: Final = 8  # attacks played on by each way of hiding
 _LOOKALIKES: Final = str.maketrans("aeopcxi", "аеорсхі")
 _LEET: Final = str.maketrans("aeiost", "431057")
 
@@ -59,17 +54,35 @@ def attacks(which: str) -> Iterator[Prompt]:
     """Every attack of a set."""
     for language in LANGUAGES:
         pages = book("attacks", which)[language]
-        for family, texts in pages["attacks"].items():
-            yield from (Prompt(text, "user", family, language, True) for text in texts)
+        yield from _direct(pages, language)
+        yield from _embedded(pages, which, language)
         for carrier in pages["indirect"]["carriers"]:
             for payload in pages["indirect"]["payloads"]:
                 yield Prompt(carrier.replace("«payload»", payload), "tool", "indirect", language, True)
-        wrappers = cycle(pages["encoded"]["wrappers"])
-        told = [*pages["attacks"]["override"][:4], *pages["attacks"]["prompt_extraction"][:3]]
-        for name, encode in encodings(language).items():
-            for text in told:
-                hidden = next(wrappers).replace("«payload»", encode(text))
-                yield Prompt(hidden, "user", f"encoded: {name.replace('_', ' ')}", language, True)
+        yield from _encoded(pages, language)
+
+
+def _direct(pages: Mapping[str, Any], language: str) -> Iterator[Prompt]:
+    for family, texts in pages["attacks"].items():
+        yield from (Prompt(text, "user", family, language, True) for text in texts)
+
+
+def _embedded(pages: Mapping[str, Any], which: str, language: str) -> Iterator[Prompt]:
+    """The same in the middle of a task about some other text."""
+    samples = [each.text for each in corpus("benign", which, 77, 200) if each.language == language]
+    for number, prompt in enumerate(_direct(pages, language)):
+        before, after = samples[number % len(samples)], samples[(number + 1) % len(samples)]
+        yield prompt._replace(text=f"{before}\n\n{prompt.text}\n\n{after[:120]}", family="embedded")
+
+
+def _encoded(pages: Mapping[str, Any], language: str) -> Iterator[Prompt]:
+    """Each way plays on others, so that no single sentence decides about all of them."""
+    told = cycle(prompt.text for prompt in _direct(pages, language) if prompt.family != "fake_turns")
+    wrappers = cycle(pages["encoded"]["wrappers"])
+    for name, encode in encodings(language).items():
+        for text in islice(told, ENCODED):
+            hidden = next(wrappers).replace("«payload»", encode(text))
+            yield Prompt(hidden, "user", f"encoded: {name.replace('_', ' ')}", language, True)
 
 
 def benign(which: str, seed: int, share: float = 1.0) -> Iterator[Prompt]:

@@ -6,7 +6,7 @@ import pytest
 from bench.guardrails.attacks import Prompt, attacks, benign, encodings
 from bench.guardrails.book import LANGUAGES, SETS, book
 from bench.guardrails.detect import Unavailable
-from bench.guardrails.judging import _at_rate, judge_named, judged, measure, tables
+from bench.guardrails.judging import _at_rate, judge_named, judged, measure, sort_of, tables
 from bench.guardrails.run import Settings
 
 
@@ -68,6 +68,28 @@ def test_what_is_encoded_can_be_decoded():
 
 def test_letters_are_not_played_with_where_there_are_none():
     assert set(encodings("ja")) == {"base64", "hex", "url", "zero_width"}
+
+
+def test_ways_of_hiding_play_on_different_sentences():
+    told = {
+        base64.b64decode(each.text.split()[-1]).decode()
+        for each in attacks("tune")
+        if each.family == "encoded: base64" and each.language == "en" and not each.text.startswith("My")
+    }
+    assert len(told) > 2
+    hidden = [each for each in attacks("test") if each.family.startswith("encoded")]
+    assert len({each.text for each in hidden}) == len(hidden)
+
+
+def test_embedded_ones_are_inside_a_longer_text():
+    inside = [each for each in attacks("test") if each.family == "embedded"]
+    direct = [each for each in attacks("test") if sort_of(each) == "direct"]
+    assert len(inside) == len(direct)
+    for long, short in zip(
+        sorted(inside, key=lambda each: each.language), sorted(direct, key=lambda each: each.language), strict=True
+    ):
+        assert short.text in long.text
+        assert len(long.text) > len(short.text) + 100
 
 
 def test_a_judge_is_asked_text_by_text_and_by_its_source(toys):
