@@ -32,6 +32,8 @@ def main() -> int:
         table.show(console)
     for name, reason in skipped.items():
         console.print(f"{name} was left out: {reason}", style="yellow")
+    if asked.set != "tune":
+        _without_mistakes(figures)
     measured = _told(asked, figures, skipped)
     if asked.json:
         print(json.dumps(measured, default=_plain, ensure_ascii=False))
@@ -86,6 +88,13 @@ def _tables(figures: dict[str, Any], asked: argparse.Namespace) -> list[Table]:
         if asked.mistakes and name != "speed":
             found.append(tables.mistakes(each, asked.mistakes))
     return found
+
+
+def _without_mistakes(figures: dict[str, Any]) -> None:
+    """Leave out what went wrong, from the JSON too: nobody is to tune with it."""
+    for each in figures.values():
+        for side in (each, *each.get("detectors", {}).values()):
+            side.pop("mistakes", None)
 
 
 def _told(asked: argparse.Namespace, figures: dict[str, Any], skipped: dict[str, str]) -> dict[str, Any]:

@@ -33,26 +33,35 @@ def deltas(text: str, dice: Dice) -> list[str]:
 def run(group: Sequence[Guardrail], pieces: Sequence[str]) -> Run:
     """Feed them; what no guardrail's rules can change any more is let go after each."""
     told, text, done = Run(), "", 0
+    windows: list[tuple[str, int]] = []
     for piece in pieces:
         text += piece
         begins = max(0, done - REACH)
-        window = text[begins:]
-        started = time.process_time()
-        view = View(window)
-        findings = [each.find(view, done - begins) for each in group]
-        cut = min(each.settled(view, done - begins) for each in group) + begins
-        told.seconds += time.process_time() - started
-        if len(text) - cut > MAX_OPEN:  # a finding that reaches the end: a stream shows its replacement at once
-            cut = len(text) - MAX_OPEN
-        told.found |= _before(findings, begins, cut)
-        told.held.append(len(text) - cut)
-        done = cut
-    told.found |= _before(
-        [each.find(View(text[max(0, done - REACH) :]), min(done, REACH)) for each in group],
-        max(0, done - REACH),
-        len(text) + 1,
-    )
+        windows.append((text[begins:], done - begins))
+        findings, cut = _looked(group, *windows[-1])
+        # Beyond the limit a finding reaches the end: a stream shows its replacement at once.
+        done = max(begins + cut, len(text) - MAX_OPEN)
+        told.found |= _before(findings, begins, done)
+        told.held.append(len(text) - done)
+    begins = max(0, done - REACH)
+    view = View(text[begins:])
+    told.found |= _before([each.find(view, done - begins) for each in group], begins, len(text))
+    told.seconds = _timed(group, windows)
     return told
+
+
+def _looked(group: Sequence[Guardrail], window: str, start: int) -> tuple[list[list[Finding]], int]:
+    view = View(window)
+    findings = [each.find(view, start) for each in group]
+    return findings, min(each.settled(view, start) for each in group)
+
+
+def _timed(group: Sequence[Guardrail], windows: Sequence[tuple[str, int]]) -> float:
+    """All of it again at a stretch: asking the clock at every delta would cost more than some guardrails do."""
+    started = time.process_time()
+    for window, start in windows:
+        _looked(group, window, start)
+    return time.process_time() - started
 
 
 def _before(findings: Sequence[Sequence[Finding]], begins: int, cut: int) -> set[tuple[int, int, str]]:

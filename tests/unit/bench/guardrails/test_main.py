@@ -38,6 +38,12 @@ def test_figures_are_printed_as_json_and_nothing_else_is(run, capsys):
     assert told["figures"]["benign"]["detectors"]["pii"]["flagged"] == 0
 
 
+def test_mistakes_are_in_the_json_of_the_tuning_set_only(run, capsys):
+    for which, is_told in (("tune", True), ("test", False)):
+        run("--only", "pii,benign,attacks", "--json", "--set", which)
+        assert ('"mistakes"' in capsys.readouterr().out) is is_told
+
+
 def test_a_page_is_written_and_says_how_it_was_measured(run, tmp_path, capsys):
     page = tmp_path / "figures.md"
     assert run("--only", "pii,attacks", "--write", str(page), "--seed", "7") == 0
