@@ -17,7 +17,10 @@ _FAKERS: Final = {"en": Faker("en_US"), "ja": Faker("ja_JP")}
 
 
 class Dice:
-    """The only source of chance of one text. Who has the same seed gets the same text."""
+    """The only source of chance of one text. Who has the same seed gets the same text.
+
+    Faker is shared, and seeded anew by each: finish one text before the next one of that language is begun.
+    """
 
     def __init__(self, seed: str, language: str) -> None:
         self.language = language
