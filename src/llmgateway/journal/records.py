@@ -148,7 +148,8 @@ def _outcome(exchange: Exchange, now: float) -> dict[str, Any]:
     usage = exchange.usage
     start = exchange.started
     first_token = exchange.first_token
-    return {
+    verdicts = {"verdicts": exchange.verdicts} if exchange.verdicts else {}
+    return verdicts | {
         "status": exchange.status,
         "end": exchange.end,
         "phase": exchange.phase,

@@ -1,0 +1,65 @@
+"""What the journal gets of bodies that guardrails care about, and what they have found."""
+
+from typing import Final
+
+from llmgateway.config.snapshot import Bodies
+from llmgateway.dataplane.call import Errand, Request
+from llmgateway.dataplane.guardedreply import GuardedReply
+from llmgateway.dataplane.reply import Reply
+from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.body import Judge
+from llmgateway.guarding.guards import Guard, judged
+from llmgateway.guarding.notes import Notes
+from llmgateway.wire.jsoncodec import encode
+
+MAX_MASKED: Final = 256 * 1024  # of what is masked at the last moment, on the event loop: some ten milliseconds
+_TOO_LONG: Final = encode({"not_stored": "too long to be redacted at the end of the exchange"})
+_UNSEEN: Final = encode({"not_stored": "refused before it was looked into"})
+
+
+def storable(call: Errand, request: Request, policy: Bodies) -> bytes:
+    """A request's body for the journal. One that was refused before its guardrails saw it is not kept."""
+    if request.stored is not None:
+        return request.stored
+    if policy is Bodies.REDACTED and call.notes is None and call.exchange.shadow_of is None:
+        return _UNSEEN
+    return request.body
+
+
+def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:
+    """Note what was found in an exchange, and give its answer as it may be stored."""
+    guard = call.in_force.guards.get(call.exchange.route or "")
+    if guard is None:
+        return message
+    notes = call.notes = call.notes or Notes()
+    if isinstance(reply, GuardedReply):
+        notes.take(reply.guard.notes)
+    if message is not None:
+        message = _watched(guard, notes, call, message)
+    call.exchange.verdicts = notes.rows()
+    if notes.has_found:
+        _mask_details(call, guard)
+    return message
+
+
+def _watched(guard: Guard, notes: Notes, call: Errand, message: bytes) -> bytes:
+    """Let those have a look who only look, and take out what must not be stored."""
+    watching = guard.reply.watching
+    if not watching:
+        return message
+    if len(message) > MAX_MASKED:
+        return _TOO_LONG if guard.masks else message
+    seen = Notes()
+    judged(Judge(watching, Stage.REPLY, seen, call.placeholders), message)
+    notes.take(seen)
+    return guard.masked(message) if guard.masks and seen.has_found else message
+
+
+def _mask_details(call: Errand, guard: Guard) -> None:
+    """Backends quote what they were asked in what they complain about."""
+    exchange = call.exchange
+    if exchange.error_detail:
+        exchange.error_detail = guard.masked_text(exchange.error_detail)
+    for attempt in exchange.attempts:
+        if attempt.detail:
+            attempt.detail = guard.masked_text(attempt.detail)

@@ -1,0 +1,105 @@
+"""The chains of a configuration, made from its guardrails: for requests, for replies, for what is stored of both."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from llmgateway.config import snapshot
+from llmgateway.config.snapshot import Bodies
+from llmgateway.domain.verdict import Action, Mode, Stage
+from llmgateway.guarding.body import Judge
+from llmgateway.guarding.chain import Chain, Link
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.ports.guardrail import Guardrail
+from llmgateway.wire.jsoncodec import JsonError, decode
+
+FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail]
+"""Make a plug-in by its name, with its settings."""
+
+REDACTORS: Final = ("pii", "secrets")
+"""The plug-ins that what is stored goes through, with their own defaults, where bodies are stored redacted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A route's guardrails. `mask` redacts whatever any of them finds, for what is stored.
+
+    `masks`: whether bodies are stored redacted; silent links in `request` and `reply` then look for what must not be.
+    """
+
+    request: Chain
+    reply: Chain
+    mask: Chain
+    masks: bool
+
+    @property
+    def restores(self) -> bool:
+        """Whether replies may have to have values put back."""
+        return any(link.restore for link in self.request.links)
+
+    def masked(self, body: bytes) -> bytes:
+        """A body as it may be stored."""
+        return judged(Judge(self.mask, Stage.REQUEST, Notes(), Placeholders()), body)
+
+    def masked_text(self, text: str) -> str:
+        """A text as it may be stored."""
+        return Judge(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
+
+
+def judged(judge: Judge, body: bytes) -> bytes:
+    """Judge a body, JSON or not. Raises Blocked as `Judge` does."""
+    try:
+        decode(body)
+    except JsonError:
+        text = body.decode("utf-8", "surrogateescape")
+        return judge.text(text).encode("utf-8", "surrogateescape")
+    return judge.json(body)
+
+
+class _Maker:
+    """Makes each definition's guardrail once, whoever uses it, and one guard for routes that have the same."""
+
+    def __init__(self, find: FindGuardrail) -> None:
+        self._find = find
+        self._links: dict[str, Link] = {}
+        self._guards: dict[Any, Guard] = {}
+        self._silent: tuple[Link, ...] | None = None
+
+    def guard(self, route: snapshot.Route) -> Guard:
+        masks = route.bodies is Bodies.REDACTED
+        key = (tuple(each.name for each in route.guardrails), masks)
+        if key not in self._guards:
+            self._guards[key] = self._new(route.guardrails, masks=masks)
+        return self._guards[key]
+
+    def _new(self, guardrails: tuple[snapshot.Guardrail, ...], *, masks: bool) -> Guard:
+        silent = self._redactors() if masks else ()
+        links = [(self._link(each), each.stages) for each in guardrails]
+        all_links = (*(link for link, _ in links), *self._redactors())
+        return Guard(
+            request=Chain((*(link for link, stages in links if Stage.REQUEST in stages), *silent)),
+            reply=Chain((*(link for link, stages in links if Stage.REPLY in stages), *silent)),
+            mask=Chain(replace(link, action=Action.REDACT, mode=Mode.ENFORCE, restore=False) for link in all_links),
+            masks=masks,
+        )
+
+    def _redactors(self) -> tuple[Link, ...]:
+        if self._silent is None:
+            self._silent = tuple(
+                Link(name, self._find(name, {}), Action.REDACT, Mode.OBSERVE, is_silent=True) for name in REDACTORS
+            )
+        return self._silent
+
+    def _link(self, guardrail: snapshot.Guardrail) -> Link:
+        name = guardrail.name
+        if name not in self._links:
+            plugin = self._find(guardrail.plugin, guardrail.options)
+            self._links[name] = Link(name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+        return self._links[name]
+
+
+def guards(routes: Iterable[snapshot.Route], find: FindGuardrail) -> dict[str, Guard]:
+    """The guards of those routes that have guardrails, or whose bodies are stored redacted."""
+    maker = _Maker(find)
+    return {route.name: maker.guard(route) for route in routes if route.guardrails or route.bodies is Bodies.REDACTED}

@@ -1,0 +1,104 @@
+"""Addresses in Japan: a block of numbers, and before it a town, with or without its prefecture."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii.prefectures import PREFECTURES
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, matches, wide
+from llmgateway.wire.view import View
+
+KIND: Final = "jp_address"
+_BACK: Final = 40  # characters from a prefecture to the block of numbers
+_LONGEST_BLOCK: Final = 40
+_ROOM: Final = 28
+LONGEST: Final = _BACK + _LONGEST_BLOCK + _ROOM
+_CITY: Final = "市区町村郡"
+_PLACE: Final = f"{HAN}ヶケヵ"
+_HIRAGANA: Final = (
+    "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のひびふ-ぽま-めゃゅょ-わん"  # no particle that stands before a number
+)
+_TOWN: Final = rf"{_PLACE}{KATAKANA}{_HIRAGANA}"
+_DIGIT: Final = "0-9〇一二三四五六七八九十百"
+_SUFFIX: Final = "丁目|番地の?|番|号"
+_JOINT: Final = rf"(?:(?:{_SUFFIX}) ?|[-ー]|の)"
+_BLOCK: Final = compiled_wide(rf"[{_DIGIT}]+(?:{_JOINT}[{_DIGIT}]+)*(?:{_SUFFIX})?")
+_PREFECTURE: Final = f"(?:{'|'.join(PREFECTURES)})"
+_STREETS: Final = r"(?:[東西南北]*[0-9]+条[東西南北]*)?"
+_BEFORE: Final = compiled_wide(
+    rf"(?:{_PREFECTURE} ?(?:[{_TOWN}]+[{_CITY}] ?)+[{_TOWN}]*|(?:[{_PLACE}]+[{_CITY}] ?)+[{_PLACE}の{KATAKANA}]*)"
+    rf"{_STREETS} ?\z"
+)
+_CITY_NAME: Final = 4  # characters of a city's name, where nothing else says where it begins
+_LABELS: Final = (
+    "現住所",
+    "住所",
+    "所在地",
+    "本社",
+    "本店",
+    "勤務先",
+    "宛先",
+    "送付先",
+    "届け先",
+    "自宅",
+    "実家",
+    "届先",
+    "在住",
+)
+_PARTICLES: Final = tuple("でにはをもへやがと、。")
+_HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地)")
+_COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-ん{KATAKANA}A-Za-z0-9%./:-]")
+_BUILDING: Final = compiled_wide(
+    rf" ?[{HAN}{KATAKANA}・A-Za-z]+ ?(?:[0-9]{{1,4}}(?:号室|号棟|号|階|F)|[0-9]{{3,4}})"
+    r"(?:[^-0-9/.:A-Za-z年月日円時]|\z)"
+    r"| ?[0-9]{1,4}(?:号室|階|F)"
+)
+OPEN: Final = (
+    rf"(?:{_PREFECTURE}[{_TOWN}]|[{_PLACE}]*[{_CITY}])[{_TOWN}A-Za-z0-9〇 ・-]*\z|{_PREFECTURE} ?\z|[{_PLACE}]+\z"
+)
+
+
+def find(view: View, low: int) -> Iterator[Finding]:
+    """Addresses with a number in them, up to a room if there is one."""
+    folded = view.folded
+    for begin, end in matches(_BLOCK, folded[low:]):
+        if end - begin <= _LONGEST_BLOCK:
+            start = _start(folded, low + begin)
+            if start < low + begin and _is_house(folded, low + begin, low + end, start):
+                yield Finding(start, _with_room(folded, low + end), KIND, 0.9)
+
+
+def _start(folded: str, block: int) -> int:
+    """Where the address begins whose numbers begin at `block`; `block` itself if there is none."""
+    before = folded[max(0, block - _BACK) : block]
+    if not before or before.endswith(_PARTICLES):
+        return block
+    for begin, _ in matches(_BEFORE, before):
+        return block - len(before) + begin + _lead(before[begin:])
+    return block
+
+
+def _lead(found: str) -> int:
+    """How much of what was found comes before the address: a label, or words that ran into a city's name."""
+    if found.startswith(PREFECTURES):
+        return 0
+    lead = max((found.find(each) + len(each) for each in _LABELS if each in found), default=0)
+    city = min(at for mark in _CITY if (at := found.find(mark, lead + 1)) >= 0)
+    return max(lead, city - _CITY_NAME)
+
+
+def _is_house(folded: str, begin: int, end: int, start: int) -> bool:
+    """Whether a number is one of a house: in parts or with its unit, or alone right after a prefecture's town."""
+    if _HOUSE.match(wide(folded[begin:end])):
+        return True
+    alone = not _COUNTED.match(wide(folded[end : end + 1]))
+    return alone and folded.startswith(PREFECTURES, start) and folded[begin:end].isdigit()
+
+
+def _with_room(folded: str, end: int) -> int:
+    """Where an address ends that has a building and a room after its numbers."""
+    match = _BUILDING.match(wide(folded[end : end + _ROOM]))
+    if not match:
+        return end
+    found: str = match.group().decode()
+    return end + len(found) - (not found[-1].isalnum())

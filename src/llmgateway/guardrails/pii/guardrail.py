@@ -1,0 +1,110 @@
+"""The guardrail that finds personal data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii import (
+    addresses,
+    cards,
+    documents,
+    emails,
+    ibans,
+    japan,
+    national,
+    networks,
+    numbers,
+    persons,
+    phones,
+    tails,
+)
+from llmgateway.guardrails.pii.overlap import resolve
+from llmgateway.guardrails.pii.runs import plain
+from llmgateway.ports.guardrail import REACH, OptionError
+from llmgateway.wire.view import View
+
+_BACK: Final = 200  # farther back begins nothing that reaches a place
+_PROSE: Final = b"'.-"
+_KINDS: Final = tuple(
+    dict.fromkeys(
+        (
+            emails.KIND, phones.KIND, cards.KIND, ibans.KIND, networks.KIND, *national.KINDS, *documents.KINDS,
+            *japan.KINDS, addresses.KIND, persons.KIND,
+        )
+    )
+)  # fmt: skip
+_DEFAULT: Final = frozenset(_KINDS) - {persons.KIND}
+
+
+class PiiGuardrail:
+    """Personal data by its form: check digits and shapes decide; where these say too little, the words before do."""
+
+    name = "pii"
+    version = "1"
+    kinds: Sequence[str] = _KINDS
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """`kinds`: which of them to look for; all but `person` if it is not given."""
+        unknown = sorted(set(options) - {"kinds"})
+        if unknown:
+            raise OptionError(unknown[0], "pii takes one setting: kinds.")
+        self._wanted = _read_kinds(options["kinds"]) if "kinds" in options else _DEFAULT
+        self._names = persons.KIND in self._wanted
+
+    def find(self, view: View, start: int = 0) -> list[Finding]:
+        """Give what is personal; of values that overlap, the longest."""
+        low = max(0, start - _BACK)
+        return [
+            found
+            for found in resolve(self._candidates(view, plain(view, low), low))
+            if found.start >= start and found.kind in self._wanted
+        ]
+
+    def _candidates(self, view: View, octets: bytes, low: int) -> Iterator[Finding]:
+        yield from numbers.find(view, octets, low)
+        yield from emails.find(view, octets, low)
+        yield from emails.find_spelt(octets, low)
+        yield from emails.find_encoded(octets, low)
+        yield from networks.find(view, octets, low)
+        yield from ibans.find(view, octets, low)
+        yield from documents.find(view, octets, low)
+        if not view.text.isascii():
+            yield from addresses.find(view, low)
+        if self._names:
+            yield from persons.find(view, octets, low)
+
+    def settled(self, view: View, start: int = 0) -> int:
+        """Everything but the last word, number, or beginning of an address is settled."""
+        octets = plain(view, max(0, start, len(view.text) - REACH))
+        cut = tails.opening(view, octets, start, names=self._names)
+        if cut <= len(view.text) - tails.WIDEST and cut > start:
+            return self._beyond(view, cut)
+        if cut == start or (octets[cut:].rstrip(_PROSE).isalpha() and not self._names):
+            return cut
+        return max(start, self._before(view, cut))
+
+    def _before(self, view: View, cut: int) -> int:
+        """The last word may belong to a value of several words that is complete."""
+        return min([cut, *self._across(view, cut, 0)])
+
+    def _beyond(self, view: View, cut: int) -> int:
+        """A run that is longer than any value: nothing that reaches over its middle is open."""
+        return max([cut, *self._across(view, cut, 1)])
+
+    def _across(self, view: View, cut: int, end: int) -> list[int]:
+        near = self.find(view, max(0, cut - _BACK))
+        return [found[:2][end] for found in near if found.start < cut < found.end]
+
+    def continues(self, kind: str, text: str) -> int:
+        """None: no value is longer than what is held back."""
+        del kind, text
+        return 0
+
+
+def _read_kinds(kinds: Any) -> frozenset[str]:
+    if not isinstance(kinds, list | tuple) or not kinds or not all(isinstance(kind, str) for kind in kinds):
+        raise OptionError("kinds", "kinds is a list of one or more kinds.")
+    unknown = [kind for kind in kinds if kind not in _KINDS]
+    if unknown:
+        raise OptionError("kinds", f"There is no kind {unknown[0]!r}. Known: {', '.join(_KINDS)}.")
+    return frozenset(kinds)

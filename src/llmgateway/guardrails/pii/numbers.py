@@ -1,0 +1,45 @@
+"""Numbers: runs of at least seven digits with what may stand between, and who is asked about them."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii import cards, forms, japan, national, phones
+from llmgateway.guardrails.pii.labels import label, says_other
+from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
+from llmgateway.wire.view import View
+
+BETWEEN: Final = rb" ().\x7f-"  # what may stand between a number's digits
+PATTERN: Final = rb"[0-9](?:[" + BETWEEN + rb"]*[0-9]){6,}"
+_RUN: Final = compiled(PATTERN)
+_NOT_DIGITS: Final = bytes(sorted(set(range(256)) - set(b"0123456789")))
+_OWNERS: Final = {
+    phones.KIND: phones.labelled,
+    cards.KIND: cards.labelled,
+    **dict.fromkeys(national.LABELLED, national.labelled),
+    **dict.fromkeys(japan.LABELLED, japan.labelled),
+}
+
+
+def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
+    """Every value in the text's numbers, as often as somebody takes it for his own."""
+    for match in _RUN.finditer(octets, low):
+        begin, end = match.span()
+        if end - begin <= LONGEST:
+            yield from _classify(Run(view, octets, begin, end), begin)
+
+
+def _classify(run: Run, at: int) -> Iterator[Finding]:
+    """Ask whom the label calls, and then whoever knows his numbers by how they are written."""
+    named = label(run.view, at)
+    owner = _OWNERS.get(named.family)
+    if owner:
+        taken = owner(run, named)
+        yield from taken
+        if taken and run.covers(taken[-1]):
+            return
+    elif says_other(named):
+        return
+    written = run.octets[run.begin : run.end]
+    if forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
+        yield from forms.find(run)

@@ -1,0 +1,92 @@
+"""Telephone numbers: international, North American, with a leading zero; and bare digits after a label."""
+
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii.labels import Label
+from llmgateway.guardrails.pii.runs import Run, compiled
+from llmgateway.guardrails.pii.shapes import Judged, alone, compact, found, next_group
+
+KIND: Final = "phone"
+OPENINGS: Final = "+0"
+BARE: Final = 11  # digits of a Japanese mobile number, which needs nothing between them
+_INTERNATIONAL: Final = rb"(?:\+ ?|\b00|\b011[ -])[1-9](?:[ ().-]{0,2}[0-9]){7,14}"
+_AMERICAN: Final = rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|\b[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}"
+_ZERO: Final = (
+    rb"\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
+    rb"|\b0(?:[0-9]{1,4}[ -]?\([0-9]{1,4}\)[ -]?[0-9]{3,4}|[0-9]{1,4}[ -][0-9]{1,4}[ -][0-9]{3,4}"
+    rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{3,4}[ -][0-9]{5,6}|[789]0[ -]?[0-9]{4}[ -]?[0-9]{4})"
+)
+WRITTEN: Final = _INTERNATIONAL + b"|" + _AMERICAN + b"|" + _ZERO
+_LABELLED: Final = compiled(
+    WRITTEN + rb"|(?:\(|\b)[0-9](?:[ ().-]{0,2}[0-9]){8,12}|\b[0-9]{3,4}-[0-9]{4}", longest=True
+)
+_EXTENSION: Final = compiled(rb"(?:[ ,]{0,2}(?:x|ext\.?|#|extension) ?[0-9]{1,5})")
+_LONGEST: Final = {
+    "1": 11, "7": 11, "81": 12, "44": 12, "33": 11, "39": 12, "34": 11, "86": 13, "82": 12, "61": 11, "91": 12,
+}  # fmt: skip
+_BEFORE_EXTENSION: Final = frozenset((b" ", b",", b"x", b"#", b"e"))
+_OPEN: Final = (b"+", b"(")
+_REACH: Final = 40
+
+
+def labelled(run: Run, named: Label) -> list[Finding]:
+    """After a label, whatever is long enough for a telephone number."""
+    findings: list[Finding] = []
+    at = opening(run) if named.gap <= _REACH else run.end
+    while match := _LABELLED.search(run.octets, at, run.end):
+        begin, end = match.span()
+        if judged := judge(run, begin, end, compact(run.octets[begin:end])):
+            at = judged.end
+            findings.append(found(run, begin, at, KIND))
+        else:
+            at = next_group(run, begin)
+    return findings
+
+
+def judge(run: Run, begin: int, end: int, _: str) -> Judged | None:
+    """A telephone number with its extension, if there is room for its digits."""
+    end = _cut(run, begin, end)
+    if alone(run, begin, end) and _is_number(run.octets[begin:end]):
+        return Judged(_with_extension(run, end), KIND)
+    return None
+
+
+def opening(run: Run) -> int:
+    """A run begins with a digit; a telephone number may have a parenthesis or a plus before it."""
+    at = run.begin
+    while at and at > run.begin - 2 and run.octets[at - 1 : at] in _OPEN:
+        at -= 1
+    return at
+
+
+def _cut(run: Run, begin: int, end: int) -> int:
+    """Leave a next number out that an international one has no room for."""
+    text = run.octets[begin:end]
+    if not text.startswith((b"+", b"00", b"011")):
+        return end
+    while _too_long(text) and b" " in text:
+        text = text[: text.rindex(b" ")]
+    return begin + len(text)
+
+
+def _too_long(text: bytes) -> bool:
+    digits = compact(text).lstrip("+").removeprefix("00").removeprefix("011")
+    return len(digits) > _LONGEST.get(digits[:1], _LONGEST.get(digits[:2], 14)) + (b"(0)" in text)
+
+
+def _is_number(text: bytes) -> bool:
+    """Ten or eleven digits at home, eight to fifteen abroad; Japan's are told apart by their beginning."""
+    digits = compact(text)
+    if digits[0] == "+" or digits.startswith(("00", "011")):
+        return not _too_long(text) and len(digits) >= 9
+    if digits[0] == "0" and digits[1:2] != "0":
+        return len(digits) in {10, 11} or (len(digits) == 9 and text.count(b" ") > 1)
+    return len(digits) in {7, 8, 10, 11} and len(set(digits)) > 1
+
+
+def _with_extension(run: Run, end: int) -> int:
+    if run.near(end) not in _BEFORE_EXTENSION:
+        return end
+    match = _EXTENSION.match(run.octets, end, end + 14)
+    return match.end() if match else end
