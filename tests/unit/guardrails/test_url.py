@@ -301,3 +301,8 @@ def test_both_laws_hold_over_any_mixture():
         assert [(a + window, b + window) for a, b, *_ in near] == [(a, b) for a, b, *_ in everything if a >= start], (
             text
         )
+
+
+def test_no_link_reaches_over_what_stands_between_texts():
+    assert found(f"javascript:{SEPARATOR}https://evil.test/{SEPARATOR}x") == [("link", "https://evil.test/")]
+    assert found(f"![a]({SEPARATOR}//evil.test") == []

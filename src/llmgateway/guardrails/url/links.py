@@ -15,7 +15,7 @@ RUN: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~
 """What a link consists of after its host."""
 
 _BEGIN: Final = (
-    r"(?i)(?:https?|ftp|wss?):[/\\]*|[/\\]{2,}|www\.|(?:java|vb)script:\S|data:[a-z]{1,20}/[a-z0-9.+-]{1,60}[;,]"
+    r"(?i)(?:https?|ftp|wss?):[/\\]*|[/\\]{2,}|www\.|(?:java|vb)script:[!->@-~]|data:[a-z]{1,20}/[a-z0-9.+-]{1,60}[;,]"
 )
 _BEFORE_BARE: Final = (
     r"(?i)(?:\]\([ \t]{0,3}<?|\]:[ \t]{1,3}<?|\burl\([\"']?"
