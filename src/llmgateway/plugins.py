@@ -27,6 +27,10 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "pii": "llmgateway.guardrails.pii.guardrail:PiiGuardrail",
         "secrets": "llmgateway.guardrails.secrets.guardrail:Secrets",
     },
+    "judge": {
+        "language": "llmgateway.guardrails.language.judge:LanguageJudge",
+        "length": "llmgateway.guardrails.length:LengthJudge",
+    },
 }
 
 
