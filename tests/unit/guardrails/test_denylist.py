@@ -7,8 +7,9 @@ import pytest
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.denylist.guardrail import Denylist
-from llmgateway.guardrails.denylist.lexicon import MAX_WORD, Lexicon, forms, lowered, spaced
-from llmgateway.ports.guardrail import MAX_OPEN, OptionError
+from llmgateway.guardrails.denylist.lexicon import MAX_WORD, Lexicon, forms, spaced
+from llmgateway.guardrails.denylist.plain import Plain, lowered
+from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
 from llmgateway.wire.view import View, fold
 
 
@@ -38,6 +39,9 @@ def found(words, text, **options):
         ("ห้าม", "กห้ามก", ["ห้าม"]),
         ("x", "x" * 5 + " x", ["x"]),
         ("😀", "a😀b", ["😀"]),
+        ("falcon", "fal\u200bcon, \u200bf\u00ada\u2060l\ufeffcon\u200d", ["fal\u200bcon", "f\u00ada\u2060l\ufeffcon"]),
+        ("falcon", "x\u200bfalcon falcon\u200bs", []),
+        ("東京", "東\u200b京", ["東\u200b京"]),
     ],
 )
 def test_finds(word, text, expected):
@@ -91,6 +95,46 @@ def test_two_long_words_over_each_other_hold_no_more_than_may_be_held():
 
 def test_no_finding_goes_on_after_the_end():
     assert Denylist({"words": ["ban"]}).continues("denylist", "ban") == 0
+
+
+def test_characters_that_show_nothing_are_seen_through_up_to_a_bound():
+    assert len(found(["falcon"], "fal" + "\u200b" * 50 + "con")) == 1
+    assert found(["falcon"], "fal" + "\u200b" * 51 + "con") == []
+    assert len(found(["falcon"], ("\u200b" * 38).join("falcon"))) == 1
+    assert found(["falcon"], ("\u200b" * 39).join("falcon")) == []  # 201 characters
+    assert found(["fal\u200bcon"], "falcon") == ["falcon"]
+
+
+def test_however_many_characters_that_show_nothing_both_laws_hold():
+    dice = random.Random(6)
+    guardrail = Denylist({"words": ["falcon", "con", "東京", "x" * 150]})
+    pieces = [
+        "fal",
+        "con",
+        "s",
+        " ",
+        "東",
+        "京",
+        "x" * 75,
+        *("\u200b" * size for size in (1, 20, 49, 50, 51, 150, 400)),
+    ]
+    for _ in range(1500):
+        text = "".join(dice.choices(pieces, k=dice.randint(1, 9)))
+        cut, start = dice.randint(0, len(text)), dice.randint(0, len(text))
+        everything, settled = guardrail.find(View(text)), guardrail.settled(View(text[:cut]))
+        early = [each for each in guardrail.find(View(text[:cut])) if each.start < settled]
+        assert early == [each for each in everything if each.start < settled]
+        assert cut - settled <= MAX_OPEN
+        window = max(0, start - REACH)
+        near = guardrail.find(View(text[window:]), start - window)
+        assert [each.start + window for each in near] == [each.start for each in everything if each.start >= start]
+
+
+def test_the_plain_form_leads_back_to_the_text():
+    plain = Plain("xxＡ\u200bＢ".translate({0xFF21: "A", 0xFF22: "B"}), 2)
+    assert plain.text == "ab"
+    assert [plain.place(at) for at in range(2)] == [2, 4]
+    assert [Plain("abc", 1).place(at) for at in range(2)] == [1, 2]
 
 
 def test_half_of_a_surrogate_pair_is_no_reason_to_fail():

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.denylist.lexicon import MAX_WORD, Lexicon, lowered
+from llmgateway.guardrails.denylist.lexicon import MAX_WORD, Lexicon
+from llmgateway.guardrails.denylist.plain import MOST_HIDDEN, Plain, hides
 from llmgateway.wire.options import OptionError, Options
 from llmgateway.wire.spans import laid
 from llmgateway.wire.view import View
 
+_FAR: Final = MAX_WORD + MOST_HIDDEN + 1  # a word, with what shows nothing before and in it, and its neighbour
 _KIND_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
 
 
@@ -19,8 +21,9 @@ class Denylist:
     `whole_words` (true): letters of alphabets with spaces between words count only as whole words, so "ban" is not
     found in "urban"; words in kana and kanji, Chinese, Korean or Thai are found wherever they stand.
     Kinds: the one of `kind`.
+    Soft hyphens and characters without width inside a word do not hide it, up to 50 together and 200 characters in all.
     Limits: a word is found as it is written. Other inflections, two spaces for one, a line's end inside a phrase,
-    characters that show nothing, letters from other alphabets and leetspeak are not seen through.
+    letters from other alphabets and leetspeak are not seen through.
     """
 
     name = "denylist"
@@ -33,13 +36,15 @@ class Denylist:
         self._lexicon = Lexicon(_words(settings), whole=settings.flag("whole_words", default=True))
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
-        return laid(self._matches(lowered(view.folded), start), start)
+        return laid(self._matches(view.folded, start), start)
 
     def settled(self, view: View, start: int = 0) -> int:
-        text = lowered(view.folded)
-        live = self._lexicon.live(text)
-        if live == len(text):
-            return live
+        text = view.folded
+        plain = Plain(text, max(0, len(text) - self._reach(text[-_FAR:])))
+        at = self._lexicon.live(plain.text)
+        if at == len(plain.text):
+            return len(text)
+        live = plain.place(at)
         return max(start, live, *(end for begin, end, _ in self._matches(text, live) if begin < live))
 
     def continues(self, kind: str, text: str) -> int:  # noqa: ARG002 - the port's signature
@@ -48,9 +53,15 @@ class Denylist:
 
     def _matches(self, text: str, start: int) -> Iterator[tuple[int, int, str]]:
         """Give what begins at `start` or before it and may reach it."""
-        base = max(0, start - self._lexicon.longest - 1)
-        for begin, end in self._lexicon.find(text[base:] if base else text):
-            yield base + begin, base + end, self._kind
+        plain = Plain(text, max(0, start - self._reach(text[max(0, start - _FAR) :])))
+        for first, after in self._lexicon.find(plain.text):
+            begin, end = plain.place(first), plain.place(after - 1) + 1
+            if end - begin <= MAX_WORD:
+                yield begin, end, self._kind
+
+    def _reach(self, text: str) -> int:
+        """Give how far before a place something may decide about it: one more than a word takes, for its border."""
+        return _FAR if hides(text) else self._lexicon.longest + 1
 
 
 def _words(settings: Options) -> tuple[str, ...]:

@@ -7,20 +7,11 @@ from typing import Final
 
 from ahocorasick_rs import AhoCorasick
 
+from llmgateway.guardrails.denylist.plain import lowered, shown
 from llmgateway.wire.view import fold
 
 MAX_WORD: Final = 200
 _HEAD: Final = 3  # characters of a word that are looked for before the word is looked up
-
-
-def lowered(folded: str) -> str:
-    """Write a folded text in small letters, one for one.
-
-    Only the dotted capital I has a small form of two characters, and only the small sigma has two forms, by its place.
-    """
-    if folded.isascii():
-        return folded.lower()
-    return folded.replace("\u0130", "i").lower().replace("\u03c2", "\u03c3")
 
 
 def spaced(char: str) -> bool:
@@ -75,7 +66,7 @@ class Lexicon:
 
 def forms(word: str) -> set[str]:
     """Give how `word` may stand in a lowered text: composed, with accents apart, and in half-width katakana."""
-    composed = unicodedata.normalize("NFKC", word).strip()
+    composed = unicodedata.normalize("NFKC", shown(word)).strip()
     apart = unicodedata.normalize("NFD", composed)
     ways = (composed, apart, apart.translate(_HALF_WIDTH))
     return {lowered(fold(way)) for way in ways}

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.url.hosts import Hosts, authority, host
-from llmgateway.guardrails.url.links import AROUND, Link, is_loaded, links, run_end, unfinished_link
+from llmgateway.guardrails.url.hosts import MAX_AUTHORITY, Hosts, authority, host
+from llmgateway.guardrails.url.links import AROUND, RUN, Link, is_loaded, links, run_end, unfinished_link
 from llmgateway.wire.options import OptionError, Options
 from llmgateway.wire.spans import laid
 from llmgateway.wire.view import View, fold
 
 _SHORT: Final = 200  # a link up to this long is told apart from the full stop after it
+_NEAR: Final = 3 * MAX_AUTHORITY  # a link that is open at the end begins no farther before the run that ends there
 _TRAILING: Final = ".,;:!?*_~"
 _NO_HOSTS: Final = ("", "www")  # what begins like a link and is none
 _SCRIPTS: Final = ("javascript:", "vbscript:")
@@ -47,7 +48,7 @@ class Url:
         return laid(found, start)
 
     def settled(self, view: View, start: int = 0) -> int:
-        looked = list(self._looked(view, 0))
+        looked = list(self._looked(view, max(0, len(view.folded.rstrip(RUN)) - _NEAR)))
         cut = min([unfinished_link(view), *(each.start for each, is_open in looked if is_open)])
         return max(start, cut, *(each.end for each, _ in looked if each.kind and each.start < cut))
 

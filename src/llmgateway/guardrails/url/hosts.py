@@ -10,6 +10,7 @@ MAX_AUTHORITY: Final = 200
 """Characters of user, host and port. A link whose host has not ended by then is not waited for, nor allowed."""
 
 _ENDS: Final = frozenset('/\\?#<>"` \t\r\n\v\f\x1f')
+_USUAL: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
 _CLOSERS: Final = {"(": ")", "[": "]", "{": "}", "'": "'", "*": "*", "|": "|"}
 _OPENERS: Final = frozenset("(<\"'=")  # what stands before a link in Markdown, HTML and CSS
 _TRAILING: Final = ".,;:!*_~'\")]}|"
@@ -36,6 +37,9 @@ def authority(text: str, before: str) -> tuple[str, bool]:
     `before` is the character before the whole link: what it opens, its counterpart closes. Japanese prose has no blank
     after a link, so there a sign that is neither a letter nor ASCII ends it too.
     """
+    rest = text.lstrip(_USUAL)
+    if rest and rest[0] in _ENDS and len(text) - len(rest) < MAX_AUTHORITY:  # all but always
+        return text[: len(text) - len(rest)], True
     closer = _CLOSERS.get(before, " ")
     prose = before not in _OPENERS
     for at, char in enumerate(text[:MAX_AUTHORITY]):
