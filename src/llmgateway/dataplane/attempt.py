@@ -141,7 +141,7 @@ async def _ask(call: Errand, target: Target, request: Request, pooled: Connectio
     is_kept = route is not None and route.raw_events and route.bodies is not Bodies.REDACTED
     limit = call.in_force.snapshot.journal.max_record_bytes if is_kept else 0
     reader = upstream.provider.reader(call.exchange.operation)
-    guard = reply_guard(call, upstream) if call.in_force.guards else None
+    guard = reply_guard(call, upstream) if call.in_force.guards.by_route else None
     if guard is not None:
         reply: Reply = GuardedReply(attempt, reader, call.gateway.clock, guard, upstream.secrets)
     else:

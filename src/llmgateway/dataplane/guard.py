@@ -25,7 +25,7 @@ from llmgateway.wire.jsoncodec import decode
 async def guard_request(call: Call, request: Request) -> Request:
     """Check the prompt; what this returns is all that later phases see. GatewayError guardrail_blocked."""
     call.exchange.phase = Phase.GUARD_REQUEST
-    if not call.in_force.guards:
+    if not call.in_force.guards.by_route:
         return request
     guard = _guard(call, request)
     if guard is None:
@@ -58,7 +58,7 @@ def _guard(call: Call, request: Request) -> Guard | None:
         found = find_route(call, request)
     except GatewayError:
         return None
-    return call.in_force.guards.get(found.name)
+    return call.in_force.guards.of_route(found.name)
 
 
 def _refuse_unseen(guard: Guard, request: Request) -> None:
@@ -104,7 +104,7 @@ def _pseudonym(guard: Guard, name: str | None) -> str | None:
 
 def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:
     """What judges the reply of an attempt; None where nothing does. Copies' replies reach nobody."""
-    guard = call.in_force.guards.get(call.exchange.route or "")
+    guard = call.in_force.guards.of_route(call.exchange.route)
     if guard is None or call.exchange.shadow_of is not None:
         return None
     if not guard.reply.enforced and not call.placeholders.values:

@@ -35,7 +35,7 @@ def _storable(call: Errand, request: Request, policy: Bodies) -> bytes:
         return request.stored
     if policy is not Bodies.REDACTED or call.notes is not None or call.exchange.shadow_of is not None:
         return request.body
-    guard = call.in_force.guards.get(call.exchange.route or "") or call.in_force.unrouted
+    guard = call.in_force.guards.of_route(call.exchange.route) or call.in_force.guards.unrouted
     if guard is None or len(request.body) > MAX_MASKED:
         return _TOO_LONG
     if request.document is not None:
@@ -55,7 +55,7 @@ def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) ->
 
 
 def _guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:
-    guard = call.in_force.guards.get(call.exchange.route or "")
+    guard = call.in_force.guards.of_route(call.exchange.route)
     if guard is None:
         return message
     notes = call.notes = call.notes or Notes()

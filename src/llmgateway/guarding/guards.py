@@ -125,3 +125,10 @@ class Guards:
         nowhere = snapshot.Route("", (), bodies=found.journal.bodies, guardrails=found.guarding.baseline)
         by_route = {route.name: guard for route in found.routes.values() if (guard := maker.guard(route))}
         return cls(by_route, maker.guard(nowhere))
+
+    def of_route(self, name: str | None) -> Guard | None:
+        """The guard of that route; None where it has none."""
+        return self.by_route.get(name) if name is not None else None
+
+
+NO_GUARDS: Final = Guards()

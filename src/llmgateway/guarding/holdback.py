@@ -11,7 +11,7 @@ from llmgateway.guarding.chain import Chain, Hit, blocking, united
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import MAX_OPEN, REACH
-from llmgateway.wire.view import View
+from llmgateway.wire.view import CONTEXT, View
 
 _GIVEN_WAY: Final = 64  # characters kept when a guardrail breaks its law: nothing grows for ever
 
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 class HoldBack:
     """Feed it text, and pass on what it gives. `held` is what waits."""
 
-    __slots__ = ("_chain", "_context", "_notes", "_placeholders", "_stage", "_swallowing", "held")
+    __slots__ = ("_chain", "_context", "_notes", "_placeholders", "_stage", "_swallowed", "_swallowing", "held")
 
     def __init__(self, chain: Chain, notes: Notes, placeholders: Placeholders, stage: Stage = Stage.REPLY) -> None:
         self._chain = chain
@@ -44,6 +44,7 @@ class HoldBack:
         self._context = ""  # what has gone on, as it came: what follows is judged beside it
         self._stage = stage
         self._swallowing: list[Hit] = []
+        self._swallowed = ""  # the end of what has been swallowed
         self.held = ""
 
     def feed(self, text: str) -> list[Part]:
@@ -71,24 +72,28 @@ class HoldBack:
 
     def _swallow(self, text: str, parts: list[Part]) -> str:
         """Take what still belongs to a finding whose replacement has gone on; gives what does not."""
-        size = max(hit.link.guardrail.continues(hit.kind, text) for hit in self._swallowing)
+        last = self._swallowed  # where a thing ends may be written across two pieces
+        size = max(hit.link.guardrail.continues(hit.kind, last + text) for hit in self._swallowing) - len(last)
+        size = max(0, size)
         if size:
             parts.append(Part("", size, is_replaced=True))
             self._remember(text[:size])
+            self._swallowed = (last + text[:size])[-CONTEXT:]
         if size < len(text):
             self._swallowing = []
         return text[size:]
 
     def _release(self, view: View, start: int, cut: int, parts: list[Part]) -> None:
         found = self._chain.enforced_hits(view, start)
-        hits = united(found)
+        hits, size, is_open = united(found), len(view.text), len(view.text) - cut > MAX_OPEN
         for hit in hits:
             if hit.start < cut < hit.end:  # another guardrail has settled what this one has not
                 cut = hit.start
-        size = len(view.text)
-        if size - cut > MAX_OPEN:
+        if is_open:
             self._swallowing = [hit for hit in found if hit.end == size]
             cut = size if self._swallowing else max([size - _GIVEN_WAY, *(hit.end for hit in hits)])
+            if self._swallowing:
+                self._swallowed = view.text[min(hit.start for hit in self._swallowing) :][-CONTEXT:]
         self._pass(view, start, cut, found, parts)
 
     def _pass(self, view: View, start: int, cut: int, found: list[Hit], parts: list[Part]) -> None:

@@ -5,10 +5,10 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.guardrails import chain, numbers, word
+from tests.support.guardrails import Runs, chain, numbers, word
 
-from llmgateway.domain.verdict import Action, Mode
-from llmgateway.guarding.chain import Chain, united
+from llmgateway.domain.verdict import Action, Finding, Mode
+from llmgateway.guarding.chain import Chain, Link, united
 from llmgateway.guarding.holdback import Blocked, HoldBack, joined
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders, marked
@@ -144,3 +144,35 @@ def test_the_same_value_has_the_same_placeholder_and_others_have_others():
     assert text == "<NUMBER_2> <NUMBER_3> <NUMBER_2>"
     assert placeholders.values == {"number_2": "1234", "number_3": "5678"}
     assert "1234" not in repr(placeholders)
+
+
+def test_a_closed_finding_that_reaches_into_an_open_one_lets_nothing_of_it_go():
+    long = "7" * 7 + "x" * 240
+    links = chain(numbers(), word(long))
+    text = "1" * 156 + long + " end"
+    assert streamed(links, list(text)) == whole(links, text) == "[WORD] end"
+
+
+def test_where_a_swallowed_thing_ends_may_be_written_across_two_pieces():
+    class Marked(Runs):
+        """From << to >>, however long."""
+
+        def find(self, view, start=0):
+            at = view.text.find("<<", start)
+            end = view.text.find(">>", at)
+            size = len(view.text) if end < 0 else end + 2
+            return [Finding(at, size, self.kind)] if at >= 0 and size - at > 20 else []
+
+        def settled(self, view, start=0):
+            at = view.text.rfind("<<", start)
+            is_open = at >= 0 and ">>" not in view.text[at:]
+            return at if is_open else len(view.text) - view.text.endswith("<")
+
+        def continues(self, kind, text):
+            end = text.find(">>")
+            return len(text) if end < 0 else end + 2
+
+    links = chain(Link("marked", Marked({}), Action.REDACT))
+    text = "a <<" + "k" * 600 + ">> b"
+    assert streamed(links, list(text)) == "a [NUMBER] b"
+    assert streamed(links, [text[:300], text[300:605], text[605:]]) == "a [NUMBER] b"
