@@ -118,6 +118,7 @@ class Errand:
     is_shadowed: bool = False  # whether it is copied has been decided
     notes: Notes | None = None  # what guardrails found
     placeholders: Placeholders = NO_PLACEHOLDERS  # the values that the reply may have to have again
+    counted_for: str | None = None  # the route that this is in flight for
     held: int = 0  # bytes of the body that count against `gateway.bodies`
 
     @property
