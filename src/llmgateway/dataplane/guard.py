@@ -40,9 +40,10 @@ async def guard_request(call: Call, request: Request) -> Request:
     try:
         body = await judged_aside(judge.json, request.body)
     except Blocked as verdict:
-        call.exchange.verdicts = notes.rows()
         request.stored = await judged_aside(guard.masked, request.body)
         raise blocked(verdict) from None
+    finally:
+        call.exchange.verdicts = notes.rows()  # it may end before there is a reply
     guarded = request if body is request.body else await _anew(call, request, body)
     if notes.has_found:
         _mask_facts(call, guard)
