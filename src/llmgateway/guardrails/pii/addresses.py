@@ -19,6 +19,11 @@ _HIRAGANA: Final = (
     "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のひびふ-ぽま-めゃゅょ-わん"  # no particle that stands before a number
 )
 _TOWN: Final = rf"{_PLACE}{KATAKANA}{_HIRAGANA}"
+_HILL: Final = "が[丘関浜原谷崎島池野]"
+_KANA_CITY: Final = (
+    "(?:つくば|さいたま|いわき|うるま|ひたちなか|みどり|さくら|あわら|かほく|たつの|むつ|いすみ|みやま|うきは|えびの"
+    "|にかほ|つがる|あま|つくばみらい|かすみがうら|みなかみ|ときがわ|まんのう|かつらぎ)"
+)
 _DIGIT: Final = "0-9〇一二三四五六七八九十百"
 _SUFFIX: Final = "丁目|番地の?|番|号"
 _JOINT: Final = rf"(?:(?:{_SUFFIX}) ?|[-ー]|の)"
@@ -26,7 +31,9 @@ _BLOCK: Final = compiled_wide(rf"[{_DIGIT}]+(?:{_JOINT}[{_DIGIT}]+)*(?:{_SUFFIX}
 _PREFECTURE: Final = f"(?:{'|'.join(PREFECTURES)})"
 _STREETS: Final = r"(?:[東西南北]*[0-9]+条[東西南北]*)?"
 _BEFORE: Final = compiled_wide(
-    rf"(?:{_PREFECTURE} ?(?:[{_TOWN}]+[{_CITY}] ?)+[{_TOWN}]*|(?:[{_PLACE}]+[{_CITY}] ?)+[{_PLACE}の{KATAKANA}]*)"
+    rf"(?:{_PREFECTURE} ?(?:(?:[{_TOWN}]|{_HILL})+[{_CITY}] ?)+(?:[{_TOWN}]|{_HILL})*"
+    rf"|(?:(?:[{_PLACE}]+|{_KANA_CITY})[{_CITY}] ?)+"
+    rf"(?:[ぁ-しす-てな-のひ-ん]{{3,8}}|[{_PLACE}の{KATAKANA}]|し?{_HILL})*)"
     rf"{_STREETS} ?\z"
 )
 _CITY_NAME: Final = 4  # characters of a city's name, where nothing else says where it begins
@@ -45,7 +52,8 @@ _LABELS: Final = (
     "届先",
     "在住",
 )
-_PARTICLES: Final = tuple("でにはをもへやがと、。")
+_PARTICLES: Final = (*"でにはをもへやがとの、。", "から", "まで")
+_PUBLIC: Final = tuple(f"{city}{word}" for city in _CITY for word in ("内", "民", "立", "営", "長", "役所", "議"))
 _HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地)")
 _COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-ん{KATAKANA}A-Za-z0-9%./:-]")
 _BUILDING: Final = compiled_wide(
@@ -54,7 +62,8 @@ _BUILDING: Final = compiled_wide(
     r"| ?[0-9]{1,4}(?:号室|階|F)"
 )
 OPEN: Final = (
-    rf"(?:{_PREFECTURE}[{_TOWN}]|[{_PLACE}]*[{_CITY}])[{_TOWN}A-Za-z0-9〇 ・-]*\z|{_PREFECTURE} ?\z|[{_PLACE}]+\z"
+    rf"(?:{_PREFECTURE}[{_TOWN}]|(?:[{_PLACE}]|{_KANA_CITY})*[{_CITY}])(?:[{_TOWN}A-Za-z0-9〇 ・-]|{_HILL}|が\z)*\z"
+    rf"|{_PREFECTURE} ?\z|(?:[{_PLACE}]|{_KANA_CITY})+\z"
 )
 
 
@@ -74,7 +83,8 @@ def _start(folded: str, block: int) -> int:
     if not before or before.endswith(_PARTICLES):
         return block
     for begin, _ in matches(_BEFORE, before):
-        return block - len(before) + begin + _lead(before[begin:])
+        found = before[begin:]
+        return block if any(each in found for each in _PUBLIC) else block - len(found) + _lead(found)
     return block
 
 

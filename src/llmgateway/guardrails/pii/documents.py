@@ -11,7 +11,8 @@ from llmgateway.wire.view import View
 
 KINDS: Final = ("passport", "jp_passport", "id.gb", "id.es", "id.sg", "id.cn", "jp_corporate_number")
 _TOKEN: Final = compiled(
-    rb"\b(?:[A-Z]{1,3} ?[0-9]{6,9}[A-Z]?|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T-?[0-9]{13}"
+    rb"\b(?:[A-Z]{1,3}[0-9]{6,9}[A-Z]?|[A-Z]{2} [0-9]{7}"
+    rb"|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T-?[0-9]{13}"
     rb"|[XYZ]-?[0-9]{7}-?[A-Z]|[0-9]{17}X|[A-Z][0-9A-Z]{2}[0-9]{2}[0-9A-Z]{4})\b"
 )
 _JAPANESE: Final = compiled(rb"[A-Z]{2}[0-9]{7}")
@@ -21,6 +22,7 @@ _DNI: Final = compiled(rb"[0-9XYZ][0-9]{7}[A-Z]")
 _NRIC: Final = compiled(rb"[STFG][0-9]{7}[A-Z]")
 _RESIDENT: Final = compiled(rb"[0-9]{17}X")
 _REACH: Final = 40
+_WORDS: Final = ("NO", "ID", "US", "UK", "SSN", "TEL", "FAX")  # that stand before numbers
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
@@ -35,6 +37,8 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
 
 def _kind(view: View, begin: int, bare: bytes) -> str:
     text = bare.decode("latin-1")
+    if text.startswith(_WORDS):
+        return ""
     named = label(view, begin)
     if named.family == "passport" and named.gap <= _REACH:
         return _passport(view, begin, bare)

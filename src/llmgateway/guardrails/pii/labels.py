@@ -9,14 +9,16 @@ from llmgateway.wire.view import View
 
 
 class Label(NamedTuple):
-    """A family of labels, and how many characters stand between the word and the number."""
+    """A family of labels, how far before the number it stands, and whether other digits are between."""
 
     family: str
     gap: int
+    taken: bool
 
 
-NONE: Final = Label("", 64)
+NONE: Final = Label("", 64, False)
 _BESIDE: Final = 14
+_FEW: Final = 2  # digits that belong to a label, as in ISBN-13
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
@@ -41,7 +43,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "id.kr": "주민등록번호 rrn resident_registration",
     "id.cn": "身份证 身份證 resident_identity",
     OTHER: "order invoice tracking ticket ref reference case isbn issn sku version ver serial part item build release"
-    " timestamp epoch price total amount id uuid hash commit port model batch lot doi patent issue pull quantity qty"
+    " timestamp epoch price total amount id uuid hash commit port model batch lot doi patent issue pull quantity"
+    " qty jan ean upc barcode コード"
     " 注文 伝票 追跡 問い合わせ番号 問合せ番号 問合番号 受付番号 管理番号"
     " 商品 型番 品番 会員番号 請求書 契約番号 予約番号 製造番号 整理番号"
     " 社員番号 学籍番号 顧客番号 シリアル バージョン 金額 合計 価格",
@@ -57,8 +60,8 @@ _AUTOMATON: Final = AhoCorasick(_NAMES, matchkind=MatchKind.LeftmostLongest)
 
 
 def says_other(named: Label) -> bool:
-    """Whether the number is called something that is nobody's, right before it."""
-    return named.family == OTHER and named.gap <= _BESIDE
+    """Whether the number is called something that is nobody's, and is the first one after that word."""
+    return named.family == OTHER and named.gap <= _BESIDE and not named.taken
 
 
 def label(view: View, at: int) -> Label:
@@ -67,11 +70,13 @@ def label(view: View, at: int) -> Label:
     lowered = before.lower()
     if len(lowered) != len(before):  # a few letters grow
         lowered = before
-    found = NONE
+    family, stop = "", 0
     for index, begin, end in _AUTOMATON.find_matches_as_indexes(lowered):
         if _is_word(before, begin, end):
-            found = Label(_FAMILIES[_NAMES[index]], len(before) - end)
-    return found
+            family, stop = _FAMILIES[_NAMES[index]], end
+    if not family:
+        return NONE
+    return Label(family, len(before) - stop, sum(map(str.isdigit, before[stop:])) > _FEW)
 
 
 def _is_word(text: str, begin: int, end: int) -> bool:

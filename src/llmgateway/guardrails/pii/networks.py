@@ -12,6 +12,7 @@ KIND: Final = "ip_address"
 _DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.\x7f*[0-9]+\x7f*\.[0-9.\x7f]*[0-9]")
 _COLONS: Final = compiled(rb"[0-9A-Za-z:.]*:[0-9A-Za-z.]*:[0-9A-Za-z:.]*")
 _NOBODY: Final = ("0.", "127.", "255.")
+_PINNED: Final = ("==", ">=", "<=", "~=", "^", "~", "-")
 _VERSION: Final = (
     "version", "ver", "v", "release", "build", "section", "chapter", "clause", "step", "rule", "firmware", "update",
     "バージョン", "第", "章", "節", "項", "版",
@@ -46,8 +47,8 @@ def _is_part(run: Run) -> bool:
 
 
 def _is_version(run: Run) -> bool:
-    words = run.view.before(run.place(run.begin, run.end)[0]).lower().rstrip(" :=\"'#.")
-    return words.endswith(_VERSION)
+    before = run.view.before(run.place(run.begin, run.end)[0])
+    return before.endswith(_PINNED) or before.lower().rstrip(" :=\"'#.").endswith(_VERSION)
 
 
 def _colons(octets: bytes, low: int) -> Iterator[Finding]:

@@ -78,6 +78,8 @@ def _too_long(text: bytes) -> bool:
 def _is_number(text: bytes) -> bool:
     """Ten or eleven digits at home, eight to fifteen abroad; Japan's are told apart by their beginning."""
     digits = compact(text)
+    if text.count(b".") == 3 and text[:1] != b"+":  # an address or a version
+        return False
     if digits[0] == "+" or digits.startswith(("00", "011")):
         return not _too_long(text) and len(digits) >= 9
     if digits[0] == "0" and digits[1:2] != "0":
