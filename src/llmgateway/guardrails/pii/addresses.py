@@ -16,14 +16,17 @@ LONGEST: Final = _BACK + _LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
-    "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のひびふ-ぽま-めゃゅょ-わん"  # no particle that stands before a number
+    "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のひびふ-ぽま-めゃゅゆょ-わん"  # no particle that stands before a number
 )
 _TOWN: Final = rf"{_PLACE}{KATAKANA}{_HIRAGANA}"
 _HILL: Final = "が[丘関浜原谷崎島池野]"
-_KANA_CITY: Final = (
-    "(?:つくば|さいたま|いわき|うるま|ひたちなか|みどり|さくら|あわら|かほく|たつの|むつ|いすみ|みやま|うきは|えびの"
-    "|にかほ|つがる|あま|つくばみらい|かすみがうら|みなかみ|ときがわ|まんのう|かつらぎ)"
+_KANA_NAMES: Final = (
+    "つくば さいたま いわき うるま ひたちなか みどり さくら あわら かほく たつの むつ いすみ みやま うきは えびの"
+    " にかほ つがる あま つくばみらい かすみがうら みなかみ ときがわ まんのう かつらぎ"
 )
+_KANA: Final = _KANA_NAMES.split()
+_KANA_CITY: Final = f"(?:{'|'.join(_KANA)})"
+_KANA_OPEN: Final = "|".join(sorted({name[:size] for name in _KANA for size in range(1, len(name) + 1)}))
 _DIGIT: Final = "0-9〇一二三四五六七八九十百"
 _SUFFIX: Final = "丁目|番地の?|番|号"
 _JOINT: Final = rf"(?:(?:{_SUFFIX}) ?|[-ー]|の)"
@@ -33,7 +36,7 @@ _STREETS: Final = r"(?:[東西南北]*[0-9]+条[東西南北]*)?"
 _BEFORE: Final = compiled_wide(
     rf"(?:{_PREFECTURE} ?(?:(?:[{_TOWN}]|{_HILL})+[{_CITY}] ?)+(?:[{_TOWN}]|{_HILL})*"
     rf"|(?:(?:[{_PLACE}]+|{_KANA_CITY})[{_CITY}] ?)+"
-    rf"(?:[ぁ-しす-てな-のひ-ん]{{3,8}}|[{_PLACE}の{KATAKANA}]|し?{_HILL})*)"
+    rf"(?:[{_HIRAGANA}]{{3,8}}|[{_PLACE}の{KATAKANA}]|し?{_HILL})*)"
     rf"{_STREETS} ?\z"
 )
 _CITY_NAME: Final = 4  # characters of a city's name, where nothing else says where it begins
@@ -63,7 +66,7 @@ _BUILDING: Final = compiled_wide(
 )
 OPEN: Final = (
     rf"(?:{_PREFECTURE}[{_TOWN}]|(?:[{_PLACE}]|{_KANA_CITY})*[{_CITY}])(?:[{_TOWN}A-Za-z0-9〇 ・-]|{_HILL}|が\z)*\z"
-    rf"|{_PREFECTURE} ?\z|(?:[{_PLACE}]|{_KANA_CITY})+\z"
+    rf"|{_PREFECTURE} ?\z|(?:[{_PLACE}]|{_KANA_CITY})*(?:[{_PLACE}]|{_KANA_OPEN})\z"
 )
 
 

@@ -7,18 +7,23 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 
 from llmgateway.wire.view import View
 
+_BESIDE: Final = 14
+_FEW: Final = 2  # digits that belong to a label, as in ISBN-13
+
 
 class Label(NamedTuple):
-    """A family of labels, how far before the number it stands, and whether other digits are between."""
+    """A family of labels, how far before the number it stands, and how many digits are between."""
 
     family: str
     gap: int
-    taken: bool
+    digits: int
+
+    def names(self, reach: int, digits: int = _FEW) -> bool:
+        """Whether it is near enough to mean the number, and no other number is between."""
+        return self.gap <= reach and self.digits <= digits
 
 
-NONE: Final = Label("", 64, False)
-_BESIDE: Final = 14
-_FEW: Final = 2  # digits that belong to a label, as in ISBN-13
+NONE: Final = Label("", 64, 0)
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
@@ -27,10 +32,11 @@ _WORDS: Final[Mapping[str, str]] = {
     "us_ssn": "ssn social_security social-security socialsecurity",
     "passport": "passport passports パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
-    "jp_corporate_number": "法人番号 登録番号 インボイス番号 corporate_number 法人no",
+    "jp_corporate_number": "法人番号 適格請求書 適格請求書発行事業者 登録番号 インボイス番号 corporate_number 法人no",
     "jp_driving_licence": "免許 免許証 運転免許 免許証番号 driving_licence driving_license"
     " driver_license drivers_license licence license",
-    "jp_bank_account": "口座 口座番号 普通 当座 貯蓄 預金 記号番号 (普) (当) 振込先 account_number bank_account",
+    "jp_bank_account": "口座 口座番号 普通 当座 貯蓄 預金 記号 記号番号 ゆうちょ"
+    " (普) (当) 振込先 account_number bank_account",
     "jp_postal_code": "〒 郵便番号 postal postal_code postcode zip zipcode zip_code 郵便",
     "id.gb": "nhs",
     "id.ca": "sin social_insurance",
@@ -61,7 +67,7 @@ _AUTOMATON: Final = AhoCorasick(_NAMES, matchkind=MatchKind.LeftmostLongest)
 
 def says_other(named: Label) -> bool:
     """Whether the number is called something that is nobody's, and is the first one after that word."""
-    return named.family == OTHER and named.gap <= _BESIDE and not named.taken
+    return named.family == OTHER and named.names(_BESIDE)
 
 
 def label(view: View, at: int) -> Label:
@@ -76,7 +82,10 @@ def label(view: View, at: int) -> Label:
             family, stop = _FAMILIES[_NAMES[index]], end
     if not family:
         return NONE
-    return Label(family, len(before) - stop, sum(map(str.isdigit, before[stop:])) > _FEW)
+    between = before[stop:]
+    if family == OTHER and "\n" in between:  # the title of a column, or a word at a line's end
+        return NONE
+    return Label(family, len(between), sum(map(str.isdigit, between)))
 
 
 def _is_word(text: str, begin: int, end: int) -> bool:

@@ -38,6 +38,8 @@ def _classify(run: Run, at: int) -> Iterator[Finding]:
         yield from taken
         if taken and run.covers(taken[-1]):
             return
+    if run.spaced and (hidden := phones.spelt(run)):
+        yield hidden
     written = run.octets[run.begin : run.end]
     if forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
         yield from forms.find(run, forms.after_first(run) if says_other(named) else phones.opening(run))

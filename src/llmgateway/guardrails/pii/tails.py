@@ -3,7 +3,7 @@
 from typing import Final
 
 from llmgateway.guardrails.pii import addresses, emails, ibans, japan, numbers, persons
-from llmgateway.guardrails.pii.runs import KANJI_OPEN, compiled, compiled_wide, wide
+from llmgateway.guardrails.pii.runs import KANJI_OPEN, begun, compiled, compiled_wide, wide
 from llmgateway.wire.view import View
 
 WIDEST: Final = 250  # characters of the end that are looked at
@@ -21,6 +21,8 @@ def opening(view: View, octets: bytes, low: int, *, names: bool) -> int:
     """Where the open end begins; `len(view.text)` if nothing is open."""
     size = len(octets)
     low = max(low, size - WIDEST)
+    if not view.text.isascii():
+        octets = begun(view, octets)
     at = (_END_WITH_NAMES if names else _END).search(octets, low).start()
     if view.text.isascii():
         return int(at)
