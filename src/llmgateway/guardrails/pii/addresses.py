@@ -16,7 +16,7 @@ LONGEST: Final = _BACK + _LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
-    "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のひびふ-ぽま-めゃゅゆょ-わん"  # no particle that stands before a number
+    "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のひびふ-ぽま-もゃゅゆょ-わん"  # no particle that stands before a number
 )
 _TOWN: Final = rf"{_PLACE}{KATAKANA}{_HIRAGANA}"
 _HILL: Final = "が[丘関浜原谷崎島池野]"

@@ -10,8 +10,9 @@ from llmgateway.wire.view import View
 
 KIND: Final = "email"
 _LOCAL: Final = rb"A-Za-z0-9._%+'"
-WORD: Final = _LOCAL + rb":@&#;\\\x7f-"  # what addresses (and those of networks) are made of
-_SIGN: Final = rb"(?:@|%40|&#(?:64|x40);|&commat;|\\u0040)"
+WORD: Final = _LOCAL + rb":@\\\x7f-"  # what addresses (and those of networks) are made of
+_ENTITY: Final = rb"&(?:#64|#x40|commat);"
+_SIGN: Final = rb"(?:@|%40|\\u0040|" + _ENTITY + rb")"
 _SIGNS: Final = (b"@", b"%40", b"&#64;", b"&#x40;", b"&commat;", b"\\u0040")
 _RUN: Final = compiled(rb"[" + WORD + rb"]+" + _SIGN + rb"[" + WORD + rb"]*\.\x7f*[A-Za-z][" + WORD + rb"]*")
 _HOST: Final = rb"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b"
@@ -31,6 +32,7 @@ _SPELT: Final = compiled(
     rb"[A-Za-z0-9-]+(?:(?:\.|" + _DOT + rb")[A-Za-z0-9-]+)*(?:(\.)|" + _DOT + rb")[A-Za-z]{2,24}\b"
 )
 _SIGN_OPEN: Final = rb"(?:[AaDd@.][TtOo]?[Tt]?)?"
+ENTITY_OPEN: Final = rb"[" + WORD + rb"]+(?:&[#a-z0-9]{0,6}|" + _ENTITY + rb"[" + WORD + rb"]*)"
 CHAIN_OPEN: Final = (
     rb"(?:"
     + _ATOM

@@ -8,6 +8,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 from llmgateway.wire.view import View
 
 _BESIDE: Final = 14
+_LINE_END: Final = 4  # characters between a label on a line of its own and its number
 _FEW: Final = 2  # digits that belong to a label, as in ISBN-13
 
 
@@ -50,7 +51,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "id.cn": "身份证 身份證 resident_identity",
     OTHER: "order invoice tracking ticket ref reference case isbn issn sku version ver serial part item build release"
     " timestamp epoch price total amount id uuid hash commit port model batch lot doi patent issue pull quantity"
-    " qty jan ean upc barcode コード"
+    " qty jan ean upc barcode コード タイムスタンプ"
     " 注文 伝票 追跡 問い合わせ番号 問合せ番号 問合番号 受付番号 管理番号"
     " 商品 型番 品番 会員番号 請求書 契約番号 予約番号 製造番号 整理番号"
     " 社員番号 学籍番号 顧客番号 シリアル バージョン 金額 合計 価格",
@@ -83,7 +84,7 @@ def label(view: View, at: int) -> Label:
     if not family:
         return NONE
     between = before[stop:]
-    if family == OTHER and "\n" in between:  # the title of a column, or a word at a line's end
+    if "\n" in between and len(between) > _LINE_END:
         return NONE
     return Label(family, len(between), sum(map(str.isdigit, between)))
 
