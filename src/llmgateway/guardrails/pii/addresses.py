@@ -10,9 +10,9 @@ from llmgateway.wire.view import View
 
 KIND: Final = "jp_address"
 _BACK: Final = 40  # characters from a prefecture to the block of numbers
-_LONGEST_BLOCK: Final = 40
+LONGEST_BLOCK: Final = 40
 _ROOM: Final = 28
-LONGEST: Final = _BACK + _LONGEST_BLOCK + _ROOM
+LONGEST: Final = _BACK + LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
@@ -30,7 +30,7 @@ _KANA_OPEN: Final = "|".join(sorted({name[:size] for name in _KANA for size in r
 _DIGIT: Final = "0-9〇一二三四五六七八九十百"
 _SUFFIX: Final = "丁目|番地の?|番|号"
 _JOINT: Final = rf"(?:(?:{_SUFFIX}) ?|[-ー]|の)"
-_BLOCK: Final = compiled_wide(rf"[{_DIGIT}]+(?:{_JOINT}[{_DIGIT}]+)*(?:{_SUFFIX})?")
+_BLOCK: Final = compiled_wide(rf"[{_DIGIT}]+(?:(?:{_JOINT}[{_DIGIT}]+)+(?:{_SUFFIX})?|{_SUFFIX})|[0-9]+")
 _PREFECTURE: Final = f"(?:{'|'.join(PREFECTURES)})"
 _STREETS: Final = r"(?:[東西南北]*[0-9]+条[東西南北]*)?"
 _BEFORE: Final = compiled_wide(
@@ -70,11 +70,11 @@ OPEN: Final = (
 )
 
 
-def find(view: View, low: int) -> Iterator[Finding]:
+def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
     """Addresses with a number in them, up to a room if there is one."""
     folded = view.folded
-    for begin, end in matches(_BLOCK, folded[low:]):
-        if end - begin <= _LONGEST_BLOCK:
+    for begin, end in matches(_BLOCK, raw):
+        if end - begin <= LONGEST_BLOCK:
             start = _start(folded, low + begin)
             if start < low + begin and _is_house(folded, low + begin, low + end, start):
                 yield Finding(start, _with_room(folded, low + end), KIND, 0.9)
@@ -85,7 +85,7 @@ def _start(folded: str, block: int) -> int:
     before = folded[max(0, block - _BACK) : block]
     if not before or before.endswith(_PARTICLES):
         return block
-    for begin, _ in matches(_BEFORE, before):
+    for begin, _ in matches(_BEFORE, wide(before)):
         found = before[begin:]
         return block if any(each in found for each in _PUBLIC) else block - len(found) + _lead(found)
     return block

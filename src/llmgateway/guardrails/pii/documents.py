@@ -10,7 +10,7 @@ from llmgateway.guardrails.pii.runs import compiled
 from llmgateway.wire.view import View
 
 KINDS: Final = ("passport", "jp_passport", "id.gb", "id.es", "id.sg", "id.cn", "jp_corporate_number")
-_TOKEN: Final = compiled(
+TOKEN: Final = (
     rb"\b(?:[A-Z]{1,3}[0-9]{6,9}[A-Z]?|[A-Z]{2} [0-9]{7}"
     rb"|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T-?[0-9]{13}"
     rb"|[XYZ]-?[0-9]{7}-?[A-Z]|[0-9]{17}X|[0-9A-Z]{8,9})\b"
@@ -23,6 +23,7 @@ _NRIC: Final = compiled(rb"[STFG][0-9]{7}[A-Z]")
 _RESIDENT: Final = compiled(rb"[0-9]{17}X")
 _DIGITS: Final = frozenset(b"0123456789")
 _FEWEST: Final = 4  # digits of a passport
+_TOKEN: Final = compiled(TOKEN)
 _REACH: Final = 40
 _WORDS: Final = ("NO", "ID", "US", "UK", "SSN", "TEL", "FAX")  # that stand before numbers
 

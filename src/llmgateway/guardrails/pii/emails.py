@@ -12,11 +12,11 @@ KIND: Final = "email"
 _LOCAL: Final = rb"A-Za-z0-9._%+'"
 WORD: Final = _LOCAL + rb":@\\\x7f-"  # what addresses (and those of networks) are made of
 _ENTITY: Final = rb"&(?:#64|#x40|commat);"
-_SIGN: Final = rb"(?:@|%40|\\u0040|" + _ENTITY + rb")"
+SIGN: Final = rb"(?:@|%40|\\u0040|" + _ENTITY + rb")"
 _SIGNS: Final = (b"@", b"%40", b"&#64;", b"&#x40;", b"&commat;", b"\\u0040")
-_RUN: Final = compiled(rb"[" + WORD + rb"]+" + _SIGN + rb"[" + WORD + rb"]*\.\x7f*[A-Za-z][" + WORD + rb"]*")
+_RUN: Final = compiled(rb"[" + WORD + rb"]+" + SIGN + rb"[" + WORD + rb"]*\.\x7f*[A-Za-z][" + WORD + rb"]*")
 _HOST: Final = rb"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b"
-_ADDRESS: Final = compiled(rb"[A-Za-z0-9_][" + _LOCAL + rb"-]*" + _SIGN + _HOST)
+_ADDRESS: Final = compiled(rb"[A-Za-z0-9_][" + _LOCAL + rb"-]*" + SIGN + _HOST)
 _FILES: Final = frozenset(
     b"png jpg jpeg gif svg webp css js json html htm txt pdf xml yaml yml toml local internal".split()
 )
@@ -25,6 +25,7 @@ _NO_ADDRESS: Final = ("message-id", "in-reply-to", "references", "content-id", "
 
 _AT: Final = rb"(?: ?[\[({<] ?(?:at|AT|At|@) {0,4}[\])}>] ?| (?:at|AT|@) {1,5})"
 _DOT: Final = rb"(?: ?[\[({<] ?(?:dot|DOT|Dot|\.) ?[\])}>] ?| (?:dot|DOT|\.) )"
+SPELT_SIGN: Final = rb"[\[({<] ?(?:at|AT|At|@)|[\[({< ](?:dot|DOT|Dot|\.) ?[\])}> ]"
 _ATOM: Final = rb"[A-Za-z0-9._+-]+"
 _CHAIN: Final = compiled(_ATOM + rb"(?:(?:" + _AT + b"|" + _DOT + b")" + _ATOM + b")+")
 _SPELT: Final = compiled(
@@ -47,7 +48,8 @@ CHAIN_OPEN: Final = (
     + rb" {0,5})?"
     rb"|" + _ATOM + rb" ?[\[({<]? ?" + _SIGN_OPEN + rb" {0,5}[\])}>]? ?"
 )
-_ENCODED: Final = compiled(rb"[A-Za-z0-9]{12,}")
+ENCODED: Final = rb"[A-Za-z0-9]{16,}"
+_ENCODED: Final = compiled(ENCODED)
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:

@@ -77,13 +77,13 @@ def label(view: View, at: int) -> Label:
     lowered = before.lower()
     if len(lowered) != len(before):  # a few letters grow
         lowered = before
-    family, stop = "", 0
-    for index, begin, end in _AUTOMATON.find_matches_as_indexes(lowered):
+    for index, begin, end in reversed(_AUTOMATON.find_matches_as_indexes(lowered)):
         if _is_word(before, begin, end):
-            family, stop = _FAMILIES[_NAMES[index]], end
-    if not family:
-        return NONE
-    between = before[stop:]
+            return _named(_FAMILIES[_NAMES[index]], before[end:])
+    return NONE
+
+
+def _named(family: str, between: str) -> Label:
     if "\n" in between and len(between) > _LINE_END:
         return NONE
     return Label(family, len(between), sum(map(str.isdigit, between)))

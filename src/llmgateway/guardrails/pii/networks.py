@@ -11,6 +11,7 @@ from llmgateway.wire.view import View
 KIND: Final = "ip_address"
 _DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.\x7f*[0-9]+\x7f*\.[0-9.\x7f]*[0-9]")
 _COLONS: Final = compiled(rb"[0-9A-Za-z:.]*:[0-9A-Za-z.]*:[0-9A-Za-z:.]*")
+HINTS: Final = (rb"[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.", rb":[0-9A-Za-z.]*:")
 _NOBODY: Final = ("0.", "127.", "255.")
 _PINNED: Final = ("==", ">=", "<=", "~=", "^", "~", "-")
 _VERSION: Final = (

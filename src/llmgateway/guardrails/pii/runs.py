@@ -41,7 +41,7 @@ def compiled_wide(pattern: str) -> Any:
 
 _DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{DIGITS}零]{{2}}|アット|ドット")
 _KANJI_NUMBER: Final = compiled_wide(f"[{DIGITS}零]{{2,}}(?:[ー()の -][{DIGITS}零]{{2,}})*")
-KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{DIGITS}零][{DIGITS}零0-9ー()の A-Za-z.-]{{0,60}}\z"
+KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{DIGITS}零][{DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
 _WORDS: Final = (("アットマーク", "at    "), ("アット", "at "), ("ドット", "dot"))
 _SPACED: Final = compiled(rb"\b(?:(?:[0-9] ){8,}|(?:[0-9]-){8,}|(?:[0-9]\.){8,})[0-9]\b")
 _FEWEST_GAPS: Final = 8
@@ -52,9 +52,8 @@ def wide(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def matches(pattern: Any, text: str) -> Iterator[tuple[int, int]]:
-    """Where a wide pattern matches, in code points."""
-    raw = wide(text)
+def matches(pattern: Any, raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where a wide pattern matches in what `wide` gave, in code points."""
     seen = at = 0
     for match in pattern.finditer(raw):
         begin, end = match.span()
@@ -63,14 +62,17 @@ def matches(pattern: Any, text: str) -> Iterator[tuple[int, int]]:
         yield at, (at := at + len(raw[begin:end].decode()))
 
 
-def plain(view: View, low: int = 0) -> bytes:
-    """The text's octets, but numbers in kanji are digits, and each invisible character is one control character."""
-    if view.text.isascii() or not _DISGUISED.search(wide(view.text[low:])):
+def plain(view: View, low: int, raw: bytes) -> bytes:
+    """The text's octets, but numbers in kanji are digits, and each invisible character is one control character.
+
+    `raw`: the text from `low` on, as `wide` gives it; nothing if it is ASCII.
+    """
+    if not raw or not _DISGUISED.search(raw):
         return view.octets
     text = view.folded.translate(_GAPS)
     for word, sign in _WORDS:
         text = text.replace(word, sign)
-    for begin, end in list(matches(_KANJI_NUMBER, text[low:])):
+    for begin, end in list(matches(_KANJI_NUMBER, wide(text[low:]))):
         text = text[: low + begin] + text[low + begin : low + end].translate(_PLAIN) + text[low + end :]
     return text.encode("ascii", "replace")
 
