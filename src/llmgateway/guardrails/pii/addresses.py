@@ -26,7 +26,18 @@ _KANA_NAMES: Final = (
 )
 _KANA: Final = _KANA_NAMES.split()
 _KANA_CITY: Final = f"(?:{'|'.join(_KANA)})"
-_KANA_OPEN: Final = "|".join(sorted({name[:size] for name in _KANA for size in range(1, len(name) + 1)}))
+_KANA_TOWN_NAMES: Final = (
+    "みなとみらい おもろまち ひばり つつじ すすきの あざみ あさひ ときわ しらさぎ ゆり たま さつき"
+)
+_KANA_TOWNS: Final = _KANA_TOWN_NAMES.split()
+_KANA_TOWN: Final = f"(?:{'|'.join(_KANA_TOWNS)}|し?{_HILL})"
+
+
+def _begun(names: list[str]) -> str:
+    """A pattern for the beginnings of names."""
+    return "|".join(sorted({name[:size] for name in names for size in range(1, len(name) + 1)}))
+
+
 _DIGIT: Final = "0-9〇一二三四五六七八九十百"
 _SUFFIX: Final = "丁目|番地の?|番|号"
 _JOINT: Final = rf"(?:(?:{_SUFFIX}) ?|[-ー]|の)"
@@ -36,7 +47,7 @@ _STREETS: Final = r"(?:[東西南北]*[0-9]+条[東西南北]*)?"
 _BEFORE: Final = compiled_wide(
     rf"(?:{_PREFECTURE} ?(?:(?:[{_TOWN}]|{_HILL})+[{_CITY}] ?)+(?:[{_TOWN}]|{_HILL})*"
     rf"|(?:(?:[{_PLACE}]+|{_KANA_CITY})[{_CITY}] ?)+"
-    rf"(?:[{_HIRAGANA}]{{3,8}}|[{_PLACE}の{KATAKANA}]|し?{_HILL})*)"
+    rf"(?:{_KANA_TOWN}|[{_PLACE}の{KATAKANA}])*)"
     rf"{_STREETS} ?\z"
 )
 _CITY_NAME: Final = 4  # characters of a city's name, where nothing else says where it begins
@@ -64,9 +75,11 @@ _BUILDING: Final = compiled_wide(
     r"(?:[^-0-9/.:A-Za-z年月日円時]|\z)"
     r"| ?[0-9]{1,4}(?:号室|階|F)"
 )
+_REST: Final = "A-Za-z0-9〇 ・-"  # of numbers, buildings and rooms
 OPEN: Final = (
-    rf"(?:{_PREFECTURE}[{_TOWN}]|(?:[{_PLACE}]|{_KANA_CITY})*[{_CITY}])(?:[{_TOWN}A-Za-z0-9〇 ・-]|{_HILL}|が\z)*\z"
-    rf"|{_PREFECTURE} ?\z|(?:[{_PLACE}]|{_KANA_CITY})*(?:[{_PLACE}]|{_KANA_OPEN})\z"
+    rf"{_PREFECTURE}(?: ?\z|[{_TOWN}](?:[{_TOWN}{_REST}]|{_HILL}|が\z)*\z)"
+    rf"|(?:[{_PLACE}]|{_KANA_CITY})*[{_CITY}](?:{_KANA_TOWN}|[{_PLACE}の{KATAKANA}{_REST}])*"
+    rf"(?:しが?|が|{_begun(_KANA_TOWNS)})?\z|(?:[{_PLACE}]|{_KANA_CITY})*(?:[{_PLACE}]|{_begun(_KANA)})\z"
 )
 
 

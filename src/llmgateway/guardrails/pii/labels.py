@@ -84,7 +84,7 @@ def label(view: View, at: int) -> Label:
 
 
 def _named(family: str, between: str) -> Label:
-    if "\n" in between and len(between) > _LINE_END:
+    if "\n" in between and (family == OTHER or len(between) > _LINE_END):
         return NONE
     return Label(family, len(between), sum(map(str.isdigit, between)))
 

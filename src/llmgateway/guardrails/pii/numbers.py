@@ -44,6 +44,7 @@ def _classify(run: Run, at: int) -> Iterator[Finding]:
             return
     if run.spaced and (hidden := phones.spelt(run)):
         yield hidden
-    written = run.octets[run.begin : run.end]
+    first = phones.opening(run)
+    written = run.octets[first : run.end]
     if forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
-        yield from forms.find(run, forms.after_first(run) if says_other(named) else phones.opening(run))
+        yield from forms.find(run, forms.after_first(run) if says_other(named) else first)

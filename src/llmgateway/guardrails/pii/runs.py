@@ -40,7 +40,7 @@ def compiled_wide(pattern: str) -> Any:
 
 
 _DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{DIGITS}零]{{2}}|アット|ドット")
-_KANJI_NUMBER: Final = compiled_wide(f"[{DIGITS}零]{{2,}}(?:[ー()の -][{DIGITS}零]{{2,}})*")
+_KANJI_NUMBER: Final = compiled_wide(f"[{DIGITS}零]{{2,}}(?:[ー()の -][{DIGITS}零]+)*")
 KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{DIGITS}零][{DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
 _WORDS: Final = (("アットマーク", "at    "), ("アット", "at "), ("ドット", "dot"))
 _SPACED: Final = compiled(rb"\b(?:(?:[0-9] ){8,}|(?:[0-9]-){8,}|(?:[0-9]\.){8,})[0-9]\b")
