@@ -17,7 +17,7 @@ from llmgateway.guarding.jsonhold import JsonHoldBack
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsoncodec import JsonError, decode
-from llmgateway.wire.jsontexts import Literal, literals, rewritten
+from llmgateway.wire.jsontexts import Literal, at_a_glance, literals, rewritten
 from llmgateway.wire.view import SEPARATOR, View
 
 MAX_NESTED: Final = 3  # JSON in a string in JSON …
@@ -49,6 +49,9 @@ class Judge:
 
     def json(self, body: bytes, depth: int = 0) -> bytes:
         """Judge a valid document; gives it with what must be redacted replaced. Blocked where it may not pass."""
+        glance = at_a_glance(body)
+        if glance is not None and not self._chain.hits(View(glance)):
+            return body
         found = literals(body)
         said: dict[int, str] = {}
         indices: list[int] = []

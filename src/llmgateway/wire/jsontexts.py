@@ -6,9 +6,17 @@ which one another parser keeps. Every string is seen, names included. C code doe
 
 from collections.abc import Mapping
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import re2
 
 from llmgateway.wire.jsoncodec import decode, encode
+from llmgateway.wire.view import SEPARATOR
+
+
+_SEPARATOR: Final = SEPARATOR.encode()
+_PROSE: Final = ((b"\\n", b"\n"), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\/", b"/"))
+_NESTED: Final = re2.compile(rb'"(?:[ \t\r\n]|\\[nrt])*[{\[]')
 
 
 class Literal(NamedTuple):
@@ -40,6 +48,26 @@ def literals(body: bytes) -> list[Literal]:
         found.append(Literal(text, name if is_value else b"", is_name, start, end))
         name = raw if is_name else b""
     return found
+
+
+def at_a_glance(body: bytes) -> str | None:
+    """All strings of a valid document at once, each between separators, with what stands between them; None where
+    that needs a closer look: other escapes than those of ordinary prose, or JSON inside a string.
+
+    Where nothing is found in this, nothing is found in the strings.
+    """
+    if b"\\" not in body:
+        return body.replace(b'"', _SEPARATOR).decode()
+    if b"\\\\" in body:
+        return None
+    if b'\\"' in body:
+        if _NESTED.search(body) is not None:
+            return None
+        body = body.replace(b'\\"', b"\x01")  # no valid document holds that byte
+    plain = body.replace(b'"', _SEPARATOR).replace(b"\x01", b'"')
+    for escape, said in _PROSE:
+        plain = plain.replace(escape, said)
+    return plain.decode() if b"\\" not in plain else None
 
 
 def rewritten(body: bytes, texts: Mapping[int, str], found: list[Literal]) -> bytes:

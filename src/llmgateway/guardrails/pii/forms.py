@@ -23,12 +23,17 @@ _JUDGES: Final[dict[int, tuple[_Judge, ...]]] = {
 
 def tells(digits: int, size: int) -> bool:
     """Whether so many digits in so many characters can be anything by their form alone."""
-    return digits < size or digits == phones.BARE or digits > cards.OLD
+    return digits < size or digits in phones.BARE or digits > cards.OLD
 
 
-def find(run: Run) -> Iterator[Finding]:
-    """Every such number of a run, from left to right."""
-    at = phones.opening(run)
+def after_first(run: Run) -> int:
+    """Where a run goes on whose first number is nobody's."""
+    match = _FORM.match(run.octets, run.begin, run.end)
+    return match.end() if match else next_group(run, run.begin)
+
+
+def find(run: Run, at: int) -> Iterator[Finding]:
+    """Every such number of a run from `at` on."""
     while match := _FORM.search(run.octets, at, run.end):
         begin, end = match.span()
         judged = _judged(run, begin, end)

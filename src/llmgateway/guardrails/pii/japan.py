@@ -11,6 +11,7 @@ from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 POSTAL: Final = "jp_postal_code"
 KINDS: Final = ("jp_my_number", "jp_corporate_number", "jp_driving_licence", "jp_bank_account", POSTAL)
+_BRANCH: Final = 5  # digits of a branch or a sign, between a label and an account
 AHEAD: Final = 3  # blanks or commas between a postal code and its prefecture
 _AFTER_AMOUNT: Final = ("円", "人", "件", "名", "個", "点", "年", "月", "日", "%", "ドル")
 
@@ -40,7 +41,7 @@ LABELLED: Final = {
 def labelled(run: Run, named: Label) -> list[Finding]:
     """What its label calls it, if it is no amount."""
     shape = LABELLED[named.family]
-    if named.gap > shape.reach:
+    if not named.names(shape.reach, _BRANCH):
         return []
     return [each for each in search(run, shape) if not _is_amount(run, each.end)]
 

@@ -7,16 +7,24 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 
 from llmgateway.wire.view import View
 
+_BESIDE: Final = 14
+_LINE_END: Final = 4  # characters between a label on a line of its own and its number
+_FEW: Final = 2  # digits that belong to a label, as in ISBN-13
+
 
 class Label(NamedTuple):
-    """A family of labels, and how many characters stand between the word and the number."""
+    """A family of labels, how far before the number it stands, and how many digits are between."""
 
     family: str
     gap: int
+    digits: int
+
+    def names(self, reach: int, digits: int = _FEW) -> bool:
+        """Whether it is near enough to mean the number, and no other number is between."""
+        return self.gap <= reach and self.digits <= digits
 
 
-NONE: Final = Label("", 64)
-_BESIDE: Final = 14
+NONE: Final = Label("", 64, 0)
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
@@ -25,10 +33,11 @@ _WORDS: Final[Mapping[str, str]] = {
     "us_ssn": "ssn social_security social-security socialsecurity",
     "passport": "passport passports パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
-    "jp_corporate_number": "法人番号 登録番号 インボイス番号 corporate_number 法人no",
+    "jp_corporate_number": "法人番号 適格請求書 適格請求書発行事業者 登録番号 インボイス番号 corporate_number 法人no",
     "jp_driving_licence": "免許 免許証 運転免許 免許証番号 driving_licence driving_license"
     " driver_license drivers_license licence license",
-    "jp_bank_account": "口座 口座番号 普通 当座 貯蓄 預金 記号番号 (普) (当) 振込先 account_number bank_account",
+    "jp_bank_account": "口座 口座番号 普通 当座 貯蓄 預金 記号 記号番号 ゆうちょ"
+    " (普) (当) 振込先 account_number bank_account",
     "jp_postal_code": "〒 郵便番号 postal postal_code postcode zip zipcode zip_code 郵便",
     "id.gb": "nhs",
     "id.ca": "sin social_insurance",
@@ -41,7 +50,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "id.kr": "주민등록번호 rrn resident_registration",
     "id.cn": "身份证 身份證 resident_identity",
     OTHER: "order invoice tracking ticket ref reference case isbn issn sku version ver serial part item build release"
-    " timestamp epoch price total amount id uuid hash commit port model batch lot doi patent issue pull quantity qty"
+    " timestamp epoch price total amount id uuid hash commit port model batch lot doi patent issue pull quantity"
+    " qty jan ean upc barcode コード タイムスタンプ"
     " 注文 伝票 追跡 問い合わせ番号 問合せ番号 問合番号 受付番号 管理番号"
     " 商品 型番 品番 会員番号 請求書 契約番号 予約番号 製造番号 整理番号"
     " 社員番号 学籍番号 顧客番号 シリアル バージョン 金額 合計 価格",
@@ -57,8 +67,8 @@ _AUTOMATON: Final = AhoCorasick(_NAMES, matchkind=MatchKind.LeftmostLongest)
 
 
 def says_other(named: Label) -> bool:
-    """Whether the number is called something that is nobody's, right before it."""
-    return named.family == OTHER and named.gap <= _BESIDE
+    """Whether the number is called something that is nobody's, and is the first one after that word."""
+    return named.family == OTHER and named.names(_BESIDE)
 
 
 def label(view: View, at: int) -> Label:
@@ -67,11 +77,16 @@ def label(view: View, at: int) -> Label:
     lowered = before.lower()
     if len(lowered) != len(before):  # a few letters grow
         lowered = before
-    found = NONE
-    for index, begin, end in _AUTOMATON.find_matches_as_indexes(lowered):
+    for index, begin, end in reversed(_AUTOMATON.find_matches_as_indexes(lowered)):
         if _is_word(before, begin, end):
-            found = Label(_FAMILIES[_NAMES[index]], len(before) - end)
-    return found
+            return _named(_FAMILIES[_NAMES[index]], before[end:])
+    return NONE
+
+
+def _named(family: str, between: str) -> Label:
+    if "\n" in between and (family == OTHER or len(between) > _LINE_END):
+        return NONE
+    return Label(family, len(between), sum(map(str.isdigit, between)))
 
 
 def _is_word(text: str, begin: int, end: int) -> bool:

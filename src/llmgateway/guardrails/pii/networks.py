@@ -11,7 +11,9 @@ from llmgateway.wire.view import View
 KIND: Final = "ip_address"
 _DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.\x7f*[0-9]+\x7f*\.[0-9.\x7f]*[0-9]")
 _COLONS: Final = compiled(rb"[0-9A-Za-z:.]*:[0-9A-Za-z.]*:[0-9A-Za-z:.]*")
+HINTS: Final = (rb"[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.", rb":[0-9A-Za-z.]*:")
 _NOBODY: Final = ("0.", "127.", "255.")
+_PINNED: Final = ("==", ">=", "<=", "~=", "^", "~", "-")
 _VERSION: Final = (
     "version", "ver", "v", "release", "build", "section", "chapter", "clause", "step", "rule", "firmware", "update",
     "バージョン", "第", "章", "節", "項", "版",
@@ -46,19 +48,29 @@ def _is_part(run: Run) -> bool:
 
 
 def _is_version(run: Run) -> bool:
-    words = run.view.before(run.place(run.begin, run.end)[0]).lower().rstrip(" :=\"'#.")
-    return words.endswith(_VERSION)
+    before = run.view.before(run.place(run.begin, run.end)[0])
+    return before.endswith(_PINNED) or before.lower().rstrip(" :=\"'#.").endswith(_VERSION)
 
 
 def _colons(octets: bytes, low: int) -> Iterator[Finding]:
     for match in _COLONS.finditer(octets, low):
         begin, end = match.span()
-        text = match.group().decode("latin-1")
-        head, tail = text.removesuffix("."), text.rstrip(":.")
-        text = tail if not head.endswith("::") else head
-        lead = len(text) - len(text.lstrip(":")) if not text.startswith("::") else 0
-        if end - begin <= LONGEST and _is_sixth(text[lead:]):
-            yield Finding(begin + lead, begin + len(text), KIND)
+        if end - begin <= LONGEST:
+            text = match.group().decode("latin-1")
+            for lead, stop in _readings(text):
+                if _is_sixth(text[lead:stop]):
+                    yield Finding(begin + lead, begin + stop, KIND)
+                    break
+
+
+def _readings(text: str) -> Iterator[tuple[int, int]]:
+    """What of a run may be the address: all of it, or without a word before it, a port or a full stop after it."""
+    stop = len(text.rstrip("."))
+    last = text.rfind(":", 0, stop)
+    word = text.find(":") + 1
+    for lead in (0, word):
+        yield lead, stop
+        yield lead, last
 
 
 def _is_sixth(text: str) -> bool:
