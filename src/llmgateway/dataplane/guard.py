@@ -14,7 +14,6 @@ from llmgateway.domain.exchange import Phase
 from llmgateway.domain.operation import BodyKind
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Judge
-from llmgateway.guarding.chain import Chain
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
@@ -64,9 +63,7 @@ def _guard(call: Call, request: Request) -> Guard | None:
 def _refuse_unseen(guard: Guard, request: Request) -> None:
     """Forms, files and sessions pass piece by piece, which no guardrail can look into."""
     is_session = request.upgrade is not None
-    if (guard.request.enforced and (request.kind is BodyKind.STREAM or is_session)) or (
-        guard.reply.enforced and is_session
-    ):
+    if (guard.request.enforced and (request.kind is BodyKind.STREAM or is_session)) or (guard.reply and is_session):
         raise GatewayError("guardrail_unsupported")
 
 
@@ -107,10 +104,10 @@ def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:
     guard = call.in_force.guards.of_route(call.exchange.route)
     if guard is None or call.exchange.shadow_of is not None:
         return None
-    if not guard.reply.enforced and not call.placeholders.values:
+    if not guard.reply and not call.placeholders.values:
         return None
     return ReplyGuard(
-        chain=Chain(guard.reply.enforced),
+        chain=guard.reply,
         mask=guard.masked,
         shape=upstream.provider.shape(call.exchange.operation),
         notes=Notes(),

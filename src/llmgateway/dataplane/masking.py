@@ -71,13 +71,12 @@ def _guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -
 
 def _watched(guard: Guard, notes: Notes, call: Errand, message: bytes) -> bytes:
     """Let those have a look who only look, and take out what must not be stored."""
-    watching = guard.reply.watching
-    if not watching:
+    if not guard.watching:
         return message
     if len(message) > MAX_MASKED:
         return _TOO_LONG if guard.masks else message
     seen = Notes()
-    judged(Judge(watching, Stage.REPLY, seen, call.placeholders), message)
+    judged(Judge(guard.watching, Stage.REPLY, seen, call.placeholders), message)
     notes.take(seen)
     return guard.masked(message) if guard.masks and seen.has_found else message
 

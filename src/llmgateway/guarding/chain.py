@@ -53,11 +53,6 @@ class Chain:
     def __bool__(self) -> bool:
         return bool(self.links)
 
-    @property
-    def watching(self) -> "Chain":
-        """The links that change nothing of what passes."""
-        return Chain(link for link in self.links if not link.is_enforced)
-
     def hits(self, view: View, start: int = 0) -> list[Hit]:
         """All that all links find from `start` on, by place."""
         return _hits(self.links, view, start)

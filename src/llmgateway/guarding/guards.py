@@ -23,13 +23,15 @@ REDACTORS: Final = ("pii", "secrets")
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A route's guardrails. `mask` redacts whatever any of them finds, for what is stored.
+    """A route's guardrails: those for requests, those that change replies, and (`watching`) those that only look at them.
 
-    `masks`: whether bodies are stored redacted; silent links in `request` and `reply` then look for what must not be.
+    `mask` redacts whatever any of them finds, for what is stored. `masks`: whether bodies are stored redacted; silent
+    links in `request` and `watching` then look for what must not be.
     """
 
     request: Chain
     reply: Chain
+    watching: Chain
     mask: Chain
     masks: bool
 
@@ -86,9 +88,11 @@ class _Maker:
         silent = self._redactors() if masks else ()
         links = [(self._link(each), each.stages) for each in guardrails]
         all_links = (*(link for link, _ in links), *self._redactors())
+        reply = Chain((*(link for link, stages in links if Stage.REPLY in stages), *silent))
         return Guard(
             request=Chain((*(link for link, stages in links if Stage.REQUEST in stages), *silent)),
-            reply=Chain((*(link for link, stages in links if Stage.REPLY in stages), *silent)),
+            reply=Chain(reply.enforced),
+            watching=Chain(link for link in reply.links if not link.is_enforced),
             mask=Chain(replace(link, action=Action.REDACT, mode=Mode.ENFORCE, restore=False) for link in all_links),
             masks=masks,
         )

@@ -2,8 +2,11 @@
 
 import base64
 import json
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.support.guardrails import chain, numbers, word
 
 from llmgateway.domain.verdict import Action, Mode, Stage
@@ -138,3 +141,47 @@ def test_a_text_alone():
 def test_arguments_stay_json():
     after = json.loads(judged({"arguments": json.dumps({"card": 1234567, "n": 12, "t": 'a "1234567"\n'})}))
     assert json.loads(after["arguments"]) == {"card": "[NUMBER]", "n": 12, "t": 'a "[NUMBER]"\n'}
+
+
+WORDS = [
+    "12",
+    "345",
+    "1234567",
+    " ",
+    "\n",
+    '"',
+    "\\",
+    "/",
+    "é",
+    "日",
+    "\t",
+    "{",
+    "[",
+    "id",
+    "role",
+    "_tokens",
+    "\x1f",
+    "x.y-z_1234",
+]
+TEXT = st.lists(st.sampled_from(WORDS), max_size=6).map("".join)
+NAMES = st.sampled_from(["id", "role", "content", "model", "usage", "n"]) | TEXT
+DOCUMENTS = st.recursive(
+    TEXT | st.integers(0, 10**8) | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1]), st.sampled_from(list(Stage)))
+def test_a_glance_never_misses_what_a_closer_look_finds(document, is_ascii, indent, stage):
+    body = json.dumps({"a": document}, ensure_ascii=is_ascii, indent=indent).encode()
+    glance = judged(body, stage=stage)
+    with patch("llmgateway.guarding.body.at_a_glance", lambda *_: None):
+        assert judged(body, stage=stage) == glance
+
+
+def test_ordinary_bodies_need_no_closer_look():
+    body = {"model": "m", "messages": [{"role": "user", "content": 'Say "hi",\nand\ttell me a/b.'}], "max_tokens": 7}
+    with patch("llmgateway.guarding.body.literals", side_effect=AssertionError("looked closer")):
+        assert judged(body) == json.dumps(body).encode()
