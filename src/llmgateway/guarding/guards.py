@@ -23,7 +23,7 @@ REDACTORS: Final = ("pii", "secrets")
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A route's guardrails: those for requests, those that change replies, and (`watching`) those that only look at them.
+    """A route's guardrails: those for requests, those that change replies, and (`watching`) those that only look.
 
     `mask` redacts whatever any of them finds, for what is stored. `masks`: whether bodies are stored redacted; silent
     links in `request` and `watching` then look for what must not be.
