@@ -47,4 +47,4 @@ def _classify(run: Run, at: int) -> Iterator[Finding]:
     first = phones.opening(run)
     written = run.octets[first : run.end]
     if forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
-        yield from forms.find(run, forms.after_first(run) if says_other(named) else first)
+        yield from forms.find(run, first) if not says_other(named) else forms.find_but_first(run, first)
