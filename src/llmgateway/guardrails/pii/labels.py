@@ -19,6 +19,11 @@ class Label(NamedTuple):
     gap: int
     digits: int
 
+    @property
+    def beside(self) -> bool:
+        """Whether it stands right before the number."""
+        return self.names(_BESIDE)
+
     def names(self, reach: int, digits: int = _FEW) -> bool:
         """Whether it is near enough to mean the number, and no other number is between."""
         return self.gap <= reach and self.digits <= digits
@@ -28,7 +33,7 @@ NONE: Final = Label("", 64, 0)
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
-    " ファックス ファクス でんわ けいたい",
+    " ファックス ファクス でんわ けいたい ダイヤル 内線",
     "payment_card": "card visa mastercard amex credit debit pan カード クレジット クレカ jcb",
     "us_ssn": "ssn social_security social-security socialsecurity",
     "passport": "passport passports パスポート 旅券",
@@ -72,7 +77,7 @@ _AUTOMATON: Final = AhoCorasick(_NAMES, matchkind=MatchKind.LeftmostLongest)
 
 def says_other(named: Label) -> bool:
     """Whether the number is called something that is nobody's, and is the first one after that word."""
-    return named.family == OTHER and named.names(_BESIDE)
+    return named.family == OTHER and named.beside
 
 
 def label(view: View, at: int) -> Label:
