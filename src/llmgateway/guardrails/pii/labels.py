@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
+from llmgateway.guardrails.pii.runs import wide
 from llmgateway.wire.view import View
 
 _BESIDE: Final = 14
@@ -86,11 +87,18 @@ def label(view: View, at: int) -> Label:
     lowered = before.lower()
     if len(lowered) != len(before):  # a few letters grow
         lowered = before
-    for index, begin, end in reversed(_AUTOMATON.find_matches_as_indexes(lowered)):
+    for index, begin, end in reversed(_matches(lowered)):
         family = _FAMILIES[_NAMES[index]]
         if _is_word(before, begin, end) and (family != OTHER or _links(before[end:])):
             return _named(family, before[end:])
     return NONE
+
+
+def _matches(text: str) -> list[tuple[int, int, int]]:
+    try:
+        return _AUTOMATON.find_matches_as_indexes(text)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return _AUTOMATON.find_matches_as_indexes(wide(text).decode())
 
 
 def _named(family: str, between: str) -> Label:
