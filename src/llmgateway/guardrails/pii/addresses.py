@@ -16,7 +16,7 @@ LONGEST: Final = _BACK + LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
-    "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のひびふ-ぽま-もゃゅゆょ-わん"  # no particle that stands before a number
+    "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のば-もゃゅゆょ-わん"  # no particle that stands before a number
 )
 _TOWN: Final = rf"{_PLACE}{KATAKANA}{_HIRAGANA}"
 _HILL: Final = "が[丘関浜原谷崎島池野]"
@@ -71,9 +71,9 @@ _PUBLIC: Final = tuple(f"{city}{word}" for city in _CITY for word in ("内", "�
 _HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地)")
 _COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-ん{KATAKANA}A-Za-z0-9%./:-]")
 _BUILDING: Final = compiled_wide(
-    rf" ?[{HAN}{KATAKANA}・A-Za-z]+ ?(?:[0-9]{{1,4}}(?:号室|号棟|号|階|F)|[0-9]{{3,4}})"
+    rf"( ?[{HAN}{KATAKANA}・A-Za-z]+ ?(?:[0-9]{{1,4}}(?:号室|号棟|号|階|F)|[0-9]{{3,4}}))"
     r"(?:[^-0-9/.:A-Za-z年月日円時]|\z)"
-    r"| ?[0-9]{1,4}(?:号室|階|F)"
+    r"|( ?[0-9]{1,4}(?:号室|階|F))"
 )
 _REST: Final = "A-Za-z0-9〇 ・-"  # of numbers, buildings and rooms
 OPEN: Final = (
@@ -126,5 +126,5 @@ def _with_room(folded: str, end: int) -> int:
     match = _BUILDING.match(wide(folded[end : end + _ROOM]))
     if not match:
         return end
-    found: str = match.group().decode()
-    return end + len(found) - (not found[-1].isalnum())
+    building: bytes = match.group(1) or match.group(2)
+    return end + len(building.decode())

@@ -12,7 +12,7 @@ from llmgateway.wire.view import View
 KINDS: Final = ("passport", "jp_passport", "id.gb", "id.es", "id.sg", "id.cn", "jp_corporate_number")
 TOKEN: Final = (
     rb"\b(?:[A-Z]{1,3}[0-9]{6,9}[A-Z]?|[A-Z]{2} [0-9]{7}"
-    rb"|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T-?[0-9]{13}"
+    rb"|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T[ -]?[0-9](?:[ -]?[0-9]{4}){3}"
     rb"|[XYZ]-?[0-9]{7}-?[A-Z]|[0-9]{17}X|[0-9A-Z]{8,9})\b"
 )
 _JAPANESE: Final = compiled(rb"[A-Z]{2}[0-9]{7}")

@@ -26,12 +26,6 @@ def tells(digits: int, size: int) -> bool:
     return digits < size or digits in phones.BARE or digits > cards.OLD
 
 
-def after_first(run: Run) -> int:
-    """Where a run goes on whose first number is nobody's."""
-    match = _FORM.match(run.octets, run.begin, run.end)
-    return match.end() if match else next_group(run, run.begin)
-
-
 def find(run: Run, at: int) -> Iterator[Finding]:
     """Every such number of a run from `at` on."""
     while match := _FORM.search(run.octets, at, run.end):
@@ -42,6 +36,15 @@ def find(run: Run, at: int) -> Iterator[Finding]:
             yield found(run, begin, at, judged.kind)
         else:
             at = next_group(run, begin)
+
+
+def find_but_first(run: Run, at: int) -> Iterator[Finding]:
+    """The same of a run whose first number is called nobody's: only a card in its groups is believed against that."""
+    match = _FORM.match(run.octets, at, run.end)
+    first, _ = run.place(at, run.end)
+    for each in find(run, at):
+        if each.start > first or (each.kind == cards.KIND and match and b" " in match.group().replace(b"-", b" ")):
+            yield each
 
 
 def _judged(run: Run, begin: int, end: int) -> Judged | None:

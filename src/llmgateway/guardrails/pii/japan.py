@@ -13,7 +13,7 @@ POSTAL: Final = "jp_postal_code"
 KINDS: Final = ("jp_my_number", "jp_corporate_number", "jp_driving_licence", "jp_bank_account", POSTAL)
 _BRANCH: Final = 5  # digits of a branch or a sign, between a label and an account
 AHEAD: Final = 3  # blanks or commas between a postal code and its prefecture
-_AFTER_AMOUNT: Final = ("円", "人", "件", "名", "個", "点", "年", "月", "日", "%", "ドル")
+_AFTER_AMOUNT: Final = ("円", "人", "件", "個", "%", "ドル", "ポイント")
 
 
 def _varied(digits: str) -> bool:
@@ -28,7 +28,7 @@ LABELLED: Final = {
         Shape("jp_my_number", _FOURS, checks.my_number),
         Shape(
             "jp_corporate_number",
-            compiled(rb"[0-9]{13}|[0-9]-[0-9]{4}-[0-9]{4}-[0-9]{4}"),
+            compiled(rb"[0-9]{13}|[0-9](?:[ -][0-9]{4}){3}"),
             checks.corporate_number,
         ),
         Shape("jp_driving_licence", compiled(rb"[0-9]{12}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}"), _varied, 24),

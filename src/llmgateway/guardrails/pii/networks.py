@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
+from string import ascii_letters
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -13,11 +14,9 @@ _DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.\x7f*[0-9]
 _COLONS: Final = compiled(rb"[0-9A-Za-z:.]*:[0-9A-Za-z.]*:[0-9A-Za-z:.]*")
 HINTS: Final = (rb"[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.", rb":[0-9A-Za-z.]*:")
 _NOBODY: Final = ("0.", "127.", "255.")
-_PINNED: Final = ("==", ">=", "<=", "~=", "^", "~", "-")
-_VERSION: Final = (
-    "version", "ver", "v", "release", "build", "section", "chapter", "clause", "step", "rule", "firmware", "update",
-    "バージョン", "第", "章", "節", "項", "版",
-)  # fmt: skip
+_PINNED: Final = ("==", ">=", "<=", "~=", "^", "~")
+_VERSION: Final = frozenset(("version", "ver", "v", "release", "build", "section", "chapter", "clause", "firmware"))
+_VERSION_JA: Final = ("バージョン", "第", "章", "節", "項", "版")
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
@@ -31,25 +30,37 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
 
 
 def _dotted(run: Run) -> Iterator[Finding]:
-    text = run.octets[run.begin : run.end].decode("latin-1")
+    text = run.octets[run.begin : run.end].decode("latin-1").lstrip(".")
     parts = text.split(".")
     if len(parts) != 4 or not all(part and len(part) <= 3 and int(part) < 256 for part in parts):
         return
-    if not text.startswith(_NOBODY) and not _is_part(run) and not _is_version(run):
-        yield Finding(*run.place(run.begin, run.end), KIND)
+    begin = run.end - len(text)
+    if not text.startswith(_NOBODY) and not _is_part(run, begin) and not _is_version(run, begin):
+        yield Finding(*run.place(begin, run.end), KIND)
 
 
-def _is_part(run: Run) -> bool:
-    """Whether it belongs to a longer word: of a name, of a browser's `Name/1.2.3.4`."""
-    before, after = run.near(run.begin - 1), run.near(run.end)
-    if before.isalpha() or before in {b"_", b"-"} or after.isalpha() or after in {b"_", b"-"}:
+def _is_part(run: Run, begin: int) -> bool:
+    """Whether it belongs to a longer word: of a name, of a browser's `Name/1.2.3.4`, of a version's `1.2.3.4-rc1`."""
+    before, after = run.near(begin - 1), run.near(run.end)
+    if before.isalpha() or before == b"_" or after.isalpha() or after == b"_":
         return True
-    return before == b"/" and run.near(run.begin - 2).isalnum()
+    if after == b"-" and not _is_range(run.octets[run.end + 1 : run.end + 5]):
+        return True
+    return before in {b"/", b"-"} and run.near(begin - 2).isalpha()
 
 
-def _is_version(run: Run) -> bool:
-    before = run.view.before(run.place(run.begin, run.end)[0])
-    return before.endswith(_PINNED) or before.lower().rstrip(" :=\"'#.").endswith(_VERSION)
+def _is_range(after: bytes) -> bool:
+    """Whether another address begins there."""
+    first, dot, _ = after.partition(b".")
+    return bool(dot) and first.isdigit()
+
+
+def _is_version(run: Run, begin: int) -> bool:
+    before = run.view.before(run.place(begin, run.end)[0])
+    words = before.rstrip(" :=\"'#.")
+    if before.endswith(_PINNED) or words.endswith(_VERSION_JA):
+        return True
+    return words[len(words.rstrip(ascii_letters)) :].lower() in _VERSION
 
 
 def _colons(octets: bytes, low: int) -> Iterator[Finding]:
@@ -76,7 +87,7 @@ def _readings(text: str) -> Iterator[tuple[int, int]]:
 def _is_sixth(text: str) -> bool:
     """An address of version 6 that is somebody's: neither a time, a name in code, nor hardware."""
     groups = [group for group in text.split(":") if group]
-    if len(groups) < 3 or not ("::" in text or len(groups) == 8) or len(text) > 45:
+    if not (len(groups) > 2 or _is_short(groups)) or not ("::" in text or len(groups) == 8) or len(text) > 45:
         return False
     if not any(char.isdigit() for char in text) or all(len(group) == 2 for group in groups):
         return False
@@ -85,3 +96,8 @@ def _is_sixth(text: str) -> bool:
     except AddressValueError:
         return False
     return True
+
+
+def _is_short(groups: list[str]) -> bool:
+    """Two groups, such as `fe80::1`, are rather names in code if the first one has no digit."""
+    return len(groups) == 2 and len(groups[0]) == 4 and any(char.isdigit() for char in groups[0])

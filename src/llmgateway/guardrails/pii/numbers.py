@@ -37,14 +37,14 @@ def _classify(run: Run, at: int) -> Iterator[Finding]:
     """Ask whom the label calls, and then whoever knows his numbers by how they are written."""
     named = label(run.view, at)
     owner = _OWNERS.get(named.family)
-    if owner:
-        taken = owner(run, named)
-        yield from taken
-        if taken and run.covers(taken[-1]):
-            return
+    taken = owner(run, named) if owner else []
+    yield from taken
+    if taken and run.covers(taken[-1]):
+        return
+    refused = says_other(named) or (owner is national.labelled and named.beside and not taken)
     if run.spaced and (hidden := phones.spelt(run)):
         yield hidden
     first = phones.opening(run)
     written = run.octets[first : run.end]
     if forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
-        yield from forms.find(run, forms.after_first(run) if says_other(named) else first)
+        yield from forms.find_but_first(run, first) if refused else forms.find(run, first)

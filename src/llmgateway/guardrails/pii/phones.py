@@ -32,6 +32,7 @@ _SPELT: Final = compiled(
 _VARIED: Final = 4  # different digits, unlike rows of bits
 _BEFORE_EXTENSION: Final = frozenset((b" ", b",", b"x", b"#", b"e"))
 _OPEN: Final = (b"+", b"(")
+_ABROAD: Final = 11  # digits of an international number with what one dials first
 _CENTURIES: Final = (b"19", b"20")
 _REACH: Final = 40
 
@@ -97,8 +98,10 @@ def _is_number(text: bytes) -> bool:
         return False
     if text[4:5] == text[7:8] == b"-" and text.startswith(_CENTURIES):
         return False
-    if digits[0] == "+" or digits.startswith(("00", "011")):
-        return not _too_long(text) and len(digits) >= 9
+    if digits[0] == "+":
+        return len(digits) >= 9 and not _too_long(text)
+    if digits.startswith("00") or (digits.startswith("011") and len(digits) > _ABROAD):
+        return len(digits) >= _ABROAD and not _too_long(text)
     if digits[0] == "0" and digits[1:2] != "0":
         return len(digits) in {10, 11} or (len(digits) == 9 and text.count(b" ") > 1)
     return len(digits) in {7, 8, 10, 11} and len(set(digits)) > 1
