@@ -71,6 +71,11 @@ def classes(kind: str) -> dict[str, Any]:
     return {name: load(kind, name) for name in names(kind)}
 
 
+def guardrails() -> dict[str, Any]:
+    """What a guardrail in the configuration may use, by name: those that find spans, and judges of whole texts."""
+    return classes("guardrail") | classes("judge")
+
+
 def load_all(kind: str) -> dict[str, Any]:
     """Every plug-in of a kind, by name, made and ready; PluginError as `load`."""
     return {name: plugin() for name, plugin in classes(kind).items()}

@@ -344,3 +344,30 @@ async def test_a_block_is_no_fault_of_the_backend_and_leads_to_no_other_attempt(
                 assert answer.json()["error"]["code"] == "guardrail_blocked"
             assert second.requests == []
             assert len(first.requests) == 8
+
+
+JUDGED = CONFIG.replace("fallback = []\n", 'fallback = []\nguardrails = ["shouting", "told"]\n').replace(
+    "[backends.one]",
+    """[guardrails.shouting]
+action = "block"
+[guardrails.told]
+use = "shouting"
+source = "user"
+[backends.one]""",
+    1,
+)
+
+
+async def test_a_judge_blocks_what_a_tool_has_brought_and_flags_what_the_user_says(tmp_path):
+    async with guarded(tmp_path, [forever(expect(), send(answer_of("x")))], config=JUDGED) as (backend, running):
+        loud = {"role": "user", "content": "GO AWAY"}
+        tool = {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "GO AWAY"}]}
+        answer = await running.post("/v1/chat/completions", {**CHAT, "messages": [loud]})
+        assert answer.status == 200
+        (verdict,) = running.outcome().meta["verdicts"]
+        assert (verdict["guardrail"], verdict["kind"], verdict["action"]) == ("told", "shouting.loud", "flag")
+        answer = await running.post("/v1/chat/completions", {**CHAT, "messages": [loud, tool]})
+        assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_blocked")
+        assert len(backend.requests) == 1
+        big = {**tool, "content": "GO AWAY " * 10_000}
+        assert (await running.post("/v1/chat/completions", {**CHAT, "messages": [big]})).status == 400

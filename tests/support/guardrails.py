@@ -6,6 +6,7 @@ from typing import Any
 from llmgateway import plugins
 from llmgateway.domain.verdict import Action, Finding, Mode
 from llmgateway.guarding.chain import Chain, Link
+from llmgateway.ports.judge import Judged, Piece
 from llmgateway.wire.view import View
 
 
@@ -80,6 +81,24 @@ class OtherRedactor(Redactor):
     name = "secrets"
 
 
+class Shouting:
+    """A judge: a text of a tool that is all capitals is an attack."""
+
+    name = "shouting"
+    version = "1"
+    kinds = ("shouting.loud",)
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.source = options.get("source", "tool")
+
+    def judge(self, pieces: Sequence[Piece]) -> list[Judged]:
+        return [
+            Judged(at, Finding(0, len(piece.text), "shouting.loud", 0.9))
+            for at, piece in enumerate(pieces)
+            if piece.source == self.source and piece.text.isupper()
+        ]
+
+
 HERE = "tests.support.guardrails"
 INSTALLED = {
     "runs": f"{HERE}:Runs",
@@ -91,7 +110,8 @@ INSTALLED = {
 
 def install(monkeypatch) -> None:
     """Have the gateway know these and no other guardrails."""
-    monkeypatch.setattr(plugins, "BUILT_IN", {**plugins.BUILT_IN, "guardrail": INSTALLED})
+    judges = {"shouting": f"{HERE}:Shouting"}
+    monkeypatch.setattr(plugins, "BUILT_IN", {**plugins.BUILT_IN, "guardrail": INSTALLED, "judge": judges})
 
 
 def numbers(action: Action = Action.REDACT, mode: Mode = Mode.ENFORCE, *, restore: bool = False, **options) -> Link:

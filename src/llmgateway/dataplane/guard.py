@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 
-from llmgateway.dataplane.bodies import LARGE, judged_aside, understand
+from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, understand
 from llmgateway.dataplane.call import Call, Errand, Request
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
@@ -13,9 +13,10 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
 from llmgateway.domain.operation import BodyKind
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.body import Judge
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.judging import ask
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsoncodec import decode
@@ -35,9 +36,11 @@ async def guard_request(call: Call, request: Request) -> Request:
     notes = call.notes = Notes()
     if guard.restores:
         call.placeholders = Placeholders(request.body.decode("utf-8", "replace"))
-    judge = Judge(guard.request, Stage.REQUEST, notes, call.placeholders)
+    sieve = Sieve(guard.request, Stage.REQUEST, notes, call.placeholders)
     try:
-        body = await judged_aside(judge.json, request.body)
+        if guard.judges:
+            await asked_aside(len(request.body), ask, guard.judges, request.document or {}, notes)
+        body = await judged_aside(sieve.json, request.body)
     except Blocked as verdict:
         call.exchange.verdicts = notes.rows()
         request.stored = await judged_aside(guard.masked, request.body)

@@ -8,8 +8,8 @@ from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.reply import Reply
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.body import Judge
-from llmgateway.guarding.guards import Guard, as_text, judged
+from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.guards import Guard, as_text, sifted
 from llmgateway.guarding.notes import Notes
 from llmgateway.wire.jsoncodec import encode
 
@@ -76,7 +76,7 @@ def _watched(guard: Guard, notes: Notes, call: Errand, message: bytes) -> bytes:
     if len(message) > MAX_MASKED:
         return _TOO_LONG if guard.masks else message
     seen = Notes()
-    judged(Judge(guard.watching, Stage.REPLY, seen, call.placeholders), message)
+    sifted(Sieve(guard.watching, Stage.REPLY, seen, call.placeholders), message)
     notes.take(seen)
     return guard.masked(message) if guard.masks and seen.has_found else message
 

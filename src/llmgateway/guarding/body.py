@@ -34,7 +34,7 @@ _OF_FILES: Final = frozenset({b"data", b"file_data", b"b64_json", b"encrypted_co
 _BASE64: Final = bytes.maketrans(b"+/=-_", b"aaaaa")
 
 
-class Judge:
+class Sieve:
     """One exchange's bodies before one chain. `judge` may be called for each of them."""
 
     __slots__ = ("_chain", "_notes", "_placeholders", "_skipped", "_stage")

@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from llmgateway.config import snapshot
 from llmgateway.config.snapshot import Bodies
 from llmgateway.domain.verdict import Action, Mode, Stage
-from llmgateway.guarding.body import Judge
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain, Link
+from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import Guardrail
+from llmgateway.ports.judge import Judge
 from llmgateway.wire.jsoncodec import JsonError, decode
 
-FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail]
+FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail | Judge]
 """Make a plug-in by its name, with its settings."""
 
 REDACTORS: Final = ("pii", "secrets")
@@ -34,6 +36,7 @@ class Guard:
     watching: Chain
     mask: Chain
     masks: bool
+    judges: tuple[JudgeLink, ...] = ()
 
     @property
     def restores(self) -> bool:
@@ -42,20 +45,20 @@ class Guard:
 
     def masked(self, body: bytes) -> bytes:
         """A body as it may be stored."""
-        return judged(Judge(self.mask, Stage.REQUEST, Notes(), Placeholders()), body)
+        return sifted(Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()), body)
 
     def masked_text(self, text: str) -> str:
         """A text as it may be stored."""
-        return Judge(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
+        return Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
 
 
-def judged(judge: Judge, body: bytes) -> bytes:
-    """Judge a body, JSON or not. Raises Blocked as `Judge` does."""
+def sifted(sieve: Sieve, body: bytes) -> bytes:
+    """Judge a body, JSON or not. Raises Blocked as `Sieve` does."""
     try:
         decode(body)
     except JsonError:
-        return as_text(judge.text, body)
-    return judge.json(body)
+        return as_text(sieve.text, body)
+    return sieve.json(body)
 
 
 def as_text(change: Callable[[str], str], body: bytes) -> bytes:
@@ -71,7 +74,7 @@ class _Maker:
 
     def __init__(self, find: FindGuardrail) -> None:
         self._find = find
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, Link | JudgeLink] = {}
         self._guards: dict[Any, Guard] = {}
         self._silent: tuple[Link, ...] | None = None
 
@@ -86,7 +89,8 @@ class _Maker:
 
     def _new(self, guardrails: tuple[snapshot.Guardrail, ...], *, masks: bool) -> Guard:
         silent = self._redactors() if masks else ()
-        links = [(self._link(each), each.stages) for each in guardrails]
+        every = [(self._link(each), each.stages) for each in guardrails]
+        links = [(link, stages) for link, stages in every if isinstance(link, Link)]
         all_links = (*(link for link, _ in links), *self._redactors())
         reply = Chain((*(link for link, stages in links if Stage.REPLY in stages), *silent))
         return Guard(
@@ -95,20 +99,26 @@ class _Maker:
             watching=Chain(link for link in reply.links if not link.is_enforced),
             mask=Chain(replace(link, action=Action.REDACT, mode=Mode.ENFORCE, restore=False) for link in all_links),
             masks=masks,
+            judges=tuple(link for link, _ in every if isinstance(link, JudgeLink)),
         )
 
     def _redactors(self) -> tuple[Link, ...]:
         if self._silent is None:
             self._silent = tuple(
-                Link(name, self._find(name, {}), Action.REDACT, Mode.OBSERVE, is_silent=True) for name in REDACTORS
+                Link(name, cast(Guardrail, self._find(name, {})), Action.REDACT, Mode.OBSERVE, is_silent=True)
+                for name in REDACTORS
             )
         return self._silent
 
-    def _link(self, guardrail: snapshot.Guardrail) -> Link:
+    def _link(self, guardrail: snapshot.Guardrail) -> Link | JudgeLink:
         name = guardrail.name
         if name not in self._links:
             plugin = self._find(guardrail.plugin, guardrail.options)
-            self._links[name] = Link(name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+            if hasattr(plugin, "judge"):
+                action = Action.BLOCK if guardrail.action is Action.BLOCK else Action.FLAG
+                self._links[name] = JudgeLink(name, cast(Judge, plugin), action, guardrail.mode)
+            else:
+                self._links[name] = Link(name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
         return self._links[name]
 
 

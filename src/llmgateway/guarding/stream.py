@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.body import Judge
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
 from llmgateway.guarding.holdback import HoldBack, joined
 from llmgateway.guarding.jsonhold import JsonHoldBack
@@ -59,7 +59,7 @@ class GuardedStream:
         self._placeholders = placeholders
         self._channels: dict[tuple[Any, ...], _Channel] = {}
         # What is judged by itself repeats what came in pieces, so it is not counted again.
-        self._rest = Judge(Chain(chain.enforced), Stage.REPLY, Notes(), placeholders)
+        self._rest = Sieve(Chain(chain.enforced), Stage.REPLY, Notes(), placeholders)
 
     @property
     def is_holding(self) -> bool:

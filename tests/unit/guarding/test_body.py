@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.guardrails import chain, numbers, word
 
 from llmgateway.domain.verdict import Action, Mode, Stage
-from llmgateway.guarding.body import Judge
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
@@ -19,8 +19,8 @@ SECRET = "1234567"
 
 
 def judged(body, *links, stage=Stage.REQUEST, notes=None, placeholders=None) -> bytes:
-    judge = Judge(chain(*(links or (numbers(),))), stage, notes or Notes(), placeholders or Placeholders())
-    return judge.json(body if isinstance(body, bytes) else json.dumps(body).encode())
+    sieve = Sieve(chain(*(links or (numbers(),))), stage, notes or Notes(), placeholders or Placeholders())
+    return sieve.json(body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
 PLACES = {
@@ -134,8 +134,8 @@ def test_a_value_has_one_placeholder_in_all_texts():
 
 
 def test_a_text_alone():
-    judge = Judge(chain(numbers()), Stage.REPLY, Notes(), Placeholders())
-    assert judge.text("no 12345") == "no [NUMBER]"
+    sieve = Sieve(chain(numbers()), Stage.REPLY, Notes(), Placeholders())
+    assert sieve.text("no 12345") == "no [NUMBER]"
 
 
 def test_arguments_stay_json():
