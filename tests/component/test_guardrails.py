@@ -371,3 +371,24 @@ async def test_a_judge_blocks_what_a_tool_has_brought_and_flags_what_the_user_sa
         assert len(backend.requests) == 1
         big = {**tool, "content": "GO AWAY " * 10_000}
         assert (await running.post("/v1/chat/completions", {**CHAT, "messages": [big]})).status == 400
+
+
+@pytest.mark.parametrize("size", [40_000, 400_000])
+async def test_long_bodies_are_stored_redacted_too(tmp_path, size):
+    filler = "word " * (size // 5)
+    events = stream_of(*(filler[at : at + 4000] for at in range(0, size, 4000)), "a ZZ", "ZZ b")
+    scripts = ([forever(expect(), send(answer_of(f"{filler} ZZZZ")))], streamed(events))
+    async with guarded(tmp_path, *scripts, config=REDACTED) as (_, running):
+        for is_stream in (False, True):
+            body = {
+                "model": "assistant",
+                "stream": is_stream,
+                "messages": [{"role": "user", "content": filler + "ZZZZZ"}],
+            }
+            answer = await running.post("/v1/chat/completions", body)
+            assert answer.status == 200
+        await running.quiet()
+        assert b"ZZZ" not in everything_on_disk(tmp_path)
+        for record in running.of_kind("settled"):
+            assert record.blobs["reply"].count(b"[MARK]") == 1
+            assert len(record.blobs["reply"]) > size

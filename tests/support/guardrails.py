@@ -1,5 +1,6 @@
 """Guardrails that are simple enough to be obviously right, for tests of what is made of them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,14 +24,8 @@ class Runs:
         self.kinds: Sequence[str] = (self.kind,)
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
-        found, at, text = [], 0, view.text
-        while at < len(text):
-            rest = text[at:]
-            size = len(rest) - len(rest.lstrip(self.alphabet))
-            if size >= self.least and at >= start:
-                found.append(Finding(at, at + size, self.kind))
-            at += max(1, size)
-        return found
+        runs = (match.span() for match in re.finditer(f"[{re.escape(self.alphabet)}]+", view.text))
+        return [Finding(at, end, self.kind) for at, end in runs if end - at >= self.least and at >= start]
 
     def settled(self, view: View, start: int = 0) -> int:
         return max(start, len(view.text.rstrip(self.alphabet)))

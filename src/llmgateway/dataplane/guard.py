@@ -47,7 +47,8 @@ async def guard_request(call: Call, request: Request) -> Request:
         raise blocked(verdict) from None
     guarded = request if body is request.body else await _anew(call, request, body)
     if notes.has_found:
-        _mask_facts(call, guard)
+        if guard.masks or guard.request.enforced:
+            _mask_facts(call, guard)
         if guard.masks:
             guarded.stored = await judged_aside(guard.masked, body)
     call.request = guarded

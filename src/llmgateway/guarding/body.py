@@ -17,11 +17,10 @@ from llmgateway.guarding.jsonhold import JsonHoldBack
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsoncodec import JsonError, decode
-from llmgateway.wire.jsontexts import WORD, Literal, at_a_glance, literals, rewritten
+from llmgateway.wire.jsontexts import FILE, WORD, Literal, at_a_glance, literals, rewritten
 from llmgateway.wire.view import SEPARATOR, View
 
 MAX_NESTED: Final = 3  # JSON in a string in JSON …
-_FILE: Final = 512  # characters from which base64 may be a file
 _OF_PROGRAMS: Final = frozenset({b"role", b"type", b"object"})
 _IDS: Final = frozenset(
     {b"id", b"model", b"item_id", b"call_id", b"tool_call_id", b"response_id", b"system_fingerprint", b"obfuscation"}
@@ -48,7 +47,7 @@ class Sieve:
 
     def json(self, body: bytes, depth: int = 0) -> bytes:
         """Judge a valid document; gives it with what must be redacted replaced. Blocked where it may not pass."""
-        glance = at_a_glance(body, self._skipped)
+        glance = at_a_glance(body, self._skipped, _OF_FILES)
         if glance is not None and not self._chain.hits(View(glance)):
             return body
         found = literals(body)
@@ -86,7 +85,7 @@ class Sieve:
         text, name = literal.text, literal.name
         if name in self._skipped and len(text) <= WORD and _is_word(text):
             return True
-        return len(text) > _FILE and name in _OF_FILES and _is_file(text)
+        return len(text) > FILE and name in _OF_FILES and _is_file(text)
 
     def _judge_texts(self, found: list[Literal], indices: list[int], said: dict[int, str]) -> None:
         """Judge these strings in one go: a guardrail costs more to call than to run."""

@@ -19,6 +19,7 @@ _NESTED: Final = re2.compile(rb'"(?:[ \t\r\n]|\\[nrt])*[{\[]')
 
 
 WORD: Final = 64
+FILE: Final = 512  # characters from which base64 may be a file
 USUAL: Final = frozenset(
     b"messages role content system user assistant tool model choices index message delta finish_reason stop usage type"
     b" text prompt_tokens completion_tokens total_tokens input_tokens output_tokens max_tokens max_completion_tokens"
@@ -62,12 +63,12 @@ def literals(body: bytes) -> list[Literal]:
     return found
 
 
-def at_a_glance(body: bytes, skipped: Collection[bytes]) -> str | None:
+def at_a_glance(body: bytes, skipped: Collection[bytes], files: Collection[bytes] = ()) -> str | None:
     """All strings of a valid document at once, between separators; None where that needs a closer look: other escapes
     than those of ordinary prose, or JSON inside a string.
 
-    Where nothing is found in this, nothing is found in the strings. Left out are names that everybody uses, and short
-    words under the names in `skipped`.
+    Where nothing is found in this, nothing is found in the strings. Left out are names that everybody uses, short words
+    under the names in `skipped`, and long ones in base64 under those in `files`.
     """
     if b"\\" in body:
         plain = _unescaped(body)
@@ -76,16 +77,25 @@ def at_a_glance(body: bytes, skipped: Collection[bytes]) -> str | None:
         body = plain
     pieces = body.split(b'"')
     kept: list[bytes] = []
-    is_skipped = False
+    before, behind = b"", b""
     for at in range(1, len(pieces), 2):
-        text = pieces[at]
-        if is_skipped and len(text) <= WORD and text.translate(None, b"_-.").isalnum():
-            is_skipped = False
+        text, name, between = pieces[at], before, behind
+        before, behind = text, pieces[at + 1]
+        if name in skipped and len(text) <= WORD and between.strip() == b":" and _is_word(text):
             continue
-        is_skipped = text in skipped and pieces[at + 1] == b":"
+        if name in files and len(text) > FILE and between.strip() == b":" and _is_base64(text):
+            continue
         if text not in USUAL:
             kept.append(text)
     return _SEPARATOR.join(kept).replace(b"\x01", b'"').decode()
+
+
+def _is_word(text: bytes) -> bool:
+    return text.translate(None, b"_-.").isalnum()
+
+
+def _is_base64(text: bytes) -> bool:
+    return text.translate(None, b"+/=-_").isalnum()
 
 
 def _unescaped(body: bytes) -> bytes | None:
