@@ -37,7 +37,7 @@ _SALUTED: Final = frozenset(
     b" Null".split()
 )
 _BEGUN: Final = "で(?:す|ご|ござ|ござい|ございま)?|と(?:申|い|いい|いいま)?"  # of what introduces a name
-OPEN: Final = rf"[{HAN}{KATAKANA}]{{1,12}}(?:[ ・][{HAN}ぁ-ん{KATAKANA}]{{0,9}})?(?:さん?|さま|{_BEGUN})?\z"
+OPEN: Final = rf"[{HAN}{KATAKANA}]{{1,12}}(?:[ ・][{HAN}ぁ-ん{KATAKANA}]{{0,9}})? ?(?:さん?|さま|{_BEGUN})?\z"
 ENGLISH_OPEN: Final = rb"(?:[A-Z][A-Za-z'.-]{0,20} ){1,4}(?:[A-Z][A-Za-z'.-]{0,20})?"
 
 
