@@ -113,6 +113,11 @@ def test_an_address_does_not_take_a_telephone_number_with_it():
         ("担当者：佐藤です", "佐藤"),
         ("本日、佐藤さんが", "佐藤"),
         ("、田中様へ", "田中"),
+        ("私の名前は田中　聡太郎です。", "田中　聡太郎"),
+        ("私は山田太郎と申します", "山田太郎"),
+        ('{"name": "山口　舞"}', "山口　舞"),
+        ("<full_name>Michael Crosby</full_name>", "Michael Crosby"),
+        ("My name is Tyler Mays and", "Tyler Mays"),
         ("フリガナ：ヤマダ タロウ", "ヤマダ タロウ"),
         ("Dear Alice Johnson,", "Alice Johnson"),
         ("Name: Bob Lee", "Bob Lee"),
@@ -124,6 +129,8 @@ def test_names_where_words_around_them_say_so(text, name):
     assert found(text) == []  # not looked for unless one asks
 
 
-@pytest.mark.parametrize("text", ["お客様へ", "皆様", "同様に", "Dear Customer,", "Dear Sir", "会員様", "お母さん"])
+@pytest.mark.parametrize(
+    "text", ["お客様へ", "皆様", "同様に", "Dear Customer,", "Dear Sir", "会員様", "お母さん", "名前は未登録です"]
+)
 def test_words_that_are_nobodys_name(text):
     assert found(text, "person") == []

@@ -41,7 +41,10 @@ def _begun(names: list[str]) -> str:
 _DIGIT: Final = "0-9〇一二三四五六七八九十百"
 _SUFFIX: Final = "丁目|番地の?|番|号"
 _JOINT: Final = rf"(?:(?:{_SUFFIX}) ?|[-ー]|の)"
-_BLOCK: Final = compiled_wide(rf"[{_DIGIT}]+(?:(?:{_JOINT}[{_DIGIT}]+)+(?:{_SUFFIX})?|{_SUFFIX})|[0-9]+")
+_LETTER: Final = f"[{HAN}ぁ-ん{KATAKANA}] ?"  # of a town's name
+_BLOCK: Final = compiled_wide(
+    rf"{_LETTER}[{_DIGIT}]+(?:(?:{_JOINT}[{_DIGIT}]+)+(?:{_SUFFIX})?|{_SUFFIX})|{_LETTER}[0-9]+"
+)
 _PREFECTURE: Final = f"(?:{'|'.join(PREFECTURES)})"
 _STREETS: Final = r"(?:[東西南北]*[0-9]+条[東西南北]*)?"
 _BEFORE: Final = compiled_wide(
@@ -86,11 +89,13 @@ OPEN: Final = (
 def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
     """Addresses with a number in them, up to a room if there is one."""
     folded = view.folded
-    for begin, end in matches(_BLOCK, raw):
+    for before, after in matches(_BLOCK, raw):
+        begin, end = low + before + 1, low + after
+        begin += folded[begin] == " "
         if end - begin <= LONGEST_BLOCK:
-            start = _start(folded, low + begin)
-            if start < low + begin and _is_house(folded, low + begin, low + end, start):
-                yield Finding(start, _with_room(folded, low + end), KIND, 0.9)
+            start = _start(folded, begin)
+            if start < begin and _is_house(folded, begin, end, start):
+                yield Finding(start, _with_room(folded, end), KIND, 0.9)
 
 
 def _start(folded: str, block: int) -> int:

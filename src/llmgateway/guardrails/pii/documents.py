@@ -31,8 +31,10 @@ _WORDS: Final = ("NO", "ID", "US", "UK", "SSN", "TEL", "FAX")  # that stand befo
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """What a label calls a passport, and what its check letter or its form tells."""
     for match in _TOKEN.finditer(octets, low):
-        begin, end = match.span()
         bare = match.group().translate(None, b" -")
+        if bare.isdigit():  # plain numbers are looked at elsewhere
+            continue
+        begin, end = match.span()
         kind = _kind(view, begin, bare)
         if kind and octets[end : end + 1] != b"_":
             yield Finding(begin, end, kind)

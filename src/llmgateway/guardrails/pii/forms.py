@@ -16,14 +16,14 @@ _JUDGES: Final[dict[int, tuple[_Judge, ...]]] = {
     10: (phones.judge,),
     11: (national.judge, phones.judge),
     12: (japan.judge,),
-    13: (national.judge,),
+    13: (national.judge, japan.judge_company),
     **dict.fromkeys(range(14, 20), (cards.judge,)),
 }
 
 
 def tells(digits: int, size: int) -> bool:
     """Whether so many digits in so many characters can be anything by their form alone."""
-    return digits < size or digits in phones.BARE or digits > cards.OLD
+    return digits < size or digits in phones.BARE or digits >= cards.OLD
 
 
 def find(run: Run, at: int) -> Iterator[Finding]:

@@ -84,14 +84,29 @@ def says_other(named: Label) -> bool:
 def label(view: View, at: int) -> Label:
     """What the nearest word before `at` calls a number that begins there."""
     before = view.before(at)
-    lowered = before.lower()
-    if len(lowered) != len(before):  # a few letters grow
-        lowered = before
-    for index, begin, end in reversed(_matches(lowered)):
-        family = _FAMILIES[_NAMES[index]]
-        if _is_word(before, begin, end) and (family != OTHER or _links(before[end:])):
-            return _named(family, before[end:])
-    return NONE
+    words = _words(before)
+    while words and words[-1][0] == OTHER and not _links(before[words[-1][2] :]):
+        words.pop()
+    if not words:
+        return NONE
+    if len(words) > 1 and _goes_on(words[-2], words[-1]):
+        words.pop()
+    family, _, end = words[-1]
+    return _named(family, before[end:])
+
+
+def _words(text: str) -> list[tuple[str, int, int]]:
+    """The labels of a text: what family, from where to where."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters grow
+        lowered = text
+    found = [(_FAMILIES[_NAMES[index]], begin, end) for index, begin, end in _matches(lowered)]
+    return [each for each in found if _is_word(text, *each[1:])]
+
+
+def _goes_on(first: tuple[str, int, int], second: tuple[str, int, int]) -> bool:
+    """Whether a label only goes on with a word that says little, as in `口座ID`."""
+    return second[0] == OTHER != first[0] and second[1] - first[2] <= 1
 
 
 def _matches(text: str) -> list[tuple[int, int, int]]:

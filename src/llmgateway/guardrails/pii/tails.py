@@ -10,7 +10,7 @@ WIDEST: Final = 250  # characters of the end that are looked at
 _WORD: Final = rb"[" + emails.WORD + rb"]"
 _NUMBER: Final = rb"[+(]*[0-9][0-9" + numbers.BETWEEN + rb"]*(?:[ ,]{0,2}(?:x|e|ex|ext\.?|#|extension) ?[0-9]{0,5}|/)?"
 _POSTAL: Final = rb"[0-9]{3}-[0-9]{4}[ ,\t\n\"]{0,%d}[?]{0,4}" % japan.AHEAD
-_PARTS: Final = (rb"={0,2}", rb"[+( ]{1,3}", _NUMBER, _POSTAL, ibans.OPEN, emails.CHAIN_OPEN, emails.ENTITY_OPEN)
+_PARTS: Final = (rb"={0,2}", rb"[+(]{1,2}", _NUMBER, _POSTAL, ibans.OPEN, emails.CHAIN_OPEN, emails.ENTITY_OPEN)
 _END: Final = compiled(_WORD + rb"*(?:" + b"|".join(_PARTS) + rb")\z")
 _END_WITH_NAMES: Final = compiled(_WORD + rb"*(?:" + b"|".join((*_PARTS, persons.ENGLISH_OPEN)) + rb")\z")
 _WIDE_END: Final = compiled_wide(rf"{addresses.OPEN}|{KANJI_OPEN}")
