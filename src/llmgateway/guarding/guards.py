@@ -64,6 +64,12 @@ def as_text(change: Callable[[str], str], body: bytes) -> bytes:
         return change(body.decode("latin-1")).encode("latin-1", "replace")
 
 
+def linked(guardrail: snapshot.Guardrail, find: FindGuardrail) -> Link:
+    """Make a definition's guardrail, as chains use it."""
+    plugin = find(guardrail.plugin, guardrail.options)
+    return Link(guardrail.name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+
+
 class _Maker:
     """Makes each definition's guardrail once, whoever uses it, and one guard for routes that have the same."""
 
@@ -103,8 +109,7 @@ class _Maker:
     def _link(self, guardrail: snapshot.Guardrail) -> Link:
         name = guardrail.name
         if name not in self._links:
-            plugin = self._find(guardrail.plugin, guardrail.options)
-            self._links[name] = Link(name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+            self._links[name] = linked(guardrail, self._find)
         return self._links[name]
 
 

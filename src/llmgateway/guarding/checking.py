@@ -1,0 +1,89 @@
+"""What guardrails would find in a text, and what would follow, for people who try them: nothing is counted. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from llmgateway.domain.verdict import Action, Stage
+from llmgateway.guarding.chain import Chain, Hit, strictest, united
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.segments import Segmented
+from llmgateway.ports.judge import Judge, Piece
+from llmgateway.wire.view import View
+
+_SOURCES: Final = {Stage.REQUEST: "user", Stage.REPLY: "assistant"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finding: `text[start:end]` of the text that was given, in code points."""
+
+    guardrail: str
+    kind: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of a text. `redacted`: the text as it would go on, or as it would be kept where it is blocked."""
+
+    action: Action
+    redacted: str
+    findings: Sequence[Found]
+
+    def shown(self) -> dict[str, Any]:
+        """Give it as the admin API says it."""
+        findings = [asdict(each) for each in self.findings]
+        return {"action": self.action.value, "redacted": self.redacted, "findings": findings}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Everybody who is asked about a text. Judges only flag: what they blame is mostly the whole of a text."""
+
+    chain: Chain
+    judges: Sequence[Judge] = ()
+
+    def check(self, text: str, stage: Stage) -> Checked:
+        """Ask them all about a text of that stage."""
+        inside = Segmented(text)
+        hits = self.chain.hits(View(inside.joined))
+        judged = self._judged(text, stage)
+        action = strictest(hits)
+        return Checked(
+            action=Action.FLAG if action is Action.ALLOW and judged else action,
+            redacted=_redacted(text, inside, united(hit for hit in hits if hit.link.is_enforced)),
+            findings=sorted([*(_found(hit, inside) for hit in hits), *judged], key=_place),
+        )
+
+    def _judged(self, text: str, stage: Stage) -> list[Found]:
+        piece = Piece(text, _SOURCES[stage])
+        return [
+            Found(judge.name, kind, start, end, score)
+            for judge in self.judges
+            for _, (start, end, kind, score) in judge.judge([piece])
+        ]
+
+
+def _found(hit: Hit, inside: Segmented) -> Found:
+    start, end, _ = inside.written(hit.start, hit.end)
+    return Found(hit.link.name, hit.kind, start, end, hit.score)
+
+
+def _place(found: Found) -> tuple[int, int]:
+    return found.start, -found.end
+
+
+def _redacted(text: str, inside: Segmented, hits: Sequence[Hit]) -> str:
+    placeholders = Placeholders(text)
+    pieces: list[str] = []
+    at = 0
+    for hit in hits:
+        start, end, quote = inside.written(hit.start, hit.end)
+        stand_in = placeholders.stand_in(hit, inside.joined[hit.start : hit.end])
+        pieces += (text[at:start], f"{quote}{stand_in}{quote}")
+        at = end
+    pieces.append(text[at:])
+    return "".join(pieces)
