@@ -27,7 +27,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of a text. `redacted`: the text as it would go on, or as it would be kept where it is blocked."""
+    """What came of a text. `redacted`: it as it would go on or, where it is blocked, with what was found replaced."""
 
     action: Action
     redacted: str
