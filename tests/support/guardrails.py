@@ -105,7 +105,7 @@ INSTALLED = {
 
 def install(monkeypatch) -> None:
     """Have the gateway know these and no other guardrails."""
-    judges = {"shouting": f"{HERE}:Shouting"}
+    judges = {"length": plugins.BUILT_IN["judge"]["length"], "shouting": f"{HERE}:Shouting"}
     monkeypatch.setattr(plugins, "BUILT_IN", {**plugins.BUILT_IN, "guardrail": INSTALLED, "judge": judges})
 
 

@@ -72,6 +72,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         recent=recent,
         examine=lambda generation: examine_file(started.config, generation),
         dialects=plugins.load_all("dialect"),
+        classes=plugins.classes,
         provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,

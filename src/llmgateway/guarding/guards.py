@@ -69,6 +69,15 @@ def as_text(change: Callable[[str], str], body: bytes) -> bytes:
         return change(body.decode("latin-1")).encode("latin-1", "replace")
 
 
+def linked(guardrail: snapshot.Guardrail, find: FindGuardrail) -> Link | JudgeLink:
+    """Make a definition's plug-in, and what a chain has of it. A judge that was not told what to do only flags."""
+    plugin = find(guardrail.plugin, guardrail.options)
+    if hasattr(plugin, "judge"):
+        action = Action.BLOCK if guardrail.action is Action.BLOCK else Action.FLAG
+        return JudgeLink(guardrail.name, cast(Judge, plugin), action, guardrail.mode)
+    return Link(guardrail.name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+
+
 class _Maker:
     """Makes each definition's guardrail once, whoever uses it, and one guard for routes that have the same."""
 
@@ -113,12 +122,7 @@ class _Maker:
     def _link(self, guardrail: snapshot.Guardrail) -> Link | JudgeLink:
         name = guardrail.name
         if name not in self._links:
-            plugin = self._find(guardrail.plugin, guardrail.options)
-            if hasattr(plugin, "judge"):
-                action = Action.BLOCK if guardrail.action is Action.BLOCK else Action.FLAG
-                self._links[name] = JudgeLink(name, cast(Judge, plugin), action, guardrail.mode)
-            else:
-                self._links[name] = Link(name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+            self._links[name] = linked(guardrail, self._find)
         return self._links[name]
 
 
