@@ -21,6 +21,9 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "anthropic": "llmgateway.dialects.anthropic.dialect:AnthropicDialect",
     },
     "guardrail": {},
+    "judge": {
+        "injection": "llmgateway.guardrails.injection.judge:InjectionJudge",
+    },
 }
 
 

@@ -1,0 +1,46 @@
+"""Port for judges: what looks at whole texts and says how likely each is an attack, where no single span decides.
+
+To add one: write `guardrails/<name>.py` (or a folder) with a class that has these members, name it under "judge" in
+`plugins.py` (or in the entry-point group `llmgateway.judge` of your own package), and add
+`tests/fixtures/judges/<name>.json`, texts with what must be found; the contract suite then runs over it.
+
+Like a guardrail a judge is made once for each definition, does no I/O, keeps nothing between calls and never gives a
+stranger's text to a backtracking engine. Unlike one it needs the text to its end: streams gather before they ask.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from llmgateway.domain.verdict import Finding
+
+SOURCES = ("system", "user", "assistant", "tool", "other")
+
+
+class Piece(NamedTuple):
+    """One text of an exchange and whose word it is: one of SOURCES; "tool" is anything fetched, found or retrieved."""
+
+    text: str
+    source: str
+
+
+class Judged(NamedTuple):
+    """What was found in `pieces[piece]`; the finding spans the whole of its text unless a part of it is to blame."""
+
+    piece: int
+    finding: Finding
+
+
+class Judge(Protocol):
+    """Scores whole texts. What it says of one piece does not depend on the others, so verdicts can be kept by text."""
+
+    name: str
+    version: str  # of its rules and weights: stands beside every verdict, so change it when they change
+    kinds: Sequence[str]  # every `Finding.kind` it can give
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Take the definition's settings; OptionError for what is unknown or wrong."""
+        ...
+
+    def judge(self, pieces: Sequence[Piece]) -> list[Judged]:
+        """Give what reaches its threshold, at most one for a piece, in the order of the pieces."""
+        ...
