@@ -1,39 +1,34 @@
-"""Texts inside a text: runs of base64, hexadecimal, percent codes and escapes, read once, as a model would."""
+"""Texts inside a text: runs of base64, hexadecimal, percent codes, escapes and bits, read once, as a model would."""
 
 import base64
 import binascii
 from collections.abc import Callable, Iterator
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import re2
 
 MOST: Final = 4  # runs of a kind that are read in one text
 LONGEST: Final = 4096  # characters of a run
+FEWEST_CODES: Final = 4  # percent codes of a run
 
-_HEX_OCTET: Final = r"(?:[0-9A-Fa-f]{2})"
-_HEX: Final = rf"(?:{_HEX_OCTET}[ :,]?){{12,}}|(?:\\x{_HEX_OCTET}){{8,}}|(?:0x{_HEX_OCTET}[ ,]*){{8,}}"
-_BASE64: Final = r"[A-Za-z0-9+/_\-]{20,}={0,2}"
-_PERCENT: Final = r"(?:[A-Za-z0-9+._\-]{0,16}%[0-9A-Fa-f]{2}){4,}[A-Za-z0-9+._\-]{0,16}"
-_BITS: Final = r"(?:[01]{8} ?){8,}"
-_LONG: Final = re2.compile(rf"{_HEX}|{_BASE64}|{_PERCENT}|{_BITS}")
-_KINDS: Final = {"hex": _HEX, "base64": _BASE64, "percent": _PERCENT, "bits": _BITS}
-_RUNS: Final = {kind: re2.compile(pattern) for kind, pattern in _KINDS.items()}
-_NOT_HEX: Final = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
 _ROT13: Final = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
 )
+_NOT_HEX: Final = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
+_NOT_BITS: Final = bytes(set(range(256)) - set(b"01"))
 
 
 def decoded(text: str) -> Iterator[str]:
     """Yield what long runs say, where they say something that can be read."""
-    if not _LONG.search(text):
-        return
-    for kind, pattern in _RUNS.items():
-        for run in pattern.findall(text)[:MOST]:
-            said = _readable(_READ[kind], run[:LONGEST])
-            if said:
-                yield said
+    octets = text.encode()
+    yield from _said(octets, _BASE64_RUN, _base64)
+    if _HEX_RUN.search(octets):
+        yield from _said(octets, _HEX_RUN, _hex)
+        yield from _said(octets, _BITS_RUN, _bits)  # bits are hexadecimal digits too
+    if octets.count(b"%") >= FEWEST_CODES:
+        yield from _said(octets, _PERCENT_RUN, _percent)
 
 
 def rot13(text: str) -> str:
@@ -41,7 +36,12 @@ def rot13(text: str) -> str:
     return text.translate(_ROT13)
 
 
-def _readable(read: Callable[[str], bytes], run: str) -> str:
+def _said(octets: bytes, pattern: Any, read: Callable[[bytes], bytes]) -> Iterator[str]:
+    if pattern.search(octets):
+        yield from filter(None, (_readable(read, run[0][:LONGEST]) for run in islice(pattern.finditer(octets), MOST)))
+
+
+def _readable(read: Callable[[bytes], bytes], run: bytes) -> str:
     try:
         text = read(run).decode("utf-8")
     except (ValueError, binascii.Error):
@@ -49,23 +49,32 @@ def _readable(read: Callable[[str], bytes], run: str) -> str:
     return text if sum(map(str.isprintable, text)) > 0.9 * len(text) else ""
 
 
-def _hex(run: str) -> bytes:
-    digits = run.replace("0x", "").encode("ascii").translate(None, _NOT_HEX)
+def _hex(run: bytes) -> bytes:
+    digits = run.replace(b"0x", b"").translate(None, _NOT_HEX)
     return bytes.fromhex(digits[: len(digits) & ~1].decode())
 
 
-def _base64(run: str) -> bytes:
-    body = run.rstrip("=").replace("-", "+").replace("_", "/")
-    return base64.b64decode(body + "=" * (-len(body) % 4))
+def _base64(run: bytes) -> bytes:
+    body = run.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+    return base64.b64decode(body + b"=" * (-len(body) % 4))
 
 
-def _bits(run: str) -> bytes:
-    digits = run.replace(" ", "")
+def _bits(run: bytes) -> bytes:
+    digits = run.translate(None, _NOT_BITS)
     return bytes(int(digits[at : at + 8], 2) for at in range(0, len(digits) & ~7, 8))
 
 
-def _percent(run: str) -> bytes:
-    return unquote_to_bytes(run.replace("+", " "))
+def _percent(run: bytes) -> bytes:
+    return unquote_to_bytes(run.replace(b"+", b" "))
 
 
-_READ: Final = {"hex": _hex, "base64": _base64, "percent": _percent, "bits": _bits}
+def _pattern(text: bytes) -> Any:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return re2.compile(text, options)
+
+
+_BASE64_RUN: Final = _pattern(rb"[A-Za-z0-9+/_-]{20,}={0,2}")
+_HEX_RUN: Final = _pattern(rb"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ ,:]?){12,}")
+_BITS_RUN: Final = _pattern(rb"(?:[01]{8}[ ,]?){8,}")
+_PERCENT_RUN: Final = _pattern(rb"[A-Za-z0-9+._%-]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9+._-]*){4,}")

@@ -63,6 +63,11 @@ def _share(settings: Mapping[str, Any], option: str) -> float:
 
 
 def _sources(value: Any) -> Sequence[str]:
-    if isinstance(value, str) or not isinstance(value, Sequence) or not value or not set(value) <= set(SOURCES):
+    if (
+        isinstance(value, str)
+        or not isinstance(value, Sequence)
+        or not value
+        or any(each not in SOURCES for each in value)
+    ):
         raise OptionError("sources", f"It must be a list of some of {', '.join(SOURCES)}.")
     return tuple(value)

@@ -30,7 +30,7 @@ class Plain(NamedTuple):
 
 _LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789"
 _WORDS: Final = bytes(code if code in _LETTERS or code > 127 else 32 for code in range(256))
-_WIDE: Final = tuple((chr(ord(each) + 0xFEE0), each) for each in "!?():,%") + (("\u3000", " "),)
+_WIDE: Final = (("\u3000", " "), *((chr(ord(each) + 0xFEE0), each) for each in "!?():,%"))
 
 _TAG: Final = r"\x{E0020}-\x{E007E}"
 _UNSEEN: Final = r"\x{00AD}\x{034F}\x{115F}\x{1160}\x{180E}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FEFF}"
@@ -40,7 +40,7 @@ _FLAG: Final = re2.compile(rf"\x{{1F3F4}}[{_TAG}]{{1,6}}\x{{E007F}}")  # England
 _TAGS: Final = re2.compile(rf"[{_TAG}]{{2,}}")
 _SMUGGLED: Final = re2.compile(rf"[{_SELECTORS}]{{4,}}")
 _INSIDE: Final = re2.compile(rf"[a-z][{_UNSEEN}]+[a-z]")
-_OTHERS: Final = r"\p{Cyrillic}\p{Greek}\p{Armenian}\p{Cherokee}\x{0250}-\x{02AF}\x{1D00}-\x{1D7F}"
+_OTHERS: Final = r"\p{Cyrillic}\p{Greek}\p{Armenian}\p{Cherokee}\x{0131}\x{0250}-\x{02AF}\x{1D00}-\x{1D7F}"
 _MIXED: Final = re2.compile(rf"[a-z][{_OTHERS}]|[{_OTHERS}][a-z]")  # where words are whole, letters are what they seem
 _LOOK_ALIKES: Final = tomllib.loads(files(__package__).joinpath("look_alikes.toml").read_text("utf-8"))
 _FOLD: Final = {ord(each): plain for plain, many in _LOOK_ALIKES.items() for each in many}

@@ -35,5 +35,4 @@ RULES: Final = tuple(
     Rule(frozenset(groups.split()), within, weight, technique)
     for groups, within, weight, technique in _TABLES["rules"]["table"]
 )
-GROUPS: Final = tuple(_TABLES["groups"])
 DELIMITERS: Final[Mapping[str, float]] = _TABLES["delimiters"]

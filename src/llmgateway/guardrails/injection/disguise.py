@@ -1,0 +1,23 @@
+"""Other readings of a text that only a model would read: with digits for letters, or letter by letter."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import re2
+
+from llmgateway.guardrails.injection.normal import spaced
+from llmgateway.guardrails.injection.score import hits, run_on_hits
+
+Hits = list[tuple[str, int]]
+
+_LEET: Final = str.maketrans("01345789@$!|", "oieastbgasil")
+_DIGITS_IN_WORDS: Final = re2.compile(r"[a-z][013457@$!][a-z]")
+_LETTER_BY_LETTER: Final = re2.compile(r"(?: [a-z0-9]){6,} ")
+
+
+def readings(text: str, words: str) -> Iterator[Hits]:
+    """Yield what groups of phrases a lower-case text, and its words, have when they are read otherwise."""
+    if _DIGITS_IN_WORDS.search(text):
+        yield hits(spaced(text.translate(_LEET)))
+    if " " in words[1:-1] and (apart := _LETTER_BY_LETTER.search(words)):
+        yield run_on_hits(words[apart.start() :].replace(" ", ""))
