@@ -96,7 +96,7 @@ def table_of(pieces: Sequence[str], origins: Sequence[tuple[bool, str]]) -> tupl
         gram for gram, of in spread.items() if max(sum(kind for kind, _ in of), sum(not kind for kind, _ in of)) > 1
     )
     index = {gram: at for at, gram in enumerate(names)}
-    rows = [[index[gram] for gram in bag if gram in index] for bag in bags]
+    rows = [sorted(index[gram] for gram in bag if gram in index) for bag in bags]
     starts = np.cumsum([0, *map(len, rows)])
     columns = np.fromiter(itertools.chain.from_iterable(rows), dtype=np.int32)
     return csr_matrix((np.ones(len(columns), dtype=np.float32), columns, starts), (len(pieces), len(names))), names
@@ -113,7 +113,7 @@ def fit(corpus: Corpus, use: np.ndarray, strength: float) -> Model:
     model = None
     for _ in range(ROUNDS):
         rows = picked & use[corpus.text]
-        learner = LogisticRegression(penalty="l1", solver="liblinear", C=strength, max_iter=200, tol=1e-3)
+        learner = LogisticRegression(penalty="l1", solver="liblinear", C=strength, max_iter=200, tol=1e-3, random_state=0)
         learner.fit(corpus.table[rows], corpus.label[rows], sample_weight=corpus.heavy[rows])
         model = Model(learner.coef_[0], float(learner.intercept_[0]))
         picked = corpus.loudest(model)

@@ -22,7 +22,7 @@ from llmgateway.guardrails.injection.score import delimiters, rules
 
 PACKAGES: Final = (
     "pyrit==1.1.0", "spikee==0.9.2", "agentdojo==0.1.35", "bastioncorpus==0.6.0", "agent-injection-bench==0.1.0",
-    "jailbreak-corpus-mini-py==0.1.0", "prompt-armor==0.9.1", "promptgate==0.5.0", "chatterbot-corpus==1.3.3",
+    "faker==40.63.0", "prompt-armor==0.9.1", "promptgate==0.5.0", "chatterbot-corpus==1.3.3",
     "blastcontain-drill==0.2.0", "lm-eval==0.4.13", "inspect-evals==0.28.0", "sphinx==9.0.4", "django==5.2.19",
     "pywashi==0.10.1", "washi-md==0.9.3",
 )  # fmt: skip

@@ -1,5 +1,6 @@
-"""Other readings of a text that only a model would read: with digits for letters, or letter by letter."""
+"""Other readings of a text that only a model would read: other letters for letters, or letter by letter."""
 
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,11 +13,14 @@ Hits = list[tuple[str, int]]
 
 _LEET: Final = str.maketrans("01345789@$!|", "oieastbgasil")
 _DIGITS_IN_WORDS: Final = re2.compile(r"[a-z][013457@$!][a-z]")
+_ACCENTS_IN_WORDS: Final = re2.compile(r"[a-z][\x{00E0}-\x{024F}\x{0300}-\x{036F}]+[a-z]")
 _LETTER_BY_LETTER: Final = re2.compile(r"(?: [a-z0-9]){6,} ")
 
 
 def readings(text: str, words: str) -> Iterator[Hits]:
     """Yield what groups of phrases a lower-case text, and its words, have when they are read otherwise."""
+    if not text.isascii() and _ACCENTS_IN_WORDS.search(text):
+        yield hits(spaced(unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()))
     if _DIGITS_IN_WORDS.search(text):
         yield hits(spaced(text.translate(_LEET)))
     if " " in words[1:-1] and (apart := _LETTER_BY_LETTER.search(words)):

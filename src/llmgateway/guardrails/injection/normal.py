@@ -21,10 +21,9 @@ class Mark(StrEnum):
 
 
 class Plain(NamedTuple):
-    """A text in its plain form, what was hidden in invisible characters, and how it was hidden."""
+    """A text in its plain form, and how it was hidden."""
 
     words: str
-    hidden: str = ""
     marks: frozenset[Mark] = frozenset()
 
 
@@ -52,15 +51,15 @@ def plain(text: str) -> Plain:
         return Plain(spaced(text.lower()))
     for wide, narrow in _WIDE:
         text = text.replace(wide, narrow)
-    hidden, marks = "", frozenset[Mark]()
+    marks = frozenset[Mark]()
     if _ANY.search(text):
-        text, hidden, marks = _seen(text)
+        text, marks = _seen(text)
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
     text = text.lower()
     if _MIXED.search(text):
         text, marks = text.translate(_FOLD), marks | {Mark.LOOK_ALIKES}
-    return Plain(spaced(text), hidden, marks)
+    return Plain(spaced(text), marks)
 
 
 def spaced(text: str) -> str:
@@ -69,13 +68,12 @@ def spaced(text: str) -> str:
     return " " + b" ".join(octets.split()).decode() + " "
 
 
-def _seen(text: str) -> tuple[str, str, frozenset[Mark]]:
-    """What a reader sees, what a model reads beside it, and the marks."""
+def _seen(text: str) -> tuple[str, frozenset[Mark]]:
+    """What a reader sees, and the marks of what else a model reads."""
     marks = set()
     text = _FLAG.sub("\U0001f3f4", text)
-    hidden = " ".join("".join(chr(ord(each) - 0xE0000) for each in run) for run in _TAGS.findall(text))
-    if hidden or _SMUGGLED.search(text):
+    if _TAGS.search(text) or _SMUGGLED.search(text):
         marks.add(Mark.TAGS)
     if _INSIDE.search(text.lower()):
         marks.add(Mark.INVISIBLE)
-    return _ANY.sub("", text), hidden, frozenset(marks)
+    return _ANY.sub("", text), frozenset(marks)
