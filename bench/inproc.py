@@ -25,7 +25,7 @@ from bench import payload
 from bench.load import Spec
 from bench.spread import Spread
 from llmgateway import plugins
-from llmgateway.app.worker import Providers
+from llmgateway.app.worker import Installed
 from llmgateway.config.loader import load
 from llmgateway.config.minting import hash_of, mint_key
 from llmgateway.dataplane.call import Gateway
@@ -97,10 +97,10 @@ def _plane(folder: Path, digest: str) -> Worker:
     clock = SystemClock()
     text = _CONFIG.format(folder=folder, hash=digest)
     snapshot = load(text, providers=("openai", "anthropic"), generation=1, environ={})
-    sweeper, find = Sweeper(clock), Providers()
+    sweeper, installed = Sweeper(clock), Installed()
     journal = JournalWriter.open(journal_folder(folder), snapshot.journal, clock)
     gateway = Gateway(
-        in_force=prepare(snapshot, None, find, clock, sweeper),
+        in_force=prepare(snapshot, None, installed, clock, sweeper),
         journal=journal,
         sweeper=sweeper,
         clock=clock,
@@ -109,7 +109,7 @@ def _plane(folder: Path, digest: str) -> Worker:
         dialects=plugins.load_all("dialect"),
     )
     listener = socket.create_server(("127.0.0.1", 0))
-    return Worker(gateway, journal, listener, find)
+    return Worker(gateway, journal, listener, installed)
 
 
 def _framed(piece: bytes) -> bytes:

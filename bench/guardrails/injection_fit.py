@@ -113,7 +113,9 @@ def fit(corpus: Corpus, use: np.ndarray, strength: float) -> Model:
     model = None
     for _ in range(ROUNDS):
         rows = picked & use[corpus.text]
-        learner = LogisticRegression(penalty="l1", solver="liblinear", C=strength, max_iter=200, tol=1e-3, random_state=0)
+        learner = LogisticRegression(
+            penalty="l1", solver="liblinear", C=strength, max_iter=200, tol=1e-3, random_state=0
+        )
         learner.fit(corpus.table[rows], corpus.label[rows], sample_weight=corpus.heavy[rows])
         model = Model(learner.coef_[0], float(learner.intercept_[0]))
         picked = corpus.loudest(model)

@@ -20,9 +20,17 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "openai": "llmgateway.dialects.openai.dialect:OpenAIDialect",
         "anthropic": "llmgateway.dialects.anthropic.dialect:AnthropicDialect",
     },
-    "guardrail": {},
+    "guardrail": {
+        "denylist": "llmgateway.guardrails.denylist.guardrail:Denylist",
+        "pattern": "llmgateway.guardrails.pattern.guardrail:Pattern",
+        "url": "llmgateway.guardrails.url.guardrail:Url",
+        "pii": "llmgateway.guardrails.pii.guardrail:PiiGuardrail",
+        "secrets": "llmgateway.guardrails.secrets.guardrail:Secrets",
+    },
     "judge": {
         "injection": "llmgateway.guardrails.injection.judge:InjectionJudge",
+        "language": "llmgateway.guardrails.language.judge:LanguageJudge",
+        "length": "llmgateway.guardrails.length:LengthJudge",
     },
 }
 
@@ -59,9 +67,19 @@ def operations() -> frozenset[str]:
     return frozenset().union(*(load("dialect", name).operations for name in names("dialect")))
 
 
+def classes(kind: str) -> dict[str, Any]:
+    """Every plug-in of a kind, by name, not made yet; PluginError as `load`."""
+    return {name: load(kind, name) for name in names(kind)}
+
+
+def guardrails() -> dict[str, Any]:
+    """What a guardrail in the configuration may use, by name: those that find spans, and judges of whole texts."""
+    return classes("guardrail") | classes("judge")
+
+
 def load_all(kind: str) -> dict[str, Any]:
     """Every plug-in of a kind, by name, made and ready; PluginError as `load`."""
-    return {name: load(kind, name)() for name in names(kind)}
+    return {name: plugin() for name, plugin in classes(kind).items()}
 
 
 def _sources(kind: str, found: Iterable[EntryPoint] | None) -> dict[str, str | EntryPoint]:

@@ -52,9 +52,16 @@ def tables() -> dict[str, type[BaseModel]]:
             here = f"{path}.{name}".lstrip(".") + (".MODEL" if name == "prices" else ".NAME" if is_named else "")
             found[here] = inner
             walk(inner, here)
+            if (named := extra_of(inner)) is not None:
+                found[f"{here}.NAME"] = named
 
     walk(Config, "")
     return found
+
+
+def extra_of(table: type[BaseModel]) -> type[BaseModel] | None:
+    """The tables that may stand in this one under any name beside its settings."""
+    return table_of(table.__annotations__.get("__pydantic_extra__"))
 
 
 def documented() -> dict[str, dict[str, str]]:

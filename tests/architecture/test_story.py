@@ -4,7 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
-from llmgateway.dataplane import dispatch, phases, pipeline, relay, settle
+from llmgateway.dataplane import dispatch, guard, phases, pipeline, relay, settle
 from llmgateway.domain.errors import ERRORS
 from llmgateway.domain.exchange import Phase
 
@@ -12,7 +12,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_each_phase_is_a_function_of_its_name():
-    homes = (phases, dispatch, relay, settle)
+    homes = (phases, guard, dispatch, relay, settle)
     for phase in Phase:
         assert any(inspect.isfunction(getattr(home, phase, None)) for home in homes), phase
 

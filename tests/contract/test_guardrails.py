@@ -7,6 +7,7 @@ the kinds are what must be found in that text, in order.
 import json
 import random
 from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from llmgateway import plugins
 from llmgateway.domain.verdict import Finding
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail, OptionError
-from llmgateway.wire.view import SEPARATOR, View
+from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
 ROOT = Path(__file__).parents[1] / "fixtures" / "guardrails"
 NAMES = plugins.names("guardrail")
@@ -92,7 +93,9 @@ def test_what_reached_the_end_goes_on_in_a_stream_as_it_does_in_a_whole_text(nam
                     early = [each for each in guardrail.find(View(text[:cut])) if each.end == cut]
                     if early and cut - guardrail.settled(View(text[:cut])) > MAX_OPEN:
                         assert early[-1].start == found.start
-                        assert cut + guardrail.continues(early[-1].kind, text[cut:]) == found.end
+                        last = text[max(found.start, cut - CONTEXT) : cut]
+                        more = guardrail.continues(early[-1].kind, last + text[cut:]) - len(last)
+                        assert cut + more == found.end
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,3 +153,37 @@ def check_window(guardrail: Guardrail, text: str, start: int) -> None:
         for each in guardrail.find(View(text[window:]), start - window)
     ]
     assert near == far, (text, start)
+
+
+# --- the guide's example, as a package from outside
+
+
+def guide() -> str:
+    text = (ROOT.parents[2] / "docs" / "GUARDRAILS.md").read_text()
+    return text.partition("```python\n")[2].partition("```")[0]
+
+
+def test_the_guide_s_guardrail_keeps_the_contract_as_it_stands(tmp_path, monkeypatch):
+    (tmp_path / "acme_guardrails.py").write_text(guide())
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("ticket", "acme_guardrails:TicketGuardrail", "llmgateway.guardrail")
+    assert "ticket" in plugins.names("guardrail", [point])
+    ticket = plugins.load("guardrail", "ticket", [point])({"project": "ACME"})
+    text = "see ACME-12345, ACME-7（ACME-8）and XACME-9 or ACME-123a."
+    assert [text[found.start : found.end] for found in ticket.find(View(text))] == ["ACME-12345", "ACME-7", "ACME-8"]
+    texts = [text, "ACME-1", "ACME-" + "1" * 400, "-" * 300 + " ACME-2", "ＡＣＭＥ-１ ACME-3"]
+    for seed in range(300):
+        dice = random.Random(seed)
+        mixture = mixed(dice, texts)
+        cut = dice.randint(0, len(mixture))
+        check_settled(ticket, mixture[:cut], mixture)
+        check_window(ticket, mixture, cut)
+        check_shape(ticket, View(mixture), cut)
+    with pytest.raises(OptionError):
+        plugins.load("guardrail", "ticket", [point])({"projects": "ACME"})
+
+
+def test_the_guide_names_every_plug_in_and_all_their_settings():
+    text = (ROOT.parents[2] / "docs" / "GUARDRAILS.md").read_text()
+    for name in (*NAMES, *plugins.names("judge")):
+        assert f"| `{name}` |" in text

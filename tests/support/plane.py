@@ -20,7 +20,7 @@ from typing import Any
 import h11
 
 from llmgateway import plugins
-from llmgateway.app.worker import Providers
+from llmgateway.app.worker import Installed
 from llmgateway.config.loader import load
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.dataplane.call import Gateway
@@ -231,10 +231,10 @@ async def _settled_down(worker: Worker) -> None:
 
 def _start(folder: Path, snapshot: Snapshot, **more: Any) -> Plane:
     clock = SystemClock()
-    sweeper, find = Sweeper(clock), Providers()
+    sweeper, installed = Sweeper(clock), Installed()
     journal = JournalWriter.open(journal_folder(folder), snapshot.journal, clock)
     gateway = Gateway(
-        in_force=prepare(snapshot, None, find, clock, sweeper),
+        in_force=prepare(snapshot, None, installed, clock, sweeper),
         journal=more.get("journal", journal),
         sweeper=sweeper,
         clock=clock,
@@ -245,4 +245,4 @@ def _start(folder: Path, snapshot: Snapshot, **more: Any) -> Plane:
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     port = listener.getsockname()[1]
-    return Plane(Worker(gateway, journal, listener, find), port, folder)
+    return Plane(Worker(gateway, journal, listener, installed), port, folder)

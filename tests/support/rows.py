@@ -29,6 +29,8 @@ body = "64KiB"
 upload = "256KiB"
 [data]
 dir = "{data}"
+[journal]
+bodies = "full"
 [backends.one]
 provider = "openai"
 base_url = "{one}/v1"

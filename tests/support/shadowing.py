@@ -17,6 +17,7 @@ CONFIG = """
 [data]
 dir = "{data}"
 [journal]
+bodies = "full"
 raw_events = true
 JOURNAL
 [backends.one]

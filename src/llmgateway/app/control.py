@@ -89,6 +89,7 @@ def _judge(text: str, config: Path, generation: int) -> Examined:
         text,
         providers=plugins.names("provider"),
         operations=plugins.operations(),
+        guardrails=plugins.guardrails(),
         generation=generation,
         environ=os.environ,
         name=str(config),

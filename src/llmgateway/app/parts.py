@@ -41,7 +41,14 @@ class Started:
 
 def read_snapshot(text: str, generation: int, document: Mapping[str, Any] | None = None) -> Snapshot:
     """Load a configuration with what is installed here; raises ConfigError. `document`: the text parsed before."""
-    return load(text, providers=plugins.names("provider"), generation=generation, environ=os.environ, document=document)
+    return load(
+        text,
+        providers=plugins.names("provider"),
+        guardrails=plugins.guardrails(),
+        generation=generation,
+        environ=os.environ,
+        document=document,
+    )
 
 
 def examine_file(config: Path, generation: int) -> Examined:
@@ -50,6 +57,7 @@ def examine_file(config: Path, generation: int) -> Examined:
         config,
         providers=plugins.names("provider"),
         operations=plugins.operations(),
+        guardrails=plugins.guardrails(),
         generation=generation,
         environ=os.environ,
     )

@@ -21,31 +21,37 @@ from llmgateway.domain.ids import IdMint
 from llmgateway.http.deadlines import Sweeper
 from llmgateway.journal.layout import journal_folder
 from llmgateway.journal.writer import JournalWriter
+from llmgateway.ports.guardrail import Guardrail
+from llmgateway.ports.judge import Judge
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.places import Share
 from llmgateway.supervisor.tether import Tether
 
 
-class Providers:
-    """Providers by name, each made once."""
+class Installed:
+    """The installed plug-ins, as a data plane asks for them (dataplane.worker.Installed)."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Provider] = {}
+        self._providers: dict[str, Provider] = {}
 
-    def __call__(self, name: str) -> Provider:
-        if name not in self._made:
-            self._made[name] = plugins.load("provider", name)()
-        return self._made[name]
+    def provider(self, name: str) -> Provider:
+        if name not in self._providers:
+            self._providers[name] = plugins.load("provider", name)()
+        return self._providers[name]
+
+    def guardrail(self, name: str, options: Mapping[str, Any]) -> Guardrail | Judge:
+        made: Guardrail | Judge = plugins.guardrails()[name](options)
+        return made
 
 
 def build_worker(started: Started, listener: socket.socket, slot: int = 0) -> tuple[Worker, JournalWriter]:
     """Make a worker for the running event loop; `start` it, and `close` it at the end (the journal with it)."""
     snapshot = started.snapshot
     sweeper = Sweeper(CLOCK)
-    find = Providers()
+    installed = Installed()
     journal = JournalWriter.open(journal_folder(started.data), snapshot.journal, CLOCK)
     gateway = Gateway(
-        in_force=prepare(snapshot, None, find, CLOCK, sweeper, share=Share(slot, worker_count(snapshot))),
+        in_force=prepare(snapshot, None, installed, CLOCK, sweeper, share=Share(slot, worker_count(snapshot))),
         journal=journal,
         sweeper=sweeper,
         clock=CLOCK,
@@ -53,7 +59,7 @@ def build_worker(started: Started, listener: socket.socket, slot: int = 0) -> tu
         draw=random.random,  # noqa: S311 - splits traffic, keeps no secret
         dialects=plugins.load_all("dialect"),
     )
-    return Worker(gateway, journal, listener, find), journal
+    return Worker(gateway, journal, listener, installed), journal
 
 
 def worker_main(started: Started, listener: socket.socket, slot: int, line: socket.socket) -> None:

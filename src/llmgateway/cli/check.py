@@ -10,6 +10,7 @@ import typer
 from llmgateway.cli.errors import MISUSED
 
 if TYPE_CHECKING:
+    from llmgateway.config.guardrails import Makers
     from llmgateway.config.loader import Examined
     from llmgateway.config.problems import ConfigError
 
@@ -33,7 +34,12 @@ def check(
     environ = None if no_secrets else os.environ
     try:
         examined = examine(
-            file, providers=known_providers(), operations=known_operations(), generation=0, environ=environ
+            file,
+            providers=known_providers(),
+            operations=known_operations(),
+            guardrails=known_guardrails(),
+            generation=0,
+            environ=environ,
         )
     except ConfigError as error:
         if not as_json:
@@ -60,6 +66,13 @@ def known_operations() -> Collection[str]:
     from llmgateway import plugins
 
     return plugins.operations()
+
+
+def known_guardrails() -> "Makers":
+    """The plug-ins that guardrails may use."""
+    from llmgateway import plugins
+
+    return plugins.guardrails()
 
 
 def _refused(error: "ConfigError") -> dict[str, Any]:

@@ -67,6 +67,7 @@ def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
         settings.add_row(route["name"], route["sticky"], fallback, _attempts(route), route["bodies"], keys)
     console.print(settings)
     _print_choices(console, routes)
+    _print_guardrails(console, routes)
     _print_shadows(console, [(route["name"], route["shadow"]) for route in routes if route["shadow"] is not None])
 
 
@@ -109,6 +110,20 @@ def _print_choices(console: "Console", routes: list[dict[str, Any]]) -> None:
             table.add_row("" if index else route["name"], version, words, "" if index else hedge)
         if not balance and route["hedge"] is not None:
             table.add_row(route["name"], "all", "there is one", hedge)
+    if table.row_count:
+        console.print(table)
+
+
+def _print_guardrails(console: "Console", routes: list[dict[str, Any]]) -> None:
+    table = titled("Guardrails (in this order)", "route", "guardrail", "looks into", "and does")
+    for route in routes:
+        for index, each in enumerate(route["guardrails"]):
+            name = each["name"] if each["plugin"] == each["name"] else f"{each['name']} ({each['plugin']})"
+            does = each["action"] + (", and restores" if each["restore"] else "")
+            does = does if each["mode"] == "enforce" else f"nothing (would {does})"
+            name += ", of every route" if each["baseline"] else ""
+            table.add_row("" if index else route["name"], name, " and ".join(each["stages"]), does)
+        table.add_section()
     if table.row_count:
         console.print(table)
 

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from llmgateway.config import schema, snapshot
+from llmgateway.config import guardrails, schema, snapshot
 from llmgateway.config.build_rules import rule
 from llmgateway.config.problems import Path
 from llmgateway.config.secrets import SecretResolver
@@ -14,6 +15,7 @@ from llmgateway.config.secrets import SecretResolver
 def build(config: schema.Config, secrets: SecretResolver, generation: int, digest: str) -> snapshot.Snapshot:
     """Build the snapshot; references must have been checked. Faults of secrets are left in `secrets`."""
     backends = {name: _backend(name, table, secrets) for name, table in config.backends.items()}
+    guards = guardrails.guarding(config.guardrails)
     keys = (_key(name, table) for name, table in config.keys.items())
     return snapshot.Snapshot(
         generation=generation,
@@ -23,9 +25,15 @@ def build(config: schema.Config, secrets: SecretResolver, generation: int, diges
         data=_data(config.data),
         journal=_journal(config.journal),
         backends=backends,
-        routes={name: _route(name, table, backends, config.journal) for name, table in config.routes.items()},
+        routes={
+            name: replace(
+                _route(name, table, backends, config.journal), guardrails=guardrails.of_route(table.guardrails, guards)
+            )
+            for name, table in config.routes.items()
+        },
         keys={key.digest: key for key in keys},
         prices={name: _price(name, table) for name, table in config.prices.items()},
+        guarding=guards,
     )
 
 

@@ -10,6 +10,7 @@ from llmgateway.config.rules import FaultKind, Rule
 from llmgateway.config.snapshot import (
     Address,
     Backend,
+    Guardrail,
     HealthRules,
     Hedge,
     Key,
@@ -106,9 +107,22 @@ def described_route(route: Route, snapshot: Snapshot) -> Described:
         "on_failure": [fault.value for fault in FaultKind if fault in route.on_failure],
         "rules": [_rule(rule) for rule in route.rules],
         "hedge": hedge(route.hedge) if route.hedge is not None else None,
+        "guardrails": [_guardrail(each, snapshot) for each in route.guardrails],
         "keys": allowed_keys(snapshot, route.name) if snapshot.keys else None,
         "shadow": _shadow(route.shadow) if route.shadow is not None else None,
         "versions": [_version(version, share[version.name]) for version in route.versions],
+    }
+
+
+def _guardrail(guardrail: Guardrail, snapshot: Snapshot) -> Described:
+    return {
+        "name": guardrail.name,
+        "plugin": guardrail.plugin,
+        "stages": [stage.value for stage in guardrail.stages],
+        "action": guardrail.action.value,
+        "mode": guardrail.mode.value,
+        "restore": guardrail.restore,
+        "baseline": guardrail in snapshot.guarding.baseline,
     }
 
 

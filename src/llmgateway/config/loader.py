@@ -10,6 +10,7 @@ from typing import Any, Final
 from llmgateway.config import source
 from llmgateway.config.advice import advise
 from llmgateway.config.build import build
+from llmgateway.config.guardrails import Makers, wrong_guardrails
 from llmgateway.config.positions import Positions
 from llmgateway.config.problems import MAX_FAULTS, ConfigError, Fault, Problem, dotted
 from llmgateway.config.reach import unreachable
@@ -49,6 +50,7 @@ class _Known:
 
     providers: Collection[str]
     operations: Collection[str] = ()
+    guardrails: Makers | None = None
 
 
 def load(
@@ -57,6 +59,7 @@ def load(
     providers: Collection[str],
     generation: int,
     environ: Mapping[str, str] | None,
+    guardrails: Makers | None = None,
     name: str = DEFAULT_NAME,
     document: Mapping[str, Any] | None = None,
 ) -> Snapshot:
@@ -64,22 +67,24 @@ def load(
 
     `document` is the text parsed before, perhaps by way of JSON: TOML takes half of the time a large one needs.
 
-    `providers` are the known providers' names. `environ` None leaves secrets and TLS files unlooked at: for
-    checking a configuration elsewhere, never for serving. `name` is what problems of a text call its file.
+    `providers` are the known providers' names, `guardrails` the plug-ins, which try their settings (None: nobody does).
+    `environ` None leaves secrets and TLS files unlooked at: for checking a configuration elsewhere, never for serving.
+    `name` is what problems of a text call its file.
     """
     file, text = _read(origin, name)
     document = source.parse(text, file) if document is None else document
-    snapshot, _, _ = _held(_Source(file, text, document), _Known(providers), generation, environ)
+    snapshot, _, _ = _held(_Source(file, text, document), _Known(providers, guardrails=guardrails), generation, environ)
     return snapshot  # without advice: that takes long for large configurations, and workers load between requests
 
 
-def examine(
+def examine(  # noqa: PLR0913 - what is installed has three kinds
     origin: str | File,
     *,
     providers: Collection[str],
     generation: int,
     environ: Mapping[str, str] | None,
     operations: Collection[str] = (),
+    guardrails: Makers | None = None,
     name: str = DEFAULT_NAME,
     now: float | None = None,
 ) -> Examined:
@@ -90,7 +95,7 @@ def examine(
     file, text = _read(origin, name)
     document = source.parse(text, file)
     snapshot, secrets, located = _held(
-        _Source(file, text, document), _Known(providers, operations), generation, environ
+        _Source(file, text, document), _Known(providers, operations, guardrails), generation, environ
     )
     warnings = advise(snapshot, secrets.literals, SystemClock().time() if now is None else now)
     return Examined(snapshot, tuple(located(warnings)), text, document)
@@ -108,6 +113,9 @@ def _held(
     located = _Located(origin.file, origin.text)
     config, misfits = fit(origin.document)
     faults = [*misfits, *islice(dangling(origin.document, known.providers, known.operations), MAX_FAULTS)]
+    if config is not None and known.guardrails is not None:
+        named = {name: route.guardrails for name, route in config.routes.items()}
+        faults += islice(wrong_guardrails(config.guardrails, named, known.guardrails), MAX_FAULTS)
     if config is None or faults:
         raise ConfigError(located(faults))
     secrets = SecretResolver(environ)

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, field_validator
 
 from llmgateway.config import snapshot, values
+from llmgateway.config.guardrails import GuardrailsTable, Names
 from llmgateway.config.rule_schema import MAX_RULES, OnFailureTable, RuleTable
-from llmgateway.config.table import STRICT
+from llmgateway.config.table import STRICT, Seconds
 
 _HOUR: Final = 3_600.0
 _DAY: Final = 24 * _HOUR
@@ -37,7 +38,6 @@ _RETRIES: Final = snapshot.Retries()
 _SHADOW: Final = snapshot.Shadow(snapshot.Version("", "", ()))
 _HEDGE: Final = snapshot.Hedge()
 
-Seconds = Annotated[float, BeforeValidator(values.seconds)]
 Size = Annotated[int, BeforeValidator(values.size)]
 Retention = Annotated[Annotated[float, Field(ge=1.0, le=_YEARS)] | None, BeforeValidator(values.seconds_or_forever)]
 Count = Annotated[Annotated[int, Field(ge=1, le=1_000_000)] | None, BeforeValidator(values.count_or_unlimited)]
@@ -286,6 +286,7 @@ class RouteTable(Table):
     retries: RetriesTable = RetriesTable()
     shadow: ShadowTable | None = None
     hedge: HedgeTable | None = None
+    guardrails: Names = []
     versions: Annotated[dict[Name, VersionTable], Field(min_length=1, max_length=100)]
 
 
@@ -318,6 +319,7 @@ class Config(Table):
     admin: AdminTable = AdminTable()
     data: DataTable = DataTable()
     journal: JournalTable = JournalTable()
+    guardrails: GuardrailsTable = GuardrailsTable()
     backends: Annotated[dict[Name, BackendTable], Field(max_length=10_000)] = {}
     routes: Annotated[dict[RouteName, RouteTable], Field(min_length=1, max_length=20_000)]
     keys: Annotated[dict[Name, KeyTable], Field(max_length=100_000)] = {}

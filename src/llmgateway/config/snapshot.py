@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from llmgateway.config.rules import FaultKind, Rule
+from llmgateway.domain.verdict import Action, Mode, Stage
 
 
 class Durability(StrEnum):
@@ -20,6 +21,7 @@ class Durability(StrEnum):
 
 
 class Bodies(StrEnum):
+    REDACTED = "redacted"  # as it passed, without what the redactors of stored bodies find in it
     FULL = "full"
     HASH = "hash"
     NONE = "none"
@@ -145,7 +147,7 @@ class Data:
 @dataclass(frozen=True, slots=True)
 class Journal:
     durability: Durability = Durability.PROCESS
-    bodies: Bodies = Bodies.FULL
+    bodies: Bodies = Bodies.REDACTED
     raw_events: bool = False
     serve_unlogged: bool = False
     segment_bytes: int = 64 * 1024 * 1024
@@ -304,13 +306,33 @@ class Hedge:
 
 
 @dataclass(frozen=True, slots=True)
+class Guardrail:
+    """A guardrail as the operator defined it. `options` are its plug-in's own."""
+
+    name: str
+    plugin: str
+    stages: tuple[Stage, ...] = (Stage.REQUEST, Stage.REPLY)
+    action: Action = Action.REDACT
+    mode: Mode = Mode.ENFORCE
+    restore: bool = False  # the reply has the redacted values again
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarding:
+    named: Mapping[str, Guardrail] = field(default_factory=dict)
+    baseline: tuple[Guardrail, ...] = ()  # on every route, before its own
+    hold_s: float = 5.0  # how long a stream's text waits for what follows it
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     name: str  # as callers write it; may hold `*`
     versions: tuple[Version, ...]
     fallback: tuple[Version, ...] = ()
     sticky: Sticky = Sticky()
     salt: str = ""
-    bodies: Bodies = Bodies.FULL
+    bodies: Bodies = Bodies.REDACTED
     raw_events: bool = False
     retries: Retries = Retries()
     rules: tuple[Rule, ...] = ()  # in order: the first that fits decides, none leaves it to the weights
@@ -318,6 +340,7 @@ class Route:
     shadow: Shadow | None = None
     balance: Balance = Balance.LEAST_BUSY
     hedge: Hedge | None = None
+    guardrails: tuple[Guardrail, ...] = ()  # in order, the baseline first
 
     def version(self, name: str) -> Version:
         """The version of that name; KeyError if there is none."""
@@ -368,6 +391,7 @@ class Snapshot:
     routes: Mapping[str, Route] = field(default_factory=dict)
     keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)
     prices: Mapping[str, Price] = field(default_factory=dict)
+    guarding: Guarding = Guarding()
     digest: str = field(default="", compare=False)  # SHA-256 of the file's text, hexadecimal
 
     def means_the_same_as(self, other: "Snapshot") -> bool:

@@ -1,8 +1,12 @@
 """What the tables of the schema have in common."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict
+
+from llmgateway.config import values
+
+Seconds = Annotated[float, BeforeValidator(values.seconds)]
 
 STRICT: Final = ConfigDict(
     extra="forbid",

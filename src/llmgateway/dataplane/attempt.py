@@ -6,15 +6,17 @@ Which backend, and what follows a failure, is decided in `dispatch`; it may run 
 import asyncio
 from dataclasses import dataclass, replace
 
-from llmgateway.config.snapshot import Priority
+from llmgateway.config.snapshot import Bodies, Priority
 from llmgateway.dataplane.call import Errand, Request
+from llmgateway.dataplane.guard import reply_guard
+from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.inforce import Upstream
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.sending import send
 from llmgateway.dataplane.settle import MAX_DETAIL
 from llmgateway.dataplane.turns import take_place
 from llmgateway.dataplane.upgrade import Opening
-from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.errors import OF_GUARDRAILS, GatewayError
 from llmgateway.domain.exchange import Attempt, AttemptKind
 from llmgateway.http.connection import Connection
 from llmgateway.routing.health import IN
@@ -87,6 +89,8 @@ async def attempt(call: Errand, target: Target, request: Request) -> Dispatched:
             places.leave(None, now)
         if call.exchange.shadow_of is not None:
             pass  # a copy is no evidence
+        elif isinstance(error, GatewayError) and error.code in OF_GUARDRAILS:
+            standing.was_left(began, now)  # the backend has answered
         elif isinstance(error, GatewayError):
             call.in_force.standings.report_failure(standing, error, now, is_trial=target.is_trial)
         else:  # the caller has left, or another attempt was quicker
@@ -134,10 +138,16 @@ async def _ask(call: Errand, target: Target, request: Request, pooled: Connectio
         raise
     attempt.connected = call.now
     route = call.route
-    limit = call.in_force.snapshot.journal.max_record_bytes if route is not None and route.raw_events else 0
+    is_kept = route is not None and route.raw_events and route.bodies is not Bodies.REDACTED
+    limit = call.in_force.snapshot.journal.max_record_bytes if is_kept else 0
     reader = upstream.provider.reader(call.exchange.operation)
-    answer = Reply if request.upgrade is None else Opening
-    call.reply = reply = answer(attempt, reader, call.gateway.clock, secrets=upstream.secrets, events_limit=limit)
+    guard = reply_guard(call, upstream) if call.in_force.guards.by_route else None
+    if guard is not None:
+        reply: Reply = GuardedReply(attempt, reader, call.gateway.clock, guard, upstream.secrets)
+    else:
+        answer = Reply if request.upgrade is None else Opening
+        reply = answer(attempt, reader, call.gateway.clock, secrets=upstream.secrets, events_limit=limit)
+    call.reply = reply
     try:
         send(call, target, request, connection, reply)
         is_copied = route is not None and route.shadow is not None and request.upgrade is None  # never a session

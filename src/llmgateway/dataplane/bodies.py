@@ -6,15 +6,19 @@ for the loop to take its turn between them; what later phases would look for aga
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from llmgateway.config.snapshot import Bodies, Snapshot
 from llmgateway.dataplane.call import Call, Request
 from llmgateway.domain.errors import GatewayError
 from llmgateway.wire.jsonscan import parse_large
 
+T = TypeVar("T")
+
 LARGE: Final = 256 * 1024  # from here on parsing takes a millisecond, which is worth a thread's trouble
+QUICK: Final = 32 * 1024  # from here on judging a body takes milliseconds
 _SMALL_PIECE: Final = 16 * 1024  # smaller ones are joined: a byte kept for itself takes forty
 
 # One thread, not several: they would take turns with each other at the interpreter's lock, and the loop would wait
@@ -88,6 +92,18 @@ async def understand(request: Request, snapshot: Snapshot) -> None:
     journal = snapshot.journal
     if journal.bodies is Bodies.HASH or len(request.body) > journal.max_record_bytes:
         request.sha256 = await loop.run_in_executor(_ASIDE, _sha256, request.body)
+
+
+async def judged_aside(judge: Callable[[bytes], bytes], body: bytes) -> bytes:
+    """Judge a body; a long one in the thread for such, so that others have their turns. Raises what `judge` raises."""
+    return await asked_aside(len(body), judge, body)
+
+
+async def asked_aside(size: int, work: Callable[..., T], *about: Any) -> T:
+    """The same for any question about a body of `size` bytes."""
+    if size <= QUICK:
+        return work(*about)
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, work, *about)
 
 
 def _parse(body: bytes, snapshot: Snapshot) -> "tuple[dict[str, object], list[tuple[str, tuple[int, int]]]]":

@@ -14,6 +14,8 @@ from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.exchange import Exchange
 from llmgateway.domain.operation import BodyKind
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import NO_PLACEHOLDERS, Placeholders
 from llmgateway.http.deadlines import Sweeper
 from llmgateway.http.incoming import Incoming
 from llmgateway.http.messages import Headers
@@ -87,6 +89,7 @@ class Request:
     upgrade: Upgrade | None = None  # the caller asks for a tunnel
     members: Members | None = None  # of a large JSON body: where its members are
     sha256: str | None = None  # of a large body that will not be stored whole
+    stored: bytes | None = None  # what the journal gets instead of the body
 
     def close(self) -> None:
         """Give back what was taken for it."""
@@ -113,6 +116,8 @@ class Errand:
     request: Request | None = None
     reply: Reply | None = None  # of the attempt under way, or the one that is relayed
     is_shadowed: bool = False  # whether it is copied has been decided
+    notes: Notes | None = None  # what guardrails found
+    placeholders: Placeholders = NO_PLACEHOLDERS  # the values that the reply may have to have again
     held: int = 0  # bytes of the body that count against `gateway.bodies`
 
     @property

@@ -13,6 +13,7 @@ from llmgateway.config.snapshot import Backend, Snapshot, Version
 from llmgateway.dataplane.peer import Network, networks
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.operation import Operation
+from llmgateway.guarding.guards import NO_GUARDS, FindGuardrail, Guards
 from llmgateway.http.client import HeadTemplate, Origin
 from llmgateway.http.pool import Pool
 from llmgateway.ports.dialect import Dialect
@@ -66,6 +67,7 @@ class InForce:
     shadow_budgets: Mapping[str, ShadowBudget]  # by route, where there is a shadow
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
     patience: Mapping[str, Patience]  # of the routes that hedge
+    guards: Guards = NO_GUARDS
     trusted: tuple[Network, ...] = ()  # proxies whose X-Forwarded-For is believed
     permits: Permits = field(default_factory=Permits)
     endpoints: dict[tuple[str, str, bool], Endpoint] = field(default_factory=dict)  # see dataplane.door
@@ -78,6 +80,7 @@ def put_in_force(
     provider: Callable[[str], Provider],
     pool: Callable[[Backend], Pool],
     clock: Clock,
+    guardrail: FindGuardrail,
     share: Share | None = None,
 ) -> InForce:
     """Prepare `snapshot`. Endpoints that did not change keep their pool; the caller closes the others (`retired`).
@@ -111,6 +114,7 @@ def put_in_force(
         choosers=Choosers(snapshot.routes),
         shadow_budgets=_kept(shadow_budgets, (r.name for r in routes if r.shadow is not None), ShadowBudget, clock),
         patience=_kept(patience, (r.name for r in routes if r.hedge is not None), Patience, clock),
+        guards=Guards.of(snapshot, guardrail),
         trusted=networks(snapshot.server.trusted_proxies),
         changes={
             (route.name, version.name): _changes(version)

@@ -72,18 +72,11 @@ async def admit(call: Call) -> Request:
     return request
 
 
-async def guard_request(call: Call, request: Request) -> Request:
-    """Check the prompt. The chain of guardrails goes here; what it returns is all that later phases see."""
-    call.exchange.phase = Phase.GUARD_REQUEST
-    return request
-
-
 def route(call: Call, key: Key, request: Request) -> Plan:
     """Choose the version and the ordered attempts; GatewayError model_not_found, route_required or about a pin."""
     exchange = call.exchange
     exchange.phase = Phase.ROUTE
-    found = _route(call, key, request)
-    call.route = found
+    found = call.route or find_route(call, request)
     exchange.route = found.name
     choice = _choice(call, key, request, found)
     exchange.assigned_version = choice.version.name
@@ -151,11 +144,12 @@ async def _json(call: Call) -> Request:
         request.document = document
     request.model = model_of(document)
     request.declared = declared = call.dialect.declared(document)
-    _note(call, declared)
+    note_declared(call, declared)
     return request
 
 
-def _note(call: Call, declared: Declared) -> None:
+def note_declared(call: Call, declared: Declared) -> None:
+    """Put what a body says of itself into the record."""
     exchange = call.exchange
     exchange.is_stream = declared.is_stream
     exchange.user = declared.user
@@ -198,10 +192,13 @@ async def _decided(upload: Upload) -> None:
         upload.on_change = None
 
 
-def _route(call: Call, key: Key, request: Request) -> Route:
+def find_route(call: Call, request: Request) -> Route:
+    """The route that is asked for, whichever phase asks first; GatewayError model_not_found or route_required."""
     if request.model is not None:
         call.exchange.request_model = request.model[:MAX_MODEL]
-    return call.in_force.table.asked_for(request.model, call.incoming.header, key)
+    assert call.key is not None
+    call.route = call.in_force.table.asked_for(request.model, call.incoming.header, call.key)
+    return call.route
 
 
 def _choice(call: Call, key: Key, request: Request, found: Route) -> Choice:

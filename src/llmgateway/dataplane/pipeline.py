@@ -7,7 +7,8 @@ from collections.abc import Awaitable
 from llmgateway.dataplane.answers import error_head, own_head
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.dispatch import dispatch
-from llmgateway.dataplane.phases import admit, authenticate, guard_request, route
+from llmgateway.dataplane.guard import guard_request
+from llmgateway.dataplane.phases import admit, authenticate, route
 from llmgateway.dataplane.relay import end_of, relay
 from llmgateway.dataplane.settle import settle
 from llmgateway.domain.errors import Fault, GatewayError

@@ -5,6 +5,7 @@ from typing import Final
 from llmgateway.dataplane.answers import own_head
 from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
+from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.linger import Linger
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle
@@ -55,6 +56,7 @@ def _head(call: Call, sent: Dispatched) -> bytes:
 
 async def _whole(call: Call, sent: Dispatched) -> None:
     reply, exchange = sent.reply, call.exchange
+    body = await reply.judged() if isinstance(reply, GuardedReply) else reply.body()
     exchange.status = reply.status
     exchange.end = End.COMPLETED
     if reply.reader.error is not None:
@@ -62,7 +64,7 @@ async def _whole(call: Call, sent: Dispatched) -> None:
     durable = settle(call)
     if durable is not None:
         await durable
-    call.incoming.respond(reply.status, _head(call, sent), reply.body())
+    call.incoming.respond(reply.status, _head(call, sent), body)
 
 
 async def _streamed(call: Call, sent: Dispatched) -> None:

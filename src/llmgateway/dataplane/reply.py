@@ -48,6 +48,35 @@ class Outlet(Protocol):
     def write(self, piece: bytes) -> None: ...
 
 
+def resolve(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def way_of(media: bytes) -> Way:
+    if media == b"text/event-stream":
+        return _EVENTS
+    if media.endswith(b"json") or media in {b"", b"text/plain", b"text/html"}:
+        return _WHOLE
+    return _PIECES
+
+
+class Flow(Protocol):
+    """A stream's events on their way through; see EventFlow, whose docstrings say what each member does."""
+
+    is_parted: bool
+    raw: list[bytes]
+
+    @property
+    def may_interject(self) -> bool: ...
+    @property
+    def is_read(self) -> bool: ...
+    def feed(self, piece: bytes) -> bytes: ...
+    def defer(self, piece: bytes) -> bool: ...
+    def catch_up(self) -> None: ...
+    def finish(self) -> bytes: ...
+
+
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -57,6 +86,7 @@ class Reply:
     `ready` resolves once the reply can be judged, `done` once its last byte has come or never will. Read `fault` then.
     """
 
+    _way_of = staticmethod(way_of)
     __slots__ = (
         "_clock",
         "_held",
@@ -99,16 +129,15 @@ class Reply:
         self.ready: asyncio.Future[None] = loop.create_future()
         self.done: asyncio.Future[None] = loop.create_future()
         self.deadline: float | None = None
-        self.status = 0
+        self.status = self.size = 0
         self.headers: Headers = []
         self.way: Way = _WHOLE
-        self.flow: EventFlow | None = None  # of a stream
+        self.flow: Flow | None = None  # of a stream
         self.fault: GatewayError | None = None
         self.is_stale = False
         self.is_over = False  # the connection is done with it; the answer may have been whole before
         self.first_token: float | None = None
         self.last = b""  # the piece that waits for the journal
-        self.size = 0
         self.on_upload: Callable[[bool], None] | None = None
         self._clock = clock
         self._secrets = secrets  # of the backend: masked where its words are shown or stored
@@ -156,15 +185,15 @@ class Reply:
         self.attempt.status = self.status = status
         self.headers = headers
         media = (self.header(b"content-type") or b"").partition(b";")[0].strip().lower()
-        self.way = _way(media) if self.is_ok else _WHOLE
+        self.way = self._way_of(media) if self.is_ok else _WHOLE
         encoding = self.header(b"content-encoding")
         if encoding is not None and encoding.strip().lower() not in {b"", b"identity"}:
             self._decode(encoding)
         if self.way is _EVENTS:
-            self.flow = EventFlow(self.reader, self._keep, self._secrets)
+            self.flow = self._new_flow()
             self.deadline = self._clock.monotonic() + HOLD_S
         elif self.way is _PIECES:
-            self._resolve(self.ready)
+            resolve(self.ready)
 
     def on_data(self, piece: bytes) -> None:
         if self.done.done():
@@ -218,7 +247,7 @@ class Reply:
         now = self._clock.monotonic()
         self.deadline = now + HEARTBEAT_S
         if self._outlet is None:
-            self._resolve(self.ready)
+            resolve(self.ready)
         elif now - self._passed < HEARTBEAT_S:
             self.deadline = self._passed + HEARTBEAT_S
         elif self.flow is not None and self.flow.may_interject:
@@ -246,13 +275,11 @@ class Reply:
     def _gather(self, piece: bytes) -> None:
         if not self.is_ok and self.size + len(piece) > MAX_ERROR:  # the beginning is enough to judge it by
             piece = piece[: MAX_ERROR - self.size]
-            self._resolve(self.ready)
+            resolve(self.ready)
         self.size += len(piece)
         self._held.append(piece)
         if self.is_ok and self.size > MAX_WHOLE:
-            self.way = _PIECES
-            self.last = b""
-            self._resolve(self.ready)
+            self._too_long()
 
     def _whole(self) -> None:
         self.attempt.ended = self._clock.monotonic()
@@ -293,7 +320,7 @@ class Reply:
         self._held.append(piece)
         self._held_size += len(piece)
         if self.way is _EVENTS and (self.reader.has_content or self._held_size > MAX_HELD):
-            self._resolve(self.ready)
+            resolve(self.ready)
 
     def _events_ended(self) -> None:
         """The backend closed its stream, perhaps without the last blank line, perhaps without its last event."""
@@ -305,26 +332,20 @@ class Reply:
             self._failed(GatewayError("upstream_truncated"))
 
     def _finish(self) -> None:
-        if self.attempt.ended is None:
-            self.attempt.ended = self._clock.monotonic()
+        self.attempt.ended = self.attempt.ended or self._clock.monotonic()
         self.deadline = None
-        self._resolve(self.ready)
-        self._resolve(self.done)
+        resolve(self.ready)
+        resolve(self.done)
 
     def _failed(self, error: GatewayError) -> None:
         if not self.done.done():
             self.fault = error
             self._finish()
 
-    @staticmethod
-    def _resolve(future: "asyncio.Future[None]") -> None:
-        if not future.done():
-            future.set_result(None)
+    def _new_flow(self) -> Flow:
+        return EventFlow(self.reader, self._keep, self._secrets)
 
-
-def _way(media: bytes) -> Way:
-    if media == b"text/event-stream":
-        return _EVENTS
-    if media.endswith(b"json") or media in {b"", b"text/plain", b"text/html"}:
-        return _WHOLE
-    return _PIECES
+    def _too_long(self) -> None:  # from here on it passes in pieces
+        self.way = _PIECES
+        self.last = b""
+        resolve(self.ready)

@@ -5,6 +5,7 @@ from typing import Final
 
 from llmgateway.config.snapshot import Bodies
 from llmgateway.dataplane.call import Errand
+from llmgateway.dataplane.masking import guarded_message, storable
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.upgrade import Opening
 from llmgateway.domain.errors import GatewayError
@@ -47,14 +48,15 @@ def settle(call: Errand) -> Awaitable[None] | None:
     exchange.phase = Phase.SETTLE if exchange.error_code is None else exchange.phase
     policy = call.route.bodies if call.route is not None else Bodies.NONE
     limit = call.in_force.snapshot.journal.max_record_bytes
+    message = guarded_message(call, reply, message)
     said = kept(message, policy, limit) if message is not None else None
     raw = _raw(reply, policy, limit)
     return journal.append(records.settled(exchange, call.now, said, raw), may_use_reserve=True)
 
 
 def _raw(reply: Reply | None, policy: Bodies, limit: int) -> Body | None:
-    if reply is None or reply.flow is None or not reply.flow.raw:
-        return None
+    if reply is None or reply.flow is None or not reply.flow.raw or policy is Bodies.REDACTED:
+        return None  # a value may be cut in two there
     return stored(b"".join(reply.flow.raw), policy, limit, "text/event-stream")
 
 
@@ -63,7 +65,7 @@ def _request_body(call: Errand) -> Kept:
     if call.request is None or not call.request.body:
         return None
     limit = call.in_force.snapshot.journal.max_record_bytes
-    return kept(call.request.body, policy, limit, sha256=call.request.sha256)
+    return kept(storable(call, call.request, policy), policy, limit, sha256=call.request.sha256)
 
 
 def _observe(call: Errand, reply: Reply | None) -> bytes | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from llmgateway.dataplane.call import Call, Errand, Request
-from llmgateway.dataplane.reply import Reply, Way
+from llmgateway.dataplane.reply import Reply, Way, resolve
 from llmgateway.dataplane.tunnels import Upgrade
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.operation import BodyKind
@@ -82,7 +82,7 @@ class Opening(Reply):
         except GatewayError as error:
             self._failed(error)
         else:
-            self._resolve(self.ready)
+            resolve(self.ready)
 
     def _take(self, piece: bytes) -> None:
         if self.way is not _TUNNEL:

@@ -5,9 +5,9 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Final
+from typing import Any, Final, Protocol
 
 from llmgateway.config.snapshot import Backend, Snapshot
 from llmgateway.dataplane.call import Gateway
@@ -24,6 +24,8 @@ from llmgateway.http.limits import Limits
 from llmgateway.http.pool import Pool
 from llmgateway.http.server import HttpServer
 from llmgateway.journal.writer import JournalWriter
+from llmgateway.ports.guardrail import Guardrail
+from llmgateway.ports.judge import Judge
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.places import Share
 
@@ -37,13 +39,23 @@ LOOK_S: Final = 0.02
 PARTED_S: Final = PARTING_S + 0.2  # for tunnels, once they are told to end
 HANDSHAKE_S: Final = 2.0  # for those who were queued when the listener closed
 
-FindProvider = Callable[[str], Provider]
+
+class Installed(Protocol):
+    """The plug-ins that a configuration may name."""
+
+    def provider(self, name: str) -> Provider:
+        """The provider of that name, made once."""
+        ...
+
+    def guardrail(self, name: str, options: Mapping[str, Any]) -> Guardrail | Judge:
+        """A guardrail of that name with these settings."""
+        ...
 
 
 def prepare(
     snapshot: Snapshot,
     before: InForce | None,
-    provider: FindProvider,
+    installed: Installed,
     clock: Clock,
     sweeper: Sweeper,
     *,
@@ -54,17 +66,25 @@ def prepare(
     def pool(backend: Backend) -> Pool:
         return Pool(Origin.of(backend), clock=clock, sweeper=sweeper)
 
-    return put_in_force(snapshot, before, provider=provider, pool=pool, clock=clock, share=share)
+    return put_in_force(
+        snapshot,
+        before,
+        provider=installed.provider,
+        guardrail=installed.guardrail,
+        pool=pool,
+        clock=clock,
+        share=share,
+    )
 
 
 class Worker:
     """Serves callers on `listener` until drained. `start` and `drain` need the running loop; `close` ends all of it."""
 
-    def __init__(self, gateway: Gateway, journal: JournalWriter, listener: socket.socket, find: FindProvider) -> None:
+    def __init__(self, gateway: Gateway, journal: JournalWriter, listener: socket.socket, installed: Installed) -> None:
         self.gateway = gateway
         self._journal = journal
         self._listener = listener
-        self._find = find
+        self._installed = installed
         self._shadows = gateway.shadowing = Shadows(gateway)
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -93,7 +113,7 @@ class Worker:
     def put_in_force(self, snapshot: Snapshot) -> None:
         """Serve new exchanges by `snapshot`; the ones under way keep theirs."""
         before = self.gateway.in_force
-        after = prepare(snapshot, before, self._find, self.gateway.clock, self.gateway.sweeper)
+        after = prepare(snapshot, before, self._installed, self.gateway.clock, self.gateway.sweeper)
         self.gateway.in_force = after
         self.pressure.configure(snapshot.server)
         for pool in retired(before, after):

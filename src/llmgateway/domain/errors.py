@@ -78,6 +78,8 @@ ERRORS: Final[dict[str, ErrorKind]] = {
         403, "This key may not name a version: leave out the header x-llmgateway-version.", "permission_error"
     ),
     "version_not_found": _caller(404, "The route has no version of the name in the header x-llmgateway-version."),
+    "guardrail_blocked": _caller(400, "A guardrail does not let this pass."),
+    "guardrail_unsupported": _caller(400, "The route's guardrails can't look into what this endpoint takes or gives."),
     "loop_detected": _caller(508, "The request has passed through this gateway before."),
     # the caller went away (never sent: nobody is there to read it)
     "client_closed": _caller(499, "The caller closed the connection."),
@@ -107,6 +109,10 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "unexpected_redirect": _upstream(502, "The backend answered with a redirect, which is not followed."),
     "no_healthy_upstream": _upstream(503, "No backend is available."),
 }
+
+
+OF_GUARDRAILS: Final = frozenset({"guardrail_blocked", "guardrail_unsupported"})
+"""What guardrails decided: nobody's fault, and no other attempt would change it."""
 
 
 class GatewayError(Exception):

@@ -114,6 +114,7 @@ class Exchange:
     fingerprint: str | None = None
     reply_bytes: int = 0
     parse_errors: int = 0
+    verdicts: list[dict[str, str | int]] = field(default_factory=list)  # what guardrails found, counted
 
     def overhead_s(self, now: float) -> float:
         """The gateway's own share: from the whole request to the dispatch, and from the backend's end to `now`."""

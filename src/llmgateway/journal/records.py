@@ -20,7 +20,8 @@ from llmgateway.journal.frame import seal
 
 Buffers = list[bytes]
 JSON: Final = "application/json"
-_FULL, _HASH, _NONE = Bodies.FULL, Bodies.HASH, Bodies.NONE  # here, since to ask the enum costs more than a call
+_HASH, _NONE = Bodies.HASH, Bodies.NONE  # here, since to ask the enum costs more than a call
+_WHOLE: Final = frozenset({Bodies.FULL, Bodies.REDACTED})  # redacted is what whoever calls has redacted
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ Kept = Body | bytes | None
 
 def kept(content: bytes, policy: Bodies, limit: int, sha256: str | None = None) -> Kept:
     """Apply a route's body policy to JSON; the quicker `stored`."""
-    return content if policy is _FULL and len(content) <= limit else stored(content, policy, limit, sha256=sha256)
+    return content if policy in _WHOLE and len(content) <= limit else stored(content, policy, limit, sha256=sha256)
 
 
 def stored(content: bytes, policy: Bodies, limit: int, media: str = JSON, *, sha256: str | None = None) -> Body | None:
@@ -148,7 +149,8 @@ def _outcome(exchange: Exchange, now: float) -> dict[str, Any]:
     usage = exchange.usage
     start = exchange.started
     first_token = exchange.first_token
-    return {
+    verdicts = {"verdicts": exchange.verdicts} if exchange.verdicts else {}
+    return verdicts | {
         "status": exchange.status,
         "end": exchange.end,
         "phase": exchange.phase,

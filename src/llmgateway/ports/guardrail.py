@@ -13,18 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from llmgateway.domain.verdict import Finding
+from llmgateway.wire.options import OptionError
 from llmgateway.wire.view import CONTEXT, View
+
+__all__ = ["MAX_OPEN", "REACH", "Guardrail", "OptionError"]
 
 MAX_OPEN: Final = 256  # characters that may wait for what follows them
 REACH: Final = MAX_OPEN + CONTEXT
-
-
-class OptionError(ValueError):
-    """A setting that a guardrail does not take; its sentence is for the operator. `option`: which one."""
-
-    def __init__(self, option: str, sentence: str) -> None:
-        self.option = option
-        super().__init__(sentence)
 
 
 class Guardrail(Protocol):
@@ -57,5 +52,8 @@ class Guardrail(Protocol):
         ...
 
     def continues(self, kind: str, text: str) -> int:
-        """How many of `text`'s first characters belong to a finding of `kind` that reached the end before it."""
+        """How many of `text`'s first characters belong to a finding of `kind` that reached the end before it.
+
+        `text` begins with the finding's own last characters, CONTEXT of them at most, which are counted too.
+        """
         ...

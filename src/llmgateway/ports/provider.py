@@ -11,6 +11,7 @@ from typing import Protocol
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.operation import Operation
 from llmgateway.ports.reader import ReplyReader
+from llmgateway.ports.shape import StreamShape
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -44,4 +45,8 @@ class Provider(Protocol):
 
     def reader(self, operation: Operation) -> ReplyReader:
         """A fresh reader for one reply to `operation`."""
+        ...
+
+    def shape(self, operation: Operation) -> StreamShape | None:
+        """Where the texts are in this operation's streams; None: unknown, so guardrails let no such stream pass."""
         ...

@@ -111,6 +111,7 @@ on_failure = { faults = ["timeout"] }
 rules = [{ name = "first", when = { stream = true }, use = { w = 1 } }]
 shadow = { version = "w", share = 0.5, max_concurrent = 3, max_per_minute = 7 }
 hedge = { after = "p90", min_wait = "10ms" }
+guardrails = ["pii"]
 [routes."r-*".versions.v]
 backends = ["b"]
 model = "m"
@@ -339,7 +340,7 @@ def test_a_setting_that_does_not_fit_is_explained_on_its_line(refuse: Refuse, se
         (("weight = 90", "weight = -1"), "15: routes.assistant.versions.v1.weight: must be at least 0"),
         (('["one"]\nweight', "[]\nweight"), "14: routes.assistant.versions.v1.backends: must have at least 1 entry"),
         (("[keys.app]", '[keys."a b"]'), "19: keys.\"a b\": a name may hold letters, digits, '.', '_' and '-', up to 64, and begins with a letter or digit"),
-        (("fallback", 'bodies = "all"\nfallback'), "12: routes.assistant.bodies: must be 'full', 'hash' or 'none'"),
+        (("fallback", 'bodies = "all"\nfallback'), "12: routes.assistant.bodies: must be 'redacted', 'full', 'hash' or 'none'"),
         (('routes = ["assistant"]', "routes = []\ntags = 1"), "21: keys.app.routes: must have at least 1 entry"),
     ],
 )  # fmt: skip

@@ -6,11 +6,14 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.operation import Operation
 from llmgateway.ports.provider import Headers
 from llmgateway.ports.reader import ReplyReader
+from llmgateway.ports.shape import StreamShape
 from llmgateway.providers.anthropic.messages import MessagesReader
+from llmgateway.providers.anthropic.shape import MessagesShape
 from llmgateway.providers.anthropic.usage import read_usage
 from llmgateway.wire.replies import GenericReader, OpaqueReader
 from llmgateway.wire.upstream_status import fault_code
 
+_MESSAGES: Final = MessagesShape()
 _JSON: Final = frozenset({"messages.count_tokens", "complete"})
 _DEFAULTS: Final = ((b"anthropic-version", b"2023-06-01"), (b"user-agent", b"llmgateway"))
 
@@ -51,3 +54,6 @@ class AnthropicProvider:
         if operation.name == "other" and not operation.is_repeatable:
             return GenericReader(read_usage, is_text=True)
         return OpaqueReader()
+
+    def shape(self, operation: Operation) -> StreamShape | None:
+        return _MESSAGES if operation.name == "messages" else None

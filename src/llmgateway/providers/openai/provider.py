@@ -6,10 +6,12 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.operation import Operation
 from llmgateway.ports.provider import Headers
 from llmgateway.ports.reader import ReplyReader
+from llmgateway.ports.shape import StreamShape
 from llmgateway.providers.openai.chat import ChatReader
 from llmgateway.providers.openai.completions import CompletionsReader
 from llmgateway.providers.openai.realtime import RealtimeReader
 from llmgateway.providers.openai.responses import ResponsesReader
+from llmgateway.providers.openai.shapes import ChoicesShape, ResponsesShape
 from llmgateway.providers.openai.usage import read_usage
 from llmgateway.wire.replies import BaseReader, GenericReader, OpaqueReader
 from llmgateway.wire.upstream_status import fault_code
@@ -19,6 +21,11 @@ _READERS: Final[dict[str, type[BaseReader]]] = {
     "completions": CompletionsReader,
     "responses": ResponsesReader,
     "realtime": RealtimeReader,
+}
+_SHAPES: Final[dict[str, StreamShape]] = {
+    "chat.completions": ChoicesShape(),
+    "completions": ChoicesShape(),
+    "responses": ResponsesShape(),
 }
 _JSON: Final = frozenset({"embeddings", "moderations", "rerank", "responses.compact", "responses.input_tokens"})
 _IMAGES: Final = frozenset({"images.generations", "images.edits", "images.variations"})
@@ -74,3 +81,6 @@ class OpenAIProvider:
         if name in _TEXT or (name == "other" and not operation.is_repeatable):
             return GenericReader(read_usage, is_text=True)
         return OpaqueReader()
+
+    def shape(self, operation: Operation) -> StreamShape | None:
+        return _SHAPES.get(operation.name)

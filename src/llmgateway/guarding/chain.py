@@ -1,0 +1,137 @@
+"""A route's guardrails in order: what they find in a text, and what follows from it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from llmgateway.domain.verdict import Action, Mode
+from llmgateway.ports.guardrail import Guardrail
+from llmgateway.wire.view import View
+
+_STRICTNESS: Final = {action: at for at, action in enumerate(Action)}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One guardrail as a route uses it. `name`: the operator's; `restore`: replies get the redacted values back.
+
+    `is_silent`: it is there for what is stored, and nothing is told of it.
+    """
+
+    name: str
+    guardrail: Guardrail
+    action: Action
+    mode: Mode = Mode.ENFORCE
+    restore: bool = False
+    is_silent: bool = False
+
+    @property
+    def is_enforced(self) -> bool:
+        """Whether it changes what passes: such links hold a stream back, others only look."""
+        return self.mode is Mode.ENFORCE and self.action in {Action.REDACT, Action.BLOCK}
+
+
+class Linked(Protocol):
+    """What is told of whoever found something: a guardrail's or a judge's link."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def guardrail(self) -> "Named": ...
+    @property
+    def action(self) -> Action: ...
+    @property
+    def mode(self) -> Mode: ...
+    @property
+    def restore(self) -> bool: ...
+    @property
+    def is_silent(self) -> bool: ...
+    @property
+    def is_enforced(self) -> bool: ...
+
+
+class Named(Protocol):
+    """A plug-in, whatever its kind."""
+
+    name: str
+    version: str
+
+
+class Hit(NamedTuple):
+    """What a link found: `text[start:end]`."""
+
+    start: int
+    end: int
+    link: Linked
+    kind: str
+    score: float
+
+
+class Chain:
+    """Links in order. Stateless: one for all exchanges of a route."""
+
+    __slots__ = ("enforced", "links")
+
+    def __init__(self, links: Iterable[Link]) -> None:
+        self.links: tuple[Link, ...] = tuple(links)
+        self.enforced: tuple[Link, ...] = tuple(link for link in self.links if link.is_enforced)
+
+    def __bool__(self) -> bool:
+        return bool(self.links)
+
+    def hits(self, view: View, start: int = 0) -> list[Hit]:
+        """All that all links find from `start` on, by place."""
+        return _hits(self.links, view, start)
+
+    def enforced_hits(self, view: View, start: int = 0) -> list[Hit]:
+        """The same, of the links that change what passes."""
+        return _hits(self.enforced, view, start)
+
+    def settled(self, view: View, start: int) -> int:
+        """How far nothing that may follow changes what an enforced link finds."""
+        return min((link.guardrail.settled(view, start) for link in self.enforced), default=len(view.text))
+
+
+def _hits(links: Sequence[Link], view: View, start: int) -> list[Hit]:
+    found: list[Hit] = []
+    for link in links:
+        for start_, end, kind, score in link.guardrail.find(view, start):
+            found.append(Hit(start_, end, link, kind, score))
+    if len(links) > 1:
+        found.sort(key=_place)
+    return found
+
+
+def _place(hit: Hit) -> tuple[int, int]:
+    return hit.start, -hit.end
+
+
+def blocking(hits: Iterable[Hit]) -> Hit | None:
+    """The first hit whose link blocks."""
+    return next((hit for hit in hits if hit.link.action is Action.BLOCK and hit.link.is_enforced), None)
+
+
+def united(hits: Iterable[Hit]) -> list[Hit]:
+    """Overlapping hits become one, from the first one's start to the last one's end.
+
+    It is named after the strictest of them, and of equals after the longest.
+    """
+    found: list[Hit] = []
+    for hit in hits:
+        if found and hit.start < found[-1].end:
+            last = found[-1]
+            weightier = max(last, hit, key=_weight)
+            found[-1] = weightier._replace(start=last.start, end=max(last.end, hit.end))
+        else:
+            found.append(hit)
+    return found
+
+
+def _weight(hit: Hit) -> tuple[int, int]:
+    return _STRICTNESS[hit.link.action], hit.end - hit.start
+
+
+def strictest(hits: Iterable[Hit]) -> Action:
+    """What is done about a text with these hits."""
+    actions = (hit.link.action if hit.link.mode is Mode.ENFORCE else Action.ALLOW for hit in hits)
+    return max(actions, key=_STRICTNESS.__getitem__, default=Action.ALLOW)

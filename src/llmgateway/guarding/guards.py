@@ -1,0 +1,148 @@
+"""The chains of a configuration, made from its guardrails: for requests, for replies, for what is stored of both."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, cast
+
+from llmgateway.config import snapshot
+from llmgateway.config.snapshot import Bodies
+from llmgateway.domain.verdict import Action, Mode, Stage
+from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.chain import Chain, Link
+from llmgateway.guarding.judging import JudgeLink
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.ports.guardrail import Guardrail
+from llmgateway.ports.judge import Judge
+from llmgateway.wire.jsoncodec import JsonError, decode
+
+FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail | Judge]
+"""Make a plug-in by its name, with its settings."""
+
+REDACTORS: Final = ("pii", "secrets")
+"""The plug-ins that what is stored goes through, with their own defaults, where bodies are stored redacted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A route's guardrails: those for requests, those that change replies, and (`watching`) those that only look.
+
+    `mask` redacts whatever any of them finds, for what is stored. `masks`: whether bodies are stored redacted; silent
+    links in `request` and `watching` then look for what must not be.
+    """
+
+    request: Chain
+    reply: Chain
+    watching: Chain
+    mask: Chain
+    masks: bool
+    judges: tuple[JudgeLink, ...] = ()
+
+    @property
+    def restores(self) -> bool:
+        """Whether replies may have to have values put back."""
+        return any(link.restore for link in self.request.links)
+
+    def masked(self, body: bytes) -> bytes:
+        """A body as it may be stored."""
+        return sifted(Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()), body)
+
+    def masked_text(self, text: str) -> str:
+        """A text as it may be stored."""
+        return Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
+
+
+def sifted(sieve: Sieve, body: bytes) -> bytes:
+    """Judge a body, JSON or not. Raises Blocked as `Sieve` does."""
+    try:
+        decode(body)
+    except JsonError:
+        return as_text(sieve.text, body)
+    return sieve.json(body)
+
+
+def as_text(change: Callable[[str], str], body: bytes) -> bytes:
+    """Change a body that is taken for a text. What is no UTF-8 is read byte for byte, so that the rest stays."""
+    try:
+        return change(body.decode()).encode()
+    except UnicodeDecodeError:
+        return change(body.decode("latin-1")).encode("latin-1", "replace")
+
+
+class _Maker:
+    """Makes each definition's guardrail once, whoever uses it, and one guard for routes that have the same."""
+
+    def __init__(self, find: FindGuardrail) -> None:
+        self._find = find
+        self._links: dict[str, Link | JudgeLink] = {}
+        self._guards: dict[Any, Guard] = {}
+        self._silent: tuple[Link, ...] | None = None
+
+    def guard(self, route: snapshot.Route) -> Guard | None:
+        masks = route.bodies is Bodies.REDACTED
+        if not masks and not route.guardrails:
+            return None
+        key = (tuple(each.name for each in route.guardrails), masks)
+        if key not in self._guards:
+            self._guards[key] = self._new(route.guardrails, masks=masks)
+        return self._guards[key]
+
+    def _new(self, guardrails: tuple[snapshot.Guardrail, ...], *, masks: bool) -> Guard:
+        silent = self._redactors() if masks else ()
+        every = [(self._link(each), each.stages) for each in guardrails]
+        links = [(link, stages) for link, stages in every if isinstance(link, Link)]
+        all_links = (*(link for link, _ in links), *self._redactors())
+        reply = Chain((*(link for link, stages in links if Stage.REPLY in stages), *silent))
+        return Guard(
+            request=Chain((*(link for link, stages in links if Stage.REQUEST in stages), *silent)),
+            reply=Chain(reply.enforced),
+            watching=Chain(link for link in reply.links if not link.is_enforced),
+            mask=Chain(replace(link, action=Action.REDACT, mode=Mode.ENFORCE, restore=False) for link in all_links),
+            masks=masks,
+            judges=tuple(link for link, _ in every if isinstance(link, JudgeLink)),
+        )
+
+    def _redactors(self) -> tuple[Link, ...]:
+        if self._silent is None:
+            self._silent = tuple(
+                Link(name, cast(Guardrail, self._find(name, {})), Action.REDACT, Mode.OBSERVE, is_silent=True)
+                for name in REDACTORS
+            )
+        return self._silent
+
+    def _link(self, guardrail: snapshot.Guardrail) -> Link | JudgeLink:
+        name = guardrail.name
+        if name not in self._links:
+            plugin = self._find(guardrail.plugin, guardrail.options)
+            if hasattr(plugin, "judge"):
+                action = Action.BLOCK if guardrail.action is Action.BLOCK else Action.FLAG
+                self._links[name] = JudgeLink(name, cast(Judge, plugin), action, guardrail.mode)
+            else:
+                self._links[name] = Link(name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+        return self._links[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """The guards of those routes that have guardrails, or whose bodies are stored redacted.
+
+    `unrouted`: for requests that never had a route.
+    """
+
+    by_route: Mapping[str, Guard] = field(default_factory=dict)
+    unrouted: Guard | None = None
+
+    @classmethod
+    def of(cls, found: snapshot.Snapshot, find: FindGuardrail) -> "Guards":
+        """Make them all."""
+        maker = _Maker(find)
+        nowhere = snapshot.Route("", (), bodies=found.journal.bodies, guardrails=found.guarding.baseline)
+        by_route = {route.name: guard for route in found.routes.values() if (guard := maker.guard(route))}
+        return cls(by_route, maker.guard(nowhere))
+
+    def of_route(self, name: str | None) -> Guard | None:
+        """The guard of that route; None where it has none."""
+        return self.by_route.get(name) if name is not None else None
+
+
+NO_GUARDS: Final = Guards()

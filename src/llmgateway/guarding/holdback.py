@@ -1,0 +1,130 @@
+"""What of a stream's text may go on: the longest beginning that no later character can turn into a finding.
+
+Pure, and one for each text of a reply that grows (a choice's content, one call's arguments, …). Whatever the cuts, what
+it gives adds up to what redacting the whole text gives.
+"""
+
+from typing import Final, NamedTuple
+
+from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.chain import Chain, Hit, Link, blocking, united
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.ports.guardrail import MAX_OPEN, REACH
+from llmgateway.wire.view import CONTEXT, View
+
+_GIVEN_WAY: Final = 64  # characters kept when a guardrail breaks its law: nothing grows for ever
+
+
+class Blocked(Exception):  # noqa: N818 - it is a verdict, no error
+    """A text that may not pass. `hit` says why; the value is not in it."""
+
+    def __init__(self, hit: Hit) -> None:
+        self.hit = hit
+        super().__init__(f"{hit.link.name}: {hit.kind}")
+
+
+class Part(NamedTuple):
+    """A piece of what goes on: `text`, which stands for `length` characters of what came."""
+
+    text: str
+    length: int
+    is_replaced: bool = False
+
+
+class HoldBack:
+    """Feed it text, and pass on what it gives. `held` is what waits."""
+
+    __slots__ = ("_chain", "_context", "_notes", "_placeholders", "_stage", "_swallowed", "_swallowing", "held")
+
+    def __init__(self, chain: Chain, notes: Notes, placeholders: Placeholders, stage: Stage = Stage.REPLY) -> None:
+        self._chain = chain
+        self._notes = notes
+        self._placeholders = placeholders
+        self._context = ""  # what has gone on, as it came: what follows is judged beside it
+        self._stage = stage
+        self._swallowing: list[Hit] = []
+        self._swallowed = ""  # the end of what has been swallowed
+        self.held = ""
+
+    def feed(self, text: str) -> list[Part]:
+        """Take the next characters; raises Blocked before one of a forbidden text is given."""
+        parts: list[Part] = []
+        if self._swallowing:
+            text = self._swallow(text, parts)
+            if not text:
+                return parts
+        self.held += text
+        view, start = View(self._context + self.held), len(self._context)
+        cut = self._chain.settled(view, start)
+        if cut > start or len(self.held) > MAX_OPEN:
+            self._release(view, start, cut, parts)
+        return parts
+
+    def finish(self) -> list[Part]:
+        """Nothing follows: give the rest."""
+        parts: list[Part] = []
+        if self.held:
+            view, start = View(self._context + self.held), len(self._context)
+            self._pass(view, start, len(view.text), self._chain.enforced_hits(view, start), parts)
+        self._swallowing = []
+        return parts
+
+    def _swallow(self, text: str, parts: list[Part]) -> str:
+        """Take what still belongs to a finding whose replacement has gone on; gives what does not."""
+        last = self._swallowed  # where a thing ends may be written across two pieces
+        size = max(_link(hit).guardrail.continues(hit.kind, last + text) for hit in self._swallowing) - len(last)
+        size = max(0, size)
+        if size:
+            parts.append(Part("", size, is_replaced=True))
+            self._remember(text[:size])
+            self._swallowed = (last + text[:size])[-CONTEXT:]
+        if size < len(text):
+            self._swallowing = []
+        return text[size:]
+
+    def _release(self, view: View, start: int, cut: int, parts: list[Part]) -> None:
+        found = self._chain.enforced_hits(view, start)
+        hits, size, is_open = united(found), len(view.text), len(view.text) - cut > MAX_OPEN
+        for hit in hits:
+            if hit.start < cut < hit.end:  # another guardrail has settled what this one has not
+                cut = hit.start
+        if is_open:
+            self._swallowing = [hit for hit in found if hit.end == size]
+            cut = size if self._swallowing else max([size - _GIVEN_WAY, *(hit.end for hit in hits)])
+            if self._swallowing:
+                self._swallowed = view.text[min(hit.start for hit in self._swallowing) :][-CONTEXT:]
+        self._pass(view, start, cut, found, parts)
+
+    def _pass(self, view: View, start: int, cut: int, found: list[Hit], parts: list[Part]) -> None:
+        """Give `text[start:cut]`, with what was found in it replaced."""
+        found = [hit for hit in found if hit.start < cut]
+        if found:
+            self._notes.add(self._stage, found)
+            blocked = blocking(found)
+            if blocked is not None:
+                raise Blocked(blocked)
+        text, at = view.text, start
+        for hit in united(found):
+            if hit.start > at:
+                parts.append(Part(text[at : hit.start], hit.start - at))
+            value = text[hit.start : hit.end]
+            parts.append(Part(self._placeholders.stand_in(hit, value), len(value), is_replaced=True))
+            at = hit.end
+        if cut > at:
+            parts.append(Part(text[at:cut], cut - at))
+        self.held = text[cut:]
+        self._remember(text[start:cut])
+
+    def _remember(self, text: str) -> None:
+        self._context = (self._context + text)[-REACH:]
+
+
+def _link(hit: Hit) -> Link:
+    assert isinstance(hit.link, Link)  # judges have no part in a stream
+    return hit.link
+
+
+def joined(parts: list[Part]) -> str:
+    """The text that goes on."""
+    return parts[0].text if len(parts) == 1 else "".join(part.text for part in parts)

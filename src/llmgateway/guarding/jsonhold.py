@@ -1,0 +1,126 @@
+"""The hold-back for JSON that a model writes piece by piece: the arguments of a call.
+
+Strings are judged as what they say, not as they are written, and written anew only where something is replaced. What
+stands outside of strings is judged too: a number may be a card's, and nobody promises that a model writes JSON.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from llmgateway.guarding.holdback import HoldBack, Part
+from llmgateway.wire.jsoncodec import JsonError, decode, encode
+
+_HEX: Final = 6  # characters of \uXXXX
+_PAIR: Final = 12
+
+
+class JsonHoldBack:
+    """Feed it JSON text as it comes, and pass on what it gives: (text, whether it was replaced) by turns.
+
+    `make` makes a hold-back for each text inside. Raises Blocked as that does.
+    """
+
+    __slots__ = ("_escape", "_hold", "_in_string", "_make", "_sources")
+
+    def __init__(self, make: Callable[[], HoldBack]) -> None:
+        self._make = make
+        self._hold = make()
+        self._in_string = False
+        self._escape = ""  # what has come of an escape sequence
+        self._sources: deque[str] = deque()  # how each held character was written
+
+    def feed(self, text: str) -> list[Part]:
+        """Take the next characters; give what may go on, as JSON text. `length` counts characters as written."""
+        out: list[Part] = []
+        at = 0
+        while at < len(text):
+            at = self._inside(text, at, out) if self._in_string else self._outside(text, at, out)
+        return out
+
+    def finish(self) -> list[Part]:
+        """Nothing follows: give the rest."""
+        out: list[Part] = []
+        if self._escape:
+            self._judge([self._escape], self._escape, out)
+            self._escape = ""
+        self._end(out)
+        return out
+
+    def _outside(self, text: str, at: int, out: list[Part]) -> int:
+        quote = text.find('"', at)
+        end = len(text) if quote < 0 else quote
+        if end > at:
+            self._judge(list(text[at:end]), text[at:end], out)
+        if quote >= 0:
+            self._turn(out, in_string=True)
+            return quote + 1
+        return end
+
+    def _inside(self, text: str, at: int, out: list[Part]) -> int:
+        if self._escape:
+            return self._escaped(text, at, out)
+        quote, slash = text.find('"', at), text.find("\\", at)
+        end = min((place for place in (quote, slash) if place >= 0), default=len(text))
+        if end > at:
+            self._judge(list(text[at:end]), text[at:end], out)
+        if end == len(text):
+            return end
+        if end == quote:
+            self._turn(out, in_string=False)
+        else:
+            self._escape = "\\"
+        return end + 1
+
+    def _escaped(self, text: str, at: int, out: list[Part]) -> int:
+        """Take one more character of an escape sequence; what it stands for is judged once it is whole."""
+        self._escape += text[at]
+        said = _unescaped(self._escape)
+        if said is not None:
+            source, self._escape = self._escape, ""
+            self._judge([source] if len(said) == 1 else list(said), said, out)
+        return at + 1
+
+    def _turn(self, out: list[Part], *, in_string: bool) -> None:
+        self._end(out)
+        out.append(Part('"', 1))
+        self._hold = self._make()
+        self._in_string = in_string
+
+    def _end(self, out: list[Part]) -> None:
+        self._write(self._hold.finish(), out)
+
+    def _judge(self, sources: list[str], said: str, out: list[Part]) -> None:
+        self._sources.extend(sources if len(sources) == len(said) else said)
+        self._write(self._hold.feed(said), out)
+
+    def _write(self, parts: list[Part], out: list[Part]) -> None:
+        for part in parts:
+            source = "".join([self._sources.popleft() for _ in range(part.length)])
+            if not part.is_replaced:
+                out.append(Part(source, len(source)))
+                continue
+            text = encode(part.text).decode() if part.text else ""
+            out.append(Part(text[1:-1] if self._in_string else text, len(source), is_replaced=True))
+
+
+def _unescaped(escape: str) -> str | None:
+    """What an escape sequence says; None while more of it must come. One that makes no sense says itself."""
+    if len(escape) < 2:
+        return None
+    if escape[1] != "u":
+        return _decoded(escape)
+    if len(escape) < _HEX:
+        return None
+    if escape[2:4].lower() not in {"d8", "d9", "da", "db"}:
+        return _decoded(escape)
+    if len(escape) < _PAIR and "\\u".startswith(escape[_HEX : _HEX + 2]):
+        return None
+    return _decoded(escape)
+
+
+def _decoded(escape: str) -> str:
+    try:
+        return str(decode(f'"{escape}"'))
+    except JsonError:
+        return escape

@@ -1,0 +1,58 @@
+"""What stands in the place of a value, and how the value comes back. One mapping an exchange, in memory only."""
+
+from typing import Final
+
+from llmgateway.guarding.chain import Hit
+
+MAX_VALUES: Final = 10_000  # of one exchange; beyond it values are redacted for good
+
+
+def marked(kind: str) -> str:
+    """What stands for a value that does not come back."""
+    return f"[{_label(kind)}]"
+
+
+def _label(kind: str) -> str:
+    return "".join(each if each.isalnum() else "_" for each in kind.upper())
+
+
+class Placeholders:
+    """Numbered placeholders: the same value has the same one, so that a model can speak of it.
+
+    `taken`: the request's own text. What looks like a placeholder in there is nobody's: its number is left out, so that
+    no caller can have another value put in the place of words of his own.
+    """
+
+    __slots__ = ("_by_value", "_counts", "_taken", "values")
+
+    def __init__(self, taken: str = "") -> None:
+        self._by_value: dict[tuple[str, str], str] = {}
+        self._counts: dict[str, int] = {}
+        self._taken = taken.casefold()
+        self.values: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<Placeholders {len(self.values)}>"  # never the values
+
+    def stand_in(self, hit: Hit, value: str) -> str:
+        """What to write instead of `value`."""
+        if not hit.link.restore or len(self.values) >= MAX_VALUES:
+            return marked(hit.kind)
+        known = self._by_value.get((hit.kind, value))
+        return known if known is not None else self._new(hit.kind, value)
+
+    def _new(self, kind: str, value: str) -> str:
+        label = _label(kind)
+        while True:
+            number = self._counts[label] = self._counts.get(label, 0) + 1
+            name = f"{label}_{number}"
+            if name.casefold() not in self._taken:
+                break
+        placeholder = f"<{name}>"
+        self._by_value[kind, value] = placeholder
+        self.values[name.casefold()] = value
+        return placeholder
+
+
+NO_PLACEHOLDERS: Final = Placeholders()
+"""For exchanges in which nothing is put back: without links that restore, nothing is ever added to it."""

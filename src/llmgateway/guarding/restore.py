@@ -1,0 +1,96 @@
+"""Put values back where a reply speaks of their placeholders, in whole texts and in streams.
+
+Models repeat placeholders with small changes: other case, other brackets, blanks, a backslash before the underscore.
+"""
+
+from typing import Final
+
+import re2
+
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.wire.jsoncodec import JsonError, decode
+from llmgateway.wire.jsontexts import literals, rewritten
+
+MAX_PLACEHOLDER: Final = 64
+_OPEN: Final = "<\uff1c\u3008\u300a"  # also the full-width one, and those of East Asian quotations
+_CLOSE: Final = ">\uff1e\u3009\u300b"
+_BARE: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_\\"
+_NAME: Final = r"[A-Za-z0-9]+(?:\\{0,2}_[A-Za-z0-9]+)*\\{0,2}_[0-9]{1,5}"
+_BRACKETED: Final = rf"[{_OPEN}][ `]{{0,2}}({_NAME})[ `]{{0,2}}[{_CLOSE}]"
+_PLACEHOLDER: Final = re2.compile(rf"{_BRACKETED}|([A-Z0-9]+(?:\\{{0,2}}_[A-Z0-9]+)*\\{{0,2}}_[0-9]{{1,5}})")
+
+
+def restored(text: str, placeholders: Placeholders) -> str:
+    """The text with every placeholder of this exchange replaced by its value."""
+    if not placeholders.values or "_" not in text:
+        return text
+    pieces: list[str] = []
+    at = 0
+    for found in _PLACEHOLDER.finditer(text):
+        name = found.group(1) or found.group(2)
+        value = placeholders.values.get(name.replace("\\", "").casefold())
+        if value is not None:
+            pieces += (text[at : found.start()], value)
+            at = found.end()
+    pieces.append(text[at:])
+    return "".join(pieces)
+
+
+def restored_json(body: bytes, placeholders: Placeholders) -> bytes:
+    """The same in every string of a document, and in JSON inside of strings."""
+    if not placeholders.values:
+        return body
+    found = literals(body)
+    said = {}
+    for index, literal in enumerate(found):
+        text = _restored_text(literal.text, placeholders)
+        if text != literal.text:
+            said[index] = text
+    return rewritten(body, said, found) if said else body
+
+
+def _restored_text(text: str, placeholders: Placeholders) -> str:
+    if text.lstrip()[:1] in {"{", "["}:
+        try:
+            decode(text)
+        except JsonError:
+            pass
+        else:
+            return restored_json(text.encode(), placeholders).decode()
+    return restored(text, placeholders)
+
+
+class Restorer:
+    """The same for a text that comes in pieces: holds back what may be the beginning of a placeholder."""
+
+    __slots__ = ("_held", "_placeholders")
+
+    def __init__(self, placeholders: Placeholders) -> None:
+        self._placeholders = placeholders
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """Take the next piece; give what may go on."""
+        if not self._placeholders.values:
+            return text
+        text = self._held + text
+        cut = self._cut(text)
+        self._held = text[cut:]
+        return restored(text[:cut], self._placeholders)
+
+    def finish(self) -> str:
+        """Nothing follows: give the rest."""
+        text, self._held = self._held, ""
+        return restored(text, self._placeholders)
+
+    def _cut(self, text: str) -> int:
+        """Where the last thing begins that may become a placeholder."""
+        cut = len(text.rstrip(_BARE))
+        opened = max(text.rfind(bracket) for bracket in _OPEN)
+        if opened >= 0 and len(text) - opened <= MAX_PLACEHOLDER and not _is_closed(text, opened):
+            cut = min(cut, opened)
+        return max(cut, len(text) - MAX_PLACEHOLDER)
+
+
+def _is_closed(text: str, opened: int) -> bool:
+    return any(text.find(bracket, opened) >= 0 for bracket in _CLOSE)

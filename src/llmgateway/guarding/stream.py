@@ -1,0 +1,152 @@
+"""A guarded stream's events: the pieces of each text go through a hold-back of their own, the rest is judged as it is.
+
+Every event comes out in two forms: as it is logged, and as the caller gets it, which differ where values are put back.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.chain import Chain
+from llmgateway.guarding.holdback import HoldBack, joined
+from llmgateway.guarding.jsonhold import JsonHoldBack
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.restore import Restorer, restored_json
+from llmgateway.ports.shape import Pieces, Slot, StreamShape
+from llmgateway.wire.jsoncodec import JsonError, decode, encode
+
+
+class Passed(NamedTuple):
+    """One event that may go on. `logged` and `given` are its data; mostly the same object."""
+
+    name: bytes
+    logged: bytes
+    given: bytes
+
+
+class _Channel:
+    """One text that comes in pieces."""
+
+    __slots__ = ("carrier", "hold", "name", "restorer", "slot")
+
+    def __init__(self, name: bytes, hold: HoldBack | JsonHoldBack, restorer: Restorer) -> None:
+        self.name = name
+        self.hold = hold
+        self.restorer = restorer
+        self.carrier: Any = None
+        self.slot: Slot | None = None
+
+    def feed(self, text: str) -> tuple[str, str]:
+        logged = joined(self.hold.feed(text))
+        return logged, self.restorer.feed(logged)
+
+    def finish(self) -> tuple[str, str]:
+        logged = joined(self.hold.finish())
+        return logged, self.restorer.feed(logged) + self.restorer.finish()
+
+
+class GuardedStream:
+    """Takes a stream's events in order; gives those that may go on. Raises Blocked; gives nothing after that."""
+
+    __slots__ = ("_chain", "_channels", "_notes", "_placeholders", "_rest", "_shape")
+
+    def __init__(self, chain: Chain, shape: StreamShape, notes: Notes, placeholders: Placeholders) -> None:
+        self._chain = chain
+        self._shape = shape
+        self._notes = notes
+        self._placeholders = placeholders
+        self._channels: dict[tuple[Any, ...], _Channel] = {}
+        # What is judged by itself repeats what came in pieces, so it is not counted again.
+        self._rest = Sieve(Chain(chain.enforced), Stage.REPLY, Notes(), placeholders)
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether text waits for what follows it."""
+        return bool(self._channels)
+
+    def event(self, name: bytes, data: bytes) -> list[Passed]:
+        """Take one event."""
+        try:
+            event = decode(data)
+        except JsonError:
+            text = self._rest.text(data.decode("utf-8", "replace")).encode()
+            return [*self.finish(), Passed(name, text, text)]
+        pieces = self._shape.pieces(event)
+        if pieces.slots:
+            return self._with_pieces(name, data, event, pieces)
+        before = list(self._flush(pieces.ended))
+        return [*before, self._whole(name, data if pieces.is_known else self._rest.json(data))]
+
+    def finish(self) -> list[Passed]:
+        """The stream is over, or has been silent for too long: give what waits."""
+        return list(self._flush(None))
+
+    def _with_pieces(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
+        texts: list[tuple[Slot, str, str]] = []
+        is_same = pieces.is_known and not pieces.is_altered
+        for slot in pieces.slots:
+            text = slot.holder[slot.key]
+            logged, given = self._feed(name, event, slot, text, is_last=self._ends(slot, pieces))
+            is_same = is_same and logged == text and given == text
+            texts.append((slot, logged, given))
+        before = list(self._flush(pieces.ended))
+        if is_same:
+            return [*before, Passed(name, data, data)]
+        if pieces.is_bare and not any(logged or given for _, logged, given in texts):
+            return before
+        return [*before, self._written(name, event, texts, is_known=pieces.is_known)]
+
+    def _written(self, name: bytes, event: Any, texts: list[tuple[Slot, str, str]], *, is_known: bool) -> Passed:
+        if not is_known:
+            for slot, _, _ in texts:
+                slot.holder[slot.key] = ""
+            rest = decode(self._rest.json(encode(event)))
+            again = {slot.channel: slot for slot in self._shape.pieces(rest).slots}
+            texts = [(again.get(slot.channel, slot), logged, given) for slot, logged, given in texts]
+            event = rest
+        for slot, logged, _ in texts:
+            slot.holder[slot.key] = logged
+        first = encode(event)
+        if all(logged == given for _, logged, given in texts):
+            return Passed(name, first, first)
+        for slot, _, given in texts:
+            slot.holder[slot.key] = given
+        return Passed(name, first, encode(event))
+
+    def _feed(self, name: bytes, event: Any, slot: Slot, text: str, *, is_last: bool) -> tuple[str, str]:
+        channel = self._channels.get(slot.channel)
+        if channel is None:
+            channel = self._channels[slot.channel] = _Channel(name, self._hold(slot), Restorer(self._placeholders))
+        channel.carrier, channel.slot = event, slot
+        logged, given = channel.feed(text)
+        if is_last:
+            del self._channels[slot.channel]
+            rest, more = channel.finish()
+            logged, given = logged + rest, given + more
+        return logged, given
+
+    def _hold(self, slot: Slot) -> HoldBack | JsonHoldBack:
+        def make() -> HoldBack:
+            return HoldBack(self._chain, self._notes, self._placeholders)
+
+        return JsonHoldBack(make) if slot.is_json else make()
+
+    @staticmethod
+    def _ends(slot: Slot, pieces: Pieces) -> bool:
+        return pieces.ended is None or slot.channel[0] in pieces.ended
+
+    def _flush(self, groups: frozenset[Any] | None) -> Iterator[Passed]:
+        """End the texts of these groups (None: all), with an event of their own for what they held."""
+        if not self._channels or (groups is not None and not groups):
+            return
+        for key in [key for key in self._channels if groups is None or key[0] in groups]:
+            channel = self._channels.pop(key)
+            logged, given = channel.finish()
+            if (logged or given) and channel.slot is not None:
+                event, slot = self._shape.carrier(channel.carrier, channel.slot)
+                yield self._written(channel.name, event, [(slot, logged, given)], is_known=True)
+
+    def _whole(self, name: bytes, data: bytes) -> Passed:
+        return Passed(name, data, restored_json(data, self._placeholders))

@@ -1,0 +1,1 @@
+"""Words that must not pass, however many: found by one automaton, told apart from parts of longer words."""

@@ -1,0 +1,82 @@
+"""The guardrail `denylist`: an operator's own words."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.denylist.lexicon import MAX_WORD, Lexicon
+from llmgateway.guardrails.denylist.plain import MOST_HIDDEN, Plain, hides
+from llmgateway.wire.options import OptionError, Options
+from llmgateway.wire.spans import laid
+from llmgateway.wire.view import View
+
+_FAR: Final = MAX_WORD + MOST_HIDDEN + 1  # a word, with what shows nothing before and in it, and its neighbour
+_KIND_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
+
+
+class Denylist:
+    """Finds words and phrases of a list, 100,000 as quickly as ten; case and full or half width do not matter.
+
+    Options: `words`, the list, each at most 200 characters; `kind`, what its findings are called ("denylist");
+    `whole_words` (true): letters of alphabets with spaces between words count only as whole words, so "ban" is not
+    found in "urban"; words in kana and kanji, Chinese, Korean or Thai are found wherever they stand.
+    Kinds: the one of `kind`.
+    Soft hyphens and characters without width inside a word do not hide it, up to 50 together and 200 characters in all.
+    Limits: a word is found as it is written. Other inflections, two spaces for one, a line's end inside a phrase,
+    letters from other alphabets and leetspeak are not seen through.
+    """
+
+    name = "denylist"
+    version = "1"
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        settings = Options(options, ("words", "kind", "whole_words"))
+        self._kind = _kind(settings.text("kind", "denylist"))
+        self.kinds = (self._kind,)
+        self._lexicon = Lexicon(_words(settings), whole=settings.flag("whole_words", default=True))
+
+    def find(self, view: View, start: int = 0) -> list[Finding]:
+        return laid(self._matches(view.folded, start), start)
+
+    def settled(self, view: View, start: int = 0) -> int:
+        text = view.folded
+        plain = Plain(text, max(0, len(text) - self._reach(text[-_FAR:])))
+        at = self._lexicon.live(plain.text)
+        if at == len(plain.text):
+            return len(text)
+        live = plain.place(at)
+        return max(start, live, *(end for begin, end, _ in self._matches(text, live) if begin < live))
+
+    def continues(self, kind: str, text: str) -> int:  # noqa: ARG002 - the port's signature
+        """No word is longer than what is held back, so none goes on."""
+        return 0
+
+    def _matches(self, text: str, start: int) -> Iterator[tuple[int, int, str]]:
+        """Give what begins at `start` or before it and may reach it."""
+        plain = Plain(text, max(0, start - self._reach(text[max(0, start - _FAR) :])))
+        for first, after in self._lexicon.find(plain.text):
+            begin, end = plain.place(first), plain.place(after - 1) + 1
+            if end - begin <= MAX_WORD:
+                yield begin, end, self._kind
+
+    def _reach(self, text: str) -> int:
+        """Give how far before a place something may decide about it: one more than a word takes, for its border."""
+        return _FAR if hides(text) else self._lexicon.longest + 1
+
+
+def _words(settings: Options) -> tuple[str, ...]:
+    words = settings.texts("words")
+    if not words:
+        raise OptionError("words", "words must hold at least one word.")
+    for at, word in enumerate(words, 1):
+        if len(word) > MAX_WORD:
+            raise OptionError("words", f"words must be at most {MAX_WORD} characters long; number {at} is longer.")
+        if any(char < " " or char == "\x7f" for char in word):
+            raise OptionError("words", f"words must not hold control characters; number {at} does.")
+    return words
+
+
+def _kind(kind: str) -> str:
+    if not _KIND_LETTERS.issuperset(kind):
+        raise OptionError("kind", "kind must consist of small letters, digits, _ and dots.")
+    return kind

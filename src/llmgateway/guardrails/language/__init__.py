@@ -1,0 +1,1 @@
+"""Which languages a text is in, by its letters and its commonest words."""

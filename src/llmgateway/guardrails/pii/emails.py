@@ -1,0 +1,104 @@
+"""E-mail addresses: plain, in URLs, spelt out to hide them from harvesters, and in base64."""
+
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
+from llmgateway.wire.view import View
+
+KIND: Final = "email"
+_LOCAL: Final = rb"A-Za-z0-9._%+'"
+WORD: Final = _LOCAL + rb":@\\\x7f-"  # what addresses (and those of networks) are made of
+_ENTITY: Final = rb"&(?:#64|#x40|commat);"
+SIGN: Final = rb"(?:@|%40|\\u0040|" + _ENTITY + rb")"
+_SIGNS: Final = (b"@", b"%40", b"&#64;", b"&#x40;", b"&commat;", b"\\u0040")
+_RUN: Final = compiled(rb"[" + WORD + rb"]+" + SIGN + rb"[" + WORD + rb"]*\.\x7f*[A-Za-z][" + WORD + rb"]*")
+_HOST: Final = rb"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b"
+_ADDRESS: Final = compiled(rb"[A-Za-z0-9_][" + _LOCAL + rb"-]*" + SIGN + _HOST)
+_FILES: Final = frozenset(
+    b"png jpg jpeg gif svg webp css js json html htm txt pdf xml yaml yml toml local internal".split()
+)
+_ACCOUNTS: Final = frozenset((b"git", b"root", b"hg", b"ubuntu", b"ec2-user"))
+_NO_ADDRESS: Final = ("message-id", "in-reply-to", "references", "content-id", "cid:")
+
+_AT: Final = rb"(?: ?[\[({<] ?(?:at|AT|At|@) {0,4}[\])}>] ?| (?:at|AT|@) {1,5})"
+_DOT: Final = rb"(?: ?[\[({<] ?(?:dot|DOT|Dot|\.) ?[\])}>] ?| (?:dot|DOT|\.) )"
+SPELT_SIGN: Final = rb"[\[({<] ?(?:at|AT|At|@)|[\[({< ](?:dot|DOT|Dot|\.) ?[\])}> ]"
+_ATOM: Final = rb"[A-Za-z0-9._+-]+"
+_CHAIN: Final = compiled(_ATOM + rb"(?:(?:" + _AT + b"|" + _DOT + b")" + _ATOM + b")+")
+_SPELT: Final = compiled(
+    rb"[A-Za-z0-9_+-]+(?:(?:\.|" + _DOT + rb")[A-Za-z0-9_+-]+)*(" + _AT + rb"|@)"
+    rb"[A-Za-z0-9-]+(?:(?:\.|" + _DOT + rb")[A-Za-z0-9-]+)*(?:(\.)|" + _DOT + rb")[A-Za-z]{2,24}\b"
+)
+_SIGN_OPEN: Final = rb"(?:[AaDd@.][TtOo]?[Tt]?)?"
+ENTITY_OPEN: Final = rb"[" + WORD + rb"]+(?:&[#a-z0-9]{0,6}|" + _ENTITY + rb"[" + WORD + rb"]*)"
+CHAIN_OPEN: Final = (
+    rb"(?:"
+    + _ATOM
+    + rb"(?:"
+    + _AT
+    + b"|"
+    + _DOT
+    + rb"))+(?:"
+    + _ATOM
+    + rb")?(?: ?[\[({<]? ?"
+    + _SIGN_OPEN
+    + rb" {0,5})?"
+    rb"|" + _ATOM + rb" ?[\[({<]? ?" + _SIGN_OPEN + rb" {0,5}[\])}>]? ?"
+)
+ENCODED: Final = rb"[A-Za-z0-9]{16,}"
+_ENCODED: Final = compiled(ENCODED)
+
+
+def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
+    """Addresses that have their sign, plain or as URLs write it."""
+    if all(octets.find(sign, low) < 0 for sign in _SIGNS):
+        return
+    for match in _RUN.finditer(octets, low):
+        begin, end = match.span()
+        if end - begin <= LONGEST and not view.before(begin).lower().rstrip(" <:").endswith(_NO_ADDRESS):
+            yield from _in_run(Run(view, octets, begin, end))
+
+
+def _in_run(run: Run) -> Iterator[Finding]:
+    for match in _ADDRESS.finditer(run.octets, run.begin, run.end):
+        begin, end = match.span()
+        if _is_somebody(run, begin, match.group()):
+            yield Finding(*run.place(begin, end), KIND)
+
+
+def _is_somebody(run: Run, begin: int, address: bytes) -> bool:
+    """No file name with a scale, no account of a machine, no password in a URL."""
+    local, _, host = next(address.partition(sign) for sign in _SIGNS if sign in address)
+    if host.rpartition(b".")[2].lower() in _FILES or local in _ACCOUNTS:
+        return False
+    return not (run.near(begin - 1) == b":" and run.near(run.begin - 1) == b"/")
+
+
+def find_spelt(octets: bytes, low: int) -> Iterator[Finding]:
+    """Addresses such as `name [at] example [dot] com`."""
+    for match in _CHAIN.finditer(octets, low):
+        begin, end = match.span()
+        if end - begin <= LONGEST:
+            yield from (
+                Finding(each.start(), each.end(), KIND, 0.9)
+                for each in _SPELT.finditer(octets, begin, end)
+                if b"." not in (each.group(1), each.group(2)) or any(sign in each.group(1) for sign in b"[({<")
+            )
+
+
+def find_encoded(octets: bytes, low: int) -> Iterator[Finding]:
+    """Addresses in base64, where nothing else is in it."""
+    for match in _ENCODED.finditer(octets, low):
+        begin, end = match.span()
+        if end - begin <= LONGEST and _hides_address(match.group()):
+            yield Finding(begin, end + len(octets[end : end + 2]) - len(octets[end : end + 2].lstrip(b"=")), KIND, 0.9)
+
+
+def _hides_address(encoded: bytes) -> bool:
+    if len(encoded) % 4 == 1:
+        return False
+    decoded = b64decode(encoded + b"=" * (-len(encoded) % 4))
+    return b"@" in decoded and _ADDRESS.fullmatch(decoded) is not None

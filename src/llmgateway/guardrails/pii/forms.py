@@ -1,0 +1,59 @@
+"""Numbers that need no label, because they are written as only numbers of their kind are."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii import cards, japan, national, phones
+from llmgateway.guardrails.pii.runs import Run, compiled
+from llmgateway.guardrails.pii.shapes import Judged, alone, compact, found, next_group
+
+_FORM: Final = compiled(b"|".join((phones.WRITTEN, cards.WRITTEN, national.WRITTEN, japan.WRITTEN)), longest=True)
+_Judge = Callable[[Run, int, int, str], Judged | None]
+_JUDGES: Final[dict[int, tuple[_Judge, ...]]] = {
+    7: (japan.judge,),
+    9: (national.judge,),
+    10: (phones.judge,),
+    11: (national.judge, phones.judge),
+    12: (japan.judge,),
+    13: (national.judge,),
+    **dict.fromkeys(range(14, 20), (cards.judge,)),
+}
+
+
+def tells(digits: int, size: int) -> bool:
+    """Whether so many digits in so many characters can be anything by their form alone."""
+    return digits < size or digits in phones.BARE or digits > cards.OLD
+
+
+def find(run: Run, at: int) -> Iterator[Finding]:
+    """Every such number of a run from `at` on."""
+    while match := _FORM.search(run.octets, at, run.end):
+        begin, end = match.span()
+        judged = _judged(run, begin, end)
+        if judged:
+            at = judged.end
+            yield found(run, begin, at, judged.kind)
+        else:
+            at = next_group(run, begin)
+
+
+def find_but_first(run: Run, at: int) -> Iterator[Finding]:
+    """The same of a run whose first number is called nobody's: only a card in its groups is believed against that."""
+    match = _FORM.match(run.octets, at, run.end)
+    first, _ = run.place(at, run.end)
+    for each in find(run, at):
+        if each.start > first or (each.kind == cards.KIND and match and b" " in match.group().replace(b"-", b" ")):
+            yield each
+
+
+def _judged(run: Run, begin: int, end: int) -> Judged | None:
+    """Ask those whose numbers have that many digits."""
+    digits = compact(run.octets[begin:end])
+    if digits[0] in phones.OPENINGS and (judged := phones.judge(run, begin, end, digits)):
+        return judged
+    if alone(run, begin, end):
+        for judge in _JUDGES.get(len(digits), ()):
+            if judged := judge(run, begin, end, digits):
+                return judged
+    return None

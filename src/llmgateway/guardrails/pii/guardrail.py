@@ -1,0 +1,94 @@
+"""The guardrail that finds personal data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii import (
+    addresses,
+    cards,
+    documents,
+    emails,
+    ibans,
+    japan,
+    national,
+    networks,
+    persons,
+    phones,
+    scan,
+    tails,
+)
+from llmgateway.guardrails.pii.overlap import resolve
+from llmgateway.ports.guardrail import OptionError
+from llmgateway.wire.view import View
+
+_PROSE: Final = b"'.-"
+_KINDS: Final = tuple(
+    dict.fromkeys(
+        (
+            emails.KIND, phones.KIND, cards.KIND, ibans.KIND, networks.KIND, *national.KINDS, *documents.KINDS,
+            *japan.KINDS, addresses.KIND, persons.KIND,
+        )
+    )
+)  # fmt: skip
+_DEFAULT: Final = frozenset(_KINDS) - {persons.KIND}
+
+
+class PiiGuardrail:
+    """Personal data by its form: check digits and shapes decide; where these say too little, the words before do."""
+
+    name = "pii"
+    version = "1"
+    kinds: Sequence[str] = _KINDS
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """`kinds`: which of them to look for; all but `person` if it is not given."""
+        unknown = sorted(set(options) - {"kinds"})
+        if unknown:
+            raise OptionError(unknown[0], "pii takes one setting: kinds.")
+        self._wanted = _read_kinds(options["kinds"]) if "kinds" in options else _DEFAULT
+        self._names = persons.KIND in self._wanted
+
+    def find(self, view: View, start: int = 0) -> list[Finding]:
+        """Give what is personal; of values that overlap, the longest."""
+        found = resolve(scan.candidates(view, start, names=self._names))
+        return [each for each in found if each.start >= start and each.kind in self._wanted]
+
+    def settled(self, view: View, start: int = 0) -> int:
+        """Everything but the last word, number, or beginning of an address is settled."""
+        cut = tails.opening(view, start, names=self._names)
+        if cut <= len(view.text) - tails.WIDEST and cut > start:
+            return self._beyond(view, cut)
+        if cut == start or (not self._names and _is_one_word(view, cut)):
+            return cut
+        return max(start, self._before(view, cut))
+
+    def _before(self, view: View, cut: int) -> int:
+        """The last word may belong to a value of several words that is complete."""
+        near = scan.candidates(view, cut, names=self._names)
+        return min([cut, *(found.start for found in near if found.start < cut < found.end)])
+
+    def _beyond(self, view: View, cut: int) -> int:
+        """A run that is longer than any value: nothing that reaches over its middle is open."""
+        near = self.find(view, max(0, cut - addresses.LONGEST))
+        return max([cut, *(found.end for found in near if found.start < cut < found.end)])
+
+    def continues(self, kind: str, text: str) -> int:
+        """None: no value is longer than what is held back."""
+        del kind, text
+        return 0
+
+
+def _read_kinds(kinds: Any) -> frozenset[str]:
+    if not isinstance(kinds, list | tuple) or not kinds or not all(isinstance(kind, str) for kind in kinds):
+        raise OptionError("kinds", "kinds is a list of one or more kinds.")
+    unknown = [kind for kind in kinds if kind not in _KINDS]
+    if unknown:
+        raise OptionError("kinds", f"There is no kind {unknown[0]!r}. Known: {', '.join(_KINDS)}.")
+    return frozenset(kinds)
+
+
+def _is_one_word(view: View, cut: int) -> bool:
+    """Whether the open end cannot be the last word of a value of several words."""
+    open_end = view.octets[cut:]
+    return open_end.rstrip(_PROSE).isalpha() or not view.text[cut : cut + 1].isascii()

@@ -1,0 +1,67 @@
+"""Numbers of Japan. Most are plain digits, so a label must call them what they are."""
+
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii import checks
+from llmgateway.guardrails.pii.labels import Label
+from llmgateway.guardrails.pii.prefectures import PREFECTURES
+from llmgateway.guardrails.pii.runs import Run, compiled
+from llmgateway.guardrails.pii.shapes import Judged, Shape, search
+
+POSTAL: Final = "jp_postal_code"
+KINDS: Final = ("jp_my_number", "jp_corporate_number", "jp_driving_licence", "jp_bank_account", POSTAL)
+_BRANCH: Final = 5  # digits of a branch or a sign, between a label and an account
+AHEAD: Final = 3  # blanks or commas between a postal code and its prefecture
+_AFTER_AMOUNT: Final = ("円", "人", "件", "個", "%", "ドル", "ポイント")
+
+
+def _varied(digits: str) -> bool:
+    return len(set(digits)) > 1
+
+
+_FOURS: Final = compiled(rb"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}")
+WRITTEN: Final = rb"\b(?:[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{4})"
+LABELLED: Final = {
+    shape.kind: shape
+    for shape in (
+        Shape("jp_my_number", _FOURS, checks.my_number),
+        Shape(
+            "jp_corporate_number",
+            compiled(rb"[0-9]{13}|[0-9](?:[ -][0-9]{4}){3}"),
+            checks.corporate_number,
+        ),
+        Shape("jp_driving_licence", compiled(rb"[0-9]{12}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}"), _varied, 24),
+        Shape("jp_bank_account", compiled(rb"[0-9]{7,8}|[0-9]{5}-[0-9]-?[0-9]{6,8}|[0-9]{3}-[0-9]{7}"), _varied, 20),
+        Shape(POSTAL, compiled(rb"[0-9]{3}-?[0-9]{4}"), lambda _: True, 16),
+    )
+}
+
+
+def labelled(run: Run, named: Label) -> list[Finding]:
+    """What its label calls it, if it is no amount."""
+    shape = LABELLED[named.family]
+    if not named.names(shape.reach, _BRANCH):
+        return []
+    return [each for each in search(run, shape) if not _is_amount(run, each.end)]
+
+
+def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
+    """In Japanese texts a personal number in three groups of four, and the postal code before a prefecture."""
+    if len(digits) == 12:
+        mine = end - begin == 14 and _among_japanese(run, begin) and checks.my_number(digits)
+        return Judged(end, "jp_my_number") if mine else None
+    return Judged(end, POSTAL) if _before_prefecture(run, begin, end) else None
+
+
+def _among_japanese(run: Run, begin: int) -> bool:
+    return not run.view.before(run.place(begin, begin + 1)[0]).isascii()
+
+
+def _is_amount(run: Run, end: int) -> bool:
+    return run.view.folded.startswith(_AFTER_AMOUNT, end)
+
+
+def _before_prefecture(run: Run, begin: int, end: int) -> bool:
+    place = run.place(begin, end)[1]
+    return run.view.folded[place : place + AHEAD + 4].lstrip(' ,\t\n"').startswith(PREFECTURES)

@@ -1,0 +1,56 @@
+"""Numbers that states give to persons. Where many strangers would pass the check too, a label must say it."""
+
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii import checks
+from llmgateway.guardrails.pii.labels import Label
+from llmgateway.guardrails.pii.runs import Run, compiled
+from llmgateway.guardrails.pii.shapes import Judged, Shape, search
+
+_DASHES: Final = rb"[ -]?"
+
+
+def is_ssn(digits: str) -> bool:
+    """Nine digits that the United States may have given."""
+    area = digits[:3]
+    return area not in {"000", "666"} and area < "900" and digits[3:5] != "00" and digits[5:] != "0000"
+
+
+def _groups(*sizes: int, between: bytes = _DASHES) -> bytes:
+    return between.join(b"[0-9]{%d}" % size for size in sizes)
+
+
+WRITTEN: Final = rb"\b(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{6}-[1-8][0-9]{6})"
+_CHECKS: Final = {9: ("us_ssn", is_ssn), 11: ("id.br", checks.cpf), 13: ("id.kr", checks.rrn)}
+LABELLED: Final = {
+    shape.kind: shape
+    for shape in (
+        Shape("us_ssn", compiled(_groups(3, 2, 4, between=rb"[ .-]?")), is_ssn),
+        Shape("passport", compiled(rb"[0-9]{8,9}"), lambda digits: len(set(digits)) > 1),
+        Shape("id.gb", compiled(_groups(3, 3, 4)), checks.nhs),
+        Shape("id.ca", compiled(_groups(3, 3, 3)), checks.luhn),
+        Shape("id.in", compiled(_groups(4, 4, 4)), checks.verhoeff),
+        Shape("id.br", compiled(_groups(3, 3, 3, 2, between=rb"[ .-]?")), checks.cpf),
+        Shape("id.de", compiled(_groups(2, 3, 3, 3)), checks.steuer_id),
+        Shape("id.nl", compiled(_groups(3, 3, 3, between=rb"[ .-]?")), checks.bsn),
+        Shape("id.pl", compiled(rb"[0-9]{11}"), checks.pesel),
+        Shape("id.fr", compiled(_groups(1, 2, 2, 2, 3, 3, 2)), checks.nir),
+        Shape("id.kr", compiled(_groups(6, 7)), checks.rrn),
+        Shape("id.cn", compiled(rb"[0-9]{18}"), checks.resident_id),
+    )
+}
+KINDS: Final = ("us_ssn", "id.gb", "id.ca", "id.in", "id.br", "id.de", "id.nl", "id.pl", "id.fr", "id.kr", "id.cn")
+
+
+def labelled(run: Run, named: Label) -> list[Finding]:
+    """What its label calls it."""
+    shape = LABELLED[named.family]
+    return search(run, shape) if named.names(shape.reach) else []
+
+
+def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
+    """What is written in a way of its own."""
+    kind, valid = _CHECKS[len(digits)]
+    own = b"-" in run.octets[begin:end] and (len(digits) != 11 or b"." in run.octets[begin:end])
+    return Judged(end, kind) if own and valid(digits) else None

@@ -1,0 +1,61 @@
+"""Names of persons, where the words around them say that they are names."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled, compiled_wide, wide
+from llmgateway.wire.view import View
+
+KIND: Final = "person"
+_NAME: Final = (
+    rf"(?:[{HAN}]{{1,4}} [{HAN}ぁ-ん{KATAKANA}]{{1,5}}|[{HAN}]{{2,6}}"
+    rf"|[ァ-ヺ][{KATAKANA}]{{1,8}}[ ・][{KATAKANA}]{{1,8}})"
+)
+_LABEL: Final = (
+    "氏名|お名前|名前|担当者?|代表者?|受取人|宛名|契約者|申込者|患者|被保険者"
+    "|名義人?|フリガナ|カナ氏名|差出人|送信者|申請者"
+)
+_LABELLED: Final = compiled_wide(rf"(?:{_LABEL})(?:名|様)? ?[:=|「】] ?({_NAME})")
+_HONOURED: Final = compiled_wide(rf"(?:\A|[^{HAN}{KATAKANA}])({_NAME}) ?(?:様|さま|さん|氏|殿)(?:[^{HAN}]|\z)")
+_NOBODY: Final = (
+    "お客", "皆", "各位", "会員", "担当", "関係", "医者", "店員", "業者", "患者", "社長", "部長", "課長", "同", "奥",
+    "母", "父", "神", "王", "仕", "多", "模", "有", "異", "貴", "何", "両", "殿", "御", "株式会社", "先", "隣", "息子",
+    "娘", "弟", "妹", "兄", "姉",
+)  # fmt: skip
+_WORD: Final = rb"[A-Z][a-z'-]{1,20}"
+_ENGLISH: Final = compiled(
+    rb"(?:(?:\b(?i:(?:full|customer|patient|contact|account|employee|first|last|user)[ _]?name|name|attn|patient"
+    rb"|customer|sincerely,|regards,)[\"']?[:=\n] ?[\"']?)|\b(?:Mr|Mrs|Ms|Dr|Prof)\.? |\bDear )("
+    + _WORD
+    + rb"(?: [A-Z]\.)?(?: "
+    + _WORD
+    + rb"){0,2})\b"
+)
+_SALUTED: Final = frozenset(
+    b"Customer Team All Sir Madam Colleagues Friends Everyone Support Hiring Valued User Client Members Unknown None"
+    b" Null".split()
+)
+OPEN: Final = rf"[{HAN}{KATAKANA}]{{1,12}}(?:[ ・][{HAN}ぁ-ん{KATAKANA}]{{0,9}})?(?:さん?|さま)?\z"
+ENGLISH_OPEN: Final = rb"(?:[A-Z][A-Za-z'.-]{0,20} ){1,4}(?:[A-Z][A-Za-z'.-]{0,20})?"
+
+
+def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
+    """Names after a title or a label, and before an honorific."""
+    for match in _ENGLISH.finditer(octets, low):
+        begin, end = match.span(1)
+        if octets[begin:end].split(b" ")[0] not in _SALUTED:
+            yield Finding(begin, end, KIND, 0.7)
+    if not view.text.isascii():
+        yield from _japanese(view.folded, low)
+
+
+def _japanese(folded: str, low: int) -> Iterator[Finding]:
+    raw = wide(folded[low:])
+    for pattern in (_LABELLED, _HONOURED):
+        for match in pattern.finditer(raw):
+            begin, end = match.span(1)
+            name = raw[begin:end].decode()
+            if not name.startswith(_NOBODY):
+                at = low + len(raw[:begin].decode())
+                yield Finding(at, at + len(name), KIND, 0.7)

@@ -1,0 +1,138 @@
+"""Runs of characters in which values are looked for, and the plain form that disguised ones are brought to.
+
+A run is the longest stretch of one class of characters, so where it begins and ends does not depend on where one starts
+to read. A run longer than LONGEST holds no value: that bounds what a stream holds back, and what a finding looks at.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import re2
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.wire.view import View
+
+LONGEST: Final = 100
+HAN: Final = "一-鿿々"  # ranges, for \\p{Han} and the like make patterns a hundred times as large
+KATAKANA: Final = "ァ-ヺー"
+DIGITS: Final = "〇一二三四五六七八九"
+_INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_GAP: Final = 0x7F  # stands for an invisible character: belongs to every run, and to no value
+_PLAIN: Final = {**{ord(digit): 0x30 + at for at, digit in enumerate(DIGITS)}, 0x96F6: 0x30, 0x30FC: 0x2D}
+_GAPS: Final = dict.fromkeys(map(ord, _INVISIBLE), _GAP)
+_latin = re2.Options()
+_latin.encoding = re2.Options.Encoding.LATIN1
+
+
+_longest = re2.Options()
+_longest.encoding = re2.Options.Encoding.LATIN1
+_longest.longest_match = True
+
+
+def compiled(pattern: bytes, *, longest: bool = False) -> Any:
+    """Compile a pattern for octets; of alternatives the first one counts, or the longest."""
+    return re2.compile(pattern, _longest if longest else _latin)
+
+
+def compiled_wide(pattern: str) -> Any:
+    """Compile a pattern for texts that were encoded as UTF-8."""
+    return re2.compile(pattern.encode())
+
+
+_DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{DIGITS}零]{{2}}|アット|ドット")
+_KANJI_NUMBER: Final = compiled_wide(f"[{DIGITS}零]{{2,}}(?:[ー()の -][{DIGITS}零]+)*")
+KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{DIGITS}零][{DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
+_WORDS: Final = (("アットマーク", "at    "), ("アット", "at "), ("ドット", "dot"))
+_SPACED: Final = compiled(rb"\b(?:(?:[0-9] ){8,}|(?:[0-9]-){8,}|(?:[0-9]\.){8,})[0-9]\b")
+_FEWEST_GAPS: Final = 8
+
+
+def wide(text: str) -> bytes:
+    """Encode for patterns of `compiled_wide`: every character counts once, the ones that cannot be encoded too."""
+    return text.encode("utf-8", "replace")
+
+
+def matches(pattern: Any, raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where a wide pattern matches in what `wide` gave, in code points."""
+    seen = at = 0
+    for match in pattern.finditer(raw):
+        begin, end = match.span()
+        at += len(raw[seen:begin].decode())
+        seen = end
+        yield at, (at := at + len(raw[begin:end].decode()))
+
+
+def plain(view: View, low: int, raw: bytes) -> bytes:
+    """The text's octets, but numbers in kanji are digits, and each invisible character is one control character.
+
+    `raw`: the text from `low` on, as `wide` gives it; nothing if it is ASCII.
+    """
+    if not raw or not _DISGUISED.search(raw):
+        return view.octets
+    text = view.folded.translate(_GAPS)
+    for word, sign in _WORDS:
+        text = text.replace(word, sign)
+    for begin, end in list(matches(_KANJI_NUMBER, wide(text[low:]))):
+        text = text[: low + begin] + text[low + begin : low + end].translate(_PLAIN) + text[low + end :]
+    return text.encode("ascii", "replace")
+
+
+_WORDS_OPEN: Final = {"アットマー": b"  ", "アットマ": b" ", "アッ": b"at", "ドッ": b"do", "ア": b"a", "ド": b"d"}
+
+
+def begun(view: View, octets: bytes) -> bytes:
+    """The octets of a text that may end within a word that stands for a sign."""
+    for word, sign in _WORDS_OPEN.items():
+        if view.text.endswith(word):
+            return octets[: -len(sign)] + sign
+    return octets
+
+
+class Run:
+    """One run: `octets[begin:end]`, with its neighbours around it. Offsets of the text come from `place`."""
+
+    __slots__ = ("_places", "begin", "end", "octets", "spaced", "view")
+
+    def __init__(self, view: View, octets: bytes, begin: int, end: int) -> None:
+        self.view = view
+        self._places: Sequence[int] | None = None
+        self.octets, self.begin, self.end = octets, begin, end
+        self.spaced = False
+        if octets.find(_GAP, begin, end) >= 0 or self._is_spaced():
+            self._clean()
+
+    def _is_spaced(self) -> bool:
+        """Whether each digit of a number in the run stands on its own."""
+        if self.end - self.begin <= 2 * _FEWEST_GAPS:
+            return False
+        gaps = self.octets[self.begin : self.end].translate(None, b"0123456789")
+        self.spaced = len(gaps) >= _FEWEST_GAPS and _SPACED.search(self.octets, self.begin, self.end) is not None
+        return self.spaced
+
+    def _clean(self) -> None:
+        """Leave out what only disguises: invisible characters, and blanks between single digits."""
+        low, high = max(0, self.begin - 2), min(len(self.octets), self.end + 2)
+        drop = {at for at in range(low, high) if self.octets[at] == _GAP}
+        for match in _SPACED.finditer(self.octets, self.begin, self.end):
+            drop.update(range(match.start() + 1, match.end(), 2))
+        places = [at for at in range(low, high) if at not in drop]
+        self.octets = bytes(self.octets[at] for at in places)
+        begin, end = self.begin, self.end
+        self.begin = sum(at < begin for at in places)
+        self.end = sum(at < end for at in places)
+        self._places = places
+
+    def place(self, begin: int, end: int) -> tuple[int, int]:
+        """Where in the text what is here at `begin:end` stands."""
+        if self._places is None:
+            return begin, end
+        return self._places[begin], self._places[end - 1] + 1
+
+    def covers(self, found: Finding) -> bool:
+        """Whether there is nothing in the run beside it."""
+        begin, end = self.place(self.begin, self.end)
+        return found.start <= begin and end <= found.end
+
+    def near(self, at: int) -> bytes:
+        """One character, or nothing outside of the text."""
+        return self.octets[at : at + 1] if at >= 0 else b""

@@ -1,0 +1,82 @@
+"""What the families of numbers have in common: a shape, its digits, and what must not stand beside it."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii.runs import Run
+
+_NOT_COMPACT: Final = b" ().-/\x7f"
+_JOINTS: Final = frozenset(b"-./")
+_OPENING: Final = frozenset(b"+(")
+_DIGITS: Final = frozenset(b"0123456789")
+_LETTERS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+
+
+class Judged(NamedTuple):
+    """Where a number ends, and what it is."""
+
+    end: int
+    kind: str
+
+
+class Shape(NamedTuple):
+    """A number of one kind: how it is written, and what its bare characters must fulfil."""
+
+    kind: str
+    pattern: Any
+    valid: Callable[[str], bool]
+    reach: int = 40  # how far its label may be
+
+
+def compact(octets: bytes) -> str:
+    """Only the characters that count."""
+    return octets.translate(None, _NOT_COMPACT).decode("latin-1")
+
+
+def alone(run: Run, begin: int, end: int) -> bool:
+    """Whether what is there is no part of something longer: a word, a decimal, a number with more groups."""
+    octets = run.octets
+    if begin:
+        before = octets[begin - 1]
+        if before in _DIGITS or (before in _LETTERS and octets[begin] not in _OPENING):
+            return False
+        if before in _JOINTS and begin > 1 and octets[begin - 2] in _DIGITS:
+            return False
+    if end == len(octets):
+        return True
+    after, next_one = octets[end], octets[end + 1] if end + 1 < len(octets) else 0
+    if after in _DIGITS or after in _LETTERS:
+        return after == ord("x") and next_one in _DIGITS  # the extension of a telephone number
+    return not (after in _JOINTS and next_one in _DIGITS)
+
+
+def found(run: Run, begin: int, end: int, kind: str, score: float = 1.0) -> Finding:
+    """The finding, where the text has it."""
+    return Finding(*run.place(begin, end), kind, score)
+
+
+def search(run: Run, shape: Shape) -> list[Finding]:
+    """Every number of that shape in the run."""
+    findings = []
+    at = run.begin
+    while match := shape.pattern.search(run.octets, at, run.end):
+        begin, end = match.span()
+        if alone(run, begin, end) and shape.valid(compact(run.octets[begin:end])):
+            findings.append(found(run, begin, end, shape.kind))
+            at = end
+        else:
+            at = next_group(run, begin)
+    return findings
+
+
+def next_group(run: Run, at: int) -> int:
+    """Where the next group of digits begins, after the one at `at`."""
+    octets, end = run.octets, run.end
+    while at < end and octets[at] not in _DIGITS:
+        at += 1
+    while at < end and octets[at] in _DIGITS:
+        at += 1
+    while at < end and octets[at] not in _DIGITS and octets[at] not in _OPENING:
+        at += 1
+    return at

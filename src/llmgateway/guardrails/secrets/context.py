@@ -1,0 +1,218 @@
+"""Values that are secrets because of what they are called: assignments, headers, options, and prose about passwords."""
+
+from typing import Final
+
+from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
+from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token, is_uuid
+from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.wire.view import CONTEXT
+
+PASSWORD: Final = "secret.password"  # noqa: S105
+GENERIC: Final = "secret.generic"
+PROVIDERS: Final = (
+    *("mistral", "cohere", "azure", "heroku", "cloudflare", "twilio", "aws", "datadog", "mailchimp", "openai"),
+    *("deepseek", "together", "voyage", "stability", "dashscope", "vercel", "okta", "auth0", "algolia", "jenkins"),
+)
+
+_WORD: Final = {
+    "pass": rb"pass(?:w(?:or)?d|phrase|code|wort)?",
+    "pwd": rb"pwd",
+    "pw": rb"pw",
+    "secret": rb"secret",
+    "token": rb"token",
+    "key": rb"key",
+    "credential": rb"credentials?",
+}
+_OF_PASSWORDS: Final = frozenset({"pass", "pwd", "pw", "credential"})
+_SUFFIX: Final = (
+    rb"(?:[_-]?(?:[0-9]{1,2}|prod|production|dev|test|staging|stage|live|main|old|new|value|primary|secondary))?"
+)
+_CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
+_OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
+_CELL: Final = rb"|->|\|"
+_SIGN: Final = rb"(?::=|=>|={1,3}|:" + _CELL + rb")"
+_ASSIGNED: Final = (
+    rb"(?:" + _CLOSE + rb"\s{0,8}" + _SIGN + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?" + _OPEN + rb"|"
+    rb"[ ]-p[ ]?[\"']?|"  # sshpass
+    rb"[\"']\s?,\s{0,4}[\"']?value[\"']?\s?[:=]\s?[\"']|"  # a list of named values
+    rb"[\"']\s?,\s{0,4}[\"']|"  # define('NAME', 'value')
+    rb"\(\s?[\"']|>|\s[\"'`])"
+)
+_PHRASE: Final = (
+    rb"(?:(?:[ ]\(?(?:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
+    rb"(?::|[ ](?:is|was|will be|should be|has been (?:set|reset|changed) to|"
+    rb"(?:is )?(?:now )?(?:set|reset|changed|updated|equals) to|to|as|=))"
+    rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN + rb"|[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …
+)
+_DIRECT: Final = rb"[ ]" + _OPEN
+_STRIKING: Final = rb"[^\s\x1f]{0,24}(?:[0-9]|[a-z][A-Z])"
+
+_ANY: Final = of_class(RUN.replace("?", ""))
+_PLAIN: Final = of_class("".join(each for each in RUN if each not in "?,;"))
+_INNER: Final = of_class("".join(each for each in RUN if each not in "?,;<>|&"))
+_REST: Final = rb"[A-Za-z0-9_./+=~%:-]*"
+QUOTED: Final = compiled(_ANY + rb"{1,64}" + _REST)
+PLAIN: Final = compiled(_PLAIN + rb"{1,64}" + _REST)
+INNER: Final = compiled(_INNER + rb"{1,64}" + _REST)
+_FULL_STOP: Final = "。"
+_QUOTES: Final = frozenset(b"\"'`")
+_TRAILING: Final = b".,:;)]}*_\x1a"
+
+_NOT_TOKENS: Final = (
+    *(
+        b"page",
+        b"next",
+        b"max",
+        b"csrf",
+        b"cursor",
+        b"lock",
+        b"change",
+        b"request",
+        b"idempotency",
+        b"starting",
+        b"eos",
+        b"bos",
+        b"pad",
+    ),
+    *(b"continuation", b"sync", b"per", b"total", b"stop"),
+)
+_SECRET_TOKENS: Final = (
+    *(b"api", b"access", b"auth", b"refresh", b"bearer", b"bot", b"personal", b"deploy", b"admin", b"secret"),
+    *(each.encode() for each in PROVIDERS),
+)
+_KEYS: Final = (
+    *(b"api", b"secret", b"access", b"private", b"auth", b"authentication", b"encryption", b"encrypt", b"signing"),
+    *(b"account", b"master", b"subscription", b"client", b"service", b"shared", b"storage", b"app", b"application"),
+    *(b"hmac", b"admin", b"deploy", b"write", b"webhook", b"license", b"consumer", b"session", b"jwt", b"cipher"),
+    *(b"wpa", b"wifi", b"preshared", b"pre-shared", b"decryption", b"aes", b"registration", b"activation", b"root"),
+    *(each.encode() for each in PROVIDERS),
+)
+_IS_NOUN: Final = compiled(rb"(?i:pass(?:w|phrase|code|[_-]?[0-9a-z]{0,10}[\"'`\])*]{0,4}\s{0,3}[:=|>]))")
+
+
+def detectors() -> list[tuple[str, Detector]]:
+    """Each word that names secrets, with what looks at what follows it."""
+    return [(word, _detector(word)) for word in _WORD]
+
+
+def value(scan: Scan, start: int, *, is_inner: bool = False) -> tuple[int, bool]:
+    """Where the value that begins at `start` ends, and whether it fills what decides (see `scan`)."""
+    octets, limit = scan.octets, min(start + MAX_OPEN, len(scan.octets))
+    before = octets[start - 1] if start else 0
+    pattern = QUOTED if before in _QUOTES else INNER if is_inner else PLAIN
+    found = pattern.match(octets, start, limit)
+    end = found.end() if found else start
+    closing = octets.find(b"</", start, end)
+    if closing >= 0:  # an element of XML ends
+        return closing, False
+    if end == start + MAX_OPEN:
+        return end, True
+    if before in _QUOTES and end < len(octets) and octets[end] == before:
+        return end, False
+    return start + len(octets[start:end].rstrip(_trailing(octets[start:end], octets[end : end + 1]))), False
+
+
+def _trailing(value: bytes, after: bytes) -> bytes:
+    """What the sentence around the value may have put behind it."""
+    trailing = _TRAILING + b"([{<" if after == FOREIGN else _TRAILING
+    inside = value.rstrip(trailing)
+    opened = (b")" if b"(" in inside else b"") + (b"]" if b"[" in inside else b"")
+    return trailing.translate(None, opened)
+
+
+def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Candidate | None:
+    """A candidate of the value at `start`, which the word at `at` names, if `judge` takes it."""
+    if (
+        start - at >= CONTEXT
+        or _FULL_STOP in scan.folded[at:start]
+        or start >= len(scan.octets)
+        or scan.limit(start) <= start
+    ):
+        return None
+    end, fills = value(scan, start, is_inner=_is_in_query(scan.octets[max(0, start - CONTEXT) : start]))
+    if not judge(scan.octets[start:end]) or scan.octets.startswith(b"...", end):
+        return None
+    return Candidate(start, 3, scan.tokens(end) if fills else end, kind, 0.9)
+
+
+def _is_in_query(before: bytes) -> bool:
+    """Whether the name stands in a URL's query."""
+    last = before.rsplit(None, 1)[-1:]
+    return bool(last) and (b"\x1a" in last[0] or b"&" in last[0])
+
+
+def _detector(word: str) -> Detector:
+    signs = _ASSIGNED if word in _OF_PASSWORDS else _ASSIGNED.replace(_CELL, b"")  # those part types
+    gate = compiled(
+        rb"(?i:" + _WORD[word] + rb")(?:" + _SUFFIX + signs + rb"|" + _PHRASE + rb"|" + _DIRECT + _STRIKING + rb")"
+    )
+    assigned = compiled(rb"(?i:" + _WORD[word] + _SUFFIX + rb")" + signs)
+    spoken = compiled(rb"(?i:" + _WORD[word] + rb")" + _PHRASE)
+    direct = compiled(rb"(?i:" + _WORD[word] + rb")" + _DIRECT)
+    is_of_passwords = word in _OF_PASSWORDS
+    kind = PASSWORD if is_of_passwords else GENERIC
+    plain: Judge = is_password if is_of_passwords else is_token
+    prose: Judge = is_password_in_prose if is_of_passwords else is_token
+    striking: Judge = _is_striking_password if is_of_passwords else _is_striking
+    shapes = ((assigned, plain), (spoken, prose), (direct, striking))
+
+    def detect(scan: Scan, at: int) -> Candidate | None:
+        end = min(at + CONTEXT, len(scan.octets))
+        if not gate.match(scan.octets, at, end) or not _names(scan, at, word):
+            return None
+        for pattern, judge in shapes:
+            found = pattern.match(scan.octets, at, end)
+            if found:
+                candidate = found_value(scan, found.end(), at, kind, judge)
+                if candidate is None or (word == "token" and _is_identifier(scan, at, candidate)):
+                    return None
+                return _of_provider(scan, candidate)
+        return None
+
+    return detect
+
+
+def _is_striking(octets: bytes) -> bool:
+    """For a value right behind the word, with nothing between."""
+    return len(octets) >= 8 and is_password_in_prose(octets) and is_token(octets)
+
+
+def _is_striking_password(octets: bytes) -> bool:
+    return len(octets) >= 8 and is_password_in_prose(octets)
+
+
+def _names(scan: Scan, at: int, word: str) -> bool:
+    """Whether the word at `at` is, or ends, the name of a secret."""
+    before = scan.before(at, 24)
+    if word in _OF_PASSWORDS:
+        return _names_a_password(scan, at, word, before)
+    if b"::" in before.rpartition(b" ")[2] or before.endswith(b":"):
+        return False  # part of a longer name, as in an ARN
+    left = before.rstrip(b"_-. ")
+    if word == "key":
+        return left.endswith(_KEYS)
+    return word != "token" or not left.endswith(_NOT_TOKENS)
+
+
+def _names_a_password(scan: Scan, at: int, word: str, before: bytes) -> bool:
+    if word == "pass" and not (_IS_NOUN.match(scan.octets, at) or before.endswith(b"ssh")):
+        return False
+    if word not in {"pass", "pw"} or scan.begins(at) or before.endswith(b"ssh"):
+        return True
+    return scan.octets[at] in b"P" or scan.octets[at : at + 5].lower() in {b"passw", b"passp"}
+
+
+def _is_identifier(scan: Scan, at: int, candidate: Candidate) -> bool:
+    """Whether what is called a token only tells one request or change from another."""
+    if not is_uuid(scan.octets[candidate.start : candidate.end]):
+        return False
+    return not scan.before(at, 24).rstrip(b"_-. ").endswith(_SECRET_TOKENS)
+
+
+def _of_provider(scan: Scan, candidate: Candidate) -> Candidate:
+    """Name the provider whose name stands before the value, if the kind is no better than generic."""
+    if candidate.kind != GENERIC:
+        return candidate
+    near = scan.before(candidate.start)
+    name = next((each for each in PROVIDERS if each.encode() in near), None)
+    return candidate._replace(kind=f"secret.{name}") if name else candidate

@@ -1,0 +1,112 @@
+"""Finds credentials: a gate of fixed words first, then what the word stands for, alone and on little text."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ahocorasick_rs import BytesAhoCorasick
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.secrets import context, forms, japanese, pem, structures, tokens
+from llmgateway.guardrails.secrets.scan import RUN, Candidate, Detector, Scan
+from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
+from llmgateway.wire.view import View
+
+_GATED: Final[Sequence[tuple[str, Detector]]] = (
+    (pem.GATE, pem.detect),
+    *tokens.detectors(),
+    *structures.DETECTORS,
+    *context.detectors(),
+)
+_GATE: Final = BytesAhoCorasick([word.encode() for word, _ in _GATED])
+_DETECTORS: Final = [detect for _, detect in _GATED]
+_ARMOUR: Final = pem.GATE.upper()
+_KINDS: Final = tuple(
+    sorted(
+        {pem.KIND, context.PASSWORD, context.GENERIC, *structures.KINDS}
+        | {f"secret.{each}" for each in (*(form.family for form in forms.FORMS), *context.PROVIDERS)}
+    )
+)
+
+
+class Secrets:
+    """Finds keys, tokens, passwords and private keys. Option `kinds`: only these (or families of them)."""
+
+    name = "secrets"
+    version = "1"
+    kinds: Sequence[str] = _KINDS
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        for option in options:
+            if option != "kinds":
+                raise OptionError(option, f"is no setting of secrets: {option}")
+        self._kinds = _chosen(options.get("kinds"))
+
+    def find(self, view: View, start: int = 0) -> list[Finding]:
+        """Give the secrets that begin at or after `start`."""
+        base = max(0, start - REACH)
+        found = _found(Scan(View(view.text[base:]) if base else view), self._kinds)
+        return [
+            Finding(each.start + base, each.end + base, each.kind, each.score)
+            for each in found
+            if each.start + base >= start
+        ]
+
+    def settled(self, view: View, start: int = 0) -> int:
+        """The start of the last run, or of an open private key; a run that is too long waits no longer."""
+        text = view.folded
+        low = max(0, len(text) - MAX_OPEN - 1)
+        cut = low + len(text[low:].rstrip(RUN))
+        if len(text) - cut > MAX_OPEN:
+            cut = self._beside(view, len(text) - MAX_OPEN)
+        if _ARMOUR in text and pem.KIND in self._kinds:
+            opened = pem.opened(Scan(view))
+            cut = self._beside(view, cut if opened < 0 else min(cut, opened))
+        return max(start, cut)
+
+    def continues(self, kind: str, text: str) -> int:
+        """How many of `text`'s first characters go on with a secret that reached the end before them."""
+        scan = Scan(View(text))
+        return pem.continues(scan.octets) if kind == pem.KIND else scan.tokens(0)
+
+    def _beside(self, view: View, cut: int) -> int:
+        """Move a cut out of what it would divide: before what reaches the text's end, behind what is closed."""
+        scan = Scan(view)
+        for each in _found(scan, self._kinds):
+            is_open = each.end == len(scan.octets) and not (each.kind == pem.KIND and pem.is_closed(scan))
+            if each.start < cut <= each.end and is_open:
+                return each.start
+            if each.start < cut < each.end:
+                return each.end
+        return cut
+
+
+def _chosen(kinds: object) -> frozenset[str]:
+    if kinds is None:
+        return frozenset(_KINDS)
+    if not isinstance(kinds, list) or not kinds or not all(each in _KINDS for each in kinds):
+        raise OptionError("kinds", f"kinds must be a list of some of these: {', '.join(_KINDS)}")
+    return frozenset(kinds)
+
+
+def _found(scan: Scan, kinds: frozenset[str]) -> list[Candidate]:
+    """The secrets of these kinds in order; of two that overlap the first, and there the surest."""
+    found, reached = [], 0
+    for each in sorted(each for each in _candidates(scan) if each.kind in kinds):
+        if each.start >= reached:
+            found.append(each)
+            reached = each.end
+    return found
+
+
+def _candidates(scan: Scan) -> Iterator[Candidate]:
+    for which, at, _ in _GATE.find_matches_as_indexes(scan.octets.lower(), overlapping=True):
+        candidate = _DETECTORS[which](scan, at)
+        if candidate:
+            yield candidate
+    odd = structures.ODD.search(scan.octets)
+    while odd:
+        candidate = structures.discord(scan, odd.start(1))
+        if candidate:
+            yield candidate
+        odd = structures.ODD.search(scan.octets, odd.end(1))
+    yield from japanese.candidates(scan)

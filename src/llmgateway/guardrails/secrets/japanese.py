@@ -1,0 +1,52 @@
+"""The same in Japanese: パスワードは… です, 「APIキー」は…, 「…」. Kana and kanji end a value as white space does."""
+
+from typing import Final
+
+from ahocorasick_rs import AhoCorasick, MatchKind
+
+from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD, found_value
+from llmgateway.guardrails.secrets.scan import Candidate, Scan, compiled
+from llmgateway.guardrails.secrets.strength import Judge, is_password_in_prose, is_token
+
+_PASSWORDS: Final = (
+    *(
+        "パスワード",
+        "パスフレーズ",
+        "パスコード",
+        "暗証番号",
+        "合言葉",
+        "認証情報",
+        "ログイン情報",
+        "仮パス",
+        "初期パス",
+    ),
+)
+_TOKENS: Final = (
+    *("トークン", "シークレット", "クレデンシャル", "アクセスキー", "シークレットキー", "認証キー", "暗号化キー"),
+    *("共有キー", "サービスキー", "秘密キー", "ストレージキー", "アカウントキー", "秘密鍵", "署名鍵", "暗号鍵"),
+    *("APIキー", "APIのキー", "API キー"),
+)
+_WORDS: Final = (*_PASSWORDS, *_TOKENS)
+_AUTOMATON: Final = AhoCorasick(_WORDS, matchkind=MatchKind.LeftmostLongest)
+_GAP: Final = compiled(rb"[? \t\n:=\"'`*(\[|>-]{1,24}")
+_MOST_KANA: Final = 14
+
+
+def candidates(scan: Scan) -> list[Candidate]:
+    """What Japanese words name."""
+    if scan.folded.isascii():
+        return []
+    hits = _AUTOMATON.find_matches_as_indexes(scan.folded)
+    found = (_candidate(scan, at, end, which < len(_PASSWORDS)) for which, at, end in hits)
+    return [each for each in found if each]
+
+
+def _candidate(scan: Scan, at: int, end: int, is_of_passwords: bool) -> Candidate | None:  # noqa: FBT001
+    gap = _GAP.match(scan.octets, end)
+    if gap is None:
+        return None
+    between = scan.folded[end : gap.end()]
+    if sum(not each.isascii() for each in between) > _MOST_KANA:
+        return None
+    judge: Judge = is_password_in_prose if is_of_passwords else is_token
+    return found_value(scan, gap.end(), at, PASSWORD if is_of_passwords else GENERIC, judge)

@@ -1,0 +1,114 @@
+"""One text on its way through the detectors, and how far each of them may look.
+
+What a stream can still change must be short, so every decision is made on little text: a token's on the first MAX_OPEN
+characters of the segment (a run of TOKEN characters) that it stands in, a value's on its own first MAX_OPEN. Where that
+much is a secret already, the rest of the run belongs to it, however long.
+"""
+
+from collections.abc import Callable
+from string import ascii_letters, digits, printable
+from typing import Final, NamedTuple, Protocol, cast
+
+import re2
+
+from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.wire.view import CONTEXT, SEPARATOR, View
+
+FOREIGN: Final = b"?"  # stands for every character that is not ASCII
+_QUESTION: Final = "\x1a"  # stands for a question mark, so that FOREIGN is never one
+
+TOKEN: Final = ascii_letters + digits + "_-./+=~%:"
+_BREAKS: Final = set("\"'`\\?" + printable[-6:])
+RUN: Final = "".join(each for each in printable if each not in _BREAKS) + "?" + _QUESTION
+"""What a secret may consist of: the characters that keep a text's end open."""
+
+_BREAKING: Final = bytes(0x2E if chr(each) in TOKEN else 0x20 for each in range(256))  # what ends a segment: blanks
+_ALNUM: Final = frozenset((ascii_letters + digits).encode())
+_ESCAPES: Final = frozenset(b"nrt")
+_BACKSLASH: Final = 0x5C
+
+
+class Match(Protocol):
+    """A match of RE2, which has no type hints of its own."""
+
+    def span(self, group: int | str = 0, /) -> tuple[int, int]: ...
+    def start(self, group: int | str = 0, /) -> int: ...
+    def end(self, group: int | str = 0, /) -> int: ...
+    def group(self, group: int | str = 0, /) -> bytes | None: ...
+
+
+class Pattern(Protocol):
+    """A compiled pattern of RE2, over one byte a character."""
+
+    def match(self, text: bytes, pos: int = 0, endpos: int | None = None, /) -> Match | None: ...
+    def search(self, text: bytes, pos: int = 0, endpos: int | None = None, /) -> Match | None: ...
+    def fullmatch(self, text: bytes, pos: int = 0, endpos: int | None = None, /) -> Match | None: ...
+
+
+class Candidate(NamedTuple):
+    """What may be found; of two that overlap the one that sorts first is."""
+
+    start: int
+    rank: int  # the surer it is what it is, the lower
+    end: int
+    kind: str
+    score: float
+
+
+def compiled(pattern: bytes) -> Pattern:
+    """Compile for `Scan.octets`."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return cast(Pattern, re2.compile(pattern, options=options))
+
+
+def of_class(characters: str) -> bytes:
+    """The pattern that any one of these characters matches."""
+    return b"[" + b"".join(b"\\x%02x" % ord(each) for each in sorted(set(characters))) + b"]"
+
+
+TOKENS: Final = compiled(of_class(TOKEN) + b"*")
+
+
+class Scan:
+    """A text's octets, with each question mark told from what is not ASCII."""
+
+    __slots__ = ("_breaks", "folded", "octets")
+
+    def __init__(self, view: View) -> None:
+        self._breaks: bytes | None = None
+        self.folded = view.folded
+        self.octets = (
+            self.folded.replace("?", _QUESTION).encode("ascii", "replace") if "?" in self.folded else view.octets
+        )
+
+    def begins(self, at: int) -> bool:
+        """Whether a word may begin here: after no letter or digit, or after an escape such as \\n."""
+        octets = self.octets
+        if at == 0 or octets[at - 1] not in _ALNUM:
+            return True
+        return at > 1 and octets[at - 1] in _ESCAPES and octets[at - 2] == _BACKSLASH
+
+    def limit(self, at: int) -> int:
+        """Where the part of this segment ends that decides; not after `at` if nothing that begins there counts."""
+        if self._breaks is None:
+            self._breaks = self.octets.translate(_BREAKING)
+        low = max(0, at - MAX_OPEN)
+        return max(low, self._breaks.rfind(b" ", low, at) + 1) + MAX_OPEN
+
+    def whole(self, end: int, limit: int) -> int:
+        """Where something ends that the deciding part shows to `end`."""
+        return end if end < limit else self.tokens(end)
+
+    def tokens(self, at: int) -> int:
+        """Where the segment that goes on at `at` ends."""
+        found = TOKENS.match(self.octets, at)
+        return found.end() if found else at
+
+    def before(self, at: int, length: int = CONTEXT) -> bytes:
+        """The lower-case octets before `at`."""
+        return self.octets[max(0, at - length) : at].rpartition(SEPARATOR.encode())[2].lower()
+
+
+Detector = Callable[[Scan, int], Candidate | None]
+"""Judges what a gate word at this place may be the beginning of."""

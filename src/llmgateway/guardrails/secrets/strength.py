@@ -1,0 +1,153 @@
+"""Whether a value can be a secret: random enough, and no stand-in for one.
+
+Documentation and code name secrets far more often than they hold them: `password: string`, `$API_KEY`,
+`os.environ[...]`, `<your-key>`, `xxxx`. None of that is to be found.
+"""
+
+from collections.abc import Callable
+from string import ascii_letters, ascii_uppercase
+from typing import Final
+
+from ahocorasick_rs import BytesAhoCorasick
+
+from llmgateway.guardrails.secrets.scan import compiled
+
+_STAND_INS: Final = (
+    *("example", "placeholder", "your_", "your-", "yourk", "yourt", "yours", "yourp", "youra", "redacted", "dummy"),
+    *("sample", "changeme", "change_me", "change-me", "replace", "insert", "xxxx", "****", "....", "____", "----"),
+    *("demodemo", "abcdefgh", "0123456789", "1234567890", "987654321", "00000000", "11111111", "deadbeef", "foobar"),
+    *("${", "{{", "$(", "%(", "#{", "_here", "-here", "env.", "env(", "getenv", "environ", "process.", "secrets."),
+    *("env:", "file:", "vault:", "secretref", "lorem", "todo", "keyvault", "not-a-real", "fake"),
+)
+_NO_PASSWORDS: Final = frozenset(
+    b"password passw0rd password1 password123 passwort passwd passphrase pass pwd secret secrets token string str "
+    b"bytes text none null nil true false undefined required optional hidden masked empty default test test123 admin "
+    b"root user guest postgres mysql redis mongo username value type input field here and or not is your the a an "
+    b"p@ssw0rd mypassword mypass mysecret my_password my-password user1 pass1 abc123".split(b" ")
+)
+_NAME: Final = rb"[A-Za-z_][A-Za-z0-9_]*"
+_CALL: Final = compiled(
+    rb"[A-Za-z_]+=[A-Za-z_].*|" + _NAME + rb"(?:(?:\.|::|->)" + _NAME + rb")*[(\[](?:.*[)\]].*|[A-Za-z_.]*)|"
+    rb"[$%&@*!]{1,2}[({]?(?:[a-z_]{3,}|[A-Z_]{3,})[0-9]?[%)}]?|[({\[<]{1,2}[A-Za-z_ .:-]+[)}\]>]*"
+)
+_PATH: Final = compiled(
+    rb"(?:[a-z][a-z0-9+]{1,8}:)?//.*|[a-z_][a-z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+|[~.]?(?:/[a-z0-9._-]+)+/?"
+)
+_FILLED_IN: Final = compiled(rb"<[A-Za-z_ -]+>")
+_OF_A_FORM: Final = compiled(
+    rb"(?i:(?:my|new|old|user|db|the)?[_-]?(?:passw(?:or)?d|pass|pwd|secret|token|key)[_-]?[0-9]?)"
+)
+_TERM: Final = compiled(
+    rb"[A-Z]{2,8}[-_]?[0-9]{1,4}|(?:sha|md|utf|base|aes|rsa|ed|oauth|bcrypt|argon|v|id|k)-?[0-9]{1,5}"
+)
+_WORDY: Final = compiled(  # digits stand behind words, or alone, and never before one
+    rb"[^A-Za-z0-9]*(?:(?:(?:[A-Z]?[a-z]+|[A-Z]{2,})+[A-Z]?[0-9]{0,4}|[0-9]{1,4})(?:[^A-Za-z0-9]+|$))+|"
+    rb"(?:[A-Z]+[a-z]{2,}[0-9]{0,2})+|[0-9.:,/_-]+"
+)
+_DATE: Final = compiled(rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}.*|[0-9]+[a-zA-Z]{1,3}")
+
+_DIGITS: Final = b"0123456789"
+_HEX: Final = b"0123456789abcdefABCDEF"
+_ALNUM: Final = _DIGITS + ascii_letters.encode()
+_CAPITALS: Final = ascii_uppercase.encode()
+_VOWELS: Final = b"aeiou"
+_NO_LETTERS: Final = bytes(each for each in range(256) if not chr(each).isalpha() or each > 127)
+_STAND_IN_WORDS: Final = BytesAhoCorasick([each.encode() for each in _STAND_INS])
+
+Judge = Callable[[bytes], bool]
+
+
+def variety(value: bytes) -> int:
+    """How many different characters there are in the part that counts: a quick stand-in for its entropy."""
+    return len(set(value[:64]))
+
+
+def is_stand_in(value: bytes) -> bool:
+    """Whether the value only stands where a secret would."""
+    return variety(value) < 4 or bool(_STAND_IN_WORDS.find_matches_as_indexes(value.lower()))
+
+
+def is_random(value: bytes) -> bool:
+    """For tokens with a form of their own: letters and digits mixed, and no words."""
+    return _classes(value) >= 2 and variety(value) >= 9 and not is_stand_in(value) and not _is_wordy(value)
+
+
+def is_varied(value: bytes) -> bool:
+    """For tokens whose form alone is sure: anything that is not written out by hand."""
+    return variety(value) >= 7 and not is_stand_in(value)
+
+
+def is_uuid(value: bytes) -> bool:
+    """Whether the value has the form of an identifier, which most UUIDs are."""
+    return len(value) == 36 and value.count(b"-") == 4 and not value.replace(b"-", b"").strip(_HEX)
+
+
+def is_token(value: bytes) -> bool:
+    """For what is called a key, a token or a secret."""
+    if len(value) < 8 or _classes(value) < 2 or variety(value) < _least_variety(len(value)):
+        return False
+    return not (_is_wordy(value) or is_stand_in(value) or _is_reference(value))
+
+
+def is_password(value: bytes) -> bool:
+    """For what is called a password, where it is assigned."""
+    if len(value) < 5 or value.lower() in _NO_PASSWORDS or _OF_A_FORM.fullmatch(value):
+        return False
+    if value.isdigit():
+        return len(value) >= 6 and variety(value) >= 4
+    return (_has_digit(value) or _is_jumbled(value)) and not (is_stand_in(value) or _is_reference(value))
+
+
+def is_password_in_prose(value: bytes) -> bool:
+    """For what follows a mention of a password: it must look like one by itself."""
+    if len(value) < 6 or not is_password(value) or _TERM.fullmatch(value) or _DATE.fullmatch(value):
+        return False
+    return _has_letter(value) and (_has_digit(value) or _has_odd_capitals(value))
+
+
+def _has_letter(value: bytes) -> bool:
+    return value.lower() != value.upper()
+
+
+def _classes(value: bytes) -> int:
+    """How many of these it has: lower case, capitals (but at its head), digits, other signs between."""
+    has_capitals = value[1:] != value[1:].lower() or (value != value.lower() and not value[1:].islower())
+    signs = value.translate(None, _ALNUM)
+    has_signs = bool(signs) and not value.translate(None, b"-_").isalpha()
+    return (value != value.upper()) + has_capitals + _has_digit(value) + has_signs
+
+
+def _has_digit(value: bytes) -> bool:
+    return len(value.translate(None, _DIGITS)) < len(value)
+
+
+def _least_variety(length: int) -> int:
+    """The fewest different characters that a random value of this length has."""
+    return 5 if length < 16 else 8 if length < 24 else 9
+
+
+def _is_reference(value: bytes) -> bool:
+    """Whether it is code that fetches the value, or a place where it is."""
+    return bool(_CALL.fullmatch(value) or _PATH.fullmatch(value) or (b"<" in value and _FILLED_IN.search(value)))
+
+
+def _is_wordy(value: bytes) -> bool:
+    """Words with numbers between: a name, a model, a version; no key."""
+    if not _WORDY.fullmatch(value):
+        return False
+    letters = value.lower().translate(None, _NO_LETTERS)
+    if _has_odd_capitals(value):
+        return False
+    return (len(letters) - len(letters.translate(None, _VOWELS))) * 6 >= len(letters)
+
+
+def _is_jumbled(value: bytes) -> bool:
+    """No digit, and yet no word: capitals inside without a word behind each, or signs between."""
+    return _classes(value) >= 2 and len(value) >= 8 and not _is_wordy(value)
+
+
+def _has_odd_capitals(value: bytes) -> bool:
+    """More capitals among small letters than a name of several words has."""
+    letters = value.translate(None, _NO_LETTERS)
+    capitals = len(letters) - len(letters.translate(None, _CAPITALS))
+    return len(letters) >= 8 and len(letters) > capitals >= 0.45 * len(letters)

@@ -1,0 +1,1 @@
+"""Links and images of a reply that lead to hosts nobody allowed."""

@@ -1,0 +1,46 @@
+"""The part of a provider that knows which members of a stream's events are pieces of a longer text.
+
+A guardrail must see such pieces as one text. What a shape does not know is judged by itself, event by event.
+"""
+
+from collections.abc import Hashable
+from typing import Any, NamedTuple, Protocol
+
+
+class Slot(NamedTuple):
+    """A piece of a longer text: `holder[key]`, a string. `channel` names the longer text; its first part is the group
+    that ends together. `is_json`: the longer text is JSON, as arguments of calls are."""
+
+    channel: tuple[Hashable, ...]
+    holder: Any
+    key: str
+    is_json: bool = False
+
+
+class Pieces(NamedTuple):
+    """What an event has. `is_known`: besides its slots there is nothing in it that a model may have written.
+
+    `ended`: the groups that have no more pieces after this event; None: all of them. `is_bare`: without its texts there
+    would be no use in sending it. `is_altered`: something was taken out of it.
+    """
+
+    slots: list[Slot]
+    is_known: bool
+    is_bare: bool = False
+    is_altered: bool = False
+    ended: frozenset[Hashable] | None = frozenset()
+
+
+class StreamShape(Protocol):
+    """Reads parsed events of one operation's streams. Stateless."""
+
+    def pieces(self, event: Any) -> Pieces:
+        """Find the pieces of texts in an event; it may take out of it what repeats them (probabilities of tokens).
+
+        Whatever is not of the documented form is simply not known: no exception leaves it.
+        """
+        ...
+
+    def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
+        """Make an event like `event` that carries nothing but this slot's channel, with an empty text."""
+        ...

@@ -1,0 +1,42 @@
+"""Where the texts are in Anthropic's streams: https://docs.anthropic.com/en/api/messages-streaming."""
+
+from typing import Any, Final
+
+from llmgateway.ports.shape import Pieces, Slot
+from llmgateway.wire.replies import SHAPE_ERRORS
+
+_UNKNOWN: Final = Pieces([], is_known=False)
+_EVENT: Final = frozenset({"type", "index", "delta"})
+_TEXTS: Final = {"text_delta": "text", "input_json_delta": "partial_json", "thinking_delta": "thinking"}
+_QUIET: Final = frozenset({"ping", "message_stop"})
+
+
+class MessagesShape:
+    """Messages: `content_block_delta` events have pieces of the block with their index."""
+
+    def pieces(self, event: Any) -> Pieces:
+        try:
+            kind = event["type"]
+            if kind == "content_block_delta":
+                return _of_delta(event)
+            if kind == "content_block_stop":
+                return Pieces([], is_known=False, ended=frozenset({event["index"]}))
+            ended = None if kind in {"message_delta", "message_stop", "error"} else frozenset[Any]()
+            return Pieces([], is_known=kind in _QUIET and len(event) == 1, ended=ended)
+        except SHAPE_ERRORS:
+            return _UNKNOWN
+
+    def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
+        delta = {"type": event["delta"]["type"], slot.key: ""}
+        return {**event, "delta": delta}, slot._replace(holder=delta)
+
+
+def _of_delta(event: Any) -> Pieces:
+    delta = event["delta"]
+    kind = delta["type"]
+    key = _TEXTS.get(kind)
+    if key is None or not isinstance(delta[key], str):
+        return Pieces([], is_known=kind == "signature_delta" and len(delta) == 2)
+    slot = Slot((event["index"], kind), delta, key, is_json=kind == "input_json_delta")
+    is_known = event.keys() <= _EVENT and len(delta) == 2
+    return Pieces([slot], is_known, is_bare=is_known)

@@ -1,0 +1,129 @@
+"""Where the texts are in OpenAI's streams: chat completions, completions and responses.
+
+https://platform.openai.com/docs/api-reference/chat/streaming, …/completions and …/responses-streaming.
+"""
+
+from typing import Any, Final
+
+from llmgateway.ports.shape import Pieces, Slot
+from llmgateway.wire.replies import SHAPE_ERRORS
+
+_UNKNOWN: Final = Pieces([], is_known=False)
+_CHUNK: Final = frozenset(
+    {"id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage", "obfuscation"}
+)
+_CHOICE: Final = frozenset(
+    {"index", "delta", "text", "finish_reason", "logprobs", "stop_reason", "native_finish_reason"}
+)
+_TEXTS: Final = frozenset({"content", "reasoning_content", "reasoning", "refusal"})
+_QUIET: Final = frozenset({"role"})
+_CALL: Final = frozenset({"index", "id", "type", "function"})
+_DELTA: Final = frozenset(
+    {
+        "type",
+        "item_id",
+        "output_index",
+        "content_index",
+        "summary_index",
+        "delta",
+        "sequence_number",
+        "logprobs",
+        "obfuscation",
+        "response_id",
+    }
+)
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
+
+
+class ChoicesShape:
+    """Chat completions and completions: a chunk has pieces of each choice."""
+
+    def pieces(self, event: Any) -> Pieces:
+        try:
+            return self._pieces(event)
+        except SHAPE_ERRORS:
+            return _UNKNOWN
+
+    def _pieces(self, event: Any) -> Pieces:
+        slots: list[Slot] = []
+        ended = set[Any]()
+        is_known, is_bare, is_altered = event.keys() <= _CHUNK, not event.get("usage"), False
+        for choice in event["choices"]:
+            index = choice.get("index", 0)
+            if choice.get("logprobs") is not None:
+                choice["logprobs"], is_altered = None, True  # they repeat the text token by token
+            is_known = choice.keys() <= _CHOICE and is_known
+            if isinstance(choice.get("text"), str):
+                slots.append(Slot((index, "text"), choice, "text"))
+            for name, value in (choice.get("delta") or {}).items():
+                is_known = _of_member(name, value, (index, choice["delta"]), slots) and is_known
+                is_bare = is_bare and name not in _QUIET
+            if choice.get("finish_reason") is not None:
+                ended.add(index)
+        return Pieces(slots, is_known, is_bare and is_known and not ended, is_altered, frozenset(ended))
+
+    def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
+        index, kind, *rest = slot.channel
+        call: dict[str, Any] = {"arguments": ""}
+        holder: dict[str, Any] = {slot.key: ""} if kind != "call" else call
+        choice: dict[str, Any] = {"index": index, "finish_reason": None}
+        if kind == "text":
+            choice["text"], holder = "", choice
+        elif kind == "call":
+            choice["delta"] = {"tool_calls": [{"index": rest[0], "function": call}]}
+        else:
+            choice["delta"] = holder
+        made = {name: value for name, value in event.items() if name not in {"choices", "usage"}}
+        made["choices"] = [choice]
+        return made, slot._replace(holder=holder)
+
+
+def _of_member(name: str, value: Any, where: tuple[Any, Any], slots: list[Slot]) -> bool:
+    """Take one member of a delta; whether it is known."""
+    index, delta = where
+    if name in _TEXTS and isinstance(value, str):
+        slots.append(Slot((index, name), delta, name))
+        return True
+    if name == "tool_calls" and value is not None:
+        known = [_of_call(call, index, slots) for call in value]
+        return all(known)
+    return name in _QUIET or value is None
+
+
+def _of_call(call: Any, index: Any, slots: list[Slot]) -> bool:
+    function = call.get("function")
+    if function is not None and isinstance(function.get("arguments"), str):
+        slots.append(Slot((index, "call", call.get("index", 0)), function, "arguments", is_json=True))
+        return bool(call.keys() <= _CALL and function.get("name") is None)
+    return False
+
+
+class ResponsesShape:
+    """Responses: `….delta` events have pieces, `….done` and `response.…` events whole texts."""
+
+    def pieces(self, event: Any) -> Pieces:
+        try:
+            kind = event["type"]
+            if kind.endswith(".delta") and isinstance(event["delta"], str):
+                return _of_delta(kind, event)
+            ended = None if kind in _ENDS else frozenset({event.get("item_id")} if kind.endswith(".done") else ())
+            return Pieces([], is_known=False, ended=ended)
+        except SHAPE_ERRORS:
+            return _UNKNOWN
+
+    def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
+        made = {name: value for name, value in event.items() if name != "logprobs"}
+        made["delta"] = ""
+        return made, slot._replace(holder=made)
+
+
+def _of_delta(kind: str, event: Any) -> Pieces:
+    if kind in {"response.audio.delta", "response.output_audio.delta", "response.image_generation_call.partial_image"}:
+        return Pieces([], is_known=event.keys() <= _DELTA)
+    is_altered = bool(event.get("logprobs"))
+    if is_altered:
+        event["logprobs"] = []
+    where = (event.get("output_index"), event.get("content_index"), event.get("summary_index"))
+    slot = Slot((event.get("item_id"), kind, *where), event, "delta", is_json="arguments" in kind)
+    is_known = event.keys() <= _DELTA
+    return Pieces([slot], is_known, is_bare=is_known, is_altered=is_altered)

@@ -1,0 +1,113 @@
+"""The strings of a JSON document: where each stands in the bytes, what it says, and how to say it otherwise.
+
+Works on the bytes, not on a parsed document: of two members with the same name a parser keeps one, and nobody knows
+which one another parser keeps. Every string is seen, names included. C code does the work where it can.
+"""
+
+from collections.abc import Collection, Mapping
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+import re2
+
+from llmgateway.wire.jsoncodec import decode, encode
+from llmgateway.wire.view import SEPARATOR
+
+_SEPARATOR: Final = SEPARATOR.encode()
+_PROSE: Final = ((b"\\n", b"\n"), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\/", b"/"))
+_NESTED: Final = re2.compile(rb'"(?:[ \t\r\n]|\\[nrt])*[{\[]')
+
+
+WORD: Final = 64
+USUAL: Final = frozenset(
+    b"messages role content system user assistant tool model choices index message delta finish_reason stop usage type"
+    b" text prompt_tokens completion_tokens total_tokens input_tokens output_tokens max_tokens max_completion_tokens"
+    b" prompt_tokens_details completion_tokens_details cached_tokens reasoning_tokens audio_tokens temperature top_p"
+    b" stream stream_options include_usage object created id logprobs refusal annotations system_fingerprint input"
+    b" service_tier accepted_prediction_tokens rejected_prediction_tokens chat.completion tools function name"
+    b" description parameters properties required tool_calls arguments tool_choice auto metadata cache_control"
+    b" cache_creation_input_tokens cache_read_input_tokens stop_reason stop_sequence end_turn".split()
+)
+"""Strings that are names, or values that mean nothing by themselves, in the APIs that everybody uses."""
+
+
+class Literal(NamedTuple):
+    """One string of a document. `name`: of the member whose value it is, b"" elsewhere, raw. `start`, `end`: in the
+    bytes, quotes included."""
+
+    text: str
+    name: bytes
+    is_name: bool
+    start: int
+    end: int
+
+
+def literals(body: bytes) -> list[Literal]:
+    """Every string of a valid document in order. ValueError for what is none."""
+    plain = body.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in body else body
+    pieces = plain.split(b'"')  # what lies between strings, and their contents, by turns
+    if len(pieces) % 2 == 0:
+        raise ValueError("a string does not end")
+    ends = list(accumulate(map(len, pieces)))
+    found: list[Literal] = []
+    name = b""
+    for at in range(1, len(pieces), 2):
+        start, end = ends[at - 1] + at - 1, ends[at] + at + 1
+        is_name = pieces[at + 1].lstrip()[:1] == b":"
+        raw = body[start + 1 : end - 1]
+        text = decode(body[start:end]) if b"\\" in raw else raw.decode()
+        is_value = not is_name and pieces[at - 1].strip() == b":"
+        found.append(Literal(text, name if is_value else b"", is_name, start, end))
+        name = raw if is_name else b""
+    return found
+
+
+def at_a_glance(body: bytes, skipped: Collection[bytes]) -> str | None:
+    """All strings of a valid document at once, between separators; None where that needs a closer look: other escapes
+    than those of ordinary prose, or JSON inside a string.
+
+    Where nothing is found in this, nothing is found in the strings. Left out are names that everybody uses, and short
+    words under the names in `skipped`.
+    """
+    if b"\\" in body:
+        plain = _unescaped(body)
+        if plain is None:
+            return None
+        body = plain
+    pieces = body.split(b'"')
+    kept: list[bytes] = []
+    is_skipped = False
+    for at in range(1, len(pieces), 2):
+        text = pieces[at]
+        if is_skipped and len(text) <= WORD and text.translate(None, b"_-.").isalnum():
+            is_skipped = False
+            continue
+        is_skipped = text in skipped and pieces[at + 1] == b":"
+        if text not in USUAL:
+            kept.append(text)
+    return _SEPARATOR.join(kept).replace(b"\x01", b'"').decode()
+
+
+def _unescaped(body: bytes) -> bytes | None:
+    """The document with the escapes of prose undone (a quote in a string becomes 0x01, which no document holds)."""
+    if b"\\\\" in body:
+        return None
+    if b'\\"' in body:
+        if _NESTED.search(body) is not None:
+            return None
+        body = body.replace(b'\\"', b"\x01")
+    for escape, said in _PROSE:
+        body = body.replace(escape, said)
+    return None if b"\\" in body else body
+
+
+def rewritten(body: bytes, texts: Mapping[int, str], found: list[Literal]) -> bytes:
+    """Say the literals with these indices otherwise; every other byte stays."""
+    pieces: list[bytes] = []
+    at = 0
+    for index, text in sorted(texts.items()):
+        literal = found[index]
+        pieces += (body[at : literal.start], encode(text))
+        at = literal.end
+    pieces.append(body[at:])
+    return b"".join(pieces)

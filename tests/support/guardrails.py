@@ -1,0 +1,126 @@
+"""Guardrails that are simple enough to be obviously right, for tests of what is made of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llmgateway import plugins
+from llmgateway.domain.verdict import Action, Finding, Mode
+from llmgateway.guarding.chain import Chain, Link
+from llmgateway.ports.judge import Judged, Piece
+from llmgateway.wire.view import View
+
+
+class Runs:
+    """Finds runs of some characters that are long enough, however long."""
+
+    name = "runs"
+    version = "1"
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.alphabet: str = options.get("alphabet", "0123456789")
+        self.least: int = options.get("least", 4)
+        self.kind: str = options.get("kind", "number")
+        self.kinds: Sequence[str] = (self.kind,)
+
+    def find(self, view: View, start: int = 0) -> list[Finding]:
+        found, at, text = [], 0, view.text
+        while at < len(text):
+            rest = text[at:]
+            size = len(rest) - len(rest.lstrip(self.alphabet))
+            if size >= self.least and at >= start:
+                found.append(Finding(at, at + size, self.kind))
+            at += max(1, size)
+        return found
+
+    def settled(self, view: View, start: int = 0) -> int:
+        return max(start, len(view.text.rstrip(self.alphabet)))
+
+    def continues(self, kind: str, text: str) -> int:
+        return len(text) - len(text.lstrip(self.alphabet))
+
+
+class Word:
+    """Finds one word wherever it stands."""
+
+    name = "word"
+    version = "7"
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.word: str = options["word"]
+        self.kinds: Sequence[str] = ("word",)
+
+    def find(self, view: View, start: int = 0) -> list[Finding]:
+        found, at = [], view.text.find(self.word)
+        while at >= 0:
+            if at >= start:
+                found.append(Finding(at, at + len(self.word), "word"))
+            at = view.text.find(self.word, at + len(self.word))
+        return found
+
+    def settled(self, view: View, start: int = 0) -> int:
+        text = view.text
+        for size in range(min(len(self.word) - 1, len(text) - start), 0, -1):
+            if self.word.startswith(text[-size:]):
+                return len(text) - size
+        return len(text)
+
+    def continues(self, kind: str, text: str) -> int:
+        return 0
+
+
+class Redactor(Runs):
+    """In the place of those that redact what is stored: finds runs of capitals that begin with a Z."""
+
+    name = "pii"
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__({"alphabet": "Z", "least": 3, "kind": "mark"})
+
+
+class OtherRedactor(Redactor):
+    name = "secrets"
+
+
+class Shouting:
+    """A judge: a text of a tool that is all capitals is an attack."""
+
+    name = "shouting"
+    version = "1"
+    kinds = ("shouting.loud",)
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.source = options.get("source", "tool")
+
+    def judge(self, pieces: Sequence[Piece]) -> list[Judged]:
+        return [
+            Judged(at, Finding(0, len(piece.text), "shouting.loud", 0.9))
+            for at, piece in enumerate(pieces)
+            if piece.source == self.source and piece.text.isupper()
+        ]
+
+
+HERE = "tests.support.guardrails"
+INSTALLED = {
+    "runs": f"{HERE}:Runs",
+    "word": f"{HERE}:Word",
+    "pii": f"{HERE}:Redactor",
+    "secrets": f"{HERE}:OtherRedactor",
+}
+
+
+def install(monkeypatch) -> None:
+    """Have the gateway know these and no other guardrails."""
+    judges = {"shouting": f"{HERE}:Shouting"}
+    monkeypatch.setattr(plugins, "BUILT_IN", {**plugins.BUILT_IN, "guardrail": INSTALLED, "judge": judges})
+
+
+def numbers(action: Action = Action.REDACT, mode: Mode = Mode.ENFORCE, *, restore: bool = False, **options) -> Link:
+    return Link("numbers", Runs(options), action, mode, restore)
+
+
+def word(text: str, action: Action = Action.REDACT, mode: Mode = Mode.ENFORCE) -> Link:
+    return Link("word", Word({"word": text}), action, mode)
+
+
+def chain(*links: Link) -> Chain:
+    return Chain(links)

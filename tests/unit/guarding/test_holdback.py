@@ -1,0 +1,178 @@
+"""The hold-back: whatever the cuts, the pieces add up to the whole text's redaction, and nothing forbidden goes on."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.guardrails import Runs, chain, numbers, word
+
+from llmgateway.domain.verdict import Action, Finding, Mode
+from llmgateway.guarding.chain import Chain, Link, united
+from llmgateway.guarding.holdback import Blocked, HoldBack, joined
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders, marked
+from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.wire.view import View
+
+LINKS = chain(numbers(), word("secret"), word("et12"), numbers(alphabet="-x", least=3, kind="line"))
+
+
+def hold(links: Chain) -> HoldBack:
+    return HoldBack(links, Notes(), Placeholders())
+
+
+def whole(links: Chain, text: str) -> str:
+    out, at = [], 0
+    for hit in united(links.enforced_hits(View(text))):
+        out += [text[at : hit.start], marked(hit.kind)]
+        at = hit.end
+    return "".join([*out, text[at:]])
+
+
+def streamed(links: Chain, pieces: list[str]) -> str:
+    held = hold(links)
+    return "".join([*(joined(held.feed(piece)) for piece in pieces), joined(held.finish())])
+
+
+def cut(text: str, dice: random.Random) -> list[str]:
+    pieces, at = [], 0
+    while at < len(text):
+        size = dice.choice([1, 1, 2, 3, 7, 40, 300])
+        pieces.append(text[at : at + size])
+        at += size
+    return pieces
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    parts=st.lists(
+        st.sampled_from(["12", "3", "4567", " ", "sec", "ret", "secret", "et12", "a", "-", "x-x", "日本", "9" * 300])
+    ),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_text_in_any_pieces_comes_out_as_the_whole_does(parts, seed):
+    text = "".join(parts)
+    assert streamed(LINKS, cut(text, random.Random(seed))) == whole(LINKS, text)
+
+
+def test_ordinary_text_is_held_for_nothing():
+    held = hold(LINKS)
+    assert joined(held.feed("Hello ")) == "Hello "
+    assert joined(held.feed("12")) == ""
+    assert held.held == "12"
+    assert joined(held.feed(" o'clock")) == "12 o'clock"
+
+
+def test_a_long_run_is_replaced_at_once_and_the_rest_of_it_swallowed():
+    held = hold(LINKS)
+    assert joined(held.feed("7" * (MAX_OPEN + 1))) == "[NUMBER]"
+    assert held.held == ""
+    parts = held.feed("7" * 1000)
+    assert joined(parts) == ""
+    assert sum(part.length for part in parts) == 1000
+    assert joined(held.feed("77 done.")) == " done."
+    assert joined(held.feed(" 1234 ")) == " [NUMBER] "
+
+
+def test_parts_stand_for_every_character_that_came():
+    dice = random.Random(3)
+    for _ in range(100):
+        text = "".join(dice.choice(["12345", "secret", " ", "ab", "7" * 400]) for _ in range(12))
+        held = hold(LINKS)
+        parts = [part for piece in cut(text, dice) for part in held.feed(piece)] + held.finish()
+        assert sum(part.length for part in parts) == len(text)
+        kept = [part for part in parts if not part.is_replaced]
+        assert all(len(part.text) == part.length for part in kept)
+
+
+def test_a_block_gives_nothing_of_what_is_forbidden():
+    held = hold(chain(word("forbidden", Action.BLOCK)))
+    assert joined(held.feed("this is forb")) == "this is "
+    with pytest.raises(Blocked) as raised:
+        held.feed("idden fruit")
+    assert raised.value.hit.kind == "word"
+    assert "forbidden" not in str(raised.value)
+
+
+def test_a_block_at_the_very_end_is_seen_when_the_text_ends():
+    held = hold(chain(numbers(Action.BLOCK)))
+    assert joined(held.feed("pin 1234")) == "pin "
+    with pytest.raises(Blocked):
+        held.finish()
+
+
+def test_those_who_only_look_hold_nothing_back():
+    held = hold(chain(numbers(Action.FLAG), numbers(Action.BLOCK, Mode.OBSERVE)))
+    assert joined(held.feed("1234")) == "1234"
+
+
+def test_a_guardrail_that_never_settles_makes_nothing_grow():
+    class Stubborn:
+        name, version, kinds = "stubborn", "1", ("never",)
+
+        def find(self, view, start=0):
+            return []
+
+        def settled(self, view, start=0):
+            return start
+
+        def continues(self, kind, text):
+            return 0
+
+    link = numbers()
+    held = hold(chain(type(link)("stubborn", Stubborn(), Action.REDACT)))
+    out = "".join(joined(held.feed("word ")) for _ in range(1000)) + joined(held.finish())
+    assert out == "word " * 1000
+    assert len(held.held) <= MAX_OPEN
+
+
+def test_what_was_replaced_is_counted_once():
+    notes = Notes()
+    held = HoldBack(LINKS, notes, Placeholders())
+    for piece in ("12", "34 ", "secret", " 5678", " "):
+        held.feed(piece)
+    held.finish()
+    assert [(row["kind"], row["count"]) for row in notes.rows()] == [("number", 2), ("word", 1)]
+    assert all("1234" not in str(row) for row in notes.rows())
+
+
+def test_the_same_value_has_the_same_placeholder_and_others_have_others():
+    placeholders = Placeholders("I have read about <number_1>.")
+    held = HoldBack(chain(numbers(restore=True)), Notes(), placeholders)
+    text = joined(held.feed("1234 5678 1234")) + joined(held.finish())
+    assert text == "<NUMBER_2> <NUMBER_3> <NUMBER_2>"
+    assert placeholders.values == {"number_2": "1234", "number_3": "5678"}
+    assert "1234" not in repr(placeholders)
+
+
+def test_a_closed_finding_that_reaches_into_an_open_one_lets_nothing_of_it_go():
+    long = "7" * 7 + "x" * 240
+    links = chain(numbers(), word(long))
+    text = "1" * 156 + long + " end"
+    assert streamed(links, list(text)) == whole(links, text) == "[WORD] end"
+
+
+def test_where_a_swallowed_thing_ends_may_be_written_across_two_pieces():
+    class Marked(Runs):
+        """From << to >>, however long."""
+
+        def find(self, view, start=0):
+            at = view.text.find("<<", start)
+            end = view.text.find(">>", at)
+            size = len(view.text) if end < 0 else end + 2
+            return [Finding(at, size, self.kind)] if at >= 0 and size - at > 20 else []
+
+        def settled(self, view, start=0):
+            at = view.text.rfind("<<", start)
+            is_open = at >= 0 and ">>" not in view.text[at:]
+            return at if is_open else len(view.text) - view.text.endswith("<")
+
+        def continues(self, kind, text):
+            end = text.find(">>")
+            return len(text) if end < 0 else end + 2
+
+    links = chain(Link("marked", Marked({}), Action.REDACT))
+    text = "a <<" + "k" * 600 + ">> b"
+    assert streamed(links, list(text)) == "a [NUMBER] b"
+    assert streamed(links, [text[:300], text[300:605], text[605:]]) == "a [NUMBER] b"

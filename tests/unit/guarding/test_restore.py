@@ -1,0 +1,72 @@
+"""Values come back in place of their placeholders, however a model repeats them and wherever a stream is cut."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.guardrails import numbers
+
+from llmgateway.guarding.chain import Hit
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.restore import Restorer, restored
+
+
+def placeholders() -> Placeholders:
+    made = Placeholders()
+    for kind, value in (("email", "ann@example.com"), ("email", "bob@example.com"), ("jp_my_number", "123456789018")):
+        made.stand_in(Hit(0, 1, numbers(restore=True), kind, 1.0), value)
+    return made
+
+
+WAYS = [
+    "<EMAIL_1>",
+    "<email_1>",
+    "< EMAIL_1 >",
+    "＜EMAIL_1＞",
+    "`<EMAIL_1>`",
+    r"<EMAIL\_1>",
+    "EMAIL_1",
+    "<`EMAIL_1`>",
+    "〈Email_1〉",
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_small_changes_do_not_matter(way):
+    text = restored(f"Write to {way}, please", placeholders())
+    assert "ann@example.com" in text
+    assert "EMAIL" not in text.upper()
+
+
+@pytest.mark.parametrize("text", ["<EMAIL_3>", "EMAIL_12", "MY_EMAIL_1", "email 1", "email_1", "<EMAIL>", "<b>", "a_1"])
+def test_what_is_no_placeholder_of_this_exchange_stays(text):
+    assert restored(f"see {text} there", placeholders()) == f"see {text} there"
+
+
+def test_labels_of_several_words():
+    assert restored("<JP_MY_NUMBER_1>", placeholders()) == "123456789018"
+
+
+@given(
+    st.lists(st.sampled_from([*WAYS, "<EMAIL_2>", " ", "<", ">", "_", "EM", "a < b", "日本", "1", "x" * 70])),
+    st.integers(),
+)
+def test_any_cut_gives_what_the_whole_gives(parts, seed):
+    text, dice = "".join(parts), random.Random(seed)
+    restorer, out, at = Restorer(placeholders()), [], 0
+    while at < len(text):
+        size = dice.choice([1, 1, 2, 3, 20])
+        out.append(restorer.feed(text[at : at + size]))
+        at += size
+    assert "".join([*out, restorer.finish()]) == restored(text, placeholders())
+
+
+def test_without_values_nothing_waits():
+    assert Restorer(Placeholders()).feed("<EMAIL_") == "<EMAIL_"
+
+
+def test_what_waits_is_bounded():
+    restorer = Restorer(placeholders())
+    given_so_far = restorer.feed("<" + "A" * 500)
+    assert len(given_so_far) >= 437

@@ -1,0 +1,271 @@
+"""Guarded streams: of every provider's events, cut anyhow, a caller gets what redacting the whole texts gives."""
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.guardrails import chain, numbers, word
+
+from llmgateway.domain.operation import Operation
+from llmgateway.domain.verdict import Action, Stage
+from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.stream import GuardedStream
+from llmgateway.providers.anthropic.provider import AnthropicProvider
+from llmgateway.providers.openai.provider import OpenAIProvider
+
+LINKS = chain(numbers(), word("secret"))
+PIECES = ["12", "34", "567", " ", "sec", "ret", "secret", "a", ". ", "日本", "\n", '"', "\\"]
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+
+
+def cut(text: str, dice: random.Random) -> list[str]:
+    pieces, at = [], 0
+    while at < len(text):
+        size = dice.choice([1, 1, 2, 3, 8])
+        pieces.append(text[at : at + size])
+        at += size
+    return pieces
+
+
+def redacted(text: str) -> str:
+    return Sieve(LINKS, Stage.REPLY, Notes(), Placeholders()).text(text)
+
+
+def chat(member):
+    def make(texts, dice):
+        events = []
+        for index, text in enumerate(texts):
+            events += [
+                {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": index, "delta": {member: piece}}]}
+                for piece in cut(text, dice)
+            ]
+        dice.shuffle([])
+        ends = [{"choices": [{"index": index, "delta": {}, "finish_reason": "stop"}]} for index in range(len(texts))]
+        return [*events, *ends, {"choices": [], "usage": {"prompt_tokens": 1}}, "[DONE]"]
+
+    def read(events, count):
+        texts = [""] * count
+        for event in events:
+            for choice in event.get("choices", ()) if event != "[DONE]" else ():
+                texts[choice["index"]] += choice["delta"].get(member, "")
+        return texts
+
+    return OpenAIProvider(), "chat.completions", make, read
+
+
+def completions():
+    def make(texts, dice):
+        return [
+            *(
+                {"choices": [{"index": at, "text": p, "logprobs": {"tokens": [p]}}]}
+                for at, t in enumerate(texts)
+                for p in cut(t, dice)
+            ),
+            *({"choices": [{"index": at, "text": "", "finish_reason": "stop"}]} for at in range(len(texts))),
+            "[DONE]",
+        ]
+
+    def read(events, count):
+        texts = [""] * count
+        for event in events:
+            for choice in event.get("choices", ()) if event != "[DONE]" else ():
+                texts[choice["index"]] += choice.get("text", "")
+        return texts
+
+    return OpenAIProvider(), "completions", make, read
+
+
+def calls():
+    def make(texts, dice):
+        events = []
+        for at, text in enumerate(texts):
+            first = {"index": at, "id": f"call_{at}", "type": "function", "function": {"name": "f", "arguments": ""}}
+            events.append({"choices": [{"index": 0, "delta": {"role": "assistant", "tool_calls": [first]}}]})
+            for piece in cut(json.dumps({"t": text}), dice):
+                call = {"index": at, "function": {"arguments": piece}}
+                events.append({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+        return [*events, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}, "[DONE]"]
+
+    def read(events, count):
+        texts = [""] * count
+        for event in events:
+            for choice in event.get("choices", ()) if event != "[DONE]" else ():
+                for call in choice["delta"].get("tool_calls", ()):
+                    texts[call["index"]] += call["function"].get("arguments", "")
+        return [json.loads(text)["t"] for text in texts]
+
+    return OpenAIProvider(), "chat.completions", make, read
+
+
+def responses(kind):
+    is_json = "arguments" in kind
+
+    def make(texts, dice):
+        events = [{"type": "response.created", "response": {"id": "r", "output": []}}]
+        for at, text in enumerate(texts):
+            said = json.dumps({"t": text}) if is_json else text
+            where = {"item_id": f"i{at}", "output_index": at, "content_index": 0}
+            events += [{"type": f"response.{kind}.delta", **where, "delta": piece} for piece in cut(said, dice)]
+            events.append({"type": f"response.{kind}.done", **where, "text": said})
+        whole = {"id": "r", "output": [{"content": [{"text": text}]} for text in texts]}
+        return [*events, {"type": "response.completed", "response": whole}]
+
+    def read(events, count):
+        texts, done = [""] * count, [""] * count
+        for event in events:
+            if event["type"].endswith(".delta"):
+                texts[event["output_index"]] += event["delta"]
+            elif event["type"].endswith(".done"):
+                done[event["output_index"]] = event["text"]
+        if is_json:
+            texts, done = ([json.loads(text)["t"] for text in each] for each in (texts, done))
+        assert texts == done
+        assert [each["content"][0]["text"] for each in events[-1]["response"]["output"]] == texts
+        return texts
+
+    return OpenAIProvider(), "responses", make, read
+
+
+def messages(kind, member):
+    is_json = member == "partial_json"
+
+    def make(texts, dice):
+        events = [{"type": "message_start", "message": {"id": "m", "content": []}}, {"type": "ping"}]
+        for at, text in enumerate(texts):
+            said = json.dumps({"t": text}) if is_json else text
+            events.append({"type": "content_block_start", "index": at, "content_block": {"type": "text", "text": ""}})
+            events += [
+                {"type": "content_block_delta", "index": at, "delta": {"type": kind, member: piece}}
+                for piece in cut(said, dice)
+            ]
+            events.append({"type": "content_block_stop", "index": at})
+        end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}
+        return [*events, end, {"type": "message_stop"}]
+
+    def read(events, count):
+        texts = [""] * count
+        for event in events:
+            if event["type"] == "content_block_delta":
+                texts[event["index"]] += event["delta"][member]
+        stops = [at for at, event in enumerate(events) if event["type"] == "content_block_stop"]
+        deltas = [at for at, event in enumerate(events) if event["type"] == "content_block_delta"]
+        assert all(events[at]["index"] >= sum(stop < at for stop in stops) for at in deltas), (
+            "text behind its block's end"
+        )
+        return [json.loads(text)["t"] for text in texts] if is_json else texts
+
+    return AnthropicProvider(), "messages", make, read
+
+
+SHAPES = {
+    "content": chat("content"),
+    "reasoning": chat("reasoning_content"),
+    "refusal": chat("refusal"),
+    "calls": calls(),
+    "completions": completions(),
+    "responses": responses("output_text"),
+    "responses' arguments": responses("function_call_arguments"),
+    "responses' reasoning": responses("reasoning_text"),
+    "messages": messages("text_delta", "text"),
+    "messages' input": messages("input_json_delta", "partial_json"),
+    "messages' thinking": messages("thinking_delta", "thinking"),
+}
+
+
+def guarded(provider, operation, links=LINKS, placeholders=None):
+    shape = provider.shape(Operation(operation))
+    return GuardedStream(links, shape, Notes(), placeholders or Placeholders())
+
+
+def passed(stream, events):
+    found = []
+    for event in events:
+        data = b"[DONE]" if event == "[DONE]" else json.dumps(event).encode()
+        found += stream.event(b"", data)
+    return found + stream.finish()
+
+
+def given_events(found):
+    return ["[DONE]" if each.given == b"[DONE]" else json.loads(each.given) for each in found]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=3), seed=st.integers(0, 2**32))
+def test_any_cut_of_any_text_gives_what_the_whole_gives(name, texts, seed):
+    provider, operation, make, read = SHAPES[name]
+    events = make(texts, random.Random(seed))
+    found = passed(guarded(provider, operation), events)
+    assert read(given_events(found), len(texts)) == [redacted(text) for text in texts]
+    assert b"1234" not in b"".join(each.given for each in found).replace(b'"', b"")
+    assert found[-1].given == (b"[DONE]" if events[-1] == "[DONE]" else found[-1].given)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_block_gives_nothing_of_it(name):
+    provider, operation, make, _ = SHAPES[name]
+    stream = guarded(provider, operation, chain(word("secret", Action.BLOCK)))
+    found = []
+    with pytest.raises(Blocked):
+        for event in make(["a secret b"], random.Random(3)):
+            found += stream.event(b"", json.dumps(event).encode())
+    assert b"secr" not in b"".join(each.given for each in found)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_events_without_findings_keep_their_bytes(name):
+    provider, operation, make, _ = SHAPES[name]
+    events = [json.dumps(event).encode() for event in make(["ab", "b. "], random.Random(1)) if event != "[DONE]"]
+    stream = guarded(provider, operation, chain(numbers()))
+    out = [each.given for event in events for each in stream.event(b"", event)]
+    if name == "calls":  # events that begin a call have a name, which is judged by itself
+        out, events = [json.loads(each) for each in out], [json.loads(each) for each in events]
+    if name != "completions":  # whose probabilities are taken out
+        assert out == events
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"choices": [{"index": 0, "delta": {"content": "x", "new_member": "1234567"}}]},
+        {"choices": [{"index": 0, "delta": {"content": "x"}, "note": "1234567"}]},
+        {"choices": [{"index": 0, "delta": {"content": "x"}}], "note": ["1234567"]},
+        {"choices": [{"index": 0, "delta": {"content": "x"}, "logprobs": {"content": [{"token": "1234567"}]}}]},
+        {
+            "choices": [
+                {"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"name": "1234567", "arguments": ""}}]}}
+            ]
+        },
+        {"choices": [{"index": 0, "delta": {"content": ["1234567"]}}]},
+        {"choices": [{"index": 0, "delta": {"audio": {"transcript": "1234567"}}}]},
+        {"choices": "1234567"},
+        {"error": {"message": "1234567"}},
+        ["1234567"],
+        "1234567",
+    ],
+    ids=str,
+)
+def test_what_is_of_no_known_form_is_judged_by_itself(event):
+    found = passed(guarded(OpenAIProvider(), "chat.completions"), [event] if event != "1234567" else [event])
+    assert b"1234567" not in b"".join(each.given for each in found)
+    assert found
+
+
+def test_what_is_no_json_is_judged_as_a_text():
+    stream = guarded(OpenAIProvider(), "chat.completions")
+    assert [each.given for each in stream.event(b"", b"call 1234567")] == [b"call [NUMBER]"]
+
+
+def test_values_come_back_and_the_log_has_the_placeholders():
+    placeholders = Placeholders()
+    Sieve(chain(numbers(restore=True)), Stage.REQUEST, Notes(), placeholders).text("1234567")
+    for name, (provider, operation, make, read) in SHAPES.items():
+        events = make(["I rang <NUMBER_1>!"], random.Random(5))
+        found = passed(guarded(provider, operation, chain(), placeholders), events)
+        assert read(given_events(found), 1) == ["I rang 1234567!"], name
+        assert b"1234567" not in b"".join(each.logged for each in found), name

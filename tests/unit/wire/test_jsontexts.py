@@ -1,0 +1,71 @@
+"""Every string of a document is found where it stands, and said otherwise without touching another byte."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmgateway.wire.jsontexts import literals, rewritten
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+    max_leaves=20,
+)
+
+
+def strings(value, names=True):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from strings(each, names)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if names:
+                yield name
+            yield from strings(each, names)
+
+
+@given(VALUES, st.booleans(), st.sampled_from([None, 2]))
+def test_every_string_is_found_in_order_with_its_place(value, ascii_only, indent):
+    body = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    found = literals(body)
+    assert [each.text for each in found] == list(strings(value))
+    assert [each.text for each in found if not each.is_name] == list(strings(value, names=False))
+    assert all(json.loads(body[each.start : each.end]) == each.text for each in found)
+
+
+@given(VALUES, st.data())
+def test_what_is_said_otherwise_is_all_that_changes(value, data):
+    body = json.dumps({"a": value, "b": [1.0, 1e400 if False else 1e30]}).encode()
+    found = literals(body)
+    index = data.draw(st.integers(0, len(found) - 1))
+    new = rewritten(body, {index: 'new "text"\n'}, found)
+    assert literals(new)[index].text == 'new "text"\n'
+    assert [each.text for at, each in enumerate(literals(new)) if at != index] == [
+        each.text for at, each in enumerate(found) if at != index
+    ]
+    assert new.startswith(body[: found[index].start])
+    assert new.endswith(body[found[index].end :])
+
+
+def test_members_that_come_twice_are_all_seen():
+    found = literals(b'{"text":"one","text":"two", "list" : [ "three" ] , "o":{"x" :"four"}}')
+    assert [(each.text, each.name) for each in found if not each.is_name] == [
+        ("one", b"text"),
+        ("two", b"text"),
+        ("three", b""),
+        ("four", b"x"),
+    ]
+
+
+def test_backslashes_before_quotes_do_not_confuse():
+    body = rb'{"a":"end with \\","b":"say \"hi\" \\\" x","\u0063":"\u0064"}'
+    assert [each.text for each in literals(body)] == ["a", "end with \\", "b", 'say "hi" \\" x', "c", "d"]
+
+
+def test_what_does_not_end_is_refused():
+    with pytest.raises(ValueError, match="does not end"):
+        literals(b'{"a":"b')
