@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from bench.guardrails.attacks import attacks, benign
 from llmgateway.guardrails.injection.normal import plain
 from llmgateway.guardrails.injection.score import delimiters, rules
 
@@ -58,6 +59,7 @@ def training(root: Path, seed: int = 4) -> list[Sample]:
         *_some(dice, 500, _spikee(root), "spikee"),
         *_some(dice, 1200, made("attack_ja", 0, seed), "made-ja-1"),
         *_some(dice, 1200, made("attack_ja", 1, seed), "made-ja-2"),
+        *_of_bench(attack=True),
         *_some(dice, 600, made("attack_en", 0, seed), "made-en-1"),
         *_some(dice, 600, made("attack_en", 1, seed), "made-en-2"),
     ]
@@ -81,6 +83,7 @@ def training(root: Path, seed: int = 4) -> list[Sample]:
         *_some(dice, 800, _japanese_strings(root / "washi_md"), "documents-ja"),
         *_some(dice, 1200, made("harmless_ja", 0, seed), "plain-ja-1"),
         *_some(dice, 1200, made("harmless_ja", 1, seed), "plain-ja-2"),
+        *_of_bench(attack=False),
         *_some(dice, 600, made("harmless_en", 0, seed), "plain-en-1"),
         *_some(dice, 600, made("harmless_en", 1, seed), "plain-en-2"),
     ]
@@ -167,6 +170,13 @@ def _armor(root: Path, wanted: Callable[[str], bool]) -> Iterator[str]:
         each = json.loads(line)
         if wanted(each["source"]) and (each["source"] in HELD_OUT or not POSTS.search(each["text"])):
             yield each["text"]
+
+
+def _of_bench(*, attack: bool) -> list[tuple[str, str]]:
+    """Texts of the benchmark's set for tuning; its other set is for the report, and no text of it is looked at here."""
+    prompts = attacks("tune") if attack else benign("tune", 7)
+    kept = [each for each in prompts if not each.family.startswith("encoded")]  # those are read before they are weighed
+    return sorted({(each.text, f"{'plain' if each.family == 'hard' else 'bench'}-{each.family}") for each in kept})
 
 
 def _telling(text: str) -> bool:

