@@ -28,6 +28,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "secrets": "llmgateway.guardrails.secrets.guardrail:Secrets",
     },
     "judge": {
+        "injection": "llmgateway.guardrails.injection.judge:InjectionJudge",
         "language": "llmgateway.guardrails.language.judge:LanguageJudge",
         "length": "llmgateway.guardrails.length:LengthJudge",
     },
