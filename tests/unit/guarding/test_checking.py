@@ -9,9 +9,9 @@ from tests.support.guardrails import chain, numbers, word
 from llmgateway.domain.verdict import Action, Finding, Mode, Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.checking import Found, Panel
+from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
-from llmgateway.guarding.judging import JudgeLink
 from llmgateway.ports.judge import Judged
 
 
