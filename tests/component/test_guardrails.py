@@ -392,3 +392,14 @@ async def test_long_bodies_are_stored_redacted_too(tmp_path, size):
         for record in running.of_kind("settled"):
             assert record.blobs["reply"].count(b"[MARK]") == 1
             assert len(record.blobs["reply"]) > size
+
+
+async def test_what_a_model_says_of_its_own_does_not_come_back(tmp_path):
+    both = RESTORING.replace('stages = ["request"]\n', "")
+    whole = send(answer_of("I rang <NUMBER_1> and 7777777."))
+    events = stream_of("I rang <NUM", "BER_1> and 77", "77777.")
+    async with guarded(tmp_path, [expect(), whole, *streamed(events)], config=both) as (_, running):
+        answer = await running.post("/v1/chat/completions", CHAT)
+        assert answer.json()["choices"][0]["message"]["content"] == f"I rang {NUMBER} and [NUMBER]."
+        answer = await running.post("/v1/chat/completions", {**CHAT, "stream": True})
+        assert text_in(answer.body) == f"I rang {NUMBER} and [NUMBER]."

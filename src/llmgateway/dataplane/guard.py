@@ -45,6 +45,7 @@ async def guard_request(call: Call, request: Request) -> Request:
         call.exchange.verdicts = notes.rows()
         request.stored = await judged_aside(guard.masked, request.body)
         raise blocked(verdict) from None
+    call.placeholders.is_closed = True
     guarded = request if body is request.body else await _anew(call, request, body)
     if notes.has_found:
         if guard.masks or guard.request.enforced:

@@ -7,10 +7,11 @@ arguments of calls, is looked into.
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import accumulate
 from typing import Final
 
-from llmgateway.domain.verdict import Action, Stage
+from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.chain import Chain, Hit, blocking, united
 from llmgateway.guarding.holdback import Blocked, HoldBack, joined
 from llmgateway.guarding.jsonhold import JsonHoldBack
@@ -78,7 +79,21 @@ class Sieve:
         except JsonError:
             return None
         text = self.json(body, depth + 1).decode()
-        hold = JsonHoldBack(lambda: HoldBack(self._chain, self._notes, self._placeholders, self._stage))
+        if not self._is_clean_beside_names(text):
+            self._notes.has_found = True
+            if self._chain.enforced:
+                return self._again(text, self._chain, self._notes)
+        return text
+
+    def _is_clean_beside_names(self, text: str) -> bool:
+        """Whether nobody, those who only look included, finds more where a value stands beside its name."""
+        seen = Notes()
+        everybody = Chain(replace(link, action=Action.REDACT, mode=Mode.ENFORCE) for link in self._chain.links)
+        self._again(text, everybody, seen)
+        return not seen.has_found
+
+    def _again(self, text: str, chain: Chain, notes: Notes) -> str:
+        hold = JsonHoldBack(lambda context: HoldBack(chain, notes, self._placeholders, self._stage, context))
         return joined([*hold.feed(text), *hold.finish()])
 
     def _is_skipped(self, literal: Literal) -> bool:

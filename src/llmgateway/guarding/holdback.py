@@ -37,11 +37,13 @@ class HoldBack:
 
     __slots__ = ("_chain", "_context", "_notes", "_placeholders", "_stage", "_swallowed", "_swallowing", "held")
 
-    def __init__(self, chain: Chain, notes: Notes, placeholders: Placeholders, stage: Stage = Stage.REPLY) -> None:
+    def __init__(
+        self, chain: Chain, notes: Notes, placeholders: Placeholders, stage: Stage = Stage.REPLY, context: str = ""
+    ) -> None:
         self._chain = chain
         self._notes = notes
         self._placeholders = placeholders
-        self._context = ""  # what has gone on, as it came: what follows is judged beside it
+        self._context = context  # what has gone on, as it came: what follows is judged beside it
         self._stage = stage
         self._swallowing: list[Hit] = []
         self._swallowed = ""  # the end of what has been swallowed

@@ -128,10 +128,10 @@ class GuardedStream:
         return logged, given
 
     def _hold(self, slot: Slot) -> HoldBack | JsonHoldBack:
-        def make() -> HoldBack:
-            return HoldBack(self._chain, self._notes, self._placeholders)
+        def make(context: str) -> HoldBack:
+            return HoldBack(self._chain, self._notes, self._placeholders, context=context)
 
-        return JsonHoldBack(make) if slot.is_json else make()
+        return JsonHoldBack(make) if slot.is_json else make("")
 
     @staticmethod
     def _ends(slot: Slot, pieces: Pieces) -> bool:
