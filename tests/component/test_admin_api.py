@@ -8,7 +8,7 @@ import tomllib
 import aiohttp
 import pytest
 from tests.support.admin import CANARY, CONFIG, AdminGateway, until
-from tests.support.exchanges import ExchangeFactory
+from tests.support.exchanges import ExchangeFactory, verdict
 
 from llmgateway.controlplane import admin, asking
 from llmgateway.controlplane.api import configuration, exchanges, routes
@@ -203,6 +203,8 @@ async def filled(gateway, count=5):
         make.clock.advance(10.0)
         body = Body("request", "application/json", 12, b'{"a": "b\xc3\xa9"}')
         row = make.row(user=f"user_{number}", status=200 if number else 503, route="chat")
+        if number == 1:
+            row |= {"error_code": "guardrail_blocked", "verdicts": [verdict(action="block")]}
         entries.append(Entry(row, [body, Body("reply", "x", 3, b"\x00\xff\xfe")]))
     await gateway.store.append(entries, [], [], None)
     return [entry.row for entry in entries]
@@ -229,11 +231,18 @@ async def test_exchanges_come_in_pages_by_filters_and_one_by_one(gateway):
             "until=2100-01-01T00:00:00Z": 5,
             "route=other": 0,
             "end=timeout": 0,
+            "error=guardrail_blocked": 1,
+            "error=internal_error": 0,
+            "guardrail=credentials": 1,
+            "guardrail=people": 0,
+            "verdict=block": 1,
+            "verdict=redact": 0,
         }.items():
             code, page = await gateway.ask("GET", f"exchanges?{query}")
             assert (code, len(page["exchanges"])) == (200, count), query
         code, one = await gateway.ask("GET", f"exchanges/{rows[1]['id'].upper()}")
         assert (code, one["user"], len(one["attempts"])) == (200, "user_1", 1)
+        assert one["verdicts"] == [verdict(action="block")]
         assert one["bodies"][0]["content"] == '{"a": "bé"}'
         assert one["bodies"][1]["content_base64"] == "AP/+"
         _, one = await gateway.ask("GET", f"exchanges/{rows[1]['id']}?body_bytes=9")
@@ -251,6 +260,8 @@ async def test_exchanges_come_in_pages_by_filters_and_one_by_one(gateway):
         "exchanges?status=9xx",
         "exchanges?status=abc",
         "exchanges?end=nothing",
+        "exchanges?error=nothing",
+        "exchanges?verdict=allow",
         "exchanges?since=NaN",
         "exchanges?routes=chat",
         "exchanges?limit=1&limit=2",

@@ -114,7 +114,8 @@ async def test_a_blocked_prompt_reaches_no_backend_and_is_told_by_its_category(t
         assert WORD not in answer.body.decode()
         assert backend.requests == []
         (record,) = running.of_kind("refused")
-        assert record.meta["phase"] == "guard_request"
+        assert (record.meta["phase"], record.meta["route"]) == ("guard_request", "assistant")
+        assert running.worker.gateway.gauges.in_flight["assistant"] == 0
         assert [each["kind"] for each in record.meta["verdicts"]] == ["word", "number"] or record.meta["verdicts"]
         assert WORD.encode() not in everything_on_disk(tmp_path)
         assert NUMBER.encode() not in everything_on_disk(tmp_path)

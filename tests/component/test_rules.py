@@ -221,6 +221,7 @@ async def test_pins_that_are_not_allowed_or_lead_nowhere_are_refused_in_the_call
             assert (error["details"]["error_code"] if is_anthropic else error["code"]) == code
             (record,) = running.of_kind("refused")
             assert (record.meta["error_code"], record.meta["assigned_by"]) == (code, None)
+            assert not any(running.worker.gateway.gauges.in_flight.values())
 
 
 async def test_only_the_faults_a_route_names_lead_to_its_fallback(tmp_path):

@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.exchanges import REQUEST, ExchangeFactory, ids
+from tests.support.exchanges import REQUEST, ExchangeFactory, ids, verdict
+from tests.support.guardrails import numbers
 
 from llmgateway.domain.exchange import Exchange
+from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.chain import Hit
+from llmgateway.guarding.notes import Notes
 from llmgateway.journal import records
 from llmgateway.ports import generations as port
 from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
@@ -16,6 +20,7 @@ from llmgateway.ports.store import (
     COLUMNS,
     FACTS,
     OUTCOME,
+    VERDICT,
     Body,
     Entry,
     Position,
@@ -55,6 +60,9 @@ def test_the_columns_are_the_names_the_journal_writes(make: ExchangeFactory) -> 
     outcome = records._outcome(exchange, make.clock.monotonic())
     assert tuple(outcome) == (*OUTCOME, "attempts")
     assert tuple(outcome["attempts"][0]) == ATTEMPT
+    notes = Notes()
+    notes.add(Stage.REPLY, [Hit(0, 1, numbers(), "number", 1.0)])
+    assert tuple(notes.rows()[0]) == VERDICT
 
 
 async def test_a_row_comes_back_as_it_went_in(store: Store, make: ExchangeFactory) -> None:
@@ -62,7 +70,35 @@ async def test_a_row_comes_back_as_it_went_in(store: Store, make: ExchangeFactor
     await append(store, [entry])
     found = await store.exchange(entry.row["id"])
     assert found == entry.row
-    assert set(found) == {*COLUMNS, "seq", "attempts"}
+    assert set(found) == {*COLUMNS, "seq", "attempts", "verdicts"}
+
+
+async def test_verdicts_come_back_in_their_order(store: Store, make: ExchangeFactory) -> None:
+    said = [verdict(stage="reply", count=7), verdict(guardrail="people", action="block", mode="observe"), verdict()]
+    first, second, silent = await append(
+        store, [make.entry(verdicts=said), make.entry(verdicts=said[:1]), make.entry()]
+    )
+    assert (await store.exchange(first["id"]) or {})["verdicts"] == said
+    assert (await store.exchange(silent["id"]) or {})["verdicts"] == []
+    found = await store.verdicts([row["seq"] for row in (first, second, silent)])
+    assert found == {first["seq"]: said, second["seq"]: said[:1]}
+
+
+async def test_an_exchange_that_comes_again_brings_its_verdicts_once(store: Store, make: ExchangeFactory) -> None:
+    entry = make.entry(verdicts=[verdict()])
+    (row,) = await append(store, [entry])
+    seq = row["seq"]
+    with pytest.raises(StoreKnownError):
+        await append(store, [Entry({**entry.row, "verdicts": [verdict(), verdict()]}, entry.bodies)])
+    assert await store.verdicts([seq, seq + 1]) == {seq: [verdict()]}
+
+
+@pytest.mark.parametrize("text", ["a\0b", "lone \ud800 surrogate", "\u2028\x1b[31m"])
+async def test_any_text_in_a_verdict_can_be_stored(store: Store, make: ExchangeFactory, text: str) -> None:
+    (row,) = await append(store, [make.entry(verdicts=[verdict(guardrail=text, kind=text)])])
+    ((stored,),) = (await store.verdicts([row["seq"]])).values()
+    assert "\0" not in stored["guardrail"] + stored["kind"]
+    assert ids(await store.page(Wanted(guardrail=text), limit=5)) == [row["id"]]
 
 
 async def test_bodies_come_back_byte_for_byte_in_the_order_of_the_conversation(
@@ -191,6 +227,43 @@ async def test_filters_choose(store: Store, make: ExchangeFactory, wanted: Wante
     assert ids(await store.since_seq(wanted, seq=0, limit=10)) == chosen
 
 
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Wanted(guardrail="credentials"), [0, 2]),
+        (Wanted(guardrail="people"), [1, 2]),
+        (Wanted(guardrail="%"), []),
+        (Wanted(verdict="redact"), [0, 2]),
+        (Wanted(verdict="block"), [1, 2]),
+        (Wanted(verdict="flag"), []),
+        (Wanted(guardrail="credentials", verdict="block"), []),  # another one's verdict does not count
+        (Wanted(guardrail="people", verdict="block", route="other"), [2]),
+        (Wanted(error="guardrail_blocked"), [1]),
+        (Wanted(error="guardrail_blocked", guardrail="credentials"), []),
+        (Wanted(error="internal_error"), []),
+        (Wanted(verdict="redact", since=1_700_000_025.0), [2]),
+        (Wanted(verdict="redact", until=1_700_000_025.0), [0]),
+    ],
+)
+async def test_what_was_judged_can_be_found(
+    store: Store, make: ExchangeFactory, wanted: Wanted, expected: list[int]
+) -> None:
+    blocked = verdict(guardrail="people", action="block", kind="email")
+    entries = []
+    for changes in (
+        {"verdicts": [verdict(), verdict(stage="reply")]},
+        {"verdicts": [blocked], "error_code": "guardrail_blocked", "status": 400, "end": "refused"},
+        {"verdicts": [verdict(), blocked], "route": "other"},
+        {},
+    ):
+        make.clock.advance(10.0)
+        entries.append(make.entry(**changes))
+    await append(store, entries)
+    chosen = [entries[at].row["id"] for at in expected]
+    assert ids(await store.page(wanted, limit=10)) == chosen[::-1]
+    assert ids(await store.since_seq(wanted, seq=0, limit=10)) == chosen
+
+
 async def test_following_by_seq_finds_what_arrived_early_and_ended_late(store: Store, make: ExchangeFactory) -> None:
     slow, quick = make.entries(2)
     await append(store, [quick])
@@ -211,7 +284,7 @@ async def test_a_seq_is_never_used_twice_not_even_after_everything_was_purged(
 
 
 async def test_exchanges_are_purged_oldest_first_and_leave_nothing_behind(store: Store, make: ExchangeFactory) -> None:
-    entries = make.entries(5)
+    entries = make.entries(5, verdicts=[verdict()])
     rows = await append(store, entries)
     assert await store.purge_exchanges(entries[3].row["at"], limit=2) == 2
     assert await store.purge_exchanges(entries[3].row["at"], limit=2) == 1
@@ -219,6 +292,7 @@ async def test_exchanges_are_purged_oldest_first_and_leave_nothing_behind(store:
     assert ids(await store.page(Wanted(), limit=10)) == ids([entries[4].row, entries[3].row])
     gone = [row["seq"] for row in rows[:3]]
     assert await store.attempts(gone) == {}
+    assert list(await store.verdicts([row["seq"] for row in rows])) == [row["seq"] for row in rows[3:]]
     assert await store.bodies(gone) == {}
 
 

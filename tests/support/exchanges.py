@@ -46,7 +46,7 @@ class ExchangeFactory:
         return exchange
 
     def row(self, **changes: Any) -> Row:
-        """A row of the store, with every column and one attempt."""
+        """A row of the store, with every column, one attempt and no verdict."""
         exchange = self.exchange()
         row: Row = dict.fromkeys(COLUMNS)
         row.update(
@@ -62,6 +62,7 @@ class ExchangeFactory:
              "first_byte_s": 0.2, "total_s": 0.5, "status": 200, "result": "ok", "detail": None,
              "input_tokens": None, "output_tokens": None}
         ]  # fmt: skip
+        row["verdicts"] = []
         row.update(changes)
         return row
 
@@ -75,6 +76,15 @@ class ExchangeFactory:
 
     def entries(self, count: int, **changes: Any) -> list[Entry]:
         return [self.entry(**changes) for _ in range(count)]
+
+
+def verdict(**changes: Any) -> Row:
+    """What a guardrail said."""
+    said: Row = {
+        "guardrail": "credentials", "plugin": "secrets", "version": "3", "stage": "request", "action": "redact",
+        "mode": "enforce", "kind": "secret.token", "count": 1,
+    }  # fmt: skip
+    return said | changes
 
 
 def copy_of(entry: Entry, make: ExchangeFactory, **changes: Any) -> Entry:

@@ -144,7 +144,9 @@ def _traffic(view: Mapping[str, Any]) -> Any:
 def troubles(view: Mapping[str, Any]) -> list[str]:
     """What is wrong, a sentence each: what went badly in the last minute, and what doesn't run."""
     found = [
-        f"{line['route']} {line['version']}: " + ", ".join(f"{name} {n}" for name, n in sorted(line["bad"].items()))
+        f"{line['route']} {line['version']}: "
+        + ", ".join(f"{name} {n}" for name, n in sorted(line["bad"].items()))
+        + (f" ({line['blocked']} blocked by guardrails)" if line.get("blocked") else "")
         for line in view["versions"]
         if line["bad"]
     ]

@@ -36,6 +36,7 @@ _COUNTER, _GAUGE, _HISTOGRAM, _SUMMARY = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRA
 _VERSION = ("route", "version")
 _ROUTE = ("route",)
 _UPSTREAM = ("upstream",)
+_VERDICT = ("guardrail", "stage", "action", "mode", "kind")
 
 _ALL: Final = (
     # from the journal: exactly the rows that are in the store
@@ -52,7 +53,8 @@ _ALL: Final = (
     Metric("shadow_requests", _COUNTER, (*_VERSION, "outcome"), "Copies made for a route's shadow that have ended."),
     Metric("shadow_left_out", _COUNTER, (*_ROUTE, "reason"), "Exchanges that should have been copied and were not."),
     Metric("shadow_cost_usd", _COUNTER, _VERSION, "Cost of the copies whose price is known, in US dollars."),
-    Metric("unreadable_rows", _COUNTER, (), "Exchange rows that could not be counted."),
+    Metric("guardrail_verdicts", _COUNTER, _VERDICT, "Exchanges in which a guardrail found something of a kind."),
+    Metric("unreadable_rows", _COUNTER, (), "Exchange rows that could not be counted, or not whole."),
     Metric("label_overflow", _GAUGE, (), "Configured names beyond the caps, counted as `other`."),
     # from the workers, each second
     Metric("inflight_requests", _GAUGE, _ROUTE, "Exchanges under way."),

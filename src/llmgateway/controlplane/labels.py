@@ -19,6 +19,7 @@ NONE: Final = "none"  # no version: the exchange ended before one was chosen
 MAX_ROUTES: Final = 20
 MAX_VERSIONS: Final = 3  # a route
 MAX_BACKENDS: Final = 50
+MAX_GUARDRAILS: Final = 20
 
 
 class Outcome(StrEnum):
@@ -77,7 +78,7 @@ def outcome(end: str | None, status: int, code: str | None) -> Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Route → version names and the backends, as far as they may become labels. `overflow`: names left out.
+    """Route → version names, backends and guardrails, as far as they may become labels. `overflow`: names left out.
 
     `shadows`: the routes that are copied, each with the version its copies are counted for.
     """
@@ -86,13 +87,15 @@ class Labels:
     backends: tuple[str, ...] = ()
     overflow: int = 0
     shadows: Mapping[str, str] = field(default_factory=dict)
+    guardrails: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Labels":
         """Take the names from a configuration, in its order, up to the caps."""
         routes: dict[str, tuple[str, ...]] = {}
         shadows: dict[str, str] = {}
-        overflow = max(0, len(snapshot.backends) - MAX_BACKENDS)
+        guardrails = _guardrails(snapshot)
+        overflow = max(0, len(snapshot.backends) - MAX_BACKENDS) + max(0, len(guardrails) - MAX_GUARDRAILS)
         for route in snapshot.routes.values():
             names = tuple(dict.fromkeys(version.name for version in (*route.versions, *route.fallback)))
             if len(routes) >= MAX_ROUTES:
@@ -103,7 +106,8 @@ class Labels:
             if route.shadow is not None:
                 version = route.shadow.version.name
                 shadows[route.name] = version if version in routes[route.name] else OTHER
-        return cls(routes, tuple(snapshot.backends)[:MAX_BACKENDS], overflow, shadows)
+        backends = tuple(snapshot.backends)[:MAX_BACKENDS]
+        return cls(routes, backends, overflow, shadows, guardrails[:MAX_GUARDRAILS])
 
     def has(self, route: str, version: str) -> bool:
         """Whether `cell` could still name this pair."""
@@ -117,6 +121,9 @@ class Labels:
     def backend(self, name: str | None) -> str:
         return name if name is not None and name in self.backends else OTHER
 
+    def guardrail(self, name: str | None) -> str:
+        return name if name is not None and name in self.guardrails else OTHER
+
     def cell(self, row: Mapping[str, Any]) -> tuple[str, str]:
         """The route and version a row counts for. A fallback counts for the version that was assigned: a candidate
         must not look good because another one answered in its place.
@@ -128,3 +135,9 @@ class Labels:
         if version is None:
             return row["route"], NONE
         return row["route"], version if version in versions else OTHER
+
+
+def _guardrails(snapshot: Snapshot) -> tuple[str, ...]:
+    """The names of those in force somewhere, the baseline's first."""
+    chains = (snapshot.guarding.baseline, *(route.guardrails for route in snapshot.routes.values()))
+    return tuple(dict.fromkeys(guardrail.name for chain in chains for guardrail in chain))

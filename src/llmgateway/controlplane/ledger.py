@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from llmgateway.controlplane.labels import KINDS, NONE, OTHER, OUTCOMES, RESULTS, Labels, Outcome, outcome
 from llmgateway.controlplane.shadows import ShadowFigures
+from llmgateway.controlplane.verdicts import VerdictFigures
 from llmgateway.domain.exchange import End
 from llmgateway.telemetry.histogram import DURATION, FIRST_TOKEN, OVERHEAD, PER_TOKEN, Bounds, empty, observe
 
@@ -129,6 +130,7 @@ class View:
     overflow: int
     unreadable: int
     shadows: ShadowFigures = field(default_factory=ShadowFigures)
+    verdicts: VerdictFigures = field(default_factory=VerdictFigures)
 
 
 class Ledger:
@@ -141,6 +143,7 @@ class Ledger:
         self._overhead: dict[str, list[float]]
         self._upstreams: dict[str, Upstream]
         self._shadows: ShadowFigures
+        self._verdicts: VerdictFigures
         self.unreadable: int  # rows with a field of the wrong type
         self._seen = View({}, {}, {}, 0, 0)
         self._reset()
@@ -157,9 +160,11 @@ class Ledger:
         self._overhead = {route: self._overhead.get(route) or empty(OVERHEAD) for route in sorted(routes)}
         self._upstreams = {name: self._upstreams.get(name) or Upstream() for name in (*labels.backends, OTHER)}
         self._shadows.configure(labels)
+        self._verdicts.configure(labels)
         seen = self._seen  # new names appear at once; figures only with the next commit
-        seen_shadows = seen.shadows.copy()
+        seen_shadows, seen_verdicts = seen.shadows.copy(), seen.verdicts.copy()
         seen_shadows.configure(labels)
+        seen_verdicts.configure(labels)
         self._seen = View(
             {key: seen.cells.get(key) or Cell() for key in self._cells},
             {route: seen.overhead.get(route) or empty(OVERHEAD) for route in self._overhead},
@@ -167,6 +172,7 @@ class Ledger:
             labels.overflow,
             seen.unreadable,
             seen_shadows,
+            seen_verdicts,
         )
 
     def observe(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -190,6 +196,8 @@ class Ledger:
             return
         if "shadow_left_out" in row:
             self._shadows.omitted(row["shadow_left_out"], row, self._labels)
+        if "verdicts" in row:
+            self._judged(row)
         key = (route, assigned or served)
         cell = self._cells.get(key)
         if cell is None:
@@ -204,6 +212,11 @@ class Ledger:
         _spend(cell, row)
         if attempts and overhead is not None:
             observe(self._overhead_of(key[0]), OVERHEAD, overhead)
+
+    def _judged(self, row: Mapping[str, Any]) -> None:
+        self._verdicts.given(row["verdicts"], self._labels)
+        if row.get("verdicts_left_out"):
+            self.unreadable += 1
 
     def _overhead_of(self, route: str) -> list[float]:
         found = self._overhead.get(route)
@@ -235,6 +248,7 @@ class Ledger:
             self._labels.overflow,
             self.unreadable,
             self._shadows.copy(),
+            self._verdicts.copy(),
         )
 
     def state(self) -> dict[str, Any]:
@@ -249,6 +263,7 @@ class Ledger:
                 for name, up in self._upstreams.items()
             },
             "shadows": self._shadows.state(),
+            "verdicts": self._verdicts.state(),
             "unreadable": self.unreadable,
         }
 
@@ -269,6 +284,7 @@ class Ledger:
     def _reset(self) -> None:
         self._cells, self._overhead, self._upstreams = {}, {}, {}
         self._shadows = ShadowFigures()
+        self._verdicts = VerdictFigures()
         self.unreadable = 0
         self.configure(self._labels)
 
@@ -287,6 +303,7 @@ class Ledger:
             if usable["duration"]:
                 upstream.duration = list(figures["duration"])
         self._shadows = ShadowFigures.restored(state.get("shadows"))
+        self._verdicts = VerdictFigures.restored(state.get("verdicts"))
         self.unreadable = int(state["unreadable"])
         self.configure(self._labels)
 

@@ -20,6 +20,7 @@ _STEPS: Final = 8  # buckets a doubling: a percentile is right to 9 %
 _FLOOR_S: Final = 0.001
 _TOP: Final = 20 * _STEPS  # 1 ms x 2**20: a quarter of an hour and more
 _COMPLETED: Final = End.COMPLETED.value
+BLOCKED: Final = "guardrail_blocked"
 _FIELDS: Final = (
     "at", "duration_s", "end", "status", "input_tokens", "output_tokens", "cost_usd", "stream", "first_token_s",
     "shadow_of",
@@ -36,6 +37,7 @@ class Slot:
     epoch: int = -1
     requests: int = 0
     bad: dict[str, int] = field(default_factory=dict)
+    blocked: int = 0  # by guardrails; in `bad`, too
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
@@ -84,7 +86,9 @@ class Recent:
         slot.output_tokens += output or 0
         slot.cost_usd += cost or 0.0
         if end != _COMPLETED or (status and status >= 400):
-            went = outcome(end, status or 0, row.get("error_code")).value  # JSON takes no enum for a name
+            code = row.get("error_code")
+            slot.blocked += code == BLOCKED
+            went = outcome(end, status or 0, code).value  # JSON takes no enum for a name
             slot.bad[went] = slot.bad.get(went, 0) + 1
 
     def _slot(self, row: Mapping[str, Any], epoch: int) -> Slot:
@@ -126,6 +130,7 @@ def _line(slots: list[Slot]) -> dict[str, Any]:
         "requests": requests,
         "rate": requests / WINDOW_S,
         "bad": bad,
+        "blocked": sum(slot.blocked for slot in slots),
         "input_tokens_s": sum(slot.input_tokens for slot in slots) / WINDOW_S,
         "output_tokens_s": sum(slot.output_tokens for slot in slots) / WINDOW_S,
         "cost_usd": sum(slot.cost_usd for slot in slots),

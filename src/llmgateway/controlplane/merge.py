@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+from llmgateway.controlplane.verdicts import readable
 from llmgateway.domain.exchange import End
 from llmgateway.ports.store import BODY_KINDS, COLUMNS, OUTCOME, Body, Entry, Row
 
@@ -77,6 +78,8 @@ def _finish(row: Row) -> None:
     for attempt in attempts:
         if not isinstance(attempt, dict):
             raise MalformedRecordError("an attempt is no object")
+    if "verdicts" in row:
+        row["verdicts"], row["verdicts_left_out"] = readable(row["verdicts"])
     if not row.get("status"):
         row["status"] = None
     row["cost_usd"] = None

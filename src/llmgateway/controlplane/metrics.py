@@ -107,6 +107,7 @@ def _exchanges(view: View) -> Iterator[Family]:
     yield _points("cost_usd", ((key, cell.cost) for key, cell in cells))
     yield _points("unpriced_requests", ((key, cell.unpriced) for key, cell in cells))
     yield from _shadows(view)
+    yield _points("guardrail_verdicts", sorted(view.verdicts.counts.items()))
     yield _points("unreadable_rows", [((), view.unreadable)])
     yield _points("label_overflow", [((), view.overflow)])
 

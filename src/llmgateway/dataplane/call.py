@@ -119,6 +119,7 @@ class Errand:
     notes: Notes | None = None  # what guardrails found
     said: bytes | None = None  # the answer as it may be stored, where that was found out before the exchange ended
     placeholders: Placeholders = NO_PLACEHOLDERS  # the values that the reply may have to have again
+    counted_for: str | None = None  # the route that this is in flight for
     held: int = 0  # bytes of the body that count against `gateway.bodies`
 
     @property

@@ -77,7 +77,6 @@ def route(call: Call, key: Key, request: Request) -> Plan:
     exchange = call.exchange
     exchange.phase = Phase.ROUTE
     found = call.route or find_route(call, request)
-    exchange.route = found.name
     choice = _choice(call, key, request, found)
     exchange.assigned_version = choice.version.name
     exchange.probability = choice.probability
@@ -198,6 +197,7 @@ def find_route(call: Call, request: Request) -> Route:
         call.exchange.request_model = request.model[:MAX_MODEL]
     assert call.key is not None
     call.route = call.in_force.table.asked_for(request.model, call.incoming.header, call.key)
+    call.exchange.route = call.route.name
     return call.route
 
 

@@ -24,7 +24,7 @@ async def serve(call: Call) -> None:
         request = await admit(call)
         guarded = await guard_request(call, request)
         plan = route(call, key, guarded)
-        call.gateway.gauges.in_flight[plan.route.name] += 1
+        _count_in(call, plan.route.name)
         sent = await dispatch(call, plan, guarded)
         try:
             await relay(call, sent)
@@ -80,11 +80,16 @@ def _left(call: Call) -> None:
     exchange.status = 499
 
 
+def _count_in(call: Call, route_name: str) -> None:
+    call.gateway.gauges.in_flight[route_name] += 1
+    call.counted_for = route_name
+
+
 def _close(call: Call) -> None:
     _settle(call)
     call.gateway.bodies.held -= call.held
-    if call.exchange.route is not None:
-        call.gateway.gauges.in_flight[call.exchange.route] -= 1
+    if call.counted_for is not None:
+        call.gateway.gauges.in_flight[call.counted_for] -= 1
     if call.request is not None:
         call.request.close()
 

@@ -1,7 +1,7 @@
 """What guardrails say: where in a text they found what, and what follows from it."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Stage(StrEnum):
@@ -18,6 +18,9 @@ class Action(StrEnum):
     FLAG = "flag"
     REDACT = "redact"
     BLOCK = "block"
+
+
+VERDICTS: Final = (Action.FLAG, Action.REDACT, Action.BLOCK)  # what a record can say: what passes is not written down
 
 
 class Mode(StrEnum):

@@ -3,8 +3,8 @@
 To add one: write `store/<name>.py` with these members and run `tests/contract/test_store_contract.py` over it.
 
 A row is a dict with the names of `journal/records.py` (facts and outcome), plus `cost_usd` (None: unknown) and
-`ended_at`. Times of day are Unix seconds. `attempts` is there where a method's docstring says so. Rows that come out
-of a store also carry `seq`: the order of ingestion, which grows and is never used twice.
+`ended_at`. Times of day are Unix seconds. `attempts` and `verdicts` are there where a method's docstring says so. Rows
+that come out of a store also carry `seq`: the order of ingestion, which grows and is never used twice.
 """
 
 from collections.abc import Sequence
@@ -38,6 +38,7 @@ ATTEMPT: Final = (
     "backend", "version", "kind", "offset_s", "reused", "connect_s", "first_byte_s", "total_s", "status", "result",
     "detail", "input_tokens", "output_tokens",
 )  # fmt: skip
+VERDICT: Final = ("guardrail", "plugin", "version", "stage", "action", "mode", "kind", "count")
 BODY_KINDS: Final = ("request", "reply", "events")
 
 
@@ -78,7 +79,9 @@ class Body(NamedTuple):
 
 @dataclass(slots=True)
 class Entry:
-    """One exchange on its way into the store. `row` holds `attempts`, a list of dicts in the order they were made."""
+    """One exchange on its way into the store. `row` holds `attempts`, a list of dicts in the order they were made, and
+    `verdicts`, another, where guardrails have found something.
+    """
 
     row: Row
     bodies: Sequence[Body] = ()
@@ -102,6 +105,9 @@ class Wanted:
     key: str | None = None
     status: int | None = None
     end: str | None = None
+    error: str | None = None  # its code
+    guardrail: str | None = None  # one that has found something
+    verdict: str | None = None  # what was to follow from that: flag, redact or block; the same guardrail's, if both
     since: float | None = None  # received at or after
     until: float | None = None  # received before
     shadow: bool | None = None  # False: no copies; True: nothing but copies
@@ -135,7 +141,7 @@ class StoreReader(GenerationReader, Protocol):
         ...
 
     async def exchange(self, exchange_id: str) -> Row | None:
-        """One exchange with its `attempts`."""
+        """One exchange with its `attempts` and `verdicts`."""
         ...
 
     async def matching_ids(self, prefix: str, *, limit: int) -> list[str]:
@@ -144,6 +150,10 @@ class StoreReader(GenerationReader, Protocol):
 
     async def attempts(self, seqs: Sequence[int]) -> dict[int, list[Row]]:
         """The attempts of several exchanges, by their `seq`."""
+        ...
+
+    async def verdicts(self, seqs: Sequence[int]) -> dict[int, list[Row]]:
+        """What guardrails said of several exchanges, by their `seq`; those that nothing was found in are left out."""
         ...
 
     async def bodies(self, seqs: Sequence[int]) -> dict[int, list[Body]]:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import zstandard
 
-from llmgateway.ports.store import ATTEMPT, BODY_KINDS, COLUMNS, Body, Row, StoreRefusedError
+from llmgateway.ports.store import ATTEMPT, BODY_KINDS, COLUMNS, VERDICT, Body, Row, StoreRefusedError
 from llmgateway.store import dictionary
 from llmgateway.wire.jsoncodec import decode, encode
 
@@ -103,6 +103,13 @@ def attempt_values(seq: int, attempts: Sequence[Row]) -> list[Values]:
     return rows
 
 
+def verdict_values(seq: int, verdicts: Sequence[Row]) -> list[Values]:
+    """Rows for the verdict table."""
+    return [
+        (seq, ordinal, *(storable(verdict.get(name)) for name in VERDICT)) for ordinal, verdict in enumerate(verdicts)
+    ]
+
+
 def storable(value: Any) -> Any:
     """Escape what no database's text may hold: NUL and lone surrogates."""
     if not isinstance(value, str):
@@ -145,6 +152,11 @@ def attempt_of(values: Sequence[Any]) -> Row:
     if attempt["reused"] is not None:
         attempt["reused"] = bool(attempt["reused"])
     return attempt
+
+
+def verdict_of(values: Sequence[Any]) -> Row:
+    """The verdict behind the values of VERDICT."""
+    return dict(zip(VERDICT, values, strict=True))
 
 
 class BodyCodec:

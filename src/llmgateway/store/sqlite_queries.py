@@ -4,15 +4,21 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from llmgateway.ports.store import ATTEMPT, COLUMNS, SEARCHED, Body, Pair, Row, Wanted
-from llmgateway.store.rows import KIND_AT, BodyCodec, attempt_of, row_of, storable
+from llmgateway.ports.store import ATTEMPT, COLUMNS, SEARCHED, VERDICT, Body, Pair, Row, Wanted
+from llmgateway.store.rows import KIND_AT, BodyCodec, attempt_of, row_of, storable, verdict_of
 
 _COLUMNS: Final = ", ".join(["seq", *(f'"{name}"' for name in COLUMNS)])
 _HOLDS: Final = " OR ".join(f"\"{name}\" LIKE ? ESCAPE '\\'" for name in SEARCHED)
 _ATTEMPT: Final = ", ".join(f'"{name}"' for name in ATTEMPT)
+_VERDICT: Final = ", ".join(f'"{name}"' for name in VERDICT)
 
 # Said, for the planner would go by the route's index and look at all that is no copy.
 _BY_PRIMARY: Final = "INDEXED BY exchange_shadow_of"
+
+# How to find what was judged. The `+` keeps the planner from its own order: a page is then found in one pass over the
+# ids, however few or many exchanges were judged, and of what is followed each row is looked up.
+_JUDGED: Final = "+seq IN (SELECT exchange_seq FROM verdict WHERE {})"
+_JUDGED_OF_THE_NEW: Final = "EXISTS (SELECT 1 FROM verdict WHERE exchange_seq = seq AND {})"
 
 Condition = tuple[str, list[Any]]
 
@@ -26,7 +32,7 @@ def page(connection: sqlite3.Connection, wanted: Wanted, limit: int, before: str
 
 
 def since_seq(connection: sqlite3.Connection, wanted: Wanted, seq: int, limit: int) -> list[Row]:
-    where, values = conditions(wanted)
+    where, values = conditions(wanted, judged=_JUDGED_OF_THE_NEW)
     return _rows(connection, f"{where} AND seq > ? ORDER BY seq LIMIT ?", [*values, seq, limit])
 
 
@@ -36,6 +42,7 @@ def exchange(connection: sqlite3.Connection, exchange_id: str) -> Row | None:
         return None
     (row,) = found
     row["attempts"] = attempts(connection, [row["seq"]]).get(row["seq"], [])
+    row["verdicts"] = verdicts(connection, [row["seq"]]).get(row["seq"], [])
     return row
 
 
@@ -75,6 +82,15 @@ def attempts(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, l
     return found
 
 
+def verdicts(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, list[Row]]:
+    # Only constants and question marks are put together here.
+    sql = f"SELECT exchange_seq, {_VERDICT} FROM verdict WHERE exchange_seq IN ({marks(seqs)}) ORDER BY 1, ordinal"  # noqa: S608
+    found: dict[int, list[Row]] = {}
+    for seq, *values in connection.execute(sql, seqs):
+        found.setdefault(seq, []).append(verdict_of(values))
+    return found
+
+
 def bodies(connection: sqlite3.Connection, codec: BodyCodec, seqs: Sequence[int]) -> dict[int, list[Body]]:
     ids = [seq * 4 + at for seq in seqs for at in KIND_AT.values()]
     # Question marks only are put together here; the kinds are numbered in the order of the conversation.
@@ -89,10 +105,11 @@ def marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
 
 
-def conditions(wanted: Wanted) -> Condition:
+def conditions(wanted: Wanted, judged: str = _JUDGED) -> Condition:
     """A WHERE clause and its values. Times are asked of the id, whose first 48 bits are the time of arrival."""
     parts = list(_equal(wanted))
     parts.extend(_status(wanted.status))
+    parts.extend(_judged(wanted, judged))
     if wanted.end is not None:
         parts.append(('"end" = ?', [wanted.end]))
         if wanted.end != "completed":
@@ -120,6 +137,7 @@ def _equal(wanted: Wanted) -> list[Condition]:
         ("route", wanted.route),
         ("served_version", wanted.version),
         ("key", wanted.key),
+        ("error_code", wanted.error),
         ("shadow_of", wanted.shadow_of),
     ]
     return [(f'"{column}" = ?', [value]) for column, value in named if value is not None]
@@ -133,6 +151,14 @@ def _status(status: int | None) -> list[Condition]:
     if low >= 400:
         parts.append(('"status" >= 400', []))  # lets the partial index serve
     return parts
+
+
+def _judged(wanted: Wanted, how: str) -> list[Condition]:
+    """The same verdict has to be of that guardrail and of that kind. `how` is one of two constants of this file."""
+    named = [(name, value) for name, value in (("guardrail", wanted.guardrail), ("action", wanted.verdict)) if value]
+    plus = "+" if how is _JUDGED_OF_THE_NEW else ""
+    where = " AND ".join(f'{plus}"{name}" = ?' for name, _ in named)
+    return [(how.format(where), [storable(value) for _, value in named])] if named else []
 
 
 def _literal(text: str) -> str:

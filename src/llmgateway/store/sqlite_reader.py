@@ -46,6 +46,9 @@ class SqliteReader:
     async def attempts(self, seqs: Sequence[int]) -> dict[int, list[Row]]:
         return await self._read(lambda connection: queries.attempts(connection, seqs))
 
+    async def verdicts(self, seqs: Sequence[int]) -> dict[int, list[Row]]:
+        return await self._read(lambda connection: queries.verdicts(connection, seqs))
+
     async def bodies(self, seqs: Sequence[int]) -> dict[int, list[Body]]:
         return await self._read(lambda connection: queries.bodies(connection, self._codec, seqs))
 

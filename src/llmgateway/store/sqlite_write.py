@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from llmgateway.ports.store import ATTEMPT, COLUMNS, Entry, Position, StoreKnownError
-from llmgateway.store.rows import COMMON, BodyCodec, attempt_values, numbered, storable_row
+from llmgateway.ports.store import ATTEMPT, COLUMNS, VERDICT, Entry, Position, StoreKnownError
+from llmgateway.store.rows import COMMON, BodyCodec, attempt_values, numbered, storable_row, verdict_values
 from llmgateway.store.sqlite_insert import Insert
 from llmgateway.store.sqlite_queries import id_floor
 from llmgateway.wire.jsoncodec import decode
@@ -22,6 +22,7 @@ def _quoted(names: Sequence[str]) -> list[str]:
 _INSERT_COMMON: Final = Insert("exchange", ["seq", *_quoted(COMMON)], behind=_ONCE)
 _INSERT_WHOLE: Final = Insert("exchange", ["seq", *_quoted(COLUMNS)], behind=_ONCE)
 _INSERT_ATTEMPTS: Final = Insert("attempt", ["exchange_seq", "ordinal", *_quoted(ATTEMPT)])
+_INSERT_VERDICTS: Final = Insert("verdict", ["exchange_seq", "ordinal", *_quoted(VERDICT)])
 _INSERT_BODIES: Final = Insert(
     "body",
     ["id", "media", "size", "sha256", "is_truncated", "codec", "content"],
@@ -53,6 +54,7 @@ def insert(connection: sqlite3.Connection, codec: BodyCodec, entries: Sequence[E
         inserted = {seq for (seq,) in connection.execute("SELECT seq FROM exchange WHERE seq > ?", (last,))}
         raise StoreKnownError(frozenset(at for at in range(len(entries)) if last + 1 + at not in inserted))
     attempts: list[Any] = []
+    verdicts: list[Any] = []
     bodies: list[Any] = []
     body_values = codec.values
     for seq, entry in enumerate(entries, last + 1):
@@ -60,9 +62,12 @@ def insert(connection: sqlite3.Connection, codec: BodyCodec, entries: Sequence[E
         row["seq"] = seq
         for values in attempt_values(seq, row.get("attempts") or ()):
             attempts += values
+        for values in verdict_values(seq, row.get("verdicts") or ()):
+            verdicts += values
         for body in entry.bodies:
             bodies += body_values(seq, body)
     _INSERT_ATTEMPTS(connection, attempts)
+    _INSERT_VERDICTS(connection, verdicts)
     _INSERT_BODIES(connection, bodies)
     connection.execute("UPDATE sequence SET last = ? WHERE name = 'exchange'", (last + len(entries),))
 
@@ -101,6 +106,7 @@ def purge_exchanges(connection: sqlite3.Connection, before: float | None, limit:
     for statement in (
         "DELETE FROM body WHERE id BETWEEN ?1 * 4 AND ?1 * 4 + 3",
         "DELETE FROM attempt WHERE exchange_seq = ?",
+        "DELETE FROM verdict WHERE exchange_seq = ?",
         "DELETE FROM exchange WHERE seq = ?",
     ):
         connection.executemany(statement, seqs)

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.support.exchanges import ExchangeFactory
+from tests.support.exchanges import ExchangeFactory, verdict
 from typer.testing import CliRunner, Result
 
 from llmgateway.cli.store import make_app
@@ -27,7 +27,7 @@ def store(folder: Path, *args: str) -> Result:
 
 @pytest.fixture
 def entries() -> list[Entry]:
-    made = ExchangeFactory().entries(COUNT)
+    made = ExchangeFactory().entries(COUNT, verdicts=[verdict(), verdict(stage="reply")])
     for number, entry in enumerate(made):
         entry.bodies = (Body("request", "application/json", 400, b"%d" % number * 100),)
     return made
@@ -76,6 +76,11 @@ def contents(folder: Path) -> tuple[list[str], list[Position], object, int]:
         return ids[::-1], positions, ledger, last
 
     return asyncio.run(run())
+
+
+def verdicts_of(folder: Path) -> int:
+    with closing(sqlite3.connect(file_of(folder))) as connection:
+        return int(connection.execute("SELECT count(*) FROM verdict").fetchone()[0])
 
 
 def test_a_whole_store_is_said_to_be_whole(folder: Path) -> None:
@@ -132,10 +137,11 @@ def test_a_whole_store_comes_through_a_rebuild_as_it_was(folder: Path) -> None:
     told = json.loads(result.stdout)
     assert told["unreadable"] == {}
     assert told["copied"]["exchange"] == told["copied"]["body"] == COUNT
+    assert told["copied"]["verdict"] == verdicts_of(folder) == 2 * COUNT
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("table", ["exchange", "body", "attempt", "exchange_route"])
+@pytest.mark.parametrize("table", ["exchange", "body", "attempt", "exchange_route", "verdict"])
 def test_all_but_what_lay_on_a_damaged_page_is_kept(folder: Path, table: str) -> None:
     before, positions, ledger, last = contents(folder)
     damage(folder, pages_of(folder, table)[2])
@@ -147,6 +153,8 @@ def test_all_but_what_lay_on_a_damaged_page_is_kept(folder: Path, table: str) ->
     assert len(before) - len(after[0]) == told["unreadable"].get("exchange", 0) < 100
     if table == "exchange_route":
         assert after[0] == before  # an index is made anew
+    lost = 2 * COUNT - verdicts_of(folder)
+    assert 0 < lost < 200 if table == "verdict" else lost == 0
     assert after[1:] == (positions, ledger, last)
     assert store(folder, "check").exit_code == 0
     assert Path(told["damaged"]).exists()

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.support.exchanges import REPLY, REQUEST, ExchangeFactory
+from tests.support.exchanges import REPLY, REQUEST, ExchangeFactory, verdict
 
 from llmgateway.controlplane.merge import MalformedRecordError, kind_and_id, merged
 from llmgateway.journal import records
@@ -62,6 +62,19 @@ def test_without_facts_the_id_tells_when_it_came() -> None:
     assert row["at"] == pytest.approx(facts.meta["at"], abs=0.001)
     assert (row["route"], row["status"]) == (None, 200)
     assert set(row) >= set(COLUMNS) - {"key", "dialect"}
+
+
+@pytest.mark.parametrize("given", [None, 3, "x", {"a": 1}, [[]], [{"count": "many"}], [{"guardrail": ["x"]}]])
+def test_verdicts_that_cannot_be_read_cost_no_exchange(given: Any) -> None:
+    facts, outcome = halves()
+    outcome.meta["verdicts"] = given
+    row = merged(facts, outcome).row
+    assert (row["verdicts"], row["verdicts_left_out"], row["end"]) == ([], 1, "completed")
+
+
+def test_verdicts_of_a_record_are_the_rows() -> None:
+    facts, outcome = halves(verdicts=[verdict(count=2), verdict(stage="reply")])
+    assert merged(facts, outcome).row["verdicts"] == [verdict(count=2), verdict(stage="reply")]
 
 
 def test_no_status_is_null() -> None:

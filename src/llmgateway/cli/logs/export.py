@@ -16,7 +16,7 @@ import typer
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.logs import lines, options
 from llmgateway.cli.logs.printable import json_text, one_line
-from llmgateway.cli.logs.search import PAGE, Walk, walk
+from llmgateway.cli.logs.search import PAGE, Walk, add_details, walk
 from llmgateway.ports.store import COLUMNS, Body, Row, StoreReader
 from llmgateway.wire.jsoncodec import encode
 
@@ -37,6 +37,9 @@ def export(
     version: options.VersionOption = None,
     key: options.KeyOption = None,
     status: options.StatusOption = None,
+    error: options.ErrorOption = None,
+    guardrail: options.GuardrailOption = None,
+    verdict: options.VerdictOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     shadow: options.ShadowOption = False,
@@ -54,7 +57,16 @@ def export(
     if bodies and output_format is Format.CSV:
         fail("--bodies goes with --format jsonl: bodies have no place in CSV cells", MISUSED)
     wanted = options.wanted(
-        route=route, version=version, key=key, status=status, since=since, until=until, shadow=shadow
+        route=route,
+        version=version,
+        key=key,
+        status=status,
+        error=error,
+        guardrail=guardrail,
+        verdict=verdict,
+        since=since,
+        until=until,
+        shadow=shadow,
     )
     plan = Walk(wanted, limit=limit, text=text, scan=scan)
     path = options.store_path(config, data)
@@ -89,10 +101,9 @@ async def _export(reader: StoreReader, plan: Walk, write: Callable[[Row], None],
 
 async def _write(reader: StoreReader, rows: list[Row], write: Callable[[Row], None], *, with_bodies: bool) -> int:
     seqs = [row["seq"] for row in rows]
-    attempts = await reader.attempts(seqs)
+    await add_details(reader, rows)
     bodies = await reader.bodies(seqs) if with_bodies else {}
     for row in rows:
-        row["attempts"] = attempts.get(row["seq"], [])
         if with_bodies:
             row["bodies"] = {body.kind: _content(body) for body in bodies.get(row["seq"], ())}
         write(row)
@@ -128,8 +139,8 @@ def csv_writer(file: IO[bytes]) -> Callable[[Row], None]:
         buffer.seek(0)
         buffer.truncate()
 
-    put([*COLUMNS, "attempts"])
-    return lambda row: put([*(cell(row[name]) for name in COLUMNS), len(row["attempts"])])
+    put([*COLUMNS, "attempts", "verdicts"])
+    return lambda row: put([*(cell(row[name]) for name in COLUMNS), len(row["attempts"]), len(row["verdicts"])])
 
 
 def cell(value: Any) -> Any:

@@ -6,7 +6,7 @@ import typer
 
 from llmgateway.cli.logs import lines, options
 from llmgateway.cli.logs.printable import json_text
-from llmgateway.cli.logs.search import Walk, walk
+from llmgateway.cli.logs.search import PAGE, Walk, add_details, walk
 from llmgateway.ports.store import Row, StoreReader
 
 
@@ -17,6 +17,9 @@ def list_exchanges(
     version: options.VersionOption = None,
     key: options.KeyOption = None,
     status: options.StatusOption = None,
+    error: options.ErrorOption = None,
+    guardrail: options.GuardrailOption = None,
+    verdict: options.VerdictOption = None,
     since: options.SinceOption = None,
     until: options.UntilOption = None,
     shadow: options.ShadowOption = False,
@@ -28,11 +31,20 @@ def list_exchanges(
 ) -> None:
     """List exchanges, newest first."""
     wanted = options.wanted(
-        route=route, version=version, key=key, status=status, since=since, until=until, shadow=shadow
+        route=route,
+        version=version,
+        key=key,
+        status=status,
+        error=error,
+        guardrail=guardrail,
+        verdict=verdict,
+        since=since,
+        until=until,
+        shadow=shadow,
     )
     plan = Walk(wanted, limit=limit, before=before, text=text, scan=scan)
     path = options.store_path(config, data)
-    rows = options.with_reader(path, lambda reader: _found(reader, plan, with_attempts=as_json))
+    rows = options.with_reader(path, lambda reader: _found(reader, plan, with_details=as_json))
     if as_json:
         for row in rows:
             typer.echo(json_text(row))
@@ -41,18 +53,16 @@ def list_exchanges(
     _note(plan, rows, limit)
 
 
-async def _found(reader: StoreReader, plan: Walk, *, with_attempts: bool) -> list[Row]:
+async def _found(reader: StoreReader, plan: Walk, *, with_details: bool) -> list[Row]:
     from rich.progress import Progress
 
     notes = lines.notes()
     with Progress(console=notes, transient=True, disable=plan.text is None or not notes.is_terminal) as progress:
         task = progress.add_task("looking into bodies", total=plan.scan)
         rows = [row async for row in walk(reader, plan, lambda count: progress.update(task, advance=count))]
-    if with_attempts:
-        for at in range(0, len(rows), 500):
-            attempts = await reader.attempts([row["seq"] for row in rows[at : at + 500]])
-            for row in rows[at : at + 500]:
-                row["attempts"] = attempts.get(row["seq"], [])
+    if with_details:
+        for at in range(0, len(rows), PAGE):
+            await add_details(reader, rows[at : at + PAGE])
     return rows
 
 

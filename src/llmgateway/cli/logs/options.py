@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -11,8 +11,11 @@ import typer
 
 from llmgateway.cli import whereabouts
 from llmgateway.cli.errors import fail
+from llmgateway.config.problems import did_you_mean
 from llmgateway.domain.clock import SystemClock
+from llmgateway.domain.errors import ERRORS
 from llmgateway.domain.exchange import End
+from llmgateway.domain.verdict import VERDICTS
 from llmgateway.ports.store import StoreError, StoreReader, Wanted
 
 T = TypeVar("T")
@@ -31,6 +34,12 @@ VersionOption = Annotated[str | None, typer.Option(help="Only what this version 
 KeyOption = Annotated[str | None, typer.Option(help="Only this caller's key, by its name.")]
 StatusOption = Annotated[
     str | None, typer.Option(help="Only 200, 404 …, 4xx, 5xx, or how it ended: " + ", ".join(End) + ".")
+]
+ErrorOption = Annotated[str | None, typer.Option(help="Only those with this error code, like guardrail_blocked.")]
+GuardrailOption = Annotated[str | None, typer.Option(help="Only those in which this guardrail found something.")]
+VerdictOption = Annotated[
+    str | None,
+    typer.Option(help=f"Only those with such a verdict, also where it was only observed: {', '.join(VERDICTS)}."),
 ]
 SinceOption = Annotated[str | None, typer.Option(help="From then on: 15m, 2h, 3d ago, or 2026-11-23T09:30.")]
 UntilOption = Annotated[str | None, typer.Option(help="Before then; written like --since.")]
@@ -63,6 +72,9 @@ def wanted(
     version: str | None = None,
     key: str | None = None,
     status: str | None = None,
+    error: str | None = None,
+    guardrail: str | None = None,
+    verdict: str | None = None,
     since: str | None = None,
     until: str | None = None,
     shadow: bool = False,
@@ -75,6 +87,9 @@ def wanted(
         key=key,
         status=code,
         end=end,
+        error=_one_of(error, tuple(ERRORS), "--error"),
+        guardrail=guardrail,
+        verdict=_one_of(verdict, VERDICTS, "--verdict"),
         since=moment(since, "--since"),
         until=moment(until, "--until"),
         shadow=None if shadow else False,
@@ -91,6 +106,13 @@ def _status(text: str | None) -> tuple[int | None, str | None]:
     if text in set(End):
         return None, text
     raise typer.BadParameter(f"{text!r} is no status: 200, 4xx, or one of {', '.join(End)}", param_hint="--status")
+
+
+def _one_of(text: str | None, known: Sequence[str], option: str) -> str | None:
+    if text is None or text in known:
+        return text
+    hint = did_you_mean(text, known) or "; docs/ERRORS.md lists them"
+    raise typer.BadParameter(f"there is no {text!r}{hint}", param_hint=option)
 
 
 def moment(text: str | None, option: str, now: float | None = None) -> float | None:

@@ -58,6 +58,15 @@ async def _with_text(reader: StoreReader, page: Sequence[Row], needles: Sequence
     return [row for row in page if any(holds(body, needles) for body in bodies.get(row["seq"], ()))]
 
 
+async def add_details(reader: StoreReader, rows: Sequence[Row]) -> None:
+    """Add to rows of one page what lies beside them: their attempts and verdicts."""
+    seqs = [row["seq"] for row in rows]
+    attempts, verdicts = await reader.attempts(seqs), await reader.verdicts(seqs)
+    for row in rows:
+        row["attempts"] = attempts.get(row["seq"], [])
+        row["verdicts"] = verdicts.get(row["seq"], [])
+
+
 def holds(body: Body, needles: Sequence[str]) -> bool:
     """Tell whether a body has one of the texts in it."""
     if body.content is None:

@@ -1,4 +1,4 @@
-"""`llmgateway logs show`: one exchange with its attempts, its timing, and what was said."""
+"""`llmgateway logs show`: one exchange with its attempts, its timing, its verdicts, and what was said."""
 
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, NoReturn
 
@@ -8,6 +8,7 @@ from llmgateway.cli.errors import fail
 from llmgateway.cli.logs import lines, options
 from llmgateway.cli.logs.pairs import print_pair
 from llmgateway.cli.logs.printable import dollars, full_time, json_text, many_lines, one_line, seconds, size
+from llmgateway.cli.logs.verdicts import print_verdicts
 from llmgateway.ports.store import Body, Row, StoreReader, Wanted
 from llmgateway.routing.comparison import Comparison, compare
 from llmgateway.store.shown import shown_body
@@ -37,7 +38,7 @@ def show(
     full: Annotated[bool, typer.Option("--full", help="Print bodies whole, however long.")] = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show one exchange: facts, attempts, timing, request and reply."""
+    """Show one exchange: facts, verdicts, attempts, timing, request and reply."""
     path = options.store_path(config, data)
     row, bodies, pair = options.with_reader(path, lambda reader: _find(reader, exchange_id.strip().lower()))
     if as_json:
@@ -46,6 +47,7 @@ def show(
         return
     out = lines.console()
     _print_facts(out, row)
+    print_verdicts(out, row)
     _print_attempts(out, row)
     if pair is not None:
         print_pair(out, pair)

@@ -25,13 +25,25 @@ def tail(
     version: options.VersionOption = None,
     key: options.KeyOption = None,
     status: options.StatusOption = None,
+    error: options.ErrorOption = None,
+    guardrail: options.GuardrailOption = None,
+    verdict: options.VerdictOption = None,
     shadow: options.ShadowOption = False,
     lines_before: Annotated[int, typer.Option("--lines", "-n", min=0, max=10_000, help="Begin so far back.")] = 10,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for more.")] = True,
     as_json: options.JsonOption = False,
 ) -> None:
     """Follow the log: exchanges in the order in which they end. Ctrl-C stops it."""
-    wanted = options.wanted(route=route, version=version, key=key, status=status, shadow=shadow)
+    wanted = options.wanted(
+        route=route,
+        version=version,
+        key=key,
+        status=status,
+        error=error,
+        guardrail=guardrail,
+        verdict=verdict,
+        shadow=shadow,
+    )
     path = options.store_path(config, data)
     show = _printer(as_json=as_json)
     seq = options.with_reader(path, lambda reader: _recent(reader, wanted, lines_before, show))

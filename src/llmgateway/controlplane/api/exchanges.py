@@ -1,4 +1,4 @@
-"""The log: pages of exchanges, and one exchange with its attempts and what was said."""
+"""The log: pages of exchanges, and one exchange with its attempts, verdicts and what was said."""
 
 from typing import Any, Final
 
@@ -8,7 +8,9 @@ from llmgateway.controlplane.endpoints import Asked, Endpoint, Routes
 from llmgateway.controlplane.query import Kind, Param
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.replies import reply
+from llmgateway.domain.errors import ERRORS
 from llmgateway.domain.exchange import End
+from llmgateway.domain.verdict import VERDICTS
 from llmgateway.ports.store import SEARCHED, Row, StoreReader, Wanted
 from llmgateway.store.shown import shown_body
 
@@ -23,6 +25,9 @@ _PAGE: Final = (
     Param("key", Kind.TEXT, "Only this caller's key, by its name."),
     Param("status", Kind.TEXT, "Only this status, like 404, or a class, like 5xx."),
     Param("end", Kind.TEXT, "Only those that ended so.", choices=tuple(End)),
+    Param("error", Kind.TEXT, "Only those with this error, like guardrail_blocked.", choices=tuple(ERRORS)),
+    Param("guardrail", Kind.TEXT, "Only those in which this guardrail found something."),
+    Param("verdict", Kind.TEXT, "Only those with such a verdict, also where it was only observed.", choices=VERDICTS),
     Param("since", Kind.TIME, "Received then or later: Unix seconds, or a time with its zone."),
     Param("until", Kind.TIME, "Received before then."),
     Param("text", Kind.TEXT, f"Only where it stands in one of: {', '.join(SEARCHED)}.", high=200),
@@ -66,7 +71,7 @@ def endpoints(store: StoreReader) -> Routes:
         ("GET", f"{path}/{{id}}"): Endpoint(
             one,
             is_query=True,
-            summary="One exchange with its attempts and bodies.",
+            summary="One exchange with its attempts, verdicts and bodies.",
             query=_ONE,
             answers={200: "The exchange.", 404: "There is no such exchange."},
         ),
@@ -80,6 +85,9 @@ def _wanted(query: Any) -> Wanted:
         key=query["key"],
         status=_status(query["status"]),
         end=query["end"],
+        error=query["error"],
+        guardrail=query["guardrail"],
+        verdict=query["verdict"],
         since=query["since"],
         until=query["until"],
         text=query["text"],
