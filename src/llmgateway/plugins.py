@@ -28,6 +28,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "secrets": "llmgateway.guardrails.secrets.guardrail:Secrets",
     },
     "judge": {
+        "injection": "llmgateway.guardrails.injection.judge:InjectionJudge",
         "language": "llmgateway.guardrails.language.judge:LanguageJudge",
         "length": "llmgateway.guardrails.length:LengthJudge",
     },
@@ -69,6 +70,11 @@ def operations() -> frozenset[str]:
 def classes(kind: str) -> dict[str, Any]:
     """Every plug-in of a kind, by name, not made yet; PluginError as `load`."""
     return {name: load(kind, name) for name in names(kind)}
+
+
+def guardrails() -> dict[str, Any]:
+    """What a guardrail in the configuration may use, by name: those that find spans, and judges of whole texts."""
+    return classes("guardrail") | classes("judge")
 
 
 def load_all(kind: str) -> dict[str, Any]:

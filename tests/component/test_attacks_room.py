@@ -9,7 +9,7 @@ from tests.support.rows import OK, assert_idle, chat, facing
 from tests.support.wire_backend import WireBackend, expect, forever, send, tell, wait_for
 
 FORM = b'--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 100_000
-TIGHT = '[journal]\nmax_size = "1MiB"\nreserve = "16KiB"\n'
+TIGHT = rows.CONFIG.replace("[journal]\n", '[journal]\nmax_size = "1MiB"\nreserve = "16KiB"\n')
 PAD = "x" * 50_000
 
 
@@ -20,7 +20,7 @@ async def test_refused_requests_do_not_use_up_what_is_kept_for_running_exchanges
     script = [forever(expect(), send(OK))]
     async with (
         WireBackend(held, script) as backend,
-        plane(tmp_path, backend.url, config=rows.CONFIG + TIGHT) as running,
+        plane(tmp_path, backend.url, config=TIGHT) as running,
     ):
         first = asyncio.create_task(chat(running))
         await is_asked.wait()

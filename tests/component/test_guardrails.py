@@ -355,3 +355,62 @@ async def test_a_block_is_no_fault_of_the_backend_and_leads_to_no_other_attempt(
                 assert answer.json()["error"]["code"] == "guardrail_blocked"
             assert second.requests == []
             assert len(first.requests) == 8
+
+
+JUDGED = CONFIG.replace("fallback = []\n", 'fallback = []\nguardrails = ["shouting", "told"]\n').replace(
+    "[backends.one]",
+    """[guardrails.shouting]
+action = "block"
+[guardrails.told]
+use = "shouting"
+source = "user"
+[backends.one]""",
+    1,
+)
+
+
+async def test_a_judge_blocks_what_a_tool_has_brought_and_flags_what_the_user_says(tmp_path):
+    async with guarded(tmp_path, [forever(expect(), send(answer_of("x")))], config=JUDGED) as (backend, running):
+        loud = {"role": "user", "content": "GO AWAY"}
+        tool = {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "GO AWAY"}]}
+        answer = await running.post("/v1/chat/completions", {**CHAT, "messages": [loud]})
+        assert answer.status == 200
+        (verdict,) = running.outcome().meta["verdicts"]
+        assert (verdict["guardrail"], verdict["kind"], verdict["action"]) == ("told", "shouting.loud", "flag")
+        answer = await running.post("/v1/chat/completions", {**CHAT, "messages": [loud, tool]})
+        assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_blocked")
+        assert len(backend.requests) == 1
+        big = {**tool, "content": "GO AWAY " * 10_000}
+        assert (await running.post("/v1/chat/completions", {**CHAT, "messages": [big]})).status == 400
+
+
+@pytest.mark.parametrize("size", [40_000, 400_000])
+async def test_long_bodies_are_stored_redacted_too(tmp_path, size):
+    filler = "word " * (size // 5)
+    events = stream_of(*(filler[at : at + 4000] for at in range(0, size, 4000)), "a ZZ", "ZZ b")
+    scripts = ([forever(expect(), send(answer_of(f"{filler} ZZZZ")))], streamed(events))
+    async with guarded(tmp_path, *scripts, config=REDACTED) as (_, running):
+        for is_stream in (False, True):
+            body = {
+                "model": "assistant",
+                "stream": is_stream,
+                "messages": [{"role": "user", "content": filler + "ZZZZZ"}],
+            }
+            answer = await running.post("/v1/chat/completions", body)
+            assert answer.status == 200
+        await running.quiet()
+        assert b"ZZZ" not in everything_on_disk(tmp_path)
+        for record in running.of_kind("settled"):
+            assert record.blobs["reply"].count(b"[MARK]") == 1
+            assert len(record.blobs["reply"]) > size
+
+
+async def test_what_a_model_says_of_its_own_does_not_come_back(tmp_path):
+    both = RESTORING.replace('stages = ["request"]\n', "")
+    whole = send(answer_of("I rang <NUMBER_1> and 7777777."))
+    events = stream_of("I rang <NUM", "BER_1> and 77", "77777.")
+    async with guarded(tmp_path, [expect(), whole, *streamed(events)], config=both) as (_, running):
+        answer = await running.post("/v1/chat/completions", CHAT)
+        assert answer.json()["choices"][0]["message"]["content"] == f"I rang {NUMBER} and [NUMBER]."
+        answer = await running.post("/v1/chat/completions", {**CHAT, "stream": True})
+        assert text_in(answer.body) == f"I rang {NUMBER} and [NUMBER]."

@@ -7,6 +7,7 @@ the kinds are what must be found in that text, in order.
 import json
 import random
 from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,37 @@ def check_window(guardrail: Guardrail, text: str, start: int) -> None:
         for each in guardrail.find(View(text[window:]), start - window)
     ]
     assert near == far, (text, start)
+
+
+# --- the guide's example, as a package from outside
+
+
+def guide() -> str:
+    text = (ROOT.parents[2] / "docs" / "GUARDRAILS.md").read_text()
+    return text.partition("```python\n")[2].partition("```")[0]
+
+
+def test_the_guide_s_guardrail_keeps_the_contract_as_it_stands(tmp_path, monkeypatch):
+    (tmp_path / "acme_guardrails.py").write_text(guide())
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("ticket", "acme_guardrails:TicketGuardrail", "llmgateway.guardrail")
+    assert "ticket" in plugins.names("guardrail", [point])
+    ticket = plugins.load("guardrail", "ticket", [point])({"project": "ACME"})
+    text = "see ACME-12345, ACME-7（ACME-8）and XACME-9 or ACME-123a."
+    assert [text[found.start : found.end] for found in ticket.find(View(text))] == ["ACME-12345", "ACME-7", "ACME-8"]
+    texts = [text, "ACME-1", "ACME-" + "1" * 400, "-" * 300 + " ACME-2", "ＡＣＭＥ-１ ACME-3"]
+    for seed in range(300):
+        dice = random.Random(seed)
+        mixture = mixed(dice, texts)
+        cut = dice.randint(0, len(mixture))
+        check_settled(ticket, mixture[:cut], mixture)
+        check_window(ticket, mixture, cut)
+        check_shape(ticket, View(mixture), cut)
+    with pytest.raises(OptionError):
+        plugins.load("guardrail", "ticket", [point])({"projects": "ACME"})
+
+
+def test_the_guide_names_every_plug_in_and_all_their_settings():
+    text = (ROOT.parents[2] / "docs" / "GUARDRAILS.md").read_text()
+    for name in (*NAMES, *plugins.names("judge")):
+        assert f"| `{name}` |" in text

@@ -91,6 +91,7 @@ class AdminGateway:
             file=ConfigFile(self.file, self.judge),
             store=self.store,
             dialects=plugins.load_all("dialect"),
+            classes=plugins.classes,
         )
         return Control(parts)
 

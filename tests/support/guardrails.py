@@ -1,11 +1,13 @@
 """Guardrails that are simple enough to be obviously right, for tests of what is made of them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmgateway import plugins
 from llmgateway.domain.verdict import Action, Finding, Mode
 from llmgateway.guarding.chain import Chain, Link
+from llmgateway.ports.judge import Judged, Piece
 from llmgateway.wire.view import View
 
 
@@ -22,14 +24,8 @@ class Runs:
         self.kinds: Sequence[str] = (self.kind,)
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
-        found, at, text = [], 0, view.text
-        while at < len(text):
-            rest = text[at:]
-            size = len(rest) - len(rest.lstrip(self.alphabet))
-            if size >= self.least and at >= start:
-                found.append(Finding(at, at + size, self.kind))
-            at += max(1, size)
-        return found
+        runs = (match.span() for match in re.finditer(f"[{re.escape(self.alphabet)}]+", view.text))
+        return [Finding(at, end, self.kind) for at, end in runs if end - at >= self.least and at >= start]
 
     def settled(self, view: View, start: int = 0) -> int:
         return max(start, len(view.text.rstrip(self.alphabet)))
@@ -80,6 +76,24 @@ class OtherRedactor(Redactor):
     name = "secrets"
 
 
+class Shouting:
+    """A judge: a text of a tool that is all capitals is an attack."""
+
+    name = "shouting"
+    version = "1"
+    kinds = ("shouting.loud",)
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.source = options.get("source", "tool")
+
+    def judge(self, pieces: Sequence[Piece]) -> list[Judged]:
+        return [
+            Judged(at, Finding(0, len(piece.text), "shouting.loud", 0.9))
+            for at, piece in enumerate(pieces)
+            if piece.source == self.source and piece.text.isupper()
+        ]
+
+
 HERE = "tests.support.guardrails"
 INSTALLED = {
     "runs": f"{HERE}:Runs",
@@ -91,7 +105,8 @@ INSTALLED = {
 
 def install(monkeypatch) -> None:
     """Have the gateway know these and no other guardrails."""
-    monkeypatch.setattr(plugins, "BUILT_IN", {**plugins.BUILT_IN, "guardrail": INSTALLED})
+    judges = {"length": plugins.BUILT_IN["judge"]["length"], "shouting": f"{HERE}:Shouting"}
+    monkeypatch.setattr(plugins, "BUILT_IN", {**plugins.BUILT_IN, "guardrail": INSTALLED, "judge": judges})
 
 
 def numbers(action: Action = Action.REDACT, mode: Mode = Mode.ENFORCE, *, restore: bool = False, **options) -> Link:

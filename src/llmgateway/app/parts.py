@@ -44,7 +44,7 @@ def read_snapshot(text: str, generation: int, document: Mapping[str, Any] | None
     return load(
         text,
         providers=plugins.names("provider"),
-        guardrails=plugins.classes("guardrail"),
+        guardrails=plugins.guardrails(),
         generation=generation,
         environ=os.environ,
         document=document,
@@ -57,7 +57,7 @@ def examine_file(config: Path, generation: int) -> Examined:
         config,
         providers=plugins.names("provider"),
         operations=plugins.operations(),
-        guardrails=plugins.classes("guardrail"),
+        guardrails=plugins.guardrails(),
         generation=generation,
         environ=os.environ,
     )

@@ -22,6 +22,7 @@ from llmgateway.http.deadlines import Sweeper
 from llmgateway.journal.layout import journal_folder
 from llmgateway.journal.writer import JournalWriter
 from llmgateway.ports.guardrail import Guardrail
+from llmgateway.ports.judge import Judge
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.places import Share
 from llmgateway.supervisor.tether import Tether
@@ -38,8 +39,8 @@ class Installed:
             self._providers[name] = plugins.load("provider", name)()
         return self._providers[name]
 
-    def guardrail(self, name: str, options: Mapping[str, Any]) -> Guardrail:
-        made: Guardrail = plugins.load("guardrail", name)(options)
+    def guardrail(self, name: str, options: Mapping[str, Any]) -> Guardrail | Judge:
+        made: Guardrail | Judge = plugins.guardrails()[name](options)
         return made
 
 

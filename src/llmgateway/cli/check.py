@@ -72,7 +72,7 @@ def known_guardrails() -> "Makers":
     """The plug-ins that guardrails may use."""
     from llmgateway import plugins
 
-    return plugins.classes("guardrail")
+    return plugins.guardrails()
 
 
 def _refused(error: "ConfigError") -> dict[str, Any]:

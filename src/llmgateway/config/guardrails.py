@@ -73,11 +73,21 @@ def _wrong_definition(path: Path, name: str, table: GuardrailTable, makers: Make
         where = (*path, "use") if table.use else path
         yield where, f"no guardrail plug-in is called {quoted(plugin)}{did_you_mean(plugin, makers)}"
         return
+    if hasattr(makers[plugin], "judge"):
+        yield from _wrong_judge(path, table)
     try:
         makers[plugin](table.model_extra or {})
     except ValueError as error:
         option = getattr(error, "option", "")
         yield (*path, option) if option else path, str(error)
+
+
+def _wrong_judge(path: Path, table: GuardrailTable) -> Iterator[Fault]:
+    """A judge looks at whole prompts: there is no span that it could redact, and a reply cannot wait for its end."""
+    if "action" in table.model_fields_set and table.action is Action.REDACT:
+        yield (*path, "action"), 'must be "flag" or "block": this plug-in judges whole texts'
+    if "stages" in table.model_fields_set and Stage.REPLY in table.stages:
+        yield (*path, "stages"), 'must be ["request"]: this plug-in judges prompts'
 
 
 def _unknown(path: Path, names: list[str], known: list[str]) -> Iterator[Fault]:

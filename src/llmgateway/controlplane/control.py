@@ -41,6 +41,7 @@ from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
 from llmgateway.controlplane.watch import EVERY_S, Watch
 from llmgateway.domain.clock import Clock
+from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
 from llmgateway.ports.store import Row, Store
@@ -79,7 +80,8 @@ class Parts:
     configuration that comes into force, the first one left out. `endpoints`: further ones for the admin listener.
     `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
     `workers`: how many there should be.
-    `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations.
+    `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations. `classes`: guardrails
+    and judges, to be tried.
     """
 
     snapshot: Snapshot
@@ -100,6 +102,7 @@ class Parts:
     workers: int = 0
     provider: Callable[[str], Provider] = unknown
     dialects: Mapping[str, Dialect] = field(default_factory=dict)
+    classes: FindClasses = lambda _: {}
 
 
 def damage(ingest: Ingester) -> dict[str, int]:
@@ -248,6 +251,7 @@ class Control:
             dialects=self._parts.dialects,
             store=self._parts.store,
             changes=self.changes,
+            classes=self._parts.classes,
         )
         return endpoints(sources, self._parts.endpoints)
 

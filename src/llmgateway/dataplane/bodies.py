@@ -8,12 +8,14 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from llmgateway.config.snapshot import Bodies, Snapshot
 from llmgateway.dataplane.call import Call, Request
 from llmgateway.domain.errors import GatewayError
 from llmgateway.wire.jsonscan import parse_large
+
+T = TypeVar("T")
 
 LARGE: Final = 256 * 1024  # from here on parsing takes a millisecond, which is worth a thread's trouble
 QUICK: Final = 32 * 1024  # from here on judging a body takes milliseconds
@@ -94,9 +96,14 @@ async def understand(request: Request, snapshot: Snapshot) -> None:
 
 async def judged_aside(judge: Callable[[bytes], bytes], body: bytes) -> bytes:
     """Judge a body; a long one in the thread for such, so that others have their turns. Raises what `judge` raises."""
-    if len(body) <= QUICK:
-        return judge(body)
-    return await asyncio.get_running_loop().run_in_executor(_ASIDE, judge, body)
+    return await asked_aside(len(body), judge, body)
+
+
+async def asked_aside(size: int, work: Callable[..., T], *about: Any) -> T:
+    """The same for any question about a body of `size` bytes."""
+    if size <= QUICK:
+        return work(*about)
+    return await asyncio.get_running_loop().run_in_executor(_ASIDE, work, *about)
 
 
 def _parse(body: bytes, snapshot: Snapshot) -> "tuple[dict[str, object], list[tuple[str, tuple[int, int]]]]":

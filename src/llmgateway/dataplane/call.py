@@ -117,6 +117,7 @@ class Errand:
     reply: Reply | None = None  # of the attempt under way, or the one that is relayed
     is_shadowed: bool = False  # whether it is copied has been decided
     notes: Notes | None = None  # what guardrails found
+    said: bytes | None = None  # the answer as it may be stored, where that was found out before the exchange ended
     placeholders: Placeholders = NO_PLACEHOLDERS  # the values that the reply may have to have again
     counted_for: str | None = None  # the route that this is in flight for
     held: int = 0  # bytes of the body that count against `gateway.bodies`

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import replace
 
-from llmgateway.dataplane.bodies import LARGE, judged_aside, understand
+from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, understand
 from llmgateway.dataplane.call import Call, Errand, Request
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
@@ -13,10 +13,10 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
 from llmgateway.domain.operation import BodyKind
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.body import Judge
-from llmgateway.guarding.chain import Chain
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.judging import ask
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsoncodec import decode
@@ -36,17 +36,21 @@ async def guard_request(call: Call, request: Request) -> Request:
     notes = call.notes = Notes()
     if guard.restores:
         call.placeholders = Placeholders(request.body.decode("utf-8", "replace"))
-    judge = Judge(guard.request, Stage.REQUEST, notes, call.placeholders)
+    sieve = Sieve(guard.request, Stage.REQUEST, notes, call.placeholders)
     try:
-        body = await judged_aside(judge.json, request.body)
+        if guard.judges:
+            await asked_aside(len(request.body), ask, guard.judges, request.document or {}, notes)
+        body = await judged_aside(sieve.json, request.body)
     except Blocked as verdict:
         request.stored = await judged_aside(guard.masked, request.body)
         raise blocked(verdict) from None
     finally:
         call.exchange.verdicts = notes.rows()  # it may end before there is a reply
+    call.placeholders.is_closed = True
     guarded = request if body is request.body else await _anew(call, request, body)
     if notes.has_found:
-        _mask_facts(call, guard)
+        if guard.masks or guard.request.enforced:
+            _mask_facts(call, guard)
         if guard.masks:
             guarded.stored = await judged_aside(guard.masked, body)
     call.request = guarded
@@ -65,9 +69,7 @@ def _guard(call: Call, request: Request) -> Guard | None:
 def _refuse_unseen(guard: Guard, request: Request) -> None:
     """Forms, files and sessions pass piece by piece, which no guardrail can look into."""
     is_session = request.upgrade is not None
-    if (guard.request.enforced and (request.kind is BodyKind.STREAM or is_session)) or (
-        guard.reply.enforced and is_session
-    ):
+    if (guard.request.enforced and (request.kind is BodyKind.STREAM or is_session)) or (guard.reply and is_session):
         raise GatewayError("guardrail_unsupported")
 
 
@@ -108,10 +110,10 @@ def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:
     guard = call.in_force.guards.of_route(call.exchange.route)
     if guard is None or call.exchange.shadow_of is not None:
         return None
-    if not guard.reply.enforced and not call.placeholders.values:
+    if not guard.reply and not call.placeholders.values:
         return None
     return ReplyGuard(
-        chain=Chain(guard.reply.enforced),
+        chain=guard.reply,
         mask=guard.masked,
         shape=upstream.provider.shape(call.exchange.operation),
         notes=Notes(),

@@ -16,9 +16,9 @@ from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Attempt
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.body import Judge
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
-from llmgateway.guarding.guards import as_text, judged
+from llmgateway.guarding.guards import as_text, sifted
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
@@ -84,9 +84,9 @@ class GuardedReply(Reply):
     async def judged(self) -> bytes:
         """What the caller gets of a whole reply; `body()` is then what is logged. GatewayError guardrail_blocked."""
         guard, body = self.guard, self.body()
-        judge = Judge(guard.chain, Stage.REPLY, guard.notes, guard.placeholders)
+        sieve = Sieve(guard.chain, Stage.REPLY, guard.notes, guard.placeholders)
         try:
-            logged = await judged_aside(partial(judged, judge), body)
+            logged = await judged_aside(partial(sifted, sieve), body)
         except Blocked as verdict:
             self._held = [await judged_aside(guard.mask, body)]
             raise blocked(verdict) from None

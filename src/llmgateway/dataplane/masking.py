@@ -4,13 +4,15 @@ import logging
 from typing import Final
 
 from llmgateway.config.snapshot import Bodies
+from llmgateway.dataplane.bodies import QUICK, asked_aside
 from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.guardedreply import GuardedReply
-from llmgateway.dataplane.reply import Reply
+from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.body import Judge
-from llmgateway.guarding.guards import Guard, as_text, judged
+from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.guards import Guard, as_text, sifted
 from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import NO_PLACEHOLDERS
 from llmgateway.wire.jsoncodec import encode
 
 logger = logging.getLogger(__name__)
@@ -61,23 +63,33 @@ def _guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -
     notes = call.notes = call.notes or Notes()
     if isinstance(reply, GuardedReply):
         notes.take(reply.guard.notes)
-    if message is not None:
-        message = _watched(guard, notes, call, message)
+    if call.said is not None:
+        message = call.said
+    elif message is not None:
+        message = _watched(guard, notes, message) if len(message) <= MAX_MASKED or not guard.masks else _TOO_LONG
     call.exchange.verdicts = notes.rows()
     if notes.has_found:
         _mask_details(call, guard)
     return message
 
 
-def _watched(guard: Guard, notes: Notes, call: Errand, message: bytes) -> bytes:
+async def look_ahead(call: Errand, reply: Reply) -> None:
+    """Redact a long answer beside the event loop, before the exchange is settled on it."""
+    guard = call.in_force.guards.of_route(call.exchange.route)
+    if guard is None or not guard.watching or reply.size <= QUICK:
+        return
+    message = reply.reader.message() if reply.way is Way.EVENTS else reply.body() if reply.way is Way.WHOLE else None
+    if message is not None:
+        notes = call.notes = call.notes or Notes()
+        call.said = await asked_aside(len(message), _watched, guard, notes, message)
+
+
+def _watched(guard: Guard, notes: Notes, message: bytes) -> bytes:
     """Let those have a look who only look, and take out what must not be stored."""
-    watching = guard.reply.watching
-    if not watching:
+    if not guard.watching:
         return message
-    if len(message) > MAX_MASKED:
-        return _TOO_LONG if guard.masks else message
     seen = Notes()
-    judged(Judge(watching, Stage.REPLY, seen, call.placeholders), message)
+    sifted(Sieve(guard.watching, Stage.REPLY, seen, NO_PLACEHOLDERS), message)
     notes.take(seen)
     return guard.masked(message) if guard.masks and seen.has_found else message
 

@@ -107,7 +107,7 @@ class Pressure:
             if has_cut or not self._ladder.closes:
                 gc.collect()  # what has ended is to be free now, cycles too; under pressure it would cost others time
             await asyncio.get_running_loop().run_in_executor(None, self._give_back)
-            self._trim.done(meter.own(), gateway.clock.monotonic())
+            self._trim.done(meter.own(), self._callers.running, gateway.clock.monotonic())
             overload.counts["trim"] += 1
 
     def _cut(self, excess: float) -> bool:

@@ -7,6 +7,7 @@ from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.linger import Linger
+from llmgateway.dataplane.masking import look_ahead
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle
 from llmgateway.dataplane.tunnel import tunnel
@@ -61,6 +62,7 @@ async def _whole(call: Call, sent: Dispatched) -> None:
     exchange.end = End.COMPLETED
     if reply.reader.error is not None:
         _note_fault(call, GatewayError("upstream_error"), reply.complaint)
+    await look_ahead(call, reply)
     durable = settle(call)
     if durable is not None:
         await durable
@@ -94,6 +96,7 @@ async def _streamed(call: Call, sent: Dispatched) -> None:
     is_told = reply.reader.error is not None  # the backend's own error event goes through, and no clean end follows it
     if is_told:
         _note_fault(call, GatewayError("upstream_error"), reply.complaint)
+    await look_ahead(call, reply)
     durable = settle(call)
     if durable is not None:
         await durable

@@ -25,6 +25,7 @@ from llmgateway.http.pool import Pool
 from llmgateway.http.server import HttpServer
 from llmgateway.journal.writer import JournalWriter
 from llmgateway.ports.guardrail import Guardrail
+from llmgateway.ports.judge import Judge
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.places import Share
 
@@ -46,7 +47,7 @@ class Installed(Protocol):
         """The provider of that name, made once."""
         ...
 
-    def guardrail(self, name: str, options: Mapping[str, Any]) -> Guardrail:
+    def guardrail(self, name: str, options: Mapping[str, Any]) -> Guardrail | Judge:
         """A guardrail of that name with these settings."""
         ...
 

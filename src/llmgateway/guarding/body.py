@@ -7,25 +7,24 @@ arguments of calls, is looked into.
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import accumulate
 from typing import Final
 
-from llmgateway.domain.verdict import Action, Stage
+from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.chain import Chain, Hit, blocking, united
 from llmgateway.guarding.holdback import Blocked, HoldBack, joined
 from llmgateway.guarding.jsonhold import JsonHoldBack
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsoncodec import JsonError, decode
-from llmgateway.wire.jsontexts import Literal, literals, rewritten
+from llmgateway.wire.jsontexts import FILE, WORD, Literal, at_a_glance, literals, rewritten
 from llmgateway.wire.view import SEPARATOR, View
 
 MAX_NESTED: Final = 3  # JSON in a string in JSON …
-_WORD: Final = 64
-_FILE: Final = 512  # characters from which base64 may be a file
 _OF_PROGRAMS: Final = frozenset({b"role", b"type", b"object"})
 _IDS: Final = frozenset(
-    {b"id", b"item_id", b"call_id", b"tool_call_id", b"response_id", b"system_fingerprint", b"obfuscation"}
+    {b"id", b"model", b"item_id", b"call_id", b"tool_call_id", b"response_id", b"system_fingerprint", b"obfuscation"}
 )
 _SKIPPED: Final[Mapping[Stage, frozenset[bytes]]] = {
     Stage.REQUEST: _OF_PROGRAMS,
@@ -35,7 +34,7 @@ _OF_FILES: Final = frozenset({b"data", b"file_data", b"b64_json", b"encrypted_co
 _BASE64: Final = bytes.maketrans(b"+/=-_", b"aaaaa")
 
 
-class Judge:
+class Sieve:
     """One exchange's bodies before one chain. `judge` may be called for each of them."""
 
     __slots__ = ("_chain", "_notes", "_placeholders", "_skipped", "_stage")
@@ -49,6 +48,9 @@ class Judge:
 
     def json(self, body: bytes, depth: int = 0) -> bytes:
         """Judge a valid document; gives it with what must be redacted replaced. Blocked where it may not pass."""
+        glance = at_a_glance(body, self._skipped, _OF_FILES)
+        if glance is not None and not self._chain.hits(View(glance)):
+            return body
         found = literals(body)
         said: dict[int, str] = {}
         indices: list[int] = []
@@ -77,14 +79,28 @@ class Judge:
         except JsonError:
             return None
         text = self.json(body, depth + 1).decode()
-        hold = JsonHoldBack(lambda: HoldBack(self._chain, self._notes, self._placeholders, self._stage))
+        if not self._is_clean_beside_names(text):
+            self._notes.has_found = True
+            if self._chain.enforced:
+                return self._again(text, self._chain, self._notes)
+        return text
+
+    def _is_clean_beside_names(self, text: str) -> bool:
+        """Whether nobody, those who only look included, finds more where a value stands beside its name."""
+        seen = Notes()
+        everybody = Chain(replace(link, action=Action.REDACT, mode=Mode.ENFORCE) for link in self._chain.links)
+        self._again(text, everybody, seen)
+        return not seen.has_found
+
+    def _again(self, text: str, chain: Chain, notes: Notes) -> str:
+        hold = JsonHoldBack(lambda context: HoldBack(chain, notes, self._placeholders, self._stage, context))
         return joined([*hold.feed(text), *hold.finish()])
 
     def _is_skipped(self, literal: Literal) -> bool:
         text, name = literal.text, literal.name
-        if name in self._skipped and len(text) <= _WORD and _is_word(text):
+        if name in self._skipped and len(text) <= WORD and _is_word(text):
             return True
-        return len(text) > _FILE and name in _OF_FILES and _is_file(text)
+        return len(text) > FILE and name in _OF_FILES and _is_file(text)
 
     def _judge_texts(self, found: list[Literal], indices: list[int], said: dict[int, str]) -> None:
         """Judge these strings in one go: a guardrail costs more to call than to run."""

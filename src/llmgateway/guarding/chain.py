@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from llmgateway.domain.verdict import Action, Mode
 from llmgateway.ports.guardrail import Guardrail
@@ -31,12 +31,38 @@ class Link:
         return self.mode is Mode.ENFORCE and self.action in {Action.REDACT, Action.BLOCK}
 
 
+class Linked(Protocol):
+    """What is told of whoever found something: a guardrail's or a judge's link."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def guardrail(self) -> "Named": ...
+    @property
+    def action(self) -> Action: ...
+    @property
+    def mode(self) -> Mode: ...
+    @property
+    def restore(self) -> bool: ...
+    @property
+    def is_silent(self) -> bool: ...
+    @property
+    def is_enforced(self) -> bool: ...
+
+
+class Named(Protocol):
+    """A plug-in, whatever its kind."""
+
+    name: str
+    version: str
+
+
 class Hit(NamedTuple):
     """What a link found: `text[start:end]`."""
 
     start: int
     end: int
-    link: Link
+    link: Linked
     kind: str
     score: float
 
@@ -52,11 +78,6 @@ class Chain:
 
     def __bool__(self) -> bool:
         return bool(self.links)
-
-    @property
-    def watching(self) -> "Chain":
-        """The links that change nothing of what passes."""
-        return Chain(link for link in self.links if not link.is_enforced)
 
     def hits(self, view: View, start: int = 0) -> list[Hit]:
         """All that all links find from `start` on, by place."""

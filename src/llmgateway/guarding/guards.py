@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from llmgateway.config import snapshot
 from llmgateway.config.snapshot import Bodies
 from llmgateway.domain.verdict import Action, Mode, Stage
-from llmgateway.guarding.body import Judge
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain, Link
+from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import Guardrail
+from llmgateway.ports.judge import Judge
 from llmgateway.wire.jsoncodec import JsonError, decode
 
-FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail]
+FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail | Judge]
 """Make a plug-in by its name, with its settings."""
 
 REDACTORS: Final = ("pii", "secrets")
@@ -23,15 +25,18 @@ REDACTORS: Final = ("pii", "secrets")
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A route's guardrails. `mask` redacts whatever any of them finds, for what is stored.
+    """A route's guardrails: those for requests, those that change replies, and (`watching`) those that only look.
 
-    `masks`: whether bodies are stored redacted; silent links in `request` and `reply` then look for what must not be.
+    `mask` redacts whatever any of them finds, for what is stored. `masks`: whether bodies are stored redacted; silent
+    links in `request` and `watching` then look for what must not be.
     """
 
     request: Chain
     reply: Chain
+    watching: Chain
     mask: Chain
     masks: bool
+    judges: tuple[JudgeLink, ...] = ()
 
     @property
     def restores(self) -> bool:
@@ -40,20 +45,20 @@ class Guard:
 
     def masked(self, body: bytes) -> bytes:
         """A body as it may be stored."""
-        return judged(Judge(self.mask, Stage.REQUEST, Notes(), Placeholders()), body)
+        return sifted(Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()), body)
 
     def masked_text(self, text: str) -> str:
         """A text as it may be stored."""
-        return Judge(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
+        return Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
 
 
-def judged(judge: Judge, body: bytes) -> bytes:
-    """Judge a body, JSON or not. Raises Blocked as `Judge` does."""
+def sifted(sieve: Sieve, body: bytes) -> bytes:
+    """Judge a body, JSON or not. Raises Blocked as `Sieve` does."""
     try:
         decode(body)
     except JsonError:
-        return as_text(judge.text, body)
-    return judge.json(body)
+        return as_text(sieve.text, body)
+    return sieve.json(body)
 
 
 def as_text(change: Callable[[str], str], body: bytes) -> bytes:
@@ -64,12 +69,21 @@ def as_text(change: Callable[[str], str], body: bytes) -> bytes:
         return change(body.decode("latin-1")).encode("latin-1", "replace")
 
 
+def linked(guardrail: snapshot.Guardrail, find: FindGuardrail) -> Link | JudgeLink:
+    """Make a definition's plug-in, and what a chain has of it. A judge that was not told what to do only flags."""
+    plugin = find(guardrail.plugin, guardrail.options)
+    if hasattr(plugin, "judge"):
+        action = Action.BLOCK if guardrail.action is Action.BLOCK else Action.FLAG
+        return JudgeLink(guardrail.name, cast(Judge, plugin), action, guardrail.mode)
+    return Link(guardrail.name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+
+
 class _Maker:
     """Makes each definition's guardrail once, whoever uses it, and one guard for routes that have the same."""
 
     def __init__(self, find: FindGuardrail) -> None:
         self._find = find
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, Link | JudgeLink] = {}
         self._guards: dict[Any, Guard] = {}
         self._silent: tuple[Link, ...] | None = None
 
@@ -84,27 +98,31 @@ class _Maker:
 
     def _new(self, guardrails: tuple[snapshot.Guardrail, ...], *, masks: bool) -> Guard:
         silent = self._redactors() if masks else ()
-        links = [(self._link(each), each.stages) for each in guardrails]
+        every = [(self._link(each), each.stages) for each in guardrails]
+        links = [(link, stages) for link, stages in every if isinstance(link, Link)]
         all_links = (*(link for link, _ in links), *self._redactors())
+        reply = Chain((*(link for link, stages in links if Stage.REPLY in stages), *silent))
         return Guard(
             request=Chain((*(link for link, stages in links if Stage.REQUEST in stages), *silent)),
-            reply=Chain((*(link for link, stages in links if Stage.REPLY in stages), *silent)),
+            reply=Chain(reply.enforced),
+            watching=Chain(link for link in reply.links if not link.is_enforced),
             mask=Chain(replace(link, action=Action.REDACT, mode=Mode.ENFORCE, restore=False) for link in all_links),
             masks=masks,
+            judges=tuple(link for link, _ in every if isinstance(link, JudgeLink)),
         )
 
     def _redactors(self) -> tuple[Link, ...]:
         if self._silent is None:
             self._silent = tuple(
-                Link(name, self._find(name, {}), Action.REDACT, Mode.OBSERVE, is_silent=True) for name in REDACTORS
+                Link(name, cast(Guardrail, self._find(name, {})), Action.REDACT, Mode.OBSERVE, is_silent=True)
+                for name in REDACTORS
             )
         return self._silent
 
-    def _link(self, guardrail: snapshot.Guardrail) -> Link:
+    def _link(self, guardrail: snapshot.Guardrail) -> Link | JudgeLink:
         name = guardrail.name
         if name not in self._links:
-            plugin = self._find(guardrail.plugin, guardrail.options)
-            self._links[name] = Link(name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+            self._links[name] = linked(guardrail, self._find)
         return self._links[name]
 
 

@@ -7,7 +7,7 @@ it gives adds up to what redacting the whole text gives.
 from typing import Final, NamedTuple
 
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.chain import Chain, Hit, blocking, united
+from llmgateway.guarding.chain import Chain, Hit, Link, blocking, united
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import MAX_OPEN, REACH
@@ -37,11 +37,13 @@ class HoldBack:
 
     __slots__ = ("_chain", "_context", "_notes", "_placeholders", "_stage", "_swallowed", "_swallowing", "held")
 
-    def __init__(self, chain: Chain, notes: Notes, placeholders: Placeholders, stage: Stage = Stage.REPLY) -> None:
+    def __init__(
+        self, chain: Chain, notes: Notes, placeholders: Placeholders, stage: Stage = Stage.REPLY, context: str = ""
+    ) -> None:
         self._chain = chain
         self._notes = notes
         self._placeholders = placeholders
-        self._context = ""  # what has gone on, as it came: what follows is judged beside it
+        self._context = context  # what has gone on, as it came: what follows is judged beside it
         self._stage = stage
         self._swallowing: list[Hit] = []
         self._swallowed = ""  # the end of what has been swallowed
@@ -73,7 +75,7 @@ class HoldBack:
     def _swallow(self, text: str, parts: list[Part]) -> str:
         """Take what still belongs to a finding whose replacement has gone on; gives what does not."""
         last = self._swallowed  # where a thing ends may be written across two pieces
-        size = max(hit.link.guardrail.continues(hit.kind, last + text) for hit in self._swallowing) - len(last)
+        size = max(_link(hit).guardrail.continues(hit.kind, last + text) for hit in self._swallowing) - len(last)
         size = max(0, size)
         if size:
             parts.append(Part("", size, is_replaced=True))
@@ -118,6 +120,11 @@ class HoldBack:
 
     def _remember(self, text: str) -> None:
         self._context = (self._context + text)[-REACH:]
+
+
+def _link(hit: Hit) -> Link:
+    assert isinstance(hit.link, Link)  # judges have no part in a stream
+    return hit.link
 
 
 def joined(parts: list[Part]) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from llmgateway.guarding.holdback import HoldBack, Part
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
+from llmgateway.wire.view import CONTEXT
 
 _HEX: Final = 6  # characters of \uXXXX
 _PAIR: Final = 12
@@ -18,15 +19,18 @@ _PAIR: Final = 12
 class JsonHoldBack:
     """Feed it JSON text as it comes, and pass on what it gives: (text, whether it was replaced) by turns.
 
-    `make` makes a hold-back for each text inside. Raises Blocked as that does.
+    `make` makes a hold-back for each text inside, given what stands before it: a value is judged beside its name.
+    Raises Blocked as that does.
     """
 
-    __slots__ = ("_escape", "_hold", "_in_string", "_make", "_sources")
+    __slots__ = ("_escape", "_hold", "_in_string", "_is_named", "_last", "_make", "_sources")
 
-    def __init__(self, make: Callable[[], HoldBack]) -> None:
+    def __init__(self, make: Callable[[str], HoldBack]) -> None:
         self._make = make
-        self._hold = make()
+        self._hold = make("")
         self._in_string = False
+        self._last = ""  # the end of the last string
+        self._is_named = False  # it was a name, and what follows is its value
         self._escape = ""  # what has come of an escape sequence
         self._sources: deque[str] = deque()  # how each held character was written
 
@@ -51,7 +55,9 @@ class JsonHoldBack:
         quote = text.find('"', at)
         end = len(text) if quote < 0 else quote
         if end > at:
-            self._judge(list(text[at:end]), text[at:end], out)
+            between = text[at:end]
+            self._is_named = ":" in between or (self._is_named and not between.strip())
+            self._judge(list(between), between, out)
         if quote >= 0:
             self._turn(out, in_string=True)
             return quote + 1
@@ -84,13 +90,19 @@ class JsonHoldBack:
     def _turn(self, out: list[Part], *, in_string: bool) -> None:
         self._end(out)
         out.append(Part('"', 1))
-        self._hold = self._make()
+        self._hold = self._make(f'{self._last}": "' if in_string and self._is_named else "")
         self._in_string = in_string
+        if in_string:
+            self._last = ""
+        else:
+            self._is_named = False
 
     def _end(self, out: list[Part]) -> None:
         self._write(self._hold.finish(), out)
 
     def _judge(self, sources: list[str], said: str, out: list[Part]) -> None:
+        if self._in_string:
+            self._last = (self._last + said)[-CONTEXT:]
         self._sources.extend(sources if len(sources) == len(said) else said)
         self._write(self._hold.feed(said), out)
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.chain import Hit, Link
+from llmgateway.guarding.chain import Hit, Linked
 
 
 @dataclass(slots=True)
 class Notes:
     """Counts by link, stage and kind. `has_found`: somebody found something, silent ones included."""
 
-    counts: dict[tuple[Link, Stage, str], int] = field(default_factory=dict)
+    counts: dict[tuple[Linked, Stage, str], int] = field(default_factory=dict)
     has_found: bool = False
 
     def add(self, stage: Stage, hits: Iterable[Hit]) -> None:

@@ -19,27 +19,33 @@ def _label(kind: str) -> str:
 class Placeholders:
     """Numbered placeholders: the same value has the same one, so that a model can speak of it.
 
+    Once `closed`, no value gets one any more: what a model says of its own does not come back.
+
     `taken`: the request's own text. What looks like a placeholder in there is nobody's: its number is left out, so that
     no caller can have another value put in the place of words of his own.
     """
 
-    __slots__ = ("_by_value", "_counts", "_taken", "values")
+    __slots__ = ("_by_value", "_counts", "_taken", "is_closed", "values")
 
     def __init__(self, taken: str = "") -> None:
         self._by_value: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
         self._taken = taken.casefold()
         self.values: dict[str, str] = {}
+        self.is_closed = False
 
     def __repr__(self) -> str:
         return f"<Placeholders {len(self.values)}>"  # never the values
 
     def stand_in(self, hit: Hit, value: str) -> str:
         """What to write instead of `value`."""
-        if not hit.link.restore or len(self.values) >= MAX_VALUES:
+        if not hit.link.restore:
             return marked(hit.kind)
         known = self._by_value.get((hit.kind, value))
-        return known if known is not None else self._new(hit.kind, value)
+        if known is not None:
+            return known
+        is_full = self.is_closed or len(self.values) >= MAX_VALUES
+        return marked(hit.kind) if is_full else self._new(hit.kind, value)
 
     def _new(self, kind: str, value: str) -> str:
         label = _label(kind)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.body import Judge
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
 from llmgateway.guarding.holdback import HoldBack, joined
 from llmgateway.guarding.jsonhold import JsonHoldBack
@@ -59,7 +59,7 @@ class GuardedStream:
         self._placeholders = placeholders
         self._channels: dict[tuple[Any, ...], _Channel] = {}
         # What is judged by itself repeats what came in pieces, so it is not counted again.
-        self._rest = Judge(Chain(chain.enforced), Stage.REPLY, Notes(), placeholders)
+        self._rest = Sieve(Chain(chain.enforced), Stage.REPLY, Notes(), placeholders)
 
     @property
     def is_holding(self) -> bool:
@@ -128,10 +128,10 @@ class GuardedStream:
         return logged, given
 
     def _hold(self, slot: Slot) -> HoldBack | JsonHoldBack:
-        def make() -> HoldBack:
-            return HoldBack(self._chain, self._notes, self._placeholders)
+        def make(context: str) -> HoldBack:
+            return HoldBack(self._chain, self._notes, self._placeholders, context=context)
 
-        return JsonHoldBack(make) if slot.is_json else make()
+        return JsonHoldBack(make) if slot.is_json else make("")
 
     @staticmethod
     def _ends(slot: Slot, pieces: Pieces) -> bool:

@@ -3,8 +3,10 @@
 from typing import Final
 
 GROWN_BYTES: Final = 64 * 1024 * 1024  # since the last time; less is not worth the pause
+MANY: Final = 100  # exchanges that may hold as much as is worth it
 FALLEN: Final = 4  # what runs is at most one in so many of the most that ran
 QUIET_S: Final = 2.0
+AGAIN_S: Final = 15.0  # after the last time, where more has ended since
 PRESSED_S: Final = 5.0  # between two times under pressure, when nothing waits for load to fall
 
 
@@ -29,12 +31,14 @@ class Trim:
             self._fallen_since = now
         if used - self._floor < GROWN_BYTES:
             return False
-        has_fallen = self._fallen_since is not None and now - self._fallen_since >= QUIET_S
+        has_fallen = self._fallen_since is not None and now - max(self._fallen_since, self._last + AGAIN_S) >= QUIET_S
         return has_fallen or (is_pressed and now - self._last >= PRESSED_S)
 
-    def done(self, used: int, now: float) -> None:
-        """It has been done, and `used` bytes are left."""
-        self._floor = used
-        self._peak = 0
+    def done(self, used: int, running: int, now: float) -> None:
+        """It has been done, and `used` bytes are left to `running` exchanges: once most of them have ended, too, it is
+        worth another look.
+        """
+        self._floor = used if running < MANY else self._floor
+        self._peak = running
         self._fallen_since = None
         self._last = now

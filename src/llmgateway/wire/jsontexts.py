@@ -4,11 +4,32 @@ Works on the bytes, not on a parsed document: of two members with the same name 
 which one another parser keeps. Every string is seen, names included. C code does the work where it can.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import re2
 
 from llmgateway.wire.jsoncodec import decode, encode
+from llmgateway.wire.view import SEPARATOR
+
+_SEPARATOR: Final = SEPARATOR.encode()
+_PROSE: Final = ((b"\\n", b"\n"), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\/", b"/"))
+_NESTED: Final = re2.compile(rb'"(?:[ \t\r\n]|\\[nrt])*[{\[]')
+
+
+WORD: Final = 64
+FILE: Final = 512  # characters from which base64 may be a file
+USUAL: Final = frozenset(
+    b"messages role content system user assistant tool model choices index message delta finish_reason stop usage type"
+    b" text prompt_tokens completion_tokens total_tokens input_tokens output_tokens max_tokens max_completion_tokens"
+    b" prompt_tokens_details completion_tokens_details cached_tokens reasoning_tokens audio_tokens temperature top_p"
+    b" stream stream_options include_usage object created id logprobs refusal annotations system_fingerprint input"
+    b" service_tier accepted_prediction_tokens rejected_prediction_tokens chat.completion tools function name"
+    b" description parameters properties required tool_calls arguments tool_choice auto metadata cache_control"
+    b" cache_creation_input_tokens cache_read_input_tokens stop_reason stop_sequence end_turn".split()
+)
+"""Strings that are names, or values that mean nothing by themselves, in the APIs that everybody uses."""
 
 
 class Literal(NamedTuple):
@@ -40,6 +61,54 @@ def literals(body: bytes) -> list[Literal]:
         found.append(Literal(text, name if is_value else b"", is_name, start, end))
         name = raw if is_name else b""
     return found
+
+
+def at_a_glance(body: bytes, skipped: Collection[bytes], files: Collection[bytes] = ()) -> str | None:
+    """All strings of a valid document at once, between separators; None where that needs a closer look: other escapes
+    than those of ordinary prose, or JSON inside a string.
+
+    Where nothing is found in this, nothing is found in the strings. Left out are names that everybody uses, short words
+    under the names in `skipped`, and long ones in base64 under those in `files`.
+    """
+    if b"\\" in body:
+        plain = _unescaped(body)
+        if plain is None:
+            return None
+        body = plain
+    pieces = body.split(b'"')
+    kept: list[bytes] = []
+    before, behind = b"", b""
+    for at in range(1, len(pieces), 2):
+        text, name, between = pieces[at], before, behind
+        before, behind = text, pieces[at + 1]
+        if name in skipped and len(text) <= WORD and between.strip() == b":" and _is_word(text):
+            continue
+        if name in files and len(text) > FILE and between.strip() == b":" and _is_base64(text):
+            continue
+        if text not in USUAL:
+            kept.append(text)
+    return _SEPARATOR.join(kept).replace(b"\x01", b'"').decode()
+
+
+def _is_word(text: bytes) -> bool:
+    return text.translate(None, b"_-.").isalnum()
+
+
+def _is_base64(text: bytes) -> bool:
+    return text.translate(None, b"+/=-_").isalnum()
+
+
+def _unescaped(body: bytes) -> bytes | None:
+    """The document with the escapes of prose undone (a quote in a string becomes 0x01, which no document holds)."""
+    if b"\\\\" in body:
+        return None
+    if b'\\"' in body:
+        if _NESTED.search(body) is not None:
+            return None
+        body = body.replace(b'\\"', b"\x01")
+    for escape, said in _PROSE:
+        body = body.replace(escape, said)
+    return None if b"\\" in body else body
 
 
 def rewritten(body: bytes, texts: Mapping[int, str], found: list[Literal]) -> bytes:

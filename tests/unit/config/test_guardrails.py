@@ -42,7 +42,15 @@ def pii(options) -> None:
         raise ValueError("makes no sense")
 
 
-MAKERS = {"pii": pii, "secrets": lambda options: None}
+class Judging:
+    def __init__(self, options) -> None:
+        pass
+
+    def judge(self, pieces):
+        return []
+
+
+MAKERS = {"judging": Judging, "pii": pii, "secrets": lambda options: None}
 
 
 def loaded(text: str = TEXT):
@@ -99,6 +107,15 @@ def test_observing_is_a_mode():
         (('action = "block"', "restore = true"), None),
         (('action = "block"', 'action = "block"\nrestore = true'), "8: guardrails.credentials.restore: is only for"),
         (('["request"]', '["requests"]'), "8: guardrails.credentials.stages: must be 'request' or 'reply'"),
+        (('use = "secrets"', 'use = "judging"'), None),
+        (
+            ('use = "secrets"\naction = "block"', 'use = "judging"\naction = "redact"'),
+            '7: guardrails.credentials.action: must be "flag"',
+        ),
+        (
+            ('use = "secrets"\naction = "block"\nstages = ["request"]', 'use = "judging"\nstages = ["reply"]'),
+            "7: guardrails.credentials.stages: must be",
+        ),
         (('hold = "2s"', 'hold = "0s"'), "4: guardrails.hold: must be at least 0.1"),
         (('hold = "2s"', 'holds = "2s"'), "4: guardrails.holds: must be a table"),
     ],

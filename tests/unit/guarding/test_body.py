@@ -2,12 +2,15 @@
 
 import base64
 import json
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.support.guardrails import chain, numbers, word
 
 from llmgateway.domain.verdict import Action, Mode, Stage
-from llmgateway.guarding.body import Judge
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
@@ -16,8 +19,8 @@ SECRET = "1234567"
 
 
 def judged(body, *links, stage=Stage.REQUEST, notes=None, placeholders=None) -> bytes:
-    judge = Judge(chain(*(links or (numbers(),))), stage, notes or Notes(), placeholders or Placeholders())
-    return judge.json(body if isinstance(body, bytes) else json.dumps(body).encode())
+    sieve = Sieve(chain(*(links or (numbers(),))), stage, notes or Notes(), placeholders or Placeholders())
+    return sieve.json(body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
 PLACES = {
@@ -131,10 +134,54 @@ def test_a_value_has_one_placeholder_in_all_texts():
 
 
 def test_a_text_alone():
-    judge = Judge(chain(numbers()), Stage.REPLY, Notes(), Placeholders())
-    assert judge.text("no 12345") == "no [NUMBER]"
+    sieve = Sieve(chain(numbers()), Stage.REPLY, Notes(), Placeholders())
+    assert sieve.text("no 12345") == "no [NUMBER]"
 
 
 def test_arguments_stay_json():
     after = json.loads(judged({"arguments": json.dumps({"card": 1234567, "n": 12, "t": 'a "1234567"\n'})}))
     assert json.loads(after["arguments"]) == {"card": "[NUMBER]", "n": 12, "t": 'a "[NUMBER]"\n'}
+
+
+WORDS = [
+    "12",
+    "345",
+    "1234567",
+    " ",
+    "\n",
+    '"',
+    "\\",
+    "/",
+    "é",
+    "日",
+    "\t",
+    "{",
+    "[",
+    "id",
+    "role",
+    "_tokens",
+    "\x1f",
+    "x.y-z_1234",
+]
+TEXT = st.lists(st.sampled_from(WORDS), max_size=6).map("".join)
+NAMES = st.sampled_from(["id", "role", "content", "model", "usage", "n"]) | TEXT
+DOCUMENTS = st.recursive(
+    TEXT | st.integers(0, 10**8) | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1]), st.sampled_from(list(Stage)))
+def test_a_glance_never_misses_what_a_closer_look_finds(document, is_ascii, indent, stage):
+    body = json.dumps({"a": document}, ensure_ascii=is_ascii, indent=indent).encode()
+    glance = judged(body, stage=stage)
+    with patch("llmgateway.guarding.body.at_a_glance", lambda *_: None):
+        assert judged(body, stage=stage) == glance
+
+
+def test_ordinary_bodies_need_no_closer_look():
+    body = {"model": "m", "messages": [{"role": "user", "content": 'Say "hi",\nand\ttell me a/b.'}], "max_tokens": 7}
+    with patch("llmgateway.guarding.body.literals", side_effect=AssertionError("looked closer")):
+        assert judged(body) == json.dumps(body).encode()

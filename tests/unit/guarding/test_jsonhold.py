@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.guardrails import chain, numbers, word
 
+from llmgateway import plugins
 from llmgateway.domain.verdict import Action
+from llmgateway.guarding.chain import Link
 from llmgateway.guarding.holdback import Blocked, HoldBack, joined
 from llmgateway.guarding.jsonhold import JsonHoldBack
 from llmgateway.guarding.notes import Notes
@@ -18,7 +20,7 @@ LINKS = chain(numbers(), word("secret"), word('"é\n'))
 
 
 def hold(links=LINKS) -> JsonHoldBack:
-    return JsonHoldBack(lambda: HoldBack(links, Notes(), Placeholders()))
+    return JsonHoldBack(lambda context: HoldBack(links, Notes(), Placeholders(), context=context))
 
 
 def streamed(text: str, dice: random.Random, links=LINKS) -> str:
@@ -81,3 +83,12 @@ def test_half_an_escape_at_the_end_comes_out_as_it_came():
     assert streamed('{"a":"b\\u00', random.Random(1)) == '{"a":"b\\u00'
     assert streamed('{"a":"b\\', random.Random(1)) == '{"a":"b\\'
     assert streamed(r'"\ud83dx \ud83d\n"', random.Random(1)) == r'"\ud83dx \ud83d\n"'
+
+
+def test_a_value_is_judged_beside_its_name():
+    secrets = chain(Link("secrets", plugins.load("guardrail", "secrets")({}), Action.REDACT))
+    text = '{"user": "ann", "password": "Tr0ub4dor&3horse", "list": ["a", "Tr0ub4dor&3horse"]}'
+    for seed in range(20):
+        after = json.loads(streamed(text, random.Random(seed), secrets))
+        assert after["password"] == "[SECRET_PASSWORD]"
+        assert after["user"] == "ann"

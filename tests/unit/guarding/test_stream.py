@@ -10,7 +10,7 @@ from tests.support.guardrails import chain, numbers, word
 
 from llmgateway.domain.operation import Operation
 from llmgateway.domain.verdict import Action, Stage
-from llmgateway.guarding.body import Judge
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
@@ -33,7 +33,7 @@ def cut(text: str, dice: random.Random) -> list[str]:
 
 
 def redacted(text: str) -> str:
-    return Judge(LINKS, Stage.REPLY, Notes(), Placeholders()).text(text)
+    return Sieve(LINKS, Stage.REPLY, Notes(), Placeholders()).text(text)
 
 
 def chat(member):
@@ -263,7 +263,7 @@ def test_what_is_no_json_is_judged_as_a_text():
 
 def test_values_come_back_and_the_log_has_the_placeholders():
     placeholders = Placeholders()
-    Judge(chain(numbers(restore=True)), Stage.REQUEST, Notes(), placeholders).text("1234567")
+    Sieve(chain(numbers(restore=True)), Stage.REQUEST, Notes(), placeholders).text("1234567")
     for name, (provider, operation, make, read) in SHAPES.items():
         events = make(["I rang <NUMBER_1>!"], random.Random(5))
         found = passed(guarded(provider, operation, chain(), placeholders), events)

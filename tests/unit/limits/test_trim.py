@@ -14,7 +14,7 @@ def test_once_when_load_has_fallen_for_a_while():
     trim = Trim(BASE)
     assert not any(looks(trim, GROWN, 100, 0, 1, 2, 3))
     assert looks(trim, GROWN, 25, 4, 5, 4 + QUIET_S) == [False, False, True]
-    trim.done(GROWN - 10, 7)
+    trim.done(GROWN - 10, 0, 7)
     assert not any(looks(trim, GROWN - 10, 0, 8, 9, 100))
 
 
@@ -40,5 +40,16 @@ def test_growth_counts_from_the_lowest_that_was_seen():
 def test_under_pressure_it_does_not_wait_for_load_to_fall_but_pauses_between():
     trim = Trim(BASE)
     assert looks(trim, GROWN, 100, 0, is_pressed=True) == [True]
-    trim.done(BASE, 0)
+    trim.done(BASE, 100, 0)
     assert looks(trim, GROWN, 100, 1, PRESSED_S - 0.1, PRESSED_S, is_pressed=True) == [False, False, True]
+
+
+def test_again_when_those_that_still_ran_have_ended_too_but_not_at_once():
+    trim = Trim(BASE)
+    assert looks(trim, GROWN + 1000, 2000, 0) == [False]
+    assert looks(trim, GROWN + 1000, 500, 1, 1 + QUIET_S) == [False, True]
+    trim.done(GROWN, 500, 3)
+    assert not any(looks(trim, GROWN, 400, 4, 30))
+    assert looks(trim, GROWN, 0, 31, 31 + QUIET_S) == [False, True]
+    trim.done(GROWN, 0, 33)
+    assert not any(looks(trim, GROWN, 0, *range(34, 200)))

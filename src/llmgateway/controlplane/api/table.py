@@ -12,6 +12,7 @@ from llmgateway.controlplane.api import (
     explaining,
     gateway,
     generations,
+    guardrails,
     live,
     routes,
 )
@@ -22,13 +23,17 @@ from llmgateway.controlplane.endpoints import Routes
 from llmgateway.controlplane.feed import Feed
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.domain.clock import Clock
+from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.store import StoreReader
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the endpoints answer from. `store` and `changes` None: there is no log and nothing can be changed here."""
+    """What the endpoints answer from. `store` and `changes` None: there is no log and nothing can be changed here.
+
+    `classes`: what guardrails and judges there are.
+    """
 
     answers: gateway.Answers
     view: Callable[[], Mapping[str, Any]]
@@ -39,6 +44,7 @@ class Sources:
     dialects: Mapping[str, Dialect]
     store: StoreReader | None = None
     changes: Changes | None = None
+    classes: FindClasses = lambda _: {}
 
 
 def endpoints(sources: Sources, more: Routes) -> Routes:
@@ -46,6 +52,7 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
     table = {**gateway.endpoints(sources.answers), **live.endpoints(sources.view, sources.feed)}
     table |= backends.endpoints(sources.backends, sources.reloader)
     table |= explaining.endpoints(sources.backends, sources.reloader, sources.dialects, sources.clock)
+    table |= guardrails.endpoints(sources.reloader, sources.classes)
     reloader, store, changes = sources.reloader, sources.store, sources.changes
     if store is not None:
         table |= exchanges.endpoints(store)

@@ -10,23 +10,47 @@ from llmgateway.wire.view import View
 
 KIND: Final = "jp_address"
 _BACK: Final = 40  # characters from a prefecture to the block of numbers
-_LONGEST_BLOCK: Final = 40
+LONGEST_BLOCK: Final = 40
 _ROOM: Final = 28
-LONGEST: Final = _BACK + _LONGEST_BLOCK + _ROOM
+LONGEST: Final = _BACK + LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
-    "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のひびふ-ぽま-めゃゅょ-わん"  # no particle that stands before a number
+    "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のば-もゃゅゆょ-わん"  # no particle that stands before a number
 )
 _TOWN: Final = rf"{_PLACE}{KATAKANA}{_HIRAGANA}"
+_HILL: Final = "が[丘関浜原谷崎島池野]"
+_KANA_NAMES: Final = (
+    "つくば さいたま いわき うるま ひたちなか みどり さくら あわら かほく たつの むつ いすみ みやま うきは えびの"
+    " にかほ つがる あま つくばみらい かすみがうら みなかみ ときがわ まんのう かつらぎ"
+)
+_KANA: Final = _KANA_NAMES.split()
+_KANA_CITY: Final = f"(?:{'|'.join(_KANA)})"
+_KANA_TOWN_NAMES: Final = (
+    "みなとみらい おもろまち ひばり つつじ すすきの あざみ あさひ ときわ しらさぎ ゆり たま さつき"
+)
+_KANA_TOWNS: Final = _KANA_TOWN_NAMES.split()
+_KANA_TOWN: Final = f"(?:{'|'.join(_KANA_TOWNS)}|し?{_HILL})"
+
+
+def _begun(names: list[str]) -> str:
+    """A pattern for the beginnings of names."""
+    return "|".join(sorted({name[:size] for name in names for size in range(1, len(name) + 1)}))
+
+
 _DIGIT: Final = "0-9〇一二三四五六七八九十百"
 _SUFFIX: Final = "丁目|番地の?|番|号"
 _JOINT: Final = rf"(?:(?:{_SUFFIX}) ?|[-ー]|の)"
-_BLOCK: Final = compiled_wide(rf"[{_DIGIT}]+(?:{_JOINT}[{_DIGIT}]+)*(?:{_SUFFIX})?")
+_LETTER: Final = f"[{HAN}ぁ-ん{KATAKANA}] ?"  # of a town's name
+_BLOCK: Final = compiled_wide(
+    rf"{_LETTER}[{_DIGIT}]+(?:(?:{_JOINT}[{_DIGIT}]+)+(?:{_SUFFIX})?|{_SUFFIX})|{_LETTER}[0-9]+"
+)
 _PREFECTURE: Final = f"(?:{'|'.join(PREFECTURES)})"
 _STREETS: Final = r"(?:[東西南北]*[0-9]+条[東西南北]*)?"
 _BEFORE: Final = compiled_wide(
-    rf"(?:{_PREFECTURE} ?(?:[{_TOWN}]+[{_CITY}] ?)+[{_TOWN}]*|(?:[{_PLACE}]+[{_CITY}] ?)+[{_PLACE}の{KATAKANA}]*)"
+    rf"(?:{_PREFECTURE} ?(?:(?:[{_TOWN}]|{_HILL})+[{_CITY}] ?)+(?:[{_TOWN}]|{_HILL})*"
+    rf"|(?:(?:[{_PLACE}]+|{_KANA_CITY})[{_CITY}] ?)+"
+    rf"(?:{_KANA_TOWN}|[{_PLACE}の{KATAKANA}])*)"
     rf"{_STREETS} ?\z"
 )
 _CITY_NAME: Final = 4  # characters of a city's name, where nothing else says where it begins
@@ -45,27 +69,33 @@ _LABELS: Final = (
     "届先",
     "在住",
 )
-_PARTICLES: Final = tuple("でにはをもへやがと、。")
+_PARTICLES: Final = (*"でにはをもへやがとの、。", "から", "まで")
+_PUBLIC: Final = tuple(f"{city}{word}" for city in _CITY for word in ("内", "民", "立", "営", "長", "役所", "議"))
 _HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地)")
 _COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-ん{KATAKANA}A-Za-z0-9%./:-]")
 _BUILDING: Final = compiled_wide(
-    rf" ?[{HAN}{KATAKANA}・A-Za-z]+ ?(?:[0-9]{{1,4}}(?:号室|号棟|号|階|F)|[0-9]{{3,4}})"
+    rf"( ?[{HAN}{KATAKANA}・A-Za-z]+ ?(?:[0-9]{{1,4}}(?:号室|号棟|号|階|F)|[0-9]{{3,4}}))"
     r"(?:[^-0-9/.:A-Za-z年月日円時]|\z)"
-    r"| ?[0-9]{1,4}(?:号室|階|F)"
+    r"|( ?[0-9]{1,4}(?:号室|階|F))"
 )
+_REST: Final = "A-Za-z0-9〇 ・-"  # of numbers, buildings and rooms
 OPEN: Final = (
-    rf"(?:{_PREFECTURE}[{_TOWN}]|[{_PLACE}]*[{_CITY}])[{_TOWN}A-Za-z0-9〇 ・-]*\z|{_PREFECTURE} ?\z|[{_PLACE}]+\z"
+    rf"{_PREFECTURE}(?: ?\z|[{_TOWN}](?:[{_TOWN}{_REST}]|{_HILL}|が\z)*\z)"
+    rf"|(?:[{_PLACE}]|{_KANA_CITY})*[{_CITY}](?:{_KANA_TOWN}|[{_PLACE}の{KATAKANA}{_REST}])*"
+    rf"(?:しが?|が|{_begun(_KANA_TOWNS)})?\z|(?:[{_PLACE}]|{_KANA_CITY})*(?:[{_PLACE}]|{_begun(_KANA)})\z"
 )
 
 
-def find(view: View, low: int) -> Iterator[Finding]:
+def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
     """Addresses with a number in them, up to a room if there is one."""
     folded = view.folded
-    for begin, end in matches(_BLOCK, folded[low:]):
-        if end - begin <= _LONGEST_BLOCK:
-            start = _start(folded, low + begin)
-            if start < low + begin and _is_house(folded, low + begin, low + end, start):
-                yield Finding(start, _with_room(folded, low + end), KIND, 0.9)
+    for before, after in matches(_BLOCK, raw):
+        begin, end = low + before + 1, low + after
+        begin += folded[begin] == " "
+        if end - begin <= LONGEST_BLOCK:
+            start = _start(folded, begin)
+            if start < begin and _is_house(folded, begin, end, start):
+                yield Finding(start, _with_room(folded, end), KIND, 0.9)
 
 
 def _start(folded: str, block: int) -> int:
@@ -73,8 +103,9 @@ def _start(folded: str, block: int) -> int:
     before = folded[max(0, block - _BACK) : block]
     if not before or before.endswith(_PARTICLES):
         return block
-    for begin, _ in matches(_BEFORE, before):
-        return block - len(before) + begin + _lead(before[begin:])
+    for begin, _ in matches(_BEFORE, wide(before)):
+        found = before[begin:]
+        return block if any(each in found for each in _PUBLIC) else block - len(found) + _lead(found)
     return block
 
 
@@ -100,5 +131,5 @@ def _with_room(folded: str, end: int) -> int:
     match = _BUILDING.match(wide(folded[end : end + _ROOM]))
     if not match:
         return end
-    found: str = match.group().decode()
-    return end + len(found) - (not found[-1].isalnum())
+    building: bytes = match.group(1) or match.group(2)
+    return end + len(building.decode())

@@ -43,7 +43,7 @@ _SHAPE: Final = Shape(KIND, compiled(WRITTEN), _is_labelled_card)
 
 def labelled(run: Run, named: Label) -> list[Finding]:
     """After a label, also the length that cards had long ago."""
-    return search(run, _SHAPE) if named.gap <= _SHAPE.reach else []
+    return search(run, _SHAPE) if named.names(_SHAPE.reach) else []
 
 
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:

@@ -10,9 +10,10 @@ from llmgateway.guardrails.pii.runs import compiled
 from llmgateway.wire.view import View
 
 KINDS: Final = ("passport", "jp_passport", "id.gb", "id.es", "id.sg", "id.cn", "jp_corporate_number")
-_TOKEN: Final = compiled(
-    rb"\b(?:[A-Z]{1,3} ?[0-9]{6,9}[A-Z]?|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T-?[0-9]{13}"
-    rb"|[XYZ]-?[0-9]{7}-?[A-Z]|[0-9]{17}X|[A-Z][0-9A-Z]{2}[0-9]{2}[0-9A-Z]{4})\b"
+TOKEN: Final = (
+    rb"\b(?:[A-Z]{1,3}[0-9]{6,9}[A-Z]?|[A-Z]{2} [0-9]{7}"
+    rb"|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T[ -]?[0-9](?:[ -]?[0-9]{4}){3}"
+    rb"|[XYZ]-?[0-9]{7}-?[A-Z]|[0-9]{17}X|[0-9A-Z]{8,9})\b"
 )
 _JAPANESE: Final = compiled(rb"[A-Z]{2}[0-9]{7}")
 _NINO: Final = compiled(rb"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]")
@@ -20,14 +21,20 @@ _NINO_UNUSED: Final = frozenset(("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"))
 _DNI: Final = compiled(rb"[0-9XYZ][0-9]{7}[A-Z]")
 _NRIC: Final = compiled(rb"[STFG][0-9]{7}[A-Z]")
 _RESIDENT: Final = compiled(rb"[0-9]{17}X")
+_DIGITS: Final = frozenset(b"0123456789")
+_FEWEST: Final = 4  # digits of a passport
+_TOKEN: Final = compiled(TOKEN)
 _REACH: Final = 40
+_WORDS: Final = ("NO", "ID", "US", "UK", "SSN", "TEL", "FAX")  # that stand before numbers
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """What a label calls a passport, and what its check letter or its form tells."""
     for match in _TOKEN.finditer(octets, low):
-        begin, end = match.span()
         bare = match.group().translate(None, b" -")
+        if bare.isdigit():  # plain numbers are looked at elsewhere
+            continue
+        begin, end = match.span()
         kind = _kind(view, begin, bare)
         if kind and octets[end : end + 1] != b"_":
             yield Finding(begin, end, kind)
@@ -35,8 +42,10 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
 
 def _kind(view: View, begin: int, bare: bytes) -> str:
     text = bare.decode("latin-1")
+    if text.startswith(_WORDS):
+        return ""
     named = label(view, begin)
-    if named.family == "passport" and named.gap <= _REACH:
+    if named.family == "passport" and named.names(_REACH):
         return _passport(view, begin, bare)
     if text[0] == "T" and len(text) == 14:
         return "jp_corporate_number" if checks.corporate_number(text[1:]) else ""
@@ -45,7 +54,7 @@ def _kind(view: View, begin: int, bare: bytes) -> str:
 
 def _passport(view: View, begin: int, bare: bytes) -> str:
     if not _JAPANESE.fullmatch(bare):
-        return "passport" if sum(bytes((each,)).isdigit() for each in bare) >= 5 else ""
+        return "passport" if _FEWEST <= sum(map(_DIGITS.__contains__, bare)) < len(bare) else ""
     before = view.before(begin)
     return "passport" if before.isascii() and "japan" not in before.lower() else "jp_passport"
 

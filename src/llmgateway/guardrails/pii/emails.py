@@ -10,19 +10,22 @@ from llmgateway.wire.view import View
 
 KIND: Final = "email"
 _LOCAL: Final = rb"A-Za-z0-9._%+'"
-WORD: Final = _LOCAL + rb":@\x7f-"  # what addresses (and those of networks) are made of
-_SIGN: Final = rb"(?:@|%40)"
-_RUN: Final = compiled(rb"[" + WORD + rb"]+" + _SIGN + rb"[" + WORD + rb"]*\.\x7f*[A-Za-z][" + WORD + rb"]*")
+WORD: Final = _LOCAL + rb":@\\\x7f-"  # what addresses (and those of networks) are made of
+_ENTITY: Final = rb"&(?:#64|#x40|commat);"
+SIGN: Final = rb"(?:@|%40|\\u0040|" + _ENTITY + rb")"
+_SIGNS: Final = (b"@", b"%40", b"&#64;", b"&#x40;", b"&commat;", b"\\u0040")
+_RUN: Final = compiled(rb"[" + WORD + rb"]+" + SIGN + rb"[" + WORD + rb"]*\.\x7f*[A-Za-z][" + WORD + rb"]*")
 _HOST: Final = rb"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b"
-_ADDRESS: Final = compiled(rb"[A-Za-z0-9_][" + _LOCAL + rb"-]*" + _SIGN + _HOST)
+_ADDRESS: Final = compiled(rb"[A-Za-z0-9_][" + _LOCAL + rb"-]*" + SIGN + _HOST)
 _FILES: Final = frozenset(
     b"png jpg jpeg gif svg webp css js json html htm txt pdf xml yaml yml toml local internal".split()
 )
 _ACCOUNTS: Final = frozenset((b"git", b"root", b"hg", b"ubuntu", b"ec2-user"))
 _NO_ADDRESS: Final = ("message-id", "in-reply-to", "references", "content-id", "cid:")
 
-_AT: Final = rb"(?: ?[\[({<] ?(?:at|AT|At|@) ?[\])}>] ?| (?:at|AT|@) )"
+_AT: Final = rb"(?: ?[\[({<] ?(?:at|AT|At|@) {0,4}[\])}>] ?| (?:at|AT|@) {1,5})"
 _DOT: Final = rb"(?: ?[\[({<] ?(?:dot|DOT|Dot|\.) ?[\])}>] ?| (?:dot|DOT|\.) )"
+SPELT_SIGN: Final = rb"[\[({<] ?(?:at|AT|At|@)|[\[({< ](?:dot|DOT|Dot|\.) ?[\])}> ]"
 _ATOM: Final = rb"[A-Za-z0-9._+-]+"
 _CHAIN: Final = compiled(_ATOM + rb"(?:(?:" + _AT + b"|" + _DOT + b")" + _ATOM + b")+")
 _SPELT: Final = compiled(
@@ -30,16 +33,28 @@ _SPELT: Final = compiled(
     rb"[A-Za-z0-9-]+(?:(?:\.|" + _DOT + rb")[A-Za-z0-9-]+)*(?:(\.)|" + _DOT + rb")[A-Za-z]{2,24}\b"
 )
 _SIGN_OPEN: Final = rb"(?:[AaDd@.][TtOo]?[Tt]?)?"
+ENTITY_OPEN: Final = rb"[" + WORD + rb"]+(?:&[#a-z0-9]{0,6}|" + _ENTITY + rb"[" + WORD + rb"]*)"
 CHAIN_OPEN: Final = (
-    rb"(?:" + _ATOM + rb"(?:" + _AT + b"|" + _DOT + rb"))+(?:" + _ATOM + rb")?(?: ?[\[({<]? ?" + _SIGN_OPEN + rb" ?)?"
-    rb"|" + _ATOM + rb" ?[\[({<]? ?" + _SIGN_OPEN + rb" ?[\])}>]? ?"
+    rb"(?:"
+    + _ATOM
+    + rb"(?:"
+    + _AT
+    + b"|"
+    + _DOT
+    + rb"))+(?:"
+    + _ATOM
+    + rb")?(?: ?[\[({<]? ?"
+    + _SIGN_OPEN
+    + rb" {0,5})?"
+    rb"|" + _ATOM + rb" ?[\[({<]? ?" + _SIGN_OPEN + rb" {0,5}[\])}>]? ?"
 )
-_ENCODED: Final = compiled(rb"[A-Za-z0-9]{12,}")
+ENCODED: Final = rb"[A-Za-z0-9]{16,}"
+_ENCODED: Final = compiled(ENCODED)
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """Addresses that have their sign, plain or as URLs write it."""
-    if octets.find(b"@", low) < 0 and octets.find(b"%40", low) < 0:
+    if all(octets.find(sign, low) < 0 for sign in _SIGNS):
         return
     for match in _RUN.finditer(octets, low):
         begin, end = match.span()
@@ -56,7 +71,7 @@ def _in_run(run: Run) -> Iterator[Finding]:
 
 def _is_somebody(run: Run, begin: int, address: bytes) -> bool:
     """No file name with a scale, no account of a machine, no password in a URL."""
-    local, _, host = address.replace(b"%40", b"@").partition(b"@")
+    local, _, host = next(address.partition(sign) for sign in _SIGNS if sign in address)
     if host.rpartition(b".")[2].lower() in _FILES or local in _ACCOUNTS:
         return False
     return not (run.near(begin - 1) == b":" and run.near(run.begin - 1) == b"/")

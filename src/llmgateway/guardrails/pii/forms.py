@@ -16,19 +16,18 @@ _JUDGES: Final[dict[int, tuple[_Judge, ...]]] = {
     10: (phones.judge,),
     11: (national.judge, phones.judge),
     12: (japan.judge,),
-    13: (national.judge,),
+    13: (national.judge, japan.judge_company),
     **dict.fromkeys(range(14, 20), (cards.judge,)),
 }
 
 
 def tells(digits: int, size: int) -> bool:
     """Whether so many digits in so many characters can be anything by their form alone."""
-    return digits < size or digits == phones.BARE or digits > cards.OLD
+    return digits < size or digits in phones.BARE or digits >= cards.OLD
 
 
-def find(run: Run) -> Iterator[Finding]:
-    """Every such number of a run, from left to right."""
-    at = phones.opening(run)
+def find(run: Run, at: int) -> Iterator[Finding]:
+    """Every such number of a run from `at` on."""
     while match := _FORM.search(run.octets, at, run.end):
         begin, end = match.span()
         judged = _judged(run, begin, end)
@@ -37,6 +36,15 @@ def find(run: Run) -> Iterator[Finding]:
             yield found(run, begin, at, judged.kind)
         else:
             at = next_group(run, begin)
+
+
+def find_but_first(run: Run, at: int) -> Iterator[Finding]:
+    """The same of a run whose first number is called nobody's: only a card in its groups is believed against that."""
+    match = _FORM.match(run.octets, at, run.end)
+    first, _ = run.place(at, run.end)
+    for each in find(run, at):
+        if each.start > first or (each.kind == cards.KIND and match and b" " in match.group().replace(b"-", b" ")):
+            yield each
 
 
 def _judged(run: Run, begin: int, end: int) -> Judged | None:

@@ -1,6 +1,6 @@
 """The guardrail that finds personal data."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from llmgateway.domain.verdict import Finding
@@ -13,17 +13,15 @@ from llmgateway.guardrails.pii import (
     japan,
     national,
     networks,
-    numbers,
     persons,
     phones,
+    scan,
     tails,
 )
 from llmgateway.guardrails.pii.overlap import resolve
-from llmgateway.guardrails.pii.runs import plain
-from llmgateway.ports.guardrail import REACH, OptionError
+from llmgateway.ports.guardrail import OptionError
 from llmgateway.wire.view import View
 
-_BACK: Final = 200  # farther back begins nothing that reaches a place
 _PROSE: Final = b"'.-"
 _KINDS: Final = tuple(
     dict.fromkeys(
@@ -53,47 +51,27 @@ class PiiGuardrail:
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
         """Give what is personal; of values that overlap, the longest."""
-        low = max(0, start - _BACK)
-        return [
-            found
-            for found in resolve(self._candidates(view, plain(view, low), low))
-            if found.start >= start and found.kind in self._wanted
-        ]
-
-    def _candidates(self, view: View, octets: bytes, low: int) -> Iterator[Finding]:
-        yield from numbers.find(view, octets, low)
-        yield from emails.find(view, octets, low)
-        yield from emails.find_spelt(octets, low)
-        yield from emails.find_encoded(octets, low)
-        yield from networks.find(view, octets, low)
-        yield from ibans.find(view, octets, low)
-        yield from documents.find(view, octets, low)
-        if not view.text.isascii():
-            yield from addresses.find(view, low)
-        if self._names:
-            yield from persons.find(view, octets, low)
+        found = resolve(scan.candidates(view, start, names=self._names))
+        return [each for each in found if each.start >= start and each.kind in self._wanted]
 
     def settled(self, view: View, start: int = 0) -> int:
         """Everything but the last word, number, or beginning of an address is settled."""
-        octets = plain(view, max(0, start, len(view.text) - REACH))
-        cut = tails.opening(view, octets, start, names=self._names)
+        cut = tails.opening(view, start, names=self._names)
         if cut <= len(view.text) - tails.WIDEST and cut > start:
             return self._beyond(view, cut)
-        if cut == start or (octets[cut:].rstrip(_PROSE).isalpha() and not self._names):
+        if cut == start or (not self._names and _is_one_word(view, cut)):
             return cut
         return max(start, self._before(view, cut))
 
     def _before(self, view: View, cut: int) -> int:
         """The last word may belong to a value of several words that is complete."""
-        return min([cut, *self._across(view, cut, 0)])
+        near = scan.candidates(view, cut, names=self._names)
+        return min([cut, *(found.start for found in near if found.start < cut < found.end)])
 
     def _beyond(self, view: View, cut: int) -> int:
         """A run that is longer than any value: nothing that reaches over its middle is open."""
-        return max([cut, *self._across(view, cut, 1)])
-
-    def _across(self, view: View, cut: int, end: int) -> list[int]:
-        near = self.find(view, max(0, cut - _BACK))
-        return [found[:2][end] for found in near if found.start < cut < found.end]
+        near = self.find(view, max(0, cut - addresses.LONGEST))
+        return max([cut, *(found.end for found in near if found.start < cut < found.end)])
 
     def continues(self, kind: str, text: str) -> int:
         """None: no value is longer than what is held back."""
@@ -108,3 +86,9 @@ def _read_kinds(kinds: Any) -> frozenset[str]:
     if unknown:
         raise OptionError("kinds", f"There is no kind {unknown[0]!r}. Known: {', '.join(_KINDS)}.")
     return frozenset(kinds)
+
+
+def _is_one_word(view: View, cut: int) -> bool:
+    """Whether the open end cannot be the last word of a value of several words."""
+    open_end = view.octets[cut:]
+    return open_end.rstrip(_PROSE).isalpha() or not view.text[cut : cut + 1].isascii()

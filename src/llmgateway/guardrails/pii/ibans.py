@@ -6,7 +6,6 @@ from typing import Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import checks
 from llmgateway.guardrails.pii.runs import compiled
-from llmgateway.wire.view import View
 
 KIND: Final = "iban"
 _COUNTRIES: Final = (
@@ -17,15 +16,15 @@ _COUNTRIES: Final = (
 )
 _LENGTHS: Final = {each[:2]: int(each[2:]) for each in _COUNTRIES.split()}
 _LONGEST: Final = 33
-_HEAD: Final = compiled(rb"\b[A-Za-z]{2}[0-9]{2}[ -]?[0-9A-Za-z]{3}")
+HEAD: Final = rb"\b[A-Za-z]{2}[0-9]{2}[ -]?[0-9A-Za-z]{3}"
+_HEAD: Final = compiled(HEAD)
 _BODY: Final = compiled(rb"[0-9A-Z]{4}(?:[ -]?[0-9A-Z]+)*|[0-9A-Za-z]+")
 OPEN: Final = rb"\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){0,33}[ -]?"
 _BETWEEN: Final = b" -"
 
 
-def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
+def find(octets: bytes, low: int) -> Iterator[Finding]:
     """Account numbers in one piece or in groups."""
-    del view
     at = low
     while head := _HEAD.search(octets, at):
         begin = head.start()

@@ -11,8 +11,25 @@ from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 POSTAL: Final = "jp_postal_code"
 KINDS: Final = ("jp_my_number", "jp_corporate_number", "jp_driving_licence", "jp_bank_account", POSTAL)
+_COMPANY: Final = ("法人", "会社", "事業者", "適格請求書", "インボイス")
+_FOURS_TOO: Final = (
+    "荷物",
+    "配送",
+    "配達",
+    "伝票",
+    "追跡",
+    "問い合わせ",
+    "問合せ",
+    "会員",
+    "注文",
+    "契約",
+    "予約",
+    "受付",
+    "管理",
+)
+_BRANCH: Final = 5  # digits of a branch or a sign, between a label and an account
 AHEAD: Final = 3  # blanks or commas between a postal code and its prefecture
-_AFTER_AMOUNT: Final = ("円", "人", "件", "名", "個", "点", "年", "月", "日", "%", "ドル")
+_AFTER_AMOUNT: Final = ("円", "人", "件", "個", "%", "ドル", "ポイント")
 
 
 def _varied(digits: str) -> bool:
@@ -20,14 +37,14 @@ def _varied(digits: str) -> bool:
 
 
 _FOURS: Final = compiled(rb"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}")
-WRITTEN: Final = rb"\b(?:[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{4})"
+WRITTEN: Final = rb"\b(?:[0-9]{13}|[0-9](?:-[0-9]{4}){3}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{4})"
 LABELLED: Final = {
     shape.kind: shape
     for shape in (
         Shape("jp_my_number", _FOURS, checks.my_number),
         Shape(
             "jp_corporate_number",
-            compiled(rb"[0-9]{13}|[0-9]-[0-9]{4}-[0-9]{4}-[0-9]{4}"),
+            compiled(rb"[0-9]{13}|[0-9](?:[ -][0-9]{4}){3}"),
             checks.corporate_number,
         ),
         Shape("jp_driving_licence", compiled(rb"[0-9]{12}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}"), _varied, 24),
@@ -40,7 +57,7 @@ LABELLED: Final = {
 def labelled(run: Run, named: Label) -> list[Finding]:
     """What its label calls it, if it is no amount."""
     shape = LABELLED[named.family]
-    if named.gap > shape.reach:
+    if not named.names(shape.reach, _BRANCH):
         return []
     return [each for each in search(run, shape) if not _is_amount(run, each.end)]
 
@@ -53,8 +70,17 @@ def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     return Judged(end, POSTAL) if _before_prefecture(run, begin, end) else None
 
 
+def judge_company(run: Run, begin: int, end: int, digits: str) -> Judged | None:
+    """The number of a company, where a company is spoken of."""
+    before = run.view.before(run.place(begin, begin + 1)[0])
+    company = any(word in before for word in _COMPANY)
+    return Judged(end, "jp_corporate_number") if company and checks.corporate_number(digits) else None
+
+
 def _among_japanese(run: Run, begin: int) -> bool:
-    return not run.view.before(run.place(begin, begin + 1)[0]).isascii()
+    """Whether Japanese words stand before it, and none of them is of parcels and the like, which count in fours too."""
+    before = run.view.before(run.place(begin, begin + 1)[0])
+    return not before.isascii() and not any(word in before for word in _FOURS_TOO)
 
 
 def _is_amount(run: Run, end: int) -> bool:

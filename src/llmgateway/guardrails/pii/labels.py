@@ -5,30 +5,47 @@ from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
+from llmgateway.guardrails.pii.runs import wide
 from llmgateway.wire.view import View
+
+_BESIDE: Final = 14
+_LINE_END: Final = 4  # characters between a label on a line of its own and its number
+_FEW: Final = 2  # digits that belong to a label, as in ISBN-13
 
 
 class Label(NamedTuple):
-    """A family of labels, and how many characters stand between the word and the number."""
+    """A family of labels, how far before the number it stands, and how many digits are between."""
 
     family: str
     gap: int
+    digits: int
+
+    @property
+    def beside(self) -> bool:
+        """Whether it stands right before the number."""
+        return self.names(_BESIDE)
+
+    def names(self, reach: int, digits: int = _FEW) -> bool:
+        """Whether it is near enough to mean the number, and no other number is between."""
+        return self.gap <= reach and self.digits <= digits
 
 
-NONE: Final = Label("", 64)
-_BESIDE: Final = 14
+NONE: Final = Label("", 64, 0)
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
-    " ファックス ファクス でんわ けいたい",
+    " ファックス ファクス でんわ けいたい ダイヤル 内線",
     "payment_card": "card visa mastercard amex credit debit pan カード クレジット クレカ jcb",
     "us_ssn": "ssn social_security social-security socialsecurity",
     "passport": "passport passports パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
-    "jp_corporate_number": "法人番号 登録番号 インボイス番号 corporate_number 法人no",
+    "jp_corporate_number": "法人 法人番号 事業者番号 適格請求書 適格請求書発行事業者"
+    " 登録番号 インボイス番号 corporate_number corporate_no corporation_number 会社番号 法人no",
     "jp_driving_licence": "免許 免許証 運転免許 免許証番号 driving_licence driving_license"
     " driver_license drivers_license licence license",
-    "jp_bank_account": "口座 口座番号 普通 当座 貯蓄 預金 記号番号 (普) (当) 振込先 account_number bank_account",
+    "jp_bank_account": "口座 口座番号 普通 当座 貯蓄 預金 記号 記号番号 ゆうちょ"
+    " 銀行 支店 信用金庫 信金 農協 振込 振り込み 送金先 返金先 店番 店番号"
+    " (普) (当) 振込先 account_number account_no acct_no bank_account",
     "jp_postal_code": "〒 郵便番号 postal postal_code postcode zip zipcode zip_code 郵便",
     "id.gb": "nhs",
     "id.ca": "sin social_insurance",
@@ -41,7 +58,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "id.kr": "주민등록번호 rrn resident_registration",
     "id.cn": "身份证 身份證 resident_identity",
     OTHER: "order invoice tracking ticket ref reference case isbn issn sku version ver serial part item build release"
-    " timestamp epoch price total amount id uuid hash commit port model batch lot doi patent issue pull quantity qty"
+    " timestamp epoch price total amount id uuid hash commit port model batch lot doi patent issue pull quantity"
+    " qty jan ean upc barcode 商品コード タイムスタンプ"
     " 注文 伝票 追跡 問い合わせ番号 問合せ番号 問合番号 受付番号 管理番号"
     " 商品 型番 品番 会員番号 請求書 契約番号 予約番号 製造番号 整理番号"
     " 社員番号 学籍番号 顧客番号 シリアル バージョン 金額 合計 価格",
@@ -52,26 +70,64 @@ _FAMILIES: Final = {
     for word in words.split()
     for form in (word, word.replace("_", " "), word.replace("_", ""))
 }
+_LINKS: Final = ("numbers", "number", "num", "code", "is", "was", "no", "id", "key", "番号", "コード", "は", "が", "の")
+_LINK_SIGNS: Final = " :#.,()=\"'-_/0123456789「『」"
 _NAMES: Final = tuple(_FAMILIES)
 _AUTOMATON: Final = AhoCorasick(_NAMES, matchkind=MatchKind.LeftmostLongest)
 
 
 def says_other(named: Label) -> bool:
-    """Whether the number is called something that is nobody's, right before it."""
-    return named.family == OTHER and named.gap <= _BESIDE
+    """Whether the number is called something that is nobody's, and is the first one after that word."""
+    return named.family == OTHER and named.beside
 
 
 def label(view: View, at: int) -> Label:
     """What the nearest word before `at` calls a number that begins there."""
     before = view.before(at)
-    lowered = before.lower()
-    if len(lowered) != len(before):  # a few letters grow
-        lowered = before
-    found = NONE
-    for index, begin, end in _AUTOMATON.find_matches_as_indexes(lowered):
-        if _is_word(before, begin, end):
-            found = Label(_FAMILIES[_NAMES[index]], len(before) - end)
-    return found
+    words = _words(before)
+    while words and words[-1][0] == OTHER and not _links(before[words[-1][2] :]):
+        words.pop()
+    if not words:
+        return NONE
+    if len(words) > 1 and _goes_on(words[-2], words[-1]):
+        words.pop()
+    family, _, end = words[-1]
+    return _named(family, before[end:])
+
+
+def _words(text: str) -> list[tuple[str, int, int]]:
+    """The labels of a text: what family, from where to where."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters grow
+        lowered = text
+    found = [(_FAMILIES[_NAMES[index]], begin, end) for index, begin, end in _matches(lowered)]
+    return [each for each in found if _is_word(text, *each[1:])]
+
+
+def _goes_on(first: tuple[str, int, int], second: tuple[str, int, int]) -> bool:
+    """Whether a label only goes on with a word that says little, as in `口座ID`."""
+    return second[0] == OTHER != first[0] and second[1] - first[2] <= 1
+
+
+def _matches(text: str) -> list[tuple[int, int, int]]:
+    try:
+        return _AUTOMATON.find_matches_as_indexes(text)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return _AUTOMATON.find_matches_as_indexes(wide(text).decode())
+
+
+def _named(family: str, between: str) -> Label:
+    if "\n" in between and (family == OTHER or len(between) > _LINE_END):
+        return NONE
+    return Label(family, len(between), sum(map(str.isdigit, between)))
+
+
+def _links(between: str) -> bool:
+    """Whether a word is followed by nothing but what leads to its number: `order number is`, `注文番号`."""
+    left = between.lower()
+    for word in _LINKS:
+        left = left.replace(word, "")
+    return not left.strip(_LINK_SIGNS)
 
 
 def _is_word(text: str, begin: int, end: int) -> bool:

@@ -46,7 +46,7 @@ KINDS: Final = ("us_ssn", "id.gb", "id.ca", "id.in", "id.br", "id.de", "id.nl", 
 def labelled(run: Run, named: Label) -> list[Finding]:
     """What its label calls it."""
     shape = LABELLED[named.family]
-    return search(run, shape) if named.gap <= shape.reach else []
+    return search(run, shape) if named.names(shape.reach) else []
 
 
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:

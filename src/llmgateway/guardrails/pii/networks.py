@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv6Address
+from string import ascii_letters
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -11,11 +12,11 @@ from llmgateway.wire.view import View
 KIND: Final = "ip_address"
 _DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.\x7f*[0-9]+\x7f*\.[0-9.\x7f]*[0-9]")
 _COLONS: Final = compiled(rb"[0-9A-Za-z:.]*:[0-9A-Za-z.]*:[0-9A-Za-z:.]*")
+HINTS: Final = (rb"[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.", rb":[0-9A-Za-z.]*:")
 _NOBODY: Final = ("0.", "127.", "255.")
-_VERSION: Final = (
-    "version", "ver", "v", "release", "build", "section", "chapter", "clause", "step", "rule", "firmware", "update",
-    "バージョン", "第", "章", "節", "項", "版",
-)  # fmt: skip
+_PINNED: Final = ("==", ">=", "<=", "~=", "^", "~")
+_VERSION: Final = frozenset(("version", "ver", "v", "release", "build", "section", "chapter", "clause", "firmware"))
+_VERSION_JA: Final = ("バージョン", "第", "章", "節", "項", "版")
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
@@ -29,42 +30,64 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
 
 
 def _dotted(run: Run) -> Iterator[Finding]:
-    text = run.octets[run.begin : run.end].decode("latin-1")
+    text = run.octets[run.begin : run.end].decode("latin-1").lstrip(".")
     parts = text.split(".")
     if len(parts) != 4 or not all(part and len(part) <= 3 and int(part) < 256 for part in parts):
         return
-    if not text.startswith(_NOBODY) and not _is_part(run) and not _is_version(run):
-        yield Finding(*run.place(run.begin, run.end), KIND)
+    begin = run.end - len(text)
+    if not text.startswith(_NOBODY) and not _is_part(run, begin) and not _is_version(run, begin):
+        yield Finding(*run.place(begin, run.end), KIND)
 
 
-def _is_part(run: Run) -> bool:
-    """Whether it belongs to a longer word: of a name, of a browser's `Name/1.2.3.4`."""
-    before, after = run.near(run.begin - 1), run.near(run.end)
-    if before.isalpha() or before in {b"_", b"-"} or after.isalpha() or after in {b"_", b"-"}:
+def _is_part(run: Run, begin: int) -> bool:
+    """Whether it belongs to a longer word: of a name, of a browser's `Name/1.2.3.4`, of a version's `1.2.3.4-rc1`."""
+    before, after = run.near(begin - 1), run.near(run.end)
+    if before.isalpha() or before == b"_" or after.isalpha() or after == b"_":
         return True
-    return before == b"/" and run.near(run.begin - 2).isalnum()
+    if after == b"-" and not _is_range(run.octets[run.end + 1 : run.end + 5]):
+        return True
+    return before in {b"/", b"-"} and run.near(begin - 2).isalpha()
 
 
-def _is_version(run: Run) -> bool:
-    words = run.view.before(run.place(run.begin, run.end)[0]).lower().rstrip(" :=\"'#.")
-    return words.endswith(_VERSION)
+def _is_range(after: bytes) -> bool:
+    """Whether another address begins there."""
+    first, dot, _ = after.partition(b".")
+    return bool(dot) and first.isdigit()
+
+
+def _is_version(run: Run, begin: int) -> bool:
+    before = run.view.before(run.place(begin, run.end)[0])
+    words = before.rstrip(" :=\"'#.")
+    if before.endswith(_PINNED) or words.endswith(_VERSION_JA):
+        return True
+    return words[len(words.rstrip(ascii_letters)) :].lower() in _VERSION
 
 
 def _colons(octets: bytes, low: int) -> Iterator[Finding]:
     for match in _COLONS.finditer(octets, low):
         begin, end = match.span()
-        text = match.group().decode("latin-1")
-        head, tail = text.removesuffix("."), text.rstrip(":.")
-        text = tail if not head.endswith("::") else head
-        lead = len(text) - len(text.lstrip(":")) if not text.startswith("::") else 0
-        if end - begin <= LONGEST and _is_sixth(text[lead:]):
-            yield Finding(begin + lead, begin + len(text), KIND)
+        if end - begin <= LONGEST:
+            text = match.group().decode("latin-1")
+            for lead, stop in _readings(text):
+                if _is_sixth(text[lead:stop]):
+                    yield Finding(begin + lead, begin + stop, KIND)
+                    break
+
+
+def _readings(text: str) -> Iterator[tuple[int, int]]:
+    """What of a run may be the address: all of it, or without a word before it, a port or a full stop after it."""
+    stop = len(text.rstrip("."))
+    last = text.rfind(":", 0, stop)
+    word = text.find(":") + 1
+    for lead in (0, word):
+        yield lead, stop
+        yield lead, last
 
 
 def _is_sixth(text: str) -> bool:
     """An address of version 6 that is somebody's: neither a time, a name in code, nor hardware."""
     groups = [group for group in text.split(":") if group]
-    if len(groups) < 3 or not ("::" in text or len(groups) == 8) or len(text) > 45:
+    if not (len(groups) > 2 or _is_short(groups)) or not ("::" in text or len(groups) == 8) or len(text) > 45:
         return False
     if not any(char.isdigit() for char in text) or all(len(group) == 2 for group in groups):
         return False
@@ -73,3 +96,8 @@ def _is_sixth(text: str) -> bool:
     except AddressValueError:
         return False
     return True
+
+
+def _is_short(groups: list[str]) -> bool:
+    """Two groups, such as `fe80::1`, are rather names in code if the first one has no digit."""
+    return len(groups) == 2 and len(groups[0]) == 4 and any(char.isdigit() for char in groups[0])

@@ -1,6 +1,7 @@
 """Numbers: runs of at least seven digits with what may stand between, and who is asked about them."""
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -21,11 +22,14 @@ _OWNERS: Final = {
 }
 
 
-def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
-    """Every value in the text's numbers, as often as somebody takes it for his own."""
+def find(view: View, octets: bytes, low: int, start: int, taken: Sequence[Finding]) -> Iterator[Finding]:
+    """Every value in the numbers that end after `start`, but not those of `taken`."""
+    starts = [found.start for found in taken]
     for match in _RUN.finditer(octets, low):
         begin, end = match.span()
-        if end - begin <= LONGEST:
+        around = bisect_right(starts, begin) - 1
+        inside = around >= 0 and end <= taken[around].end
+        if end > start and end - begin <= LONGEST and not inside:
             yield from _classify(Run(view, octets, begin, end), begin)
 
 
@@ -33,13 +37,14 @@ def _classify(run: Run, at: int) -> Iterator[Finding]:
     """Ask whom the label calls, and then whoever knows his numbers by how they are written."""
     named = label(run.view, at)
     owner = _OWNERS.get(named.family)
-    if owner:
-        taken = owner(run, named)
-        yield from taken
-        if taken and run.covers(taken[-1]):
-            return
-    elif says_other(named):
+    taken = owner(run, named) if owner else []
+    yield from taken
+    if taken and run.covers(taken[-1]):
         return
-    written = run.octets[run.begin : run.end]
+    refused = says_other(named) or (owner is national.labelled and named.beside and not taken)
+    if run.spaced and (hidden := phones.spelt(run)):
+        yield hidden
+    first = phones.opening(run)
+    written = run.octets[first : run.end]
     if forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
-        yield from forms.find(run)
+        yield from forms.find_but_first(run, first) if refused else forms.find(run, first)

@@ -1,8 +1,11 @@
 """Of findings that overlap, the longest one stays."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from llmgateway.domain.verdict import Finding
+
+_NEAR: Final = 32  # findings before one that may reach into it
 
 
 def resolve(candidates: Iterable[Finding]) -> list[Finding]:
@@ -24,7 +27,7 @@ def _apart(first: Finding, second: Finding) -> bool:
 def _beaten(ordered: list[Finding], at: int) -> bool:
     mine = ordered[at]
     rank = _rank(mine)
-    for other in reversed(ordered[max(0, at - 32) : at]):
+    for other in reversed(ordered[max(0, at - _NEAR) : at]):
         if other.end > mine.start and _rank(other) > rank:
             return True
     for other in ordered[at + 1 :]:

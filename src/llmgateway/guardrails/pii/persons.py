@@ -16,27 +16,28 @@ _LABEL: Final = (
     "氏名|お名前|名前|担当者?|代表者?|受取人|宛名|契約者|申込者|患者|被保険者"
     "|名義人?|フリガナ|カナ氏名|差出人|送信者|申請者"
 )
-_LABELLED: Final = compiled_wide(rf"(?:{_LABEL})(?:名|様)? ?[:=|「】] ?({_NAME})")
+_LABELLED: Final = compiled_wide(rf"(?:{_LABEL}|[nN]ame)(?:名|様)?[\"']? ?[:=|「】>\t] ?[\"']?({_NAME})")
+_INTRODUCED: Final = compiled_wide(
+    rf"(?:(?:氏名|名前)は|私は|担当の|弊社の)({_NAME})(?:です|でございます|と申し|といいます)"
+)
 _HONOURED: Final = compiled_wide(rf"(?:\A|[^{HAN}{KATAKANA}])({_NAME}) ?(?:様|さま|さん|氏|殿)(?:[^{HAN}]|\z)")
 _NOBODY: Final = (
     "お客", "皆", "各位", "会員", "担当", "関係", "医者", "店員", "業者", "患者", "社長", "部長", "課長", "同", "奥",
     "母", "父", "神", "王", "仕", "多", "模", "有", "異", "貴", "何", "両", "殿", "御", "株式会社", "先", "隣", "息子",
-    "娘", "弟", "妹", "兄", "姉",
+    "未", "非", "不", "重要", "変更", "以下", "必須", "任意", "娘", "弟", "妹", "兄", "姉",
 )  # fmt: skip
 _WORD: Final = rb"[A-Z][a-z'-]{1,20}"
 _ENGLISH: Final = compiled(
     rb"(?:(?:\b(?i:(?:full|customer|patient|contact|account|employee|first|last|user)[ _]?name|name|attn|patient"
-    rb"|customer|sincerely,|regards,)[\"']?[:=\n] ?[\"']?)|\b(?:Mr|Mrs|Ms|Dr|Prof)\.? |\bDear )("
-    + _WORD
-    + rb"(?: [A-Z]\.)?(?: "
-    + _WORD
-    + rb"){0,2})\b"
+    rb"|customer|signed by|sincerely,|regards,)[\"']? ?[:=>\n] ?[\"']?)"
+    rb"|\b(?:Mr|Mrs|Ms|Dr|Prof)\.? |\b(?:Dear|[nN]ame is) )(" + _WORD + rb"(?: [A-Z]\.)?(?: " + _WORD + rb"){0,2})\b"
 )
 _SALUTED: Final = frozenset(
     b"Customer Team All Sir Madam Colleagues Friends Everyone Support Hiring Valued User Client Members Unknown None"
     b" Null".split()
 )
-OPEN: Final = rf"[{HAN}{KATAKANA}]{{1,12}}(?:[ ・][{HAN}ぁ-ん{KATAKANA}]{{0,9}})?(?:さん?|さま)?\z"
+_BEGUN: Final = "で(?:す|ご|ござ|ござい|ございま)?|と(?:申|い|いい|いいま)?"  # of what introduces a name
+OPEN: Final = rf"[{HAN}{KATAKANA}]{{1,12}}(?:[ ・][{HAN}ぁ-ん{KATAKANA}]{{0,9}})? ?(?:さん?|さま|{_BEGUN})?\z"
 ENGLISH_OPEN: Final = rb"(?:[A-Z][A-Za-z'.-]{0,20} ){1,4}(?:[A-Z][A-Za-z'.-]{0,20})?"
 
 
@@ -52,7 +53,7 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
 
 def _japanese(folded: str, low: int) -> Iterator[Finding]:
     raw = wide(folded[low:])
-    for pattern in (_LABELLED, _HONOURED):
+    for pattern in (_LABELLED, _INTRODUCED, _HONOURED):
         for match in pattern.finditer(raw):
             begin, end = match.span(1)
             name = raw[begin:end].decode()

@@ -9,13 +9,13 @@ from llmgateway.guardrails.pii.shapes import Judged, alone, compact, found, next
 
 KIND: Final = "phone"
 OPENINGS: Final = "+0"
-BARE: Final = 11  # digits of a Japanese mobile number, which needs nothing between them
+BARE: Final = (10, 11)  # digits of Japanese numbers that need nothing between them: free of charge, and mobile
 _INTERNATIONAL: Final = rb"(?:\+ ?|\b00|\b011[ -])[1-9](?:[ ().-]{0,2}[0-9]){7,14}"
 _AMERICAN: Final = rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|\b[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}"
 _ZERO: Final = (
     rb"\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
     rb"|\b0(?:[0-9]{1,4}[ -]?\([0-9]{1,4}\)[ -]?[0-9]{3,4}|[0-9]{1,4}[ -][0-9]{1,4}[ -][0-9]{3,4}"
-    rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{3,4}[ -][0-9]{5,6}|[789]0[ -]?[0-9]{4}[ -]?[0-9]{4})"
+    rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{3,4}[ -][0-9]{5,6}|[789]0[ -]?[0-9]{4}[ -]?[0-9]{4}|120[0-9]{6}|800[0-9]{7})"
 )
 WRITTEN: Final = _INTERNATIONAL + b"|" + _AMERICAN + b"|" + _ZERO
 _LABELLED: Final = compiled(
@@ -25,15 +25,22 @@ _EXTENSION: Final = compiled(rb"(?:[ ,]{0,2}(?:x|ext\.?|#|extension) ?[0-9]{1,5}
 _LONGEST: Final = {
     "1": 11, "7": 11, "81": 12, "44": 12, "33": 11, "39": 12, "34": 11, "86": 13, "82": 12, "61": 11, "91": 12,
 }  # fmt: skip
+_SPELT: Final = compiled(
+    rb"\b(?:0[1-9][0-9]{8,9}|1?[2-9][0-9]{2}[2-9][0-9]{6}|(?:33|34|39|44|49|81|82|86|91)[1-9][0-9]{8,10})\b",
+    longest=True,
+)
+_VARIED: Final = 4  # different digits, unlike rows of bits
 _BEFORE_EXTENSION: Final = frozenset((b" ", b",", b"x", b"#", b"e"))
 _OPEN: Final = (b"+", b"(")
+_ABROAD: Final = 11  # digits of an international number with what one dials first
+_CENTURIES: Final = (b"19", b"20")
 _REACH: Final = 40
 
 
 def labelled(run: Run, named: Label) -> list[Finding]:
     """After a label, whatever is long enough for a telephone number."""
     findings: list[Finding] = []
-    at = opening(run) if named.gap <= _REACH else run.end
+    at = opening(run) if named.names(_REACH) else run.end
     while match := _LABELLED.search(run.octets, at, run.end):
         begin, end = match.span()
         if judged := judge(run, begin, end, compact(run.octets[begin:end])):
@@ -50,6 +57,15 @@ def judge(run: Run, begin: int, end: int, _: str) -> Judged | None:
     if alone(run, begin, end) and _is_number(run.octets[begin:end]):
         return Judged(_with_extension(run, end), KIND)
     return None
+
+
+def spelt(run: Run) -> Finding | None:
+    """A number whose digits stand apart, each on its own: only to hide it."""
+    match = _SPELT.search(run.octets, run.begin, run.end)
+    if not match or len(set(match.group())) < _VARIED:
+        return None
+    begin, end = match.span()
+    return found(run, begin, end, KIND, 0.7) if alone(run, begin, end) else None
 
 
 def opening(run: Run) -> int:
@@ -78,8 +94,14 @@ def _too_long(text: bytes) -> bool:
 def _is_number(text: bytes) -> bool:
     """Ten or eleven digits at home, eight to fifteen abroad; Japan's are told apart by their beginning."""
     digits = compact(text)
-    if digits[0] == "+" or digits.startswith(("00", "011")):
-        return not _too_long(text) and len(digits) >= 9
+    if text.count(b".") == 3 and text[:1] != b"+":  # an address or a version
+        return False
+    if text[4:5] == text[7:8] == b"-" and text.startswith(_CENTURIES):
+        return False
+    if digits[0] == "+":
+        return len(digits) >= 9 and not _too_long(text)
+    if digits.startswith("00") or (digits.startswith("011") and len(digits) > _ABROAD):
+        return len(digits) >= _ABROAD and not _too_long(text)
     if digits[0] == "0" and digits[1:2] != "0":
         return len(digits) in {10, 11} or (len(digits) == 9 and text.count(b" ") > 1)
     return len(digits) in {7, 8, 10, 11} and len(set(digits)) > 1

@@ -39,10 +39,12 @@ def compiled_wide(pattern: str) -> Any:
     return re2.compile(pattern.encode())
 
 
-_DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{DIGITS}零]{{2}}")
-_KANJI_NUMBER: Final = compiled_wide(f"[{DIGITS}零]{{2,}}(?:[ー()の -][{DIGITS}零]{{2,}})*")
-KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{DIGITS}零][{DIGITS}零0-9ー()の A-Za-z.-]{{0,60}}\z"
-_SPACED: Final = compiled(rb"(?:[0-9] ){6,}[0-9]")
+_DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{DIGITS}零]{{2}}|アット|ドット")
+_KANJI_NUMBER: Final = compiled_wide(f"[{DIGITS}零]{{2,}}(?:[ー()の -][{DIGITS}零]+)*")
+KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{DIGITS}零][{DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
+_WORDS: Final = (("アットマーク", "at    "), ("アット", "at "), ("ドット", "dot"))
+_SPACED: Final = compiled(rb"\b(?:(?:[0-9] ){8,}|(?:[0-9]-){8,}|(?:[0-9]\.){8,})[0-9]\b")
+_FEWEST_GAPS: Final = 8
 
 
 def wide(text: str) -> bytes:
@@ -50,9 +52,8 @@ def wide(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def matches(pattern: Any, text: str) -> Iterator[tuple[int, int]]:
-    """Where a wide pattern matches, in code points."""
-    raw = wide(text)
+def matches(pattern: Any, raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where a wide pattern matches in what `wide` gave, in code points."""
     seen = at = 0
     for match in pattern.finditer(raw):
         begin, end = match.span()
@@ -61,29 +62,52 @@ def matches(pattern: Any, text: str) -> Iterator[tuple[int, int]]:
         yield at, (at := at + len(raw[begin:end].decode()))
 
 
-def plain(view: View, low: int = 0) -> bytes:
-    """The text's octets, but numbers in kanji are digits, and each invisible character is one control character."""
-    if view.text.isascii() or not _DISGUISED.search(wide(view.text[low:])):
+def plain(view: View, low: int, raw: bytes) -> bytes:
+    """The text's octets, but numbers in kanji are digits, and each invisible character is one control character.
+
+    `raw`: the text from `low` on, as `wide` gives it; nothing if it is ASCII.
+    """
+    if not raw or not _DISGUISED.search(raw):
         return view.octets
     text = view.folded.translate(_GAPS)
-    for begin, end in list(matches(_KANJI_NUMBER, text[low:])):
+    for word, sign in _WORDS:
+        text = text.replace(word, sign)
+    for begin, end in list(matches(_KANJI_NUMBER, wide(text[low:]))):
         text = text[: low + begin] + text[low + begin : low + end].translate(_PLAIN) + text[low + end :]
     return text.encode("ascii", "replace")
+
+
+_WORDS_OPEN: Final = {"アットマー": b"  ", "アットマ": b" ", "アッ": b"at", "ドッ": b"do", "ア": b"a", "ド": b"d"}
+
+
+def begun(view: View, octets: bytes) -> bytes:
+    """The octets of a text that may end within a word that stands for a sign."""
+    for word, sign in _WORDS_OPEN.items():
+        if view.text.endswith(word):
+            return octets[: -len(sign)] + sign
+    return octets
 
 
 class Run:
     """One run: `octets[begin:end]`, with its neighbours around it. Offsets of the text come from `place`."""
 
-    __slots__ = ("_places", "begin", "end", "octets", "view")
+    __slots__ = ("_places", "begin", "end", "octets", "spaced", "view")
 
     def __init__(self, view: View, octets: bytes, begin: int, end: int) -> None:
         self.view = view
         self._places: Sequence[int] | None = None
         self.octets, self.begin, self.end = octets, begin, end
-        if octets.find(_GAP, begin, end) >= 0 or (
-            octets.find(b" ", begin, end) >= 0 and _SPACED.search(octets, begin, end)
-        ):
+        self.spaced = False
+        if octets.find(_GAP, begin, end) >= 0 or self._is_spaced():
             self._clean()
+
+    def _is_spaced(self) -> bool:
+        """Whether each digit of a number in the run stands on its own."""
+        if self.end - self.begin <= 2 * _FEWEST_GAPS:
+            return False
+        gaps = self.octets[self.begin : self.end].translate(None, b"0123456789")
+        self.spaced = len(gaps) >= _FEWEST_GAPS and _SPACED.search(self.octets, self.begin, self.end) is not None
+        return self.spaced
 
     def _clean(self) -> None:
         """Leave out what only disguises: invisible characters, and blanks between single digits."""

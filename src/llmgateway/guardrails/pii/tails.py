@@ -3,28 +3,29 @@
 from typing import Final
 
 from llmgateway.guardrails.pii import addresses, emails, ibans, japan, numbers, persons
-from llmgateway.guardrails.pii.runs import KANJI_OPEN, compiled, compiled_wide, wide
+from llmgateway.guardrails.pii.runs import KANJI_OPEN, begun, compiled, compiled_wide, plain, wide
 from llmgateway.wire.view import View
 
 WIDEST: Final = 250  # characters of the end that are looked at
 _WORD: Final = rb"[" + emails.WORD + rb"]"
-_NUMBER: Final = rb"[+(]*[0-9][0-9" + numbers.BETWEEN + rb"]*(?:[ ,]{0,2}(?:x|e|ex|ext\.?|#|extension) ?[0-9]{0,5})?"
+_NUMBER: Final = rb"[+(]*[0-9][0-9" + numbers.BETWEEN + rb"]*(?:[ ,]{0,2}(?:x|e|ex|ext\.?|#|extension) ?[0-9]{0,5}|/)?"
 _POSTAL: Final = rb"[0-9]{3}-[0-9]{4}[ ,\t\n\"]{0,%d}[?]{0,4}" % japan.AHEAD
-_PARTS: Final = (rb"={0,2}", rb"[+( ]{1,3}", _NUMBER, _POSTAL, ibans.OPEN, emails.CHAIN_OPEN)
+_PARTS: Final = (rb"={0,2}", rb"[+(]{1,2}", _NUMBER, _POSTAL, ibans.OPEN, emails.CHAIN_OPEN, emails.ENTITY_OPEN)
 _END: Final = compiled(_WORD + rb"*(?:" + b"|".join(_PARTS) + rb")\z")
 _END_WITH_NAMES: Final = compiled(_WORD + rb"*(?:" + b"|".join((*_PARTS, persons.ENGLISH_OPEN)) + rb")\z")
 _WIDE_END: Final = compiled_wide(rf"{addresses.OPEN}|{KANJI_OPEN}")
 _WIDE_END_WITH_NAMES: Final = compiled_wide(rf"{addresses.OPEN}|{KANJI_OPEN}|{persons.OPEN}")
 
 
-def opening(view: View, octets: bytes, low: int, *, names: bool) -> int:
+def opening(view: View, low: int, *, names: bool) -> int:
     """Where the open end begins; `len(view.text)` if nothing is open."""
-    size = len(octets)
+    size = len(view.text)
     low = max(low, size - WIDEST)
-    at = (_END_WITH_NAMES if names else _END).search(octets, low).start()
     if view.text.isascii():
-        return int(at)
+        return int((_END_WITH_NAMES if names else _END).search(view.octets, low).start())
+    octets = begun(view, plain(view, low, wide(view.folded[low:])))
+    at = int((_END_WITH_NAMES if names else _END).search(octets, low).start())
     low = max(low, size - addresses.LONGEST)
     raw = wide(view.folded[low:])
     match = (_WIDE_END_WITH_NAMES if names else _WIDE_END).search(raw)
-    return min(at, low + len(raw[: match.start()].decode())) if match else int(at)
+    return min(at, low + len(raw[: match.start()].decode())) if match else at

@@ -1,0 +1,135 @@
+"""From texts to weights: stretches, n-grams, a sparse linear model, signed bytes."""
+
+import itertools
+import json
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_matrix, hstack
+from sklearn.linear_model import LogisticRegression
+
+from bench.guardrails.injection_sources import Sample
+from llmgateway.guardrails.injection.normal import plain
+from llmgateway.guardrails.injection.score import rules
+from llmgateway.guardrails.injection.weights import SHIFT, WINDOW
+
+SIZE: Final = 1 << SHIFT
+SEEN: Final = 4  # an n-gram in fewer stretches is noise
+MOST_RULES: Final = 8.0
+ROUNDS: Final = 3
+CJK: Final = re.compile(r"[぀-ヿ㐀-鿿々]{2,}")
+WORDY: Final = re.compile(r"[\u30a0-\u30ff\u3400-\u9fff]")  # what is hiragana alone is grammar
+LATIN: Final = re.compile(r"^[^぀-ヿ㐀-鿿]+$")
+
+
+class Model(NamedTuple):
+    """A weight for each n-gram and, last, for what the rules say."""
+
+    weights: np.ndarray
+    bias: float
+
+
+class Corpus:
+    """Texts cut into stretches, with the n-grams of each; `text` is the number of the text that a stretch is of."""
+
+    def __init__(self, samples: Sequence[Sample], heavy: Sequence[float]) -> None:
+        pieces = [stretches(each.text) for each in samples]
+        flat = list(itertools.chain.from_iterable(pieces))
+        self.text = np.repeat(np.arange(len(samples)), [len(each) for each in pieces])
+        self.label = np.array([each.attack for each in samples])[self.text]
+        self.heavy = np.array(heavy)[self.text]
+        table, self.names = table_of(flat, [(samples[at].attack, samples[at].source) for at in self.text])
+        self.table = hstack([table, said(flat)]).tocsr()
+
+    def logits(self, model: Model) -> np.ndarray:
+        """What a model says of each stretch."""
+        return self.table @ model.weights + model.bias
+
+    def whole(self, model: Model) -> np.ndarray:
+        """What a model says of each text."""
+        most = np.full(self.text[-1] + 1, -np.inf)
+        np.maximum.at(most, self.text, self.logits(model))
+        return most
+
+    def first_guess(self) -> np.ndarray:
+        """All of other texts; of attacks the first and the last stretch, and those where a rule holds."""
+        first = np.r_[True, self.text[1:] != self.text[:-1]]
+        last = np.r_[self.text[1:] != self.text[:-1], True]
+        return ~self.label | first | last | (self.table[:, -1].toarray()[:, 0] > 0)
+
+    def loudest(self, model: Model) -> np.ndarray:
+        """All of other texts; of attacks the stretch that the model is surest of."""
+        return ~self.label | (self.logits(model) >= self.whole(model)[self.text])
+
+
+def stretches(text: str) -> list[str]:
+    """Pieces of a plain text as long as what is weighed together, each half over the next."""
+    words = plain(text).words
+    return [words[at : at + WINDOW * SIZE] for at in range(0, max(1, len(words) - SIZE), SIZE)]
+
+
+def grams(words: str) -> Iterator[str]:
+    """Every n-gram of a stretch that the automaton could have: 1 to 3 words, 2 to 5 Japanese characters."""
+    tokens = words.split()
+    for n in (1, 2, 3):
+        for at in range(len(tokens) - n + 1):
+            if all(map(LATIN.match, tokens[at : at + n])):
+                yield f" {' '.join(tokens[at : at + n])} "
+    for run in CJK.findall(words):
+        for n in (2, 3, 4, 5):
+            yield from filter(WORDY.search, (run[at : at + n] for at in range(len(run) - n + 1)))
+
+
+def table_of(pieces: Sequence[str], origins: Sequence[tuple[bool, str]]) -> tuple[csr_matrix, list[str]]:
+    """Which n-grams are in which piece, of all that are in a few, of two sources of one kind at least."""
+    bags = [set(grams(piece)) for piece in pieces]
+    seen = Counter(itertools.chain.from_iterable(bags))
+    spread: dict[str, set[tuple[bool, str]]] = {gram: set() for gram, times in seen.items() if times >= SEEN}
+    for bag, origin in zip(bags, origins, strict=True):
+        for gram in bag & spread.keys():
+            spread[gram].add(origin)
+    names = sorted(
+        gram for gram, of in spread.items() if max(sum(kind for kind, _ in of), sum(not kind for kind, _ in of)) > 1
+    )
+    index = {gram: at for at, gram in enumerate(names)}
+    rows = [sorted(index[gram] for gram in bag if gram in index) for bag in bags]
+    starts = np.cumsum([0, *map(len, rows)])
+    columns = np.fromiter(itertools.chain.from_iterable(rows), dtype=np.int32)
+    return csr_matrix((np.ones(len(columns), dtype=np.float32), columns, starts), (len(pieces), len(names))), names
+
+
+def said(pieces: Sequence[str]) -> csr_matrix:
+    """What the rules say of each piece, as a column."""
+    return csr_matrix(np.array([[min(MOST_RULES, sum(rules(piece).values()))] for piece in pieces], dtype=np.float32))
+
+
+def fit(corpus: Corpus, use: np.ndarray, strength: float) -> Model:
+    """Learn from the texts of `use`: of an attack the loudest stretch counts, of other texts all do."""
+    picked = corpus.first_guess()
+    model = None
+    for _ in range(ROUNDS):
+        rows = picked & use[corpus.text]
+        learner = LogisticRegression(
+            penalty="l1", solver="liblinear", C=strength, max_iter=200, tol=1e-3, random_state=0
+        )
+        learner.fit(corpus.table[rows], corpus.label[rows], sample_weight=corpus.heavy[rows])
+        model = Model(learner.coef_[0], float(learner.intercept_[0]))
+        picked = corpus.loudest(model)
+    return model
+
+
+def pack(model: Model, names: Sequence[str], slope: float, offset: float) -> bytes:
+    """The file of weights."""
+    *weights, by_rules = model.weights
+    step = float(np.quantile(np.abs([each for each in weights if each]), 0.998)) / 127
+    whole = np.clip(np.round(np.array(weights) / step), -127, 127).astype(np.int8)
+    kept = [at for at in range(len(names)) if whole[at]]
+    head = {"step": step, "bias": model.bias, "rules": max(0.0, float(by_rules)), "slope": slope, "offset": offset}
+    line = json.dumps({name: round(value, 7) for name, value in head.items()}).encode()
+    return zlib.compress(
+        line + b"\n" + "\n".join(names[at] for at in kept).encode() + b"\n\n" + whole[kept].tobytes(), 9
+    )

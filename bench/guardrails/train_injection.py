@@ -1,0 +1,81 @@
+"""Makes the weights of the judge `injection`: `python -m bench.guardrails.train_injection PACKAGES`.
+
+PACKAGES is a folder with the packages of `injection_sources.PACKAGES`, each unpacked in a folder of its import name;
+`--get` fetches them there first. Needs numpy, scipy, scikit-learn, PyYAML and what `bench.guardrails` needs. The same
+packages give the same bytes. How the judge then does on what it did not learn from, `score_injection` prints.
+"""
+
+import argparse
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from bench.guardrails import injection_fit as fitting
+from bench.guardrails import injection_sources as sources
+from llmgateway.guardrails.injection.weights import BLOCK
+
+TARGET = Path(__file__).parents[2] / "src/llmgateway/guardrails/injection/weights.bin"
+# Shares of harmless texts above the two points, by models that never saw the texts' source. The weights that ship saw
+# all sources and do better on others' texts: below 1 % and 0.25 % there (`score_injection`).
+FLAGGED, BLOCKED = 0.025, 0.0075
+STRENGTH = 0.15  # of the fit: more gives more weights
+HARMLESS = 3.0  # how much more a harmless text weighs than an attack: few false alarms come first
+TASKS = "writing"  # the one source of long requests as people write them; it weighs more still
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("packages", type=Path)
+    parser.add_argument("--get", action="store_true", help="fetch the packages first")
+    options = parser.parse_args()
+    if options.get:
+        fetch(options.packages)
+    samples = sources.training(options.packages)
+    corpus = fitting.Corpus(samples, balance(samples))
+    model = fitting.fit(corpus, np.full(len(samples), True), STRENGTH)
+    slope, offset = points(out_of_source(samples, corpus))
+    packed = fitting.pack(model, corpus.names, slope, offset)
+    TARGET.write_bytes(packed)
+    print(f"{len(samples)} texts, {np.count_nonzero(model.weights)} weights in {len(packed)} bytes")
+
+
+def balance(samples):
+    """The weight of each text: the two languages weigh alike among attacks and among other texts."""
+    kinds = [(each.attack, each.japanese) for each in samples]
+    sizes = {kind: kinds.count(kind) for kind in set(kinds)}
+    alike = np.array([len(samples) / len(sizes) / sizes[kind] for kind in kinds])
+    return alike * [1.0 if each.attack else HARMLESS * (HARMLESS if each.source == TASKS else 1) for each in samples]
+
+
+def out_of_source(samples, corpus):
+    """The logits of harmless texts, those of the templates aside, by models that did not see their source."""
+    source, attack = np.array([each.source for each in samples]), np.array([each.attack for each in samples])
+    natural = ~attack & ~np.char.startswith(source, "plain-")
+    logits = []
+    for name in sorted(set(source[natural])):
+        out = (source == name) & natural
+        logits.append(corpus.whole(fitting.fit(corpus, ~out, STRENGTH))[out])
+    return np.concatenate(logits)
+
+
+def points(logits):
+    """The line that puts the two shares of harmless texts at the scores FLAG (a logit of 0) and BLOCK."""
+    flag, block = np.quantile(logits, [1 - FLAGGED, 1 - BLOCKED])
+    slope = np.log(BLOCK / (1 - BLOCK)) / max(block - flag, 0.5)
+    return float(slope), float(-slope * flag)
+
+
+def fetch(folder: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, *sources.PACKAGES], check=True
+    )
+    for wheel in folder.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as packed:
+            packed.extractall(folder / wheel.name.partition("-")[0])
+
+
+if __name__ == "__main__":
+    main()

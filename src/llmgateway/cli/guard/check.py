@@ -1,0 +1,101 @@
+"""`llmgateway guard check`: what guardrails would make of a text, told from the configuration file."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from llmgateway.cli import gateway, whereabouts
+from llmgateway.cli.errors import MISUSED, fail
+from llmgateway.domain.verdict import Action, Stage
+
+if TYPE_CHECKING:
+    from llmgateway.config.snapshot import Snapshot
+    from llmgateway.guarding.checking import Panel
+
+STDIN: Final = "-"
+BLOCKED: Final = 3
+MAX_BYTES: Final = 32 * 1024 * 1024
+
+
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The text, a message or an answer; - reads stdin.")],
+    route: Annotated[
+        str | None, typer.Option("--route", "-r", help="Ask the guardrails of this route, or of a model name's.")
+    ] = None,
+    stage: Annotated[Stage, typer.Option("--stage", "-s", help="What the text is.")] = Stage.REQUEST,
+    guardrails: Annotated[
+        str | None,
+        typer.Option(
+            "--guardrails", "-g", help="Ask these: names of the configuration or of plug-ins. Default: pii,secrets."
+        ),
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="The configuration.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what guardrails would find in a text, and what goes on of it. Exit 0: it would pass; 3: it would not."""
+    names = _names(guardrails)
+    if route is not None and names is not None:
+        raise typer.BadParameter(
+            "with --route its guardrails are asked: name one of the two", param_hint="--guardrails"
+        )
+    text = _text(file)
+    checked = _panel(_snapshot(config, is_needed=route is not None), route, stage, names).check(text, stage)
+    if as_json:
+        gateway.print_json(checked.shown())
+    else:
+        from llmgateway.cli.guard.told import tell
+
+        tell(checked, text)
+    if checked.action is Action.BLOCK:
+        raise typer.Exit(BLOCKED)
+
+
+def _panel(snapshot: "Snapshot | None", route: str | None, stage: Stage, names: list[str] | None) -> "Panel":
+    from llmgateway import plugins
+    from llmgateway.guarding.trial import Trial, TrialError
+
+    trial = Trial(snapshot, plugins.classes)
+    try:
+        if route is not None:
+            return trial.of_route(route, stage)
+        return trial.of_names(names) if names is not None else trial.of_names()
+    except TrialError as error:
+        fail(str(error), MISUSED)
+
+
+def _snapshot(config: Path | None, *, is_needed: bool) -> "Snapshot | None":
+    """The configuration; None where nobody named one and it can be done without."""
+    from llmgateway.cli.check import known_guardrails, known_providers
+    from llmgateway.config.loader import load
+
+    if config is None and not is_needed and not whereabouts.CONFIG.is_file():
+        return None
+    file = config or whereabouts.CONFIG
+    return load(file, providers=known_providers(), guardrails=known_guardrails(), generation=0, environ=None)
+
+
+def _names(given: str | None) -> list[str] | None:
+    if given is None:
+        return None
+    names = [each.strip() for each in given.split(",") if each.strip()]
+    if not names:
+        raise typer.BadParameter("names at least one guardrail, like pii,secrets", param_hint="--guardrails")
+    return names
+
+
+def _text(source: str) -> str:
+    """The text to judge; offsets count from its very first character."""
+    if source == STDIN:
+        content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    else:
+        with Path(source).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    name = "stdin" if source == STDIN else source
+    if len(content) > MAX_BYTES:
+        fail(f"{name}: larger than {MAX_BYTES >> 20} MiB", MISUSED)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        fail(f"{name}: no UTF-8 text (byte {error.start + 1})", MISUSED)

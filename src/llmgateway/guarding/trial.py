@@ -1,0 +1,106 @@
+"""Who is asked about a text that somebody tries: a route's guardrails, or those that are named. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+from llmgateway.config.patterns import best_match
+from llmgateway.config.problems import did_you_mean, quoted
+from llmgateway.config.snapshot import Guardrail, Route, Snapshot
+from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.chain import Chain, Link
+from llmgateway.guarding.checking import Panel
+from llmgateway.guarding.guards import REDACTORS, linked
+from llmgateway.guarding.judging import JudgeLink
+
+MAX_NAMES: Final = 100
+KINDS: Final = ("guardrail", "judge")
+FindClasses = Callable[[str], Mapping[str, Any]]
+"""The plug-ins of a kind by name, not made yet."""
+
+
+class TrialError(ValueError):
+    """Nobody can be asked so; the message is for the operator. `what`: "route", "guardrail" or "setting"."""
+
+    def __init__(self, what: str, message: str) -> None:
+        super().__init__(message)
+        self.what = what
+
+
+class Trial:
+    """Finds who is asked, in one configuration (None: there is none), and makes each guardrail once."""
+
+    def __init__(self, snapshot: Snapshot | None, classes: FindClasses) -> None:
+        self.snapshot = snapshot
+        self._classes = cache(classes)
+        self._links: dict[str, Link | JudgeLink] = {}
+
+    def of_route(self, name: str, stage: Stage) -> Panel:
+        """Those that look into this stage of the route's exchanges, the baseline first; TrialError."""
+        route = self._route(name)
+        return _panel(
+            link
+            for link, stages in [(self._link(each), each.stages) for each in route.guardrails]
+            if stage in (stages if isinstance(link, Link) else (Stage.REQUEST,))
+        )
+
+    def of_names(self, names: Sequence[str] = REDACTORS) -> Panel:
+        """Those of the configuration or, with their own defaults, the plug-ins of these names; TrialError."""
+        defined = self.snapshot.guarding.named if self.snapshot is not None else {}
+        links: list[Link | JudgeLink] = []
+        for name in dict.fromkeys(names):
+            if name not in defined and not any(name in self._classes(kind) for kind in KINDS):
+                raise TrialError("guardrail", f"no guardrail is called {quoted(name)}{self._meant(name, defined)}")
+            links.append(self._link(defined.get(name) or Guardrail(name, name)))
+        return _panel(links)
+
+    def _route(self, name: str) -> Route:
+        if self.snapshot is None:
+            raise TrialError("route", "there is no configuration to find a route in")
+        routes = self.snapshot.routes
+        pattern = name if name in routes else best_match([each for each in routes if "*" in each], name)
+        if pattern is None:
+            raise TrialError("route", f"no route is called {quoted(name)}{did_you_mean(name, routes)}")
+        return routes[pattern]
+
+    def _link(self, guardrail: Guardrail) -> Link | JudgeLink:
+        if guardrail.name not in self._links:
+            self._links[guardrail.name] = linked(guardrail, self._make)
+        return self._links[guardrail.name]
+
+    def _make(self, plugin: str, options: Mapping[str, Any]) -> Any:
+        known = {**self._classes("judge"), **self._classes("guardrail")}
+        if plugin not in known:
+            message = f"no guardrail plug-in is called {quoted(plugin)}{did_you_mean(plugin, known)}"
+            raise TrialError("guardrail", message)
+        return _made(plugin, known[plugin], options)
+
+    def _meant(self, name: str, defined: Iterable[str]) -> str:
+        return did_you_mean(name, {*defined, *(each for kind in KINDS for each in self._classes(kind))})
+
+
+def _panel(links: Iterable[Link | JudgeLink]) -> Panel:
+    every = list(links)
+    judges = [link for link in every if isinstance(link, JudgeLink)]
+    return Panel(Chain(link for link in every if isinstance(link, Link)), judges)
+
+
+def _made(name: str, plugin: Any, options: Mapping[str, Any]) -> Any:
+    try:
+        return plugin(options)
+    except ValueError as error:
+        raise TrialError("setting", f"{quoted(name)} can't be asked without settings: {error}") from None
+
+
+def catalogue(classes: FindClasses) -> list[dict[str, Any]]:
+    """Every plug-in with the version of its rules and what it can find; `kinds` None where its settings decide that."""
+    return [
+        {"name": name, "type": kind, "version": plugin.version, "kinds": _kinds(plugin)}
+        for kind in KINDS
+        for name, plugin in sorted(classes(kind).items())
+    ]
+
+
+def _kinds(plugin: Any) -> list[str] | None:
+    kinds = getattr(plugin, "kinds", None)
+    return list(kinds) if isinstance(kinds, Sequence) else None

@@ -1,0 +1,37 @@
+"""Whatever may be personal: one look tells whether there can be any, then each family looks for its own."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii import addresses, documents, emails, ibans, networks, numbers, persons
+from llmgateway.guardrails.pii.runs import compiled, plain, wide
+from llmgateway.wire.view import View
+
+_ANY: Final = compiled(
+    b"|".join(
+        (numbers.PATTERN, emails.SIGN, emails.SPELT_SIGN, emails.ENCODED, *networks.HINTS, ibans.HEAD, documents.TOKEN)
+    )
+)
+
+
+_BACK: Final = addresses.LONGEST + addresses.LONGEST_BLOCK + 4  # farther back begins nothing that matters at a place
+
+
+def candidates(view: View, start: int, *, names: bool) -> Iterator[Finding]:
+    """Give what each family takes for its own: all of it that ends after `start`. It may overlap."""
+    low = max(0, start - _BACK)
+    raw = b"" if view.text.isascii() else wide(view.folded[low:])
+    octets = plain(view, low, raw)
+    if _ANY.search(octets, low):
+        longer = sorted((*ibans.find(octets, low), *networks.find(view, octets, low)))
+        yield from longer
+        yield from numbers.find(view, octets, low, start, longer)
+        yield from emails.find(view, octets, low)
+        yield from emails.find_spelt(octets, low)
+        yield from emails.find_encoded(octets, low)
+        yield from documents.find(view, octets, low)
+    if raw:
+        yield from addresses.find(view, low, raw)
+    if names:
+        yield from persons.find(view, octets, low)

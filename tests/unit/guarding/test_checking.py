@@ -1,0 +1,114 @@
+"""What would be found in a text, and what would follow: the same as the gateway does with it."""
+
+import json
+import random
+
+import pytest
+from tests.support.guardrails import chain, numbers, word
+
+from llmgateway.domain.verdict import Action, Finding, Mode, Stage
+from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.checking import Found, Panel
+from llmgateway.guarding.judging import JudgeLink
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.ports.judge import Judged
+
+
+class Shouting:
+    """Judges texts that are all capitals, of users alone."""
+
+    name = "shouting"
+    version = "1"
+    kinds = ("shouting.loud",)
+
+    def judge(self, pieces):
+        return [
+            Judged(at, Finding(0, len(piece.text), "shouting.loud", 0.75))
+            for at, piece in enumerate(pieces)
+            if piece.text.isupper() and piece.source == "user"
+        ]
+
+
+def check(text, *links, judges=(), stage=Stage.REQUEST):
+    return Panel(chain(*links), [JudgeLink(each.name, each, Action.FLAG) for each in judges]).check(text, stage)
+
+
+def test_what_is_found_is_told_with_its_place_and_replaced():
+    checked = check("é 1234 and 777777", numbers())
+    assert checked.shown() == {
+        "action": "redact",
+        "redacted": "é [NUMBER] and [NUMBER]",
+        "findings": [
+            {"guardrail": "numbers", "kind": "number", "start": 2, "end": 6, "score": 1.0},
+            {"guardrail": "numbers", "kind": "number", "start": 11, "end": 17, "score": 1.0},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("links", "action", "redacted"),
+    [
+        ([numbers(Action.FLAG)], "flag", "1234 x"),
+        ([numbers(Action.FLAG), word("x")], "redact", "1234 [WORD]"),
+        ([numbers(), word("x", Action.BLOCK)], "block", "[NUMBER] [WORD]"),
+        ([numbers(Action.BLOCK, Mode.OBSERVE)], "allow", "1234 x"),
+        ([word("nothing")], "allow", "1234 x"),
+        ([], "allow", "1234 x"),
+    ],
+)
+def test_the_strictest_action_is_taken(links, action, redacted):
+    checked = check("1234 x", *links)
+    assert (checked.action.value, checked.redacted) == (action, redacted)
+
+
+def test_findings_of_those_who_only_look_are_told_too():
+    checked = check("1234 x", numbers(Action.BLOCK, Mode.OBSERVE), word("4 x", Action.FLAG))
+    assert [(each.guardrail, each.start, each.end) for each in checked.findings] == [("numbers", 0, 4), ("word", 3, 6)]
+
+
+def test_the_same_value_has_the_same_placeholder_however_it_is_written():
+    checked = check('{"a": "1234", "b": "5678 12\\u00334", "c": "<NUMBER_1>"}', numbers(restore=True))
+    assert checked.redacted == '{"a": "<NUMBER_2>", "b": "<NUMBER_3> <NUMBER_2>", "c": "<NUMBER_1>"}'
+
+
+def test_offsets_in_json_are_those_of_the_text_that_was_given():
+    text = '{"é": "\\u00e9 12\\u0033456", "n": 98765}'
+    checked = check(text, numbers())
+    assert [text[each.start : each.end] for each in checked.findings] == ["12\\u0033456", "98765"]
+    assert checked.redacted == '{"é": "\\u00e9 [NUMBER]", "n": "[NUMBER]"}'
+
+
+def test_judges_flag_and_see_whose_word_it_is():
+    checked = check("HELLO 1234", judges=[Shouting()])
+    assert (checked.action, checked.redacted) == (Action.FLAG, "HELLO 1234")
+    assert checked.findings == [Found("shouting", "shouting.loud", 0, 10, 0.75)]
+    assert check("HELLO 1234", numbers(), judges=[Shouting()]).action is Action.REDACT
+    assert check("HELLO", judges=[Shouting()], stage=Stage.REPLY).action is Action.ALLOW
+
+
+def random_text(dice, depth=0):
+    words = ["1234", "55 555", "x", "é ", '"', "\\", "\n", "😀", "98765 ", "{", "}", ", "]
+    if depth > 4 or dice.random() < 0.4:
+        return "".join(dice.choices(words, k=dice.randrange(6)))
+    inner: dict[str, object] = {random_text(dice, 9): random_text(dice, depth + 1) for _ in range(dice.randrange(4))}
+    return json.dumps(inner | {"n": dice.choice([1, 12345, None])}, ensure_ascii=dice.random() < 0.5)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_the_text_that_goes_on_says_what_it_says_when_the_gateway_judges_a_message(seed):
+    text = random_text(random.Random(seed))
+    links = chain(numbers(), word("555"), word("x", Action.FLAG))
+    judge = Sieve(links, Stage.REQUEST, Notes(), Placeholders())
+    expected = json.loads(judge.json(json.dumps({"content": text}).encode()))["content"]
+    assert plain(Panel(links).check(text, Stage.REQUEST).redacted) == plain(expected)
+
+
+def plain(value):
+    """What a text says, whichever way its JSON is written."""
+    if isinstance(value, str):
+        try:
+            return plain(json.loads(value)) if value.lstrip()[:1] in {"{", "["} else value
+        except ValueError:
+            return value
+    return {plain(name): plain(each) for name, each in value.items()} if isinstance(value, dict) else value

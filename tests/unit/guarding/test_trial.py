@@ -1,0 +1,96 @@
+"""Who is asked about a text that somebody tries."""
+
+import pytest
+from tests.support.guardrails import Runs, Word
+
+from llmgateway.config.snapshot import Guarding, Guardrail, Route, Snapshot
+from llmgateway.domain.verdict import Action, Mode, Stage
+from llmgateway.guarding.trial import Trial, TrialError, catalogue
+from llmgateway.wire.options import OptionError
+
+
+class Picky:
+    """A judge that needs a setting."""
+
+    name = "picky"
+    version = "2"
+    kinds = ("picky.any",)
+
+    def judge(self, pieces):
+        return []
+
+    def __init__(self, options):
+        if "allowed" not in options:
+            raise OptionError("allowed", "allowed must be set.")
+
+
+class Easy(Picky):
+    name = "easy"
+
+    def __init__(self, options): ...
+
+
+CLASSES = {"guardrail": {"runs": Runs, "word": Word}, "judge": {"picky": Picky, "easy": Easy}}
+DIGITS = Guardrail("digits", "runs", options={"least": 6})
+REPLIES = Guardrail("replies", "word", (Stage.REPLY,), Action.BLOCK, Mode.OBSERVE, options={"word": "x"})
+LOST = Guardrail("lost", "nothing")
+ROUTES = {name: Route(name, (), guardrails=(DIGITS, REPLIES)) for name in ("chat", "vendor/*")}
+SNAPSHOT = Snapshot(1, routes=ROUTES, guarding=Guarding({each.name: each for each in (DIGITS, REPLIES, LOST)}))
+
+
+def trial(snapshot=SNAPSHOT):
+    return Trial(snapshot, lambda kind: CLASSES[kind])
+
+
+def links(panel):
+    return [(link.name, link.guardrail.name, link.action, link.mode) for link in panel.chain.links]
+
+
+DIGITS_LINK = ("digits", "runs", Action.REDACT, Mode.ENFORCE)
+REPLIES_LINK = ("replies", "word", Action.BLOCK, Mode.OBSERVE)
+
+
+def test_a_routes_guardrails_are_asked_that_look_into_the_stage():
+    assert links(trial().of_route("chat", Stage.REQUEST)) == [DIGITS_LINK]
+    assert links(trial().of_route("chat", Stage.REPLY)) == [DIGITS_LINK, REPLIES_LINK]
+    assert links(trial().of_route("vendor/m-1", Stage.REQUEST)) == [DIGITS_LINK]
+
+
+def test_names_are_those_of_definitions_first_and_else_of_plugins():
+    panel = trial().of_names(["replies", "runs", "easy", "digits", "replies"])
+    assert links(panel) == [REPLIES_LINK, ("runs", "runs", Action.REDACT, Mode.ENFORCE), DIGITS_LINK]
+    assert [judge.name for judge in panel.judges] == ["easy"]
+    assert [link.guardrail.least for link in panel.chain.links[1:]] == [4, 6]
+
+
+def test_each_is_made_once():
+    one = trial()
+    (first,), (second,) = (one.of_names(["digits"]).chain.links for _ in range(2))
+    assert first is second is one.of_route("chat", Stage.REQUEST).chain.links[0]
+    assert one.of_names(["easy"]).judges[0] is one.of_names(["easy"]).judges[0]
+
+
+@pytest.mark.parametrize(
+    ("ask", "what", "words"),
+    [
+        (lambda: trial().of_route("chatt", Stage.REQUEST), "route", 'no route is called "chatt"; did you mean "chat"?'),
+        (lambda: trial(None).of_route("chat", Stage.REQUEST), "route", "no configuration"),
+        (lambda: trial().of_names(["digit"]), "guardrail", 'did you mean "digits"?'),
+        (lambda: trial(None).of_names(["digits"]), "guardrail", 'no guardrail is called "digits"'),
+        (lambda: trial().of_names(["lost"]), "guardrail", 'no guardrail plug-in is called "nothing"'),
+        (lambda: trial().of_names(["picky"]), "setting", '"picky" can\'t be asked without settings: allowed must be'),
+    ],
+)
+def test_who_can_not_be_asked_is_said(ask, what, words):
+    with pytest.raises(TrialError) as caught:
+        ask()
+    assert (caught.value.what, words in str(caught.value)) == (what, True), caught.value
+
+
+def test_the_catalogue_has_every_plugin_and_says_where_settings_decide_what_it_finds():
+    assert catalogue(lambda kind: CLASSES[kind]) == [
+        {"name": "runs", "type": "guardrail", "version": "1", "kinds": None},
+        {"name": "word", "type": "guardrail", "version": "7", "kinds": None},
+        {"name": "easy", "type": "judge", "version": "2", "kinds": ["picky.any"]},
+        {"name": "picky", "type": "judge", "version": "2", "kinds": ["picky.any"]},
+    ]

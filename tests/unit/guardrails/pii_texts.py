@@ -1,0 +1,16 @@
+"""What the tests of personal data share: what is found in a text, as kinds and pieces of it."""
+
+from llmgateway.guardrails.pii.guardrail import PiiGuardrail
+from llmgateway.wire.view import View
+
+
+def found(text: str, *kinds: str) -> list[tuple[str, str]]:
+    """Kinds and pieces, in order. `kinds`: the setting, if one is given."""
+    guardrail = PiiGuardrail({"kinds": list(kinds)} if kinds else {})
+    return [(each.kind, text[each.start : each.end]) for each in guardrail.find(View(text))]
+
+
+def only(text: str, *kinds: str) -> tuple[str, str]:
+    """The one thing that is found."""
+    (one,) = found(text, *kinds)
+    return one

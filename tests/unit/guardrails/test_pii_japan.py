@@ -1,0 +1,136 @@
+"""What is Japanese: numbers by label and check digit, postal codes, addresses, names."""
+
+import pytest
+from tests.unit.guardrails.pii_texts import found, only
+
+MY_NUMBER = "123456789018"
+
+
+@pytest.mark.parametrize("text", ["マイナンバーは{}です", "個人番号：{}", '"my_number":"{}"', "個人番号（{}）"])
+@pytest.mark.parametrize("number", [MY_NUMBER, "1234 5678 9018", "1234-5678-9018", "１２３４５６７８９０１８"])
+def test_a_personal_number_after_its_label(text, number):
+    assert only(text.format(number)) == ("jp_my_number", number)
+
+
+def test_a_personal_number_in_groups_needs_japanese_around_it_and_its_check_digit():
+    assert only("番号は1234-5678-9018です") == ("jp_my_number", "1234-5678-9018")
+    assert found("see 1234-5678-9018") == []
+    assert found("番号は1234-5678-9019です") == []
+    assert found("追跡番号 1234-5678-9018") == []
+    assert found("マイナンバー123456789019") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("法人番号：7000012050002", ("jp_corporate_number", "7000012050002")),
+        ("登録番号T7000012050002", ("jp_corporate_number", "T7000012050002")),
+        ("免許証番号は301234567890です", ("jp_driving_licence", "301234567890")),
+        ("運転免許証 第３０１２３４５６７８９０号", ("jp_driving_licence", "３０１２３４５６７８９０")),
+        ("口座番号：1234567", ("jp_bank_account", "1234567")),
+        ("渋谷支店 普通 1234567", ("jp_bank_account", "1234567")),
+        ("ゆうちょ銀行 記号：16130、番号：52275781", ("jp_bank_account", "52275781")),
+        ("パスポート番号TK1234567", ("jp_passport", "TK1234567")),
+        ("旅券番号はMZ7654321", ("jp_passport", "MZ7654321")),
+        ("Japanese passport TK1234567", ("jp_passport", "TK1234567")),
+        ("郵便番号は1000001", ("jp_postal_code", "1000001")),
+        ("〒100-0001", ("jp_postal_code", "100-0001")),
+        ("〒１００－０００１", ("jp_postal_code", "１００－０００１")),
+        ("100-0001 東京都", ("jp_postal_code", "100-0001")),
+    ],
+)
+def test_plain_digits_are_what_the_label_says(text, expected):
+    assert only(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "普通は1234567円です",
+        "参加者1234567人",
+        "商品コード4901234567894",
+        "会員301234567890",
+        "123-4567",
+        "100-0001、大きい",
+        "口座を1234567件開設",
+        "法人番号：7000012050003",
+        "TK1234567",
+    ],
+)
+def test_without_it_they_are_nothing(text):
+    assert found(text) == []
+
+
+ADDRESSES = [
+    "東京都千代田区丸の内1-9-2",
+    "東京都千代田区丸の内１丁目９番２号",
+    "大阪府大阪市北区梅田三丁目一番三号",
+    "神奈川県横浜市青葉区美しが丘22番地34",
+    "北海道札幌市中央区北1条西2丁目3-4",
+    "京都府京都市中京区寺町通御池上る上本能寺前町488番地",
+    "茨城県つくば市吾妻2-2-34",
+    "さいたま市大宮区桜木町2-3",
+    "那覇市おもろまち2番地35",
+    "東京都千代田区丸の内1-9-2 グランドハイツ501号室",
+    "長野県北佐久郡軽井沢町軽井沢1178-12",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("around", ["{}", "住所は{}です。", "「{}」", "本社：{}、電話"])
+def test_an_address_up_to_its_last_number(address, around):
+    assert only(around.format(address)) == ("jp_address", address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "東京都で一番高い",
+        "東京都と大阪府で30人",
+        "横浜市内の3-4-5組",
+        "京都市で2番目に大きい",
+        "中央区1番人気の店",
+        "大阪市から3-5日で届く",
+        "市場の1-2割",
+        "北区の人口は約35万人",
+        "東京都渋谷区では2026年",
+    ],
+)
+def test_a_place_with_a_count_is_no_address(text):
+    assert found(text) == []
+
+
+def test_an_address_does_not_take_a_telephone_number_with_it():
+    kinds = [kind for kind, _ in found("東京都千代田区丸の内1-9-2 テスト株式会社 03-1234-5678")]
+    assert kinds == ["jp_address", "phone"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("氏名：山田太郎、", "山田太郎"),
+        ("氏名：山田　太郎", "山田　太郎"),
+        ("担当者：佐藤です", "佐藤"),
+        ("本日、佐藤さんが", "佐藤"),
+        ("、田中様へ", "田中"),
+        ("私の名前は田中　聡太郎です。", "田中　聡太郎"),
+        ("私は山田太郎と申します", "山田太郎"),
+        ('{"name": "山口　舞"}', "山口　舞"),
+        ("<full_name>Michael Crosby</full_name>", "Michael Crosby"),
+        ("My name is Tyler Mays and", "Tyler Mays"),
+        ("フリガナ：ヤマダ タロウ", "ヤマダ タロウ"),
+        ("Dear Alice Johnson,", "Alice Johnson"),
+        ("Name: Bob Lee", "Bob Lee"),
+        ("ask Dr. Smith about it", "Smith"),
+    ],
+)
+def test_names_where_words_around_them_say_so(text, name):
+    assert only(text, "person") == ("person", name)
+    assert found(text) == []  # not looked for unless one asks
+
+
+@pytest.mark.parametrize(
+    "text", ["お客様へ", "皆様", "同様に", "Dear Customer,", "Dear Sir", "会員様", "お母さん", "名前は未登録です"]
+)
+def test_words_that_are_nobodys_name(text):
+    assert found(text, "person") == []

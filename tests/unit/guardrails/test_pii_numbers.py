@@ -1,0 +1,145 @@
+"""Numbers in their forms, with and without labels, and those that are nobody's."""
+
+import pytest
+from tests.unit.guardrails.pii_texts import found, only
+
+CARDS = ["4111 1111 1111 1111", "4111-1111-1111-1111", "4111111111111111", "3782 822463 10005", "6011000990139424"]
+PHONES = [
+    "(212) 555-0187",
+    "212-555-0187",
+    "212.555.0187",
+    "1-212-555-0187",
+    "+1 212 555 0187",
+    "+12125550187",
+    "+44 20 7946 0958",
+    "+81-3-1234-5678",
+    "+819012345678",
+    "020 7946 0958",
+    "06 12 34 56 78",
+    "03-1234-5678",
+    "(03)1234-5678",
+    "03(1234)5678",
+    "０３－１２３４－５６７８",
+    "090-1234-5678",
+    "09012345678",
+    "0120-123-456",
+    "0120123456",
+    "〇九〇-一二三四-五六七八",
+    "212-555-0187 x204",
+]
+NOBODYS = [
+    "2026-11-22 10:15:00",
+    "1712345678901",
+    "version 10.2.30.4",
+    "978-3-16-148410-0",
+    "1,234,567,890",
+    "3.14159265358979",
+    "10.1000/182.5555",
+    "1 2 3 4 5 6 7 8 9 10 11 12",
+    "0 1 1 0 1 0 0 1 1 0 1 0",
+    "1024 2048 4096 8192",
+    "123e4567-e89b-12d3-a456-426614174000",
+    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "in 1999-2003 and 2004-2008",
+    "00:1A:2B:3C:4D:5E",
+    "£1299.00 1499.00",
+    "4111 1111 1111 1112",
+    "a4111111111111111",
+    "12-4111-1111-1111-1111",
+]
+
+
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize("around", ["{}", "pay {} now", '"{}"', "カード{}です", "n={}, exp 12/27"])
+def test_a_card_is_found_whatever_is_around_it(card, around):
+    assert only(around.format(card)) == ("payment_card", card)
+
+
+@pytest.mark.parametrize("phone", PHONES)
+@pytest.mark.parametrize("around", ["{}", "ask {}, please", '"{}"', "昨日{}から着信", "<{}>"])
+def test_a_telephone_number_needs_no_label_if_it_is_written_as_one(phone, around):
+    assert only(around.format(phone)) == ("phone", phone)
+
+
+@pytest.mark.parametrize("text", ["phone: {}", '"phoneNumber":"{}"', "Tel. {}", "MOBILE={}", "携帯は{}です"])
+def test_bare_digits_are_a_telephone_number_after_a_label(text):
+    assert only(text.format("5551234567")) == ("phone", "5551234567")
+    assert found(text.format("5551234567").lower().replace("phone", "hotelx").replace("tel", "cart"))[1:] == []
+
+
+@pytest.mark.parametrize("text", NOBODYS)
+def test_a_number_that_is_nobodys_is_left_alone(text):
+    assert found(text) == []
+    assert found(f"と{text}の") == []
+
+
+@pytest.mark.parametrize("label", ["Order", "order number is", "invoice no.", "注文番号：", "追跡番号", "tracking-id="])
+def test_a_label_can_say_that_a_number_is_nobodys(label):
+    assert found(f"{label} 212-555-0187") == []
+    assert found(f"{label} 4111111111111111") == []
+
+
+def test_that_label_means_one_number_and_no_other():
+    assert found("order 99812 shipped, 212-555-0187") == [("phone", "212-555-0187")]
+    assert found("Order 212-555-0187 212-555-0188") == [("phone", "212-555-0188")]
+    assert found("For your order please ring 212-555-0187") == [("phone", "212-555-0187")]
+
+
+def test_the_nearest_label_decides():
+    assert found("SSN 536904399, passport 536904399") == [("us_ssn", "536904399"), ("passport", "536904399")]
+    assert found("hotel 5551234567, excel 5551234567") == []
+
+
+def test_a_label_does_not_reach_over_lines():
+    assert found("phone: none\nepoch time 1712345678") == []
+    assert only("Phone:\n5551234567") == ("phone", "5551234567")
+
+
+@pytest.mark.parametrize("number", ["536-90-4399"])
+def test_a_social_security_number_in_its_form_needs_no_label(number):
+    assert only(f"it is {number}.") == ("us_ssn", number)
+
+
+@pytest.mark.parametrize("number", ["000-12-3456", "666-12-3456", "900-12-3456", "536-00-4399", "536-90-0000"])
+def test_a_number_that_was_never_given_is_none(number):
+    assert found(f"SSN {number}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("NHS number 943 476 5919", ("id.gb", "943 476 5919")),
+        ("NINO AB123456C", ("id.gb", "AB123456C")),
+        ("SIN 046 454 286", ("id.ca", "046 454 286")),
+        ("Aadhaar: 2341 2341 2346", ("id.in", "2341 2341 2346")),
+        ("529.982.247-25", ("id.br", "529.982.247-25")),
+        ("Steuer-ID 86095742719", ("id.de", "86095742719")),
+        ("BSN 111222333", ("id.nl", "111222333")),
+        ("PESEL 44051401359", ("id.pl", "44051401359")),
+        ("DNI 12345678Z", ("id.es", "12345678Z")),
+        ("NRIC S1234567D", ("id.sg", "S1234567D")),
+        ("11010519491231002X", ("id.cn", "11010519491231002X")),
+        ("passport no. C01X00T47", ("passport", "C01X00T47")),
+        ("Passport: 123456789", ("passport", "123456789")),
+    ],
+)
+def test_what_states_give_to_persons(text, expected):
+    assert only(text) == expected
+
+
+@pytest.mark.parametrize("text", ["DNI 12345678A", "NRIC S1234567A", "NHS number 943 476 5918", "SIN 046 454 287"])
+def test_a_wrong_check_digit_is_no_number(text):
+    assert found(text) == []
+
+
+def test_digits_that_stand_apart_are_read_together():
+    assert only("4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1") == ("payment_card", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1")
+    assert only("at 0-9-0-1-2-3-4-5-6-7-8 now") == ("phone", "0-9-0-1-2-3-4-5-6-7-8")
+
+
+def test_invisible_characters_inside_do_not_hide_a_number():
+    assert only("card 4111\u200b1111\u20601111 1111") == ("payment_card", "4111\u200b1111\u20601111 1111")
+
+
+def test_a_number_takes_its_longest_reading():
+    assert found("DE89 3704 0044 0532 0130 00") == [("iban", "DE89 3704 0044 0532 0130 00")]
