@@ -1,5 +1,6 @@
 """Guardrails that are simple enough to be obviously right, for tests of what is made of them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,16 +21,11 @@ class Runs:
         self.least: int = options.get("least", 4)
         self.kind: str = options.get("kind", "number")
         self.kinds: Sequence[str] = (self.kind,)
+        self._run = re.compile(f"[{re.escape(self.alphabet)}]{{{self.least},}}")
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
-        found, at, text = [], 0, view.text
-        while at < len(text):
-            rest = text[at:]
-            size = len(rest) - len(rest.lstrip(self.alphabet))
-            if size >= self.least and at >= start:
-                found.append(Finding(at, at + size, self.kind))
-            at += max(1, size)
-        return found
+        found = (Finding(each.start(), each.end(), self.kind) for each in self._run.finditer(view.text))
+        return [each for each in found if each.start >= start]
 
     def settled(self, view: View, start: int = 0) -> int:
         return max(start, len(view.text.rstrip(self.alphabet)))

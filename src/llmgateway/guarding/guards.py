@@ -1,5 +1,6 @@
 """The chains of a configuration, made from its guardrails: for requests, for replies, for what is stored of both."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -11,6 +12,7 @@ from llmgateway.guarding.body import Judge
 from llmgateway.guarding.chain import Chain, Link
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.unread import without_probabilities
 from llmgateway.ports.guardrail import Guardrail
 from llmgateway.wire.jsoncodec import JsonError, decode
 
@@ -48,12 +50,15 @@ class Guard:
 
 
 def judged(judge: Judge, body: bytes) -> bytes:
-    """Judge a body, JSON or not. Raises Blocked as `Judge` does."""
+    """Judge a reply or a body to be stored, JSON or not. Raises Blocked as `Judge` does."""
+    body = body.removeprefix(BOM_UTF8)
     try:
-        decode(body)
+        document = decode(body)
     except JsonError:
         return as_text(judge.text, body)
-    return judge.json(body)
+    if not isinstance(document, dict | list):
+        return as_text(judge.text, body)  # a text of digits is JSON, too
+    return judge.json(without_probabilities(body))
 
 
 def as_text(change: Callable[[str], str], body: bytes) -> bytes:

@@ -11,7 +11,7 @@ from llmgateway.guarding.chain import Chain, Hit, blocking, united
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import MAX_OPEN, REACH
-from llmgateway.wire.view import CONTEXT, View
+from llmgateway.wire.view import CONTEXT, View, shown
 
 _GIVEN_WAY: Final = 64  # characters kept when a guardrail breaks its law: nothing grows for ever
 
@@ -54,7 +54,7 @@ class HoldBack:
             text = self._swallow(text, parts)
             if not text:
                 return parts
-        self.held += text
+        self.held += shown(text)
         view, start = View(self._context + self.held), len(self._context)
         cut = self._chain.settled(view, start)
         if cut > start or len(self.held) > MAX_OPEN:

@@ -6,6 +6,7 @@ Every event comes out in two forms: as it is logged, and as the caller gets it, 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Judge
 from llmgateway.guarding.chain import Chain
@@ -16,6 +17,7 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.restore import Restorer, restored_json
 from llmgateway.ports.shape import Pieces, Slot, StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
+from llmgateway.wire.replies import DONE
 
 
 class Passed(NamedTuple):
@@ -48,7 +50,10 @@ class _Channel:
 
 
 class GuardedStream:
-    """Takes a stream's events in order; gives those that may go on. Raises Blocked; gives nothing after that."""
+    """Takes a stream's events in order; gives those that may go on.
+
+    Raises Blocked, or GatewayError guardrail_unsupported for what can't be judged; gives nothing after that.
+    """
 
     __slots__ = ("_chain", "_channels", "_notes", "_placeholders", "_rest", "_shape")
 
@@ -71,12 +76,19 @@ class GuardedStream:
         try:
             event = decode(data)
         except JsonError:
+            if data.lstrip()[:1] in {b"{", b"["} and data.strip() != DONE:
+                raise _senseless() from None
             text = self._rest.text(data.decode("utf-8", "replace")).encode()
             return [*self.finish(), Passed(name, text, text)]
+        if not isinstance(event, dict):
+            raise _senseless()
+        if name and event.get("type") != name.decode("latin-1"):
+            name = self._rest.text(name.decode("latin-1")).encode()
         pieces = self._shape.pieces(event)
         if pieces.slots:
             return self._with_pieces(name, data, event, pieces)
         before = list(self._flush(pieces.ended))
+        data = encode(event) if pieces.is_altered else _unambiguous(data, event)
         return [*before, self._whole(name, data if pieces.is_known else self._rest.json(data))]
 
     def finish(self) -> list[Passed]:
@@ -93,6 +105,7 @@ class GuardedStream:
             texts.append((slot, logged, given))
         before = list(self._flush(pieces.ended))
         if is_same:
+            data = _unambiguous(data, event)
             return [*before, Passed(name, data, data)]
         if pieces.is_bare and not any(logged or given for _, logged, given in texts):
             return before
@@ -150,3 +163,13 @@ class GuardedStream:
 
     def _whole(self, name: bytes, data: bytes) -> Passed:
         return Passed(name, data, restored_json(data, self._placeholders))
+
+
+def _unambiguous(data: bytes, event: Any) -> bytes:
+    """An event's bytes; written anew if a member comes twice in them, of which only one was looked at."""
+    again = encode(event)
+    return data if again.count(b'"') == data.count(b'"') else again
+
+
+def _senseless() -> GatewayError:
+    return GatewayError("guardrail_unsupported", "An event of the stream has another form than such events have.")

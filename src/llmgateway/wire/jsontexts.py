@@ -4,11 +4,15 @@ Works on the bytes, not on a parsed document: of two members with the same name 
 which one another parser keeps. Every string is seen, names included. C code does the work where it can.
 """
 
+import re
 from collections.abc import Mapping
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from llmgateway.wire.jsoncodec import decode, encode
+
+# A run of backslashes is looked at from its beginning only, and given up whole: no text takes more than one pass.
+_ESCAPE: Final = re.compile(r"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|/)")
 
 
 class Literal(NamedTuple):
@@ -40,6 +44,18 @@ def literals(body: bytes) -> list[Literal]:
         found.append(Literal(text, name if is_value else b"", is_name, start, end))
         name = raw if is_name else b""
     return found
+
+
+def unescaped(text: str) -> str:
+    """A text that may hold JSON, with the escapes resolved that its writer could have left out: no less valid."""
+    return _ESCAPE.sub(_resolved, text)
+
+
+def _resolved(found: "re.Match[str]") -> str:
+    if found[1] is None:
+        return "/"
+    said = chr(int(found[1], 16))
+    return said if said.isprintable() and said not in '"\\' else found[0]
 
 
 def rewritten(body: bytes, texts: Mapping[int, str], found: list[Literal]) -> bytes:
