@@ -4,6 +4,7 @@ What is text is gathered or held back until it is judged; what cannot be judged 
 does not pass. Sound, pictures and films do: no guardrail here could look into them.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,8 @@ from llmgateway.ports.reader import ReplyReader
 from llmgateway.ports.shape import StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode
 
+_CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?([^\"';\s]*)")
+_CHARSETS: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin-1", b"windows-1252"})
 _NO_TEXT: Final = (b"audio/", b"image/", b"video/")
 
 
@@ -57,6 +60,8 @@ class GuardedReply(Reply):
 
     def on_head(self, status: int, headers: Headers) -> None:
         super().on_head(status, headers)
+        if self.way is Way.WHOLE and not _is_readable(self.header(b"content-type") or b""):
+            self._failed(GatewayError("guardrail_unsupported"))
         if self.way is Way.EVENTS:
             self._look_again(HOLD_S)
             if self.guard.shape is None:
@@ -84,6 +89,8 @@ class GuardedReply(Reply):
     async def judged(self) -> bytes:
         """What the caller gets of a whole reply; `body()` is then what is logged. GatewayError guardrail_blocked."""
         guard, body = self.guard, self.body()
+        if b"\0" in body and way_of(_media(self.header(b"content-type") or b"")) is Way.WHOLE:
+            raise GatewayError("guardrail_unsupported")  # a text in another encoding
         judge = Judge(guard.chain, Stage.REPLY, guard.notes, guard.placeholders)
         try:
             logged = await judged_aside(partial(judged, judge), body)
@@ -116,6 +123,16 @@ class GuardedReply(Reply):
             super()._events_ended()
         except GatewayError as error:
             self._failed(error)
+
+
+def _media(content_type: bytes) -> bytes:
+    return content_type.partition(b";")[0].strip().lower()
+
+
+def _is_readable(content_type: bytes) -> bool:
+    """Whether what a caller reads out of the reply's bytes is what a guardrail reads."""
+    charset = _CHARSET.search(content_type.lower())
+    return charset is None or charset[1] in _CHARSETS
 
 
 def _restored(placeholders: Placeholders, body: bytes) -> bytes:
