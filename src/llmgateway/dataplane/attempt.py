@@ -11,9 +11,9 @@ from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.guard import reply_guard
 from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.inforce import Upstream
+from llmgateway.dataplane.masking import MAX_DETAIL
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.sending import send
-from llmgateway.dataplane.settle import MAX_DETAIL
 from llmgateway.dataplane.turns import take_place
 from llmgateway.dataplane.upgrade import Opening
 from llmgateway.domain.errors import OF_GUARDRAILS, GatewayError
@@ -213,7 +213,7 @@ def _fault(sent: Dispatched, now: float) -> GatewayError | None:
 
 
 def _detail(sent: Dispatched) -> str | None:
-    return (sent.reply.complaint or "")[:MAX_DETAIL] or None
+    return (sent.reply.complaint or "")[: 2 * MAX_DETAIL] or None  # cut again once it is masked
 
 
 def _close_attempt(

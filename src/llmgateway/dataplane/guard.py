@@ -1,13 +1,14 @@
 """The guardrails' part in the story: the request before it is routed, and what judges each attempt's reply."""
 
-import hashlib
 from dataclasses import replace
+from urllib.parse import unquote_to_bytes
 
 from llmgateway.dataplane.bodies import LARGE, judged_aside, understand
 from llmgateway.dataplane.call import Call, Errand, Request
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.dataplane.inforce import Upstream
+from llmgateway.dataplane.masking import mask_facts
 from llmgateway.dataplane.phases import find_route, note_declared
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
@@ -20,6 +21,7 @@ from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsoncodec import decode
+from llmgateway.wire.view import SEPARATOR, View, shown
 
 
 async def guard_request(call: Call, request: Request) -> Request:
@@ -30,6 +32,8 @@ async def guard_request(call: Call, request: Request) -> Request:
     guard = _guard(call, request)
     if guard is None:
         return request
+    if call.incoming.query:
+        _check_query(call, guard)
     if request.kind is not BodyKind.JSON:
         _refuse_unseen(guard, request)
         return request
@@ -45,7 +49,7 @@ async def guard_request(call: Call, request: Request) -> Request:
         raise blocked(verdict) from None
     guarded = request if body is request.body else await _anew(call, request, body)
     if notes.has_found:
-        _mask_facts(call, guard)
+        mask_facts(call, guard)
         if guard.masks:
             guarded.stored = await judged_aside(guard.masked, body)
     call.request = guarded
@@ -59,6 +63,22 @@ def _guard(call: Call, request: Request) -> Guard | None:
     except GatewayError:
         return None
     return call.in_force.guards.of_route(found.name)
+
+
+def _check_query(call: Call, guard: Guard) -> None:
+    """Refuse a query with something in it that may not pass: it goes to the backend as it came."""
+    text = SEPARATOR.join(shown(each) for each in _spoken(call.incoming.query).split("&"))
+    hits = guard.request.enforced_hits(View(text))
+    if hits:
+        notes = Notes()
+        notes.add(Stage.REQUEST, hits)
+        call.exchange.verdicts = notes.rows()
+        raise blocked(Blocked(hits[0]))
+
+
+def _spoken(query: bytes) -> str:
+    """A query without its percent-encoding."""
+    return unquote_to_bytes(query.removeprefix(b"?").replace(b"+", b" ")).decode("utf-8", "replace")
 
 
 def _refuse_unseen(guard: Guard, request: Request) -> None:
@@ -80,26 +100,6 @@ async def _anew(call: Call, request: Request, body: bytes) -> Request:
     made.declared = call.dialect.declared(made.document or {})
     note_declared(call, made.declared)
     return made
-
-
-def _mask_facts(call: Call, guard: Guard) -> None:
-    """What the body says of its caller stands in the log too. Masked users are told apart by a part of their hash."""
-    exchange = call.exchange
-    declared = call.request.declared if call.request is not None else None
-    exchange.user = _pseudonym(guard, declared.user if declared is not None else exchange.user)
-    exchange.session = _pseudonym(guard, declared.session if declared is not None else exchange.session)
-    exchange.tags = {name: guard.masked_text(value) for name, value in exchange.tags.items()}
-    if exchange.idempotency_key is not None:
-        exchange.idempotency_key = guard.masked_text(exchange.idempotency_key)
-    if exchange.caller_request_id is not None:
-        exchange.caller_request_id = guard.masked_text(exchange.caller_request_id)
-
-
-def _pseudonym(guard: Guard, name: str | None) -> str | None:
-    if name is None:
-        return None
-    masked = guard.masked_text(name)
-    return name if masked == name else f"{masked}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:
