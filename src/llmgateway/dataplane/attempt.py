@@ -11,9 +11,9 @@ from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.guard import reply_guard
 from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.inforce import Upstream
+from llmgateway.dataplane.masking import MAX_DETAIL
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.sending import send
-from llmgateway.dataplane.settle import MAX_DETAIL
 from llmgateway.dataplane.turns import take_place
 from llmgateway.dataplane.upgrade import Opening
 from llmgateway.domain.errors import OF_GUARDRAILS, GatewayError
@@ -39,6 +39,8 @@ class Dispatched:
 
     def writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
         """Back-pressure: the caller reads slowly, so the backend is read slowly."""
+        if isinstance(self.reply, GuardedReply):
+            self.reply.held_up(is_paused=not is_writable)
         if is_writable:
             self.connection.resume()
         else:
@@ -87,17 +89,22 @@ async def attempt(call: Errand, target: Target, request: Request) -> Dispatched:
         standing.in_flight -= 1
         if places is not None:
             places.leave(None, now)
-        if call.exchange.shadow_of is not None:
-            pass  # a copy is no evidence
-        elif isinstance(error, GatewayError) and error.code in OF_GUARDRAILS:
-            standing.was_left(began, now)  # the backend has answered
-        elif isinstance(error, GatewayError):
-            call.in_force.standings.report_failure(standing, error, now, is_trial=target.is_trial)
-        else:  # the caller has left, or another attempt was quicker
-            standing.was_left(began, now)
-            if target.is_trial:
-                standing.is_probing = False  # somebody else may find out
+        if call.exchange.shadow_of is None:  # a copy is no evidence
+            _note_end(call, target, error, began)
         raise
+
+
+def _note_end(call: Errand, target: Target, error: BaseException, began: float) -> None:
+    """What an attempt that gave no reply says of its backend."""
+    standing, standings, now = target.standing, call.in_force.standings, call.now
+    if isinstance(error, GatewayError) and error.code not in OF_GUARDRAILS:
+        standings.report_failure(standing, error, now, is_trial=target.is_trial)
+        return
+    standing.was_left(began, now)  # it has answered, the caller has left, or another attempt was quicker
+    if target.is_trial and isinstance(error, GatewayError):
+        standings.passed(standing, began, now)
+    elif target.is_trial:
+        standing.is_probing = False  # somebody else may find out
 
 
 def _still_wanted(standing: Standing, places: Places, now: float, *, was_in: bool) -> None:
@@ -178,7 +185,8 @@ def _judged(call: Errand, target: Target, sent: Dispatched) -> Dispatched:
     """Accept the reply, or raise what is wrong with it while another attempt may still follow."""
     error = _fault(sent, call.gateway.clock.time())
     if error is not None:
-        call.reply = None
+        if error.code not in OF_GUARDRAILS:
+            call.reply = None
         _close_attempt(sent.reply.attempt, error, detail=_detail(sent), ended=call.now)
         if not sent.reply.is_over:
             sent.connection.cancel()
@@ -213,7 +221,7 @@ def _fault(sent: Dispatched, now: float) -> GatewayError | None:
 
 
 def _detail(sent: Dispatched) -> str | None:
-    return (sent.reply.complaint or "")[:MAX_DETAIL] or None
+    return (sent.reply.complaint or "")[: 2 * MAX_DETAIL] or None  # cut again once it is masked
 
 
 def _close_attempt(

@@ -89,6 +89,7 @@ class Request:
     upgrade: Upgrade | None = None  # the caller asks for a tunnel
     members: Members | None = None  # of a large JSON body: where its members are
     sha256: str | None = None  # of a large body that will not be stored whole
+    is_judged: bool = False  # guardrails have seen it, and it may be stored as it is
     stored: bytes | None = None  # what the journal gets instead of the body
 
     def close(self) -> None:

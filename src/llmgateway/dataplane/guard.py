@@ -1,13 +1,14 @@
 """The guardrails' part in the story: the request before it is routed, and what judges each attempt's reply."""
 
-import hashlib
 from dataclasses import replace
+from urllib.parse import unquote_to_bytes
 
 from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, understand
 from llmgateway.dataplane.call import Call, Errand, Request
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.dataplane.inforce import Upstream
+from llmgateway.dataplane.masking import mask_facts
 from llmgateway.dataplane.phases import find_route, note_declared
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
@@ -20,6 +21,7 @@ from llmgateway.guarding.judging import ask
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsoncodec import decode
+from llmgateway.wire.view import SEPARATOR, View, shown
 
 
 async def guard_request(call: Call, request: Request) -> Request:
@@ -30,9 +32,19 @@ async def guard_request(call: Call, request: Request) -> Request:
     guard = _guard(call, request)
     if guard is None:
         return request
+    if call.incoming.query:
+        _check_query(call, guard)
     if request.kind is not BodyKind.JSON:
         _refuse_unseen(guard, request)
         return request
+    guarded = await _sifted(call, guard, request)
+    guarded.is_judged = True
+    call.request = guarded
+    return guarded
+
+
+async def _sifted(call: Call, guard: Guard, request: Request) -> Request:
+    """The request as it may go on, and be stored."""
     notes = call.notes = Notes()
     if guard.restores:
         call.placeholders = Placeholders(request.body.decode("utf-8", "replace"))
@@ -42,18 +54,17 @@ async def guard_request(call: Call, request: Request) -> Request:
             await asked_aside(len(request.body), ask, guard.judges, request.document or {}, notes)
         body = await judged_aside(sieve.json, request.body)
     except Blocked as verdict:
+        mask_facts(call, guard)
         request.stored = await judged_aside(guard.masked, request.body)
         raise blocked(verdict) from None
     finally:
         call.exchange.verdicts = notes.rows()  # it may end before there is a reply
     call.placeholders.is_closed = True
     guarded = request if body is request.body else await _anew(call, request, body)
-    if notes.has_found:
-        if guard.masks or guard.request.enforced:
-            _mask_facts(call, guard)
-        if guard.masks:
-            guarded.stored = await judged_aside(guard.masked, body)
-    call.request = guarded
+    if notes.has_found and (guard.masks or guard.request.enforced):
+        mask_facts(call, guard)
+    if notes.has_found and guard.masks:
+        guarded.stored = await judged_aside(guard.masked, body)
     return guarded
 
 
@@ -66,10 +77,27 @@ def _guard(call: Call, request: Request) -> Guard | None:
     return call.in_force.guards.of_route(found.name)
 
 
+def _check_query(call: Call, guard: Guard) -> None:
+    """Refuse a query with something in it that may not pass: it goes to the backend as it came."""
+    text = SEPARATOR.join(shown(each) for each in _spoken(call.incoming.query).split("&"))
+    hits = guard.request.enforced_hits(View(text))
+    if hits:
+        notes = Notes()
+        notes.add(Stage.REQUEST, hits)
+        call.exchange.verdicts = notes.rows()
+        raise blocked(Blocked(hits[0]))
+
+
+def _spoken(query: bytes) -> str:
+    """A query without its percent-encoding."""
+    return unquote_to_bytes(query.removeprefix(b"?").replace(b"+", b" ")).decode("utf-8", "replace")
+
+
 def _refuse_unseen(guard: Guard, request: Request) -> None:
     """Forms, files and sessions pass piece by piece, which no guardrail can look into."""
     is_session = request.upgrade is not None
-    if (guard.request.enforced and (request.kind is BodyKind.STREAM or is_session)) or (guard.reply and is_session):
+    must_be_seen = guard.request.enforced or any(link.is_enforced for link in guard.judges)
+    if (must_be_seen and (request.kind is BodyKind.STREAM or is_session)) or (guard.reply and is_session):
         raise GatewayError("guardrail_unsupported")
 
 
@@ -83,26 +111,6 @@ async def _anew(call: Call, request: Request, body: bytes) -> Request:
     made.declared = call.dialect.declared(made.document or {})
     note_declared(call, made.declared)
     return made
-
-
-def _mask_facts(call: Call, guard: Guard) -> None:
-    """What the body says of its caller stands in the log too. Masked users are told apart by a part of their hash."""
-    exchange = call.exchange
-    declared = call.request.declared if call.request is not None else None
-    exchange.user = _pseudonym(guard, declared.user if declared is not None else exchange.user)
-    exchange.session = _pseudonym(guard, declared.session if declared is not None else exchange.session)
-    exchange.tags = {name: guard.masked_text(value) for name, value in exchange.tags.items()}
-    if exchange.idempotency_key is not None:
-        exchange.idempotency_key = guard.masked_text(exchange.idempotency_key)
-    if exchange.caller_request_id is not None:
-        exchange.caller_request_id = guard.masked_text(exchange.caller_request_id)
-
-
-def _pseudonym(guard: Guard, name: str | None) -> str | None:
-    if name is None:
-        return None
-    masked = guard.masked_text(name)
-    return name if masked == name else f"{masked}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:

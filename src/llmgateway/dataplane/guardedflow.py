@@ -64,7 +64,10 @@ class GuardedFlow:
     def decide(self) -> bytes:
         """The stream has been silent for too long: give what waits, as if nothing followed it."""
         out: list[bytes] = []
-        self._pass(self._rest(), out)
+        try:
+            self._pass(self._stream.decide(), out)
+        except Blocked as verdict:
+            raise blocked(verdict) from None
         return b"".join(out)
 
     def finish(self) -> bytes:

@@ -4,6 +4,8 @@ What is text is gathered or held back until it is judged; what cannot be judged 
 does not pass. Sound, pictures and films do: no guardrail here could look into them.
 """
 
+import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +30,10 @@ from llmgateway.ports.reader import ReplyReader
 from llmgateway.ports.shape import StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode
 
+_CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?([^\"';\s]*)")
+_CHARSETS: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin-1", b"windows-1252"})
+logger = logging.getLogger(__name__)
+
 _NO_TEXT: Final = (b"audio/", b"image/", b"video/")
 
 
@@ -46,7 +52,7 @@ class ReplyGuard:
 class GuardedReply(Reply):
     """See Reply; `guard` judges what comes."""
 
-    __slots__ = ("_came", "guard")
+    __slots__ = ("_beat_at", "_came", "_is_judged", "_is_paused", "guard")
 
     def __init__(
         self, attempt: Attempt, reader: ReplyReader, clock: Clock, guard: ReplyGuard, secrets: Sequence[bytes]
@@ -54,48 +60,81 @@ class GuardedReply(Reply):
         super().__init__(attempt, reader, clock, secrets=secrets)
         self.guard = guard
         self._came = 0.0  # when something last came from the backend
+        self._beat_at = 0.0  # when Reply wants to look
+        self._is_paused = False
+        self._is_judged = False
 
     def on_head(self, status: int, headers: Headers) -> None:
         super().on_head(status, headers)
+        if self.way is Way.WHOLE and not _is_readable(self.header(b"content-type") or b""):
+            self._failed(GatewayError("guardrail_unsupported"))
         if self.way is Way.EVENTS:
-            self._look_again(HOLD_S)
+            self._beat_at = self._clock.monotonic() + HOLD_S
+            self._look_again()
             if self.guard.shape is None:
                 self._failed(GatewayError("guardrail_unsupported"))
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether what it holds has been through its guardrails."""
+        return self._is_judged or self.way is not Way.WHOLE
+
     def on_data(self, piece: bytes) -> None:
         self._came = self._clock.monotonic()
-        super().on_data(piece)
+        self._safely(super().on_data, piece)
+
+    def on_end(self, *, is_delimited: bool) -> None:
+        self._safely(partial(super().on_end, is_delimited=is_delimited))
 
     def expire(self) -> None:
         """Beside what Reply does: text that waits for what follows it does not wait for ever."""
-        if self.done.done() or self.way is not Way.EVENTS:
-            return
-        if isinstance(self.flow, GuardedFlow) and self._clock.monotonic() - self._came >= self.guard.hold_s:
-            try:
-                piece = self.flow.decide()
-            except GatewayError as error:
-                self._failed(error)
-                return
+        if not self.done.done() and self.way is Way.EVENTS:
+            self._safely(self._expire)
+
+    def held_up(self, *, is_paused: bool) -> None:
+        """Hear whether the caller reads: while he does not, the backend is not silent, it is kept waiting."""
+        self._is_paused = is_paused
+        self._came = self._clock.monotonic()
+
+    def _expire(self) -> None:
+        now = self._clock.monotonic()
+        is_silent = not self._is_paused and now - self._came >= self.guard.hold_s
+        if is_silent and self._outlet is not None and isinstance(self.flow, GuardedFlow):
+            piece = self.flow.decide()
             if piece:
                 self._pass(piece)
-        super().expire()
-        self._look_again(HEARTBEAT_S)
+        if now >= self._beat_at:
+            super().expire()
+            self._beat_at = self.deadline or now + HEARTBEAT_S
+        self._look_again()
+
+    def _safely(self, work: Callable[..., None], *about: bytes) -> None:
+        """A guardrail that fails ends this reply and nothing else."""
+        try:
+            work(*about)
+        except GatewayError as error:
+            self._failed(error)
+        except Exception:
+            logger.exception("a guardrail failed")
+            self._failed(GatewayError("internal_error"))
 
     async def judged(self) -> bytes:
         """What the caller gets of a whole reply; `body()` is then what is logged. GatewayError guardrail_blocked."""
         guard, body = self.guard, self.body()
+        if b"\0" in body and way_of(_media(self.header(b"content-type") or b"")) is Way.WHOLE:
+            raise GatewayError("guardrail_unsupported")  # a text in another encoding
         sieve = Sieve(guard.chain, Stage.REPLY, guard.notes, guard.placeholders)
         try:
             logged = await judged_aside(partial(sifted, sieve), body)
         except Blocked as verdict:
-            self._held = [await judged_aside(guard.mask, body)]
+            self._held, self._is_judged = [await judged_aside(guard.mask, body)], True
             raise blocked(verdict) from None
-        self._held = [logged]
+        self._held, self._is_judged = [logged], True
         return await judged_aside(partial(_restored, guard.placeholders), logged)
 
-    def _look_again(self, within_s: float) -> None:
-        soon = self._clock.monotonic() + min(within_s, self.guard.hold_s)
-        self.deadline = soon if self.deadline is None else min(self.deadline, soon)
+    def _look_again(self) -> None:
+        if not self.done.done():
+            self.deadline = min(self._beat_at, self._clock.monotonic() + self.guard.hold_s)
 
     @staticmethod
     def _way_of(media: bytes) -> Way:
@@ -111,11 +150,15 @@ class GuardedReply(Reply):
     def _too_long(self) -> None:
         self._failed(GatewayError("guardrail_unsupported", "The reply is too long for the route's guardrails."))
 
-    def _events_ended(self) -> None:
-        try:
-            super()._events_ended()
-        except GatewayError as error:
-            self._failed(error)
+
+def _media(content_type: bytes) -> bytes:
+    return content_type.partition(b";")[0].strip().lower()
+
+
+def _is_readable(content_type: bytes) -> bool:
+    """Whether what a caller reads out of the reply's bytes is what a guardrail reads."""
+    charset = _CHARSET.search(content_type.lower())
+    return charset is None or charset[1] in _CHARSETS
 
 
 def _restored(placeholders: Placeholders, body: bytes) -> bytes:

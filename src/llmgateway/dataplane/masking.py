@@ -1,22 +1,30 @@
 """What the journal gets of bodies that guardrails care about, and what they have found."""
 
+import hashlib
 import logging
+from functools import partial
 from typing import Final
+from urllib.parse import unquote
 
 from llmgateway.config.snapshot import Bodies
 from llmgateway.dataplane.bodies import QUICK, asked_aside
 from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.reply import Reply, Way
+from llmgateway.domain.exchange import Exchange
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.guards import Guard, as_text, sifted
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import NO_PLACEHOLDERS
 from llmgateway.wire.jsoncodec import encode
+from llmgateway.wire.view import SEPARATOR, View, shown
 
 logger = logging.getLogger(__name__)
 
+MAX_DETAIL: Final = 500
+_FACTS: Final = ("idempotency_key", "caller_request_id", "user_agent", "request_model")
+_NAMES: Final = ("user", "session")
 MAX_MASKED: Final = 256 * 1024  # of what is masked at the last moment, on the event loop: some ten milliseconds
 _TOO_LONG: Final = encode({"not_stored": "too long to be redacted when the exchange ended"})
 _FAILED: Final = encode({"not_stored": "a guardrail failed"})
@@ -35,9 +43,10 @@ def storable(call: Errand, request: Request, policy: Bodies) -> bytes:
 def _storable(call: Errand, request: Request, policy: Bodies) -> bytes:
     if request.stored is not None:
         return request.stored
-    if policy is not Bodies.REDACTED or call.notes is not None or call.exchange.shadow_of is not None:
-        return request.body
     guard = call.in_force.guards.of_route(call.exchange.route) or call.in_force.guards.unrouted
+    must_mask = policy is Bodies.REDACTED or (guard is not None and bool(guard.request.enforced))
+    if request.is_judged or not must_mask:
+        return request.body
     if guard is None or len(request.body) > MAX_MASKED:
         return _TOO_LONG
     if request.document is not None:
@@ -45,6 +54,49 @@ def _storable(call: Errand, request: Request, policy: Bodies) -> bytes:
     if b"\\u" in request.body:
         return _ESCAPED
     return as_text(guard.masked_text, request.body)  # it was not to be parsed, so it is not parsed here either
+
+
+def mask_facts(call: Errand, guard: Guard | None = None) -> None:
+    """What else a request says is recorded beside its body: its path, headers, user, tags. It raises nothing.
+
+    Without a `guard` it is the route's own, and only where bodies are stored redacted.
+    """
+    if guard is None:
+        route = call.exchange.route or (call.route.name if call.route is not None else None)
+        guard = call.in_force.guards.of_route(route) or call.in_force.guards.unrouted
+        if guard is None or not guard.masks:
+            return
+    try:
+        _mask_facts(call.exchange, guard)
+    except Exception:
+        logger.exception("facts could not be redacted", extra={"exchange": call.exchange.id})
+        for name in (*_FACTS, *_NAMES):
+            setattr(call.exchange, name, None)
+        call.exchange.path, call.exchange.tags = "", {}
+
+
+def _mask_facts(exchange: Exchange, guard: Guard) -> None:
+    path = unquote(exchange.path)
+    said = [getattr(exchange, name) or "" for name in (*_FACTS, *_NAMES)]
+    said += [path, *exchange.tags, *exchange.tags.values()]
+    if not guard.mask.hits(View(SEPARATOR.join(map(shown, said)))):
+        return
+    for name in _FACTS:
+        value = getattr(exchange, name)
+        setattr(exchange, name, guard.masked_text(value) if value is not None else None)
+    for name in _NAMES:
+        setattr(exchange, name, _pseudonym(guard, getattr(exchange, name)))
+    if guard.mask.hits(View(shown(path))):
+        exchange.path = guard.masked_text(path)
+    exchange.tags = {guard.masked_text(name): guard.masked_text(value) for name, value in exchange.tags.items()}
+
+
+def _pseudonym(guard: Guard, name: str | None) -> str | None:
+    """A masked name, and a part of its hash, so that masked users can be told apart."""
+    if name is None:
+        return None
+    masked = guard.masked_text(name)
+    return name if masked == name else f"{masked}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:
@@ -59,46 +111,69 @@ def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) ->
 def _guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:
     guard = call.in_force.guards.of_route(call.exchange.route)
     if guard is None:
+        _shorten(call.exchange)
         return message
     notes = call.notes = call.notes or Notes()
+    is_guarded = isinstance(reply, GuardedReply)
     if isinstance(reply, GuardedReply):
         notes.take(reply.guard.notes)
+        if message is not None and not reply.is_judged:  # the caller left before, or a guardrail failed
+            message = guard.masked(message) if len(message) <= MAX_MASKED else _TOO_LONG
     if call.said is not None:
         message = call.said
+    elif message is not None and len(message) > MAX_MASKED and _masks(guard, is_guarded=is_guarded):
+        message = _TOO_LONG
     elif message is not None:
-        message = _watched(guard, notes, message) if len(message) <= MAX_MASKED or not guard.masks else _TOO_LONG
+        message = _watched(guard, notes, message, is_guarded=is_guarded)
     call.exchange.verdicts = notes.rows()
-    if notes.has_found:
-        _mask_details(call, guard)
+    _mask_details(call.exchange, guard, has_found=notes.has_found)
+    _shorten(call.exchange)
     return message
 
 
 async def look_ahead(call: Errand, reply: Reply) -> None:
     """Redact a long answer beside the event loop, before the exchange is settled on it."""
     guard = call.in_force.guards.of_route(call.exchange.route)
-    if guard is None or not guard.watching or reply.size <= QUICK:
+    if guard is None or not guard.observing or reply.size <= QUICK:
         return
     message = reply.reader.message() if reply.way is Way.EVENTS else reply.body() if reply.way is Way.WHOLE else None
     if message is not None:
         notes = call.notes = call.notes or Notes()
-        call.said = await asked_aside(len(message), _watched, guard, notes, message)
+        watched = partial(_watched, is_guarded=isinstance(reply, GuardedReply))
+        call.said = await asked_aside(len(message), watched, guard, notes, message)
 
 
-def _watched(guard: Guard, notes: Notes, message: bytes) -> bytes:
-    """Let those have a look who only look, and take out what must not be stored."""
-    if not guard.watching:
+def _masks(guard: Guard, *, is_guarded: bool) -> bool:
+    return guard.masks or (not is_guarded and bool(guard.reply))
+
+
+def _watched(guard: Guard, notes: Notes, message: bytes, *, is_guarded: bool) -> bytes:
+    """Let those have a look who only look, and take out what must not be stored.
+
+    Copies' replies reach nobody, so nobody else has looked at them: to their guardrails they are only to be looked at.
+    """
+    watching = guard.watching if is_guarded else guard.observing
+    if not watching:
         return message
     seen = Notes()
-    sifted(Sieve(guard.watching, Stage.REPLY, seen, NO_PLACEHOLDERS), message)
+    sifted(Sieve(watching, Stage.REPLY, seen, NO_PLACEHOLDERS), message)
     notes.take(seen)
-    return guard.masked(message) if guard.masks and seen.has_found else message
+    return guard.masked(message) if seen.has_found and _masks(guard, is_guarded=is_guarded) else message
 
 
-def _mask_details(call: Errand, guard: Guard) -> None:
-    """Backends quote what they were asked in what they complain about."""
-    exchange = call.exchange
+def _mask_details(exchange: Exchange, guard: Guard, *, has_found: bool) -> None:
+    """Backends quote what they were asked in what they complain about, and say more of themselves than they should."""
     if exchange.error_detail:
         exchange.error_detail = guard.masked_text(exchange.error_detail)
     for attempt in exchange.attempts:
         if attempt.detail:
             attempt.detail = guard.masked_text(attempt.detail)
+    if has_found and exchange.response_model:
+        exchange.response_model = guard.masked_text(exchange.response_model)
+
+
+def _shorten(exchange: Exchange) -> None:
+    """Cut after masking: half a secret is none that anybody would find."""
+    for attempt in exchange.attempts:
+        if attempt.detail:
+            attempt.detail = attempt.detail[:MAX_DETAIL]

@@ -5,7 +5,7 @@ from typing import Final
 
 from llmgateway.config.snapshot import Bodies
 from llmgateway.dataplane.call import Errand
-from llmgateway.dataplane.masking import guarded_message, storable
+from llmgateway.dataplane.masking import guarded_message, mask_facts, storable
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.upgrade import Opening
 from llmgateway.domain.errors import GatewayError
@@ -14,12 +14,12 @@ from llmgateway.domain.usage import estimate_tokens
 from llmgateway.journal import records
 from llmgateway.journal.records import Body, Kept, kept, stored
 
-MAX_DETAIL: Final = 500
 _COUNTED: Final = frozenset({"chat.completions", "completions", "responses", "messages", "embeddings"})
 
 
 def record_admitted(call: Errand) -> Awaitable[None] | None:
     """Put the facts into the journal; no backend may be asked before. GatewayError log_store_full refuses the call."""
+    mask_facts(call)
     buffers = records.admitted(call.exchange, _request_body(call))
     try:
         pending = call.gateway.journal.append(buffers, may_use_reserve=False)
@@ -41,6 +41,7 @@ def settle(call: Errand) -> Awaitable[None] | None:
     exchange.is_settled = True
     journal = call.gateway.journal
     if not exchange.is_admitted:
+        mask_facts(call)
         buffers = records.refused(exchange, call.now, _request_body(call))
         return journal.append(buffers, may_use_reserve=False)  # it is kept for exchanges that run
     reply = call.reply

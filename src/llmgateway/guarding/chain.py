@@ -1,7 +1,7 @@
 """A route's guardrails in order: what they find in a text, and what follows from it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
 from llmgateway.domain.verdict import Action, Mode
@@ -78,6 +78,11 @@ class Chain:
 
     def __bool__(self) -> bool:
         return bool(self.links)
+
+    @property
+    def observing(self) -> "Chain":
+        """All of it, so that it only looks."""
+        return Chain(replace(link, mode=Mode.OBSERVE) if link.is_enforced else link for link in self.links)
 
     def hits(self, view: View, start: int = 0) -> list[Hit]:
         """All that all links find from `start` on, by place."""

@@ -1,5 +1,6 @@
 """The chains of a configuration, made from its guardrails: for requests, for replies, for what is stored of both."""
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
@@ -12,6 +13,7 @@ from llmgateway.guarding.chain import Chain, Link
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.unread import without_probabilities
 from llmgateway.ports.guardrail import Guardrail
 from llmgateway.ports.judge import Judge
 from llmgateway.wire.jsoncodec import JsonError, decode
@@ -27,13 +29,15 @@ REDACTORS: Final = ("pii", "secrets")
 class Guard:
     """A route's guardrails: those for requests, those that change replies, and (`watching`) those that only look.
 
-    `mask` redacts whatever any of them finds, for what is stored. `masks`: whether bodies are stored redacted; silent
-    links in `request` and `watching` then look for what must not be.
+    `observing` is all of those for replies, so that they only look: at copies. `mask` redacts whatever any of them
+    finds, for what is stored. `masks`: whether bodies are stored redacted; silent links in `request` and `watching`
+    then look for what must not be.
     """
 
     request: Chain
     reply: Chain
     watching: Chain
+    observing: Chain
     mask: Chain
     masks: bool
     judges: tuple[JudgeLink, ...] = ()
@@ -53,12 +57,15 @@ class Guard:
 
 
 def sifted(sieve: Sieve, body: bytes) -> bytes:
-    """Judge a body, JSON or not. Raises Blocked as `Sieve` does."""
+    """Judge a reply or a body to be stored, JSON or not. Raises Blocked as `Sieve` does."""
+    body = body.removeprefix(BOM_UTF8)
     try:
-        decode(body)
+        document = decode(body)
     except JsonError:
         return as_text(sieve.text, body)
-    return sieve.json(body)
+    if not isinstance(document, dict | list):
+        return as_text(sieve.text, body)  # a text of digits is JSON, too
+    return sieve.json(without_probabilities(body))
 
 
 def as_text(change: Callable[[str], str], body: bytes) -> bytes:
@@ -106,6 +113,7 @@ class _Maker:
             request=Chain((*(link for link, stages in links if Stage.REQUEST in stages), *silent)),
             reply=Chain(reply.enforced),
             watching=Chain(link for link in reply.links if not link.is_enforced),
+            observing=reply.observing,
             mask=Chain(replace(link, action=Action.REDACT, mode=Mode.ENFORCE, restore=False) for link in all_links),
             masks=masks,
             judges=tuple(link for link, _ in every if isinstance(link, JudgeLink)),

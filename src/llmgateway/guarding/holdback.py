@@ -11,7 +11,7 @@ from llmgateway.guarding.chain import Chain, Hit, Link, blocking, united
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import MAX_OPEN, REACH
-from llmgateway.wire.view import CONTEXT, View
+from llmgateway.wire.view import CONTEXT, View, shown
 
 _GIVEN_WAY: Final = 64  # characters kept when a guardrail breaks its law: nothing grows for ever
 
@@ -56,21 +56,32 @@ class HoldBack:
             text = self._swallow(text, parts)
             if not text:
                 return parts
-        self.held += text
+        self.held += shown(text)
         view, start = View(self._context + self.held), len(self._context)
         cut = self._chain.settled(view, start)
         if cut > start or len(self.held) > MAX_OPEN:
             self._release(view, start, cut, parts)
         return parts
 
-    def finish(self) -> list[Part]:
-        """Nothing follows: give the rest."""
+    def decide(self) -> list[Part]:
+        """Give the rest, as if nothing followed; if something does, it is judged beside it still."""
         parts: list[Part] = []
         if self.held:
             view, start = View(self._context + self.held), len(self._context)
-            self._pass(view, start, len(view.text), self._chain.enforced_hits(view, start), parts)
-        self._swallowing = []
+            found, size = self._chain.enforced_hits(view, start), len(view.text)
+            self._pass(view, start, size, found, parts)
+            self._swallow_on(view, [hit for hit in found if hit.end == size])
         return parts
+
+    def finish(self) -> list[Part]:
+        """Nothing follows: give the rest."""
+        return self.decide()
+
+    def _swallow_on(self, view: View, hits: list[Hit]) -> None:
+        """These reach the end: what goes on with them is swallowed."""
+        self._swallowing = hits
+        if hits:
+            self._swallowed = view.text[min(hit.start for hit in hits) :][-CONTEXT:]
 
     def _swallow(self, text: str, parts: list[Part]) -> str:
         """Take what still belongs to a finding whose replacement has gone on; gives what does not."""
@@ -92,10 +103,8 @@ class HoldBack:
             if hit.start < cut < hit.end:  # another guardrail has settled what this one has not
                 cut = hit.start
         if is_open:
-            self._swallowing = [hit for hit in found if hit.end == size]
+            self._swallow_on(view, [hit for hit in found if hit.end == size])
             cut = size if self._swallowing else max([size - _GIVEN_WAY, *(hit.end for hit in hits)])
-            if self._swallowing:
-                self._swallowed = view.text[min(hit.start for hit in self._swallowing) :][-CONTEXT:]
         self._pass(view, start, cut, found, parts)
 
     def _pass(self, view: View, start: int, cut: int, found: list[Hit], parts: list[Part]) -> None:

@@ -42,6 +42,12 @@ class JsonHoldBack:
             at = self._inside(text, at, out) if self._in_string else self._outside(text, at, out)
         return out
 
+    def decide(self) -> list[Part]:
+        """Give the rest, as if nothing followed; if something does, it is judged beside it still."""
+        out: list[Part] = []
+        self._write(self._hold.decide(), out)
+        return out
+
     def finish(self) -> list[Part]:
         """Nothing follows: give the rest."""
         out: list[Part] = []
@@ -80,12 +86,22 @@ class JsonHoldBack:
 
     def _escaped(self, text: str, at: int, out: list[Part]) -> int:
         """Take one more character of an escape sequence; what it stands for is judged once it is whole."""
+        if self._is_alone(text[at]):
+            half, self._escape = self._escape[:_HEX], self._escape[_HEX:]
+            self._judge(list(half), half, out)
+            return at
         self._escape += text[at]
         said = _unescaped(self._escape)
         if said is not None:
             source, self._escape = self._escape, ""
             self._judge([source] if len(said) == 1 else list(said), said, out)
         return at + 1
+
+    def _is_alone(self, following: str) -> bool:
+        """Whether the half of a pair that has come is not followed by its other half."""
+        if len(self._escape) < _HEX or "\\u".startswith((self._escape + following)[_HEX : _HEX + 2]):
+            return False
+        return len(self._escape) <= _HEX + 1
 
     def _turn(self, out: list[Part], *, in_string: bool) -> None:
         self._end(out)

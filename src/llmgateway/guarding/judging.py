@@ -57,7 +57,7 @@ def pieces_of(document: Mapping[str, Any]) -> list[Piece]:
 
 def _texts(value: Any, source: str, depth: int) -> Iterator[Piece]:
     if isinstance(value, str):
-        if value:
+        if value and not _is_file(value):
             yield Piece(value, source)
     elif depth >= MAX_DEPTH:
         return
@@ -72,7 +72,13 @@ def _texts(value: Any, source: str, depth: int) -> Iterator[Piece]:
 
 
 def _source(value: dict[str, Any], outer: str) -> str:
-    if outer == "tool" or value.get("type") in _TOOLS:
+    kind, role = value.get("type"), value.get("role")
+    if outer == "tool" or (isinstance(kind, str) and kind in _TOOLS):
         return "tool"
-    role = value.get("role")
-    return _SOURCES.get(role, outer) if isinstance(role, str) else outer
+    is_message = "content" in value or kind == "message"  # a part of one can't say whose word it is
+    return _SOURCES.get(role, outer) if is_message and isinstance(role, str) else outer
+
+
+def _is_file(text: str) -> bool:
+    """Whether it is a picture or the like, given as a URL: no text, however long."""
+    return text.startswith("data:") and not text.startswith("data:text") and ";base64," in text[:200]

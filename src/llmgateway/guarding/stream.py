@@ -4,8 +4,9 @@ Every event comes out in two forms: as it is logged, and as the caller gets it, 
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
@@ -16,6 +17,9 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.restore import Restorer, restored_json
 from llmgateway.ports.shape import Pieces, Slot, StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
+from llmgateway.wire.replies import DONE
+
+MAX_CHANNELS: Final = 1_000  # texts of one reply at once: choices, calls, parts
 
 
 class Passed(NamedTuple):
@@ -42,13 +46,20 @@ class _Channel:
         logged = joined(self.hold.feed(text))
         return logged, self.restorer.feed(logged)
 
+    def decide(self) -> tuple[str, str]:
+        logged = joined(self.hold.decide())
+        return logged, self.restorer.feed(logged) + self.restorer.finish()
+
     def finish(self) -> tuple[str, str]:
         logged = joined(self.hold.finish())
         return logged, self.restorer.feed(logged) + self.restorer.finish()
 
 
 class GuardedStream:
-    """Takes a stream's events in order; gives those that may go on. Raises Blocked; gives nothing after that."""
+    """Takes a stream's events in order; gives those that may go on.
+
+    Raises Blocked, or GatewayError guardrail_unsupported for what can't be judged; gives nothing after that.
+    """
 
     __slots__ = ("_chain", "_channels", "_notes", "_placeholders", "_rest", "_shape")
 
@@ -61,27 +72,36 @@ class GuardedStream:
         # What is judged by itself repeats what came in pieces, so it is not counted again.
         self._rest = Sieve(Chain(chain.enforced), Stage.REPLY, Notes(), placeholders)
 
-    @property
-    def is_holding(self) -> bool:
-        """Whether text waits for what follows it."""
-        return bool(self._channels)
-
     def event(self, name: bytes, data: bytes) -> list[Passed]:
         """Take one event."""
         try:
             event = decode(data)
         except JsonError:
+            if data.lstrip()[:1] in {b"{", b"["} and data.strip() != DONE:
+                raise _senseless() from None
             text = self._rest.text(data.decode("utf-8", "replace")).encode()
             return [*self.finish(), Passed(name, text, text)]
+        if not isinstance(event, dict):
+            raise _senseless()
+        if name and event.get("type") != name.decode("latin-1"):
+            name = self._rest.text(name.decode("latin-1")).encode()
         pieces = self._shape.pieces(event)
         if pieces.slots:
-            return self._with_pieces(name, data, event, pieces)
+            try:
+                return self._with_pieces(name, data, event, pieces)
+            except TypeError:  # an index that is a list, or nested too deep to be written
+                raise _senseless() from None
         before = list(self._flush(pieces.ended))
+        data = encode(event) if pieces.is_altered else _unambiguous(data, event)
         return [*before, self._whole(name, data if pieces.is_known else self._rest.json(data))]
 
     def finish(self) -> list[Passed]:
-        """The stream is over, or has been silent for too long: give what waits."""
+        """The stream is over: give what waits."""
         return list(self._flush(None))
+
+    def decide(self) -> list[Passed]:
+        """The stream has been silent for too long: give what waits as it is; what follows is judged beside it still."""
+        return [passed for channel in self._channels.values() for passed in self._carried(channel, channel.decide())]
 
     def _with_pieces(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
         texts: list[tuple[Slot, str, str]] = []
@@ -93,6 +113,7 @@ class GuardedStream:
             texts.append((slot, logged, given))
         before = list(self._flush(pieces.ended))
         if is_same:
+            data = _unambiguous(data, event)
             return [*before, Passed(name, data, data)]
         if pieces.is_bare and not any(logged or given for _, logged, given in texts):
             return before
@@ -118,6 +139,8 @@ class GuardedStream:
     def _feed(self, name: bytes, event: Any, slot: Slot, text: str, *, is_last: bool) -> tuple[str, str]:
         channel = self._channels.get(slot.channel)
         if channel is None:
+            if len(self._channels) >= MAX_CHANNELS:
+                raise _senseless()
             channel = self._channels[slot.channel] = _Channel(name, self._hold(slot), Restorer(self._placeholders))
         channel.carrier, channel.slot = event, slot
         logged, given = channel.feed(text)
@@ -143,10 +166,23 @@ class GuardedStream:
             return
         for key in [key for key in self._channels if groups is None or key[0] in groups]:
             channel = self._channels.pop(key)
-            logged, given = channel.finish()
-            if (logged or given) and channel.slot is not None:
-                event, slot = self._shape.carrier(channel.carrier, channel.slot)
-                yield self._written(channel.name, event, [(slot, logged, given)], is_known=True)
+            yield from self._carried(channel, channel.finish())
+
+    def _carried(self, channel: _Channel, said: tuple[str, str]) -> Iterator[Passed]:
+        """An event of its own for what a channel has given."""
+        if any(said) and channel.slot is not None:
+            event, slot = self._shape.carrier(channel.carrier, channel.slot)
+            yield self._written(channel.name, event, [(slot, *said)], is_known=True)
 
     def _whole(self, name: bytes, data: bytes) -> Passed:
         return Passed(name, data, restored_json(data, self._placeholders))
+
+
+def _unambiguous(data: bytes, event: Any) -> bytes:
+    """An event's bytes; written anew if a member comes twice in them, of which only one was looked at."""
+    again = encode(event)
+    return data if again.count(b'"') == data.count(b'"') else again
+
+
+def _senseless() -> GatewayError:
+    return GatewayError("guardrail_unsupported", "An event of the stream has another form than such events have.")

@@ -6,10 +6,13 @@ The sweep sleeps while nothing has a deadline.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from llmgateway.domain.clock import Clock
+
+logger = logging.getLogger(__name__)
 
 TICK_S: Final = 0.1
 LOOKS: Final = 2_000  # a turn: some tens of microseconds
@@ -68,7 +71,10 @@ class Sweeper:
         for timed in few:
             if timed in self._watched and timed.deadline is not None and timed.deadline <= now:  # still
                 timed.deadline = None
-                timed.expire()
+                try:
+                    timed.expire()
+                except Exception:  # one that fails must not stop the others' clocks
+                    logger.exception("a deadline's action failed")
 
     def close(self) -> None:
         if self._handle is not None:

@@ -4,6 +4,7 @@ Works on the bytes, not on a parsed document: of two members with the same name 
 which one another parser keeps. Every string is seen, names included. C code does the work where it can.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from itertools import accumulate
 from typing import Final, NamedTuple
@@ -15,6 +16,8 @@ from llmgateway.wire.view import SEPARATOR
 
 _SEPARATOR: Final = SEPARATOR.encode()
 _PROSE: Final = ((b"\\n", b"\n"), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\/", b"/"))
+_ARGUMENTS: Final = (b'"input"', b'"arguments"')
+_OBJECT: Final = re2.compile(rb'"(?:input|arguments)"[ \t\r\n]*:[ \t\r\n]*\{')
 _NESTED: Final = re2.compile(rb'"(?:[ \t\r\n]|\\[nrt])*[{\[]')
 
 
@@ -30,6 +33,9 @@ USUAL: Final = frozenset(
     b" cache_creation_input_tokens cache_read_input_tokens stop_reason stop_sequence end_turn".split()
 )
 """Strings that are names, or values that mean nothing by themselves, in the APIs that everybody uses."""
+
+# A run of backslashes is looked at from its beginning only, and given up whole: no text takes more than one pass.
+_ESCAPE: Final = re.compile(r"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|/)")
 
 
 class Literal(NamedTuple):
@@ -65,11 +71,13 @@ def literals(body: bytes) -> list[Literal]:
 
 def at_a_glance(body: bytes, skipped: Collection[bytes], files: Collection[bytes] = ()) -> str | None:
     """All strings of a valid document at once, between separators; None where that needs a closer look: other escapes
-    than those of ordinary prose, or JSON inside a string.
+    than those of ordinary prose, arguments that are objects, or JSON inside a string.
 
     Where nothing is found in this, nothing is found in the strings. Left out are names that everybody uses, short words
     under the names in `skipped`, and long ones in base64 under those in `files`.
     """
+    if any(name in body for name in _ARGUMENTS) and _OBJECT.search(body) is not None:
+        return None
     if b"\\" in body:
         plain = _unescaped(body)
         if plain is None:
@@ -109,6 +117,18 @@ def _unescaped(body: bytes) -> bytes | None:
     for escape, said in _PROSE:
         body = body.replace(escape, said)
     return None if b"\\" in body else body
+
+
+def unescaped(text: str) -> str:
+    """A text that may hold JSON, with the escapes resolved that its writer could have left out: no less valid."""
+    return _ESCAPE.sub(_resolved, text)
+
+
+def _resolved(found: "re.Match[str]") -> str:
+    if found[1] is None:
+        return "/"
+    said = chr(int(found[1], 16))
+    return said if said.isprintable() and said not in '"\\' else found[0]
 
 
 def rewritten(body: bytes, texts: Mapping[int, str], found: list[Literal]) -> bytes:

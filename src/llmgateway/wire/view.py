@@ -10,6 +10,7 @@ from typing import Final
 SEPARATOR: Final = "\x1f"
 """Stands between texts that are looked at together. No finding reaches over it, and no context."""
 
+_NOTHING: Final = "\u200b"  # shows as little as the separator, and separates nothing
 CONTEXT: Final = 64  # characters before a finding that may decide about it
 _FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _HYPHENS: Final = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212, 0xFE63), 0x2D)
@@ -22,6 +23,11 @@ _LOOK_ALIKES: Final = "".join(map(chr, _FOLDED))
 _BYTES: Final = codecs.charmap_build("".join(map(chr, range(128))) + _LOOK_ALIKES.ljust(128, "\ufffe"))
 _ASCII: Final = bytes(range(128)) + bytes(_FOLDED.values()).ljust(128, b"?")
 _ALL_ASCII: Final = bytes(range(128))
+
+
+def shown(text: str) -> str:
+    """A text as it may be put beside others: a separator of its own becomes another character that shows nothing."""
+    return text.replace(SEPARATOR, _NOTHING) if SEPARATOR in text else text
 
 
 def fold(text: str) -> str:

@@ -8,6 +8,7 @@ from llmgateway.wire.replies import SHAPE_ERRORS
 _UNKNOWN: Final = Pieces([], is_known=False)
 _EVENT: Final = frozenset({"type", "index", "delta"})
 _TEXTS: Final = {"text_delta": "text", "input_json_delta": "partial_json", "thinking_delta": "thinking"}
+_IN_ONE: Final = frozenset({"type", "signature", "data", "encrypted_content"})
 _QUIET: Final = frozenset({"ping", "message_stop"})
 
 
@@ -35,8 +36,16 @@ def _of_delta(event: Any) -> Pieces:
     delta = event["delta"]
     kind = delta["type"]
     key = _TEXTS.get(kind)
-    if key is None or not isinstance(delta[key], str):
-        return Pieces([], is_known=kind == "signature_delta" and len(delta) == 2)
+    if key is None or not isinstance(delta[key], str) or len(delta) > 2:
+        return _of_unknown(kind, event)
     slot = Slot((event["index"], kind), delta, key, is_json=kind == "input_json_delta")
-    is_known = event.keys() <= _EVENT and len(delta) == 2
+    is_known = event.keys() <= _EVENT
     return Pieces([slot], is_known, is_bare=is_known)
+
+
+def _of_unknown(kind: str, event: Any) -> Pieces:
+    """Texts in a delta of another form may be pieces, too."""
+    delta = event["delta"]
+    texts = [name for name, value in delta.items() if isinstance(value, str) and name not in _IN_ONE]
+    slots = [Slot((event["index"], kind, name), delta, name) for name in texts]
+    return Pieces(slots, is_known=kind == "signature_delta" and len(delta) == 2)

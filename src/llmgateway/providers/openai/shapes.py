@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/streaming, …/completions a
 from typing import Any, Final
 
 from llmgateway.ports.shape import Pieces, Slot
+from llmgateway.wire.jsoncodec import decode, encode
 from llmgateway.wire.replies import SHAPE_ERRORS
 
 _UNKNOWN: Final = Pieces([], is_known=False)
@@ -31,6 +32,10 @@ _DELTA: Final = frozenset(
         "obfuscation",
         "response_id",
     }
+)
+# What does not come in pieces: names of a format, ids, files. All else in a member that is not known here may.
+_IN_ONE: Final = frozenset(
+    {"id", "type", "role", "name", "format", "status", "data", "signature", "encrypted_content", "url"}
 )
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
 
@@ -58,12 +63,14 @@ class ChoicesShape:
             for name, value in (choice.get("delta") or {}).items():
                 is_known = _of_member(name, value, (index, choice["delta"]), slots) and is_known
                 is_bare = is_bare and name not in _QUIET
-            if choice.get("finish_reason") is not None:
+            if choice.get("finish_reason"):  # some servers write an empty one into every chunk
                 ended.add(index)
         return Pieces(slots, is_known, is_bare and is_known and not ended, is_altered, frozenset(ended))
 
     def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
         index, kind, *rest = slot.channel
+        if kind == "other":
+            return self._again(event, slot)
         call: dict[str, Any] = {"arguments": ""}
         holder: dict[str, Any] = {slot.key: ""} if kind != "call" else call
         choice: dict[str, Any] = {"index": index, "finish_reason": None}
@@ -77,6 +84,17 @@ class ChoicesShape:
         made["choices"] = [choice]
         return made, slot._replace(holder=holder)
 
+    def _again(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
+        """An event of the same form in which nothing is said."""
+        made = {name: value for name, value in decode(encode(event)).items() if name != "usage"}
+        found = slot
+        for each in self._pieces(made).slots:
+            each.holder[each.key] = ""
+            found = each if each.channel == slot.channel else found
+        for choice in made["choices"]:
+            choice["finish_reason"] = None
+        return made, found
+
 
 def _of_member(name: str, value: Any, where: tuple[Any, Any], slots: list[Slot]) -> bool:
     """Take one member of a delta; whether it is known."""
@@ -85,16 +103,35 @@ def _of_member(name: str, value: Any, where: tuple[Any, Any], slots: list[Slot])
         slots.append(Slot((index, name), delta, name))
         return True
     if name == "tool_calls" and value is not None:
-        known = [_of_call(call, index, slots) for call in value]
+        known = [_of_call(call, (index, at), slots) for at, call in enumerate(value)]
         return all(known)
-    return name in _QUIET or value is None
+    if name in _QUIET or value is None:
+        return True
+    _of_others(value, delta, name, (index, "other", name), slots)
+    return False
 
 
-def _of_call(call: Any, index: Any, slots: list[Slot]) -> bool:
-    function = call.get("function")
+def _of_others(value: Any, holder: Any, key: str, channel: tuple[Any, ...], slots: list[Slot]) -> None:
+    """Take the texts in a member that is not known: they may be pieces, as those of transcripts and details are."""
+    if isinstance(value, str):
+        slots.append(Slot(channel, holder, key, is_json=key == "arguments"))
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in _IN_ONE:
+                _of_others(inner, value, name, (*channel, name), slots)
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            if isinstance(inner, dict):
+                _of_others(inner, value, "", (*channel, inner.get("index", at)), slots)
+
+
+def _of_call(call: Any, where: tuple[Any, int], slots: list[Slot]) -> bool:
+    index, at = where
+    function, number = call.get("function"), call.get("index", at)
     if function is not None and isinstance(function.get("arguments"), str):
-        slots.append(Slot((index, "call", call.get("index", 0)), function, "arguments", is_json=True))
+        slots.append(Slot((index, "call", number), function, "arguments", is_json=True))
         return bool(call.keys() <= _CALL and function.get("name") is None)
+    _of_others(call, call, "", (index, "other", "call", number), slots)
     return False
 
 
@@ -106,6 +143,8 @@ class ResponsesShape:
             kind = event["type"]
             if kind.endswith(".delta") and isinstance(event["delta"], str):
                 return _of_delta(kind, event)
+            if kind.endswith(".delta") and isinstance(event["delta"], dict):
+                return Pieces(_of_object(kind, event), is_known=False)
             ended = None if kind in _ENDS else frozenset({event.get("item_id")} if kind.endswith(".done") else ())
             return Pieces([], is_known=False, ended=ended)
         except SHAPE_ERRORS:
@@ -113,6 +152,9 @@ class ResponsesShape:
 
     def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
         made = {name: value for name, value in event.items() if name != "logprobs"}
+        if slot.key != "delta":
+            made["delta"] = {slot.key: ""}
+            return made, slot._replace(holder=made["delta"])
         made["delta"] = ""
         return made, slot._replace(holder=made)
 
@@ -123,7 +165,17 @@ def _of_delta(kind: str, event: Any) -> Pieces:
     is_altered = bool(event.get("logprobs"))
     if is_altered:
         event["logprobs"] = []
-    where = (event.get("output_index"), event.get("content_index"), event.get("summary_index"))
-    slot = Slot((event.get("item_id"), kind, *where), event, "delta", is_json="arguments" in kind)
+    slot = Slot(_channel(kind, event), event, "delta", is_json="arguments" in kind)
     is_known = event.keys() <= _DELTA
     return Pieces([slot], is_known, is_bare=is_known, is_altered=is_altered)
+
+
+def _of_object(kind: str, event: Any) -> list[Slot]:
+    delta = event["delta"]
+    texts = [name for name, value in delta.items() if isinstance(value, str) and name not in _IN_ONE]
+    return [Slot((*_channel(kind, event), name), delta, name) for name in texts]
+
+
+def _channel(kind: str, event: Any) -> tuple[Any, ...]:
+    where = (event.get("output_index"), event.get("content_index"), event.get("summary_index"))
+    return event.get("item_id"), kind, *where

@@ -1,0 +1,142 @@
+"""What no model reads in a JSON body, so that no guardrail need look at it: a format's own words, ids, files in base64.
+
+Whatever is not certainly one of these is judged: a template may show a model the role, too.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from llmgateway.domain.verdict import Stage
+from llmgateway.wire.jsonscan import replace
+from llmgateway.wire.jsontexts import FILE, WORD, Literal, literals
+
+_NAMES: Final = frozenset({b"role", b"type", b"object"})
+_VOCABULARY: Final = (
+    "user assistant system developer tool function model text json image audio file input output message refusal "
+    "input_text output_text input_image input_audio input_file image_url file_url document base64 url content "
+    "tool_use tool_result tool_call function_call function_call_output server_tool_use thinking redacted_thinking "
+    "reasoning reasoning_text summary_text json_object json_schema ephemeral auto none any required enabled "
+    "disabled object array string number integer boolean null response list embedding error text_completion "
+    "chat.completion chat.completion.chunk text_delta input_json_delta thinking_delta signature_delta "
+    "content_block_delta content_block_start content_block_stop message_start message_delta message_stop ping "
+)
+_FORMATS_OWN: Final = frozenset(_VOCABULARY.split())
+_IDS: Final = frozenset(
+    {b"id", b"item_id", b"call_id", b"tool_call_id", b"response_id", b"system_fingerprint", b"obfuscation"}
+)
+_OF_IDS: Final[Mapping[Stage, frozenset[bytes]]] = {Stage.REQUEST: frozenset(), Stage.REPLY: _IDS}
+_OF_FILES: Final = frozenset({b"data", b"file_data", b"b64_json", b"encrypted_content", b"signature", b"url"})
+FILES: Final = _OF_FILES - {b"data"}
+"""Names under which what looks like base64 is a file, whatever stands beside it."""
+_BASE64: Final = bytes.maketrans(b"+/=-_", b"aaaaa")
+_VALUE: Final = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
+_BRACE: Final = re.compile(rb"[{}\[\]]")
+_NEARBY: Final = 16  # strings of the object that a file is in
+_ARGUMENTS: Final = frozenset({b"input", b"arguments"})
+
+
+class Unread:
+    """Tells which strings of a document at one stage are unread."""
+
+    __slots__ = ("ids",)
+
+    def __init__(self, stage: Stage) -> None:
+        self.ids = _OF_IDS[stage]
+
+    def is_unread(self, body: bytes, found: Sequence[Literal], index: int) -> bool:
+        """Whether no model reads this string."""
+        literal = found[index]
+        text, name = literal.text, literal.name
+        if name in _NAMES:
+            return text in _FORMATS_OWN
+        if name in self.ids and len(text) <= WORD and _is_word(text):
+            return True
+        if len(text) <= FILE or name not in _OF_FILES or not _is_file(text):
+            return False
+        return name != b"data" or not _says_text(body, found, index)
+
+
+def arguments(body: bytes, found: Sequence[Literal]) -> list[tuple[int, int]]:
+    """Where objects begin and end that a model has written as arguments of a call: in these all is judged."""
+    spans: list[tuple[int, int]] = []
+    for index, literal in enumerate(found):
+        if not literal.is_name or (spans and literal.start < spans[-1][1]):
+            continue
+        if body[literal.start + 1 : literal.end - 1] in _ARGUMENTS:
+            start = _opened(body, literal.end)
+            if start is not None:
+                spans.append((start, _closed(body, found, index + 1, start)))
+    return spans
+
+
+def without_probabilities(body: bytes) -> bytes:
+    """A reply without its tokens' probabilities: they repeat its text, cut up so that nobody finds a thing in it."""
+    if b'"logprobs"' not in body:
+        return body
+    found = literals(body)
+    edits: list[tuple[tuple[int, int], bytes]] = []
+    for index, literal in enumerate(found):
+        if literal.is_name and literal.text == "logprobs" and (not edits or literal.start > edits[-1][0][1]):
+            start = _opened(body, literal.end, (b"{", b"["))
+            if start is not None:
+                nothing = b"[]" if body[start : start + 1] == b"[" else b"null"
+                edits.append(((start, _closed(body, found, index + 1, start)), nothing))
+    return replace(body, edits)
+
+
+def _opened(body: bytes, at: int, brackets: tuple[bytes, ...] = (b"{",)) -> int | None:
+    """Where the value begins that belongs to the name before `at`, if it begins with one of these."""
+    value = _VALUE.match(body, at)
+    return value.end() if value is not None and body.startswith(brackets, value.end()) else None
+
+
+def _closed(body: bytes, found: Sequence[Literal], index: int, at: int) -> int:
+    """Where what is opened at `at` is closed; brackets in strings do not count."""
+    depth = 0
+    while True:
+        stop = found[index].start if index < len(found) else len(body)
+        for bracket in _BRACE.finditer(body, at, stop):
+            depth += 1 if bracket[0] in b"{[" else -1
+            if depth == 0:
+                return bracket.end()
+        if index >= len(found):
+            return len(body)
+        at, index = found[index].end, index + 1
+
+
+def _says_text(body: bytes, found: Sequence[Literal], index: int) -> bool:
+    """Whether the object that this string is in calls itself a text: documents may be given so."""
+    near = [*_siblings(body, found, index, -1), *_siblings(body, found, index, 1)]
+    return any(
+        (each.name == b"type" and each.text == "text") or (each.name.endswith(b"_type") and each.text[:5] == "text/")
+        for each in near
+    )
+
+
+def _siblings(body: bytes, found: Sequence[Literal], index: int, step: int) -> list[Literal]:
+    near: list[Literal] = []
+    for _ in range(_NEARBY):
+        other = index + step
+        if not 0 <= other < len(found):
+            break
+        first, second = sorted((found[index], found[other]), key=lambda each: each.start)
+        if _BRACE.search(body, first.end, second.start) is not None:
+            break
+        near.append(found[other])
+        index = other
+    return near
+
+
+def _is_word(text: str) -> bool:
+    return text.isascii() and text.replace("_", "a").replace("-", "a").replace(".", "a").isalnum()
+
+
+def _is_file(text: str) -> bool:
+    """Whether it is a file in base64, or a data URL with one that is no text: no guardrail for texts could judge it."""
+    head, comma, _ = text[:200].partition(",")
+    if text.startswith("data:") and comma:
+        if not head.endswith(";base64") or head.startswith("data:text"):
+            return False
+        text = text[len(head) + 1 :]
+    return text.isascii() and text.encode().translate(_BASE64).isalnum()
