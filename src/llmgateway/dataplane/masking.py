@@ -18,7 +18,7 @@ from llmgateway.guarding.guards import Guard, as_text, sifted
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import NO_PLACEHOLDERS
 from llmgateway.wire.jsoncodec import encode
-from llmgateway.wire.view import SEPARATOR, View, shown
+from llmgateway.wire.view import View, shown
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +77,9 @@ def mask_facts(call: Errand, guard: Guard | None = None) -> None:
 
 def _mask_facts(exchange: Exchange, guard: Guard) -> None:
     path = unquote(exchange.path)
-    said = [getattr(exchange, name) or "" for name in (*_FACTS, *_NAMES)]
-    said += [path, *exchange.tags, *exchange.tags.values()]
-    if not guard.mask.hits(View(SEPARATOR.join(map(shown, said)))):
+    often = (exchange.user_agent, exchange.request_model, path)  # the same for many exchanges
+    seldom = (exchange.user, exchange.session, exchange.idempotency_key, exchange.caller_request_id)
+    if guard.is_clean(often, is_kept=True) and guard.is_clean([*seldom, *exchange.tags, *exchange.tags.values()]):
         return
     for name in _FACTS:
         value = getattr(exchange, name)

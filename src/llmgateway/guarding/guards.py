@@ -1,7 +1,7 @@
 """The chains of a configuration, made from its guardrails: for requests, for replies, for what is stored of both."""
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
@@ -17,10 +17,12 @@ from llmgateway.guarding.unread import without_probabilities
 from llmgateway.ports.guardrail import Guardrail
 from llmgateway.ports.judge import Judge
 from llmgateway.wire.jsoncodec import JsonError, decode
+from llmgateway.wire.view import SEPARATOR, View, shown
 
 FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail | Judge]
 """Make a plug-in by its name, with its settings."""
 
+MAX_KNOWN: Final = 1_000
 REDACTORS: Final = ("pii", "secrets")
 """The plug-ins that what is stored goes through, with their own defaults, where bodies are stored redacted."""
 
@@ -41,6 +43,7 @@ class Guard:
     mask: Chain
     masks: bool
     judges: tuple[JudgeLink, ...] = ()
+    known: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # see `is_clean`
 
     @property
     def restores(self) -> bool:
@@ -50,6 +53,20 @@ class Guard:
     def masked(self, body: bytes) -> bytes:
         """A body as it may be stored."""
         return sifted(Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()), body)
+
+    def is_clean(self, texts: Iterable[str | None], *, is_kept: bool = False) -> bool:
+        """Whether nothing is found in any of these. `is_kept`: they come often, so the answer is remembered."""
+        text = SEPARATOR.join([shown(each) for each in texts if each])
+        if not text:
+            return True
+        known = self.known.get(text) if is_kept else None
+        if known is None:
+            known = not self.mask.hits(View(text))
+            if is_kept:
+                if len(self.known) >= MAX_KNOWN:
+                    self.known.clear()
+                self.known[text] = known
+        return known
 
     def masked_text(self, text: str) -> str:
         """A text as it may be stored."""

@@ -23,7 +23,7 @@ _VOCABULARY: Final = (
 )
 _FORMATS_OWN: Final = frozenset(_VOCABULARY.split())
 _IDS: Final = frozenset(
-    {b"id", b"item_id", b"call_id", b"tool_call_id", b"response_id", b"system_fingerprint", b"obfuscation"}
+    {b"id", b"model", b"item_id", b"call_id", b"tool_call_id", b"response_id", b"system_fingerprint", b"obfuscation"}
 )
 _OF_IDS: Final[Mapping[Stage, frozenset[bytes]]] = {Stage.REQUEST: frozenset(), Stage.REPLY: _IDS}
 _OF_FILES: Final = frozenset({b"data", b"file_data", b"b64_json", b"encrypted_content", b"signature", b"url"})
@@ -72,7 +72,7 @@ def arguments(body: bytes, found: Sequence[Literal]) -> list[tuple[int, int]]:
 
 def without_probabilities(body: bytes) -> bytes:
     """A reply without its tokens' probabilities: they repeat its text, cut up so that nobody finds a thing in it."""
-    if b'"logprobs"' not in body:
+    if body.count(b'"logprobs"') == body.count(b'"logprobs":null'):
         return body
     found = literals(body)
     edits: list[tuple[tuple[int, int], bytes]] = []
