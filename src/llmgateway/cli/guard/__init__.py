@@ -18,4 +18,4 @@ def register(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """Try guardrails on a text or on the log, and see which there are."""
+    """Try guardrails on a text or on the log, and list them."""
