@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -196,10 +199,39 @@ async def test_what_runs_beside_holds_nobody_up_who_leaves() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    (thread,) = [each for each in threading.enumerate() if each.name == "replay"]
+    (thread,) = [each for each in threading.enumerate() if each.name == command.THREAD]
     assert thread.daemon
     go.set()
     thread.join(10)
+
+
+LONG = """
+import re2
+from llmgateway.cli.main import main
+from llmgateway.guarding.replayed import Replay
+word, text = re2.compile("a+b"), "a" * 1_000_000
+
+def add(*_):
+    print("judging", flush=True)
+    while True:
+        word.search(text)
+
+Replay.add = add
+main()
+"""
+
+
+def test_ctrl_c_ends_it_in_the_middle_of_a_text(folder: Path, make: ExchangeFactory) -> None:
+    fill(folder, [entry(make, "1234")])
+    args = ["guard", "replay", "--guardrails", "pii", "--data", ".", "--since", "2023-01-01"]
+    folder.joinpath("config.toml").unlink()
+    program = [sys.executable, "-c", LONG, *args]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"judging\n"
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    assert (running.returncode, out, err) == (130, b"", b"")
 
 
 async def test_what_goes_wrong_beside_is_raised_where_it_is_awaited() -> None:

@@ -1,6 +1,7 @@
 """`llmgateway guard replay`: what the guardrails of a configuration would make of exchanges that are in the log."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -27,6 +28,8 @@ PAGE: Final = 500
 BATCH: Final = 50  # exchanges whose bodies are read together, fewer where they are large
 BATCH_BYTES: Final = 8 * 1024 * 1024
 LIMIT: Final = 20_000
+THREAD: Final = "guard replay"
+GRACE_S: Final = 0.2  # for what is judged when Ctrl-C comes
 
 
 def replay(
@@ -57,7 +60,11 @@ def replay(
     wanted = Wanted(
         route=route, since=options.moment(since, "--since"), until=options.moment(until, "--until"), shadow=False
     )
-    options.with_reader(path, lambda reader: _with_progress(reader, wanted, limit, figures))
+    try:
+        options.with_reader(path, lambda reader: _with_progress(reader, wanted, limit, figures))
+    except typer.Exit as left:
+        _leave(left.exit_code)
+        raise
     is_limited = figures.exchanges >= limit
     if as_json:
         gateway.print_json({"since": wanted.since, "until": wanted.until, "limited": is_limited} | figures.shown())
@@ -86,6 +93,17 @@ def _asked(config: Path | None, names: list[str] | None, route: str | None) -> t
     with suppress(TrialError):  # the log may have routes that the configuration has no more
         route = None if route is None else trial.route_name(route)
     return Replay(lambda _: guard, hint, names), route
+
+
+def _leave(code: int) -> None:
+    """End the program now if a text is still being judged; that may take seconds, and a thread that the interpreter
+    ends by force while it is in C++ ends in an abort.
+    """
+    for thread in threading.enumerate():
+        if thread.name == THREAD:
+            thread.join(GRACE_S)
+            if thread.is_alive():
+                os._exit(code)
 
 
 async def _with_progress(reader: StoreReader, wanted: Wanted, limit: int, figures: "Replay") -> None:
@@ -154,7 +172,7 @@ def _add(
 
 
 async def aside(work: Callable[[], T]) -> T:
-    """Run `work` in a thread that nobody waits for when the program is to end, as a pool's threads would be."""
+    """Run `work` in a thread that nobody has to wait for, as one would for a pool's; see `_leave`."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
@@ -170,5 +188,5 @@ async def aside(work: Callable[[], T]) -> T:
         else:
             tell(partial(done.set_result, result))
 
-    threading.Thread(target=run, name="replay", daemon=True).start()
+    threading.Thread(target=run, name=THREAD, daemon=True).start()
     return await done
