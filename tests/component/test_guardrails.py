@@ -121,6 +121,16 @@ async def test_a_blocked_prompt_reaches_no_backend_and_is_told_by_its_category(t
         assert NUMBER.encode() not in everything_on_disk(tmp_path)
 
 
+async def test_what_was_found_is_told_though_the_exchange_got_no_further(tmp_path):
+    async with guarded(tmp_path) as (backend, running):
+        answer = await running.post("/v1/chat/completions", CHAT, {"x-llmgateway-version": "nothing"})
+        assert (answer.status, answer.json()["error"]["code"]) == (403, "pin_not_allowed")
+        (record,) = running.of_kind("refused")
+        assert [(each["guardrail"], each["count"]) for each in record.meta["verdicts"]] == [("numbers", 1)]
+        assert backend.requests == []
+        assert NUMBER.encode() not in everything_on_disk(tmp_path)
+
+
 async def test_the_baseline_holds_on_every_route_and_dialect(tmp_path):
     message = {"type": "message", "content": [{"type": "text", "text": "hi"}], "usage": {"input_tokens": 1}}
     async with guarded(tmp_path, [forever(expect(), send(reply(json.dumps(message).encode(), headers=JSON)))]) as it:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.exchanges import REPLY, REQUEST, ExchangeFactory, ids
+from tests.support.exchanges import REPLY, REQUEST, ExchangeFactory, ids, verdict
 from tests.support.ingesting import CountingLedger, Plant, Worker
 
 from llmgateway.controlplane import backlog, follow, ingest, save
@@ -61,6 +61,29 @@ async def test_a_refused_exchange_comes_over_in_one_record(
     async with Plant(tmp_path).running() as plant:
         await plant.drained()
         assert [(row["id"], row["end"]) for row in await stored(plant)] == [(exchange.id, "refused")]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ([verdict(), verdict(stage="reply", count=3)], [verdict(), verdict(stage="reply", count=3)]),
+        ([verdict(), {"count": 2**62}, verdict(kind=["x"]), 7, verdict(kind="b")], [verdict(), verdict(kind="b")]),
+        ({"guardrail": "x"}, []),
+        ("redact", []),
+        ([[[[]]]], []),
+    ],
+)
+async def test_verdicts_come_over_and_bad_ones_hold_nobody_up(
+    tmp_path: Path, worker: Worker, make: ExchangeFactory, given: Any, kept: list[dict[str, Any]]
+) -> None:
+    exchange = make.exchange(end="refused", attempts=[], verdicts=given)
+    worker.writer.append(records.refused(exchange, make.clock.monotonic(), None), may_use_reserve=False)
+    behind = worker.carry(2)
+    async with Plant(tmp_path).running() as plant:
+        await plant.drained()
+        assert ids(await stored(plant)) == [exchange.id, *behind]
+        assert (await plant.store.exchange(exchange.id) or {})["verdicts"] == kept
+        assert plant.ingester.dead_letters.count == 0
 
 
 async def test_an_open_exchange_waits_and_pins_its_place(tmp_path: Path, worker: Worker) -> None:

@@ -42,9 +42,10 @@ async def guard_request(call: Call, request: Request) -> Request:
             await asked_aside(len(request.body), ask, guard.judges, request.document or {}, notes)
         body = await judged_aside(sieve.json, request.body)
     except Blocked as verdict:
-        call.exchange.verdicts = notes.rows()
         request.stored = await judged_aside(guard.masked, request.body)
         raise blocked(verdict) from None
+    finally:
+        call.exchange.verdicts = notes.rows()  # it may end before there is a reply
     call.placeholders.is_closed = True
     guarded = request if body is request.body else await _anew(call, request, body)
     if notes.has_found:

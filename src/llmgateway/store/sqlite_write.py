@@ -62,8 +62,9 @@ def insert(connection: sqlite3.Connection, codec: BodyCodec, entries: Sequence[E
         row["seq"] = seq
         for values in attempt_values(seq, row.get("attempts") or ()):
             attempts += values
-        for values in verdict_values(seq, row.get("verdicts") or ()):
-            verdicts += values
+        if said := row.get("verdicts"):
+            for values in verdict_values(seq, said):
+                verdicts += values
         for body in entry.bodies:
             bodies += body_values(seq, body)
     _INSERT_ATTEMPTS(connection, attempts)

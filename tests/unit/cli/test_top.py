@@ -81,6 +81,15 @@ def run(*arguments, **options):
     return CliRunner().invoke(app, list(arguments), **options)
 
 
+def test_what_guardrails_blocked_is_told_beside_what_went_badly():
+    given = view()
+    assert "blocked" not in shown(given)
+    given["versions"][0]["blocked"] = 3
+    assert "timeout 1 (3 blocked by guardrails)" in shown(given)
+    del given["versions"][0]["blocked"]  # a gateway of the version before
+    assert "timeout 1" in shown(given)
+
+
 def test_the_screen_names_rates_percentiles_errors_cost_and_workers():
     text = shown(view())
     for part in (

@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 from tests.support.control import attempt, row, status
+from tests.support.exchanges import verdict
 
 from llmgateway.controlplane import metrics
 from llmgateway.controlplane.catalogue import METRICS
@@ -65,6 +66,28 @@ def test_every_outcome_of_a_configured_version_is_there_at_zero_before_any_traff
     assert value(found, "upstream_attempts_total", upstream="local", result="ok", kind="first") == 0
     assert value(found, "inflight_requests", route="chat") == 0
     assert not any(name.endswith("duration_seconds_bucket") for name, _ in found)
+
+
+@pytest.mark.parametrize("read", [plain, openmetrics])
+async def test_verdicts_show_by_guardrail_stage_action_mode_and_kind(read, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.LABELS", Labels({"chat": ("v1",)}, ("local",), guardrails=("credentials",)))
+    odd = verdict(guardrail='gone"', kind='a"\\b', mode="observe")
+    given = reading([row(verdicts=[verdict(count=9), odd]), row(verdicts=[verdict()])])
+    accept = OPENMETRICS if read is openmetrics else ""
+    text, _ = await Exposition(lambda: given, ManualClock()).render(accept)
+    found = {
+        tuple(sample.labels.values()): sample.value
+        for family in read(text.decode())
+        for sample in family.samples
+        if sample.name == "llmgateway_guardrail_verdicts_total"
+    }
+    said = sorted((sorted(labels), number) for labels, number in found.items())
+    assert said == sorted(
+        [
+            (sorted(["credentials", "request", "redact", "enforce", "secret.token"]), 2),
+            (sorted(["other", "request", "redact", "observe", 'a"\\b']), 1),
+        ]
+    )
 
 
 def test_rows_show_as_counters_and_histograms():

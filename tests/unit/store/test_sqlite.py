@@ -309,6 +309,7 @@ async def test_indexes_serve_the_filters_people_use(store: SqliteStore, make: Ex
         (Wanted(since=1.0, shadow=False), "sqlite_autoindex_exchange_1"),
         (Wanted(shadow_of="x"), "exchange_shadow_of"),
         (Wanted(route="r", shadow=False), "exchange_route"),
+        (Wanted(error="guardrail_blocked"), "exchange_error_code"),
     ]:
         where, values = conditions(wanted)
         sql = f'EXPLAIN QUERY PLAN SELECT * FROM exchange WHERE {where} ORDER BY "id" DESC LIMIT 10'
@@ -316,6 +317,32 @@ async def test_indexes_serve_the_filters_people_use(store: SqliteStore, make: Ex
             lambda connection, sql=sql, values=values: connection.execute(sql, values).fetchall()
         )
         assert [step[3] for step in plan] and all(index in step[3] for step in plan), (wanted, plan)
+
+
+async def test_what_was_judged_is_found_in_the_order_of_the_page_without_sorting(store: SqliteStore) -> None:
+    from llmgateway.store import sqlite_queries as queries
+
+    statements: list[str] = []
+
+    def plans(connection: sqlite3.Connection, wanted: Wanted) -> list[str]:
+        statements.clear()
+        connection.set_trace_callback(statements.append)
+        queries.page(connection, wanted, 10, None)
+        queries.since_seq(connection, wanted, 0, 10)
+        connection.set_trace_callback(None)
+        return [str([step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]) for sql in statements]
+
+    for wanted, index in [
+        (Wanted(guardrail="g"), "verdict_guardrail (guardrail=?)"),
+        (Wanted(guardrail="g", verdict="block"), "verdict_guardrail (guardrail=? AND action=?)"),
+        (Wanted(verdict="block"), "verdict_action (action=?)"),
+        (Wanted(verdict="block", route="r", since=1.0), "verdict_action (action=?)"),
+    ]:
+        assert store._writer is not None
+        paged, followed = await store._writer.run(lambda connection, wanted=wanted: plans(connection, wanted))
+        assert index in paged
+        assert "verdict USING PRIMARY KEY (exchange_seq=?)" in followed
+        assert "TEMP B-TREE" not in paged, (wanted, paged)
 
 
 async def test_a_value_of_the_wrong_kind_is_rejected_by_name(store: SqliteStore, make: ExchangeFactory) -> None:
