@@ -18,6 +18,7 @@ from llmgateway.dataplane.turns import take_place
 from llmgateway.dataplane.upgrade import Opening
 from llmgateway.domain.errors import OF_GUARDRAILS, GatewayError
 from llmgateway.domain.exchange import Attempt, AttemptKind
+from llmgateway.guarding.notes import Notes
 from llmgateway.http.connection import Connection
 from llmgateway.routing.health import IN
 from llmgateway.routing.places import RANK, Places
@@ -179,6 +180,8 @@ def _judged(call: Errand, target: Target, sent: Dispatched) -> Dispatched:
     error = _fault(sent, call.gateway.clock.time())
     if error is not None:
         call.reply = None
+        if error.code == "guardrail_blocked":
+            _remember(call, sent.reply)
         _close_attempt(sent.reply.attempt, error, detail=_detail(sent), ended=call.now)
         if not sent.reply.is_over:
             sent.connection.cancel()
@@ -194,6 +197,13 @@ def _judged(call: Errand, target: Target, sent: Dispatched) -> Dispatched:
     sent.reply.attempt.result = "ok"
     call.exchange.served_version = target.version.name
     return sent
+
+
+def _remember(call: Errand, reply: Reply) -> None:
+    """Keep for the record what was found in a stream that ends before its first content."""
+    if isinstance(reply, GuardedReply):
+        call.notes = call.notes or Notes()
+        call.notes.take(reply.guard.notes)
 
 
 def _fault(sent: Dispatched, now: float) -> GatewayError | None:
