@@ -76,7 +76,7 @@ def test_what_would_come_is_told_beside_what_was_recorded(folder: Path, make: Ex
     found = f"{entries[0].row['id']}  digits redact, new: number in the request  1.00  55… (12 characters)"
     assert found in result.output
     assert f"{entries[2].row['id']}  digits number in the request" in result.output
-    assert "1 requests not looked into: nothing was recorded" in result.output
+    assert "1 request not looked into: nothing was recorded" in result.output
     assert "taken out of requests before they were stored, and not found again: number 1" in result.output
     assert "unknown: recorded, and what it was about is not in the store" in result.output
     assert VALUE not in result.output

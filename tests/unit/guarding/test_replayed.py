@@ -6,6 +6,7 @@ import pytest
 from tests.support.exchanges import ExchangeFactory, verdict
 from tests.unit.guarding.test_replay import asking, bodies, digits, guard, rude
 
+from llmgateway.config.snapshot import Guardrail
 from llmgateway.domain.verdict import Action, Mode
 from llmgateway.guarding.replayed import EXAMPLES, Replay
 from llmgateway.ports.store import Body
@@ -54,6 +55,13 @@ def test_a_verdict_is_compared_with_what_was_recorded(make, verdicts, text, expe
     done = replay(digits())
     done.add(make.row(verdicts=verdicts), bodies(None if text is None else asking(text), asking("fine")))
     assert figures(done) == {NUMBER: expected}
+
+
+def test_what_a_judge_said_of_a_whole_text_is_not_hidden_by_what_was_taken_out_of_it(make):
+    done = replay(digits(), Guardrail("loud", "shouting"))
+    said = recorded("loud", "shouting.loud", action="flag")
+    done.add(make.row(verdicts=[said]), bodies(asking("quiet now [NUMBER]", "tool")))
+    assert figures(done) == {("request", "loud", "shouting.loud"): (0, 0, 0, 1, 0)}
 
 
 def test_what_was_cut_may_have_held_it(make):

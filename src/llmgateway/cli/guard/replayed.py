@@ -21,7 +21,7 @@ _WHY: Final = {
     "not_kept": "a hash at most was kept",
     "no_json": "no JSON, which guardrails do not look into",
 }
-_TEXTS: Final = {Stage.REQUEST: "requests", Stage.REPLY: "replies"}
+_TEXTS: Final = {Stage.REQUEST: ("request", "requests"), Stage.REPLY: ("reply", "replies")}
 
 
 def tell(out: "Console", replay: "Replay") -> None:
@@ -39,7 +39,11 @@ def tell(out: "Console", replay: "Replay") -> None:
 
 
 def _exchanges(count: int) -> str:
-    return f"{count:,} exchange{'s' * (count != 1)}"
+    return _counted(count, ("exchange", "exchanges"))
+
+
+def _counted(count: int, words: tuple[str, str]) -> str:
+    return f"{count:,} {words[count != 1]}"
 
 
 def _outcomes(replay: "Replay") -> str:
@@ -87,19 +91,18 @@ def _limits(replay: "Replay") -> "list[str]":
     shown = replay.shown()
     told: list[str] = []
     for stage, texts in _TEXTS.items():
-        told += [f"{count:,} {texts} not looked into: {_WHY[why]}" for why, count in shown["unseen"][stage].items()]
+        for why, count in shown["unseen"][stage].items():
+            told.append(f"{_counted(count, texts)} not looked into: {_WHY[why]}")
         if replay.cut[stage]:
-            told.append(
-                f"{replay.cut[stage]:,} {texts} were cut when they were stored: only their beginnings were seen"
-            )
+            told.append(f"{_counted(replay.cut[stage], texts)} cut when it was stored: only the beginning was seen")
     if replay.unguarded:
-        told.append(f"{replay.unguarded.total():,} exchanges of routes without guardrails: {_routes(replay.unguarded)}")
+        told.append(f"{_exchanges(replay.unguarded.total())} of routes without guardrails: {_routes(replay.unguarded)}")
     if replay.failed:
         some = ", ".join(map(one_line, replay.failed_examples))
         told.append(f"{_exchanges(replay.failed)} at which a guardrail failed: {some}")
     for stage, texts in _TEXTS.items():
         if kinds := shown["taken_out"][stage]:
-            told.append(f"taken out of {texts} before they were stored, and not found again: {_kinds(kinds)}")
+            told.append(f"taken out of {texts[1]} before they were stored, and not found again: {_kinds(kinds)}")
     if any(tally.unknown for tally in replay.tallies.values()):
         told.append("unknown: recorded, and what it was about is not in the store")
     return told
