@@ -342,6 +342,14 @@ async def test_fallbacks_get_the_redacted_request_too(tmp_path):
             assert second.requests
 
 
+async def test_a_stream_that_is_blocked_before_its_first_content_has_its_verdict_in_the_record(tmp_path):
+    async with guarded(tmp_path, streamed(stream_of(WORD))) as (_, running):
+        answer = await running.post("/v1/chat/completions", {**CHAT, "stream": True})
+        assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_blocked")
+        said = [(each["stage"], each["kind"], each["action"]) for each in running.outcome().meta["verdicts"]]
+        assert said == [("request", "number", "redact"), ("reply", "word", "block")]
+
+
 async def test_a_block_is_no_fault_of_the_backend_and_leads_to_no_other_attempt(tmp_path):
     config = GUARDED.replace(
         "[guardrails.extra]", '[guardrails.more]\nuse = "word"\nword = "bad"\naction = "block"\n[guardrails.extra]'

@@ -23,7 +23,7 @@ COMMANDS: Final = {
     "config": ("llmgateway.cli.config", "Show, change and roll back the configuration."),
     "routes": ("llmgateway.cli.routes", "See and steer where requests go."),
     "backends": ("llmgateway.cli.backends", "See how the backends are; take one out, and bring it back."),
-    "guard": ("llmgateway.cli.guard", "Try guardrails on a text, and see which there are."),
+    "guard": ("llmgateway.cli.guard", "Try guardrails on a text or on the log, and list them."),
     "keys": ("llmgateway.cli.keys", "Make keys for callers."),
     "logs": ("llmgateway.cli.logs", "Look at the exchanges: tail, list, show, export."),
     "store": ("llmgateway.cli.store", "Look after the store: check, backup, rebuild."),

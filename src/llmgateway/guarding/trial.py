@@ -1,16 +1,17 @@
 """Who is asked about a text that somebody tries: a route's guardrails, or those that are named. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
 from llmgateway.config.patterns import best_match
 from llmgateway.config.problems import did_you_mean, quoted
-from llmgateway.config.snapshot import Guardrail, Route, Snapshot
+from llmgateway.config.snapshot import Bodies, Guardrail, Route, Snapshot
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.chain import Chain, Link
 from llmgateway.guarding.checking import Panel
-from llmgateway.guarding.guards import REDACTORS, linked
+from llmgateway.guarding.guards import REDACTORS, FindGuardrail, Guard, Guards, linked
 from llmgateway.guarding.judging import JudgeLink
 
 MAX_NAMES: Final = 100
@@ -46,13 +47,29 @@ class Trial:
 
     def of_names(self, names: Sequence[str] = REDACTORS) -> Panel:
         """Those of the configuration or, with their own defaults, the plug-ins of these names; TrialError."""
+        return _panel(self._link(self._named(name)) for name in dict.fromkeys(names))
+
+    def guards_of_routes(self) -> Guards:
+        """Those that the gateway would have for the exchanges of each route; TrialError."""
+        if self.snapshot is None:
+            raise TrialError("route", "there is no configuration to find routes in")
+        return _guards(self.snapshot, self.snapshot.routes, self._make)
+
+    def guard_of_names(self, names: Sequence[str]) -> Guard | None:
+        """The same of a route that had these guardrails and no others; TrialError."""
+        guardrails = tuple(self._named(name) for name in dict.fromkeys(names))
+        snapshot = self.snapshot or Snapshot(0)
+        return _guards(snapshot, {"": Route("", (), guardrails=guardrails)}, self._make).of_route("")
+
+    def route_name(self, name: str) -> str:
+        """The route's name as the configuration and the log have it, for a model name too; TrialError."""
+        return self._route(name).name
+
+    def _named(self, name: str) -> Guardrail:
         defined = self.snapshot.guarding.named if self.snapshot is not None else {}
-        links: list[Link | JudgeLink] = []
-        for name in dict.fromkeys(names):
-            if name not in defined and not any(name in self._classes(kind) for kind in KINDS):
-                raise TrialError("guardrail", f"no guardrail is called {quoted(name)}{self._meant(name, defined)}")
-            links.append(self._link(defined.get(name) or Guardrail(name, name)))
-        return _panel(links)
+        if name not in defined and not any(name in self._classes(kind) for kind in KINDS):
+            raise TrialError("guardrail", f"no guardrail is called {quoted(name)}{self._meant(name, defined)}")
+        return defined.get(name) or Guardrail(name, name)
 
     def _route(self, name: str) -> Route:
         if self.snapshot is None:
@@ -83,6 +100,13 @@ def _panel(links: Iterable[Link | JudgeLink]) -> Panel:
     every = list(links)
     judges = [link for link in every if isinstance(link, JudgeLink)]
     return Panel(Chain(link for link in every if isinstance(link, Link)), judges)
+
+
+def _guards(snapshot: Snapshot, routes: Mapping[str, Route], make: FindGuardrail) -> Guards:
+    """As the gateway makes them, but for what looks after stored bodies: it says nothing of its own."""
+    everything = {name: replace(route, bodies=Bodies.FULL) for name, route in routes.items()}
+    journal = replace(snapshot.journal, bodies=Bodies.FULL)
+    return Guards.of(replace(snapshot, routes=everything, journal=journal), make)
 
 
 def _made(name: str, plugin: Any, options: Mapping[str, Any]) -> Any:

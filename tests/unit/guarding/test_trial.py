@@ -1,7 +1,7 @@
 """Who is asked about a text that somebody tries."""
 
 import pytest
-from tests.support.guardrails import Runs, Word
+from tests.support.guardrails import OtherRedactor, Redactor, Runs, Word
 
 from llmgateway.config.snapshot import Guarding, Guardrail, Route, Snapshot
 from llmgateway.domain.verdict import Action, Mode, Stage
@@ -61,6 +61,21 @@ def test_names_are_those_of_definitions_first_and_else_of_plugins():
     assert links(panel) == [REPLIES_LINK, ("runs", "runs", Action.REDACT, Mode.ENFORCE), DIGITS_LINK]
     assert [judge.name for judge in panel.judges] == ["easy"]
     assert [link.guardrail.least for link in panel.chain.links[1:]] == [4, 6]
+
+
+def test_guards_are_those_that_the_gateway_would_have_and_nothing_looks_after_stored_bodies():
+    known = {**CLASSES, "guardrail": {**CLASSES["guardrail"], "pii": Redactor, "secrets": OtherRedactor}}
+    asked = Trial(SNAPSHOT, known.get)
+    guard = asked.guards_of_routes().of_route("vendor/*")
+    assert [link.name for link in guard.request.links] == [link.name for link in guard.reply.links] == ["digits"]
+    assert [link.name for link in guard.watching.links] == ["replies"]
+    named = asked.guard_of_names(["easy", "replies", "runs", "runs"])
+    assert [link.name for link in named.request.links] == ["runs"]
+    assert [link.name for link in named.judges] == ["easy"]
+
+
+def test_a_model_name_leads_to_its_route():
+    assert [trial().route_name(name) for name in ("chat", "vendor/m-1")] == ["chat", "vendor/*"]
 
 
 def test_each_is_made_once():

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from llmgateway.cli import gateway, whereabouts
+from llmgateway.cli import gateway
 from llmgateway.cli.errors import MISUSED, fail
+from llmgateway.cli.guard.asked import names_of, snapshot_of
 from llmgateway.domain.verdict import Action, Stage
 
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what guardrails would find in a text, and what goes on of it. Exit 0: it would pass; 3: it would not."""
-    names = _names(guardrails)
+    names = names_of(guardrails)
     if route is not None and names is not None:
         raise typer.BadParameter(
             "with --route its guardrails are asked: name one of the two", param_hint="--guardrails"
         )
     text = _text(file)
-    checked = _panel(_snapshot(config, is_needed=route is not None), route, stage, names).check(text, stage)
+    checked = _panel(snapshot_of(config, is_needed=route is not None), route, stage, names).check(text, stage)
     if as_json:
         gateway.print_json(checked.shown())
     else:
@@ -63,26 +64,6 @@ def _panel(snapshot: "Snapshot | None", route: str | None, stage: Stage, names: 
         return trial.of_names(names) if names is not None else trial.of_names()
     except TrialError as error:
         fail(str(error), MISUSED)
-
-
-def _snapshot(config: Path | None, *, is_needed: bool) -> "Snapshot | None":
-    """The configuration; None where nobody named one and it can be done without."""
-    from llmgateway.cli.check import known_guardrails, known_providers
-    from llmgateway.config.loader import load
-
-    if config is None and not is_needed and not whereabouts.CONFIG.is_file():
-        return None
-    file = config or whereabouts.CONFIG
-    return load(file, providers=known_providers(), guardrails=known_guardrails(), generation=0, environ=None)
-
-
-def _names(given: str | None) -> list[str] | None:
-    if given is None:
-        return None
-    names = [each.strip() for each in given.split(",") if each.strip()]
-    if not names:
-        raise typer.BadParameter("names at least one guardrail, like pii,secrets", param_hint="--guardrails")
-    return names
 
 
 def _text(source: str) -> str:

@@ -61,5 +61,5 @@ def _place(text: str, at: int) -> tuple[int, int]:
 
 def hint(value: str) -> str:
     """So much of a value that whoever has it knows which one is meant."""
-    beginning = one_line(value[:_HINT]) if len(value) >= _LONG_ENOUGH else ""
+    beginning = one_line(value[:_HINT]).strip() if len(value) >= _LONG_ENOUGH else ""
     return f"{beginning}… ({len(value)} character{'s' * (len(value) != 1)})"

@@ -1,0 +1,240 @@
+"""`llmgateway guard replay`, as people run it: against a store file, with what it prints."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from tests.support import guardrails as simple
+from tests.support.exchanges import ExchangeFactory, copy_of, verdict
+from tests.unit.cli.test_guard import CONFIG
+from tests.unit.cli.test_logs import HOSTILE, fill
+from typer.testing import CliRunner, Result
+
+from llmgateway.cli.guard import replay as command
+from llmgateway.cli.logs import options
+from llmgateway.cli.main import app
+from llmgateway.ports.store import Body, Entry, Wanted
+
+VALUE = "555012345678"
+NUMBER = ("request", "digits", "number")
+
+
+@pytest.fixture
+def make() -> ExchangeFactory:
+    return ExchangeFactory()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    simple.install(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("config.toml").write_text(f'[data]\ndir = "{tmp_path}"\n{CONFIG}')
+    return tmp_path
+
+
+def run(*args: str) -> Result:
+    return CliRunner(env={"COLUMNS": "160"}).invoke(app, ["guard", "replay", "--since", "2023-01-01", *args])
+
+
+def entry(make: ExchangeFactory, request: str | None, reply: str | None = "fine", **more: object) -> Entry:
+    texts = {"request": request, "reply": reply}
+    contents = {
+        kind: json.dumps({"messages": [{"role": "user", "content": text}]}).encode()
+        for kind, text in texts.items()
+        if text is not None
+    }
+    bodies = [Body(kind, "application/json", len(content), content) for kind, content in contents.items()]
+    return Entry(make.row(**{"route": "assistant", **more}), bodies)
+
+
+def figures(*args: str) -> dict[tuple[str, str, str], tuple[int, ...]]:
+    shown = json.loads(run(*args, "--json").stdout)["verdicts"]
+    names = ("exchanges", "new", "changed", "gone", "unknown")
+    return {(row["stage"], row["guardrail"], row["kind"]): tuple(row[name] for name in names) for row in shown}
+
+
+def test_what_would_come_is_told_beside_what_was_recorded(folder: Path, make: ExchangeFactory) -> None:
+    entries = [
+        entry(make, f"ring {VALUE}"),
+        entry(make, "hello", "bother"),
+        entry(make, "nothing", verdicts=[verdict(guardrail="digits", kind="number")]),
+        entry(make, "[NUMBER]", verdicts=[verdict(guardrail="digits", kind="number")]),
+        entry(make, None, None),
+    ]
+    fill(folder, entries)
+    result = run()
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.output.splitlines()]
+    assert "5 exchanges: would be 1 blocked, 1 redacted, 3 untouched" in result.output
+    assert ["digits", "request", "number", "redact", "1", "1", "0", "1", "1"] in rows
+    assert ["rude", "reply", "word", "block", "1", "1", "0", "0", "0"] in rows
+    found = f"{entries[0].row['id']}  digits redact, new: number in the request  1.00  55… (12 characters)"
+    assert found in result.output
+    assert f"{entries[2].row['id']}  digits number in the request" in result.output
+    assert "1 request not looked into: nothing was recorded" in result.output
+    assert "taken out of requests before they were stored, and not found again: number 1" in result.output
+    assert "unknown: recorded, and what it was about is not in the store" in result.output
+    assert VALUE not in result.output
+
+
+def test_json_has_the_figures_and_never_a_value(folder: Path, make: ExchangeFactory) -> None:
+    fill(folder, [entry(make, f"{VALUE} hello")])
+    shown = json.loads(run("--json").stdout)
+    assert (shown["exchanges"], shown["limited"]) == (1, False)
+    assert shown["outcomes"] == {"allow": 0, "flag": 0, "redact": 1, "block": 0}
+    assert {(row["guardrail"], row["action"], row["mode"]) for row in shown["verdicts"]} == {
+        ("digits", "redact", "enforce"), ("seen", "flag", "enforce"),
+    }  # fmt: skip
+    assert VALUE not in run("--json").stdout
+
+
+def test_guardrails_can_be_named_without_a_configuration(folder: Path, make: ExchangeFactory) -> None:
+    fill(folder, [entry(make, "1234", route="long-gone", verdicts=[verdict()])])
+    folder.joinpath("config.toml").unlink()
+    assert figures("--guardrails", "runs", "--data", ".") == {("request", "runs", "number"): (1, 1, 0, 0, 0)}
+    assert figures("--guardrails", "runs", "--data", ".", "--route", "long-gone") != {}
+    assert figures("--guardrails", "runs", "--data", ".", "--route", "other") == {}
+
+
+def test_routes_times_and_copies_are_left_out(folder: Path, make: ExchangeFactory) -> None:
+    first = entry(make, "1234")
+    make.clock.advance(20)
+    other = entry(make, "1234", route="other")
+    fill(folder, [first, other, copy_of(first, make)])
+    assert figures("--route", "assistant")[NUMBER][0] == 1
+    assert json.loads(run("--json").stdout)["unguarded"] == {"other": 1}
+    assert json.loads(run("--until", "2023-11-14T22:13:35+00:00", "--json").stdout)["exchanges"] == 1
+    assert "no exchange in this time" in run("--until", "2023-02-01").output
+    assert "nothing would be found" in run("--since", "2023-11-14T22:13:35+00:00").output
+
+
+def test_the_newest_are_taken_and_it_is_said(folder: Path, make: ExchangeFactory, monkeypatch) -> None:
+    monkeypatch.setattr(command, "PAGE", 2)
+    entries = [entry(make, "1234" if at < 3 else "fine") for at in range(7)]
+    fill(folder, entries)
+    assert figures() == {NUMBER: (3, 3, 0, 0, 0)}
+    result = run("--limit", "5")
+    assert "5 exchanges: would be 1 redacted, 4 untouched" in result.output
+    assert "these are the newest 5; --limit looks further back" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--route", "asistant"), 'no route is called "asistant"; did you mean "assistant"?'),
+        (("--guardrails", "run"), 'no guardrail is called "run"; did you mean "runs"?'),
+        (("--guardrails", ","), "names at least one guardrail"),
+        (("--guardrails", "length"), '"length" can\'t be asked without settings'),
+        (("--since", "yesterday"), "is no time"),
+        (("--config", "nowhere.toml"), "nowhere.toml: cannot be read"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(
+    folder: Path, make: ExchangeFactory, args: tuple[str, ...], words: str
+) -> None:
+    fill(folder, [entry(make, "1234")])
+    result = run(*args)
+    assert (result.exit_code, words in " ".join(result.output.split())) == (2, True), result.output
+
+
+def test_without_a_store_it_is_said_where_it_was_looked_for() -> None:
+    result = run()
+    assert (result.exit_code, "there is no store at" in result.output) == (1, True)
+
+
+def test_nothing_in_the_log_moves_the_cursor(folder: Path, make: ExchangeFactory) -> None:
+    hostile = dict.fromkeys(("guardrail", "kind"), HOSTILE)
+    fill(
+        folder, [entry(make, f"{HOSTILE.replace(chr(0xD800), '')} 1234", verdicts=[verdict(**hostile)], route=HOSTILE)]
+    )
+    for args in ((), ("--json",), ("--guardrails", "runs")):
+        assert "\x1b" not in run(*args).output
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([1] * 5, [2, 2, 1]),
+        ([90, 20, 1, 1], [1, 2, 1]),
+        ([500, 500], [1, 1]),
+        ([None, None], [2]),
+        ([], []),
+    ],
+)
+def test_bodies_are_read_a_few_at_a_time(monkeypatch, sizes: list[int | None], expected: list[int]) -> None:
+    monkeypatch.setattr(command, "BATCH", 2)
+    monkeypatch.setattr(command, "BATCH_BYTES", 100)
+    page = [{"request_bytes": size, "reply_bytes": 0} for size in sizes]
+    assert [len(batch) for batch in command.batches(page)] == expected
+
+
+def test_progress_is_told_as_it_goes(folder: Path, make: ExchangeFactory, monkeypatch) -> None:
+    monkeypatch.setattr(command, "BATCH", 2)
+    fill(folder, [entry(make, "1234") for _ in range(5)])
+    heard: list[int] = []
+
+    class Figures:
+        def add(self, row: dict[str, object], bodies: object) -> None: ...
+
+    step = lambda rows: heard.append(len(rows))  # noqa: E731
+    options.with_reader(folder / "store.sqlite3", lambda reader: command.gather(reader, Wanted(), 100, Figures(), step))
+    assert heard == [2, 2, 1]
+
+
+async def test_what_runs_beside_holds_nobody_up_who_leaves() -> None:
+    started, go = threading.Event(), threading.Event()
+
+    def work() -> None:
+        started.set()
+        go.wait(10)
+
+    running = asyncio.create_task(command.aside(work))
+    while not started.is_set():
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    (thread,) = [each for each in threading.enumerate() if each.name == command.THREAD]
+    assert thread.daemon
+    go.set()
+    thread.join(10)
+
+
+LONG = """
+import re2
+from llmgateway.cli.main import main
+from llmgateway.guarding.replayed import Replay
+word, text = re2.compile("a+b"), "a" * 1_000_000
+
+def add(*_):
+    print("judging", flush=True)
+    while True:
+        word.search(text)
+
+Replay.add = add
+main()
+"""
+
+
+def test_ctrl_c_ends_it_in_the_middle_of_a_text(folder: Path, make: ExchangeFactory) -> None:
+    fill(folder, [entry(make, "1234")])
+    args = ["guard", "replay", "--guardrails", "pii", "--data", ".", "--since", "2023-01-01"]
+    folder.joinpath("config.toml").unlink()
+    program = [sys.executable, "-c", LONG, *args]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"judging\n"
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    assert (running.returncode, out, err) == (130, b"", b"")
+
+
+async def test_what_goes_wrong_beside_is_raised_where_it_is_awaited() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await command.aside(lambda: 1 / 0)
+    assert await command.aside(lambda: 3) == 3
