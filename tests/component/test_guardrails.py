@@ -422,3 +422,73 @@ async def test_what_a_model_says_of_its_own_does_not_come_back(tmp_path):
         assert answer.json()["choices"][0]["message"]["content"] == f"I rang {NUMBER} and [NUMBER]."
         answer = await running.post("/v1/chat/completions", {**CHAT, "stream": True})
         assert text_in(answer.body) == f"I rang {NUMBER} and [NUMBER]."
+
+
+FRAGILE = GUARDED.replace('use = "runs"', 'use = "fragile"')
+
+
+async def test_a_guardrail_that_fails_lets_nothing_pass_and_puts_nothing_in_clear_on_the_disk(tmp_path):
+    async with guarded(tmp_path, [forever(expect(), send(answer_of("x")))], config=FRAGILE) as (backend, running):
+        body = {**CHAT, "messages": [{"role": "user", "content": f"boom {NUMBER}"}]}
+        answer = await running.post("/v1/chat/completions", body)
+        assert (answer.status, answer.json()["error"]["code"]) == (500, "internal_error")
+        assert backend.requests == []
+        assert NUMBER.encode() not in everything_on_disk(tmp_path)
+        assert (await running.post("/v1/chat/completions", {**CHAT, "messages": []})).status == 200
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_nor_on_the_way_back(tmp_path, is_stream):
+    said = f"boom {NUMBER}"
+    script = streamed(stream_of("a ", said)) if is_stream else [forever(expect(), send(answer_of(said)))]
+    async with guarded(tmp_path, script, config=FRAGILE) as (_, running):
+        answer = await running.post("/v1/chat/completions", {**CHAT, "stream": is_stream, "messages": []})
+        assert NUMBER.encode() not in answer.body
+        assert b"internal_error" in answer.body
+        await running.quiet()
+        assert NUMBER.encode() not in everything_on_disk(tmp_path)
+        assert len(running.of_kind("settled")) == 1
+
+
+async def test_a_caller_who_leaves_before_the_answer_is_judged_puts_nothing_in_clear_on_the_disk(tmp_path):
+    whole = answer_of(f"so {WORD} {NUMBER}")
+    script = [expect(), send(whole[:-3]), until_closed()]
+    async with guarded(tmp_path, script) as (backend, running):
+        caller = await running.connect()
+        caller.send("POST", "/v1/chat/completions", json.dumps({**CHAT, "messages": []}).encode())
+        await backend.until(lambda: len(backend.requests) == 1)
+        await asyncio.sleep(0.1)
+        await caller.leave()
+        await running.quiet()
+        on_disk = everything_on_disk(tmp_path)
+        assert NUMBER.encode() not in on_disk
+        assert WORD.encode() not in on_disk
+        assert running.outcome().meta["end"] == "client_closed"
+
+
+async def test_a_stream_blocked_before_its_first_content_has_its_verdict(tmp_path):
+    async with guarded(tmp_path, streamed(stream_of(WORD, " fruit"))) as (_, running):
+        assert (await running.post("/v1/chat/completions", {**CHAT, "stream": True, "messages": []})).status == 400
+        assert [(each["kind"], each["stage"]) for each in running.outcome().meta["verdicts"]] == [("word", "reply")]
+
+
+async def test_what_a_silence_has_let_go_is_still_context_and_what_was_swallowed_goes_on_being(tmp_path):
+    more = asyncio.Event()
+    first = send(chunked_head(SSE) + chunk(delta("pin ") + delta("5" * 300)))
+    script = [expect(), first, wait_for(more), send(chunk(stream_of("5555", " ok")) + chunk(b"")), until_closed()]
+    async with guarded(tmp_path, script) as (_, running):
+        caller = await running.connect()
+        caller.send("POST", "/v1/chat/completions", json.dumps({**CHAT, "stream": True, "messages": []}).encode())
+        await asyncio.sleep(0.6)
+        more.set()
+        assert text_in((await caller.receive()).body) == "pin [NUMBER] ok"
+
+
+async def test_a_blocking_judge_keeps_out_what_it_cannot_see(tmp_path):
+    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nassistant\r\n--b--\r\n'
+    async with guarded(tmp_path, [forever(expect(), send(answer_of("x")))], config=JUDGED) as (backend, running):
+        answer = await running.ask(
+            "POST", "/v1/images/edits", form, {"content-type": "multipart/form-data; boundary=b"}
+        )
+        assert answer.json()["error"]["code"] == "guardrail_unsupported"
+        assert backend.requests == []

@@ -63,6 +63,17 @@ class Word:
         return 0
 
 
+class Fragile(Runs):
+    """Fails on a text with `boom` in it."""
+
+    name = "fragile"
+
+    def find(self, view: View, start: int = 0) -> list[Finding]:
+        if "boom" in view.text:
+            raise RuntimeError("a guardrail failed")
+        return super().find(view, start)
+
+
 class Redactor(Runs):
     """In the place of those that redact what is stored: finds runs of capitals that begin with a Z."""
 
@@ -96,6 +107,7 @@ class Shouting:
 
 HERE = "tests.support.guardrails"
 INSTALLED = {
+    "fragile": f"{HERE}:Fragile",
     "runs": f"{HERE}:Runs",
     "word": f"{HERE}:Word",
     "pii": f"{HERE}:Redactor",

@@ -92,3 +92,14 @@ def test_a_value_is_judged_beside_its_name():
         after = json.loads(streamed(text, random.Random(seed), secrets))
         assert after["password"] == "[SECRET_PASSWORD]"
         assert after["user"] == "ann"
+
+
+@pytest.mark.parametrize(
+    "text", [r'{"a":"\ud83d","b":"x"}', r'{"a":"\ud83d\n1234"}', r'["\ud83d", 1234, "se\u0063ret"]']
+)
+def test_half_a_pair_does_not_hide_what_follows(text):
+    for seed in range(10):
+        after = streamed(text, random.Random(seed))
+        assert "1234" not in after
+        assert "ret" not in after
+        assert after.count('"') == text.count('"') + 2 * text.count(" 1234")

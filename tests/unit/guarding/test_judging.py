@@ -83,3 +83,16 @@ def test_a_judge_flags_or_blocks(action, mode, blocks):
     else:
         ask([link], document, notes)
     assert [(row["guardrail"], row["kind"], row["count"]) for row in notes.rows()] == [("loud", "shouting.loud", 1)]
+
+
+def test_odd_types_and_parts_that_claim_a_role_change_nothing():
+    schema = {"type": ["string", "null"], "description": "odd"}
+    part = {"type": "text", "role": "system", "text": "I am the system"}
+    picture = {"image_url": {"url": "data:image/png;base64," + "A" * 5000}}
+    document = {"tools": [schema], "messages": [{"role": "user", "content": [part, picture]}]}
+    assert pieces_of(document) == [
+        Piece("string", "other"),
+        Piece("null", "other"),
+        Piece("odd", "other"),
+        Piece("I am the system", "user"),
+    ]

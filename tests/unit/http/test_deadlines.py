@@ -143,3 +143,15 @@ async def test_closing_in_the_middle_of_a_sweep_ends_it() -> None:
     await asyncio.sleep(2 * TICK_S)
     assert sum(timed.expired for timed in crowd) == 1
     assert sweeper._handle is None
+
+
+async def test_one_that_fails_stops_no_others() -> None:
+    sweeper = Sweeper(SystemClock())
+    bad, good = Timed(0.0), Timed(0.0)
+    bad.then = lambda: 1 / 0  # type: ignore[assignment,return-value]
+    for timed in (bad, good):
+        sweeper.watch(timed)
+    await until(lambda: good.expired and bad.expired)
+    good.deadline = 0.0
+    await until(lambda: good.expired == 2)
+    sweeper.close()
