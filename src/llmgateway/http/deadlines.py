@@ -1,8 +1,8 @@
 """Deadlines for many things at the price of one timer.
 
 Each request would otherwise arm and disarm several timers; here it sets a number, and one sweep ten times a second
-finds what is overdue, in turns of the loop that each do little. Late by at most `TICK_S` and those turns, never early.
-The sweep sleeps while nothing has a deadline.
+finds what is overdue, in turns of the loop that each do little. Late by at most `TICK_S` (with thousands of them, up to
+`MAX_TICK_S`: to look at each costs something) and those turns, never early. The sweep sleeps while nothing has a deadline.
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from llmgateway.domain.clock import Clock
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 0.1
+MAX_TICK_S: Final = 0.5
+CROWD: Final = 2_000  # from so many on sweeps come more seldom
 LOOKS: Final = 2_000  # a turn: some tens of microseconds
 EXPIRIES: Final = 2  # a turn: an end costs as much as a part of a request does, and others are to have their turns
 
@@ -85,8 +87,8 @@ class Sweeper:
         self._overdue.clear()
 
     def _arm(self) -> None:
-        due = self._clock.monotonic() + TICK_S
-        self._handle = asyncio.get_running_loop().call_later(TICK_S, self._tick, due)
+        wait_s = min(MAX_TICK_S, TICK_S * max(1.0, len(self._watched) / CROWD))
+        self._handle = asyncio.get_running_loop().call_later(wait_s, self._tick, self._clock.monotonic() + wait_s)
 
     def _tick(self, due: float) -> None:
         if self.on_tick is not None:

@@ -5,7 +5,7 @@ import asyncio
 from tests.support.caller_wire import until
 
 from llmgateway.domain.clock import ManualClock, SystemClock
-from llmgateway.http.deadlines import EXPIRIES, LOOKS, TICK_S, Sweeper
+from llmgateway.http.deadlines import CROWD, EXPIRIES, LOOKS, MAX_TICK_S, TICK_S, Sweeper
 
 
 class Timed:
@@ -154,4 +154,19 @@ async def test_one_that_fails_stops_no_others() -> None:
     await until(lambda: good.expired and bad.expired)
     good.deadline = 0.0
     await until(lambda: good.expired == 2)
+    sweeper.close()
+
+
+async def test_a_crowd_is_swept_more_seldom_but_not_for_ever() -> None:
+    sweeper = Sweeper(SystemClock())
+    waits: list[float] = []
+    loop = asyncio.get_running_loop()
+    for count in (1, CROWD, 3 * CROWD, 50 * CROWD):
+        while len(sweeper) < count:
+            sweeper._watched.add(Timed())
+        sweeper._arm()
+        assert isinstance(sweeper._handle, asyncio.TimerHandle)
+        waits.append(sweeper._handle.when() - loop.time())
+        sweeper._handle.cancel()
+    assert [round(wait, 2) for wait in waits] == [TICK_S, TICK_S, 3 * TICK_S, MAX_TICK_S]
     sweeper.close()
