@@ -1,8 +1,9 @@
 """Deadlines for many things at the price of one timer.
 
 Each request would otherwise arm and disarm several timers; here it sets a number, and one sweep ten times a second
-finds what is overdue, in turns of the loop that each do little. Late by at most `TICK_S` (with thousands of them, up to
-`MAX_TICK_S`: to look at each costs something) and those turns, never early. The sweep sleeps while nothing has a deadline.
+finds what is overdue, in turns of the loop that each do little. Late by at most `TICK_S` (with thousands of them, up
+to `MAX_TICK_S`: to look at each costs something) and those turns, never early. The sweep sleeps while nothing has a
+deadline.
 """
 
 import asyncio
