@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 MAX_DETAIL: Final = 500
 _FACTS: Final = ("idempotency_key", "caller_request_id", "user_agent", "request_model")
 _NAMES: Final = ("user", "session")
+_OF_REPLIES: Final = ("response_model", "fingerprint", "finish_reason")
 MAX_MASKED: Final = 256 * 1024  # of what is masked at the last moment, on the event loop: some ten milliseconds
 _TOO_LONG: Final = encode({"not_stored": "too long to be redacted when the exchange ended"})
 _FAILED: Final = encode({"not_stored": "a guardrail failed"})
@@ -132,7 +133,7 @@ def _watched(guard: Guard, notes: Notes, call: Errand, message: bytes, *, is_gua
     if len(message) > MAX_MASKED:
         return _TOO_LONG if masks else message
     seen = Notes()
-    judged(Judge(watching, Stage.REPLY, seen, call.placeholders), message)
+    judged(Judge(watching, Stage.REPLY, seen, call.placeholders), message, only_looks=True)
     notes.take(seen)
     return guard.masked(message) if masks and seen.has_found else message
 
@@ -144,8 +145,10 @@ def _mask_details(exchange: Exchange, guard: Guard, *, has_found: bool) -> None:
     for attempt in exchange.attempts:
         if attempt.detail:
             attempt.detail = guard.masked_text(attempt.detail)
-    if has_found and exchange.response_model:
-        exchange.response_model = guard.masked_text(exchange.response_model)
+    for name in _OF_REPLIES if has_found else ():
+        value = getattr(exchange, name)
+        if value is not None:
+            setattr(exchange, name, guard.masked_text(value))
 
 
 def _shorten(exchange: Exchange) -> None:

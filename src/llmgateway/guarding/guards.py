@@ -49,8 +49,11 @@ class Guard:
         return Judge(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
 
 
-def judged(judge: Judge, body: bytes) -> bytes:
-    """Judge a reply or a body to be stored, JSON or not. Raises Blocked as `Judge` does."""
+def judged(judge: Judge, body: bytes, *, only_looks: bool = False) -> bytes:
+    """Judge a reply or a body to be stored, JSON or not. Raises Blocked as `Judge` does.
+
+    The probabilities of its tokens are taken out, unless `only_looks`.
+    """
     body = body.removeprefix(BOM_UTF8)
     try:
         document = decode(body)
@@ -58,7 +61,7 @@ def judged(judge: Judge, body: bytes) -> bytes:
         return as_text(judge.text, body)
     if not isinstance(document, dict | list):
         return as_text(judge.text, body)  # a text of digits is JSON, too
-    return judge.json(without_probabilities(body))
+    return judge.json(body if only_looks else without_probabilities(body))
 
 
 def as_text(change: Callable[[str], str], body: bytes) -> bytes:

@@ -11,7 +11,6 @@ from llmgateway.domain.verdict import Stage
 from llmgateway.wire.jsonscan import replace
 from llmgateway.wire.jsontexts import Literal, literals
 
-
 _WORD: Final = 64
 _FILE: Final = 512  # characters from which base64 may be a file
 _NAMES: Final = frozenset({b"role", b"type", b"object"})
