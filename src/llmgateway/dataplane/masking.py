@@ -15,7 +15,6 @@ from llmgateway.guarding.body import Judge
 from llmgateway.guarding.guards import Guard, as_text, judged
 from llmgateway.guarding.notes import Notes
 from llmgateway.wire.jsoncodec import encode
-from llmgateway.wire.view import SEPARATOR, View, shown
 
 logger = logging.getLogger(__name__)
 
@@ -73,27 +72,24 @@ def mask_facts(call: Errand, guard: Guard | None = None) -> None:
 
 
 def _mask_facts(exchange: Exchange, guard: Guard) -> None:
-    path = unquote(exchange.path)
-    said = [getattr(exchange, name) or "" for name in (*_FACTS, *_NAMES)]
-    said += [path, *exchange.tags, *exchange.tags.values()]
-    if not guard.mask.hits(View(SEPARATOR.join(map(shown, said)))):
-        return
     for name in _FACTS:
         value = getattr(exchange, name)
-        setattr(exchange, name, guard.masked_text(value) if value is not None else None)
+        if value is not None and not guard.is_clean(value):
+            setattr(exchange, name, guard.masked_text(value))
     for name in _NAMES:
-        setattr(exchange, name, _pseudonym(guard, getattr(exchange, name)))
-    if guard.mask.hits(View(shown(path))):
+        value = getattr(exchange, name)
+        if value is not None and not guard.is_clean(value):
+            setattr(exchange, name, _pseudonym(guard, value))
+    path = unquote(exchange.path)
+    if not guard.is_clean(path):
         exchange.path = guard.masked_text(path)
-    exchange.tags = {guard.masked_text(name): guard.masked_text(value) for name, value in exchange.tags.items()}
+    if exchange.tags:
+        exchange.tags = {guard.masked_text(name): guard.masked_text(value) for name, value in exchange.tags.items()}
 
 
-def _pseudonym(guard: Guard, name: str | None) -> str | None:
+def _pseudonym(guard: Guard, name: str) -> str:
     """A masked name, and a part of its hash, so that masked users can be told apart."""
-    if name is None:
-        return None
-    masked = guard.masked_text(name)
-    return name if masked == name else f"{masked}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{guard.masked_text(name)}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:

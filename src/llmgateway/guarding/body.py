@@ -17,7 +17,7 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.unread import Unread, arguments
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.jsonscan import replace
-from llmgateway.wire.jsontexts import Literal, literals, unescaped
+from llmgateway.wire.jsontexts import Literal, literals, outside, unescaped
 from llmgateway.wire.view import SEPARATOR, View, shown
 
 MAX_NESTED: Final = 12  # JSON in a string in JSON …: each level doubles the backslashes, so this is never reached
@@ -44,7 +44,7 @@ class Judge:
         for index, literal in enumerate(found):
             if spans and any(start < literal.start < end for start, end in spans):
                 continue
-            if self._unread.is_unread(body, found, index):
+            if depth == 0 and self._unread.is_unread(body, found, index):
                 continue
             if depth < MAX_NESTED and literal.text.lstrip()[:1] in {"{", "["}:
                 text = self._nested(literal.text, depth)
@@ -77,9 +77,11 @@ class Judge:
             decode(body)
         except JsonError:
             return None
-        text = self.json(body, depth + 1).decode()
-        hold = JsonHoldBack(lambda: HoldBack(self._chain, self._notes, self._placeholders, self._stage))
-        text = joined([*hold.feed(text), *hold.finish()])
+        body = self.json(body, depth + 1)
+        text = body.decode()
+        if self._redactions(View(SEPARATOR.join(outside(body))), is_again=True):
+            hold = JsonHoldBack(lambda: HoldBack(self._chain, Notes(), self._placeholders, self._stage))
+            text = joined([*hold.feed(text), *hold.finish()])
         return self._as_it_is(text, is_again=True)  # a name may say what the string behind it is
 
     def _object(self, body: bytes) -> bytes:

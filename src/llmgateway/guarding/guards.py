@@ -15,10 +15,12 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.unread import without_probabilities
 from llmgateway.ports.guardrail import Guardrail
 from llmgateway.wire.jsoncodec import JsonError, decode
+from llmgateway.wire.view import View, shown
 
 FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail]
 """Make a plug-in by its name, with its settings."""
 
+_REMEMBERED: Final = 1024
 REDACTORS: Final = ("pii", "secrets")
 """The plug-ins that what is stored goes through, with their own defaults, where bodies are stored redacted."""
 
@@ -34,6 +36,7 @@ class Guard:
     reply: Chain
     mask: Chain
     masks: bool
+    _clean: set[str] = field(default_factory=set, compare=False, repr=False)  # short texts that come again and again
 
     @property
     def restores(self) -> bool:
@@ -43,6 +46,17 @@ class Guard:
     def masked(self, body: bytes) -> bytes:
         """A body as it may be stored."""
         return judged(Judge(self.mask, Stage.REQUEST, Notes(), Placeholders()), body)
+
+    def is_clean(self, text: str) -> bool:
+        """Whether nothing in this text has to be masked. For short ones that many requests have, as their agent is."""
+        if text in self._clean:
+            return True
+        if self.mask.hits(View(shown(text))):
+            return False
+        if len(self._clean) >= _REMEMBERED:
+            self._clean.clear()
+        self._clean.add(text)
+        return True
 
     def masked_text(self, text: str) -> str:
         """A text as it may be stored."""

@@ -28,8 +28,7 @@ class Literal(NamedTuple):
 
 def literals(body: bytes) -> list[Literal]:
     """Every string of a valid document in order. ValueError for what is none."""
-    plain = body.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in body else body
-    pieces = plain.split(b'"')  # what lies between strings, and their contents, by turns
+    pieces = _plain(body).split(b'"')  # what lies between strings, and their contents, by turns
     if len(pieces) % 2 == 0:
         raise ValueError("a string does not end")
     ends = list(accumulate(map(len, pieces)))
@@ -44,6 +43,16 @@ def literals(body: bytes) -> list[Literal]:
         found.append(Literal(text, name if is_value else b"", is_name, start, end))
         name = raw if is_name else b""
     return found
+
+
+def outside(body: bytes) -> list[str]:
+    """What stands outside of the strings of a valid document: numbers, and the marks of JSON."""
+    return [piece.decode() for piece in _plain(body).split(b'"')[::2]]
+
+
+def _plain(body: bytes) -> bytes:
+    """The body with no quotes in its strings; every place stays the same."""
+    return body.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in body else body
 
 
 def unescaped(text: str) -> str:
