@@ -135,6 +135,7 @@ REPLIES: dict[str, Callable[[str], Ask]] = {
     "embeddings": lambda it: Ask({"model": "assistant", "input": "a"}, "/v1/embeddings", replies=(whole({"data": [it]}),)),
     "text": lambda it: Ask({"model": "gpt-voice", "input": "a"}, "/v1/audio/speech", replies=(whole(f"so {it}".encode(), media="text/plain"),)),
     "lines": lambda it: Ask({"model": "assistant", "input": "a"}, "/v1/new", replies=(whole(f'{{"a": "{it}"}}\n'.encode() * 2, media="application/x-ndjson"),)),
+    "utf16": lambda it: Ask({"model": "gpt-voice", "input": "a"}, "/v1/audio/speech", replies=(whole(f"so {it}".encode("utf-16"), media="text/plain"),)),
     "error_400": lambda it: Ask(chat(), replies=(_error(it, "400 Bad Request"),)),
     "error_401": lambda it: Ask(chat(), replies=(_error(it, "401 Unauthorized"),)),
     "error_500": lambda it: Ask(chat(), replies=(_error(it, "500 Broken"),)),
@@ -162,10 +163,15 @@ class Searched:
         return [where for where, text in self.texts.items() if canary.core in text]
 
 
+def _plain(content: bytes) -> str:
+    """What it says, also where it says that with two bytes a character."""
+    return content.replace(b"\0", b"").decode("latin-1")
+
+
 async def search(running: Plane, folder: Path, log: str) -> Searched:
     """All that is kept and shown of the exchanges so far, once the control plane has taken them in."""
     journal = "\n".join(f"{record.meta} {record.blobs}" for record in running.records())
-    found = Searched({"journal": journal, "log": log, "disk before": on_disk(folder).decode("latin-1")})
+    found = Searched({"journal": journal, "log": log, "disk before": _plain(on_disk(folder))})
     snapshot = running.worker.gateway.in_force.snapshot
     with socket.create_server(("127.0.0.1", 0)) as listener:
         control, ingester, store = build_control(Started(folder / "config.toml", "", snapshot), listener)
@@ -183,5 +189,5 @@ async def search(running: Plane, folder: Path, log: str) -> Searched:
         finally:
             await control.stop()
             await store.close()
-    found.texts["disk"] = on_disk(folder).decode("latin-1")
+    found.texts["disk"] = _plain(on_disk(folder))
     return found

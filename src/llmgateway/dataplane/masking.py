@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from llmgateway.config.snapshot import Bodies
 from llmgateway.dataplane.call import Errand, Request
-from llmgateway.dataplane.guardedreply import GuardedReply
+from llmgateway.dataplane.guardedreply import UNREADABLE, GuardedReply
 from llmgateway.dataplane.reply import Reply
 from llmgateway.domain.exchange import Exchange
 from llmgateway.domain.verdict import Stage
@@ -128,6 +128,8 @@ def _watched(guard: Guard, notes: Notes, call: Errand, message: bytes, *, is_gua
         return message
     if len(message) > MAX_MASKED:
         return _TOO_LONG if masks else message
+    if masks and b"\0" in message:
+        return UNREADABLE
     seen = Notes()
     judged(Judge(watching, Stage.REPLY, seen, call.placeholders), message, only_looks=True)
     notes.take(seen)

@@ -6,9 +6,11 @@ import json
 import pytest
 from tests.support.guardrails import chain, numbers, word
 
+from llmgateway import plugins
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.body import Judge
-from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.chain import Link
+from llmgateway.guarding.holdback import Blocked, HoldBack, joined
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 
@@ -138,3 +140,12 @@ def test_a_text_alone():
 def test_arguments_stay_json():
     after = json.loads(judged({"arguments": json.dumps({"card": 1234567, "n": 12, "t": 'a "1234567"\n'})}))
     assert json.loads(after["arguments"]) == {"card": "[NUMBER]", "n": 12, "t": 'a "[NUMBER]"\n'}
+
+
+def test_the_separator_hides_nothing_that_a_guardrail_sees_through_invisible_characters():
+    denylist = Link("denied", plugins.load("guardrail", "denylist")({"words": ["forbidden"]}), Action.REDACT)
+    judge = Judge(chain(denylist), Stage.REQUEST, Notes(), Placeholders())
+    assert b"bidden" not in judge.json(b'{"a": "for\\u001fbidden"}')
+    assert "bidden" not in judge.text("for\x1fbidden")
+    hold = HoldBack(chain(denylist), Notes(), Placeholders())
+    assert "bidden" not in joined([*hold.feed("for\x1f"), *hold.feed("bidden"), *hold.finish()])
