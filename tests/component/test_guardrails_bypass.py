@@ -1,5 +1,6 @@
 """Ways to bring a forbidden text to a model in spite of a route's guardrails: none may work."""
 
+import base64
 import gzip
 import json
 
@@ -281,6 +282,14 @@ async def test_by_splitting_it_over_parts(tmp_path):
     async with guarded(tmp_path, answers(OK)) as (backend, running):
         parts = [{"type": "text", "text": "for"}, {"type": "text", "text": "bidden"}]
         answer = await running.post("/v1/chat/completions", chat(parts))
+        assert b"guardrail_blocked" in answer.body
+
+
+@pytest.mark.xfail(strict=True, reason="what base64 says is not looked into, also where it says to be a text")
+async def test_by_a_text_in_base64(tmp_path):
+    async with guarded(tmp_path, answers(OK)) as (_, running):
+        url = f"data:text/plain;base64,{base64.b64encode(WORD.encode()).decode()}"
+        answer = await running.post("/v1/chat/completions", part(type="image_url", image_url={"url": url}))
         assert b"guardrail_blocked" in answer.body
 
 

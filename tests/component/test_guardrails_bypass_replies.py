@@ -31,6 +31,7 @@ from tests.support.wire_backend import (
 
 STREAM = {**CHAT, "stream": True}
 CLAUDE = {**CHAT, "model": "claude", "max_tokens": 9}
+SPEECH = {"model": "gpt-voice", "input": "a"}
 END = chat_delta(finish="stop") + DONE
 
 
@@ -70,7 +71,6 @@ WHOLE = {
     "arguments_as_object": lambda text: chosen(tool_calls=[call({"a": number_or(text)})]),
     "legacy_call": lambda text: chosen(function_call={"name": "f", "arguments": nested({"a": text}, 1)}),
     "name_of_a_function": lambda text: chosen(tool_calls=[{"function": {"name": text, "arguments": "{}"}}]),
-    "logprobs_in_pieces": lambda text: {**chosen(), "logprobs": {"content": [{"token": each} for each in (text, "")]}},
     "logprobs": lambda text: {
         **chosen(),
         "logprobs": {"content": [{"token": text, "top_logprobs": [{"token": text}]}]},
@@ -116,6 +116,16 @@ async def test_whole_by_endpoint(tmp_path, path):
     await got(tmp_path, lambda text: whole({"data": [{"text": f"so {text}"}]}), {"model": "assistant"}, f"/v1/{path}")
 
 
+async def test_whole_by_the_probabilities_of_its_tokens(tmp_path):
+    def make(text):
+        document = completion(f"so {text}")
+        document["choices"][0]["logprobs"] = {"content": [{"token": each, "bytes": [*each.encode()]} for each in text]}
+        return whole(document)
+
+    first, _ = await got(tmp_path, make)
+    assert first.json()["choices"][0]["logprobs"] is None
+
+
 def zipped(text, pack, name):
     return reply(pack(json.dumps(completion(text)).encode()), headers=[JSON, ("content-encoding", name)])
 
@@ -154,7 +164,8 @@ async def test_whole_by_its_content_type(tmp_path, media, spelling):
         line = f'{{"text": "so {text}"}}\n'.replace(text, spelling(text)).encode()
         return reply(line * 2, headers=[("content-type", media)])
 
-    await got(tmp_path, make)
+    for answer, status in zip(await got(tmp_path, make, SPEECH, "/v1/audio/speech"), (200, 400), strict=True):
+        assert answer.status == status
 
 
 LENIENT = {
@@ -177,7 +188,8 @@ async def test_whole_by_json_that_only_some_would_read(tmp_path, way, media):
     for text in (NUMBER, WORD):
         body = LENIENT[way](json.dumps({"text": text}).replace(text, escaped(text)).encode())
         async with guarded(tmp_path / text, answers(reply(body, headers=[("content-type", media)]))) as (_, running):
-            answer = await running.post("/v1/embeddings", {"model": "assistant", "input": "a"})
+            answer = await running.post("/v1/audio/speech", SPEECH)
+            assert answer.status in {200, 400}
             assert body not in answer.body
             plain = answer.body.replace(b"\0", b"")
             assert text.encode() not in plain
@@ -192,7 +204,8 @@ async def test_whole_by_another_charset(tmp_path, charset):
 
     for text in (NUMBER, WORD):
         async with guarded(tmp_path / text, answers(make(text))) as (_, running):
-            answer = await running.post("/v1/embeddings", {"model": "assistant", "input": "a"})
+            answer = await running.post("/v1/audio/speech", SPEECH)
+            assert answer.status in {200, 400}
             assert text not in answer.body.decode(charset, "replace")
 
 

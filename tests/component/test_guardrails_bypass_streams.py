@@ -150,6 +150,16 @@ async def test_a_stream_by(tmp_path, way):
         assert not [each for each in contents(answer.body) if NUMBER in each or WORD in each]
 
 
+@pytest.mark.xfail(
+    strict=True, reason="what a backend says of itself in an event of known form is not judged, for speed"
+)
+@pytest.mark.parametrize("name", ["id", "model", "system_fingerprint", "service_tier"])
+async def test_a_stream_by_what_the_backend_says_of_itself(tmp_path, name):
+    said_so = event({"choices": [{"index": 0, "delta": {"content": "a"}}], name: f"is {WORD}"})
+    async with guarded(tmp_path, answers(streamed(said_so + END))) as (_, running):
+        assert WORD.encode() not in (await running.post("/v1/chat/completions", STREAM)).body
+
+
 def responses(kind, piece, **more):
     return event({"type": kind, "item_id": "i", "output_index": 0, "delta": piece, **more}, kind)
 

@@ -28,7 +28,7 @@ from llmgateway.guarding.restore import restored, restored_json
 from llmgateway.guarding.stream import GuardedStream
 from llmgateway.ports.reader import ReplyReader
 from llmgateway.ports.shape import StreamShape
-from llmgateway.wire.jsoncodec import JsonError, decode
+from llmgateway.wire.jsoncodec import JsonError, decode, encode
 
 _CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?([^\"';\s]*)")
 _CHARSETS: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin-1", b"windows-1252"})
@@ -122,6 +122,7 @@ class GuardedReply(Reply):
         """What the caller gets of a whole reply; `body()` is then what is logged. GatewayError guardrail_blocked."""
         guard, body = self.guard, self.body()
         if b"\0" in body and way_of(_media(self.header(b"content-type") or b"")) is Way.WHOLE:
+            self._held = [UNREADABLE]
             raise GatewayError("guardrail_unsupported")  # a text in another encoding
         sieve = Sieve(guard.chain, Stage.REPLY, guard.notes, guard.placeholders)
         try:

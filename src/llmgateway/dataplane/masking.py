@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 MAX_DETAIL: Final = 500
 _FACTS: Final = ("idempotency_key", "caller_request_id", "user_agent", "request_model")
 _NAMES: Final = ("user", "session")
+_OF_REPLIES: Final = ("response_model", "fingerprint", "finish_reason")
 MAX_MASKED: Final = 256 * 1024  # of what is masked at the last moment, on the event loop: some ten milliseconds
 _TOO_LONG: Final = encode({"not_stored": "too long to be redacted when the exchange ended"})
 _FAILED: Final = encode({"not_stored": "a guardrail failed"})
@@ -83,20 +84,22 @@ def _mask_facts(exchange: Exchange, guard: Guard) -> None:
         return
     for name in _FACTS:
         value = getattr(exchange, name)
-        setattr(exchange, name, guard.masked_text(value) if value is not None else None)
+        if value is not None and not guard.is_clean(value):
+            setattr(exchange, name, guard.masked_text(value))
     for name in _NAMES:
-        setattr(exchange, name, _pseudonym(guard, getattr(exchange, name)))
-    if guard.mask.hits(View(shown(path))):
+        value = getattr(exchange, name)
+        if value is not None and not guard.is_clean(value):
+            setattr(exchange, name, _pseudonym(guard, value))
+    path = unquote(exchange.path)
+    if not guard.is_clean(path):
         exchange.path = guard.masked_text(path)
-    exchange.tags = {guard.masked_text(name): guard.masked_text(value) for name, value in exchange.tags.items()}
+    if exchange.tags:
+        exchange.tags = {guard.masked_text(name): guard.masked_text(value) for name, value in exchange.tags.items()}
 
 
-def _pseudonym(guard: Guard, name: str | None) -> str | None:
+def _pseudonym(guard: Guard, name: str) -> str:
     """A masked name, and a part of its hash, so that masked users can be told apart."""
-    if name is None:
-        return None
-    masked = guard.masked_text(name)
-    return name if masked == name else f"{masked}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{guard.masked_text(name)}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:
@@ -168,8 +171,10 @@ def _mask_details(exchange: Exchange, guard: Guard, *, has_found: bool) -> None:
     for attempt in exchange.attempts:
         if attempt.detail:
             attempt.detail = guard.masked_text(attempt.detail)
-    if has_found and exchange.response_model:
-        exchange.response_model = guard.masked_text(exchange.response_model)
+    for name in _OF_REPLIES if has_found else ():
+        value = getattr(exchange, name)
+        if value is not None:
+            setattr(exchange, name, guard.masked_text(value))
 
 
 def _shorten(exchange: Exchange) -> None:

@@ -46,7 +46,7 @@ class Sieve:
         for index, literal in enumerate(found):
             if spans and any(start < literal.start < end for start, end in spans):
                 continue
-            if self._unread.is_unread(body, found, index):
+            if depth == 0 and self._unread.is_unread(body, found, index):
                 continue
             if depth < MAX_NESTED and literal.text.lstrip()[:1] in {"{", "["}:
                 text = self._nested(literal.text, depth)

@@ -68,6 +68,17 @@ class Guard:
                 self.known[text] = known
         return known
 
+    def is_clean(self, text: str) -> bool:
+        """Whether nothing in this text has to be masked. For short ones that many requests have, as their agent is."""
+        if text in self._clean:
+            return True
+        if self.mask.hits(View(shown(text))):
+            return False
+        if len(self._clean) >= _REMEMBERED:
+            self._clean.clear()
+        self._clean.add(text)
+        return True
+
     def masked_text(self, text: str) -> str:
         """A text as it may be stored."""
         return Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
