@@ -85,7 +85,6 @@ async def test_a_password_whose_name_is_in_json_too(tmp_path):
     assert not await password_given(tmp_path, whole(completion("a", tool_calls=[call])))
 
 
-@pytest.mark.xfail(strict=True, reason="a value in arguments that come in pieces is judged without the name before it")
 async def test_a_password_whose_name_is_in_json_in_pieces(tmp_path):
     events = arguments('{"password": "') + arguments(f'{PASSWORD}"}}') + chat_delta(finish="tool_calls") + DONE
     assert not await password_given(tmp_path, streamed(events), stream=True)

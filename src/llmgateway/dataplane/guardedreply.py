@@ -34,6 +34,7 @@ _CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?([^\"';\s]*)")
 _CHARSETS: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin-1", b"windows-1252"})
 logger = logging.getLogger(__name__)
 
+UNREADABLE: Final = encode({"not_stored": "no guardrail can read it"})
 _NO_TEXT: Final = (b"audio/", b"image/", b"video/")
 
 
@@ -122,7 +123,7 @@ class GuardedReply(Reply):
         """What the caller gets of a whole reply; `body()` is then what is logged. GatewayError guardrail_blocked."""
         guard, body = self.guard, self.body()
         if b"\0" in body and way_of(_media(self.header(b"content-type") or b"")) is Way.WHOLE:
-            self._held = [UNREADABLE]
+            self._held, self._is_judged = [UNREADABLE], True
             raise GatewayError("guardrail_unsupported")  # a text in another encoding
         sieve = Sieve(guard.chain, Stage.REPLY, guard.notes, guard.placeholders)
         try:

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from llmgateway.config.snapshot import Bodies
 from llmgateway.dataplane.bodies import QUICK, asked_aside
 from llmgateway.dataplane.call import Errand, Request
-from llmgateway.dataplane.guardedreply import GuardedReply
+from llmgateway.dataplane.guardedreply import UNREADABLE, GuardedReply
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.domain.exchange import Exchange
 from llmgateway.domain.verdict import Stage
@@ -18,7 +18,6 @@ from llmgateway.guarding.guards import Guard, as_text, sifted
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import NO_PLACEHOLDERS
 from llmgateway.wire.jsoncodec import encode
-from llmgateway.wire.view import View, shown
 
 logger = logging.getLogger(__name__)
 
@@ -77,11 +76,6 @@ def mask_facts(call: Errand, guard: Guard | None = None) -> None:
 
 
 def _mask_facts(exchange: Exchange, guard: Guard) -> None:
-    path = unquote(exchange.path)
-    often = (exchange.user_agent, exchange.request_model, path)  # the same for many exchanges
-    seldom = (exchange.user, exchange.session, exchange.idempotency_key, exchange.caller_request_id)
-    if guard.is_clean(often, is_kept=True) and guard.is_clean([*seldom, *exchange.tags, *exchange.tags.values()]):
-        return
     for name in _FACTS:
         value = getattr(exchange, name)
         if value is not None and not guard.is_clean(value):
@@ -129,7 +123,9 @@ def _guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -
     elif message is not None:
         message = _watched(guard, notes, message, is_guarded=is_guarded)
     call.exchange.verdicts = notes.rows()
-    _mask_details(call.exchange, guard, has_found=notes.has_found)
+    is_odd = _mask_details(call.exchange, guard)
+    if is_odd and message is not None and _masks(guard, is_guarded=is_guarded):
+        message = guard.masked(message) if len(message) <= MAX_MASKED else _TOO_LONG
     _shorten(call.exchange)
     return message
 
@@ -158,23 +154,32 @@ def _watched(guard: Guard, notes: Notes, message: bytes, *, is_guarded: bool) ->
     watching = guard.watching if is_guarded else guard.observing
     if not watching:
         return message
+    masks = _masks(guard, is_guarded=is_guarded)
+    if masks and b"\0" in message:
+        return UNREADABLE
     seen = Notes()
-    sifted(Sieve(watching, Stage.REPLY, seen, NO_PLACEHOLDERS), message)
+    sifted(Sieve(watching, Stage.REPLY, seen, NO_PLACEHOLDERS), message, only_looks=True)
     notes.take(seen)
-    return guard.masked(message) if seen.has_found and _masks(guard, is_guarded=is_guarded) else message
+    return guard.masked(message) if seen.has_found and masks else message
 
 
-def _mask_details(exchange: Exchange, guard: Guard, *, has_found: bool) -> None:
-    """Backends quote what they were asked in what they complain about, and say more of themselves than they should."""
+def _mask_details(exchange: Exchange, guard: Guard) -> bool:
+    """Backends quote what they were asked in what they complain about, and say more of themselves than they should.
+
+    True: there is something in what a reply says of itself.
+    """
     if exchange.error_detail:
         exchange.error_detail = guard.masked_text(exchange.error_detail)
     for attempt in exchange.attempts:
         if attempt.detail:
             attempt.detail = guard.masked_text(attempt.detail)
-    for name in _OF_REPLIES if has_found else ():
+    is_odd = False
+    for name in _OF_REPLIES:
         value = getattr(exchange, name)
-        if value is not None:
+        if value is not None and not guard.is_clean(value):
             setattr(exchange, name, guard.masked_text(value))
+            is_odd = True
+    return is_odd
 
 
 def _shorten(exchange: Exchange) -> None:

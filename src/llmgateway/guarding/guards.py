@@ -1,7 +1,7 @@
 """The chains of a configuration, made from its guardrails: for requests, for replies, for what is stored of both."""
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
@@ -17,12 +17,12 @@ from llmgateway.guarding.unread import without_probabilities
 from llmgateway.ports.guardrail import Guardrail
 from llmgateway.ports.judge import Judge
 from llmgateway.wire.jsoncodec import JsonError, decode
-from llmgateway.wire.view import SEPARATOR, View, shown
+from llmgateway.wire.view import View, shown
 
 FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail | Judge]
 """Make a plug-in by its name, with its settings."""
 
-MAX_KNOWN: Final = 1_000
+_REMEMBERED: Final = 1024
 REDACTORS: Final = ("pii", "secrets")
 """The plug-ins that what is stored goes through, with their own defaults, where bodies are stored redacted."""
 
@@ -43,7 +43,7 @@ class Guard:
     mask: Chain
     masks: bool
     judges: tuple[JudgeLink, ...] = ()
-    known: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # see `is_clean`
+    _clean: set[str] = field(default_factory=set, compare=False, repr=False)  # short texts that come again and again
 
     @property
     def restores(self) -> bool:
@@ -53,20 +53,6 @@ class Guard:
     def masked(self, body: bytes) -> bytes:
         """A body as it may be stored."""
         return sifted(Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()), body)
-
-    def is_clean(self, texts: Iterable[str | None], *, is_kept: bool = False) -> bool:
-        """Whether nothing is found in any of these. `is_kept`: they come often, so the answer is remembered."""
-        text = SEPARATOR.join([shown(each) for each in texts if each])
-        if not text:
-            return True
-        known = self.known.get(text) if is_kept else None
-        if known is None:
-            known = not self.mask.hits(View(text))
-            if is_kept:
-                if len(self.known) >= MAX_KNOWN:
-                    self.known.clear()
-                self.known[text] = known
-        return known
 
     def is_clean(self, text: str) -> bool:
         """Whether nothing in this text has to be masked. For short ones that many requests have, as their agent is."""
@@ -84,8 +70,11 @@ class Guard:
         return Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
 
 
-def sifted(sieve: Sieve, body: bytes) -> bytes:
-    """Judge a reply or a body to be stored, JSON or not. Raises Blocked as `Sieve` does."""
+def sifted(sieve: Sieve, body: bytes, *, only_looks: bool = False) -> bytes:
+    """Judge a reply or a body to be stored, JSON or not. Raises Blocked as `Sieve` does.
+
+    The probabilities of its tokens are taken out, unless `only_looks`.
+    """
     body = body.removeprefix(BOM_UTF8)
     try:
         document = decode(body)
@@ -93,7 +82,7 @@ def sifted(sieve: Sieve, body: bytes) -> bytes:
         return as_text(sieve.text, body)
     if not isinstance(document, dict | list):
         return as_text(sieve.text, body)  # a text of digits is JSON, too
-    return sieve.json(without_probabilities(body))
+    return sieve.json(body if only_looks else without_probabilities(body))
 
 
 def as_text(change: Callable[[str], str], body: bytes) -> bytes:

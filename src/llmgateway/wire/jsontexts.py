@@ -51,7 +51,8 @@ class Literal(NamedTuple):
 
 def literals(body: bytes) -> list[Literal]:
     """Every string of a valid document in order. ValueError for what is none."""
-    pieces = _plain(body).split(b'"')  # what lies between strings, and their contents, by turns
+    plain = body.replace(b"\\\\", b"__").replace(b'\\"', b"__") if b"\\" in body else body
+    pieces = plain.split(b'"')  # what lies between strings, and their contents, by turns
     if len(pieces) % 2 == 0:
         raise ValueError("a string does not end")
     ends = list(accumulate(map(len, pieces)))

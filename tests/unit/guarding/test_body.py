@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.guardrails import chain, numbers, word
 
-from llmgateway import plugins
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.holdback import Blocked
