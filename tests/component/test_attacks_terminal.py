@@ -11,7 +11,14 @@ from llmgateway.cli.logs.printable import json_text
 from llmgateway.ports.store import COLUMNS
 
 EVIL = "\x1b]0;title\x07\x1b[2J\x9b31m\u202edlrow\u2028\u200b\U000e0041\x7f\x08\r\nline"
-ROW = {**dict.fromkeys(COLUMNS), "user": EVIL, "tags": {EVIL: EVIL}, "user_agent": "=cmd|' /C calc'!A0", "attempts": []}
+ROW = {
+    **dict.fromkeys(COLUMNS),
+    "user": EVIL,
+    "tags": {EVIL: EVIL},
+    "user_agent": "=cmd|' /C calc'!A0",
+    "attempts": [],
+    "verdicts": [],
+}
 ACTIVE = "\x1b\x07\x9b\u202e\u2028\u200b\U000e0041\x7f\x08"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import sqlite3
 import time
@@ -148,11 +149,16 @@ async def test_a_stop_closes_sessions_in_good_order_and_the_metrics_tell_of_them
 
 
 def _until_metric(gateway, wanted: str) -> None:
+    import urllib.error
     import urllib.request
 
     until = time.monotonic() + BOUND_S
     while True:
-        with urllib.request.urlopen(f"{gateway.admin_url}/metrics", timeout=5) as reply:
+        # 503 while control has no ledger yet; and asked again as any scraper would
+        with (
+            contextlib.suppress(urllib.error.HTTPError),
+            urllib.request.urlopen(f"{gateway.admin_url}/metrics", timeout=5) as reply,
+        ):
             if wanted in reply.read().decode():
                 return
         assert time.monotonic() < until, wanted
