@@ -206,7 +206,8 @@ async def test_what_runs_beside_holds_nobody_up_who_leaves() -> None:
 
 
 LONG = """
-import re2
+import re2, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs in the background has it ignored
 from llmgateway.cli.main import main
 from llmgateway.guarding.replayed import Replay
 word, text = re2.compile("a+b"), "a" * 1_000_000
@@ -230,7 +231,10 @@ def test_ctrl_c_ends_it_in_the_middle_of_a_text(folder: Path, make: ExchangeFact
         assert running.stdout is not None
         assert running.stdout.readline() == b"judging\n"
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=30)
+        try:
+            out, err = running.communicate(timeout=30)
+        finally:
+            running.kill()
     assert (running.returncode, out, err) == (130, b"", b"")
 
 
