@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 TICK_S: Final = 0.1
 MAX_TICK_S: Final = 0.5
 CROWD: Final = 1_000  # from so many on sweeps come more seldom
-LOOKS: Final = 2_000  # a turn: some tens of microseconds
+LOOKS: Final = 500  # a turn: some tens of microseconds
 EXPIRIES: Final = 2  # a turn: an end costs as much as a part of a request does, and others are to have their turns
 
 
