@@ -3,6 +3,8 @@
 Events are written anew, so comments, ids and retry times of the backend's stream do not pass; no model API uses them.
 """
 
+from collections.abc import Callable
+
 from llmgateway.dataplane.eventflow import FREE_LINES, MIN_BYTES_A_LINE
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.holdback import Blocked
@@ -14,6 +16,13 @@ from llmgateway.wire.sse import SseDecoder
 def blocked(verdict: Blocked) -> GatewayError:
     """What a caller is told: the category, never the match."""
     return GatewayError("guardrail_blocked", f"A guardrail does not let this pass: {verdict.hit.kind}.")
+
+
+def _judged(judge: Callable[..., list[Passed]], *about: bytes) -> list[Passed]:
+    try:
+        return judge(*about)
+    except Blocked as verdict:
+        raise blocked(verdict) from None
 
 
 class GuardedFlow:
@@ -52,7 +61,7 @@ class GuardedFlow:
         out: list[bytes] = []
         for name, data, _ in self._decoder.feed(piece):
             if data and not self._reader.is_finished:
-                self._pass(self._event(name, data), out)
+                self._pass(_judged(self._stream.event, name, data), out)
         return b"".join(out)
 
     def defer(self, piece: bytes) -> bool:  # noqa: ARG002 - nothing goes on unread
@@ -64,10 +73,7 @@ class GuardedFlow:
     def decide(self) -> bytes:
         """The stream has been silent for too long: give what waits, as if nothing followed it."""
         out: list[bytes] = []
-        try:
-            self._pass(self._stream.decide(), out)
-        except Blocked as verdict:
-            raise blocked(verdict) from None
+        self._pass(_judged(self._stream.decide), out)
         return b"".join(out)
 
     def finish(self) -> bytes:
@@ -75,21 +81,9 @@ class GuardedFlow:
         out: list[bytes] = []
         pending = self._decoder.finish()
         if pending is not None and pending[1] and not self._reader.is_finished:
-            self._pass(self._event(pending[0], pending[1]), out)
-        self._pass(self._rest(), out)
+            self._pass(_judged(self._stream.event, pending[0], pending[1]), out)
+        self._pass(_judged(self._stream.finish), out)
         return b"".join(out)
-
-    def _event(self, name: bytes, data: bytes) -> list[Passed]:
-        try:
-            return self._stream.event(name, data)
-        except Blocked as verdict:
-            raise blocked(verdict) from None
-
-    def _rest(self) -> list[Passed]:
-        try:
-            return self._stream.finish()
-        except Blocked as verdict:
-            raise blocked(verdict) from None
 
     def _pass(self, passed: list[Passed], out: list[bytes]) -> None:
         for name, logged, given in passed:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import re2
 
 from llmgateway.wire.jsoncodec import decode, encode
+from llmgateway.wire.jsonscan import replace
 from llmgateway.wire.view import SEPARATOR
 
 _SEPARATOR: Final = SEPARATOR.encode()
@@ -133,11 +134,4 @@ def _resolved(found: "re.Match[str]") -> str:
 
 def rewritten(body: bytes, texts: Mapping[int, str], found: list[Literal]) -> bytes:
     """Say the literals with these indices otherwise; every other byte stays."""
-    pieces: list[bytes] = []
-    at = 0
-    for index, text in sorted(texts.items()):
-        literal = found[index]
-        pieces += (body[at : literal.start], encode(text))
-        at = literal.end
-    pieces.append(body[at:])
-    return b"".join(pieces)
+    return replace(body, [((found[index].start, found[index].end), encode(text)) for index, text in texts.items()])
