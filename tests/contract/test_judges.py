@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgateway import plugins
+from llmgateway.domain.verdict import Stage
 from llmgateway.ports.guardrail import OptionError
 from llmgateway.ports.judge import SOURCES, Judge, Piece
 
@@ -28,6 +29,14 @@ def made(name: str) -> list[tuple[Judge, list[tuple[str, str, str | None]]]]:
 
 def pairs():
     return [(name, at) for name in NAMES for at in range(len(made(name)))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_says_which_stages_it_judges_and_whether_that_takes_long(name):
+    plugin = plugins.load("judge", name)
+    assert plugin.stages
+    assert set(plugin.stages) <= set(Stage)
+    assert isinstance(plugin.is_heavy, bool)
 
 
 def check_shape(judge: Judge, pieces: list[Piece]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmgateway import plugins
-from llmgateway.domain.verdict import Action, Finding, Mode
+from llmgateway.domain.verdict import Action, Finding, Mode, Stage
 from llmgateway.guarding.chain import Chain, Link
 from llmgateway.ports.judge import Judged, Piece
 from llmgateway.wire.view import View
@@ -93,6 +93,8 @@ class Shouting:
     name = "shouting"
     version = "1"
     kinds = ("shouting.loud",)
+    stages = tuple(Stage)
+    is_heavy = False
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.source = options.get("source", "tool")

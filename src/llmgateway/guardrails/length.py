@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from llmgateway.domain.usage import TOKEN_LIMIT, estimate_tokens
-from llmgateway.domain.verdict import Finding
+from llmgateway.domain.verdict import Finding, Stage
 from llmgateway.ports.judge import SOURCES, Judged, Piece
 from llmgateway.wire.options import OptionError, Options
 
@@ -25,6 +25,8 @@ class LengthJudge:
     name = "length"
     version = "1"
     kinds: Sequence[str] = ("length.characters", "length.tokens")
+    stages: Sequence[Stage] = tuple(Stage)
+    is_heavy = False
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         settings = Options(options, ("max_characters", "max_tokens", "sources"))

@@ -5,13 +5,14 @@ To add one: write `guardrails/<name>.py` (or a folder) with a class that has the
 `tests/fixtures/judges/<name>.json`, texts with what must be found; the contract suite then runs over it.
 
 Like a guardrail a judge is made once for each definition, does no I/O, keeps nothing between calls and never gives a
-stranger's text to a backtracking engine. Unlike one it needs the text to its end: streams gather before they ask.
+stranger's text to a backtracking engine. Unlike one it needs the text to its end: a stream is held until it was judged.
+One that must ask somebody else is an `asking.AskingJudge`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from llmgateway.domain.verdict import Finding
+from llmgateway.domain.verdict import Finding, Stage
 
 SOURCES = ("system", "user", "assistant", "tool", "other")
 
@@ -36,6 +37,8 @@ class Judge(Protocol):
     name: str
     version: str  # of its rules and weights: stands beside every verdict, so change it when they change
     kinds: Sequence[str]  # every `Finding.kind` it can give
+    stages: Sequence[Stage]  # which it can judge
+    is_heavy: bool  # it takes milliseconds: a process of its own runs it, within the definition's `timeout`
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Take the definition's settings; OptionError for what is unknown or wrong."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Any, Final
 
-from llmgateway.domain.verdict import Finding
+from llmgateway.domain.verdict import Finding, Stage
 from llmgateway.guardrails.injection.assess import assess
 from llmgateway.guardrails.injection.weights import FLAG, STRICT
 from llmgateway.ports.judge import SOURCES, Judged, Piece
@@ -24,6 +24,8 @@ class InjectionJudge:
     name = "injection"
     version = "1"
     kinds: Sequence[str] = tuple(f"injection.{each}" for each in TECHNIQUES)
+    stages: Sequence[Stage] = (Stage.REQUEST,)
+    is_heavy = False
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         settings = Options(options, SETTINGS)

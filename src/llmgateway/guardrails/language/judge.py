@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from llmgateway.domain.verdict import Finding
+from llmgateway.domain.verdict import Finding, Stage
 from llmgateway.guardrails.language.shares import KNOWN, UNKNOWN, shares
 from llmgateway.ports.judge import SOURCES, Judged, Piece
 from llmgateway.wire.options import OptionError, Options
@@ -30,6 +30,8 @@ class LanguageJudge:
     name = "language"
     version = "1"
     kinds: Sequence[str] = tuple(f"language.{each}" for each in (*KNOWN, UNKNOWN))
+    stages: Sequence[Stage] = tuple(Stage)
+    is_heavy = False
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         settings = Options(options, ("allowed", "share", "min_letters", "refuse_unknown", "sources"))

@@ -1,0 +1,62 @@
+"""Port for judges that must ask somebody: a model, a moderation endpoint, a service of the operator's own.
+
+To add one: write `guardrails/<name>.py` with a class that has these members, name it under "judge" in `plugins.py` (or
+in the entry-point group `llmgateway.judge` of your own package), and add `tests/fixtures/asking/<name>.json`; the
+contract suite then runs over it.
+
+Such a judge does no I/O either. It says what is to be asked and what an answer means; the gateway asks, beside the
+event loop's other work, within the definition's `timeout`, and remembers the answers to the questions of late. It gets
+texts as they go on: what the route redacts has been redacted.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple, Protocol
+
+from llmgateway.domain.verdict import Stage
+from llmgateway.ports.judge import Judged, Piece
+
+
+class Whom(StrEnum):
+    """Who is asked: the definition's setting of that name says which."""
+
+    ROUTE = "route"  # a route of this gateway, as a caller would: an exchange of its own, in the log too
+    BACKEND = "backend"  # a backend's base_url, directly; requests are signed with its api_key
+
+
+class Question(NamedTuple):
+    """What is sent: `body`, JSON, by POST to `path`, which begins with a slash."""
+
+    path: str
+    body: bytes
+
+
+class OpinionError(ValueError):
+    """An answer that says nothing: in another form, or about something else. Its sentence holds nothing of it."""
+
+
+class AskingJudge(Protocol):
+    """Asks about whole texts. Like other plug-ins it is made once a definition and keeps nothing between calls."""
+
+    name: str
+    version: str  # of its rules: stands beside every verdict, so change it when they change
+    kinds: Sequence[str]  # every `Finding.kind` it can give; a prefix with a `.*` where the answer makes them up
+    stages: Sequence[Stage]  # which it can judge
+    is_windowed: bool  # whether a stream's text may be asked about in parts, so that it need not wait for its end
+    whom: Whom
+    asked: str  # the route's or backend's name
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        """Take the definition's settings, the one called as `whom` is among them; OptionError for what is wrong."""
+        ...
+
+    def question(self, pieces: Sequence[Piece], context: Sequence[Piece]) -> Question | None:
+        """What to ask about `pieces`; None if there is nothing in them that needs it.
+
+        Of a reply, `pieces` are its texts and `context` is what the request said; of a request, `context` is empty.
+        """
+        ...
+
+    def opinion(self, answer: bytes, pieces: Sequence[Piece]) -> list[Judged]:
+        """What a successful answer's body says of the pieces; OpinionError where it says nothing."""
+        ...
