@@ -1,13 +1,19 @@
 """Guardrails that are simple enough to be obviously right, for tests of what is made of them."""
 
+import os
 import re
+import signal
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmgateway import plugins
 from llmgateway.domain.verdict import Action, Finding, Mode, Stage
 from llmgateway.guarding.chain import Chain, Link
+from llmgateway.ports.asking import OpinionError, Question, Whom
 from llmgateway.ports.judge import Judged, Piece
+from llmgateway.wire.jsoncodec import decode, encode
+from llmgateway.wire.options import Options
 from llmgateway.wire.view import View
 
 
@@ -107,6 +113,54 @@ class Shouting:
         ]
 
 
+class Oracle:
+    """Asks a route whether a text is bad; the answer is `yes`, `no`, or makes no sense."""
+
+    name = "oracle"
+    version = "3"
+    kinds = ("oracle.bad",)
+    stages = tuple(Stage)
+    is_windowed = True
+    whom = Whom.ROUTE
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        settings = Options(options, ("route", "windowed"))
+        self.asked = settings.text("route", "oracle")
+        self.is_windowed = settings.flag("windowed", default=True)
+
+    def question(self, pieces: Sequence[Piece], context: Sequence[Piece]) -> Question | None:
+        messages = [{"role": "user", "content": piece.text} for piece in (*context, *pieces)]
+        return Question("/v1/chat/completions", encode({"model": self.asked, "messages": messages}))
+
+    def opinion(self, answer: bytes, pieces: Sequence[Piece]) -> list[Judged]:
+        said = decode(answer)["choices"][0]["message"]["content"]
+        if said not in {"yes", "no"}:
+            raise OpinionError("neither yes nor no")
+        return [Judged(0, Finding(0, len(pieces[0].text), "oracle.bad"))] if said == "yes" else []
+
+
+class Ponderer:
+    """A heavy judge: ponders on a text for as long as it says, and finds fault with one that it calls bad."""
+
+    name = "ponderer"
+    version = "1"
+    kinds = ("ponderer.bad",)
+    stages = tuple(Stage)
+    is_heavy = True
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = dict(options)
+
+    def judge(self, pieces: Sequence[Piece]) -> list[Judged]:
+        for piece in pieces:
+            if "die" in piece.text:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if "ponder" in piece.text:
+                time.sleep(60)
+        found = [(at, piece.text) for at, piece in enumerate(pieces) if "bad" in piece.text]
+        return [Judged(at, Finding(0, len(text), "ponderer.bad")) for at, text in found]
+
+
 HERE = "tests.support.guardrails"
 INSTALLED = {
     "fragile": f"{HERE}:Fragile",
@@ -120,6 +174,7 @@ INSTALLED = {
 def install(monkeypatch) -> None:
     """Have the gateway know these and no other guardrails."""
     judges = {"length": plugins.BUILT_IN["judge"]["length"], "shouting": f"{HERE}:Shouting"}
+    judges |= {"oracle": f"{HERE}:Oracle", "ponderer": f"{HERE}:Ponderer"}
     monkeypatch.setattr(plugins, "BUILT_IN", {**plugins.BUILT_IN, "guardrail": INSTALLED, "judge": judges})
 
 

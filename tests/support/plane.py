@@ -202,7 +202,13 @@ async def plane(
 ) -> AsyncIterator[Plane]:
     """Run a data plane with `config`; backend `one` is at that URL, `two` at the other."""
     text = config.replace("{data}", str(tmp_path)).replace("{one}", one).replace("{two}", two)
-    snapshot = load(text.replace("{hash}", KEY_HASH), providers=("openai", "anthropic"), generation=1, environ={})
+    snapshot = load(
+        text.replace("{hash}", KEY_HASH),
+        providers=("openai", "anthropic"),
+        guardrails=plugins.guardrails(),
+        generation=1,
+        environ={},
+    )
     running = _start(tmp_path, snapshot, **more)
     await running.worker.start()
     try:

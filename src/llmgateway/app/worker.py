@@ -18,11 +18,10 @@ from llmgateway.dataplane.live import Live, Sources
 from llmgateway.dataplane.readiness import unready
 from llmgateway.dataplane.worker import Worker, prepare
 from llmgateway.domain.ids import IdMint
+from llmgateway.guarding.guards import Plugin
 from llmgateway.http.deadlines import Sweeper
 from llmgateway.journal.layout import journal_folder
 from llmgateway.journal.writer import JournalWriter
-from llmgateway.ports.guardrail import Guardrail
-from llmgateway.ports.judge import Judge
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.places import Share
 from llmgateway.supervisor.tether import Tether
@@ -39,8 +38,8 @@ class Installed:
             self._providers[name] = plugins.load("provider", name)()
         return self._providers[name]
 
-    def guardrail(self, name: str, options: Mapping[str, Any]) -> Guardrail | Judge:
-        made: Guardrail | Judge = plugins.guardrails()[name](options)
+    def guardrail(self, name: str, options: Mapping[str, Any]) -> Plugin:
+        made: Plugin = plugins.guardrails()[name](options)
         return made
 
 

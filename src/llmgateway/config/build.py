@@ -12,10 +12,16 @@ from llmgateway.config.problems import Path
 from llmgateway.config.secrets import SecretResolver
 
 
-def build(config: schema.Config, secrets: SecretResolver, generation: int, digest: str) -> snapshot.Snapshot:
+def build(
+    config: schema.Config,
+    secrets: SecretResolver,
+    generation: int,
+    digest: str,
+    makers: guardrails.Makers,
+) -> snapshot.Snapshot:
     """Build the snapshot; references must have been checked. Faults of secrets are left in `secrets`."""
     backends = {name: _backend(name, table, secrets) for name, table in config.backends.items()}
-    guards = guardrails.guarding(config.guardrails)
+    guards = guardrails.guarding(config.guardrails, makers)
     keys = (_key(name, table) for name, table in config.keys.items())
     return snapshot.Snapshot(
         generation=generation,
@@ -27,7 +33,8 @@ def build(config: schema.Config, secrets: SecretResolver, generation: int, diges
         backends=backends,
         routes={
             name: replace(
-                _route(name, table, backends, config.journal), guardrails=guardrails.of_route(table.guardrails, guards)
+                _route(name, table, backends, config.journal),
+                guardrails=guardrails.of_route(table.guardrails, guards, makers),
             )
             for name, table in config.routes.items()
         },
@@ -182,6 +189,7 @@ def _route(
         shadow=_shadow(table.shadow, versions),
         balance=table.balance,
         hedge=_hedge(table.hedge),
+        is_parallel=table.parallel,
     )
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from llmgateway.config.advice import allowed_keys
 from llmgateway.config.conditions import conditions
+from llmgateway.config.guarding import Guardrail
 from llmgateway.config.rules import FaultKind, Rule
 from llmgateway.config.snapshot import (
     Address,
     Backend,
-    Guardrail,
     HealthRules,
     Hedge,
     Key,

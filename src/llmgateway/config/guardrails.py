@@ -1,17 +1,19 @@
 """Guardrails in the configuration: their tables, what one table says of another, and what they become.
 
 A guardrail is defined in `[guardrails.NAME]`; one that is only named is the plug-in of that name with its own defaults.
+There are three kinds of plug-ins: those that find spans of text, judges of whole texts (`judge`), and judges that must
+ask somebody (`question`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.problems import Fault, Path, did_you_mean, quoted
-from llmgateway.config.snapshot import Guarding, Guardrail
 from llmgateway.config.table import STRICT, Seconds
-from llmgateway.domain.verdict import Action, Mode, Stage
+from llmgateway.domain.verdict import Action, Mode, OnError, Stage
 
 Makers = Mapping[str, Callable[[Mapping[str, Any]], object]]
 """The plug-ins by name. Each is called with a definition's further settings, and raises a ValueError with `option`."""
@@ -30,12 +32,17 @@ class GuardrailTable(BaseModel):
     model_config = _OPEN
 
     use: str | None = None
-    stages: Annotated[list[Annotated[Stage, Field(strict=False)]], Field(min_length=1, max_length=2)] = list(
-        _GUARDRAIL.stages
-    )
+    stages: Annotated[list[Annotated[Stage, Field(strict=False)]], Field(min_length=1, max_length=2)] | None = None
     action: Annotated[Action, Field(strict=False)] = _GUARDRAIL.action
     mode: Annotated[Mode, Field(strict=False)] = _GUARDRAIL.mode
     restore: bool = _GUARDRAIL.restore
+    timeout: Seconds = Field(_GUARDRAIL.timeout_s, ge=0.01, le=60)
+    on_error: Annotated[OnError, Field(strict=False)] | None = _GUARDRAIL.on_error
+
+    @property
+    def plain_options(self) -> Mapping[str, Any]:
+        """The plug-in's own settings."""
+        return self.model_extra or {}
 
 
 class GuardrailsTable(BaseModel):
@@ -53,10 +60,13 @@ class GuardrailsTable(BaseModel):
         return self.__pydantic_extra__ or {}
 
 
-def wrong_guardrails(guardrails: GuardrailsTable, routes: Mapping[str, list[str]], makers: Makers) -> Iterator[Fault]:
+def wrong_guardrails(
+    guardrails: GuardrailsTable, routes: Mapping[str, list[str]], makers: Makers, backends: Collection[str] = ()
+) -> Iterator[Fault]:
     """Definitions that no plug-in takes, and names that lead nowhere. `routes`: what each of them names."""
     for name, table in guardrails.named.items():
         yield from _wrong_definition(("guardrails", name), name, table, makers)
+        yield from _wrong_asked(("guardrails", name), name, table, makers, {"route": routes, "backend": backends})
     known = [*guardrails.named, *makers]
     yield from _unknown(("guardrails", "baseline"), guardrails.baseline, known)
     for route, names in routes.items():
@@ -67,27 +77,64 @@ def _wrong_definition(path: Path, name: str, table: GuardrailTable, makers: Make
     plugin = table.use or name
     if table.action is Action.ALLOW:
         yield (*path, "action"), 'must be "flag", "redact" or "block"'
-    if table.restore and (table.action is not Action.REDACT or Stage.REQUEST not in table.stages):
+    if table.restore and (table.action is not Action.REDACT or Stage.REQUEST not in (table.stages or Stage)):
         yield (*path, "restore"), "is only for guardrails that redact requests"
     if plugin not in makers:
         where = (*path, "use") if table.use else path
         yield where, f"no guardrail plug-in is called {quoted(plugin)}{did_you_mean(plugin, makers)}"
         return
-    if hasattr(makers[plugin], "judge"):
-        yield from _wrong_judge(path, table)
+    if is_judge(makers[plugin]):
+        yield from _wrong_judge(path, table, makers[plugin])
+    if not is_slow(makers[plugin]):
+        yield from _never_waits(path, table)
     try:
-        makers[plugin](table.model_extra or {})
+        makers[plugin](table.plain_options)
     except ValueError as error:
         option = getattr(error, "option", "")
         yield (*path, option) if option else path, str(error)
 
 
-def _wrong_judge(path: Path, table: GuardrailTable) -> Iterator[Fault]:
-    """A judge looks at whole prompts: there is no span that it could redact, and a reply cannot wait for its end."""
+def is_judge(plugin: object) -> bool:
+    """Whether it judges whole texts."""
+    return hasattr(plugin, "judge") or hasattr(plugin, "question")
+
+
+def is_slow(plugin: object) -> bool:
+    """Whether it takes its time: it asks somebody, or needs a process of its own."""
+    return hasattr(plugin, "question") or bool(getattr(plugin, "is_heavy", False))
+
+
+def _wrong_judge(path: Path, table: GuardrailTable, plugin: object) -> Iterator[Fault]:
+    """A judge looks at whole texts: there is no span that it could redact."""
     if "action" in table.model_fields_set and table.action is Action.REDACT:
         yield (*path, "action"), 'must be "flag" or "block": this plug-in judges whole texts'
-    if "stages" in table.model_fields_set and Stage.REPLY in table.stages:
-        yield (*path, "stages"), 'must be ["request"]: this plug-in judges prompts'
+    known = getattr(plugin, "stages", ())
+    if any(stage not in known for stage in table.stages or ()):
+        yield (*path, "stages"), f"must be {_listed(known)}: this plug-in judges nothing else"
+
+
+def _listed(stages: Collection[Stage]) -> str:
+    return f"[{', '.join(quoted(stage.value) for stage in stages)}]"
+
+
+def _never_waits(path: Path, table: GuardrailTable) -> Iterator[Fault]:
+    for name in ("timeout", "on_error"):
+        if name in table.model_fields_set:
+            yield (*path, name), "is for plug-ins that ask somebody or run in a process of their own: this one does not"
+
+
+def _wrong_asked(
+    path: Path, name: str, table: GuardrailTable, makers: Makers, known: Mapping[str, Collection[str]]
+) -> Iterator[Fault]:
+    """Who is asked must be there, by its own name: a pattern would leave open which model that is."""
+    whom = str(getattr(makers.get(table.use or name), "whom", ""))
+    asked = table.plain_options.get(whom)
+    if whom not in known or not isinstance(asked, str):
+        return
+    if asked not in known[whom]:
+        yield (*path, whom), f"no {whom} is called {quoted(asked)}{did_you_mean(asked, known[whom])}"
+    elif whom == "route" and "*" in asked:
+        yield (*path, whom), "must name one route: a pattern leaves open which model is asked"
 
 
 def _unknown(path: Path, names: list[str], known: list[str]) -> Iterator[Fault]:
@@ -98,26 +145,41 @@ def _unknown(path: Path, names: list[str], known: list[str]) -> Iterator[Fault]:
             yield (*path, index), f"{quoted(name)} is named twice"
 
 
-def guarding(table: GuardrailsTable) -> Guarding:
+def guarding(table: GuardrailsTable, makers: Makers) -> Guarding:
     """What the section becomes."""
-    named = {name: _guardrail(name, each) for name, each in table.named.items()}
-    baseline = tuple(named.get(name) or Guardrail(name, name) for name in table.baseline)
+    named = {name: _guardrail(name, each, makers) for name, each in table.named.items()}
+    baseline = tuple(named.get(name) or undefined(name, makers) for name in table.baseline)
     return Guarding(named, baseline, table.hold)
 
 
-def of_route(names: list[str], found: Guarding) -> tuple[Guardrail, ...]:
+def of_route(names: list[str], found: Guarding, makers: Makers) -> tuple[Guardrail, ...]:
     """The baseline, which nothing loosens, and behind it what the route names."""
-    own = (found.named.get(name) or Guardrail(name, name) for name in names)
+    own = (found.named.get(name) or undefined(name, makers) for name in names)
     return (*found.baseline, *(each for each in own if each not in found.baseline))
 
 
-def _guardrail(name: str, table: GuardrailTable) -> Guardrail:
+def undefined(name: str, makers: Makers) -> Guardrail:
+    """A guardrail that is only named: the plug-in of that name with its own defaults."""
+    return Guardrail(name, name, stages=_usual_stages(makers.get(name)))
+
+
+def _usual_stages(plugin: object) -> tuple[Stage, ...]:
+    """Both, but for judges: a judge of replies makes streams wait, which nobody gets without asking for it."""
+    if not is_judge(plugin):
+        return _GUARDRAIL.stages
+    known: Collection[Stage] = getattr(plugin, "stages", ())
+    return (Stage.REQUEST,) if Stage.REQUEST in known else (Stage.REPLY,)
+
+
+def _guardrail(name: str, table: GuardrailTable, makers: Makers) -> Guardrail:
     return Guardrail(
         name=name,
         plugin=table.use or name,
-        stages=tuple(table.stages),
+        stages=tuple(table.stages or _usual_stages(makers.get(table.use or name))),
         action=table.action,
         mode=table.mode,
         restore=table.restore,
-        options=table.model_extra or {},
+        timeout_s=table.timeout,
+        on_error=table.on_error,
+        options=table.plain_options,
     )

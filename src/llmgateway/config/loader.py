@@ -115,11 +115,12 @@ def _held(
     faults = [*misfits, *islice(dangling(origin.document, known.providers, known.operations), MAX_FAULTS)]
     if config is not None and known.guardrails is not None:
         named = {name: route.guardrails for name, route in config.routes.items()}
-        faults += islice(wrong_guardrails(config.guardrails, named, known.guardrails), MAX_FAULTS)
+        faults += islice(wrong_guardrails(config.guardrails, named, known.guardrails, config.backends), MAX_FAULTS)
     if config is None or faults:
         raise ConfigError(located(faults))
     secrets = SecretResolver(environ)
-    snapshot = build(config, secrets, generation, hashlib.sha256(origin.text.encode()).hexdigest())
+    digest = hashlib.sha256(origin.text.encode()).hexdigest()
+    snapshot = build(config, secrets, generation, digest, known.guardrails or {})
     if faults := _refused(config, snapshot, secrets, looks_at_files=environ is not None):
         raise ConfigError(located(faults))
     return snapshot, secrets, located

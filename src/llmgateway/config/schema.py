@@ -287,6 +287,7 @@ class RouteTable(Table):
     shadow: ShadowTable | None = None
     hedge: HedgeTable | None = None
     guardrails: Names = []
+    parallel: bool = False
     versions: Annotated[dict[Name, VersionTable], Field(min_length=1, max_length=100)]
 
 

@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.rules import FaultKind, Rule
-from llmgateway.domain.verdict import Action, Mode, Stage
 
 
 class Durability(StrEnum):
@@ -306,26 +306,6 @@ class Hedge:
 
 
 @dataclass(frozen=True, slots=True)
-class Guardrail:
-    """A guardrail as the operator defined it. `options` are its plug-in's own."""
-
-    name: str
-    plugin: str
-    stages: tuple[Stage, ...] = (Stage.REQUEST, Stage.REPLY)
-    action: Action = Action.REDACT
-    mode: Mode = Mode.ENFORCE
-    restore: bool = False  # the reply has the redacted values again
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Guarding:
-    named: Mapping[str, Guardrail] = field(default_factory=dict)
-    baseline: tuple[Guardrail, ...] = ()  # on every route, before its own
-    hold_s: float = 5.0  # how long a stream's text waits for what follows it
-
-
-@dataclass(frozen=True, slots=True)
 class Route:
     name: str  # as callers write it; may hold `*`
     versions: tuple[Version, ...]
@@ -341,6 +321,7 @@ class Route:
     balance: Balance = Balance.LEAST_BUSY
     hedge: Hedge | None = None
     guardrails: tuple[Guardrail, ...] = ()  # in order, the baseline first
+    is_parallel: bool = False  # the backend is asked while guardrails that take their time look at the request
 
     def version(self, name: str) -> Version:
         """The version of that name; KeyError if there is none."""
@@ -391,7 +372,7 @@ class Snapshot:
     routes: Mapping[str, Route] = field(default_factory=dict)
     keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)
     prices: Mapping[str, Price] = field(default_factory=dict)
-    guarding: Guarding = Guarding()
+    guarding: Guarding = Guarding()  # noqa: RUF009 - it is frozen
     digest: str = field(default="", compare=False)  # SHA-256 of the file's text, hexadecimal
 
     def means_the_same_as(self, other: "Snapshot") -> bool:

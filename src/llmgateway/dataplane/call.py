@@ -1,8 +1,9 @@
 """What travels through the phases: one caller's request, the exchange it becomes, and who works on it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from llmgateway.config.snapshot import Key, Route, Server
 from llmgateway.dataplane.gauges import Gauges
@@ -14,6 +15,8 @@ from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.exchange import Exchange
 from llmgateway.domain.operation import BodyKind
+from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import NO_PLACEHOLDERS, Placeholders
 from llmgateway.http.deadlines import Sweeper
@@ -21,6 +24,7 @@ from llmgateway.http.incoming import Incoming
 from llmgateway.http.messages import Headers
 from llmgateway.limits.bodies import BodyMemory
 from llmgateway.ports.dialect import Declared, Dialect
+from llmgateway.ports.judge import Piece
 from llmgateway.wire.jsonscan import Members
 
 
@@ -57,6 +61,22 @@ class Shadowing(Protocol):
         ...
 
 
+class Subject(NamedTuple):
+    """What judges are asked about. `context`: of a reply, what the request said."""
+
+    stage: Stage
+    pieces: Sequence[Piece]
+    context: Sequence[Piece] = ()
+
+
+class Consulting(Protocol):
+    """Who asks judges that take their time (dataplane.consulting)."""
+
+    async def consult(self, errand: "Errand", links: Sequence[JudgeLink], subject: Subject, notes: Notes) -> None:
+        """Ask all of `links` at once. Raises Blocked, or GatewayError guardrail_unavailable."""
+        ...
+
+
 @dataclass(slots=True)
 class Gateway:
     """One worker's collaborators. `in_force` is replaced on reload; a call keeps the one it began with."""
@@ -70,6 +90,7 @@ class Gateway:
     dialects: Mapping[str, Dialect]
     gauges: Gauges = field(default_factory=Gauges)
     shadowing: Shadowing | None = None
+    consulting: Consulting | None = None
     tunnels: Tunnels = field(default_factory=Tunnels)
     bodies: BodyMemory = field(default_factory=lambda: BodyMemory(Server().overload.max_body_bytes))
     overload: Overload = field(default_factory=Overload)
@@ -119,6 +140,7 @@ class Errand:
     is_shadowed: bool = False  # whether it is copied has been decided
     notes: Notes | None = None  # what guardrails found
     said: bytes | None = None  # the answer as it may be stored, where that was found out before the exchange ended
+    verdict: "asyncio.Future[None] | None" = None  # of those who look at the request while a backend is asked already
     placeholders: Placeholders = NO_PLACEHOLDERS  # the values that the reply may have to have again
     counted_for: str | None = None  # the route that this is in flight for
     held: int = 0  # bytes of the body that count against `gateway.bodies`

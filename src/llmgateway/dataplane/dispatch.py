@@ -3,7 +3,7 @@
 import asyncio
 
 from llmgateway.dataplane.attempt import Dispatched, attempt
-from llmgateway.dataplane.call import Call, Request
+from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.hedge import hedged
 from llmgateway.dataplane.settle import record_admitted
 from llmgateway.domain.errors import GatewayError
@@ -16,7 +16,7 @@ from llmgateway.routing.hedging import may_hedge
 from llmgateway.routing.plan import Plan, Target, after_failure
 
 
-async def dispatch(call: Call, plan: Plan, request: Request) -> Dispatched:
+async def dispatch(call: Errand, plan: Plan, request: Request) -> Dispatched:
     """Attempt after attempt until a reply can be relayed; raises the last attempt's GatewayError when none can."""
     exchange = call.exchange
     exchange.phase = Phase.DISPATCH
@@ -38,7 +38,7 @@ async def dispatch(call: Call, plan: Plan, request: Request) -> Dispatched:
 
 
 async def _go_on(
-    call: Call, plan: Plan, request: Request, asked: Target | None, failed: GatewayError | None
+    call: Errand, plan: Plan, request: Request, asked: Target | None, failed: GatewayError | None
 ) -> Dispatched:
     """Choose backends and ask them, one after the other, after `asked` has `failed` (or from the start)."""
     course = Course(plan, call.in_force.standings)
@@ -62,7 +62,7 @@ async def _go_on(
             failed = error
 
 
-async def _pause(call: Call, course: Course, tried: int, error: GatewayError, wish: Wish) -> None:
+async def _pause(call: Errand, course: Course, tried: int, error: GatewayError, wish: Wish) -> None:
     """Wait until the next attempt is due; raises what the caller is told where there is none."""
     is_over = course.is_over(call.now)
     course.rounds += is_over
@@ -83,7 +83,7 @@ async def _pause(call: Call, course: Course, tried: int, error: GatewayError, wi
         await asyncio.sleep(wait_s)
 
 
-def _is_repeatable(call: Call, request: Request) -> bool:
+def _is_repeatable(call: Errand, request: Request) -> bool:
     if request.kind is BodyKind.STREAM:
         return False
     return call.exchange.operation.is_repeatable or call.incoming.method in {"GET", "HEAD"}

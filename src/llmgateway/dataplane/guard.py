@@ -1,10 +1,11 @@
 """The guardrails' part in the story: the request before it is routed, and what judges each attempt's reply."""
 
+import asyncio
 from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
 from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, understand
-from llmgateway.dataplane.call import Call, Errand, Request
+from llmgateway.dataplane.call import Call, Errand, Request, Subject
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.dataplane.inforce import Upstream
@@ -19,6 +20,7 @@ from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.judging import ask
 from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.pieces import pieces_of
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsoncodec import decode
 from llmgateway.wire.view import SEPARATOR, View, shown
@@ -40,7 +42,35 @@ async def guard_request(call: Call, request: Request) -> Request:
     guarded = await _sifted(call, guard, request)
     guarded.is_judged = True
     call.request = guarded
+    if guard.slow:
+        await _consult(call, guard, guarded)
     return guarded
+
+
+async def _consult(call: Call, guard: Guard, request: Request) -> None:
+    """Ask those who take their time about what goes on; where the route says so, while it already does."""
+    looking = _looked_into(call, guard, request)
+    if call.route is None or not call.route.is_parallel:
+        await looking
+        return
+    call.verdict = asyncio.ensure_future(looking)
+    call.verdict.add_done_callback(lambda verdict: verdict.cancelled() or verdict.exception())
+
+
+async def _looked_into(call: Call, guard: Guard, request: Request) -> None:
+    """GatewayError guardrail_blocked or guardrail_unavailable."""
+    notes = call.notes = call.notes or Notes()
+    if call.gateway.consulting is None:
+        raise GatewayError("guardrail_unavailable")
+    pieces = await asked_aside(len(request.body), pieces_of, request.document or {})
+    try:
+        await call.gateway.consulting.consult(call, guard.slow, Subject(Stage.REQUEST, pieces), notes)
+    except Blocked as verdict:
+        mask_facts(call, guard)
+        request.stored = await judged_aside(guard.masked, request.body)
+        raise blocked(verdict) from None
+    finally:
+        call.exchange.verdicts = notes.rows()
 
 
 async def _sifted(call: Call, guard: Guard, request: Request) -> Request:
@@ -96,7 +126,7 @@ def _spoken(query: bytes) -> str:
 def _refuse_unseen(guard: Guard, request: Request) -> None:
     """Forms, files and sessions pass piece by piece, which no guardrail can look into."""
     is_session = request.upgrade is not None
-    must_be_seen = guard.request.enforced or any(link.is_enforced for link in guard.judges)
+    must_be_seen = guard.request.enforced or any(link.must_answer for link in (*guard.judges, *guard.slow))
     if (must_be_seen and (request.kind is BodyKind.STREAM or is_session)) or (guard.reply and is_session):
         raise GatewayError("guardrail_unsupported")
 
@@ -118,7 +148,7 @@ def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:
     guard = call.in_force.guards.of_route(call.exchange.route)
     if guard is None or call.exchange.shadow_of is not None:
         return None
-    if not guard.reply and not call.placeholders.values:
+    if not guard.reply and not call.placeholders.values and not guard.holds_replies:
         return None
     return ReplyGuard(
         chain=guard.reply,

@@ -68,12 +68,12 @@ class GuardedReply(Reply):
     def on_head(self, status: int, headers: Headers) -> None:
         super().on_head(status, headers)
         if self.way is Way.WHOLE and not _is_readable(self.header(b"content-type") or b""):
-            self._failed(GatewayError("guardrail_unsupported"))
+            self.fail(GatewayError("guardrail_unsupported"))
         if self.way is Way.EVENTS:
             self._beat_at = self._clock.monotonic() + HOLD_S
             self._look_again()
             if self.guard.shape is None:
-                self._failed(GatewayError("guardrail_unsupported"))
+                self.fail(GatewayError("guardrail_unsupported"))
 
     @property
     def is_judged(self) -> bool:
@@ -114,10 +114,10 @@ class GuardedReply(Reply):
         try:
             work(*about)
         except GatewayError as error:
-            self._failed(error)
+            self.fail(error)
         except Exception:
             logger.exception("a guardrail failed")
-            self._failed(GatewayError("internal_error"))
+            self.fail(GatewayError("internal_error"))
 
     async def judged(self) -> bytes:
         """What the caller gets of a whole reply; `body()` is then what is logged. GatewayError guardrail_blocked."""
@@ -150,7 +150,7 @@ class GuardedReply(Reply):
         return GuardedFlow(self.reader, GuardedStream(guard.chain, guard.shape, guard.notes, guard.placeholders))
 
     def _too_long(self) -> None:
-        self._failed(GatewayError("guardrail_unsupported", "The reply is too long for the route's guardrails."))
+        self.fail(GatewayError("guardrail_unsupported", "The reply is too long for the route's guardrails."))
 
 
 def _media(content_type: bytes) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from llmgateway.dataplane.attempt import Dispatched, attempt
-from llmgateway.dataplane.call import Call, Request
+from llmgateway.dataplane.call import Errand, Request
 from llmgateway.domain.usage import estimate_tokens
 from llmgateway.routing.balance import Wish
 from llmgateway.routing.course import Course
@@ -18,7 +18,7 @@ from llmgateway.routing.plan import Target
 LOST: Final = "lost"  # an attempt's result: another one had content first
 
 
-async def hedged(call: Call, course: Course, wish: Wish, request: Request, first: Target) -> Dispatched:
+async def hedged(call: Errand, course: Course, wish: Wish, request: Request, first: Target) -> Dispatched:
     """Ask `first`, and another backend of its version beside it once it is slow. Raises the last failure of the two."""
     hedge = course.plan.route.hedge
     assert hedge is not None
@@ -43,7 +43,7 @@ async def hedged(call: Call, course: Course, wish: Wish, request: Request, first
     return sent
 
 
-def _another(call: Call, course: Course, wish: Wish) -> Target | None:
+def _another(call: Errand, course: Course, wish: Wish) -> Target | None:
     """Whom to ask beside the first, if the route's budget allows it."""
     wish.now = call.now
     target = course.beside(wish)
@@ -63,7 +63,7 @@ async def _first_to_answer(racers: Sequence[asyncio.Task[Dispatched]]) -> asynci
                 return racer
 
 
-async def _dismiss(call: Call, racer: asyncio.Task[Dispatched]) -> None:
+async def _dismiss(call: Errand, racer: asyncio.Task[Dispatched]) -> None:
     racer.cancel()
     await asyncio.wait([racer])
     if racer.cancelled() or racer.exception() is not None:
@@ -76,7 +76,7 @@ async def _dismiss(call: Call, racer: asyncio.Task[Dispatched]) -> None:
     sent.leave(call.now)
 
 
-def _settle_up(call: Call, sent: Dispatched) -> None:
+def _settle_up(call: Errand, sent: Dispatched) -> None:
     """The winner is what the exchange goes on with; what lost has been paid for as far as it came."""
     exchange = call.exchange
     call.reply = sent.reply

@@ -29,7 +29,8 @@ async def serve(call: Call) -> None:
         try:
             await relay(call, sent)
         except BaseException:
-            sent.connection.cancel()
+            if not sent.reply.is_over:  # else the connection is another exchange's by now
+                sent.connection.cancel()
             raise
         finally:
             sent.leave(call.now)
@@ -88,6 +89,8 @@ def _count_in(call: Call, route_name: str) -> None:
 def _close(call: Call) -> None:
     _settle(call)
     call.gateway.bodies.held -= call.held
+    if call.verdict is not None:
+        call.verdict.cancel()
     if call.counted_for is not None:
         call.gateway.gauges.in_flight[call.counted_for] -= 1
     if call.request is not None:

@@ -1,13 +1,16 @@
 """Bring a judged reply to its caller. After the first byte no other attempt follows: a fault is told, not hidden."""
 
+import asyncio
 from typing import Final
 
 from llmgateway.dataplane.answers import own_head
 from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
+from llmgateway.dataplane.gate import judged
 from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.linger import Linger
 from llmgateway.dataplane.masking import look_ahead
+from llmgateway.dataplane.opinions import opinion_of
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle
 from llmgateway.dataplane.tunnel import tunnel
@@ -32,14 +35,28 @@ def end_of(error: GatewayError) -> End:
 
 
 async def relay(call: Call, sent: Dispatched) -> None:
-    """Send the reply; returns when the caller has all of it, or has been told that it broke off."""
+    """Send the reply; returns when the caller has all of it, or has been told that it broke off.
+
+    GatewayError as `guard_request`, where that was still looking at the request: the caller has got nothing then.
+    """
     call.exchange.phase = Phase.RELAY
+    if call.verdict is not None:
+        await _passed(call.verdict, sent)
     if sent.reply.way is Way.WHOLE:
         await _whole(call, sent)
     elif sent.reply.way is Way.TUNNEL:
         await tunnel(call, sent)
     else:
         await _streamed(call, sent)
+
+
+async def _passed(verdict: "asyncio.Future[None]", sent: Dispatched) -> None:
+    """Wait for those who look at the request while the backend is asked already."""
+    if not verdict.done() and not sent.reply.is_over:
+        sent.writable(False)
+    await verdict
+    if not sent.reply.is_over:
+        sent.writable(True)
 
 
 def _head(call: Call, sent: Dispatched) -> bytes:
@@ -58,6 +75,9 @@ def _head(call: Call, sent: Dispatched) -> bytes:
 async def _whole(call: Call, sent: Dispatched) -> None:
     reply, exchange = sent.reply, call.exchange
     body = await reply.judged() if isinstance(reply, GuardedReply) else reply.body()
+    opinion = opinion_of(call, reply)
+    if opinion is not None:
+        await opinion.whole(reply)
     exchange.status = reply.status
     exchange.end = End.COMPLETED
     if reply.reader.error is not None:
@@ -70,27 +90,13 @@ async def _whole(call: Call, sent: Dispatched) -> None:
 
 
 async def _streamed(call: Call, sent: Dispatched) -> None:
-    reply, incoming, exchange = sent.reply, call.incoming, call.exchange
+    reply, exchange = sent.reply, call.exchange
     exchange.status = reply.status
-    route = exchange.route or "other"
-    gauges = call.gateway.gauges
-    incoming.on_writable = sent.writable
-    incoming.begin(reply.status, _head(call, sent), _length(reply))
-    gauges.open_streams[route] += 1
-    if reply.way is Way.EVENTS:
-        call.gateway.sweeper.watch(reply)
-        call.gateway.overload.streams[reply] = sent.connection
-    try:
-        reply.release(incoming)
-        await reply.done
-    finally:
-        gauges.open_streams[route] -= 1
-        call.gateway.sweeper.forget(reply)
-        call.gateway.overload.streams.pop(reply, None)
-    if reply.fault is not None and reply.reader.error is None:
+    fault = await _carried(call, sent)
+    if fault is not None:
         if not reply.is_over:
             sent.connection.cancel()  # what made no sense goes on, and nobody wants the rest
-        await _broken(call, reply, reply.fault)
+        await _broken(call, reply, fault)
         return
     exchange.end = End.COMPLETED
     is_told = reply.reader.error is not None  # the backend's own error event goes through, and no clean end follows it
@@ -101,12 +107,47 @@ async def _streamed(call: Call, sent: Dispatched) -> None:
     if durable is not None:
         await durable
     if is_told and reply.way is Way.EVENTS:
-        incoming.write(reply.last)
-        incoming.abort()
+        call.incoming.write(reply.last)
+        call.incoming.abort()
     else:
-        incoming.end(reply.last)
+        call.incoming.end(reply.last)
     if not reply.is_over:
         Linger(reply, sent.connection, call.gateway.sweeper, call.gateway.clock)
+
+
+async def _carried(call: Call, sent: Dispatched) -> GatewayError | None:
+    """Let a stream through to its end, but for the last piece; gives what has ended it before.
+
+    GatewayError where it may not pass and the caller has got nothing of it yet.
+    """
+    reply, incoming, gateway = sent.reply, call.incoming, call.gateway
+    route = call.exchange.route or "other"
+    incoming.on_writable = sent.writable
+    opinion = opinion_of(call, reply)
+
+    def begin() -> None:
+        incoming.begin(reply.status, _head(call, sent), _length(reply) if opinion is None else None)
+
+    gateway.gauges.open_streams[route] += 1
+    if reply.way is Way.EVENTS:
+        gateway.sweeper.watch(reply)
+        gateway.overload.streams[reply] = sent.connection
+    try:
+        if opinion is None:
+            begin()
+            reply.release(incoming)
+            await reply.done
+        else:
+            await judged(call, sent, opinion, begin)
+    except GatewayError as error:
+        if not incoming.is_begun:
+            raise
+        return error
+    finally:
+        gateway.gauges.open_streams[route] -= 1
+        gateway.sweeper.forget(reply)
+        gateway.overload.streams.pop(reply, None)
+    return reply.fault if reply.reader.error is None else None
 
 
 def _length(reply: Reply) -> int | None:

@@ -134,8 +134,7 @@ class Reply:
         self.way: Way = _WHOLE
         self.flow: Flow | None = None  # of a stream
         self.fault: GatewayError | None = None
-        self.is_stale = False
-        self.is_over = False  # the connection is done with it; the answer may have been whole before
+        self.is_stale = self.is_over = False  # over: the connection is done with it; the answer may have been whole
         self.first_token: float | None = None
         self.last = b""  # the piece that waits for the journal
         self.on_upload: Callable[[bool], None] | None = None
@@ -208,7 +207,7 @@ class Reply:
         try:
             self._take(self._inflater.feed(piece) if self._inflater is not None else piece)
         except GatewayError as error:  # an encoding or a stream that makes no sense
-            self._failed(error)
+            self.fail(error)
 
     def _take(self, piece: bytes) -> None:
         if self.way is _EVENTS:
@@ -223,7 +222,7 @@ class Reply:
         if self.done.done():
             return
         if self._inflater is not None and not self._inflater.is_complete:
-            self._failed(GatewayError("upstream_truncated"))
+            self.fail(GatewayError("upstream_truncated"))
         elif self.way is _EVENTS:
             self._events_ended()
         elif self.way is _WHOLE:
@@ -234,7 +233,7 @@ class Reply:
     def on_fault(self, error: GatewayError, *, reusable_retry: bool) -> None:
         self.is_over = True
         self.is_stale = reusable_retry
-        self._failed(error)
+        self.fail(error)
 
     def on_upload_writable(self, *, is_writable: bool) -> None:
         if self.on_upload is not None:
@@ -268,7 +267,7 @@ class Reply:
         try:
             self._inflater = Inflater(encoding)
         except GatewayError as error:
-            self._failed(error)
+            self.fail(error)
             return
         self.headers = [pair for pair in self.headers if pair[0] not in _OF_ENCODED]
 
@@ -329,7 +328,7 @@ class Reply:
         if self.reader.is_finished or self.reader.is_complete or self.reader.error is not None:
             self._finish()
         else:
-            self._failed(GatewayError("upstream_truncated"))
+            self.fail(GatewayError("upstream_truncated"))
 
     def _finish(self) -> None:
         self.attempt.ended = self.attempt.ended or self._clock.monotonic()
@@ -337,7 +336,8 @@ class Reply:
         resolve(self.ready)
         resolve(self.done)
 
-    def _failed(self, error: GatewayError) -> None:
+    def fail(self, error: GatewayError) -> None:
+        """Somebody else has found a fault in it: it ends here, unless it has ended."""
         if not self.done.done():
             self.fault = error
             self._finish()

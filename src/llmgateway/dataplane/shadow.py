@@ -7,45 +7,21 @@ primary and nothing else: own id, own attempt, own record, own end. What befalls
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any
 
 from llmgateway.config.snapshot import Route, Shadow
 from llmgateway.dataplane.attempt import attempt
-from llmgateway.dataplane.call import Asked, Errand, Gateway, Request
+from llmgateway.dataplane.call import Errand, Gateway, Request
 from llmgateway.dataplane.collect import Pace, collect
-from llmgateway.dataplane.relay import end_of
-from llmgateway.dataplane.settle import settle
-from llmgateway.domain.errors import Fault, GatewayError
-from llmgateway.domain.exchange import End, Exchange, Phase
-from llmgateway.http.messages import Headers, first
+from llmgateway.dataplane.own import Head, failed, interrupted, settle_quietly
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.exchange import Exchange, Phase
 from llmgateway.journal import records
 from llmgateway.routing.plan import Target
 from llmgateway.routing.shadow import LeftOut, Question, ShadowBudget, shadow_target, verdict
 
 logger = logging.getLogger(__name__)
-
-# A backend may answer a key it knows with the primary's reply, or refuse the primary because the copy came first.
-_PRIMARYS_OWN: Final = frozenset({b"idempotency-key"})
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A request's head without the connection it came over (dataplane.call.Asked)."""
-
-    method: str
-    path: str
-    query: bytes
-    headers: Headers
-    content_length: int | None = None
-
-    @classmethod
-    def of(cls, asked: Asked) -> "Head":
-        headers = [pair for pair in asked.headers if pair[0] not in _PRIMARYS_OWN]
-        return cls(asked.method, asked.path, asked.query, headers, asked.content_length)
-
-    def header(self, name: bytes) -> bytes | None:
-        return first(self.headers, name)
 
 
 class Shadows:
@@ -127,7 +103,7 @@ class Shadows:
             gauges.shadows[route] -= 1
             budget.end()
             if not copy.exchange.is_settled:  # it was cut short before its first step
-                _interrupted(copy)
+                interrupted(copy, "cut short: the worker leaves")
 
         task = asyncio.get_running_loop().create_task(work, name="shadow")
         self._running.add(task)
@@ -187,37 +163,11 @@ async def _carry(copy: Errand, target: Target, request: Request, pending: Awaita
         finally:
             sent.leave(copy.now, is_copy=True)
     except GatewayError as error:
-        _failed(exchange, error)
+        failed(exchange, error)
     except asyncio.CancelledError:
-        _interrupted(copy)
+        interrupted(copy, "cut short: the worker leaves")
         raise
     except Exception:
         logger.exception("shadow failed", extra={"exchange": exchange.id, "phase": exchange.phase})
-        _failed(exchange, GatewayError("internal_error"))
-    _settle(copy)
-
-
-def _failed(exchange: Exchange, error: GatewayError) -> None:
-    """Note what a caller would have been told."""
-    exchange.status, exchange.error_code = error.status, error.code
-    if error.kind.fault is Fault.UPSTREAM:
-        exchange.end = end_of(error)
-    else:
-        exchange.end = End.GATEWAY_ERROR if error.code == "internal_error" else End.REFUSED
-
-
-def _interrupted(copy: Errand) -> None:
-    copy.exchange.status, copy.exchange.end = 0, End.INTERRUPTED
-    copy.exchange.error_detail = "cut short: the worker leaves"
-    _settle(copy)
-
-
-def _settle(copy: Errand) -> None:
-    """Write the end down. Nobody waits for it to be durable, for nobody was promised anything."""
-    try:
-        durable = settle(copy)
-    except GatewayError:
-        logger.exception("shadow could not be settled", extra={"exchange": copy.exchange.id})
-        return
-    if durable is not None:
-        asyncio.ensure_future(durable).add_done_callback(lambda kept: kept.cancelled() or kept.exception())
+        failed(exchange, GatewayError("internal_error"))
+    settle_quietly(copy)

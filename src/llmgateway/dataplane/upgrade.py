@@ -70,7 +70,7 @@ class Opening(Reply):
         if status != 101:
             super().on_head(status, headers)
             if 200 <= status < 300:
-                self._failed(GatewayError("upstream_protocol", _SHUT))
+                self.fail(GatewayError("upstream_protocol", _SHUT))
             return
         self.attempt.first_byte = self._clock.monotonic()
         self.attempt.status = self.status = status
@@ -80,7 +80,7 @@ class Opening(Reply):
         try:
             self.protocol = self._offer.granted(headers)
         except GatewayError as error:
-            self._failed(error)
+            self.fail(error)
         else:
             resolve(self.ready)
 
@@ -109,7 +109,7 @@ class Opening(Reply):
     def _over(self, error: GatewayError | None) -> None:
         self.is_over = True
         if self.on_over is None:  # it has not begun: another backend may do better
-            self._failed(error or GatewayError("upstream_truncated"))
+            self.fail(error or GatewayError("upstream_truncated"))
         else:
             self.on_over()
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from llmgateway.config.snapshot import Backend, Snapshot
 from llmgateway.dataplane.call import Gateway
+from llmgateway.dataplane.consulting import Consultants
 from llmgateway.dataplane.door import handle, refuse_unparsed
 from llmgateway.dataplane.inforce import InForce, put_in_force, retired
 from llmgateway.dataplane.pressure import Pressure
@@ -18,14 +19,13 @@ from llmgateway.dataplane.shadow import Shadows
 from llmgateway.dataplane.tunnel import PARTING_S
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.guards import Plugin
 from llmgateway.http.client import Origin
 from llmgateway.http.deadlines import Sweeper
 from llmgateway.http.limits import Limits
 from llmgateway.http.pool import Pool
 from llmgateway.http.server import HttpServer
 from llmgateway.journal.writer import JournalWriter
-from llmgateway.ports.guardrail import Guardrail
-from llmgateway.ports.judge import Judge
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.places import Share
 
@@ -47,7 +47,7 @@ class Installed(Protocol):
         """The provider of that name, made once."""
         ...
 
-    def guardrail(self, name: str, options: Mapping[str, Any]) -> Guardrail | Judge:
+    def guardrail(self, name: str, options: Mapping[str, Any]) -> Plugin:
         """A guardrail of that name with these settings."""
         ...
 
@@ -86,6 +86,7 @@ class Worker:
         self._listener = listener
         self._installed = installed
         self._shadows = gateway.shadowing = Shadows(gateway)
+        self._consultants = gateway.consulting = Consultants(gateway)
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.http = HttpServer(
@@ -104,6 +105,7 @@ class Worker:
     async def start(self) -> None:
         """Accept callers."""
         loop = asyncio.get_running_loop()
+        self._consultants.prepare(self.gateway.in_force.guards)
         self.gateway.sweeper.on_tick = self.gateway.gauges.lag
         self._server = await loop.create_server(
             self.http.protocol, sock=self._listener, backlog=BACKLOG, ssl=tls_context(self.gateway.in_force.snapshot)
@@ -115,6 +117,7 @@ class Worker:
         before = self.gateway.in_force
         after = prepare(snapshot, before, self._installed, self.gateway.clock, self.gateway.sweeper)
         self.gateway.in_force = after
+        self._consultants.prepare(after.guards)
         self.pressure.configure(snapshot.server)
         for pool in retired(before, after):
             pool.close()
@@ -152,6 +155,7 @@ class Worker:
         if self._server is not None:
             self._server.close()
         await self._shadows.close()
+        self._consultants.close()
         for upstream in self.gateway.in_force.upstreams.values():
             upstream.pool.close()
         self.gateway.sweeper.close()

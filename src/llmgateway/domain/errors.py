@@ -89,6 +89,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "tunnel_expired": _caller(408, "The session has lasted as long as sessions may.", retryable=True),
     # this gateway
     "internal_error": _gateway(500, "The gateway failed. The exchange id names the record to look for."),
+    "guardrail_unavailable": _gateway(503, "A guardrail of the route could not be asked, so nothing passes."),
     "log_store_full": _gateway(503, "The gateway cannot log the exchange and so does not serve it."),
     "draining": _gateway(503, "The gateway is shutting down."),
     "overloaded": _gateway(503, "The gateway is overloaded.", "overloaded_error"),
@@ -111,7 +112,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
 }
 
 
-OF_GUARDRAILS: Final = frozenset({"guardrail_blocked", "guardrail_unsupported"})
+OF_GUARDRAILS: Final = frozenset({"guardrail_blocked", "guardrail_unavailable", "guardrail_unsupported"})
 """What guardrails decided: nobody's fault, and no other attempt would change it."""
 
 

@@ -30,6 +30,14 @@ class Mode(StrEnum):
     OBSERVE = "observe"
 
 
+class OnError(StrEnum):
+    """What follows when a guardrail that takes its time gives no answer: its action, as if it had found something, or
+    nothing."""
+
+    BLOCK = "block"
+    PASS = "pass"  # noqa: S105 - no password
+
+
 class Finding(NamedTuple):
     """One thing that a guardrail found: `text[start:end]`, in code points. `score` is from 0 to 1."""
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from llmgateway.domain.verdict import Action, Stage
 from llmgateway.guarding.chain import Chain, Hit, strictest, united
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.segments import Segmented
-from llmgateway.ports.judge import Piece
+from llmgateway.ports.judge import Judge, Piece
 from llmgateway.wire.view import View
 
 _SOURCES: Final = {Stage.REQUEST: "user", Stage.REPLY: "assistant"}
@@ -33,11 +33,13 @@ class Checked:
     action: Action
     redacted: str
     findings: Sequence[Found]
+    not_asked: Sequence[str] = ()  # those that take their time: nothing is sent to anybody to try them
 
     def shown(self) -> dict[str, Any]:
         """Give it as the admin API says it."""
         findings = [asdict(each) for each in self.findings]
-        return {"action": self.action.value, "redacted": self.redacted, "findings": findings}
+        shown = {"action": self.action.value, "redacted": self.redacted, "findings": findings}
+        return shown | {"not_asked": list(self.not_asked)} if self.not_asked else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Panel:
             action=strictest([*hits, *judged]),
             redacted=_redacted(text, inside, united(hit for hit in hits if hit.link.is_enforced)),
             findings=sorted([*(_found(hit, inside) for hit in hits), *map(_whole, judged)], key=_place),
+            not_asked=[link.name for link in self.judges if link.is_slow],
         )
 
     def _judged(self, text: str, stage: Stage) -> list[Hit]:
@@ -63,7 +66,8 @@ class Panel:
         return [
             Hit(start, end, link, kind, score)
             for link in self.judges
-            for _, (start, end, kind, score) in link.guardrail.judge([piece])
+            if not link.is_slow
+            for _, (start, end, kind, score) in cast(Judge, link.guardrail).judge([piece])
         ]
 
 

@@ -5,21 +5,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
+from llmgateway.config import guarding as definition
 from llmgateway.config import snapshot
+from llmgateway.config.guardrails import is_judge, is_slow
 from llmgateway.config.snapshot import Bodies
-from llmgateway.domain.verdict import Action, Mode, Stage
+from llmgateway.domain.verdict import Action, Mode, OnError, Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain, Link
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.unread import without_probabilities
+from llmgateway.ports.asking import AskingJudge
 from llmgateway.ports.guardrail import Guardrail
 from llmgateway.ports.judge import Judge
 from llmgateway.wire.jsoncodec import JsonError, decode
 from llmgateway.wire.view import View, shown
 
-FindGuardrail = Callable[[str, Mapping[str, Any]], Guardrail | Judge]
+Plugin = Guardrail | Judge | AskingJudge
+FindGuardrail = Callable[[str, Mapping[str, Any]], Plugin]
 """Make a plug-in by its name, with its settings."""
 
 _REMEMBERED: Final = 1024
@@ -33,7 +37,8 @@ class Guard:
 
     `observing` is all of those for replies, so that they only look: at copies. `mask` redacts whatever any of them
     finds, for what is stored. `masks`: whether bodies are stored redacted; silent links in `request` and `watching`
-    then look for what must not be.
+    then look for what must not be. `judges` are the quick ones for requests, `slow` those that take their time, and
+    `reply_judges` all of those for replies.
     """
 
     request: Chain
@@ -43,7 +48,20 @@ class Guard:
     mask: Chain
     masks: bool
     judges: tuple[JudgeLink, ...] = ()
+    slow: tuple[JudgeLink, ...] = ()
+    reply_judges: tuple[JudgeLink, ...] = ()
     _clean: set[str] = field(default_factory=set, compare=False, repr=False)  # short texts that come again and again
+
+    @property
+    def every_judge(self) -> tuple[tuple[Stage, JudgeLink], ...]:
+        """All judges, with the stage that they look at."""
+        requests = ((Stage.REQUEST, link) for link in (*self.judges, *self.slow))
+        return (*requests, *((Stage.REPLY, link) for link in self.reply_judges))
+
+    @property
+    def holds_replies(self) -> bool:
+        """Whether a reply must be judged before its caller may have it."""
+        return any(link.must_answer for link in self.reply_judges)
 
     @property
     def restores(self) -> bool:
@@ -93,13 +111,28 @@ def as_text(change: Callable[[str], str], body: bytes) -> bytes:
         return change(body.decode("latin-1")).encode("latin-1", "replace")
 
 
-def linked(guardrail: snapshot.Guardrail, find: FindGuardrail) -> Link | JudgeLink:
-    """Make a definition's plug-in, and what a chain has of it. A judge that was not told what to do only flags."""
+def linked(guardrail: definition.Guardrail, find: FindGuardrail) -> Link | JudgeLink:
+    """Make a definition's plug-in, and what a chain has of it."""
     plugin = find(guardrail.plugin, guardrail.options)
-    if hasattr(plugin, "judge"):
-        action = Action.BLOCK if guardrail.action is Action.BLOCK else Action.FLAG
-        return JudgeLink(guardrail.name, cast(Judge, plugin), action, guardrail.mode)
-    return Link(guardrail.name, plugin, guardrail.action, guardrail.mode, guardrail.restore)
+    if is_judge(plugin):
+        return _judge(guardrail, cast(Judge | AskingJudge, plugin))
+    return Link(guardrail.name, cast(Guardrail, plugin), guardrail.action, guardrail.mode, guardrail.restore)
+
+
+def _judge(guardrail: definition.Guardrail, plugin: Judge | AskingJudge) -> JudgeLink:
+    """A judge that was not told what to do only flags; one that blocks lets nothing pass it was not asked about."""
+    action = Action.BLOCK if guardrail.action is Action.BLOCK else Action.FLAG
+    on_error = guardrail.on_error or (OnError.BLOCK if action is Action.BLOCK else OnError.PASS)
+    return JudgeLink(
+        guardrail.name,
+        plugin,
+        action,
+        guardrail.mode,
+        timeout_s=guardrail.timeout_s,
+        fails_closed=on_error is OnError.BLOCK,
+        is_slow=is_slow(plugin),
+        is_windowed=getattr(plugin, "is_windowed", False),
+    )
 
 
 class _Maker:
@@ -120,10 +153,11 @@ class _Maker:
             self._guards[key] = self._new(route.guardrails, masks=masks)
         return self._guards[key]
 
-    def _new(self, guardrails: tuple[snapshot.Guardrail, ...], *, masks: bool) -> Guard:
+    def _new(self, guardrails: tuple[definition.Guardrail, ...], *, masks: bool) -> Guard:
         silent = self._redactors() if masks else ()
         every = [(self._link(each), each.stages) for each in guardrails]
         links = [(link, stages) for link, stages in every if isinstance(link, Link)]
+        judges = [(link, stages) for link, stages in every if isinstance(link, JudgeLink)]
         all_links = (*(link for link, _ in links), *self._redactors())
         reply = Chain((*(link for link, stages in links if Stage.REPLY in stages), *silent))
         return Guard(
@@ -133,7 +167,9 @@ class _Maker:
             observing=reply.observing,
             mask=Chain(replace(link, action=Action.REDACT, mode=Mode.ENFORCE, restore=False) for link in all_links),
             masks=masks,
-            judges=tuple(link for link, _ in every if isinstance(link, JudgeLink)),
+            judges=tuple(link for link, stages in judges if Stage.REQUEST in stages and not link.is_slow),
+            slow=tuple(link for link, stages in judges if Stage.REQUEST in stages and link.is_slow),
+            reply_judges=tuple(link for link, stages in judges if Stage.REPLY in stages),
         )
 
     def _redactors(self) -> tuple[Link, ...]:
@@ -144,7 +180,7 @@ class _Maker:
             )
         return self._silent
 
-    def _link(self, guardrail: snapshot.Guardrail) -> Link | JudgeLink:
+    def _link(self, guardrail: definition.Guardrail) -> Link | JudgeLink:
         name = guardrail.name
         if name not in self._links:
             self._links[name] = linked(guardrail, self._find)

@@ -1,7 +1,8 @@
 """What guardrails would say of an exchange that is in the log, judged as the gateway would judge it. Pure.
 
 The stored form of a body is all there is to judge. Where values were taken out before it was stored, their stand-ins
-tell that something was there, and that nobody can be asked about it any more.
+tell that something was there, and that nobody can be asked about it any more. Nobody else is asked either: what judges
+that take their time would say stays unknown.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,8 +17,9 @@ from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain, Hit
 from llmgateway.guarding.guards import Guard, sifted
 from llmgateway.guarding.holdback import Blocked
-from llmgateway.guarding.judging import JudgeLink, ask
+from llmgateway.guarding.judging import JudgeLink, ask, judge_all
 from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.pieces import texts_of_reply
 from llmgateway.guarding.placeholders import Placeholders, marked
 from llmgateway.ports.store import Body
 from llmgateway.wire.jsoncodec import JsonError, decode
@@ -160,6 +162,9 @@ def _judge_reply(guard: Guard, body: bytes, ear: _Ear) -> None:
         body = sifted(_sieve(guard.reply, Stage.REPLY, ear), body)
     if guard.watching:
         sifted(_sieve(guard.watching, Stage.REPLY, ear), body)
+    judges = [link for link in guard.reply_judges if not link.is_slow]
+    if judges:
+        judge_all(judges, [said.piece for said in texts_of_reply(_document(body))], Stage.REPLY, ear)
 
 
 def _sieve(chain: Chain, stage: Stage, ear: _Ear) -> Sieve:
@@ -219,4 +224,4 @@ def asked(guard: Guard | None) -> frozenset[tuple[Stage, str]]:
         (Stage.REPLY, guard.watching),
     )
     links = {(stage, link.name) for stage, chain in chains for link in chain.links}
-    return frozenset(links | {(Stage.REQUEST, judge.name) for judge in guard.judges})
+    return frozenset(links | {(stage, judge.name) for stage, judge in guard.every_judge})

@@ -169,8 +169,10 @@ def _is_gone(key: Key, found: Judgement, guard: Guard | None) -> bool:
         return True
     if key.stage in found.unseen or key.stage in found.cut:
         return False
-    is_judge = guard is not None and key.guardrail in {link.name for link in guard.judges}
-    return is_judge or not found.taken_out.get(key.stage)
+    judges = {link.name: link for _, link in guard.every_judge} if guard is not None else {}
+    if key.guardrail in judges:
+        return not judges[key.guardrail].is_slow
+    return not found.taken_out.get(key.stage)
 
 
 def _badness(example: Example) -> tuple[bool, float, int]:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 
+from llmgateway.config.guarding import Guardrail
+from llmgateway.config.guardrails import undefined
 from llmgateway.config.patterns import best_match
 from llmgateway.config.problems import did_you_mean, quoted
-from llmgateway.config.snapshot import Bodies, Guardrail, Route, Snapshot
+from llmgateway.config.snapshot import Bodies, Route, Snapshot
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.chain import Chain, Link
 from llmgateway.guarding.checking import Panel
@@ -40,9 +42,7 @@ class Trial:
         """Those that look into this stage of the route's exchanges, the baseline first; TrialError."""
         route = self._route(name)
         return _panel(
-            link
-            for link, stages in [(self._link(each), each.stages) for each in route.guardrails]
-            if stage in (stages if isinstance(link, Link) else (Stage.REQUEST,))
+            link for link, stages in [(self._link(each), each.stages) for each in route.guardrails] if stage in stages
         )
 
     def of_names(self, names: Sequence[str] = REDACTORS) -> Panel:
@@ -69,7 +69,7 @@ class Trial:
         defined = self.snapshot.guarding.named if self.snapshot is not None else {}
         if name not in defined and not any(name in self._classes(kind) for kind in KINDS):
             raise TrialError("guardrail", f"no guardrail is called {quoted(name)}{self._meant(name, defined)}")
-        return defined.get(name) or Guardrail(name, name)
+        return defined.get(name) or undefined(name, self._known)
 
     def _route(self, name: str) -> Route:
         if self.snapshot is None:
@@ -86,11 +86,15 @@ class Trial:
         return self._links[guardrail.name]
 
     def _make(self, plugin: str, options: Mapping[str, Any]) -> Any:
-        known = {**self._classes("judge"), **self._classes("guardrail")}
+        known = self._known
         if plugin not in known:
             message = f"no guardrail plug-in is called {quoted(plugin)}{did_you_mean(plugin, known)}"
             raise TrialError("guardrail", message)
         return _made(plugin, known[plugin], options)
+
+    @property
+    def _known(self) -> dict[str, Any]:
+        return {**self._classes("judge"), **self._classes("guardrail")}
 
     def _meant(self, name: str, defined: Iterable[str]) -> str:
         return did_you_mean(name, {*defined, *(each for kind in KINDS for each in self._classes(kind))})

@@ -23,8 +23,14 @@ class ReplyReader(Protocol):
     has_content: bool  # something a person would see has come: no other attempt may follow
     is_finished: bool  # the event that ends this dialect's streams has come ([DONE], message_stop, …)
     is_complete: bool  # the answer is whole: a clean end may follow even if the last event never comes
+    is_truncated: bool  # more was said than is kept: `message` has only the beginning
     urgent: tuple[bytes, ...]  # bytes in an event that ends the stream or tells of a fault: such are read before they
     # go on, others may be read a little later, in batches. Empty: each event is read at once.
+
+    @property
+    def said(self) -> int:
+        """About how many bytes of text have come so far, as far as they are kept."""
+        ...
 
     def event(self, name: bytes, data: bytes) -> None:
         """Take one event. `name` is b"" where the stream gives none; `data` is the joined data lines."""

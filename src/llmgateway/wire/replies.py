@@ -56,6 +56,11 @@ class BaseReader:
         self.is_finished = False
         self._room = MAX_TEXT
 
+    @property
+    def said(self) -> int:
+        """About how many bytes of text have come so far, as far as they are kept."""
+        return MAX_TEXT - self._room
+
     def event(self, name: bytes, data: bytes) -> None:
         """Take one event of a stream; what follows the event that ends it is ignored."""
         if self.is_finished or not data:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.loader import load
 from llmgateway.config.problems import ConfigError
-from llmgateway.config.snapshot import Guarding, Guardrail
 from llmgateway.domain.verdict import Action, Mode, Stage
 
 TEXT = """
@@ -43,6 +43,9 @@ def pii(options) -> None:
 
 
 class Judging:
+    stages = (Stage.REQUEST,)
+    is_heavy = False
+
     def __init__(self, options) -> None:
         pass
 
@@ -50,7 +53,23 @@ class Judging:
         return []
 
 
-MAKERS = {"judging": Judging, "pii": pii, "secrets": lambda options: None}
+class Asking:
+    stages = (Stage.REPLY, Stage.REQUEST)
+    whom = "route"
+
+    def __init__(self, options) -> None:
+        pass
+
+    def question(self, pieces, context):
+        return None
+
+
+class OfReplies(Judging):
+    stages = (Stage.REPLY,)
+    is_heavy = True
+
+
+MAKERS = {"asking": Asking, "judging": Judging, "replies": OfReplies, "pii": pii, "secrets": lambda options: None}
 
 
 def loaded(text: str = TEXT):
@@ -116,6 +135,20 @@ def test_observing_is_a_mode():
             ('use = "secrets"\naction = "block"\nstages = ["request"]', 'use = "judging"\nstages = ["reply"]'),
             "7: guardrails.credentials.stages: must be",
         ),
+        (
+            ('use = "secrets"\n', 'use = "secrets"\ntimeout = "1s"\n'),
+            "7: guardrails.credentials.timeout: is for plug-ins that ask somebody",
+        ),
+        (
+            ('use = "secrets"\n', 'use = "secrets"\non_error = "pass"\n'),
+            "7: guardrails.credentials.on_error: is for plug-ins that ask somebody",
+        ),
+        (('use = "secrets"\n', 'use = "asking"\nroute = "a"\non_error = "pass"\ntimeout = "9s"\n'), None),
+        (
+            ('use = "secrets"\n', 'use = "asking"\nroute = "aa"\n'),
+            '7: guardrails.credentials.route: no route is called "aa"; did you mean "a"?',
+        ),
+        (('use = "secrets"\n', 'use = "asking"\ntimeout = "0s"\n'), "7: guardrails.credentials.timeout: must be"),
         (('hold = "2s"', 'hold = "0s"'), "4: guardrails.hold: must be at least 0.1"),
         (('hold = "2s"', 'holds = "2s"'), "4: guardrails.holds: must be a table"),
     ],
@@ -125,3 +158,25 @@ def test_what_is_wrong_is_told_with_its_line(change, problem):
         loaded(TEXT.replace(*change))
     else:
         assert any(each.startswith(problem) for each in refused(*change)), refused(*change)
+
+
+def test_a_pattern_leaves_open_which_model_is_asked():
+    text = TEXT.replace("[routes.c.versions.v]", '[routes."c-*".versions.v]')
+    change = ('use = "secrets"\n', 'use = "asking"\nroute = "c-*"\n')
+    with pytest.raises(ConfigError, match="must name one route"):
+        loaded(text.replace(*change))
+
+
+@pytest.mark.parametrize(
+    ("plugin", "stages"),
+    [
+        ("pii", (Stage.REQUEST, Stage.REPLY)),
+        ("judging", (Stage.REQUEST,)),
+        ("asking", (Stage.REQUEST,)),
+        ("replies", (Stage.REPLY,)),
+    ],
+)
+def test_judges_look_at_prompts_unless_more_is_asked_for(plugin, stages):
+    text = TEXT.replace('stages = ["request"]\n', "").replace('use = "secrets"', f'use = "{plugin}"')
+    assert loaded(text).guarding.named["credentials"].stages == stages
+    assert loaded(TEXT.replace('"pii"', f'"{plugin}"')).routes["a"].guardrails[2].stages == stages

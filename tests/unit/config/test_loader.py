@@ -112,6 +112,7 @@ rules = [{ name = "first", when = { stream = true }, use = { w = 1 } }]
 shadow = { version = "w", share = 0.5, max_concurrent = 3, max_per_minute = 7 }
 hedge = { after = "p90", min_wait = "10ms" }
 guardrails = ["pii"]
+parallel = true
 [routes."r-*".versions.v]
 backends = ["b"]
 model = "m"

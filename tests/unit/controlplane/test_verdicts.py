@@ -6,7 +6,8 @@ import pytest
 from tests.support.control import AT, row
 from tests.support.exchanges import verdict
 
-from llmgateway.config.snapshot import Guarding, Guardrail, Route, Snapshot
+from llmgateway.config.guarding import Guarding, Guardrail
+from llmgateway.config.snapshot import Route, Snapshot
 from llmgateway.controlplane.labels import MAX_GUARDRAILS, OTHER, Labels
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent

@@ -5,8 +5,9 @@ from tests.support.guardrails import Shouting
 
 from llmgateway.domain.verdict import Action, Mode
 from llmgateway.guarding.holdback import Blocked
-from llmgateway.guarding.judging import JudgeLink, ask, pieces_of
+from llmgateway.guarding.judging import JudgeLink, ask
 from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.pieces import pieces_of
 from llmgateway.ports.judge import Piece
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from tests.support.guardrails import OtherRedactor, Redactor, Runs, Shouting, Word
 
-from llmgateway.config.snapshot import Guarding, Guardrail, Route, Snapshot
+from llmgateway.config.guarding import Guarding, Guardrail
+from llmgateway.config.snapshot import Route, Snapshot
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.replay import Key, Unseen, asked, judge
 from llmgateway.guarding.trial import Trial
@@ -135,7 +136,7 @@ def test_without_a_guard_nobody_looks():
 
 
 def test_who_is_asked_about_what():
-    loud = Guardrail("loud", "shouting")
+    loud = Guardrail("loud", "shouting", (REQUEST,))
     watching = rude(mode=Mode.OBSERVE, stages=(REPLY,))
     assert asked(guard(digits(), watching, loud)) == {
         (REQUEST, "digits"),

@@ -6,7 +6,7 @@ import pytest
 from tests.support.exchanges import ExchangeFactory, verdict
 from tests.unit.guarding.test_replay import asking, bodies, digits, guard, rude
 
-from llmgateway.config.snapshot import Guardrail
+from llmgateway.config.guarding import Guardrail
 from llmgateway.domain.verdict import Action, Mode
 from llmgateway.guarding.replayed import EXAMPLES, Replay
 from llmgateway.ports.store import Body

@@ -3,7 +3,8 @@
 import pytest
 from tests.support.guardrails import OtherRedactor, Redactor, Runs, Word
 
-from llmgateway.config.snapshot import Guarding, Guardrail, Route, Snapshot
+from llmgateway.config.guarding import Guarding, Guardrail
+from llmgateway.config.snapshot import Route, Snapshot
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.trial import Trial, TrialError, catalogue
 from llmgateway.wire.options import OptionError
@@ -15,6 +16,9 @@ class Picky:
     name = "picky"
     version = "2"
     kinds = ("picky.any",)
+
+    stages = (Stage.REQUEST,)
+    is_heavy = False
 
     def judge(self, pieces):
         return []
@@ -109,3 +113,17 @@ def test_the_catalogue_has_every_plugin_and_says_where_settings_decide_what_it_f
         {"name": "easy", "type": "judge", "version": "2", "kinds": ["picky.any"]},
         {"name": "picky", "type": "judge", "version": "2", "kinds": ["picky.any"]},
     ]
+
+
+def test_those_that_take_their_time_are_not_asked():
+    class Slow(Easy):
+        is_heavy = True
+
+        def judge(self, pieces):
+            raise AssertionError("it was asked")
+
+    panel = Trial(SNAPSHOT, {**CLASSES, "judge": {"slow": Slow}}.get).of_names(["slow", "runs"])
+    checked = panel.check("call 12345678", Stage.REQUEST)
+    assert checked.not_asked == ["slow"]
+    assert checked.shown()["not_asked"] == ["slow"]
+    assert "not_asked" not in trial().of_names(["runs"]).check("x", Stage.REQUEST).shown()

@@ -1,0 +1,29 @@
+"""Guardrails in the configuration in force: what the operator has defined, and what holds for all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llmgateway.domain.verdict import Action, Mode, OnError, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrail:
+    """A guardrail as the operator defined it. `options` are its plug-in's own."""
+
+    name: str
+    plugin: str
+    stages: tuple[Stage, ...] = (Stage.REQUEST, Stage.REPLY)
+    action: Action = Action.REDACT
+    mode: Mode = Mode.ENFORCE
+    restore: bool = False  # the reply has the redacted values again
+    timeout_s: float = 2.0  # of one that takes its time: for all it does about one text
+    on_error: OnError | None = None  # of such; None: as strict as its action
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarding:
+    named: Mapping[str, Guardrail] = field(default_factory=dict)
+    baseline: tuple[Guardrail, ...] = ()  # on every route, before its own
+    hold_s: float = 5.0  # how long a stream's text waits for what follows it

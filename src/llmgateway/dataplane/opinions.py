@@ -1,0 +1,80 @@
+"""What judges say of a reply, whole or as far as it has come."""
+
+from collections.abc import Sequence
+
+from llmgateway.dataplane.bodies import asked_aside
+from llmgateway.dataplane.call import Call, Subject
+from llmgateway.dataplane.guardedflow import blocked
+from llmgateway.dataplane.reply import Reply, Way
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.judging import JudgeLink, judge_all
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.pieces import Said, pieces_of, texts_of_reply
+from llmgateway.ports.judge import Piece
+from llmgateway.wire.jsoncodec import JsonError, decode
+
+
+class Opinion:
+    """One exchange's judges of replies: `links`, some of which must answer before the caller gets what they look at."""
+
+    def __init__(self, call: Call, links: Sequence[JudgeLink]) -> None:
+        self._call = call
+        self._context: Sequence[Piece] | None = None
+        self.links = links
+
+    @property
+    def must_answer(self) -> bool:
+        """Whether a reply has to wait for them."""
+        return any(link.must_answer for link in self.links)
+
+    async def ask(self, links: Sequence[JudgeLink], pieces: Sequence[Piece]) -> None:
+        """Have these look at texts of the reply. GatewayError guardrail_blocked or guardrail_unavailable."""
+        call = self._call
+        notes = call.notes = call.notes or Notes()
+        quick, slow = [link for link in links if not link.is_slow], [link for link in links if link.is_slow]
+        try:
+            await asked_aside(sum(len(text) for text, _ in pieces), judge_all, quick, pieces, Stage.REPLY, notes)
+            if slow and call.gateway.consulting is not None:
+                subject = Subject(Stage.REPLY, pieces, await self._asked())
+                await call.gateway.consulting.consult(call, slow, subject, notes)
+        except Blocked as verdict:
+            raise blocked(verdict) from None
+
+    async def whole(self, reply: Reply) -> None:
+        """Have all of them look at a reply that is there whole; errors as `ask`."""
+        await self.ask(self.links, [said.piece for said in await texts_so_far(reply)])
+
+    async def _asked(self) -> Sequence[Piece]:
+        """What the request said."""
+        if self._context is None:
+            request = self._call.request
+            body, document = (request.body, request.document) if request is not None else (b"", None)
+            self._context = await asked_aside(len(body), pieces_of, document or {})
+        return self._context
+
+
+def opinion_of(call: Call, reply: Reply) -> Opinion | None:
+    """The judges of a reply; None where there are none, or nothing for them: what backends refuse is not judged."""
+    guard = call.in_force.guards.of_route(call.exchange.route)
+    if guard is None or not guard.reply_judges or not reply.is_ok or reply.way not in {Way.WHOLE, Way.EVENTS}:
+        return None
+    return Opinion(call, guard.reply_judges)
+
+
+async def texts_so_far(reply: Reply) -> list[Said]:
+    """The texts of a reply, as far as it has come. GatewayError guardrail_unsupported where not all is kept of it."""
+    if reply.reader.is_truncated:
+        raise GatewayError("guardrail_unsupported", "The reply is too long for the route's guardrails.")
+    if reply.flow is not None:
+        reply.flow.catch_up()
+    body = reply.reader.message() if reply.way is Way.EVENTS else reply.body()
+    return await asked_aside(reply.size, _texts, body or b"")
+
+
+def _texts(body: bytes) -> list[Said]:
+    try:
+        return texts_of_reply(decode(body))
+    except JsonError:
+        return [Said((), Piece(body.decode("utf-8", "replace"), "assistant"))] if body else []

@@ -1,0 +1,45 @@
+"""What judges answered of late, so that the earlier turns of a chat are not asked about again and again."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+
+from llmgateway.domain.clock import Clock
+from llmgateway.ports.asking import Question
+from llmgateway.ports.judge import Judged
+
+MAX_KEPT: Final = 4096
+KEPT_S: Final = 300.0
+
+
+def key_of(name: str, version: str, question: Question) -> bytes:
+    """What two questions have in common whose answers are the same. Nothing can be read out of it."""
+    content = hashlib.blake2b(question.body, digest_size=32)
+    content.update(f"\0{name}\0{version}\0{question.path}".encode())
+    return content.digest()
+
+
+class Opinions:
+    """Keeps the latest ones, for a while."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._kept: OrderedDict[bytes, tuple[float, Sequence[Judged]]] = OrderedDict()
+
+    def get(self, key: bytes) -> Sequence[Judged] | None:
+        """What was said then; None if nobody was asked lately."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if kept[0] < self._clock.monotonic():
+            del self._kept[key]
+            return None
+        self._kept.move_to_end(key)
+        return kept[1]
+
+    def keep(self, key: bytes, judged: Sequence[Judged]) -> None:
+        """Remember an answer."""
+        self._kept[key] = self._clock.monotonic() + KEPT_S, tuple(judged)
+        while len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)

@@ -1,0 +1,109 @@
+"""The texts that judges are asked about: every one of a request or a reply, and whose word it is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from llmgateway.ports.judge import SOURCES, Piece
+
+MAX_DEPTH: Final = 100
+_SOURCES: Final = {**{source: source for source in SOURCES}, "developer": "system", "function": "tool"}
+_TOOLS: Final = frozenset({"tool_result", "function_call_output", "custom_tool_call_output", "computer_call_output"})
+_NAMED: Final = {"system": "system", "instructions": "system", "input": "user", "prompt": "user", "messages": "user"}
+_OF_PROGRAMS: Final = frozenset({"role", "type", "model", "id", "tool_call_id", "call_id", "user"})
+_OF_REPLIES: Final = frozenset(
+    {
+        "object", "finish_reason", "stop_reason", "stop_sequence", "status", "system_fingerprint", "service_tier",
+        "item_id", "response_id", "previous_response_id", "signature", "encrypted_content", "b64_json", "obfuscation",
+    }
+)  # fmt: skip
+OVERLAP: Final = 200  # characters of a stream that are judged again with what follows them
+
+
+def pieces_of(document: Mapping[str, Any]) -> list[Piece]:
+    """Every text of a request, with whose word it is.
+
+    What a tool has brought is a tool's wherever it stands; what has no role is taken for what its member is for.
+    """
+    found: list[Piece] = []
+    for name, value in document.items():
+        if name not in _OF_PROGRAMS:
+            found.extend(_texts(value, _NAMED.get(name, "other"), 0))
+    return found
+
+
+Path = tuple[str | int, ...]
+
+
+class Said(NamedTuple):
+    """One text of a reply. It keeps its place in the document while a stream goes on and the text grows."""
+
+    path: Path
+    piece: Piece
+
+
+def texts_of_reply(document: Any) -> list[Said]:
+    """Every text of a reply, whole or as far as its stream has come."""
+    return list(_placed(document, (), "assistant"))
+
+
+def _placed(value: Any, path: Path, source: str) -> Iterator[Said]:
+    if len(path) > MAX_DEPTH:
+        return
+    if isinstance(value, str):
+        if value and not _is_file(value):
+            yield Said(path, Piece(value, source))
+    elif isinstance(value, list):
+        for at, each in enumerate(value):
+            yield from _placed(each, (*path, at), source)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if not isinstance(each, str) or (name not in _OF_PROGRAMS and name not in _OF_REPLIES):
+                yield from _placed(each, (*path, name), source)
+
+
+class Windows:
+    """What of a growing reply has not been judged yet, and a little of what has, beside which it is judged."""
+
+    __slots__ = ("_judged",)
+
+    def __init__(self) -> None:
+        self._judged: dict[Path, int] = {}
+
+    def take(self, said: Sequence[Said]) -> list[Piece]:
+        """The new parts of its texts; they count as judged from now on."""
+        pieces: list[Piece] = []
+        for path, (text, source) in said:
+            done = self._judged.get(path, 0)
+            if done < len(text):
+                pieces.append(Piece(text[max(0, done - OVERLAP) :], source))
+                self._judged[path] = len(text)
+        return pieces
+
+
+def _texts(value: Any, source: str, depth: int) -> Iterator[Piece]:
+    if isinstance(value, str):
+        if value and not _is_file(value):
+            yield Piece(value, source)
+    elif depth >= MAX_DEPTH:
+        return
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each, source, depth + 1)
+    elif isinstance(value, dict):
+        source = _source(value, source)
+        for name, each in value.items():
+            if name not in _OF_PROGRAMS or not isinstance(each, str):
+                yield from _texts(each, source, depth + 1)
+
+
+def _source(value: dict[str, Any], outer: str) -> str:
+    kind, role = value.get("type"), value.get("role")
+    if outer == "tool" or (isinstance(kind, str) and kind in _TOOLS):
+        return "tool"
+    is_message = "content" in value or kind == "message"  # a part of one can't say whose word it is
+    return _SOURCES.get(role, outer) if is_message and isinstance(role, str) else outer
+
+
+def _is_file(text: str) -> bool:
+    """Whether it is a picture or the like, given as a URL: no text, however long."""
+    return text.startswith("data:") and not text.startswith("data:text") and ";base64," in text[:200]

@@ -1,0 +1,50 @@
+"""What judges answered of late."""
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guarding.opinions import KEPT_S, MAX_KEPT, Opinions, key_of
+from llmgateway.ports.asking import Question
+from llmgateway.ports.judge import Judged
+
+FOUND = [Judged(0, Finding(0, 3, "bad"))]
+QUESTION = Question("/v1/x", b'{"a":1}')
+
+
+class Clock:
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_an_answer_is_remembered_for_a_while_also_one_that_says_nothing():
+    clock = Clock()
+    kept = Opinions(clock)
+    assert kept.get(b"k") is None
+    kept.keep(b"k", FOUND)
+    kept.keep(b"l", [])
+    assert (kept.get(b"k"), kept.get(b"l")) == (tuple(FOUND), ())
+    clock.now += KEPT_S + 0.1
+    assert kept.get(b"k") is None
+
+
+def test_only_so_many_are_kept_and_those_asked_for_last():
+    kept = Opinions(Clock())
+    for number in range(MAX_KEPT):
+        kept.keep(b"%d" % number, FOUND)
+    assert kept.get(b"0") is not None
+    kept.keep(b"more", FOUND)
+    assert kept.get(b"1") is None
+    assert kept.get(b"0") is not None
+    assert kept.get(b"more") is not None
+
+
+def test_another_guardrail_version_path_or_question_is_another_key():
+    keys = {
+        key_of("a", "1", QUESTION),
+        key_of("b", "1", QUESTION),
+        key_of("a", "2", QUESTION),
+        key_of("a", "1", QUESTION._replace(path="/v1/y")),
+        key_of("a", "1", QUESTION._replace(body=b'{"a":2}')),
+    }
+    assert len(keys) == 5
+    assert key_of("a", "1", Question("/v1/x", b'{"a":1}')) in keys

@@ -1,0 +1,78 @@
+"""The texts of replies, and what of a growing one is new. Requests: test_judging."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmgateway.guarding.pieces import MAX_DEPTH, OVERLAP, Said, Windows, texts_of_reply
+from llmgateway.ports.judge import Piece
+
+
+def texts(document) -> list[str]:
+    return [said.piece.text for said in texts_of_reply(document)]
+
+
+def test_every_text_of_a_chat_and_nothing_of_the_format():
+    document = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "model": "m",
+        "system_fingerprint": "fp",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": "stop",
+                "message": {
+                    "role": "assistant",
+                    "content": "hello",
+                    "reasoning_content": "hm",
+                    "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+                },
+            },
+            {"index": 1, "message": {"role": "assistant", "content": "again"}},
+        ],
+    }
+    assert texts(document) == ["hello", "hm", "f", "{}", "again"]
+    assert {said.piece.source for said in texts_of_reply(document)} == {"assistant"}
+
+
+def test_messages_and_responses():
+    assert texts(
+        {
+            "type": "message",
+            "content": [
+                {"type": "text", "text": "a"},
+                {"type": "tool_use", "id": "t", "name": "n", "input": {"k": "v"}},
+            ],
+        }
+    ) == ["a", "n", "v"]
+    assert texts(
+        {"output": [{"type": "message", "status": "completed", "content": [{"type": "output_text", "text": "b"}]}]}
+    ) == ["b"]
+
+
+def test_pictures_are_no_texts_and_what_is_nested_without_end_is_not_followed():
+    assert texts({"url": "data:image/png;base64,AAAA", "b64_json": "AAAA"}) == []
+    document: object = "deep"
+    for _ in range(MAX_DEPTH + 50):
+        document = [document]
+    assert texts(document) == []
+
+
+def said(**by_name: str) -> list[Said]:
+    return [Said((name,), Piece(text, "assistant")) for name, text in by_name.items()]
+
+
+def test_what_is_new_comes_with_a_little_of_what_was_judged():
+    windows = Windows()
+    assert windows.take(said(a="x" * 1000)) == [Piece("x" * 1000, "assistant")]
+    assert windows.take(said(a="x" * 1000)) == []
+    (piece,) = windows.take(said(a="x" * 1000 + "new", b=""))
+    assert piece.text == "x" * OVERLAP + "new"
+    assert [piece.text for piece in windows.take(said(a="x" * 1000 + "new", b="other"))] == ["other"]
+
+
+@given(st.text(max_size=2000), st.lists(st.integers(0, 2000), max_size=20))
+def test_every_stretch_as_long_as_the_overlap_is_seen_in_one_piece(text, cuts):
+    windows = Windows()
+    seen = [piece.text for cut in sorted({*cuts, len(text)}) for piece in windows.take(said(a=text[:cut]))]
+    assert all(any(text[at : at + OVERLAP] in each for each in seen) for at in range(0, len(text), 50))
