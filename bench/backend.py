@@ -120,7 +120,8 @@ class Backend(asyncio.Protocol):
         if not self._left or not self._is_writable:
             return
         self._left -= 1
-        chunk = _SIZE + payload.chunk(payload.stamp(monotonic())) + b"\r\n"
+        event = payload.chunk(payload.stamp(monotonic()), is_first=self._left == self._total - 1)
+        chunk = _SIZE + event + b"\r\n"
         if self._left:
             self._transport.write(chunk)
         else:

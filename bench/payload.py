@@ -20,6 +20,8 @@ _NO_STAMP: Final = b"0" * STAMP_DIGITS
 _SYSTEM: Final = "You are a helpful assistant of a company that sells bicycles. Answer briefly and kindly. " * 9
 _QUESTION: Final = "My bicycle makes a strange noise when I brake in the rain. What should I look at first? " * 3
 _ANSWER: Final = "Have a look at the brake pads first: dirt or glaze on them is the usual cause of noise. " * 7
+_TOKEN: Final = b" bicycle"
+_FIRST_TOKEN: Final = b"Bicycles"  # of the same length
 _WANTED: Final = re.compile(rb"chunks=(\d+) rate=(\d+)")
 
 
@@ -52,9 +54,10 @@ def first_chunk() -> bytes:
     return _event(_delta({"role": "assistant", "content": "", "refusal": None}), _NO_STAMP)
 
 
-def chunk(stamp: bytes) -> bytes:
-    """Make an event with one token, sent at `stamp`."""
-    return _CHUNK_HEAD + stamp + _CHUNK_TAIL
+def chunk(stamp: bytes, *, is_first: bool = False) -> bytes:
+    """Make an event with one token, sent at `stamp`. An answer's first word has no space before it."""
+    event = _CHUNK_HEAD + stamp + _CHUNK_TAIL
+    return event.replace(_TOKEN, _FIRST_TOKEN) if is_first else event
 
 
 def last_chunks(chunks: int) -> bytes:
@@ -122,7 +125,7 @@ def _event(document: dict[str, object], padding: bytes | None) -> bytes:
 def _cut_chunk() -> tuple[bytes, bytes]:
     """A token's event, cut where its time goes in."""
     mark = b"#" * STAMP_DIGITS
-    head, tail = _event(_delta({"content": " bicycle"}), mark).split(mark)
+    head, tail = _event(_delta({"content": _TOKEN.decode()}), mark).split(mark)
     return head, tail
 
 

@@ -68,6 +68,17 @@ def _first(section: Figures) -> list[Table]:
     return [Table(f"First token: {section['rate']:g} new streams a second", columns, rows)]
 
 
+def _guarded(section: Figures) -> list[Table]:
+    contenders = section["contenders"]
+    columns = ("", "first token p50 ms", "p99 ms", "CPU μs a chunk", "failed")
+    rows = [
+        (name, _ms(rounds, "first", "p50"), _ms(rounds, "first", "p99"), _us(rounds, digits=1), _failed(rounds))
+        for name, rounds in contenders.items()
+    ]
+    note = f"Events come {section['event_s'] * 1e3:.0f} ms apart. Guarded: pii, secrets and a list of 1,000 words."
+    return [Table(f"Guarded streams: {section['rate']:g} new ones a second", columns, rows, (note,))]
+
+
 def _throughput(section: Figures) -> list[Table]:
     contenders = section["contenders"]
     columns = ("", "requests a second", "CPU μs", "failed")
@@ -159,6 +170,7 @@ _MAKERS = {
     "unary": _unary,
     "stream": _stream,
     "latency": _first,
+    "guarded": _guarded,
     "throughput": _throughput,
     "many": _many,
     "memory": _memory,

@@ -70,6 +70,21 @@ def _stream(section: Figures) -> list[Verdict]:
     return found
 
 
+def _guarded(section: Figures) -> list[Verdict]:
+    """One event may have to be waited for; a tenth of it is left to the machine."""
+    contenders, event = section["contenders"], section["event_s"]
+    plain = spread(contenders[section["plain"]], "first", "p50")
+    guarded = next(
+        (spread(rounds, "first", "p50") for name, rounds in contenders.items() if name != section["plain"]), None
+    )
+    if plain is None or guarded is None:
+        return []
+    added = guarded.median - plain.median
+    promise = "what guardrails add to a stream's first token"
+    measured = f"{added / event:.2f} events"
+    return [Verdict(promise, "≤ 1 event", measured, added <= 1.1 * event)]
+
+
 def _memory(section: Figures) -> list[Verdict]:
     size = section["contenders"][US]["a_stream"] / KIB
     promise = f"memory of a stream, {section['streams']:,} stalled readers"
@@ -112,6 +127,7 @@ def _kill(section: Figures) -> list[Verdict]:
 _JUDGES: Final[tuple[tuple[str, Callable[[Figures], list[Verdict]]], ...]] = (
     ("unary", _unary),
     ("stream", _stream),
+    ("guarded", _guarded),
     ("memory", _memory),
     ("many", _many),
     ("ingest", _ingest),

@@ -55,11 +55,17 @@ routes = ["{route}"]
 """
 
 
+_OF_ROUTE: Final = 'sticky = "user"'
+
+
 class Gateway(Contender):
     """Also what the measurements of this gateway alone work with: its journal, its store, its admin listener."""
 
     name = "llmgateway"
     admin_port: int
+
+    more = ""  # configuration
+    route = ""  # settings of the route
 
     @classmethod
     def version(cls) -> str:
@@ -70,7 +76,8 @@ class Gateway(Contender):
         self.headers = {"authorization": f"Bearer {key}"}
         values: dict[str, Any] = {"workers": WORKERS, "folder": self.folder, "backend": self.backend}
         config = self.folder / "config.toml"
-        config.write_text(_CONFIG.format(**values, route=payload.ROUTE, model=payload.MODEL, hash=hash_of(key)))
+        text = _CONFIG.format(**values, route=payload.ROUTE, model=payload.MODEL, hash=hash_of(key))
+        config.write_text(text.replace(_OF_ROUTE, f"{_OF_ROUTE}\n{self.route}") + self.more)
         command = [sys.executable, "-m", "llmgateway", "serve", "--json", "--config", str(config)]
         self.process = Process(command)
         facts = self.process.line()
@@ -131,6 +138,14 @@ class Gateway(Contender):
     def journal_bytes(self) -> int:
         """What lies in the journal, ingested or not."""
         return sum(path.stat().st_size for path in (self.folder / "data" / "journal").glob("*/*.seg"))
+
+
+class Guarded(Gateway):
+    """The same with guardrails on prompts and answers, streams included."""
+
+    name = "llmgateway, guarded"
+    route = 'guardrails = ["pii", "secrets", "words"]'
+    more = '[guardrails.words]\nuse = "denylist"\nwords = ' + json.dumps([f"codename {n:04}" for n in range(1000)])
 
 
 @cache

@@ -3,8 +3,9 @@
 from types import ModuleType
 from typing import Final
 
-from bench.sections import crash, idle, ingest, latency, many, memory, stream, throughput, unary
+from bench.sections import crash, guarded, idle, ingest, latency, many, memory, stream, throughput, unary
 
 ALL: Final[dict[str, ModuleType]] = {
-    section.NAME: section for section in (unary, stream, latency, throughput, many, memory, ingest, idle, crash)
+    section.NAME: section
+    for section in (unary, stream, latency, guarded, throughput, many, memory, ingest, idle, crash)
 }
