@@ -21,7 +21,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "anthropic": "llmgateway.dialects.anthropic.dialect:AnthropicDialect",
     },
     "guardrail": {
-        "denylist": "llmgateway.guardrails.denylist.guardrail:Denylist",
+        "denylist": "llmgateway.guardrails.denylist:Denylist",
         "pattern": "llmgateway.guardrails.pattern.guardrail:Pattern",
         "url": "llmgateway.guardrails.url.guardrail:Url",
         "pii": "llmgateway.guardrails.pii.guardrail:PiiGuardrail",

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.denylist.lexicon import MAX_WORD, Lexicon
-from llmgateway.guardrails.denylist.plain import MOST_HIDDEN, Plain, hides
+from llmgateway.wire.lexicon import MAX_WORD, Lexicon, check
 from llmgateway.wire.options import OptionError, Options
+from llmgateway.wire.plain import MOST_HIDDEN, Plain, hides
 from llmgateway.wire.spans import laid
 from llmgateway.wire.view import View
 
 _FAR: Final = MAX_WORD + MOST_HIDDEN + 1  # a word, with what shows nothing before and in it, and its neighbour
-_KIND_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_.")
 
 
 class Denylist:
@@ -31,7 +30,7 @@ class Denylist:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         settings = Options(options, ("words", "kind", "whole_words"))
-        self._kind = _kind(settings.text("kind", "denylist"))
+        self._kind = settings.name("kind", "denylist")
         self.kinds = (self._kind,)
         self._lexicon = Lexicon(_words(settings), whole=settings.flag("whole_words", default=True))
 
@@ -68,15 +67,5 @@ def _words(settings: Options) -> tuple[str, ...]:
     words = settings.texts("words")
     if not words:
         raise OptionError("words", "words must hold at least one word.")
-    for at, word in enumerate(words, 1):
-        if len(word) > MAX_WORD:
-            raise OptionError("words", f"words must be at most {MAX_WORD} characters long; number {at} is longer.")
-        if any(char < " " or char == "\x7f" for char in word):
-            raise OptionError("words", f"words must not hold control characters; number {at} does.")
+    check("words", words)
     return words
-
-
-def _kind(kind: str) -> str:
-    if not _KIND_LETTERS.issuperset(kind):
-        raise OptionError("kind", "kind must consist of small letters, digits, _ and dots.")
-    return kind

@@ -2,16 +2,26 @@
 
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ahocorasick_rs import AhoCorasick
 
-from llmgateway.guardrails.denylist.plain import lowered, shown
+from llmgateway.wire.options import OptionError
+from llmgateway.wire.plain import lowered, shown
 from llmgateway.wire.view import fold
 
 MAX_WORD: Final = 200
 _HEAD: Final = 3  # characters of a word that are looked for before the word is looked up
+
+
+def check(option: str, words: Sequence[str]) -> None:
+    """Refuse words that are too long to be looked for, or that nobody would see; OptionError."""
+    for at, word in enumerate(words, 1):
+        if len(word) > MAX_WORD:
+            raise OptionError(option, f"{option} must be at most {MAX_WORD} characters long; number {at} is longer.")
+        if any(char < " " or char == "\x7f" for char in word):
+            raise OptionError(option, f"{option} must not hold control characters; number {at} does.")
 
 
 def spaced(char: str) -> bool:
