@@ -5,13 +5,16 @@ import json
 import re
 import shlex
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 from tests.support.exchanges import ExchangeFactory, verdict
 from typer.testing import CliRunner
 
+from llmgateway import plugins
 from llmgateway.cli.main import app
+from llmgateway.config.guardrails import GuardrailTable
 from llmgateway.ports.store import Body, Entry
 from llmgateway.store.sqlite import SqliteStore
 
@@ -102,6 +105,14 @@ def test_the_api_gives_the_document_that_the_page_shows(folder):
     args = ["guard", "check", "--json", "--guardrails", ",".join(asked["guardrails"]), "-"]
     result = CliRunner().invoke(app, args, input=asked["text"])
     assert json.loads(result.stdout) == json.loads(shown[0])
+
+
+@pytest.mark.parametrize("block", [each for each in blocks(PAGE, "toml") if "guardrails." in each])
+def test_each_plug_in_takes_the_settings_that_the_page_shows(block):
+    for name, table in tomllib.loads(block).get("guardrails", {}).items():
+        if isinstance(table, dict):
+            own = {key: value for key, value in table.items() if key not in GuardrailTable.model_fields}
+            assert plugins.guardrails()[table.get("use", name)](own)
 
 
 def test_the_sections_have_what_is_run_here():
