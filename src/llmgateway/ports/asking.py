@@ -11,10 +11,13 @@ texts as they go on: what the route redacts has been redacted.
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from llmgateway.domain.verdict import Stage
 from llmgateway.ports.judge import Judged, Piece
+from llmgateway.wire.jsoncodec import JsonError, decode
+
+MAX_QUESTION: Final = 1024 * 1024  # bytes of a question's body, whatever is asked about
 
 
 class Whom(StrEnum):
@@ -25,7 +28,7 @@ class Whom(StrEnum):
 
 
 class Question(NamedTuple):
-    """What is sent: `body`, JSON, by POST to `path`, which begins with a slash."""
+    """What is sent: `body`, a JSON object of MAX_QUESTION at most, by POST to `path`, which begins with a slash."""
 
     path: str
     body: bytes
@@ -51,12 +54,26 @@ class AskingJudge(Protocol):
         ...
 
     def question(self, pieces: Sequence[Piece], context: Sequence[Piece]) -> Question | None:
-        """What to ask about `pieces`; None if there is nothing in them that needs it.
+        """What to ask about `pieces`, the same bytes for the same texts; None if nothing in them needs it.
 
         Of a reply, `pieces` are its texts and `context` is what the request said; of a request, `context` is empty.
         """
         ...
 
     def opinion(self, answer: bytes, pieces: Sequence[Piece]) -> list[Judged]:
-        """What a successful answer's body says of the pieces; OpinionError where it says nothing."""
+        """What a successful answer's body says of the pieces, in their order, at most one finding of a kind for each.
+
+        OpinionError where it says nothing.
+        """
         ...
+
+
+def document(answer: bytes) -> dict[str, Any]:
+    """Read an answer that must be a JSON object; OpinionError."""
+    try:
+        found = decode(answer)
+    except JsonError:
+        raise OpinionError("The answer is no JSON.") from None
+    if type(found) is not dict:
+        raise OpinionError("The answer is no JSON object.")
+    return found

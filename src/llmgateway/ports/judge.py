@@ -9,7 +9,7 @@ stranger's text to a backtracking engine. Unlike one it needs the text to its en
 One that must ask somebody else is an `asking.AskingJudge`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from llmgateway.domain.verdict import Finding, Stage
@@ -45,5 +45,15 @@ class Judge(Protocol):
         ...
 
     def judge(self, pieces: Sequence[Piece]) -> list[Judged]:
-        """Give what reaches its threshold, at most one for a piece, in the order of the pieces."""
+        """Give what reaches its threshold, at most one finding of a kind for a piece, in the order of the pieces."""
         ...
+
+
+def surest(judged: Iterable[Judged]) -> list[Judged]:
+    """Give the surest finding of each kind for each piece: by pieces, the surest first."""
+    best: dict[tuple[int, str], Judged] = {}
+    for each in judged:
+        key = (each.piece, each.finding.kind)
+        if key not in best or each.finding.score > best[key].finding.score:
+            best[key] = each
+    return sorted(best.values(), key=lambda each: (each.piece, -each.finding.score))
