@@ -31,6 +31,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "injection": "llmgateway.guardrails.injection.judge:InjectionJudge",
         "language": "llmgateway.guardrails.language.judge:LanguageJudge",
         "length": "llmgateway.guardrails.length:LengthJudge",
+        "moderation": "llmgateway.guardrails.moderation:ModerationJudge",
         "topic": "llmgateway.guardrails.topic:TopicJudge",
     },
 }
