@@ -29,6 +29,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "judge": {
         "injection": "llmgateway.guardrails.injection.judge:InjectionJudge",
+        "judge": "llmgateway.guardrails.judge.judge:ModelJudge",
         "language": "llmgateway.guardrails.language.judge:LanguageJudge",
         "length": "llmgateway.guardrails.length:LengthJudge",
         "moderation": "llmgateway.guardrails.moderation:ModerationJudge",

@@ -157,7 +157,7 @@ def test_understands_the_answers_of_its_fixture(name, at):
 
 
 @pytest.mark.parametrize(("name", "at"), every())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(texts=st.lists(st.tuples(st.text(max_size=80), st.sampled_from(SOURCES)), max_size=8), cut=st.integers(0, 8))
 def test_any_texts_can_be_asked_about(name, at, texts, cut):
     judge = cases(name)[at].judge
@@ -191,7 +191,7 @@ def test_nothing_is_asked_where_nothing_is(name):
 
 
 @pytest.mark.parametrize(("name", "at"), answered())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(answer=st.binary(max_size=60) | JSON.map(lambda each: json.dumps(each).encode()))
 def test_any_bytes_are_an_opinion_or_an_opinion_error(name, at, answer):
     listen(cases(name)[at], answer)
@@ -207,7 +207,7 @@ def test_answers_that_were_cut_are_no_opinion(name, at):
 
 
 @pytest.mark.parametrize(("name", "at"), answered())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), other=JSON)
 def test_answers_with_something_else_in_one_place_break_no_law(name, at, seed, other):
     dice = random.Random(seed)

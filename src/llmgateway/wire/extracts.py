@@ -3,11 +3,11 @@
 Which they are: where every text is the assistant's (a reply's are) all texts count, else those of the sources that are
 asked for. The newest `most` of them, what was said in the conversation before anything else that a request carries. A
 text longer than `size` is taken in windows of that size which overlap, from both its ends towards the middle. Every
-text gets its first window before any gets its second, until there are `most` windows: what is left out are the oldest
-of very many texts, and the middle of very long ones.
+text gets its first window before any gets its second, until there are `most` windows or as many characters as there is
+room for: what is left out are the oldest of very many texts, and the middle of very long ones.
 """
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -28,16 +28,32 @@ class Extract(NamedTuple):
 
 
 def extracts(
-    texts: Sequence[tuple[str, str]], sources: Container[str], *, size: int, most: int, overlap: int = 0
+    texts: Sequence[tuple[str, str]],
+    sources: Container[str],
+    *,
+    size: int,
+    most: int,
+    overlap: int = 0,
+    room: int | None = None,
 ) -> list[Extract]:
-    """Give the parts, in the order in which they stand. `texts`: each with whose word it is."""
+    """Give the parts, in the order in which they stand. `texts`: each with whose word it is; `room`: in characters."""
     windows = [
         (turn, rank, index, start)
         for rank, index in enumerate(islice(_newest(texts, sources), most))
         for turn, start in enumerate(islice(_starts(len(texts[index][0]), size, size - overlap), most))
     ]
-    chosen = sorted((index, start) for _, _, index, start in sorted(windows)[:most])
-    return [Extract(index, start, _encodable(texts[index][0][start : start + size])) for index, start in chosen]
+    chosen = ((index, start) for _, _, index, start in sorted(windows)[:most])
+    parts = (Extract(index, start, texts[index][0][start : start + size]) for index, start in chosen)
+    fitting = parts if room is None else _fitting(parts, room)
+    return sorted(part._replace(text=_encodable(part.text)) for part in fitting)
+
+
+def _fitting(parts: Iterable[Extract], room: int) -> Iterator[Extract]:
+    for part in parts:
+        room -= len(part.text)
+        if room < 0:
+            return
+        yield part
 
 
 def _newest(texts: Sequence[tuple[str, str]], sources: Container[str]) -> Iterator[int]:

@@ -49,6 +49,13 @@ def test_every_text_gets_its_first_window_before_any_gets_its_second():
     assert [index for index, _ in taken(texts, most=4)] == [0, 1, 1, 1]
 
 
+def test_there_is_room_for_so_many_characters():
+    texts = [("x" * 5, "user"), ("one", "user"), ("y" * 30, "user"), ("two", "user")]
+    found = extracts(texts, EVERY, size=10, most=9, room=16)
+    assert [(each.piece, each.text) for each in found] == [(1, "one"), (2, "y" * 10), (3, "two")]
+    assert sum(len(each.text) for each in extracts(texts, EVERY, size=10, most=9, room=31)) == 31
+
+
 def test_windows_overlap():
     text = "0123456789abcdefghij"
     assert extracts([(text, "user")], EVERY, size=10, most=9, overlap=2) == [

@@ -1,0 +1,1 @@
+"""A model as a judge: what it is shown, and what its answer means."""
