@@ -28,6 +28,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "secrets": "llmgateway.guardrails.secrets.guardrail:Secrets",
     },
     "judge": {
+        "http": "llmgateway.guardrails.http:HttpJudge",
         "injection": "llmgateway.guardrails.injection.judge:InjectionJudge",
         "judge": "llmgateway.guardrails.judge.judge:ModelJudge",
         "language": "llmgateway.guardrails.language.judge:LanguageJudge",

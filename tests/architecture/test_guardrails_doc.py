@@ -1,9 +1,12 @@
-"""The sections about trying guardrails: their commands print what they show, with the configuration at the page's top."""
+"""The page on guardrails: its commands print what they show with the configuration at its top, its settings are taken
+by the plug-ins they are for, and its service answers what the gateway asks."""
 
 import asyncio
+import http.client
 import json
 import re
 import shlex
+import threading
 import time
 import tomllib
 from pathlib import Path
@@ -15,8 +18,12 @@ from typer.testing import CliRunner
 from llmgateway import plugins
 from llmgateway.cli.main import app
 from llmgateway.config.guardrails import GuardrailTable
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.http import HttpJudge
+from llmgateway.ports.judge import Judged, Piece
 from llmgateway.ports.store import Body, Entry
 from llmgateway.store.sqlite import SqliteStore
+from llmgateway.wire.signature import signed
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "GUARDRAILS.md").read_text()
 REST = '\n[routes.assistant.versions.v1]\nbackends = ["one"]\n[backends.one]\nprovider = "openai"\nbase_url = "http://h/v1"\n'
@@ -113,6 +120,84 @@ def test_each_plug_in_takes_the_settings_that_the_page_shows(block):
         if isinstance(table, dict):
             own = {key: value for key, value in table.items() if key not in GuardrailTable.model_fields}
             assert plugins.guardrails()[table.get("use", name)](own)
+
+
+# --- the service that `http` may ask
+
+
+def subsection(heading):
+    return PAGE.partition(f"\n### {heading}\n")[2].partition("\n### ")[0].partition("\n## ")[0]
+
+
+CHECK = subsection("http")
+
+
+@pytest.fixture
+def service(monkeypatch):
+    """The page's service as it stands there, on a port of its own; gives the address and the page's names."""
+    monkeypatch.setenv("CHECKS_SECRET", "shh")
+    names = {"__name__": "check"}
+    exec("\n".join(blocks(CHECK, "python")), names)
+    names["Check"].log_message = lambda *_: None
+    with names["ThreadingHTTPServer"](("127.0.0.1", 0), names["Check"]) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_address, names
+        server.shutdown()
+        thread.join()
+
+
+def posted(address, path, headers, body):
+    connection = http.client.HTTPConnection(*address, timeout=10)
+    connection.request("POST", path, body, headers)
+    reply = connection.getresponse()
+    answer = reply.read()
+    connection.close()
+    return reply.status, answer
+
+
+def test_the_page_s_service_answers_what_the_judge_asks(service):
+    address, _ = service
+    judge = HttpJudge({"backend": "checks"})
+    pieces = [
+        Piece("Good day", "user"),
+        Piece("About Project Falcon, please", "user"),
+        Piece("😀ファルコン計画", "tool"),
+    ]
+    question = judge.question(pieces, [])
+    status, answer = posted(address, question.path, signed("shh", int(time.time()), question.body), question.body)
+    assert status == 200
+    assert judge.opinion(answer, pieces) == [
+        Judged(1, Finding(6, 20, "http.flagged")),
+        Judged(2, Finding(1, 8, "http.flagged")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        signed("another", int(time.time()), b"{}"),
+        signed("shh", int(time.time()), b"{} "),
+        signed("shh", int(time.time()) - 301, b"{}"),
+        signed("shh", int(time.time()), b"{}") | {"x-llmgateway-timestamp": "9" * 5_000},
+        signed("shh", int(time.time()), b"{}") | {"x-llmgateway-signature": "v1=\xe9"},
+    ],
+)
+def test_the_page_s_service_refuses_what_the_gateway_did_not_sign(service, headers):
+    assert posted(service[0], "/check", headers, b"{}")[0] == 403
+
+
+def test_what_the_page_says_of_the_contract_is_what_the_judge_sends_and_takes():
+    sent, taken = (json.loads(block) for block in blocks(CHECK, "json"))
+    judge = HttpJudge({"backend": "checks"})
+    pieces, context = ([Piece(each["text"], each["source"]) for each in sent[part]] for part in ("texts", "context"))
+    assert json.loads(judge.question(pieces, context).body) == sent
+    assert judge.opinion(json.dumps(taken).encode(), pieces) == [Judged(0, Finding(3, 8, "http.flagged", 0.9))]
+
+
+def test_verifying_takes_ten_lines():
+    assert len([line for line in blocks(CHECK, "python")[0].splitlines() if line.strip()]) <= 10
 
 
 def test_the_sections_have_what_is_run_here():
