@@ -34,6 +34,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "language": "llmgateway.guardrails.language.judge:LanguageJudge",
         "length": "llmgateway.guardrails.length:LengthJudge",
         "moderation": "llmgateway.guardrails.moderation:ModerationJudge",
+        "presidio": "llmgateway.guardrails.presidio.judge:PresidioJudge",
         "topic": "llmgateway.guardrails.topic:TopicJudge",
     },
 }

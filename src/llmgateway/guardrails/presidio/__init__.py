@@ -1,0 +1,1 @@
+"""Microsoft's Presidio as a judge: an extra, which is imported when it is first asked."""
