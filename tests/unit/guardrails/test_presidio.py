@@ -1,6 +1,7 @@
 """The judge `presidio`: with a stand-in for the package, and with the package itself where it is installed."""
 
 import importlib.util
+import pickle
 import socket
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def test_nothing_is_fetched_for_e_mail_addresses(stand_in):
 
 
 def test_an_entity_that_presidio_does_not_know_is_told_when_it_is_loaded(stand_in):
-    with pytest.raises(OptionError, match="finds no NO_SUCH in 'en': EMAIL_ADDRESS, NRP, PERSON, URL"):
+    with pytest.raises(ValueError, match="finds no NO_SUCH in 'en': EMAIL_ADDRESS, NRP, PERSON, URL"):
         judged("Ada", entities=["PERSON", "NO_SUCH"])
 
 
@@ -144,6 +145,15 @@ def test_it_keeps_the_port_of_judges(stand_in):
     assert plugins.load("judge", "presidio") is PresidioJudge
     assert judge.is_heavy is True
     assert judge.kinds == ("person", "presidio.uk_nhs")
+
+
+def test_it_and_what_it_says_can_go_to_a_process_of_its_own_and_back(stand_in):
+    judge = pickle.loads(pickle.dumps(PresidioJudge({"model": "en_small", "entities": ["PERSON"]})))
+    found = judge.judge([Piece("Ada", "user")])
+    assert pickle.loads(pickle.dumps(found)) == found == [Judged(0, Finding(0, 3, "person", 0.6))]
+    with pytest.raises(ValueError, match="finds no URLS") as raised:
+        PresidioJudge({"model": "en_small", "entities": ["URLS"]}).judge([])
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -209,5 +219,5 @@ def test_the_real_one_finds_names_and_forms_and_fetches_nothing(model):
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_real_one_says_which_entities_it_knows(model):
-    with pytest.raises(OptionError, match="finds no NO_SUCH in 'en'.*PERSON"):
+    with pytest.raises(ValueError, match="finds no NO_SUCH in 'en'.*PERSON"):
         PresidioJudge({"model": model, "entities": ["NO_SUCH"]}).judge([])

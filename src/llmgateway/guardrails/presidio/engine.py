@@ -9,8 +9,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from llmgateway.wire.options import OptionError
-
 PACKAGE: Final = "presidio_analyzer"
 _NOT_PERSONAL: Final = (
     "CARDINAL", "EVENT", "LANGUAGE", "LAW", "MONEY", "ORDINAL", "PERCENT", "PRODUCT", "QUANTITY", "WORK_OF_ART",
@@ -23,7 +21,7 @@ def is_installed(module: str) -> bool:
 
 
 def engine(language: str, model: str, entities: Sequence[str]) -> Any:
-    """Make an analyzer that knows these entities; OptionError where it knows one of them not."""
+    """Make an analyzer that knows these entities; ValueError where it knows one of them not."""
     import spacy
     import tldextract
     from presidio_analyzer import AnalyzerEngine
@@ -38,5 +36,5 @@ def engine(language: str, model: str, entities: Sequence[str]) -> Any:
     known = analyzer.get_supported_entities(language)
     for entity in entities:
         if entity not in known:
-            raise OptionError("entities", f"Presidio finds no {entity} in {language!r}: {', '.join(sorted(known))}.")
+            raise ValueError(f"Presidio finds no {entity} in {language!r}: {', '.join(sorted(known))}.")
     return analyzer
