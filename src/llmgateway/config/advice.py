@@ -36,8 +36,12 @@ def _plain_backends(snapshot: Snapshot) -> Iterator[Fault]:
 
 
 def _bare_backends(snapshot: Snapshot) -> Iterator[Fault]:
+    asked = _asked(snapshot, "backend")
     for name, backend in snapshot.backends.items():
-        if backend.provider == "openai" and backend.url.path in {"", "/"}:
+        if name in asked:
+            if backend.api_key is None:
+                yield ("backends", name), "guardrails ask it unsigned: with an api_key it could tell who asks"
+        elif backend.provider == "openai" and backend.url.path in {"", "/"}:
             usual = quoted(f"{backend.base_url.rstrip('/')}/v1")
             yield ("backends", name, "base_url"), f"has no path; OpenAI's SDK has {usual} here"
 
@@ -50,6 +54,7 @@ def _unused_backends(snapshot: Snapshot) -> Iterator[Fault]:
     used = {
         backend.name for route in snapshot.routes.values() for version in route.versions for backend in version.backends
     }
+    used |= _asked(snapshot, "backend")
     for name in snapshot.backends:
         if name not in used:
             yield ("backends", name), "no version of any route uses this backend"
@@ -70,14 +75,20 @@ def _scarce_places(snapshot: Snapshot) -> Iterator[Fault]:
             yield ("backends", name, "max_concurrent"), f"each of the {workers} workers has one place all the same"
 
 
+def _asked(snapshot: Snapshot, whom: str) -> set[str]:
+    """Backends or routes that guardrails ask."""
+    return {str(each.options[whom]) for each in snapshot.guarding.named.values() if whom in each.options}
+
+
 def _unreachable_routes(snapshot: Snapshot) -> Iterator[Fault]:
     patterns = {pattern for key in snapshot.keys.values() if key.is_enabled for pattern in key.routes}
     wide = [pattern for pattern in patterns if "*" in pattern]
+    asked = _asked(snapshot, "route")
     may_pin = any(key.may_pin for key in snapshot.keys.values())
     for name, route in snapshot.routes.items():
         # a route of its own name needs no look at every key: 2,000 routes and 5,000 keys would take seconds
         is_named = name in patterns or any(overlap(each, name) for each in (patterns if "*" in name else wide))
-        if snapshot.keys and not is_named:
+        if snapshot.keys and not is_named and name not in asked:
             yield ("routes", name), "no enabled key may use this route"
         if not may_pin:
             yield from _idle_versions(route)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final, cast
 
 from llmgateway.dataplane.call import Errand, Gateway, Subject
+from llmgateway.dataplane.direct import ask_backend
 from llmgateway.dataplane.heavy import Heavy
 from llmgateway.dataplane.inner import ask_route
 from llmgateway.domain.errors import GatewayError
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 Ask = Callable[[Errand, str, str, Question], Awaitable[bytes]]
 """Put a question, for the guardrail of a name, to the route or backend of a name; GatewayError or OpinionError."""
 
-ASK: Final[Mapping[Whom, Ask]] = {Whom.ROUTE: ask_route}
+ASK: Final[Mapping[Whom, Ask]] = {Whom.ROUTE: ask_route, Whom.BACKEND: ask_backend}
 
 
 class NoAnswer(Exception):  # noqa: N818 - it is noted under its own name

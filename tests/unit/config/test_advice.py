@@ -108,3 +108,15 @@ def test_a_limit_below_one_a_worker_is_pointed_out(accept: Accept) -> None:
     assert warnings(accept, few) == []
     (found,) = warnings(accept, few, ("[admin]", "workers = 4\n[admin]"))
     assert found.endswith("backends.one.max_concurrent: each of the 4 workers has one place all the same")
+
+
+def test_whom_guardrails_ask_is_in_use_and_should_have_a_secret(accept: Accept) -> None:
+    asked = (
+        '[backends.three]\nprovider = "openai"\nbase_url = "https://h"\n'
+        '[routes.lonely.versions.v1]\nbackends = ["one"]\n'
+        '[guardrails.service]\nuse = "http"\nbackend = "three"\n[guardrails.model]\nuse = "judge"\nroute = "lonely"\n'
+    )
+    unsigned = "23: backends.three: guardrails ask it unsigned: with an api_key it could tell who asks"
+    assert warnings(accept, more=asked) == [unsigned]
+    signed = asked.replace('"https://h"\n', '"https://h"\napi_key = "0123456789abcdef"\n')
+    assert not any("three" in each and "unsigned" in each for each in warnings(accept, more=signed))
