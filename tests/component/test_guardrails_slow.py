@@ -114,6 +114,7 @@ async def test_the_same_text_is_not_asked_about_twice(tmp_path):
         other = {**CHAT, "messages": [{"role": "user", "content": "something else"}]}
         assert (await running.post(CHATS, other)).status == 200
         assert len(two.requests) == 2
+        assert running.worker.gateway.gauges.answers == {"answered": 2, "remembered": 2}
 
 
 @pytest.mark.parametrize(("oracle", "why"), [(SILENT, "timeout"), (FAILING, "unavailable"), (says("hm"), "senseless")])

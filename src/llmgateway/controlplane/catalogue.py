@@ -68,6 +68,8 @@ _ALL: Final = (
     Metric("upstream_queue", _GAUGE, _UPSTREAM, "Exchanges that wait for a place at a backend."),
     Metric("queue_wait_seconds", _HISTOGRAM, (), "How long exchanges stood in a backend's queue, place or no place."),
     Metric("sheds", _COUNTER, ("reason",), "Exchanges that got no place at a busy backend."),
+    Metric("guardrail_answers", _COUNTER, ("result",), "What came of asking guardrails that take their time."),
+    Metric("guardrail_answer_seconds", _HISTOGRAM, (), "How long guardrails that take their time took to answer."),
     Metric("refused", _COUNTER, ("reason",), "Callers turned away without a record: nobody knows who they are."),
     Metric("log_records", _COUNTER, ("result",), "Records for the journal: written, refused, or served unlogged."),
     Metric("log_bytes", _COUNTER, (), "Bytes written to the journal."),

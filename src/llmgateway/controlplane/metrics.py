@@ -197,6 +197,10 @@ def _sums(reading: Reading) -> Iterator[Family]:
     yield _points("sheds", (((reason,), n) for reason, n in sheds))
     waits = reading.totals.histograms.get("queue_wait") or empty(WAIT)
     yield _histograms("queue_wait_seconds", WAIT, [((), waits)])
+    answers = sorted((result, n) for (family, result), n in counts.items() if family == "guardrail_answers")
+    yield _points("guardrail_answers", (((result,), n) for result, n in answers))
+    answered = reading.totals.histograms.get("guardrail_answer") or empty(WAIT)
+    yield _histograms("guardrail_answer_seconds", WAIT, [((), answered)])
 
     def journal(name: str) -> float:
         return counts.get(("journal", name), 0)

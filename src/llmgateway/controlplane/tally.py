@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmgateway.controlplane.labels import OTHER, RESULTS
+from llmgateway.guarding.trust import Said
 from llmgateway.routing.places import Shed
 from llmgateway.telemetry.histogram import LAG, WAIT, Bounds
 from llmgateway.wire.jsoncodec import decode, encode
@@ -28,8 +29,9 @@ FAMILIES: Final[Mapping[str, frozenset[str]]] = {
     "journal": JOURNAL,
     "sheds": frozenset(Shed),
     "overload": OVERLOAD,
+    "guardrail_answers": frozenset(Said),
 }
-HISTOGRAMS: Final[Mapping[str, Bounds]] = {"loop_lag": LAG, "queue_wait": WAIT}
+HISTOGRAMS: Final[Mapping[str, Bounds]] = {"loop_lag": LAG, "queue_wait": WAIT, "guardrail_answer": WAIT}
 _REMEMBERED: Final = 8  # incarnations of a slot whose late frames are recognised
 
 Counts = dict[tuple[str, str], float]

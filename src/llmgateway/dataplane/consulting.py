@@ -18,7 +18,7 @@ from llmgateway.guarding.guards import Guards
 from llmgateway.guarding.judging import JudgeLink, note_failure, weigh
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.opinions import Opinions, key_of
-from llmgateway.guarding.trust import Trust
+from llmgateway.guarding.trust import Said, Trust
 from llmgateway.ports.asking import AskingJudge, OpinionError, Question, Whom
 from llmgateway.ports.judge import Judged, Piece
 
@@ -31,9 +31,9 @@ ASK: Final[Mapping[Whom, Ask]] = {Whom.ROUTE: ask_route, Whom.BACKEND: ask_backe
 
 
 class NoAnswer(Exception):  # noqa: N818 - it is noted under its own name
-    """A judge has said nothing. `why` is a word for the record."""
+    """A judge has said nothing, and why."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: Said) -> None:
         super().__init__(why)
         self.why = why
 
@@ -43,6 +43,7 @@ class Consultants:
 
     def __init__(self, gateway: Gateway) -> None:
         self._clock = gateway.clock
+        self._gauges = gateway.gauges
         self._trust: dict[str, Trust] = {}
         self._opinions = Opinions(gateway.clock)
         self._heavy = Heavy()
@@ -75,6 +76,7 @@ class Consultants:
         try:
             judged = await self._opinion(errand, link, subject)
         except NoAnswer as error:
+            self._gauges.answers[error.why] += 1
             note_failure(link, error.why, subject.stage, notes)
             if link.must_answer and link.fails_closed:
                 raise GatewayError("guardrail_unavailable") from None
@@ -94,12 +96,15 @@ class Consultants:
         if known is None:
             known = await self._within_trust(link, partial(_asked, errand, link.name, asking, question, subject.pieces))
             self._opinions.keep(key, known)
+        else:
+            self._gauges.answers[Said.REMEMBERED] += 1
         return known
 
     async def _within_trust(self, link: JudgeLink, ask: Callable[[], Awaitable[Sequence[Judged]]]) -> Sequence[Judged]:
         """Ask, unless there is no hope of an answer. NoAnswer says why there was none."""
         trust = self._trust.setdefault(link.name, Trust())
-        if refused := trust.refused(self._clock.monotonic()):
+        began = self._clock.monotonic()
+        if refused := trust.refused(began):
             raise NoAnswer(refused)
         trust.running += 1
         try:
@@ -111,17 +116,18 @@ class Consultants:
         finally:
             trust.running -= 1
         trust.answered()
+        self._gauges.answered(self._clock.monotonic() - began)
         return judged
 
 
-def _why(link: JudgeLink, error: Exception) -> str:
+def _why(link: JudgeLink, error: Exception) -> Said:
     if isinstance(error, TimeoutError) or (isinstance(error, GatewayError) and error.code == "upstream_timeout"):
-        return "timeout"
+        return Said.TIMEOUT
     if isinstance(error, OpinionError):
-        return "senseless"
+        return Said.SENSELESS
     if not isinstance(error, GatewayError):
         logger.error("a guardrail failed", exc_info=error, extra={"guardrail": link.name})
-    return "unavailable"
+    return Said.UNAVAILABLE
 
 
 async def _asked(

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmgateway.guarding.trust import Said
 from llmgateway.telemetry.histogram import WAIT, empty, observe
 
 LAG_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -23,6 +24,14 @@ class Gauges:
     lag_sum_s: float = 0.0
     worst_lag_s: float = 0.0  # since it was taken last
     queue_wait: list[float] = field(default_factory=lambda: empty(WAIT))  # for a place at a busy backend
+
+    answers: Counter[str] = field(default_factory=Counter)  # of slow guardrails, by what came of asking
+    answer_wait: list[float] = field(default_factory=lambda: empty(WAIT))  # for those that did answer
+
+    def answered(self, seconds: float) -> None:
+        """Note how long a slow guardrail took to answer."""
+        self.answers[Said.ANSWERED] += 1
+        observe(self.answer_wait, WAIT, seconds)
 
     def waited(self, seconds: float) -> None:
         """Note how long somebody stood in a backend's queue."""

@@ -78,9 +78,14 @@ class Live:
                 "refused": dict(gauges.refused),
                 "journal": _journal(journal, sources.unlogged()),
                 "sheds": {str(reason): count for reason, count in sources.sheds().items()},  # no enum
+                "guardrail_answers": {str(result): count for result, count in gauges.answers.items()},
                 "overload": dict(sources.overload.counts) | {"body": sources.bodies.refused},
             },
-            "histograms": {"loop_lag": [*gauges.lag_counts, gauges.lag_sum_s], "queue_wait": gauges.queue_wait},
+            "histograms": {
+                "loop_lag": [*gauges.lag_counts, gauges.lag_sum_s],
+                "queue_wait": gauges.queue_wait,
+                "guardrail_answer": gauges.answer_wait,
+            },
         }
 
 

@@ -1,11 +1,23 @@
 """Whether it makes sense to ask a slow judge: not where many wait for it already, nor while it is down."""
 
+from enum import StrEnum
 from typing import Final
 
 MAX_RUNNING: Final = 64  # questions of one worker to one guardrail at once
 SHUT_AFTER: Final = 5  # failures in a row
 FIRST_S: Final = 1.0
 LONGEST_S: Final = 30.0
+
+
+class Said(StrEnum):
+    """What came of asking one: an answer, or why there was none."""
+
+    ANSWERED = "answered"
+    REMEMBERED = "remembered"  # it was asked the same not long ago
+    TIMEOUT = "timeout"
+    UNAVAILABLE = "unavailable"  # it failed, or has failed too often
+    SENSELESS = "senseless"  # the answer makes no sense
+    OVERLOADED = "overloaded"  # too many wait for it already
 
 
 class Trust:
@@ -18,11 +30,11 @@ class Trust:
         self._failures = 0
         self._shut_until = 0.0
 
-    def refused(self, now: float) -> str:
-        """Why not to ask now, in a word for the record; empty if there is nothing against it."""
+    def refused(self, now: float) -> Said | None:
+        """Why not to ask now; None if there is nothing against it."""
         if now < self._shut_until:
-            return "unavailable"
-        return "overloaded" if self.running >= MAX_RUNNING else ""
+            return Said.UNAVAILABLE
+        return Said.OVERLOADED if self.running >= MAX_RUNNING else None
 
     def answered(self) -> None:
         """It said something that makes sense."""

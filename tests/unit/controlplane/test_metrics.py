@@ -262,3 +262,15 @@ def test_overload_is_the_worst_workers_and_what_is_held_adds_up():
     }
     assert counts == {"shed": 8, "cut": 2, "body": 0, "trim": 0}
     assert value(samples(), "overload_step") == 0
+
+
+def test_what_came_of_asking_slow_guardrails():
+    took = empty(WAIT)
+    observe(took, WAIT, 0.2)
+    given = status(0)
+    given["counters"]["guardrail_answers"] = {"answered": 1, "timeout": 3, "nonsense": 1}
+    given["histograms"]["guardrail_answer"] = took
+    found = samples(statuses=[given])
+    assert value(found, "guardrail_answers_total", result="timeout") == 3
+    assert value(found, "guardrail_answers_total", result="other") == 1
+    assert value(found, "guardrail_answer_seconds_bucket", le="0.25") == 1

@@ -11,6 +11,7 @@ from llmgateway.dataplane.gauges import LAG_BUCKETS_S, Gauges
 from llmgateway.dataplane.live import Live, Sources
 from llmgateway.dataplane.overload import Overload
 from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.trust import Said
 from llmgateway.journal.stats import WriterStats
 from llmgateway.limits.bodies import BodyMemory
 from llmgateway.limits.ladder import Step
@@ -115,3 +116,13 @@ def test_a_status_of_ten_thousand_busy_backends_fits_into_its_frame():
     busy = {"open": 1_000} | standing.figures(123.5)
     pools = {f"{n:064d}": busy for n in range(10_000)}
     assert frame("status", live(Gauges(), pools=lambda: pools).status(), MAX_STATUS_BYTES)
+
+
+def test_what_came_of_asking_slow_guardrails_is_told():
+    gauges = Gauges()
+    gauges.answered(0.03)
+    gauges.answers[Said.TIMEOUT] += 2
+    figures = read_figures(decode(frame("status", live(gauges).status(), 10**6)))
+    assert figures.counters["guardrail_answers", "answered"] == 1
+    assert figures.counters["guardrail_answers", "timeout"] == 2
+    assert (figures.histograms["guardrail_answer"][3], figures.histograms["guardrail_answer"][-1]) == (1, 0.03)
