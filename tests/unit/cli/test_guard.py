@@ -162,3 +162,11 @@ def test_the_plugins_are_listed_with_their_kinds_and_versions() -> None:
     kinds = ["length.characters", "length.tokens"]
     assert {"name": "length", "type": "judge", "version": "1", "kinds": kinds} in listed
     assert {"name": "word", "type": "guardrail", "version": "7", "kinds": None} in listed
+
+
+def test_those_that_take_their_time_are_named_and_not_asked(folder: Path) -> None:
+    asking = CONFIG.replace('guardrails = ["rude", "seen"]', 'guardrails = ["ponderer"]')
+    folder.joinpath("gateway.toml").write_text(asking)
+    assert "not asked" in on_route("hello\n").output
+    assert "ponderer" in on_route("hello\n").output
+    assert json.loads(on_route("hello\n", "--json").output)["not_asked"] == ["ponderer"]

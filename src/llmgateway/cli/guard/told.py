@@ -33,6 +33,9 @@ def tell(checked: "Checked", text: str) -> None:
         _print_findings(out, checked.findings, text)
     else:
         out.print("nothing found")
+    if checked.not_asked:
+        names = ", ".join(map(one_line, checked.not_asked))
+        out.print(f"not asked, for that takes somebody else or a process of its own: {names}", style="yellow")
     out.print(f"{checked.action.value}: {_WORDS[checked.action]}", style=_STYLES[checked.action])
     out.print()
     out.print(many_lines(checked.redacted.removesuffix("\n")))
