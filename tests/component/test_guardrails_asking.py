@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import pytest
 from tests.component.test_guardrails import SSE, answer_of, everything_on_disk, stream_of, streamed, text_in
 from tests.support.plane import CONFIG, plane
 from tests.support.wire_backend import WireBackend, chunk, chunked_head, expect, forever, reply, send, until_closed
+
+from llmgateway.wire.signature import SIGNATURE, TIMESTAMP, signature
 
 CHATS, MESSAGES = "/v1/chat/completions", "/v1/messages"
 SECRET = "sk-canary-of-whom-is-asked-1f7c"
@@ -29,9 +32,9 @@ class Asked:
     kind: str
     plugin: str
 
-    def config(self, more: str = 'action = "block"', route: str = "assistant") -> str:
+    def config(self, more: str = 'action = "block"', route: str = "assistant", timeout: str = "9s") -> str:
         guarded = f"[routes.{route}.versions.v1]\n"
-        safety = f'[guardrails.safety]\ntimeout = "0.5s"\n{more}\n{self.table}\n'
+        safety = f'[guardrails.safety]\ntimeout = "{timeout}"\n{more}\n{self.table}\n'
         asked = '[routes.asked.versions.v1]\nbackends = ["two"]\nmodel = "asked-model"\n'
         config = CONFIG.replace('base_url = "{two}/v1"\n', f'base_url = "{{two}}/v1"\napi_key = "{SECRET}"\n', 1)
         named = f'[routes.{route}]\nguardrails = ["safety"]\n'
@@ -65,6 +68,11 @@ def ruled(body: dict) -> bytes:
     return answer_of(json.dumps(said))
 
 
+def checked(body: dict) -> bytes:
+    found = [{"text": at, "kind": "harm"} for at, each in enumerate(body["texts"]) if BAD in each["text"]]
+    return reply(json.dumps({"findings": found}).encode(), headers=JSON)
+
+
 ALLOWED = {"verdict": "allow", "category": "none", "score": 0.1}
 RUBRIC = 'use = "judge"\nroute = "asked"\nform = "rubric"\nrubric = "No harm."\ncategories = ["harm"]'
 WAYS = {
@@ -73,6 +81,7 @@ WAYS = {
     ),
     "llama_guard": Asked('use = "judge"\nroute = "asked"', CHATS, guarded, "judge.S1", "judge"),
     "rubric": Asked(RUBRIC, CHATS, ruled, "judge.harm", "judge"),
+    "http": Asked('use = "http"\nbackend = "two"\nkinds = ["harm"]', "/v1/check", checked, "http.harm", "http"),
 }
 REPLIES = 'action = "block"\nstages = ["reply"]'
 
@@ -124,10 +133,20 @@ async def test_what_is_let_pass_reaches_the_backend(tmp_path, way):
         assert len(one.requests) == len(two.requests) == 1
         (asked,) = two.requests
         assert (asked.method, asked.target) == ("POST", way.path)
-        assert json.loads(asked.body)["model"] == "asked-model"
         assert "good day" in asked.body.decode()
-        assert asked.header(b"authorization") == f"Bearer {SECRET}".encode()
+        if way.plugin == "http":
+            check_signed(asked)
+        else:
+            assert json.loads(asked.body)["model"] == "asked-model"
+            assert asked.header(b"authorization") == f"Bearer {SECRET}".encode()
         assert verdicts(running) == []
+
+
+def check_signed(asked) -> None:
+    sent_at = int(asked.header(TIMESTAMP.encode()) or 0)
+    assert abs(time.time() - sent_at) < 60
+    assert asked.header(SIGNATURE.encode()) == signature(SECRET, sent_at, asked.body).encode()
+    assert SECRET.encode() not in asked.raw
 
 
 async def test_what_is_blocked_reaches_nobody_and_is_told_by_its_kind(tmp_path, way):
@@ -274,7 +293,8 @@ class TestNoAnswer:
     @pytest.mark.parametrize("why", sorted(NO_ANSWER))
     async def test_what_follows_is_as_the_settings_say(self, tmp_path, way, why, on_error, caplog):
         caplog.set_level(logging.DEBUG)
-        config = way.config(f'action = "block"\non_error = "{on_error}"')
+        timeout = "0.5s" if why == "timeout" else "9s"
+        config = way.config(f'action = "block"\non_error = "{on_error}"', timeout=timeout)
         async with asking(tmp_path, way, says("hello"), NO_ANSWER[why], config) as (one, two, running):
             answer = await running.post(CHATS, chat("good day"))
             await running.quiet()
@@ -303,7 +323,7 @@ async def test_secrets_are_in_no_log_and_not_on_the_disk(tmp_path, way, caplog):
         assert (await running.post(CHATS, chat("good day"))).status == 200
         assert (await running.post(CHATS, chat(BAD))).status == 400
         await running.quiet()
-        assert SECRET.encode() in two.requests[0].raw
+        assert (SECRET.encode() in two.requests[0].raw) is (way.plugin != "http")
     assert SECRET not in caplog.text
     assert SECRET.encode() not in everything_on_disk(tmp_path)
 
@@ -320,8 +340,7 @@ async def test_two_of_them_are_asked_at_once(tmp_path):
     """Either waits until the other was asked, too."""
     way, both = WAYS["moderation"], asyncio.Event()
     config = way.config().replace('guardrails = ["safety"]', 'guardrails = ["safety", "more"]')
-    config += '[guardrails.more]\nuse = "judge"\nroute = "asked"\naction = "block"\ntimeout = "5s"\n'
-    config = config.replace('timeout = "0.5s"', 'timeout = "5s"')
+    config += '[guardrails.more]\nuse = "judge"\nroute = "asked"\naction = "block"\ntimeout = "9s"\n'
 
     async def answer(wire) -> None:
         if len(wire.backend.requests) == 2:
