@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from tests.component.test_guardrails import (
@@ -135,6 +136,14 @@ async def test_what_follows_when_there_is_no_answer(tmp_path, oracle, why, on_er
         ]
 
 
+async def test_what_was_answered_under_another_configuration_is_asked_again(tmp_path):
+    async with asking(tmp_path, says("hello"), says("no")) as (_, two, running):
+        assert (await running.post(CHATS, CHAT)).status == 200
+        running.worker.put_in_force(replace(running.worker.gateway.in_force.snapshot, generation=2))
+        assert (await running.post(CHATS, CHAT)).status == 200
+        assert len(two.requests) == 2
+
+
 async def test_a_judge_that_blocks_fails_closed_and_one_that_flags_open(tmp_path):
     async with asking(tmp_path, says("hello"), FAILING) as (_, _, running):
         assert (await running.post(CHATS, CHAT)).status == 503
@@ -231,6 +240,25 @@ class TestHeavy:
         async with asking(tmp_path, says("hello"), [], self.CONFIG) as (_, _, running):
             answer = await running.post(CHATS, self.chat("die"))
             assert (answer.status, answer.json()["error"]["code"]) == (503, "guardrail_unavailable")
+            assert (await running.post(CHATS, self.chat("a good text"))).status == 200
+
+    async def test_processes_of_an_old_configuration_end_in_a_while(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("llmgateway.dataplane.heavy.RETIRED_S", 0.05)
+        async with asking(tmp_path, says("hello"), [], self.CONFIG) as (_, _, running):
+            assert (await running.post(CHATS, self.chat("a good text"))).status == 200
+            heavy = running.worker._consultants._heavy
+            (old,) = heavy._processes.values()
+            snapshot = running.worker.gateway.in_force.snapshot
+            running.worker.put_in_force(replace(snapshot, generation=2))
+            assert list(heavy._processes.values()) == [old]  # the same judge
+            running.worker.put_in_force(replace(snapshot, generation=3, routes={}))
+            await until(lambda: old.is_gone)
+            running.worker.put_in_force(replace(snapshot, generation=4))
+            assert (await running.post(CHATS, self.chat("a bad text"))).status == 400
+
+    async def test_one_that_fails_is_no_answer_and_goes_on(self, tmp_path):
+        async with asking(tmp_path, says("hello"), [], self.CONFIG) as (_, _, running):
+            assert (await running.post(CHATS, self.chat("stumble"))).status == 503
             assert (await running.post(CHATS, self.chat("a good text"))).status == 200
 
     async def test_one_that_takes_too_long_is_not_waited_for(self, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from llmgateway.guarding.chain import Chain, Link
 from llmgateway.ports.asking import OpinionError, Question, Whom
 from llmgateway.ports.judge import Judged, Piece
 from llmgateway.wire.jsoncodec import decode, encode
-from llmgateway.wire.options import Options
+from llmgateway.wire.options import OptionError, Options
 from llmgateway.wire.view import View
 
 
@@ -155,6 +155,8 @@ class Ponderer:
         for piece in pieces:
             if "die" in piece.text:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if "stumble" in piece.text:
+                raise OptionError("text", piece.text)
             if "ponder" in piece.text:
                 time.sleep(60)
         found = [(at, piece.text) for at, piece in enumerate(pieces) if "bad" in piece.text]

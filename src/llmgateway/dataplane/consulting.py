@@ -5,6 +5,7 @@ What one of them does not say in time, or so that it makes sense, is noted and, 
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, cast
@@ -49,11 +50,11 @@ class Consultants:
         self._heavy = Heavy()
 
     def prepare(self, guards: Guards) -> None:
-        """Start the processes that these will need."""
-        for guard in guards.by_route.values():
-            for _, link in guard.every_judge:
-                if getattr(link.guardrail, "is_heavy", False):
-                    self._heavy.warm_up(link.guardrail)
+        """Start the processes that these will need, and end in a while those that they will not."""
+        links = [link for guard in guards.by_route.values() for _, link in guard.every_judge]
+        self._heavy.prepare(
+            {link.definition: link.guardrail for link in links if getattr(link.guardrail, "is_heavy", False)}
+        )
 
     def close(self) -> None:
         """End the processes of heavy judges."""
@@ -86,12 +87,12 @@ class Consultants:
     async def _opinion(self, errand: Errand, link: JudgeLink, subject: Subject) -> Sequence[Judged]:
         plugin = link.guardrail
         if not hasattr(plugin, "question"):
-            return await self._within_trust(link, partial(self._heavy.judge, plugin, subject.pieces))
+            return await self._within_trust(link, partial(self._heavy.judge, link.definition, subject.pieces))
         asking = cast(AskingJudge, plugin)
         question = asking.question(subject.pieces, subject.context)
         if question is None:
             return ()
-        key = key_of(link.name, asking.version, question)
+        key = key_of(errand.in_force.snapshot.generation, link.name, question)
         known = self._opinions.get(key)
         if known is None:
             known = await self._within_trust(link, partial(_asked, errand, link.name, asking, question, subject.pieces))
@@ -126,7 +127,8 @@ def _why(link: JudgeLink, error: Exception) -> Said:
     if isinstance(error, OpinionError):
         return Said.SENSELESS
     if not isinstance(error, GatewayError):
-        logger.error("a guardrail failed", exc_info=error, extra={"guardrail": link.name})
+        where = "".join(traceback.format_tb(error.__traceback__))  # what it says may quote a text
+        logger.error("a guardrail failed", extra={"guardrail": link.name, "error": type(error).__name__, "at": where})
     return Said.UNAVAILABLE
 
 

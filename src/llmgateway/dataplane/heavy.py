@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -20,28 +20,45 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.ports.judge import Judge, Judged, Piece
 
 GRACE_S: Final = 10.0  # for a computation that nobody waits for any more; it may be a model that is being loaded
+RETIRED_S: Final = 60.0  # before a judge's process ends that no configuration names any more
 _LOOK_S: Final = 1.0
 _judge: Judge | None = None  # in such a process: the one that it is for
 
 
 class Heavy:
-    """The processes of one worker, by judge."""
+    """The processes of one worker, by what defines each judge."""
 
     def __init__(self) -> None:
-        self._processes: dict[Any, _Process] = {}
+        self._judges: dict[str, Any] = {}
+        self._wanted: frozenset[str] = frozenset()
+        self._processes: dict[str, _Process] = {}
 
-    async def judge(self, judge: Any, pieces: Sequence[Piece]) -> Sequence[Judged]:
-        """What a judge says, from its process. Raises what the judge raises; cancelled, it ends the process."""
-        process = self._processes.get(judge)
+    async def judge(self, definition: str, pieces: Sequence[Piece]) -> Sequence[Judged]:
+        """What a judge says, from its process. RuntimeError where it fails, GatewayError where its process does."""
+        process = self._processes.get(definition)
         if process is None or process.is_gone:
-            process = self._processes[judge] = _Process(judge)
+            if definition not in self._judges:
+                raise GatewayError("guardrail_unavailable")  # retired with its configuration
+            process = self._processes[definition] = _Process(self._judges[definition])
         return await process.judge(list(pieces))
 
-    def warm_up(self, judge: Any) -> None:
-        """Start a judge's process, so that the first text need not wait for it."""
-        if judge not in self._processes:
-            self._processes[judge] = _Process(judge)
-            self._processes[judge].start()
+    def prepare(self, judges: Mapping[str, Any]) -> None:
+        """Start these judges' processes, so that the first text need not wait; end the others', not at once: exchanges
+        that are under way may ask them still.
+        """
+        self._wanted = frozenset(judges)
+        for definition in judges.keys() - self._judges.keys():
+            self._judges[definition] = judges[definition]
+            process = self._processes[definition] = _Process(judges[definition])
+            process.start()
+        for definition in self._judges.keys() - judges.keys():
+            asyncio.get_running_loop().call_later(RETIRED_S, self._retire, definition, self._judges[definition])
+
+    def _retire(self, definition: str, judge: Any) -> None:
+        if self._judges.get(definition) is judge and definition not in self._wanted:
+            del self._judges[definition]
+            if definition in self._processes:
+                self._processes.pop(definition).kill()
 
     def close(self) -> None:
         """End them all."""
@@ -102,4 +119,7 @@ def _end_with(parent: int) -> None:
 
 def _work(pieces: list[Piece]) -> list[Judged]:
     assert _judge is not None
-    return _judge.judge(pieces)
+    try:
+        return _judge.judge(pieces)
+    except Exception as error:  # noqa: BLE001 - not every error can go to another process as it is
+        raise RuntimeError(type(error).__name__) from None

@@ -130,6 +130,7 @@ def _judge(guardrail: definition.Guardrail, plugin: Judge | AskingJudge) -> Judg
         guardrail.mode,
         timeout_s=guardrail.timeout_s,
         fails_closed=on_error is OnError.BLOCK,
+        definition=f"{guardrail.plugin} {sorted(guardrail.options.items())}",
         is_slow=is_slow(plugin),
         is_windowed=getattr(plugin, "is_windowed", False),
     )

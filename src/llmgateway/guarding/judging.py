@@ -25,6 +25,9 @@ class JudgeLink:
     is_silent: bool = False
     timeout_s: float = 2.0
     fails_closed: bool = False  # nothing passes that it could not be asked about
+    definition: str = (
+        ""  # its plug-in and settings: what has the same is the same judge, whichever configuration made it
+    )
     is_slow: bool = False  # it takes its time: it asks somebody, or needs a process of its own
     is_windowed: bool = False  # it may be asked about a part of a text
 

@@ -13,10 +13,13 @@ MAX_KEPT: Final = 4096
 KEPT_S: Final = 300.0
 
 
-def key_of(name: str, version: str, question: Question) -> bytes:
-    """What two questions have in common whose answers are the same. Nothing can be read out of it."""
+def key_of(generation: int, name: str, question: Question) -> bytes:
+    """What two questions have in common whose answers mean the same: a changed configuration may read them otherwise.
+
+    Nothing can be read out of it.
+    """
     content = hashlib.blake2b(question.body, digest_size=32)
-    content.update(f"\0{name}\0{version}\0{question.path}".encode())
+    content.update(f"\0{generation}\0{name}\0{question.path}".encode())
     return content.digest()
 
 

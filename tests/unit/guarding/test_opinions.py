@@ -38,13 +38,13 @@ def test_only_so_many_are_kept_and_those_asked_for_last():
     assert kept.get(b"more") is not None
 
 
-def test_another_guardrail_version_path_or_question_is_another_key():
+def test_another_guardrail_configuration_path_or_question_is_another_key():
     keys = {
-        key_of("a", "1", QUESTION),
-        key_of("b", "1", QUESTION),
-        key_of("a", "2", QUESTION),
-        key_of("a", "1", QUESTION._replace(path="/v1/y")),
-        key_of("a", "1", QUESTION._replace(body=b'{"a":2}')),
+        key_of(1, "a", QUESTION),
+        key_of(1, "b", QUESTION),
+        key_of(2, "a", QUESTION),
+        key_of(1, "a", QUESTION._replace(path="/v1/y")),
+        key_of(1, "a", QUESTION._replace(body=b'{"a":2}')),
     }
     assert len(keys) == 5
-    assert key_of("a", "1", Question("/v1/x", b'{"a":1}')) in keys
+    assert key_of(1, "a", Question("/v1/x", b'{"a":1}')) in keys
