@@ -290,9 +290,6 @@ async def test_a_stream_by_an_event_above_the_limit(tmp_path):
         assert WORD.encode() not in answer.body
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what was let go in a silence is forgotten, so the rest of the word is not known"
-)
 async def test_a_stream_by_waiting_in_the_middle_of_a_word(tmp_path):
     more = asyncio.Event()
     first = chunked_head(SSE) + chunk(chat_delta(content="well " + WORD[:5]))

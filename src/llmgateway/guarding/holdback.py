@@ -35,7 +35,7 @@ class Part(NamedTuple):
 class HoldBack:
     """Feed it text, and pass on what it gives. `held` is what waits."""
 
-    __slots__ = ("_chain", "_context", "_notes", "_placeholders", "_stage", "_swallowed", "_swallowing", "held")
+    __slots__ = ("_chain", "_context", "_is_early", "_notes", "_placeholders", "_stage", "_swallowing", "held")
 
     def __init__(
         self, chain: Chain, notes: Notes, placeholders: Placeholders, stage: Stage = Stage.REPLY, context: str = ""
@@ -45,8 +45,8 @@ class HoldBack:
         self._placeholders = placeholders
         self._context = context  # what has gone on, as it came: what follows is judged beside it
         self._stage = stage
-        self._swallowing: list[Hit] = []
-        self._swallowed = ""  # the end of what has been swallowed
+        self._is_early = False  # something has gone on that was not settled
+        self._swallowing: list[tuple[Hit, str]] = []  # with the end of what has been swallowed of it
         self.held = ""
 
     def feed(self, text: str) -> list[Part]:
@@ -58,7 +58,7 @@ class HoldBack:
                 return parts
         self.held += shown(text)
         view, start = View(self._context + self.held), len(self._context)
-        cut = self._chain.settled(view, start)
+        cut = max(start, self._chain.settled(view, 0 if self._is_early else start))
         if cut > start or len(self.held) > MAX_OPEN:
             self._release(view, start, cut, parts)
         return parts
@@ -68,8 +68,9 @@ class HoldBack:
         parts: list[Part] = []
         if self.held:
             view, start = View(self._context + self.held), len(self._context)
-            found, size = self._chain.enforced_hits(view, start), len(view.text)
+            found, size = self._found(view, start), len(view.text)
             self._pass(view, start, size, found, parts)
+            self._is_early = True
             self._swallow_on(view, [hit for hit in found if hit.end == size])
         return parts
 
@@ -79,25 +80,22 @@ class HoldBack:
 
     def _swallow_on(self, view: View, hits: list[Hit]) -> None:
         """These reach the end: what goes on with them is swallowed."""
-        self._swallowing = hits
-        if hits:
-            self._swallowed = view.text[min(hit.start for hit in hits) :][-CONTEXT:]
+        self._swallowing = [(hit, _last(hit, view.text[hit.start :])) for hit in hits]
 
     def _swallow(self, text: str, parts: list[Part]) -> str:
         """Take what still belongs to a finding whose replacement has gone on; gives what does not."""
-        last = self._swallowed  # where a thing ends may be written across two pieces
-        size = max(_link(hit).guardrail.continues(hit.kind, last + text) for hit in self._swallowing) - len(last)
-        size = max(0, size)
+        size = max(0, *(_more(hit, last, text) for hit, last in self._swallowing))
         if size:
             parts.append(Part("", size, is_replaced=True))
             self._remember(text[:size])
-            self._swallowed = (last + text[:size])[-CONTEXT:]
         if size < len(text):
             self._swallowing = []
+        else:
+            self._swallowing = [(hit, _last(hit, last + text)) for hit, last in self._swallowing]
         return text[size:]
 
     def _release(self, view: View, start: int, cut: int, parts: list[Part]) -> None:
-        found = self._chain.enforced_hits(view, start)
+        found = self._found(view, start)
         hits, size, is_open = united(found), len(view.text), len(view.text) - cut > MAX_OPEN
         for hit in hits:
             if hit.start < cut < hit.end:  # another guardrail has settled what this one has not
@@ -106,6 +104,14 @@ class HoldBack:
             self._swallow_on(view, [hit for hit in found if hit.end == size])
             cut = size if self._swallowing else max([size - _GIVEN_WAY, *(hit.end for hit in hits)])
         self._pass(view, start, cut, found, parts)
+        self._is_early = self._is_early and cut == start
+
+    def _found(self, view: View, start: int) -> list[Hit]:
+        """What is found from `start` on, and the rest of what began in a text that could not wait for it."""
+        if not self._is_early:
+            return self._chain.enforced_hits(view, start)
+        hits = self._chain.enforced_hits(view)
+        return [hit._replace(start=max(hit.start, start)) for hit in hits if hit.end > start]
 
     def _pass(self, view: View, start: int, cut: int, found: list[Hit], parts: list[Part]) -> None:
         """Give `text[start:cut]`, with what was found in it replaced."""
@@ -129,6 +135,15 @@ class HoldBack:
 
     def _remember(self, text: str) -> None:
         self._context = (self._context + text)[-REACH:]
+
+
+def _more(hit: Hit, last: str, text: str) -> int:
+    """How much of a text goes on with a finding that ends with `last`: its end may be written across two pieces."""
+    return _link(hit).guardrail.continues(hit.kind, last + text) - len(last)
+
+
+def _last(hit: Hit, text: str) -> str:
+    return text[-getattr(hit.link.guardrail, "tail", CONTEXT) :]
 
 
 def _link(hit: Hit) -> Link:

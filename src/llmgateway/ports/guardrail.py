@@ -54,6 +54,7 @@ class Guardrail(Protocol):
     def continues(self, kind: str, text: str) -> int:
         """How many of `text`'s first characters belong to a finding of `kind` that reached the end before it.
 
-        `text` begins with the finding's own last characters, CONTEXT of them at most, which are counted too.
+        `text` begins with the finding's own last characters, CONTEXT of them at most, which are counted too. Who needs
+        another number of them has it in a further member, `tail`; MAX_OPEN is the most.
         """
         ...

@@ -176,3 +176,45 @@ def test_where_a_swallowed_thing_ends_may_be_written_across_two_pieces():
     text = "a <<" + "k" * 600 + ">> b"
     assert streamed(links, list(text)) == "a [NUMBER] b"
     assert streamed(links, [text[:300], text[300:605], text[605:]]) == "a [NUMBER] b"
+
+
+@pytest.mark.parametrize("size", [3, 7, 30, 290])
+@pytest.mark.parametrize("cut", range(1, 6))
+def test_what_goes_on_after_a_silence_is_found_by_what_went_before_it(cut, size):
+    held, word_ = hold(chain(word("secret"))), "secret"
+    given_ = [joined(held.feed("a " + word_[:cut])), joined(held.decide())]
+    given_ += [joined(held.feed(piece)) for piece in cut_in(word_[cut:] + " and so on" * 40, size)]
+    assert "".join([*given_, joined(held.finish())]) == f"a {word_[:cut]}[WORD]{' and so on' * 40}"
+
+
+def cut_in(text: str, size: int) -> list[str]:
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def test_what_is_longer_than_a_silence_is_swallowed_to_its_end():
+    held = hold(chain(numbers()))
+    given_ = [joined(held.feed("a 12")), joined(held.decide())]
+    given_ += [joined(held.feed("3" * 50)) for _ in range(20)] + [joined(held.feed("b 1")), joined(held.finish())]
+    assert "".join(given_) == "a 12[NUMBER]b 1"
+
+
+class Once(Runs):
+    """Must be told what it found to its beginning: it knows a run by its first character."""
+
+    tail = MAX_OPEN
+
+    def __init__(self) -> None:
+        super().__init__({"alphabet": "0123456789"})
+        self.told: list[str] = []
+
+    def continues(self, kind: str, text: str) -> int:
+        self.told.append(text)
+        return super().continues(kind, text)
+
+
+def test_each_guardrail_is_told_the_end_of_its_own_finding_as_much_of_it_as_it_asks_for():
+    once, other = Once(), Runs({"alphabet": "x0123456789"})
+    held = hold(Chain([Link("once", once, Action.REDACT), Link("other", other, Action.REDACT)]))
+    for piece in ("x" * 10 + "1" * 200, "2" * 100, "3" * 10):
+        held.feed(piece)
+    assert once.told[-1] == ("1" * 200 + "2" * 100 + "3" * 10)[-MAX_OPEN - 10 :]
