@@ -125,6 +125,8 @@ async def test_it_is_the_configuration_in_force_that_answers(gateway):
         ({"text": "x", "route": 1}, 422, "invalid_body", "a text for route"),
         ({"text": "x", "stage": "both"}, 422, "invalid_body", "request or reply for stage"),
         ({"text": "x", "stage": []}, 422, "invalid_body", "request or reply for stage"),
+        ({"text": "x", "request": {}}, 422, "invalid_body", "only for replies"),
+        ({"text": "x", "request": "", "stage": "reply"}, 422, "invalid_body", "an object for request"),
         ({"text": 1}, 422, "invalid_body", "a text for text"),
         ({}, 422, "invalid_body", "a text for text"),
         ({"text": "x", "texts": []}, 422, "invalid_body", "1 unknown field"),
@@ -169,3 +171,12 @@ async def test_what_there_is_is_listed_by_route_and_by_plugin(gateway):
         assert by_name["word"] == {"name": "word", "type": "guardrail", "version": "7", "kinds": None}
         _, listed = await gateway.ask("GET", "guardrails?after=chat")
         assert ([each["route"] for each in listed["routes"]], listed["next"]) == (["vendor/m-*"], None)
+
+
+async def test_a_reply_is_judged_by_the_request_it_answers(gateway):
+    sent = {"text": "so the goose", "guardrails": ["told"], "stage": "reply"}
+    async with gateway.running(workers=0):
+        _, alone = await gateway.ask("POST", "guardrails/check", json=sent)
+        _, by_it = await gateway.ask("POST", "guardrails/check", json=sent | {"request": {"system": "goose"}})
+    assert alone == {"action": "allow", "redacted": "so the goose", "findings": [], "unbound": ["told"]}
+    assert by_it == {"action": "redact", "redacted": "so the [TOLD]", "findings": [finding("told", "told", 7, 12)]}

@@ -1,7 +1,7 @@
 """What every guardrail must do, over every registered one and the texts in its fixture.
 
 A fixture is `tests/fixtures/guardrails/<name>.json`: a list of `{"options": {…}, "texts": [[text, [kind, …]], …]}`, where
-the kinds are what must be found in that text, in order.
+the kinds are what must be found in that text, in order. Where a case has a "request", the guardrail is bound to it.
 """
 
 import json
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from llmgateway import plugins
 from llmgateway.domain.verdict import Finding
+from llmgateway.guarding.pieces import pieces_of
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail, OptionError
 from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
@@ -27,7 +28,12 @@ GLUE = ["", " ", ". ", "、", "。", "\n", SEPARATOR, "の", "-", "a", "7", '"',
 @cache
 def made(name: str) -> list[tuple[Guardrail, list[tuple[str, list[str]]]]]:
     cases = json.loads((ROOT / f"{name}.json").read_text())
-    return [(plugins.load("guardrail", name)(each["options"]), each["texts"]) for each in cases]
+    return [(bound(plugins.load("guardrail", name)(each["options"]), each), each["texts"]) for each in cases]
+
+
+def bound(guardrail: Guardrail, case) -> Guardrail:
+    assert ("request" in case) == hasattr(guardrail, "bind")
+    return guardrail.bind(case["request"], pieces_of(case["request"])) if "request" in case else guardrail
 
 
 def pairs():
@@ -93,7 +99,7 @@ def test_what_reached_the_end_goes_on_in_a_stream_as_it_does_in_a_whole_text(nam
                     early = [each for each in guardrail.find(View(text[:cut])) if each.end == cut]
                     if early and cut - guardrail.settled(View(text[:cut])) > MAX_OPEN:
                         assert early[-1].start == found.start
-                        last = text[max(found.start, cut - CONTEXT) : cut]
+                        last = text[max(found.start, cut - getattr(guardrail, "tail", CONTEXT)) : cut]
                         more = guardrail.continues(early[-1].kind, last + text[cut:]) - len(last)
                         assert cut + more == found.end
 

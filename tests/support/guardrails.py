@@ -93,6 +93,27 @@ class OtherRedactor(Redactor):
     name = "secrets"
 
 
+class Told(Word):
+    """Finds the words of the system prompt in a reply: bound to an exchange it knows which these are."""
+
+    name = "told"
+    stages = (Stage.REPLY,)
+    kinds = ("told",)
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.asked: list[Mapping[str, Any]] = []
+        self.word = ""
+
+    def bind(self, document: Mapping[str, Any], pieces: Sequence[Piece]) -> "Told | None":
+        self.asked.append(document)
+        bound = Told({})
+        bound.word = next((piece.text for piece in pieces if piece.source == "system"), "")
+        return bound if bound.word else None
+
+    def find(self, view: View, start: int = 0) -> list[Finding]:
+        return [each._replace(kind="told") for each in super().find(view, start)] if self.word else []
+
+
 class Shouting:
     """A judge: a text of a tool that is all capitals is an attack."""
 
@@ -167,6 +188,7 @@ HERE = "tests.support.guardrails"
 INSTALLED = {
     "fragile": f"{HERE}:Fragile",
     "runs": f"{HERE}:Runs",
+    "told": f"{HERE}:Told",
     "word": f"{HERE}:Word",
     "pii": f"{HERE}:Redactor",
     "secrets": f"{HERE}:OtherRedactor",

@@ -77,7 +77,8 @@ def _wrong_definition(path: Path, name: str, table: GuardrailTable, makers: Make
     plugin = table.use or name
     if table.action is Action.ALLOW:
         yield (*path, "action"), 'must be "flag", "redact" or "block"'
-    if table.restore and (table.action is not Action.REDACT or Stage.REQUEST not in (table.stages or Stage)):
+    looks = table.stages or ((Stage.REPLY,) if binds(makers.get(plugin)) else Stage)
+    if table.restore and (table.action is not Action.REDACT or Stage.REQUEST not in looks):
         yield (*path, "restore"), "is only for guardrails that redact requests"
     if plugin not in makers:
         where = (*path, "use") if table.use else path
@@ -85,6 +86,8 @@ def _wrong_definition(path: Path, name: str, table: GuardrailTable, makers: Make
         return
     if is_judge(makers[plugin]):
         yield from _wrong_judge(path, table, makers[plugin])
+    elif binds(makers[plugin]):
+        yield from _wrong_stages(path, table, makers[plugin])
     if not is_slow(makers[plugin]):
         yield from _never_waits(path, table)
     try:
@@ -99,6 +102,11 @@ def is_judge(plugin: object) -> bool:
     return hasattr(plugin, "judge") or hasattr(plugin, "question")
 
 
+def binds(plugin: object) -> bool:
+    """Whether it must know what was asked to judge a reply."""
+    return hasattr(plugin, "bind")
+
+
 def is_slow(plugin: object) -> bool:
     """Whether it takes its time: it asks somebody, or needs a process of its own."""
     return hasattr(plugin, "question") or bool(getattr(plugin, "is_heavy", False))
@@ -108,7 +116,11 @@ def _wrong_judge(path: Path, table: GuardrailTable, plugin: object) -> Iterator[
     """A judge looks at whole texts: there is no span that it could redact."""
     if "action" in table.model_fields_set and table.action is Action.REDACT:
         yield (*path, "action"), 'must be "flag" or "block": this plug-in judges whole texts'
-    known = getattr(plugin, "stages", ())
+    yield from _wrong_stages(path, table, plugin)
+
+
+def _wrong_stages(path: Path, table: GuardrailTable, plugin: object) -> Iterator[Fault]:
+    known: Collection[Stage] = getattr(plugin, "stages", ())
     if any(stage not in known for stage in table.stages or ()):
         yield (*path, "stages"), f"must be {_listed(known)}: this plug-in judges nothing else"
 
@@ -166,7 +178,7 @@ def undefined(name: str, makers: Makers) -> Guardrail:
 def _usual_stages(plugin: object) -> tuple[Stage, ...]:
     """Both, but for judges: a judge of replies makes streams wait, which nobody gets without asking for it."""
     if not is_judge(plugin):
-        return _GUARDRAIL.stages
+        return (Stage.REPLY,) if binds(plugin) else _GUARDRAIL.stages
     known: Collection[Stage] = getattr(plugin, "stages", ())
     return (Stage.REQUEST,) if Stage.REQUEST in known else (Stage.REPLY,)
 

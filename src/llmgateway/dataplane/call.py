@@ -16,6 +16,7 @@ from llmgateway.domain.clock import Clock
 from llmgateway.domain.exchange import Exchange
 from llmgateway.domain.operation import BodyKind
 from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import NO_PLACEHOLDERS, Placeholders
@@ -141,6 +142,7 @@ class Errand:
     notes: Notes | None = None  # what guardrails found
     said: bytes | None = None  # the answer as it may be stored, where that was found out before the exchange ended
     verdict: "asyncio.Future[None] | None" = None  # of those who look at the request while a backend is asked already
+    bound: Guard | None = None  # the route's guard for this exchange alone, where it must know what was asked
     placeholders: Placeholders = NO_PLACEHOLDERS  # the values that the reply may have to have again
     counted_for: str | None = None  # the route that this is in flight for
     held: int = 0  # bytes of the body that count against `gateway.bodies`
@@ -148,6 +150,11 @@ class Errand:
     @property
     def now(self) -> float:
         return self.gateway.clock.monotonic()
+
+    @property
+    def guard(self) -> Guard | None:
+        """What guards its reply; None where nothing does."""
+        return self.bound or self.in_force.guards.of_route(self.exchange.route)
 
 
 @dataclass(slots=True)

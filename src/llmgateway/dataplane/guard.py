@@ -38,13 +38,20 @@ async def guard_request(call: Call, request: Request) -> Request:
         _check_query(call, guard)
     if request.kind is not BodyKind.JSON:
         _refuse_unseen(guard, request)
-        return request
-    guarded = await _sifted(call, guard, request)
+        return await _bound(call, guard, request)
+    guarded = await _bound(call, guard, await _sifted(call, guard, request))
     guarded.is_judged = True
     call.request = guarded
     if guard.slow:
         await _consult(call, guard, guarded)
     return guarded
+
+
+async def _bound(call: Call, guard: Guard, request: Request) -> Request:
+    """Bind to the exchange what must know what was asked."""
+    if guard.binders:
+        call.bound = await asked_aside(len(request.body), guard.bound, request.document or {})
+    return request
 
 
 async def _consult(call: Call, guard: Guard, request: Request) -> None:
@@ -145,7 +152,7 @@ async def _anew(call: Call, request: Request, body: bytes) -> Request:
 
 def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:
     """What judges the reply of an attempt; None where nothing does. Copies' replies reach nobody."""
-    guard = call.in_force.guards.of_route(call.exchange.route)
+    guard = call.guard
     if guard is None or call.exchange.shadow_of is not None:
         return None
     if not guard.reply and not call.placeholders.values and not guard.holds_replies:

@@ -106,7 +106,7 @@ def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) ->
 
 
 def _guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:
-    guard = call.in_force.guards.of_route(call.exchange.route)
+    guard = call.guard
     if guard is None:
         _shorten(call.exchange)
         return message
@@ -132,7 +132,7 @@ def _guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -
 
 async def look_ahead(call: Errand, reply: Reply) -> None:
     """Redact a long answer beside the event loop, before the exchange is settled on it."""
-    guard = call.in_force.guards.of_route(call.exchange.route)
+    guard = call.guard
     if guard is None or not guard.observing or reply.size <= QUICK:
         return
     message = reply.reader.message() if reply.way is Way.EVENTS else reply.body() if reply.way is Way.WHOLE else None

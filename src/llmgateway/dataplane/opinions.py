@@ -57,7 +57,7 @@ class Opinion:
 
 def opinion_of(call: Call, reply: Reply) -> Opinion | None:
     """The judges of a reply; None where there are none, or nothing for them: what backends refuse is not judged."""
-    guard = call.in_force.guards.of_route(call.exchange.route)
+    guard = call.guard
     if guard is None or not guard.reply_judges or not reply.is_ok or reply.way not in {Way.WHOLE, Way.EVENTS}:
         return None
     return Opinion(call, guard.reply_judges)

@@ -142,7 +142,8 @@ def _errand(primary: Errand, route: Route, shadow: Shadow) -> Errand:
         dispatched=now,
     )
     quiet = replace(route, shadow=None, raw_events=False)  # copies have no copies, and keep no stream as it came
-    return Errand(gateway, primary.in_force, Head.of(primary.incoming), primary.dialect, exchange, primary.key, quiet)
+    head = Head.of(primary.incoming)
+    return Errand(gateway, primary.in_force, head, primary.dialect, exchange, primary.key, quiet, bound=primary.bound)
 
 
 async def _carry(copy: Errand, target: Target, request: Request, pending: Awaitable[None] | None, pace: Pace) -> None:

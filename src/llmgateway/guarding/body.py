@@ -48,6 +48,9 @@ class Sieve:
                 continue
             if depth == 0 and self._unread.is_unread(body, found, index):
                 continue
+            if depth == 0 and self._is_echo(literal):
+                said |= self._echo(index, literal.text)
+                continue
             if depth < MAX_NESTED and literal.text.lstrip()[:1] in {"{", "["}:
                 text = self._nested(literal.text, depth)
                 if text is not None:
@@ -59,6 +62,15 @@ class Sieve:
         edits = [((found[index].start, found[index].end), encode(text)) for index, text in said.items()]
         edits += [((start, end), self._object(body[start:end])) for start, end in spans]
         return replace(body, edits) if edits else body
+
+    def _is_echo(self, literal: Literal) -> bool:
+        """Whether an API repeats what it was told here, as responses do: no model has written it."""
+        return literal.name == b"instructions" and literal.text == self._chain.echo
+
+    def _echo(self, index: int, text: str) -> dict[int, str]:
+        others = Sieve(self._chain.unbound, self._stage, self._notes, self._placeholders)
+        again = others.text(text)
+        return {} if again == text else {index: again}
 
     def text(self, text: str) -> str:
         """Judge a text that stands for itself; it may be JSON that only some can read, so escapes in it are seen."""

@@ -1,6 +1,6 @@
 """A route's guardrails in order: what they find in a text, and what follows from it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
@@ -15,7 +15,7 @@ _STRICTNESS: Final = {action: at for at, action in enumerate(Action)}
 class Link:
     """One guardrail as a route uses it. `name`: the operator's; `restore`: replies get the redacted values back.
 
-    `is_silent`: it is there for what is stored, and nothing is told of it.
+    `is_silent`: it is there for what is stored, and nothing is told of it. `is_bound`: it is one exchange's own.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Link:
     mode: Mode = Mode.ENFORCE
     restore: bool = False
     is_silent: bool = False
+    is_bound: bool = False
 
     @property
     def is_enforced(self) -> bool:
@@ -68,11 +69,15 @@ class Hit(NamedTuple):
 
 
 class Chain:
-    """Links in order. Stateless: one for all exchanges of a route."""
+    """Links in order. Stateless: one for all exchanges of a route, or for one exchange where some are bound to it.
 
-    __slots__ = ("enforced", "links")
+    `echo`: the instructions that the exchange began with; where an API repeats them, bound links do not look.
+    """
 
-    def __init__(self, links: Iterable[Link]) -> None:
+    __slots__ = ("echo", "enforced", "links")
+
+    def __init__(self, links: Iterable[Link], echo: str = "") -> None:
+        self.echo = echo
         self.links: tuple[Link, ...] = tuple(links)
         self.enforced: tuple[Link, ...] = tuple(link for link in self.links if link.is_enforced)
 
@@ -83,6 +88,21 @@ class Chain:
     def observing(self) -> "Chain":
         """All of it, so that it only looks."""
         return Chain(replace(link, mode=Mode.OBSERVE) if link.is_enforced else link for link in self.links)
+
+    @property
+    def unbound(self) -> "Chain":
+        """Those of it that know nothing of the request."""
+        return Chain(link for link in self.links if not link.is_bound)
+
+    def bound(self, made: Mapping[int, Guardrail | None], echo: str) -> "Chain":
+        """One exchange's own: what was `made` stands in the place of the plug-in with that id, or nothing does."""
+        found = ((link, made.get(id(link.guardrail), link.guardrail)) for link in self.links)
+        links = (
+            link if guardrail is link.guardrail else replace(link, guardrail=guardrail, is_bound=True)
+            for link, guardrail in found
+            if guardrail is not None
+        )
+        return Chain(links, echo)
 
     def hits(self, view: View, start: int = 0) -> list[Hit]:
         """All that all links find from `start` on, by place."""

@@ -1,10 +1,12 @@
 """What guardrails would find in a text, and what would follow, for people who try them: nothing is counted. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, cast
 
+from llmgateway.config.guardrails import binds
 from llmgateway.domain.verdict import Action, Stage
+from llmgateway.guarding.binding import Binder
 from llmgateway.guarding.chain import Chain, Hit, strictest, united
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.placeholders import Placeholders
@@ -28,18 +30,24 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of a text. `redacted`: it as it would go on or, where it is blocked, with what was found replaced."""
+    """What came of a text. `redacted`: it as it would go on or, where it is blocked, with what was found replaced.
+
+    `not_asked`: those that take their time, as nothing is sent to anybody to try them; `unbound`: those that judge a
+    reply by its request, which is not known.
+    """
 
     action: Action
     redacted: str
     findings: Sequence[Found]
-    not_asked: Sequence[str] = ()  # those that take their time: nothing is sent to anybody to try them
+    not_asked: Sequence[str] = ()
+    unbound: Sequence[str] = ()
 
     def shown(self) -> dict[str, Any]:
         """Give it as the admin API says it."""
         findings = [asdict(each) for each in self.findings]
         shown = {"action": self.action.value, "redacted": self.redacted, "findings": findings}
-        return shown | {"not_asked": list(self.not_asked)} if self.not_asked else shown
+        others = {"not_asked": list(self.not_asked), "unbound": list(self.unbound)}
+        return shown | {name: names for name, names in others.items() if names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +57,24 @@ class Panel:
     chain: Chain
     judges: Sequence[JudgeLink] = ()
 
-    def check(self, text: str, stage: Stage) -> Checked:
-        """Ask them all about a text of that stage."""
+    def check(self, text: str, stage: Stage, document: Mapping[str, Any] | None = None) -> Checked:
+        """Ask them all about a text of that stage. `document`: of a reply, the request that it answers, if known."""
         inside = Segmented(text)
-        hits = self.chain.hits(View(inside.joined))
+        hits = self._bound(document).hits(View(inside.joined))
         judged = self._judged(text, stage)
         return Checked(
             action=strictest([*hits, *judged]),
             redacted=_redacted(text, inside, united(hit for hit in hits if hit.link.is_enforced)),
             findings=sorted([*(_found(hit, inside) for hit in hits), *map(_whole, judged)], key=_place),
             not_asked=[link.name for link in self.judges if link.is_slow],
+            unbound=[link.name for link in self.chain.links if binds(link.guardrail)] if document is None else (),
+        )
+
+    def _bound(self, document: Mapping[str, Any] | None) -> Chain:
+        if document is None:
+            return self.chain
+        return Binder([link.guardrail for link in self.chain.links if binds(link.guardrail)], document).bound(
+            self.chain
         )
 
     def _judged(self, text: str, stage: Stage) -> list[Hit]:

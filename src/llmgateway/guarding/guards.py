@@ -7,9 +7,10 @@ from typing import Any, Final, cast
 
 from llmgateway.config import guarding as definition
 from llmgateway.config import snapshot
-from llmgateway.config.guardrails import is_judge, is_slow
+from llmgateway.config.guardrails import binds, is_judge, is_slow
 from llmgateway.config.snapshot import Bodies
 from llmgateway.domain.verdict import Action, Mode, OnError, Stage
+from llmgateway.guarding.binding import Binder
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain, Link
 from llmgateway.guarding.judging import JudgeLink
@@ -38,7 +39,7 @@ class Guard:
     `observing` is all of those for replies, so that they only look: at copies. `mask` redacts whatever any of them
     finds, for what is stored. `masks`: whether bodies are stored redacted; silent links in `request` and `watching`
     then look for what must not be. `judges` are the quick ones for requests, `slow` those that take their time, and
-    `reply_judges` all of those for replies.
+    `reply_judges` all of those for replies. `binders`: the plug-ins for replies that must know the request.
     """
 
     request: Chain
@@ -50,6 +51,7 @@ class Guard:
     judges: tuple[JudgeLink, ...] = ()
     slow: tuple[JudgeLink, ...] = ()
     reply_judges: tuple[JudgeLink, ...] = ()
+    binders: tuple[Guardrail, ...] = ()
     _clean: set[str] = field(default_factory=set, compare=False, repr=False)  # short texts that come again and again
 
     @property
@@ -67,6 +69,17 @@ class Guard:
     def restores(self) -> bool:
         """Whether replies may have to have values put back."""
         return any(link.restore for link in self.request.links)
+
+    def bound(self, document: Mapping[str, Any]) -> "Guard":
+        """Make this request's own: guardrails that must know what was asked are bound to it."""
+        to = Binder(self.binders, document)
+        return replace(
+            self,
+            reply=to.bound(self.reply),
+            watching=to.bound(self.watching),
+            observing=to.bound(self.observing),
+            mask=to.bound(self.mask),
+        )
 
     def masked(self, body: bytes) -> bytes:
         """A body as it may be stored."""
@@ -171,6 +184,7 @@ class _Maker:
             judges=tuple(link for link, stages in judges if Stage.REQUEST in stages and not link.is_slow),
             slow=tuple(link for link, stages in judges if Stage.REQUEST in stages and link.is_slow),
             reply_judges=tuple(link for link, stages in judges if Stage.REPLY in stages),
+            binders=tuple(link.guardrail for link, _ in links if binds(link.guardrail)),
         )
 
     def _redactors(self) -> tuple[Link, ...]:

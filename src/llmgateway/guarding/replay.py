@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import re2
 
+from llmgateway.config.guardrails import binds
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain, Hit
@@ -61,12 +62,16 @@ class Said:
 
 @dataclass(slots=True)
 class Judgement:
-    """What came of one exchange. `taken_out`: kinds whose stand-ins are in what was stored."""
+    """What came of one exchange. `taken_out`: kinds whose stand-ins are in what was stored.
+
+    `unbound`: the names of those who could not be asked about the reply, as its request is not in the store.
+    """
 
     said: dict[Key, Said] = field(default_factory=dict)
     unseen: dict[Stage, Unseen] = field(default_factory=dict)
     cut: set[Stage] = field(default_factory=set)  # only the beginning was stored
     taken_out: dict[Stage, frozenset[str]] = field(default_factory=dict)
+    unbound: frozenset[str] = frozenset()
     is_refused: bool = False  # no model would have been asked
 
     @property
@@ -90,8 +95,21 @@ def judge(guard: Guard | None, bodies: Iterable[Body], hint: Hint) -> Judgement:
     if request is not None:
         found.is_refused = _is_blocked(lambda: _judge_request(guard, request, ear))
     if reply is not None and not found.is_refused:
-        _is_blocked(lambda: _judge_reply(guard, reply, ear))
+        bound = _bound(guard, request, found)
+        _is_blocked(lambda: _judge_reply(bound, reply, ear))
     return found
+
+
+def _bound(guard: Guard, request: bytes | None, found: Judgement) -> Guard:
+    """The guard of this exchange's reply. Of a request that was cut nobody knows what was in it."""
+    if not guard.binders:
+        return guard
+    if found.unseen.get(Stage.REQUEST) is Unseen.NO_JSON:
+        return guard.bound({})
+    if request is None or Stage.REQUEST in found.cut:
+        found.unbound = frozenset(link.name for link in guard.mask.links if binds(link.guardrail))
+        return guard
+    return guard.bound(_document(request))
 
 
 class _Ear(Notes):
@@ -129,7 +147,7 @@ class _Overheard(Chain):
     __slots__ = ("_ear",)
 
     def __init__(self, chain: Chain, ear: _Ear) -> None:
-        super().__init__(chain.links)
+        super().__init__(chain.links, chain.echo)
         self._ear = ear
 
     def hits(self, view: View, start: int = 0) -> list[Hit]:

@@ -96,6 +96,7 @@ class Replay:
         self.cut: Counter[Stage] = Counter()
         self.taken_out: Counter[tuple[Stage, str]] = Counter()
         self.unguarded: Counter[str] = Counter()  # by route, where nobody is asked
+        self.unbound: Counter[str] = Counter()  # replies that a guardrail could not be asked about, by its name
         self.failed = 0  # exchanges at which a guardrail raised something
         self.failed_examples: list[str] = []
 
@@ -113,6 +114,7 @@ class Replay:
             self.unguarded[row["route"] or ""] += 1
         self.unseen.update((stage, why.value) for stage, why in found.unseen.items())
         self.cut.update(found.cut)
+        self.unbound.update(found.unbound)
         self.taken_out.update((stage, kind) for stage, kinds in found.taken_out.items() for kind in kinds)
         self._compare(row["id"], found, self._recorded(row), guard)
 
@@ -152,6 +154,7 @@ class Replay:
             "cut": {stage.value: self.cut[stage] for stage in Stage},
             "taken_out": {stage.value: _of_stage(self.taken_out, stage) for stage in Stage},
             "unguarded": dict(sorted(self.unguarded.items())),
+            "unbound": dict(sorted(self.unbound.items())),
             "failed": self.failed,
             "failed_examples": self.failed_examples,
         }
@@ -167,7 +170,7 @@ def _is_gone(key: Key, found: Judgement, guard: Guard | None) -> bool:
         return True
     if key.stage is Stage.REPLY and found.is_refused:
         return True
-    if key.stage in found.unseen or key.stage in found.cut:
+    if key.stage in found.unseen or key.stage in found.cut or key.guardrail in found.unbound:
         return False
     judges = {link.name: link for _, link in guard.every_judge} if guard is not None else {}
     if key.guardrail in judges:

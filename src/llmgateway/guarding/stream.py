@@ -70,7 +70,7 @@ class GuardedStream:
         self._placeholders = placeholders
         self._channels: dict[tuple[Any, ...], _Channel] = {}
         # What is judged by itself repeats what came in pieces, so it is not counted again.
-        self._rest = Sieve(Chain(chain.enforced), Stage.REPLY, Notes(), placeholders)
+        self._rest = Sieve(Chain(chain.enforced, chain.echo), Stage.REPLY, Notes(), placeholders)
 
     def event(self, name: bytes, data: bytes) -> list[Passed]:
         """Take one event."""

@@ -170,3 +170,20 @@ def test_those_that_take_their_time_are_named_and_not_asked(folder: Path) -> Non
     assert "not asked" in on_route("hello\n").output
     assert "ponderer" in on_route("hello\n").output
     assert json.loads(on_route("hello\n", "--json").output)["not_asked"] == ["ponderer"]
+
+
+def test_a_reply_is_judged_by_the_request_it_answers(folder: Path) -> None:
+    folder.joinpath("request.json").write_text('{"system": "the goose is grey"}')
+    asked = ("check", "--guardrails", "told", "--stage", "reply", "-")
+    alone = run(*asked, stdin="well, the goose is grey")
+    assert "told can't be asked: it judges a reply by its request (--stage reply --request FILE)" in alone.output
+    by_it = run(*asked, "--request", "request.json", "--json", stdin="well, the goose is grey")
+    assert json.loads(by_it.stdout)["redacted"] == "well, [TOLD]"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "the goose"])
+def test_a_request_must_be_an_object_and_belong_to_a_reply(folder: Path, content: str) -> None:
+    folder.joinpath("request.json").write_text(content)
+    wrong = run("check", "--stage", "reply", "--request", "request.json", "-", stdin="x")
+    assert (wrong.exit_code, "request.json: no JSON object" in wrong.output) == (2, True)
+    assert run("check", "--request", "request.json", "-", stdin="x").exit_code == 2

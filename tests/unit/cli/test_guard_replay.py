@@ -242,3 +242,9 @@ async def test_what_goes_wrong_beside_is_raised_where_it_is_awaited() -> None:
     with pytest.raises(ZeroDivisionError):
         await command.aside(lambda: 1 / 0)
     assert await command.aside(lambda: 3) == 3
+
+
+def test_it_is_told_whose_request_is_not_known(folder: Path, make: ExchangeFactory) -> None:
+    fill(folder, [entry(make, None, "goose"), entry(make, "x", "goose")])
+    shown = run("--guardrails", "told").output
+    assert "told not asked about 1 reply: what was asked is not known" in shown

@@ -69,7 +69,24 @@ class OfReplies(Judging):
     is_heavy = True
 
 
-MAKERS = {"asking": Asking, "judging": Judging, "replies": OfReplies, "pii": pii, "secrets": lambda options: None}
+class Binding:
+    stages = (Stage.REPLY,)
+
+    def __init__(self, options) -> None:
+        pass
+
+    def bind(self, document, pieces):
+        return None
+
+
+MAKERS = {
+    "binding": Binding,
+    "asking": Asking,
+    "judging": Judging,
+    "replies": OfReplies,
+    "pii": pii,
+    "secrets": lambda options: None,
+}
 
 
 def loaded(text: str = TEXT):
@@ -180,3 +197,13 @@ def test_judges_look_at_prompts_unless_more_is_asked_for(plugin, stages):
     text = TEXT.replace('stages = ["request"]\n', "").replace('use = "secrets"', f'use = "{plugin}"')
     assert loaded(text).guarding.named["credentials"].stages == stages
     assert loaded(TEXT.replace('"pii"', f'"{plugin}"')).routes["a"].guardrails[2].stages == stages
+
+
+def test_who_must_know_the_request_looks_into_replies_alone():
+    assert loaded(
+        TEXT.replace('use = "secrets"\naction = "block"\nstages = ["request"]', 'use = "binding"')
+    ).guarding.named["credentials"].stages == (Stage.REPLY,)
+    wrong = refused('use = "secrets"\naction = "block"\n', 'use = "binding"\naction = "block"\n')
+    assert wrong == ['8: guardrails.credentials.stages: must be ["reply"]: this plug-in judges nothing else']
+    (restores,) = refused('use = "secrets"\naction = "block"\nstages = ["request"]', 'use = "binding"\nrestore = true')
+    assert "is only for guardrails that redact requests" in restores

@@ -4,10 +4,11 @@ import json
 import random
 
 import pytest
-from tests.support.guardrails import chain, numbers, word
+from tests.support.guardrails import Told, chain, numbers, word
 
 from llmgateway.domain.verdict import Action, Finding, Mode, Stage
 from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.chain import Chain, Link
 from llmgateway.guarding.checking import Found, Panel
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
@@ -112,3 +113,14 @@ def plain(value):
         except ValueError:
             return value
     return {plain(name): plain(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def test_who_must_know_the_request_says_so_and_judges_by_it_where_it_is_known():
+    link = Link("told", Told({}), Action.BLOCK)
+    panel, text = Panel(Chain([link])), "so the goose is grey"
+    unknown = panel.check(text, Stage.REPLY)
+    assert (unknown.action, unknown.findings, unknown.unbound) == (Action.ALLOW, [], ["told"])
+    assert unknown.shown()["unbound"] == ["told"]
+    known = panel.check(text, Stage.REPLY, {"system": "goose"})
+    assert (known.action, known.redacted, known.unbound) == (Action.BLOCK, "so the [TOLD] is grey", ())
+    assert panel.check(text, Stage.REPLY, {"system": ""}).shown().keys() == {"action", "redacted", "findings"}

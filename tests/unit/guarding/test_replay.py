@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.support.guardrails import OtherRedactor, Redactor, Runs, Shouting, Word
+from tests.support.guardrails import OtherRedactor, Redactor, Runs, Shouting, Told, Word
 
 from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.snapshot import Route, Snapshot
@@ -14,7 +14,7 @@ from llmgateway.ports.store import Body
 
 REQUEST, REPLY = Stage.REQUEST, Stage.REPLY
 CLASSES = {
-    "guardrail": {"runs": Runs, "word": Word, "pii": Redactor, "secrets": OtherRedactor},
+    "guardrail": {"runs": Runs, "word": Word, "told": Told, "pii": Redactor, "secrets": OtherRedactor},
     "judge": {"shouting": Shouting},
 }
 NUMBER = (REQUEST, "digits", "number")
@@ -148,3 +148,34 @@ def test_who_is_asked_about_what():
 
 def test_what_looks_after_stored_bodies_says_nothing():
     assert told(replayed(guard(digits()), asking("ZZZZ"), asking("ZZZZ"))) == {}
+
+
+TOLD = Guardrail("told", "told", (REPLY,))
+LEAK = (REPLY, "told", "told")
+
+
+def test_a_reply_is_judged_by_its_own_request():
+    asked = asking("the goose is grey", "system")
+    assert set(replayed(guard(TOLD), asked, asking("so the goose is grey")).said) == {LEAK}
+    assert set(replayed(guard(TOLD), asking("the goose is grey"), asking("so the goose is grey")).said) == set()
+
+
+@pytest.mark.parametrize(
+    ("request_", "unbound"),
+    [
+        (None, {"told"}),
+        (Body("request", "application/json", 9, None, "abc"), {"told"}),
+        (Body("request", "application/json", 99, b'{"system": "goose', is_truncated=True), {"told"}),
+        (Body("request", "multipart/form-data", 9, b"--form\r\n1234"), set()),  # the gateway could not look either
+    ],
+)
+def test_it_is_said_where_the_request_is_not_known(request_, unbound):
+    kept = [request_] if request_ else []
+    found = judge(guard(TOLD), [*kept, *bodies(None, asking("goose"))], str)
+    assert (found.unbound, found.said) == (unbound, {})
+
+
+def test_an_echo_of_the_instructions_is_none_in_a_replay_either():
+    asked = {"instructions": "the goose is grey", "input": "hi"}
+    assert replayed(guard(TOLD), asked, {"instructions": "the goose is grey"}).said == {}
+    assert set(replayed(guard(TOLD), asked, {"output": "the goose is grey"}).said) == {LEAK}

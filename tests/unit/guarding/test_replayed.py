@@ -7,7 +7,7 @@ from tests.support.exchanges import ExchangeFactory, verdict
 from tests.unit.guarding.test_replay import asking, bodies, digits, guard, rude
 
 from llmgateway.config.guarding import Guardrail
-from llmgateway.domain.verdict import Action, Mode
+from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.replayed import EXAMPLES, Replay
 from llmgateway.ports.store import Body
 
@@ -139,3 +139,12 @@ def test_a_guardrail_that_fails_ends_nothing_and_is_not_quoted(make, monkeypatch
     shown = done.shown()
     assert (shown["exchanges"], shown["failed"], shown["failed_examples"]) == (2, 1, [row["id"]])
     assert figures(done) == {NUMBER: (1, 1, 0, 0, 0)}
+
+
+def test_a_reply_whose_request_is_not_known_is_nobodys_who_must_know_it(make):
+    done = replay(Guardrail("told", "told", (Stage.REPLY,)))
+    said = [recorded("told", "told", stage="reply")]
+    done.add(make.row(verdicts=said), bodies(None, asking("goose")))
+    done.add(make.row(verdicts=said), bodies(asking("x"), asking("goose")))
+    assert figures(done) == {("reply", "told", "told"): (0, 0, 0, 1, 1)}
+    assert done.shown()["unbound"] == {"told": 1}

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -10,6 +10,7 @@ from llmgateway.cli import gateway
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.guard.asked import names_of, snapshot_of
 from llmgateway.domain.verdict import Action, Stage
+from llmgateway.wire.jsoncodec import JsonError, decode
 
 if TYPE_CHECKING:
     from llmgateway.config.snapshot import Snapshot
@@ -26,6 +27,9 @@ def check(
         str | None, typer.Option("--route", "-r", help="Ask the guardrails of this route, or of a model name's.")
     ] = None,
     stage: Annotated[Stage, typer.Option("--stage", "-s", help="What the text is.")] = Stage.REQUEST,
+    request: Annotated[
+        Path | None, typer.Option("--request", help="A file with the request, as JSON, that the text is a reply to.")
+    ] = None,
     guardrails: Annotated[
         str | None,
         typer.Option(
@@ -41,8 +45,10 @@ def check(
         raise typer.BadParameter(
             "with --route its guardrails are asked: name one of the two", param_hint="--guardrails"
         )
+    document = None if request is None else _document(request, stage)
     text = _text(file)
-    checked = _panel(snapshot_of(config, is_needed=route is not None), route, stage, names).check(text, stage)
+    panel = _panel(snapshot_of(config, is_needed=route is not None), route, stage, names)
+    checked = panel.check(text, stage, document)
     if as_json:
         gateway.print_json(checked.shown())
     else:
@@ -64,6 +70,19 @@ def _panel(snapshot: "Snapshot | None", route: str | None, stage: Stage, names: 
         return trial.of_names(names) if names is not None else trial.of_names()
     except TrialError as error:
         fail(str(error), MISUSED)
+
+
+def _document(file: Path, stage: Stage) -> dict[str, Any]:
+    """What was asked."""
+    if stage is not Stage.REPLY:
+        raise typer.BadParameter("is only for replies: add --stage reply", param_hint="--request")
+    try:
+        document = decode(_text(str(file)))
+    except JsonError:
+        document = None
+    if not isinstance(document, dict):
+        fail(f"{file}: no JSON object", MISUSED)
+    return document
 
 
 def _text(source: str) -> str:

@@ -97,6 +97,9 @@ def _limits(replay: "Replay") -> "list[str]":
             told.append(f"{_counted(replay.cut[stage], texts)} cut when it was stored: only the beginning was seen")
     if replay.unguarded:
         told.append(f"{_exchanges(replay.unguarded.total())} of routes without guardrails: {_routes(replay.unguarded)}")
+    for name, count in shown["unbound"].items():
+        replies = _counted(count, _TEXTS[Stage.REPLY])
+        told.append(f"{one_line(name)} not asked about {replies}: what was asked is not known")
     if replay.failed:
         some = ", ".join(map(one_line, replay.failed_examples))
         told.append(f"{_exchanges(replay.failed)} at which a guardrail failed: {some}")

@@ -36,6 +36,8 @@ def tell(checked: "Checked", text: str) -> None:
     if checked.not_asked:
         names = ", ".join(map(one_line, checked.not_asked))
         out.print(f"not asked, for that takes somebody else or a process of its own: {names}", style="yellow")
+    for name in checked.unbound:
+        out.print(f"{one_line(name)} can't be asked: it judges a reply by its request (--stage reply --request FILE)")
     out.print(f"{checked.action.value}: {_WORDS[checked.action]}", style=_STYLES[checked.action])
     out.print()
     out.print(many_lines(checked.redacted.removesuffix("\n")))

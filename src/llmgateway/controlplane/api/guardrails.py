@@ -30,6 +30,7 @@ CHECK: Final = Body(
         "properties": {
             "text": {**_TEXT, "description": "A message or an answer. JSON is looked into."},
             "stage": {"enum": [stage.value for stage in Stage], "default": Stage.REQUEST.value},
+            "request": {"type": "object", "description": "Of a reply: the request that it answers."},
             "route": {**_TEXT, "description": "The route, or a model name."},
             "guardrails": {
                 "type": "array",
@@ -90,13 +91,15 @@ class _GuardrailsFamily:
     async def check(self, asked: Asked) -> web.StreamResponse:
         sent = await json_of(asked, CHECK)
         text, stage, route, names = _read(sent)
-        content = await self._aside(self._checked, text, stage, route, names)
+        content = await self._aside(self._checked, text, stage, _document(sent, stage), route, names)
         return Reply(status=200, body=content, content_type="application/json")
 
     async def _aside(self, function: Any, *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(_ASIDE, function, *args)
 
-    def _checked(self, text: str, stage: Stage, route: str | None, names: list[str] | None) -> bytes:
+    def _checked(
+        self, text: str, stage: Stage, document: dict[str, Any] | None, route: str | None, names: list[str] | None
+    ) -> bytes:
         trial = self._trial_in_force()
         try:
             if route is not None:
@@ -105,7 +108,7 @@ class _GuardrailsFamily:
                 panel = trial.of_names(names) if names is not None else trial.of_names()
         except TrialError as error:
             raise _refused(error) from None
-        return encode(panel.check(text, stage).shown())
+        return encode(panel.check(text, stage, document).shown())
 
     def _trial_in_force(self) -> Trial:
         """Guardrails take some time to make, so they are kept for as long as the configuration holds."""
@@ -132,6 +135,18 @@ def _read(sent: Mapping[str, Any]) -> tuple[str, Stage, str | None, list[str] | 
     if route is not None and names is not None:
         raise _wrong("names a route and guardrails: one of them is enough")
     return text, _stage(sent.get("stage", Stage.REQUEST)), route, names
+
+
+def _document(sent: Mapping[str, Any], stage: Stage) -> dict[str, Any] | None:
+    """What was asked, where that is told."""
+    document = sent.get("request")
+    if document is None:
+        return None
+    if not isinstance(document, dict):
+        raise _wrong("needs an object for request")
+    if stage is not Stage.REPLY:
+        raise _wrong("has a request, which is only for replies")
+    return document
 
 
 def _are_names(names: Any) -> bool:

@@ -1,0 +1,25 @@
+"""Guardrails that must know what was asked: bound to one exchange, and put where they stand in its chains."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from llmgateway.guarding.chain import Chain
+from llmgateway.guarding.pieces import pieces_of
+from llmgateway.ports.binding import Binding
+from llmgateway.ports.guardrail import Guardrail
+
+
+class Binder:
+    """Asks each of these plug-ins once about a request, and makes chains with what they gave."""
+
+    __slots__ = ("_echo", "_made")
+
+    def __init__(self, plugins: Iterable[Guardrail], document: Mapping[str, Any]) -> None:
+        pieces = pieces_of(document)
+        self._made = {id(each): cast(Binding, each).bind(document, pieces) for each in plugins}
+        said = document.get("instructions")
+        self._echo = said if isinstance(said, str) else ""
+
+    def bound(self, chain: Chain) -> Chain:
+        """The chain of this exchange, in the same order; without those that have nothing to look for."""
+        return chain.bound(self._made, self._echo)
