@@ -26,6 +26,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "url": "llmgateway.guardrails.url.guardrail:Url",
         "pii": "llmgateway.guardrails.pii.guardrail:PiiGuardrail",
         "secrets": "llmgateway.guardrails.secrets.guardrail:Secrets",
+        "system_leak": "llmgateway.guardrails.system_leak.guardrail:SystemLeak",
     },
     "judge": {
         "http": "llmgateway.guardrails.http:HttpJudge",

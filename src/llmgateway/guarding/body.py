@@ -103,11 +103,13 @@ class Sieve:
         pieces: list[str] = []
         at = 0
         for hit in hits:
-            start, end, quote = _inside(hit, strings)
-            if start < at:
-                continue
-            pieces += (text[at:start], quote, self._placeholders.stand_in(hit, text[start:end]), quote)
-            at = end
+            stand_in = None
+            for start, end, quote in _inside(hit, strings):
+                if start < at:
+                    continue
+                said = self._placeholders.stand_in(hit, text[start:end]) if stand_in is None else ""
+                pieces += (text[at:start], quote, said, quote)
+                at, stand_in = end, said
         pieces.append(text[at:])
         return "".join(pieces)
 
@@ -145,12 +147,14 @@ class Sieve:
         return united(hit for hit in hits if hit.link.is_enforced and hit.link.action is Action.REDACT)
 
 
-def _inside(hit: Hit, strings: list[tuple[int, int]]) -> tuple[int, int, str]:
-    """What of a hit can be replaced so that the document stays one: within a string, or, quoted, outside of them."""
-    for start, end in strings:
-        if hit.start < end and start < hit.end:
-            return max(hit.start, start + 1), min(hit.end, end - 1), ""
-    return hit.start, hit.end, '"'
+def _inside(hit: Hit, strings: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
+    """What of a hit can be replaced so that the document stays one: within strings, or, quoted, outside of them."""
+    found = [
+        (max(hit.start, start + 1), min(hit.end, end - 1), "")
+        for start, end in strings
+        if hit.start < end and start < hit.end
+    ]
+    return found or [(hit.start, hit.end, '"')]
 
 
 def _replaced(text: str, hits: list[Hit], placeholders: Placeholders) -> str:
