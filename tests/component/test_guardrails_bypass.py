@@ -257,6 +257,32 @@ async def test_by_the_query(tmp_path):
         assert backend.requests == []
 
 
+OUTSIDE = ["content-type", "accept", "idempotency-key", "openai-beta", "anthropic-beta", "anthropic-version"]
+
+
+@pytest.mark.parametrize("text", [NUMBER, WORD, WORD.replace("f", "%66"), WORD.replace("f", "%2566")])
+@pytest.mark.parametrize("name", OUTSIDE)
+async def test_by_a_header_that_goes_on(tmp_path, name, text):
+    headers = {name: f"application/json; a={text}"}
+    async with guarded(tmp_path, answers(OK)) as (backend, running):
+        for _ in range(2):
+            answer = await running.ask("POST", "/v1/chat/completions", json.dumps(chat("a")).encode(), headers)
+            assert b"guardrail_blocked" in answer.body
+        assert backend.requests == []
+        assert text.encode() not in on_disk(tmp_path)
+        assert (await running.post("/v1/chat/completions", chat("a"), {name: "application/json"})).status == 200
+
+
+@pytest.mark.parametrize("text", [NUMBER, WORD, WORD.replace("f", "%66"), WORD.replace("f", "%2566")])
+async def test_by_the_path(tmp_path, text):
+    async with guarded(tmp_path, answers(OK)) as (backend, running):
+        for method, path in (("GET", f"/v1/files/{text}"), ("DELETE", f"/v1/a/{text}/b"), ("POST", f"/v1/{text}")):
+            body = json.dumps(chat("a")).encode() if method == "POST" else b""
+            answer = await running.ask(method, path, body)
+            assert b"guardrail_blocked" in answer.body or answer.status == 404  # no path of the API has such letters
+        assert backend.requests == []
+
+
 @pytest.mark.parametrize(
     ("model", "headers"),
     [("gpt-x", {}), (None, {"x-llmgateway-route": "assistant"}), (None, {})],

@@ -54,16 +54,14 @@ async def test_in_a_request_with_a_redacting_baseline(tmp_path, caplog, place):
         assert found.holds(canary) == []
         assert answer.status < 500
         assert canary.core not in answer.body.decode()
-        assert place in FORWARDED or canary.core not in got
+        assert canary.core not in got
 
 
-@pytest.mark.xfail(
-    strict=True, reason="paths and idempotency keys go on as they came: to alter them breaks what they are"
-)
 @pytest.mark.parametrize("place", sorted(FORWARDED))
 async def test_in_what_names_something_at_the_backend(tmp_path, caplog, place):
-    async for canary, got, _, _ in planted(tmp_path, caplog, REDACTING, REQUESTS[place], place):
-        assert canary.core not in got
+    async for _, got, answer, _ in planted(tmp_path, caplog, REDACTING, REQUESTS[place], place):
+        assert got == ""  # to alter such names breaks what they are
+        assert b"guardrail_blocked" in answer.body
 
 
 PASSWORD = "Xk29-mQz77pLw"

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from urllib.parse import unquote_to_bytes
 
 from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, understand
 from llmgateway.dataplane.call import Call, Errand, Request, Subject
@@ -10,6 +9,7 @@ from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.dataplane.inforce import Upstream
 from llmgateway.dataplane.masking import mask_facts
+from llmgateway.dataplane.outside import check_outside
 from llmgateway.dataplane.phases import find_route, note_declared
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
@@ -23,7 +23,6 @@ from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import pieces_of
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsoncodec import decode
-from llmgateway.wire.view import SEPARATOR, View, shown
 
 
 async def guard_request(call: Call, request: Request) -> Request:
@@ -34,8 +33,7 @@ async def guard_request(call: Call, request: Request) -> Request:
     guard = _guard(call, request)
     if guard is None:
         return request
-    if call.incoming.query:
-        _check_query(call, guard)
+    check_outside(call, guard)
     if request.kind is not BodyKind.JSON:
         _refuse_unseen(guard, request)
         return await _bound(call, guard, request)
@@ -112,22 +110,6 @@ def _guard(call: Call, request: Request) -> Guard | None:
     except GatewayError:
         return None
     return call.in_force.guards.of_route(found.name)
-
-
-def _check_query(call: Call, guard: Guard) -> None:
-    """Refuse a query with something in it that may not pass: it goes to the backend as it came."""
-    text = SEPARATOR.join(shown(each) for each in _spoken(call.incoming.query).split("&"))
-    hits = guard.request.enforced_hits(View(text))
-    if hits:
-        notes = Notes()
-        notes.add(Stage.REQUEST, hits)
-        call.exchange.verdicts = notes.rows()
-        raise blocked(Blocked(hits[0]))
-
-
-def _spoken(query: bytes) -> str:
-    """A query without its percent-encoding."""
-    return unquote_to_bytes(query.removeprefix(b"?").replace(b"+", b" ")).decode("utf-8", "replace")
 
 
 def _refuse_unseen(guard: Guard, request: Request) -> None:

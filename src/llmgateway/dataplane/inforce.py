@@ -68,6 +68,8 @@ class InForce:
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
     patience: Mapping[str, Patience]  # of the routes that hedge
     guards: Guards = NO_GUARDS
+    forwarded: frozenset[bytes] = frozenset()  # callers' headers that some backend gets as they came
+    forwarded_prefixes: tuple[bytes, ...] = ()
     trusted: tuple[Network, ...] = ()  # proxies whose X-Forwarded-For is believed
     permits: Permits = field(default_factory=Permits)
     endpoints: dict[tuple[str, str, bool], Endpoint] = field(default_factory=dict)  # see dataplane.door
@@ -92,6 +94,7 @@ def put_in_force(
     routes = snapshot.routes.values()
     shadow_budgets = before.shadow_budgets if before is not None else {}
     patience = before.patience if before is not None else {}
+    speaking = [provider(name) for name in {backend.provider for backend in snapshot.backends.values()}]
     if before is None:
         standings = Standings(snapshot, share)
     else:
@@ -115,6 +118,8 @@ def put_in_force(
         shadow_budgets=_kept(shadow_budgets, (r.name for r in routes if r.shadow is not None), ShadowBudget, clock),
         patience=_kept(patience, (r.name for r in routes if r.hedge is not None), Patience, clock),
         guards=Guards.of(snapshot, guardrail),
+        forwarded=frozenset[bytes]().union(*(speaks.forwarded for speaks in speaking)),
+        forwarded_prefixes=tuple(prefix for speaks in speaking for prefix in speaks.forwarded_prefixes),
         trusted=networks(snapshot.server.trusted_proxies),
         changes={
             (route.name, version.name): _changes(version)

@@ -4,7 +4,6 @@ import hashlib
 import logging
 from functools import partial
 from typing import Final
-from urllib.parse import unquote
 
 from llmgateway.config.snapshot import Bodies
 from llmgateway.dataplane.bodies import QUICK, asked_aside
@@ -18,6 +17,7 @@ from llmgateway.guarding.guards import Guard, as_text, sifted
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import NO_PLACEHOLDERS
 from llmgateway.wire.jsoncodec import encode
+from llmgateway.wire.query import readings
 
 logger = logging.getLogger(__name__)
 
@@ -78,17 +78,21 @@ def mask_facts(call: Errand, guard: Guard | None = None) -> None:
 def _mask_facts(exchange: Exchange, guard: Guard) -> None:
     for name in _FACTS:
         value = getattr(exchange, name)
-        if value is not None and not guard.is_clean(value):
-            setattr(exchange, name, guard.masked_text(value))
+        if value is not None:
+            setattr(exchange, name, _masked(guard, value))
     for name in _NAMES:
         value = getattr(exchange, name)
         if value is not None and not guard.is_clean(value):
             setattr(exchange, name, _pseudonym(guard, value))
-    path = unquote(exchange.path)
-    if not guard.is_clean(path):
-        exchange.path = guard.masked_text(path)
+    exchange.path = _masked(guard, exchange.path)
     if exchange.tags:
         exchange.tags = {guard.masked_text(name): guard.masked_text(value) for name, value in exchange.tags.items()}
+
+
+def _masked(guard: Guard, text: str) -> str:
+    """A text that may be percent-encoded, as it may be stored."""
+    odd = [each for each in readings(text) if not guard.is_clean(each)]
+    return guard.masked_text(odd[-1]) if odd else text
 
 
 def _pseudonym(guard: Guard, name: str) -> str:

@@ -1,7 +1,7 @@
 """The chains of a configuration, made from its guardrails: for requests, for replies, for what is stored of both."""
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
@@ -12,7 +12,7 @@ from llmgateway.config.snapshot import Bodies
 from llmgateway.domain.verdict import Action, Mode, OnError, Stage
 from llmgateway.guarding.binding import Binder
 from llmgateway.guarding.body import Sieve
-from llmgateway.guarding.chain import Chain, Link
+from llmgateway.guarding.chain import Chain, Hit, Link
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
@@ -21,13 +21,14 @@ from llmgateway.ports.asking import AskingJudge
 from llmgateway.ports.guardrail import Guardrail
 from llmgateway.ports.judge import Judge
 from llmgateway.wire.jsoncodec import JsonError, decode
-from llmgateway.wire.view import View, shown
+from llmgateway.wire.view import SEPARATOR, View, shown
 
 Plugin = Guardrail | Judge | AskingJudge
 FindGuardrail = Callable[[str, Mapping[str, Any]], Plugin]
 """Make a plug-in by its name, with its settings."""
 
 _REMEMBERED: Final = 1024
+_SHORT: Final = 256  # characters of what is remembered
 REDACTORS: Final = ("pii", "secrets")
 """The plug-ins that what is stored goes through, with their own defaults, where bodies are stored redacted."""
 
@@ -53,6 +54,7 @@ class Guard:
     reply_judges: tuple[JudgeLink, ...] = ()
     binders: tuple[Guardrail, ...] = ()
     _clean: set[str] = field(default_factory=set, compare=False, repr=False)  # short texts that come again and again
+    _free: set[str] = field(default_factory=set, compare=False, repr=False)  # the same, of those that go on as they are
 
     @property
     def every_judge(self) -> tuple[tuple[Stage, JudgeLink], ...]:
@@ -91,14 +93,29 @@ class Guard:
             return True
         if self.mask.hits(View(shown(text))):
             return False
-        if len(self._clean) >= _REMEMBERED:
-            self._clean.clear()
-        self._clean.add(text)
+        _remember(self._clean, text)
         return True
+
+    def forbidden(self, texts: Iterable[str]) -> list[Hit]:
+        """What is found in texts of a request that go on as they came or not at all; short ones are remembered."""
+        new = [text for text in texts if text not in self._free]
+        if not new:
+            return []
+        hits = self.request.enforced_hits(View(SEPARATOR.join(map(shown, new))))
+        for text in new if not hits else ():
+            _remember(self._free, text)
+        return hits
 
     def masked_text(self, text: str) -> str:
         """A text as it may be stored."""
         return Sieve(self.mask, Stage.REQUEST, Notes(), Placeholders()).text(text)
+
+
+def _remember(known: set[str], text: str) -> None:
+    if len(text) <= _SHORT:
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known.add(text)
 
 
 def sifted(sieve: Sieve, body: bytes, *, only_looks: bool = False) -> bytes:

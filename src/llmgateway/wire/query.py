@@ -1,11 +1,11 @@
-"""The query of a request whose model stands in it, read so that no other parser can read another model out of it."""
+"""Percent-encodings, and the query whose model stands in it, read so that nobody can read another model out of it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from unicodedata import normalize
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from llmgateway.domain.errors import GatewayError
 
@@ -13,6 +13,7 @@ _MODEL: Final = b"model"
 _OTHERWISE: Final = frozenset({b"call_id", b"intent"})  # such a session has its model already, or needs none
 _BROKEN: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _FIRST_WORD: Final = re.compile(r"[^a-z0-9_]*([a-z0-9_]*)")
+_UNQUOTED: Final = 3  # times: behind proxies an encoding may be undone more than once
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -54,6 +55,16 @@ def read_query(query: bytes) -> ModelQuery:
     if models and _name(models[0]) != _MODEL:
         raise _refusal("The query parameter is spelt `model`.")
     return ModelQuery(parameters, _value(models[0]) if models else None)
+
+
+def readings(text: str) -> Iterator[str]:
+    """Give a text, and what it says without its percent-encoding."""
+    yield text
+    for _ in range(_UNQUOTED):
+        if "%" not in text or (plain := unquote(text)) == text:
+            return
+        text = plain
+        yield text
 
 
 def _name(parameter: bytes) -> bytes:
