@@ -303,12 +303,58 @@ async def test_by_the_name_of_the_model_itself(tmp_path):
         assert [NUMBER in said(request.body) for request in backend.requests] == [False]
 
 
-@pytest.mark.xfail(strict=True, reason="texts that stand in a row of parts are judged one by one, not joined")
-async def test_by_splitting_it_over_parts(tmp_path):
+def split(text, between=(), **fields):
+    """A message whose text is cut over parts."""
+    return [{"type": "text", **fields, "text": text[:3]}, *between, {"type": "text", "text": text[3:]}]
+
+
+ROWS = {
+    "content": lambda text: chat(split(text)),
+    "input_text": lambda text: {"model": "assistant", "input": [{"role": "user", "content": split(text, type="input_text")}]},
+    "system": lambda text: chat("a", system=split(text)),
+    "tool_result": lambda text: part(type="tool_result", content=split(text)),
+    "characters": lambda text: chat([{"type": "text", "text": each} for each in text]),
+    "empty_between": lambda text: chat(split(text, [{"type": "text", "text": ""}] * 3)),
+    "picture_between": lambda text: chat(split(text, [{"type": "image_url", "image_url": {"url": 'https://a.example/{["b'}}])),
+    "null_between": lambda text: chat(split(text, [None, 7, [], {}, "b", {"type": "text", "text": None}])),
+    "more_inside": lambda text: chat(split(text, citations=[{"text": "b"}], cache_control={"text": "c"})),
+    "behind_more": lambda text: chat([*split(text)[:1], {"citations": [{"text": "b"}], "type": "text", "text": text[3:]}]),
+    "thinking": lambda text: chat([{"type": "thinking", "thinking": each} for each in (text[:3], text[3:])]),
+    "refusal": lambda text: chat([{"type": "refusal", "refusal": each} for each in (text[:3], text[3:])]),
+    "late": lambda text: chat("b", split("cd"), ["e"], [{"type": "text", "text": "a"}, *split(text)]),
+}  # fmt: skip
+SPELT = {
+    "plain": lambda body: body,
+    "name_escaped": lambda body: body.replace(b'"text": ', b'"t\\u0065xt": '),
+    "one_name_escaped": lambda body: body.replace(b'"text": ', b'"\\u0074\\u0045x\\u0074" :\n', 1),
+    "capitals": lambda body: body.replace(b'"text": ', b'"Text": '),
+    "text_escaped": lambda body: body.replace(b'"for"', b'"%b"' % escaped("for").encode()),
+}
+
+
+@pytest.mark.parametrize("way", ROWS)
+async def test_by_splitting_it_over_parts(tmp_path, way):
     async with guarded(tmp_path, answers(OK)) as (backend, running):
-        parts = [{"type": "text", "text": "for"}, {"type": "text", "text": "bidden"}]
-        answer = await running.post("/v1/chat/completions", chat(parts))
-        assert b"guardrail_blocked" in answer.body
+        for spell in SPELT.values():
+            body = spell(json.dumps(ROWS[way](NUMBER)).encode())
+            assert (await running.ask("POST", "/v1/chat/completions", body)).status == 200
+            body = spell(json.dumps(ROWS[way](WORD)).encode())
+            answer = await running.ask("POST", "/v1/chat/completions", body)
+            assert b"guardrail_blocked" in answer.body
+        assert len(backend.requests) == len(SPELT)
+        for request in backend.requests:
+            assert NUMBER[3:] not in said(request.body)
+            assert "[NUMBER]" in said(request.body)
+        assert b'"%b' % NUMBER[3:].encode() not in on_disk(tmp_path)
+
+
+async def test_by_splitting_it_over_parts_with_a_text_more(tmp_path):
+    async with guarded(tmp_path, answers(OK)) as (backend, running):
+        for first in ('"text": "for", "text": "a"', '"text": "a", "Text": "for"', '"text": "for", "t\\u0065xt": "a"'):
+            body = json.dumps(chat(["+", {"type": "text", "text": "bidden"}])).replace('"+"', f"{{{first}}}")
+            answer = await running.ask("POST", "/v1/chat/completions", body.encode())
+            assert b"guardrail_unsupported" in answer.body
+        assert backend.requests == []
 
 
 @pytest.mark.xfail(strict=True, reason="what base64 says is not looked into, also where it says to be a text")

@@ -59,6 +59,7 @@ def number_or(text):
 WHOLE = {
     "content": lambda text: completion(text),
     "parts": lambda text: completion("", content=[{"type": "text", "text": text}]),
+    "split_over_parts": lambda text: completion("", content=[{"type": "text", "text": each} for each in text]),
     "reasoning": lambda text: chosen(reasoning=text, reasoning_content=text),
     "reasoning_details": lambda text: chosen(reasoning_details=[{"type": "reasoning.text", "text": text}]),
     "refusal": lambda text: chosen(refusal=text),
@@ -92,6 +93,9 @@ async def test_whole_by_hiding_it_in(tmp_path, way, spelling):
 
 ANTHROPICS = {
     "text": lambda text: block(type="text", text=text),
+    "split_over_blocks": lambda text: {
+        "content": [{"type": "text", "text": each} for each in (text[:4], "", text[4:])]
+    },
     "thinking": lambda text: block(type="thinking", thinking=text, signature="AAAA"),
     "input": lambda text: block(type="tool_use", id="toolu_1", name="f", input={"a": text}),
     "input_id": lambda text: block(type="tool_use", id="toolu_1", name="f", input={"id": text, "type": text}),

@@ -4,13 +4,14 @@ Which member a string is in does not matter: what a model might read is judged, 
 `unread` knows to be read by programs only. JSON inside a string, as in the arguments of calls, is looked into.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from typing import Final
 
 from llmgateway.domain.verdict import Action, Stage
 from llmgateway.guarding.chain import Chain, Hit, blocking, united
 from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.neighbours import rows
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.unread import FILES, Unread, arguments
@@ -36,6 +37,8 @@ class Sieve:
 
     def json(self, body: bytes, depth: int = 0) -> bytes:
         """Judge a valid document; gives it with what must be redacted replaced. Blocked where it may not pass."""
+        if depth == 0:
+            body = self._over_borders(body)
         glance = at_a_glance(body, self._unread.ids, FILES)
         if glance is not None and not self._chain.hits(View(glance)):
             return body
@@ -80,6 +83,34 @@ class Sieve:
             if plain != text and (hits := self._redactions(View(plain), is_again=True)):
                 return _replaced(plain, hits, self._placeholders)
         return text
+
+    def _over_borders(self, body: bytes) -> bytes:
+        """Judge texts in neighbouring parts as one; of what is found only what lies in more than one of them counts."""
+        found = rows(body, is_strict=bool(self._chain.enforced))
+        if not found:
+            return body
+        texts = [[str(decode(body[start:end])) for start, end in row] for row in found]
+        lengths = (length for row in texts for length in (*map(len, row[:-1]), len(row[-1]) + 1))
+        starts = [*accumulate(lengths, initial=0)]
+        view = View(SEPARATOR.join(shown("".join(row)) for row in texts))
+        hits = [hit for hit in self._chain.hits(view) if starts[bisect_right(starts, hit.start)] < hit.end]
+        said = [text for row in texts for text in row]
+        changed = self._without(said, starts, self._accepted(hits))
+        spans = [span for row in found for span in row]
+        return replace(body, [(spans[at], encode(text)) for at, text in changed.items()])
+
+    def _without(self, texts: list[str], starts: list[int], hits: list[Hit]) -> dict[int, str]:
+        """What these texts say with hits replaced that lie in several of them: where one begins it has its stand-in."""
+        changed: dict[int, str] = {}
+        for hit in reversed(hits):
+            first, behind = bisect_right(starts, hit.start) - 1, bisect_left(starts, hit.end)
+            value = "".join(texts[first:behind])[hit.start - starts[first] :]
+            new = self._placeholders.stand_in(hit, value[: hit.end - hit.start])
+            for at in range(first, behind):
+                text = changed.get(at, texts[at])
+                start, end = max(0, hit.start - starts[at]), min(len(texts[at]), hit.end - starts[at])
+                changed[at] = text[:start] + (new if at == first else "") + text[end:]
+        return changed
 
     def _as_it_is(self, text: str, *, is_again: bool = False) -> str:
         return _replaced(text, self._redactions(View(shown(text)), is_again=is_again), self._placeholders)
@@ -138,6 +169,10 @@ class Sieve:
         if is_again:
             counts, stage = self._notes.counts, self._stage
             hits = [hit for hit in hits if hit.link.is_enforced or (hit.link, stage, hit.kind) not in counts]
+        return self._accepted(hits)
+
+    def _accepted(self, hits: list[Hit]) -> list[Hit]:
+        """Count these hits; what must be replaced of them. Blocked where they may not pass."""
         if not hits:
             return hits
         self._notes.add(self._stage, hits)
