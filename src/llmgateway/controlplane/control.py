@@ -32,6 +32,7 @@ from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.link import Links
 from llmgateway.controlplane.live import Recent
+from llmgateway.controlplane.memory import Memory
 from llmgateway.controlplane.metrics import Exposition, Reading
 from llmgateway.controlplane.overview import Status, overview
 from llmgateway.controlplane.probes import Probes
@@ -45,7 +46,6 @@ from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
 from llmgateway.ports.store import Row, Store
-from llmgateway.telemetry.memory import Meter
 
 SOCKET: Final = "run/control.sock"
 TALLY: Final = "run/tally.json"
@@ -167,7 +167,7 @@ class Control:
         self._tasks.start("watch", self._watch)
         self._tasks.start("backends", self._look_after_backends)
         self._tasks.start("probes", self._probes.run)
-        self._tasks.start("memory", self._tell_memory)
+        self._tasks.start("memory", self._look_after_memory)
         await asyncio.gather(*(event.wait() for event in listening))
 
     async def stop(self) -> None:
@@ -326,14 +326,12 @@ class Control:
             self._merged.tick(workers, self._clock.monotonic())
             self.links.share()
 
-    async def _tell_memory(self) -> None:
-        meter = Meter(None)
+    async def _look_after_memory(self) -> None:
+        memory = Memory(self.links, self._clock)
         try:
-            while True:
-                self.links.tell_memory(meter.own())
-                await asyncio.sleep(EVERY_S)
+            await memory.run()
         finally:
-            meter.close()
+            memory.close()
 
     def _save_tally(self) -> None:
         """A small file, not synced: it must survive this process, not the machine."""

@@ -144,6 +144,7 @@ async def _carried(call: Call, sent: Dispatched) -> GatewayError | None:
             raise
         return error
     finally:
+        incoming.on_writable = None  # the reply writes to it: together they would wait for the collector
         gateway.gauges.open_streams[route] -= 1
         gateway.sweeper.forget(reply)
         gateway.overload.streams.pop(reply, None)

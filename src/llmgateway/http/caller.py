@@ -18,7 +18,7 @@ from llmgateway.http.parsing import RequestParser
 from llmgateway.http.replies import CONTINUE, refusal
 from llmgateway.http.service import Service, State
 
-_WRITE_HIGH_WATER = 16 * 1024
+_WRITE_HIGH_WATER = 4 * 1024  # each piece that waits costs a kilobyte beside its bytes; the kernel's buffer is larger
 _IDLE, _ACTIVE, _LINGER = State.IDLE, State.ACTIVE, State.LINGER  # for each read and write: naming a member is slow
 _log = logging.getLogger(__name__)
 
@@ -115,6 +115,7 @@ class CallerConnection(asyncio.Protocol):
         self._state = State.CLOSED
         self.deadline = None
         self._backlog = b""
+        self._parser.close()
         self._service.sweeper.forget(self)
         self._service.census.remove(self)
         self._service.on_gone()

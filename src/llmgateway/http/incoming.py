@@ -156,7 +156,7 @@ class Incoming:
 
     @property
     def is_writable(self) -> bool:
-        """False while more than 16 KiB wait to be sent; `on_writable` is told when that changes."""
+        """False while more than 4 KiB wait to be sent; `on_writable` is told when that changes."""
         return self._line.is_writable
 
     def respond(self, status: int, head: bytes, body: bytes) -> None:

@@ -71,6 +71,8 @@ class RequestParser:
         self._limits = limits
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # llhttp's callback, without a Python frame
+        self._http: Any
+        self._feed_data: Any
         self._begin_parsing()
         self.is_spoiled = False
         self._repeated: RepeatedHead | None = None
@@ -117,6 +119,10 @@ class RequestParser:
         self._is_known = True
         self._left = _ENDLESS
         self.is_complete = False
+
+    def close(self) -> None:
+        """Let go of llhttp, which holds this object: together they would wait for the collector. Feed nothing more."""
+        self._http = self._feed_data = None
 
     @property
     def has_input(self) -> bool:
@@ -232,7 +238,7 @@ class RequestParser:
     # ── llhttp
 
     def _begin_parsing(self) -> None:
-        self._http: Any = httptools.HttpRequestParser(self)
+        self._http = httptools.HttpRequestParser(self)
         self._feed_data = self._http.feed_data
 
     def _execute(self, part: bytes | memoryview) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-GROWN_BYTES: Final = 64 * 1024 * 1024  # since the last time; less is not worth the pause
+GROWN_BYTES: Final = 16 * 1024 * 1024  # since the last time; less is not worth the pause
 MANY: Final = 100  # exchanges that may hold as much as is worth it
 FALLEN: Final = 4  # what runs is at most one in so many of the most that ran
 QUIET_S: Final = 2.0
@@ -13,9 +13,10 @@ PRESSED_S: Final = 5.0  # between two times under pressure, when nothing waits f
 class Trim:
     """Once each time load has fallen, and now and then under pressure."""
 
-    __slots__ = ("_fallen_since", "_floor", "_last", "_peak")
+    __slots__ = ("_fallen_since", "_floor", "_grown_bytes", "_last", "_peak")
 
-    def __init__(self, used: int) -> None:
+    def __init__(self, used: int, *, grown_bytes: int = GROWN_BYTES) -> None:
+        self._grown_bytes = grown_bytes
         self._floor = used  # bytes in use after the last time
         self._peak = 0
         self._fallen_since: float | None = None
@@ -29,7 +30,7 @@ class Trim:
             self._fallen_since = None
         elif self._fallen_since is None:
             self._fallen_since = now
-        if used - self._floor < GROWN_BYTES:
+        if used - self._floor < self._grown_bytes:
             return False
         has_fallen = self._fallen_since is not None and now - max(self._fallen_since, self._last + AGAIN_S) >= QUIET_S
         return has_fallen or (is_pressed and now - self._last >= PRESSED_S)

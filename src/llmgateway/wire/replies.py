@@ -5,13 +5,13 @@ Provider plug-ins build on `BaseReader`; a plug-in from outside may too. No prov
 """
 
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO
 from typing import Any, Final
 
 from llmgateway.domain.usage import Usage
 from llmgateway.wire.jsoncodec import JsonError, decode
 
-MAX_TEXT: Final = 8 * 1024 * 1024  # what a reader keeps of one reply, about in bytes
+MAX_TEXT: Final = 8 * 1024 * 1024  # bytes that a reader keeps of one reply
 MAX_PARSED: Final = 4 * 1024 * 1024  # a larger reply would hold the event loop for too long
 MAX_BRACKETS: Final = 100_000  # so would one of nothing but empty objects
 PART_COST: Final = 1024  # what a choice, a call or a block takes beside its text
@@ -28,6 +28,16 @@ SHAPE_ERRORS: Final = (
 
 UsageSource = Callable[[Usage, Any], None]
 """Copy what a provider's usage object says into ours: known counts only, so that the last sensible one wins."""
+
+
+class Text(BytesIO):
+    """What was said of one thing so far. In UTF-8: kept token by token, it would take eight times as much memory."""
+
+    __slots__ = ()
+
+    def whole(self) -> str:
+        """All of it, in one piece."""
+        return self.getvalue().decode()
 
 
 class BaseReader:
@@ -107,12 +117,13 @@ class BaseReader:
     def take_whole(self, value: dict[str, Any]) -> None:
         """Read a parsed reply."""
 
-    def keep(self, text: StringIO, piece: str) -> None:
+    def keep(self, text: Text, piece: str) -> None:
         """Add `piece` to `text`, unless the reader's room is used up."""
-        size = len(piece) if piece.isascii() else 3 * len(piece)
+        raw = piece.encode()
+        size = len(raw)
         if size <= self._room:
             self._room -= size
-            text.write(piece)
+            text.write(raw)
         else:
             self._room = 0  # no later, smaller piece may slip in: a text with holes would pass for whole
             self.is_truncated = True

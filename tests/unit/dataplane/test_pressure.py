@@ -1,6 +1,7 @@
 """From figures to what the worker does: the watcher with a meter, a clock and callers of the test's own."""
 
 import asyncio
+import gc
 import logging
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from llmgateway.config.snapshot import Key, Overload, Priority, Server
 from llmgateway.dataplane.gauges import Gauges
 from llmgateway.dataplane.overload import Overload as State
-from llmgateway.dataplane.pressure import CUT_EVERY_S, EVERY_S, Pressure
+from llmgateway.dataplane.pressure import CROWD, CUT_EVERY_S, EVERY_S, Pressure
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.errors import GatewayError
 from llmgateway.limits.bodies import BodyMemory
@@ -40,6 +41,7 @@ class Meter:
 
 
 class Callers:
+    connections = 0
     running = 0
     is_kept = True
 
@@ -211,6 +213,18 @@ async def test_freed_memory_is_given_back_once_when_load_has_fallen():
     await stage.look(times=40)
     assert stage.trims == 1
     assert stage.state.counts["trim"] == 1
+
+
+@pytest.mark.parametrize(("connections", "collected"), [(CROWD, 1), (CROWD + 1, 0)])
+async def test_nobody_looks_for_cycles_while_many_are_connected(monkeypatch, connections, collected):
+    looked = []
+    monkeypatch.setattr(gc, "collect", lambda: looked.append(1))
+    stage = Stage()
+    await stage.look(times=4)
+    stage.callers.connections = connections
+    stage.pressure.meter.mine = GROWN_BYTES
+    await stage.look(times=40)
+    assert (stage.trims, len(looked)) == (1, collected)
 
 
 async def test_under_pressure_it_is_given_back_without_waiting():

@@ -442,7 +442,7 @@ async def test_back_pressure_is_passed_on() -> None:
 
     async with bench(handler) as b:
         protocol, transport = b.connect(blocked=True)
-        assert transport.high == 16 * 1024
+        assert transport.high == 4 * 1024
         protocol.data_received(GET)
         await turns()
         assert heard == [False]

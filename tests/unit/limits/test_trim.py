@@ -53,3 +53,9 @@ def test_again_when_those_that_still_ran_have_ended_too_but_not_at_once():
     assert looks(trim, GROWN, 0, 31, 31 + QUIET_S) == [False, True]
     trim.done(GROWN, 0, 33)
     assert not any(looks(trim, GROWN, 0, *range(34, 200)))
+
+
+def test_how_much_is_worth_it_is_the_owners_to_say():
+    trim = Trim(BASE, grown_bytes=1000)
+    assert not any(looks(trim, BASE + 999, 0, 0, 1, 5))
+    assert looks(trim, BASE + 1000, 0, 6) == [True]

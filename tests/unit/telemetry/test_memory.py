@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import sys
 
 import pytest
 
@@ -154,6 +155,15 @@ def test_giving_back_is_no_error_where_the_c_library_cannot(monkeypatch):
     assert give_back() in {True, False}
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
     assert give_back() is False
+
+
+def test_giving_back_lets_go_of_names_that_were_looked_up():
+    name = "".join(["looked", " up"])  # a string of its own, as C code makes them
+    before = sys.getrefcount(name)
+    assert getattr(Meter, name, None) is None
+    assert sys.getrefcount(name) > before
+    give_back()
+    assert sys.getrefcount(name) == before
 
 
 def test_closing_twice_closes_nobody_elses_descriptor():

@@ -1,30 +1,41 @@
 """What all readers share: bounds on what is kept, very large replies, and faults inside a 200."""
 
-from io import StringIO
+import tracemalloc
 from typing import Any
 
 import pytest
 
 from llmgateway.providers.openai.usage import read_usage
 from llmgateway.wire.jsoncodec import encode
-from llmgateway.wire.replies import MAX_PARSED, MAX_TEXT, BaseReader, GenericReader, OpaqueReader, error_words
+from llmgateway.wire.replies import MAX_PARSED, MAX_TEXT, BaseReader, GenericReader, OpaqueReader, Text, error_words
 
 
 def test_text_is_kept_up_to_the_limit_and_then_flagged() -> None:
-    reader, text = BaseReader(), StringIO()
+    reader, text = BaseReader(), Text()
     reader.keep(text, "x" * (MAX_TEXT - 1))
     assert not reader.is_truncated
     reader.keep(text, "yy")
     reader.keep(text, "z")  # would still fit, and leave a hole
     assert reader.is_truncated
-    assert len(text.getvalue()) == MAX_TEXT - 1
+    assert len(text.whole()) == MAX_TEXT - 1
 
 
 def test_text_beyond_ascii_counts_by_its_bytes() -> None:
-    reader, text = BaseReader(), StringIO()
+    reader, text = BaseReader(), Text()
     reader.keep(text, "\u3042" * (MAX_TEXT // 3))
     reader.keep(text, "\u3042")
     assert reader.is_truncated
+
+
+def test_tokens_take_little_more_than_their_bytes() -> None:
+    reader, text = BaseReader(), Text()
+    tracemalloc.start()
+    for number in range(10_000):
+        reader.keep(text, f" {number:03}\u3042")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1.5 * len(text.getvalue())
+    assert text.whole().startswith(" 000\u3042 001\u3042")
 
 
 def test_parts_use_up_room_as_well() -> None:

@@ -1,12 +1,11 @@
 """Replies of `/v1/messages`: a message that starts, blocks that grow, a delta with the end's reason, a stop."""
 
 from collections.abc import Callable
-from io import StringIO
 from typing import Any, Final
 
 from llmgateway.providers.anthropic.usage import Counts, read_usage
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
-from llmgateway.wire.replies import PART_COST, SHAPE_ERRORS, BaseReader, error_words, text_of
+from llmgateway.wire.replies import PART_COST, SHAPE_ERRORS, BaseReader, Text, error_words, text_of
 
 # delta → (its own field, the block's field that grows)
 _DELTAS: Final = {
@@ -25,13 +24,13 @@ class _Block:
 
     def __init__(self, start: dict[str, Any]) -> None:
         self.start = start
-        self.texts: dict[str, StringIO] = {}
+        self.texts: dict[str, Text] = {}
         self.citations: list[Any] = []
 
     def finished(self) -> dict[str, Any]:
         block = dict(self.start)
         for field, text in self.texts.items():
-            value = text.getvalue()
+            value = text.whole()
             block[field] = _input(value) if field == "input" else (block.get(field) or "") + value
         if self.citations:
             block["citations"] = [*(block.get("citations") or ()), *self.citations]
@@ -101,7 +100,7 @@ class MessagesReader(BaseReader):
             theirs, ours = fields
             text = block.texts.get(ours)
             if text is None:
-                text = block.texts[ours] = StringIO()
+                text = block.texts[ours] = Text()
             self.keep(text, delta[theirs])
         elif kind == "citations_delta" and self.has_room(self.event_bytes):
             block.citations.append(delta["citation"])

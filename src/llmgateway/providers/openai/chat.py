@@ -1,11 +1,10 @@
 """Replies of `/v1/chat/completions`, as OpenAI, vLLM, llama.cpp, DeepSeek, OpenRouter and others stream them."""
 
 from collections.abc import Callable
-from io import StringIO
 from typing import Any, Final
 
 from llmgateway.providers.openai.choices import ChoicesReader, Growing
-from llmgateway.wire.replies import PART_COST, BaseReader, text_of
+from llmgateway.wire.replies import PART_COST, BaseReader, Text, text_of
 
 
 class _Call:
@@ -17,7 +16,7 @@ class _Call:
         self.id: str | None = None
         self.kind = "function"
         self.name: str | None = None
-        self.arguments = StringIO()
+        self.arguments = Text()
 
     def grow(self, function: dict[str, Any] | None, reader: BaseReader) -> None:
         if function:
@@ -25,15 +24,15 @@ class _Call:
             reader.keep(self.arguments, function.get("arguments") or "")
 
     def finished(self) -> dict[str, Any]:
-        return {"name": self.name, "arguments": self.arguments.getvalue()}
+        return {"name": self.name, "arguments": self.arguments.whole()}
 
 
 class _Choice(Growing):
     _role = "assistant"
-    _reasoning: StringIO | None = None
+    _reasoning: Text | None = None
     _reasoning_name = "reasoning_content"
-    _refusal: StringIO | None = None
-    _audio: StringIO | None = None
+    _refusal: Text | None = None
+    _audio: Text | None = None
     _calls: dict[int, _Call] | None = None
     _function: _Call | None = None
 
@@ -91,21 +90,21 @@ class _Choice(Growing):
         return call
 
     @staticmethod
-    def _kept(text: StringIO | None, piece: str, reader: BaseReader) -> StringIO:
-        text = text or StringIO()
+    def _kept(text: Text | None, piece: str, reader: BaseReader) -> Text:
+        text = text or Text()
         reader.has_content = True
         reader.keep(text, piece)
         return text
 
     def finished(self) -> dict[str, Any]:
-        content = self.text.getvalue()
+        content = self.text.whole()
         message: dict[str, Any] = {"role": self._role, "content": content or None if self._has_other() else content}
         if self._reasoning is not None:
-            message[self._reasoning_name] = self._reasoning.getvalue()
+            message[self._reasoning_name] = self._reasoning.whole()
         if self._refusal is not None:
-            message["refusal"] = self._refusal.getvalue()
+            message["refusal"] = self._refusal.whole()
         if self._audio is not None:
-            message["audio"] = {"transcript": self._audio.getvalue()}
+            message["audio"] = {"transcript": self._audio.whole()}
         if self._function is not None:
             message["function_call"] = self._function.finished()
         if self._calls:

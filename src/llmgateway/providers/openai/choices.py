@@ -1,11 +1,10 @@
 """What chat and legacy completions share: chunks with `choices`, each of which grows until it has a finish reason."""
 
-from io import StringIO
 from typing import Any, ClassVar
 
 from llmgateway.providers.openai.usage import read_usage
 from llmgateway.wire.jsoncodec import encode
-from llmgateway.wire.replies import DONE, PART_COST, BaseReader, error_words, text_of
+from llmgateway.wire.replies import DONE, PART_COST, BaseReader, Text, error_words, text_of
 
 
 class Growing:
@@ -14,7 +13,7 @@ class Growing:
     finish_reason: str | None = None
 
     def __init__(self) -> None:
-        self.text = StringIO()
+        self.text = Text()
 
     def grow(self, choice: dict[str, Any], reader: BaseReader) -> None:
         """Take this choice's part of one chunk; the reader keeps the account of room."""

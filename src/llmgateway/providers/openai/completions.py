@@ -14,7 +14,7 @@ class _Choice(Growing):
             reader.keep(self.text, text)
 
     def finished(self) -> dict[str, Any]:
-        return {"text": self.text.getvalue(), "logprobs": None}
+        return {"text": self.text.whole(), "logprobs": None}
 
 
 class CompletionsReader(ChoicesReader):

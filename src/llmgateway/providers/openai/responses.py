@@ -4,12 +4,11 @@ The pieces are kept as well, so that an answer that breaks off is still told as 
 """
 
 from collections.abc import Callable
-from io import StringIO
 from typing import Any, Final
 
 from llmgateway.providers.openai.usage import read_usage
 from llmgateway.wire.jsoncodec import encode
-from llmgateway.wire.replies import DONE, PART_COST, SHAPE_ERRORS, BaseReader, error_words, text_of
+from llmgateway.wire.replies import DONE, PART_COST, SHAPE_ERRORS, BaseReader, Text, error_words, text_of
 
 _TextKey = tuple[int, str, int]  # output item, the field it grows in, part of that field
 
@@ -43,7 +42,7 @@ class ResponsesReader(BaseReader):
     def __init__(self) -> None:
         BaseReader.__init__(self)  # not super(), which costs more than all the rest
         self._items: dict[int, dict[str, Any]] = {}
-        self._texts: dict[_TextKey, StringIO] = {}  # what has come of items that are not done
+        self._texts: dict[_TextKey, Text] = {}  # what has come of items that are not done
         self._part_types: dict[_TextKey, str] = {}
 
     def take_unreadable(self, data: bytes) -> None:
@@ -123,7 +122,7 @@ class ResponsesReader(BaseReader):
         if text is None:
             if not self.has_room(PART_COST):
                 return
-            text = self._texts[key] = StringIO()
+            text = self._texts[key] = Text()
             self._part_types[key] = part_type
         self.keep(text, value["delta"])
 
@@ -147,9 +146,9 @@ class ResponsesReader(BaseReader):
             item = items.setdefault(index, {"type": "message", "role": "assistant", "status": "incomplete"})
             part_type = self._part_types[key]
             if not part_type:
-                item[field] = text.getvalue()
+                item[field] = text.whole()
             else:
-                part = {"type": part_type, "refusal" if part_type == "refusal" else "text": text.getvalue()}
+                part = {"type": part_type, "refusal" if part_type == "refusal" else "text": text.whole()}
                 item[field] = [*(item.get(field) or ()), part]
         return [item for _, item in sorted(items.items())]
 
