@@ -37,7 +37,7 @@ async def run(rig: Rig) -> list[Figure]:
         spec = Spec(0, mode="stall", connections=count, chunks=ENDLESS, chunk_rate=payload.FULL_SPEED)
         with played.start_load(spec) as readers:
             await asyncio.to_thread(readers.line, 120)
-            await filled(played.fast, rig.pick(90.0, 15.0))
+            await filled(played.fast, rig.pick(150.0, 15.0))
             high = played.pss()
             during = [await played.measure(seconds, rate=RATE) for _ in range(2)]
             high = max(high, played.pss())

@@ -346,12 +346,11 @@ class CallerConnection(asyncio.Protocol):
 
     def _leave(self, code: str) -> None:
         incoming, task = self._current, self._task
-        if incoming is None or incoming.is_over or task is None:
+        if incoming is None or incoming.is_over or task is None or incoming.left is not None:
             return
-        if incoming.left is None:
-            incoming.left = GatewayError(code)
-            task.cancel()
-            self.abort()
+        incoming.left = GatewayError(code)
+        task.cancel()
+        self.abort()
 
     # ── deadlines
 
