@@ -121,11 +121,7 @@ def put_in_force(
         forwarded=frozenset[bytes]().union(*(speaks.forwarded for speaks in speaking)),
         forwarded_prefixes=tuple(prefix for speaks in speaking for prefix in speaks.forwarded_prefixes),
         trusted=networks(snapshot.server.trusted_proxies),
-        changes={
-            (route.name, version.name): _changes(version)
-            for route in snapshot.routes.values()
-            for version in route.versions
-        },
+        changes={(route.name, version.name): _changes(version) for route in routes for version in route.versions},
     )
 
 
