@@ -32,6 +32,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "http": "llmgateway.guardrails.http:HttpJudge",
         "injection": "llmgateway.guardrails.injection.judge:InjectionJudge",
         "judge": "llmgateway.guardrails.judge.judge:ModelJudge",
+        "json_schema": "llmgateway.guardrails.json_schema.judge:JsonSchemaJudge",
         "language": "llmgateway.guardrails.language.judge:LanguageJudge",
         "length": "llmgateway.guardrails.length:LengthJudge",
         "moderation": "llmgateway.guardrails.moderation:ModerationJudge",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from llmgateway import plugins
 from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.pieces import pieces_of
 from llmgateway.ports.guardrail import OptionError
 from llmgateway.ports.judge import SOURCES, Judge, Piece
 
@@ -26,7 +27,13 @@ NAMES = [
 @cache
 def made(name: str) -> list[tuple[Judge, list[tuple[str, str, str | None]]]]:
     cases = json.loads((ROOT / f"{name}.json").read_text())
-    return [(plugins.load("judge", name)(each["options"]), each["texts"]) for each in cases]
+    return [(bound(plugins.load("judge", name)(each["options"]), each), each["texts"]) for each in cases]
+
+
+def bound(judge: Judge, case) -> Judge:
+    """Where a case has a request, the judge is bound to it."""
+    assert ("request" in case) == hasattr(judge, "bind")
+    return judge.bind(case["request"], pieces_of(case["request"])) if "request" in case else judge
 
 
 def pairs():

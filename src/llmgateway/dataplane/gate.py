@@ -85,7 +85,7 @@ class Gate:
             raise self._failure
         said = await texts_so_far(self._sent.reply)
         await self._opinion.ask(self._in_parts, self._windows.take(said))
-        await self._opinion.ask(self._in_whole, [each.piece for each in said])
+        await self._opinion.ask_of(self._in_whole, said)
         self._let_go(self._waiting)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.holdback import Blocked
-from llmgateway.guarding.judging import JudgeLink, judge_all
+from llmgateway.guarding.judging import JudgeLink, judge_all, shown_to
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import Said, pieces_of, texts_of_reply
 from llmgateway.ports.judge import Piece
@@ -44,7 +44,14 @@ class Opinion:
 
     async def whole(self, reply: Reply) -> None:
         """Have all of them look at a reply that is there whole; errors as `ask`."""
-        await self.ask(self.links, [said.piece for said in await texts_so_far(reply)])
+        await self.ask_of(self.links, await texts_so_far(reply))
+
+    async def ask_of(self, links: Sequence[JudgeLink], said: Sequence[Said]) -> None:
+        """Have these look at those texts of a whole reply that are for them; errors as `ask`."""
+        choosy = [link for link in links if hasattr(link.guardrail, "looks_at")]
+        await self.ask([link for link in links if link not in choosy], [each.piece for each in said])
+        for link in choosy:
+            await self.ask([link], shown_to(link, said))
 
     async def _asked(self) -> Sequence[Piece]:
         """What the request said."""

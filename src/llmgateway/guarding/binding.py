@@ -1,12 +1,13 @@
 """Guardrails that must know what was asked: bound to one exchange, and put where they stand in its chains."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from llmgateway.guarding.chain import Chain
+from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.pieces import pieces_of
 from llmgateway.ports.binding import Binding
-from llmgateway.ports.guardrail import Guardrail
 
 
 class Binder:
@@ -14,12 +15,17 @@ class Binder:
 
     __slots__ = ("_echo", "_made")
 
-    def __init__(self, plugins: Iterable[Guardrail], document: Mapping[str, Any]) -> None:
+    def __init__(self, plugins: Iterable[object], document: Mapping[str, Any]) -> None:
         pieces = pieces_of(document)
-        self._made = {id(each): cast(Binding, each).bind(document, pieces) for each in plugins}
+        self._made: dict[int, Any] = {id(each): cast(Binding, each).bind(document, pieces) for each in plugins}
         said = document.get("instructions")
         self._echo = said if isinstance(said, str) else ""
 
     def bound(self, chain: Chain) -> Chain:
         """The chain of this exchange, in the same order; without those that have nothing to look for."""
         return chain.bound(self._made, self._echo)
+
+    def judges(self, links: Iterable[JudgeLink]) -> tuple[JudgeLink, ...]:
+        """The same of judges."""
+        found = ((link, self._made.get(id(link.guardrail), link.guardrail)) for link in links)
+        return tuple(replace(link, guardrail=plugin) for link, plugin in found if plugin is not None)

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from llmgateway.config.guardrails import binds
 from llmgateway.domain.verdict import Action, Stage
 from llmgateway.guarding.binding import Binder
-from llmgateway.guarding.chain import Chain, Hit, strictest, united
+from llmgateway.guarding.chain import Chain, Hit, Linked, strictest, united
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.segments import Segmented
@@ -60,28 +60,31 @@ class Panel:
     def check(self, text: str, stage: Stage, document: Mapping[str, Any] | None = None) -> Checked:
         """Ask them all about a text of that stage. `document`: of a reply, the request that it answers, if known."""
         inside = Segmented(text)
-        hits = self._bound(document).hits(View(inside.joined))
-        judged = self._judged(text, stage)
+        chain = self.chain if document is None else self._binder(document).bound(self.chain)
+        hits = chain.hits(View(inside.joined))
+        judged = self._judged(text, stage, document)
         return Checked(
             action=strictest([*hits, *judged]),
             redacted=_redacted(text, inside, united(hit for hit in hits if hit.link.is_enforced)),
             findings=sorted([*(_found(hit, inside) for hit in hits), *map(_whole, judged)], key=_place),
             not_asked=[link.name for link in self.judges if link.is_slow],
-            unbound=[link.name for link in self.chain.links if binds(link.guardrail)] if document is None else (),
+            unbound=[link.name for link in self._binding] if document is None else (),
         )
 
-    def _bound(self, document: Mapping[str, Any] | None) -> Chain:
-        if document is None:
-            return self.chain
-        return Binder([link.guardrail for link in self.chain.links if binds(link.guardrail)], document).bound(
-            self.chain
-        )
+    @property
+    def _binding(self) -> list[Linked]:
+        every: list[Linked] = [*self.chain.links, *self.judges]
+        return [link for link in every if binds(link.guardrail)]
 
-    def _judged(self, text: str, stage: Stage) -> list[Hit]:
+    def _binder(self, document: Mapping[str, Any]) -> Binder:
+        return Binder([link.guardrail for link in self._binding], document)
+
+    def _judged(self, text: str, stage: Stage, document: Mapping[str, Any] | None) -> list[Hit]:
+        judges = self.judges if document is None else self._binder(document).judges(self.judges)
         piece = Piece(text, _SOURCES[stage])
         return [
             Hit(start, end, link, kind, score)
-            for link in self.judges
+            for link in judges
             if not link.is_slow
             for _, (start, end, kind, score) in cast(Judge, link.guardrail).judge([piece])
         ]

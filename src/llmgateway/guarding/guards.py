@@ -52,7 +52,7 @@ class Guard:
     judges: tuple[JudgeLink, ...] = ()
     slow: tuple[JudgeLink, ...] = ()
     reply_judges: tuple[JudgeLink, ...] = ()
-    binders: tuple[Guardrail, ...] = ()
+    binders: tuple[object, ...] = ()
     _clean: set[str] = field(default_factory=set, compare=False, repr=False)  # short texts that come again and again
     _free: set[str] = field(default_factory=set, compare=False, repr=False)  # the same, of those that go on as they are
 
@@ -81,6 +81,7 @@ class Guard:
             watching=to.bound(self.watching),
             observing=to.bound(self.observing),
             mask=to.bound(self.mask),
+            reply_judges=to.judges(self.reply_judges),
         )
 
     def masked(self, body: bytes) -> bytes:
@@ -201,7 +202,7 @@ class _Maker:
             judges=tuple(link for link, stages in judges if Stage.REQUEST in stages and not link.is_slow),
             slow=tuple(link for link, stages in judges if Stage.REQUEST in stages and link.is_slow),
             reply_judges=tuple(link for link, stages in judges if Stage.REPLY in stages),
-            binders=tuple(link.guardrail for link, _ in links if binds(link.guardrail)),
+            binders=tuple(link.guardrail for link, _ in every if binds(link.guardrail)),
         )
 
     def _redactors(self) -> tuple[Link, ...]:

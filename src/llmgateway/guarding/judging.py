@@ -8,7 +8,7 @@ from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.chain import Hit
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
-from llmgateway.guarding.pieces import pieces_of
+from llmgateway.guarding.pieces import Said, pieces_of
 from llmgateway.ports.asking import AskingJudge
 from llmgateway.ports.judge import Judge, Judged, Piece
 
@@ -50,6 +50,12 @@ def judge_all(links: Sequence[JudgeLink], pieces: Sequence[Piece], stage: Stage,
     """Have every quick judge look at these texts. Raises Blocked where one does not let them pass."""
     for link in links:
         weigh(link, cast(Judge, link.guardrail).judge(pieces), stage, notes)
+
+
+def shown_to(link: JudgeLink, said: Sequence[Said]) -> list[Piece]:
+    """The texts of a reply that a judge is asked about: all, unless it says itself which."""
+    looks_at = getattr(link.guardrail, "looks_at", None)
+    return [each.piece for each in said if looks_at is None or looks_at(each.path)]
 
 
 def weigh(link: JudgeLink, judged: Sequence[Judged], stage: Stage, notes: Notes) -> None:

@@ -15,10 +15,10 @@ import re2
 from llmgateway.config.guardrails import binds
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.body import Sieve
-from llmgateway.guarding.chain import Chain, Hit
+from llmgateway.guarding.chain import Chain, Hit, Linked
 from llmgateway.guarding.guards import Guard, sifted
 from llmgateway.guarding.holdback import Blocked
-from llmgateway.guarding.judging import JudgeLink, ask, judge_all
+from llmgateway.guarding.judging import JudgeLink, ask, judge_all, shown_to
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import texts_of_reply
 from llmgateway.guarding.placeholders import Placeholders, marked
@@ -107,7 +107,8 @@ def _bound(guard: Guard, request: bytes | None, found: Judgement) -> Guard:
     if found.unseen.get(Stage.REQUEST) is Unseen.NO_JSON:
         return guard.bound({})
     if request is None or Stage.REQUEST in found.cut:
-        found.unbound = frozenset(link.name for link in guard.mask.links if binds(link.guardrail))
+        every: list[Linked] = [*guard.mask.links, *guard.reply_judges]
+        found.unbound = frozenset(link.name for link in every if binds(link.guardrail))
         return guard
     return guard.bound(_document(request))
 
@@ -181,8 +182,9 @@ def _judge_reply(guard: Guard, body: bytes, ear: _Ear) -> None:
     if guard.watching:
         sifted(_sieve(guard.watching, Stage.REPLY, ear), body)
     judges = [link for link in guard.reply_judges if not link.is_slow]
-    if judges:
-        judge_all(judges, [said.piece for said in texts_of_reply(_document(body))], Stage.REPLY, ear)
+    said = texts_of_reply(_document(body)) if judges else []
+    for link in judges:
+        judge_all([link], shown_to(link, said), Stage.REPLY, ear)
 
 
 def _sieve(chain: Chain, stage: Stage, ear: _Ear) -> Sieve:

@@ -6,8 +6,8 @@ it gives is a plain guardrail, with both of the laws, and judges that exchange's
 and in streams, a copy's too, and what is stored of it.
 
 Such a guardrail is for replies alone, which its `stages` say: prompts are never shown to it. Where no request is known
-it stands for itself and finds nothing. What takes long to make of a request is remembered by the plug-in, within a
-bound, for other requests.
+it stands for itself and finds nothing. A judge (`ports.judge`) may have the same member, and gives a judge then. What
+takes long to make of a request is remembered by the plug-in, within a bound, for other requests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from llmgateway.domain.verdict import Stage
 from llmgateway.ports.guardrail import Guardrail
-from llmgateway.ports.judge import Piece
+from llmgateway.ports.judge import Judge, Piece
 
 
 class Binding(Protocol):
@@ -23,7 +23,7 @@ class Binding(Protocol):
 
     stages: Sequence[Stage]  # (Stage.REPLY,)
 
-    def bind(self, document: Mapping[str, Any], pieces: Sequence[Piece]) -> Guardrail | None:
+    def bind(self, document: Mapping[str, Any], pieces: Sequence[Piece]) -> Guardrail | Judge | None:
         """Give what judges the reply to this request; None where there is nothing to look for, which costs nothing.
 
         `document` is the request's JSON, empty for what is none; `pieces` are its texts, with whose word each is. For a

@@ -7,6 +7,10 @@ To add one: write `guardrails/<name>.py` (or a folder) with a class that has the
 Like a guardrail a judge is made once for each definition, does no I/O, keeps nothing between calls and never gives a
 stranger's text to a backtracking engine. Unlike one it needs the text to its end: a stream is held until it was judged.
 One that must ask somebody else is an `asking.AskingJudge`.
+
+A judge of replies that must know what was asked has a member more, `bind`; see `binding`. What that gives is a judge of
+one exchange's reply, or None. Where only some of a reply's texts are for it, it has a member `looks_at`, which is given
+the path of each in the reply's JSON (empty for a text alone) and says so.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

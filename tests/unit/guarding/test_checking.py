@@ -13,6 +13,7 @@ from llmgateway.guarding.checking import Found, Panel
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guardrails.json_schema.judge import JsonSchemaJudge
 from llmgateway.ports.judge import Judged
 
 
@@ -124,3 +125,12 @@ def test_who_must_know_the_request_says_so_and_judges_by_it_where_it_is_known():
     known = panel.check(text, Stage.REPLY, {"system": "goose"})
     assert (known.action, known.redacted, known.unbound) == (Action.BLOCK, "so the [TOLD] is grey", ())
     assert panel.check(text, Stage.REPLY, {"system": ""}).shown().keys() == {"action", "redacted", "findings"}
+
+
+def test_a_judge_that_must_know_the_request_is_bound_to_it_too():
+    panel = Panel(Chain([]), [JudgeLink("form", JsonSchemaJudge({}), Action.BLOCK)])
+    assert panel.check("Sure!", Stage.REPLY).unbound == ["form"]
+    asked = {"response_format": {"type": "json_object"}}
+    (found,) = panel.check("Sure!", Stage.REPLY, asked).findings
+    assert (found.guardrail, found.kind, found.start, found.end) == ("form", "json_schema.not_json", 0, 5)
+    assert panel.check("Sure!", Stage.REPLY, {}).findings == []

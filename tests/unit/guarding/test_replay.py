@@ -10,12 +10,13 @@ from llmgateway.config.snapshot import Route, Snapshot
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.replay import Key, Unseen, asked, judge
 from llmgateway.guarding.trial import Trial
+from llmgateway.guardrails.json_schema.judge import JsonSchemaJudge
 from llmgateway.ports.store import Body
 
 REQUEST, REPLY = Stage.REQUEST, Stage.REPLY
 CLASSES = {
     "guardrail": {"runs": Runs, "word": Word, "told": Told, "pii": Redactor, "secrets": OtherRedactor},
-    "judge": {"shouting": Shouting},
+    "judge": {"json_schema": JsonSchemaJudge, "shouting": Shouting},
 }
 NUMBER = (REQUEST, "digits", "number")
 
@@ -179,3 +180,13 @@ def test_an_echo_of_the_instructions_is_none_in_a_replay_either():
     asked = {"instructions": "the goose is grey", "input": "hi"}
     assert replayed(guard(TOLD), asked, {"instructions": "the goose is grey"}).said == {}
     assert set(replayed(guard(TOLD), asked, {"output": "the goose is grey"}).said) == {LEAK}
+
+
+def test_a_judge_of_replies_is_bound_to_the_stored_request():
+    form = Guardrail("form", "json_schema", (REPLY,), Action.BLOCK)
+    asked = asking("hi") | {"response_format": {"type": "json_object"}}
+    answer = {"choices": [{"message": {"content": "Sure!", "reasoning_content": "a thought"}}]}
+    (key,) = replayed(guard(form), asked, answer).said
+    assert key == (REPLY, "form", "json_schema.not_json")
+    assert replayed(guard(form), asking("hi"), answer).said == {}
+    assert replayed(guard(form), None, answer).unbound == {"form"}
