@@ -3,7 +3,7 @@
 A guardrail must see such pieces as one text. What a shape does not know is judged by itself, event by event.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 
@@ -31,6 +31,25 @@ class Pieces(NamedTuple):
     ended: frozenset[Hashable] | None = frozenset()
 
 
+class Ending(Protocol):
+    """Follows one stream as its caller gets it, so that it can be ended well before its time: by a guardrail's words.
+
+    That a stream has begun in a provider's form says that the caller speaks it, too.
+    """
+
+    def event(self, data: bytes) -> None:
+        """Take an event that has gone on to the caller. No exception leaves it."""
+        ...
+
+    def refused(self, text: str, channel: tuple[Hashable, ...] | None) -> Sequence[tuple[bytes, bytes]] | None:
+        """Events (name, data) that say `text` and end all that is open, as the provider's own streams end.
+
+        `channel`: where a slot had what was blocked; the words go there if a person would read them there, or else
+        into the text beside it. Empty: nothing has begun. None: nobody can tell how this stream ends well.
+        """
+        ...
+
+
 class StreamShape(Protocol):
     """Reads parsed events of one operation's streams. Stateless."""
 
@@ -39,6 +58,10 @@ class StreamShape(Protocol):
 
         Whatever is not of the documented form is simply not known: no exception leaves it.
         """
+        ...
+
+    def ending(self) -> Ending:
+        """A fresh one for a stream. A shape need not have this member: its blocked streams end with an error then."""
         ...
 
     def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:

@@ -160,7 +160,7 @@ def test_an_endless_response_is_kept_up_to_the_limit() -> None:
             reader.event(b"", encode({"type": kind, "output_index": number, "delta": "x" * 100}))
         reader.event(b"", encode({"type": "response.output_item.added", "output_index": number, "item": {"a": "b"}}))
     assert reader.is_truncated
-    assert len(reader._texts) + len(reader._items) <= 8_192
+    assert len(reader.texts) + len(reader._items) <= 8_192
 
 
 def test_a_response_s_event_is_known_by_its_name_where_the_data_has_no_type() -> None:

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from llmgateway.ports.shape import Pieces, Slot
+from llmgateway.ports.shape import Ending, Pieces, Slot
+from llmgateway.providers.anthropic.ending import MessagesEnding
 from llmgateway.wire.replies import SHAPE_ERRORS
 
 _UNKNOWN: Final = Pieces([], is_known=False)
@@ -26,6 +27,9 @@ class MessagesShape:
             return Pieces([], is_known=kind in _QUIET and len(event) == 1, ended=ended)
         except SHAPE_ERRORS:
             return _UNKNOWN
+
+    def ending(self) -> Ending:
+        return MessagesEnding()
 
     def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
         delta = {"type": event["delta"]["type"], slot.key: ""}

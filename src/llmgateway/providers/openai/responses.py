@@ -10,10 +10,10 @@ from llmgateway.providers.openai.usage import read_usage
 from llmgateway.wire.jsoncodec import encode
 from llmgateway.wire.replies import DONE, PART_COST, SHAPE_ERRORS, BaseReader, Text, error_words, text_of
 
-_TextKey = tuple[int, str, int]  # output item, the field it grows in, part of that field
+TextKey = tuple[int, str, int]  # output item, the field it grows in, part of that field
 
 # event → (field of the item, type of its parts, the event's field with the part's number); no parts: the field is text
-_TEXTS: Final = {
+TEXTS: Final = {
     "response.output_text.delta": ("content", "output_text", "content_index"),
     "response.refusal.delta": ("content", "refusal", "content_index"),
     "response.reasoning_text.delta": ("content", "reasoning_text", "content_index"),
@@ -42,8 +42,8 @@ class ResponsesReader(BaseReader):
     def __init__(self) -> None:
         BaseReader.__init__(self)  # not super(), which costs more than all the rest
         self._items: dict[int, dict[str, Any]] = {}
-        self._texts: dict[_TextKey, Text] = {}  # what has come of items that are not done
-        self._part_types: dict[_TextKey, str] = {}
+        self.texts: dict[TextKey, Text] = {}  # what has come of items that are not done
+        self._part_types: dict[TextKey, str] = {}
 
     def take_unreadable(self, data: bytes) -> None:
         if data.startswith(DONE):  # not OpenAI's, but some servers add it
@@ -53,7 +53,7 @@ class ResponsesReader(BaseReader):
 
     def take(self, name: bytes, value: Any) -> None:
         kind = value.get("type") or name.decode("latin-1")
-        place = _TEXTS.get(kind)
+        place = TEXTS.get(kind)
         if place is not None:
             self._take_text(place, value)
         elif (step := _STEPS.get(kind)) is not None:
@@ -68,10 +68,10 @@ class ResponsesReader(BaseReader):
         self._take_response(value)
 
     def message(self) -> bytes | None:
-        if self._final is None and self._head is None and not self._items and not self._texts:
+        if self._final is None and self._head is None and not self._items and not self.texts:
             return None
         try:
-            return encode(self._final or self._sofar())
+            return encode(self._final or self.sofar())
         except SHAPE_ERRORS:  # an item of no known shape, or nested more deeply than JSON can be written
             return None
 
@@ -89,7 +89,7 @@ class ResponsesReader(BaseReader):
         self.has_content = self.has_content or bool(response.get("output"))
         self._final = response
         self._items.clear()
-        self._texts.clear()
+        self.texts.clear()
 
     def _fail(self, value: dict[str, Any]) -> None:
         self._end(value)
@@ -111,18 +111,18 @@ class ResponsesReader(BaseReader):
         self._take_item(value)
         index = value.get("output_index", 0)
         self.has_content = True
-        for key in [key for key in self._texts if key[0] == index]:
-            del self._texts[key]
+        for key in [key for key in self.texts if key[0] == index]:
+            del self.texts[key]
 
     def _take_text(self, place: tuple[str, str, str], value: dict[str, Any]) -> None:
         self.has_content = True
         field, part_type, number = place
         key = (int(value.get("output_index", 0)), field, int(value.get(number, 0)))
-        text = self._texts.get(key)
+        text = self.texts.get(key)
         if text is None:
             if not self.has_room(PART_COST):
                 return
-            text = self._texts[key] = Text()
+            text = self.texts[key] = Text()
             self._part_types[key] = part_type
         self.keep(text, value["delta"])
 
@@ -135,13 +135,15 @@ class ResponsesReader(BaseReader):
             details = response.get("incomplete_details")
             self.finish_reason = text_of(details, "reason") if isinstance(details, dict) else status
 
-    def _sofar(self) -> dict[str, Any]:
-        return {**(self._head or {"object": "response"}), "status": "incomplete", "output": self._output()}
+    def sofar(self) -> dict[str, Any]:
+        """The response as far as it has come."""
+        output = [item for _, item in sorted(self.items().items())]
+        return {**(self._head or {"object": "response"}), "status": "incomplete", "output": output}
 
-    def _output(self) -> list[dict[str, Any]]:
-        """Put together the items that are done and the texts of those that are not."""
+    def items(self) -> dict[int, dict[str, Any]]:
+        """Put together the items that are done and the texts of those that are not, by their place in the output."""
         items = {index: dict(item) for index, item in self._items.items()}
-        for key, text in sorted(self._texts.items()):
+        for key, text in sorted(self.texts.items()):
             index, field, _ = key
             item = items.setdefault(index, {"type": "message", "role": "assistant", "status": "incomplete"})
             part_type = self._part_types[key]
@@ -150,7 +152,7 @@ class ResponsesReader(BaseReader):
             else:
                 part = {"type": part_type, "refusal" if part_type == "refusal" else "text": text.whole()}
                 item[field] = [*(item.get(field) or ()), part]
-        return [item for _, item in sorted(items.items())]
+        return items
 
 
 _RUNNING: Final = frozenset({"queued", "in_progress"})

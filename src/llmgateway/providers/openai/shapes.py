@@ -5,7 +5,8 @@ https://platform.openai.com/docs/api-reference/chat/streaming, …/completions a
 
 from typing import Any, Final
 
-from llmgateway.ports.shape import Pieces, Slot
+from llmgateway.ports.shape import Ending, Pieces, Slot
+from llmgateway.providers.openai.endings import ChoicesEnding, ResponsesEnding
 from llmgateway.wire.jsoncodec import decode, encode
 from llmgateway.wire.replies import SHAPE_ERRORS
 
@@ -66,6 +67,9 @@ class ChoicesShape:
             if choice.get("finish_reason"):  # some servers write an empty one into every chunk
                 ended.add(index)
         return Pieces(slots, is_known, is_bare and is_known and not ended, is_altered, frozenset(ended))
+
+    def ending(self) -> Ending:
+        return ChoicesEnding()
 
     def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
         index, kind, *rest = slot.channel
@@ -149,6 +153,9 @@ class ResponsesShape:
             return Pieces([], is_known=False, ended=ended)
         except SHAPE_ERRORS:
             return _UNKNOWN
+
+    def ending(self) -> Ending:
+        return ResponsesEnding()
 
     def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
         made = {name: value for name, value in event.items() if name != "logprobs"}
