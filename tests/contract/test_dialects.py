@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from llmgateway import plugins
 from llmgateway.domain.errors import ERRORS, GatewayError
-from llmgateway.ports.dialect import Dialect
+from llmgateway.domain.operation import Operation
+from llmgateway.ports.dialect import Dialect, Wanted
 from llmgateway.wire.jsoncodec import decode
 from llmgateway.wire.sse import SseDecoder
 
@@ -292,6 +293,83 @@ def test_anthropic_callers_name_their_user_in_metadata() -> None:
     with pytest.raises(GatewayError) as raised:
         dialect("anthropic").declared({"metadata": {"user_id": 5}})
     assert raised.value.param == "metadata.user_id"
+
+
+# --- words instead of an error
+
+WORDS = 'I can\'t "help" with that.\n\u65e5'
+WITH_WORDS = {
+    "openai": {"chat.completions", "completions", "responses"},
+    "anthropic": {"messages"},
+}
+
+
+def wanted(operation: str, *, is_stream: bool = True, **document: Any) -> Wanted:
+    return Wanted(operation, "assistant", ID, MODELS_AT, is_stream, document)
+
+
+def test_words_are_for_operations_that_answer_in_words(each: Dialect) -> None:
+    for operation in each.operations:
+        made = each.refusal(WORDS, wanted(operation))
+        assert (made is not None) == (operation in WITH_WORDS[each.name])
+        if made is None:
+            continue
+        document = decode(made.document)
+        assert (document["model"], WORDS in str(document) or WORDS in texts_in(document)) == ("assistant", True)
+        assert ID in document["id"]
+        decoder = SseDecoder()
+        assert made.events is not None
+        events = decoder.feed(made.events)
+        assert events[-1][2] == len(made.events)  # whole events to the end
+        assert decoder.pending is None
+        alone = each.refusal(WORDS, wanted(operation, is_stream=False))
+        assert alone == (made.document, None, made.reason)
+
+
+def texts_in(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for each in inner for text in texts_in(each)]
+
+
+def test_the_reader_of_a_stream_of_words_makes_of_it_what_is_stored(each: Dialect) -> None:
+    provider = plugins.load("provider", each.name)()
+    for operation in sorted(WITH_WORDS[each.name]):
+        made = each.refusal(WORDS, wanted(operation, stream_options={"include_usage": True}))
+        assert made is not None
+        assert made.events is not None
+        reader = provider.reader(Operation(operation))
+        for name, data, _ in SseDecoder().feed(made.events):
+            reader.event(name, data)
+        assert (reader.is_finished, reader.is_complete, reader.parse_errors) == (True, True, 0)
+        assert (reader.finish_reason, reader.usage.output_tokens) == (made.reason, 0)
+        assert WORDS in texts_in(decode(reader.message() or b""))
+        whole = provider.reader(Operation(operation))
+        whole.whole(made.document)
+        assert (whole.finish_reason, whole.is_complete) == (made.reason, True)
+
+
+@pytest.mark.parametrize(
+    ("document", "count"),
+    [
+        ({}, 1),
+        ({"n": 3}, 3),
+        ({"n": 0}, 1),
+        ({"n": "3"}, 1),
+        ({"n": 10**9}, 128),
+        ({"prompt": ["a", "b"]}, 2),
+        ({"prompt": ["a", "b"], "n": 2}, 4),
+        ({"prompt": [1, 2, 3]}, 1),
+        ({"prompt": [[1], [2]]}, 2),
+        ({"prompt": []}, 1),
+        ({"prompt": ["a"] * 5000}, 128),
+    ],
+)
+def test_as_many_choices_say_the_words_as_were_asked_for(document: dict[str, Any], count: int) -> None:
+    made = dialect("openai").refusal(WORDS, wanted("completions", **document))
+    assert made is not None
+    assert [choice["text"] for choice in decode(made.document)["choices"]] == [WORDS] * count
 
 
 # --- operations

@@ -6,7 +6,7 @@ entry-point group `llmgateway.dialect`). A dialect does no I/O and keeps no stat
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.operation import Operation
@@ -20,6 +20,28 @@ class Declared:
     user: str | None = None
     session: str | None = None
     tags: Mapping[str, str] | None = None
+
+
+class Wanted(NamedTuple):
+    """What was asked for, as far as an answer that is no model's has to fit it. `document`: the request's JSON body."""
+
+    operation: str
+    model: str
+    exchange_id: str
+    created: int  # Unix time
+    is_stream: bool
+    document: Mapping[str, Any]
+
+
+class Refusal(NamedTuple):
+    """An answer in words that are no model's. `events`: the same as a whole stream, where one was asked for.
+
+    `reason`: what it says itself of why it ended.
+    """
+
+    document: bytes
+    events: bytes | None
+    reason: str
 
 
 class Dialect(Protocol):
@@ -42,6 +64,13 @@ class Dialect(Protocol):
 
     def error_event(self, error: GatewayError, exchange_id: str) -> bytes:
         """The server-sent event that tells of a failure after the stream began; ends with a blank line."""
+        ...
+
+    def refusal(self, text: str, wanted: Wanted) -> Refusal | None:
+        """The answer that says `text`, and that a model's words were kept back; None where the operation has no words.
+
+        A dialect need not have this member: its callers get errors then.
+        """
         ...
 
     def models_body(self, names: Sequence[str], created: int) -> bytes:

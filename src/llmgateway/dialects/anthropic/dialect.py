@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from llmgateway.dialects.anthropic.operations import OPERATIONS
+from llmgateway.dialects.anthropic.refusal import refusal
 from llmgateway.domain.errors import GatewayError
 from llmgateway.ports.dialect import Declared
 from llmgateway.wire.fields import flag, metadata, tags, text
@@ -35,6 +36,7 @@ class AnthropicDialect:
 
     operation = staticmethod(OPERATIONS.find)
     operations = OPERATIONS.names()
+    refusal = staticmethod(refusal)
 
     def declared(self, body: Mapping[str, Any]) -> Declared:
         """Read `stream` and, in `metadata`, `user_id`; `session_id` there is for backends that let it pass."""

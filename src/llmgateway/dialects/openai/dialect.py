@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from llmgateway.dialects.openai.operations import OPERATIONS
+from llmgateway.dialects.openai.refusal import refusal
 from llmgateway.domain.errors import GatewayError
 from llmgateway.ports.dialect import Declared
 from llmgateway.wire.fields import flag, metadata, tags, text
@@ -20,6 +21,7 @@ class OpenAIDialect:
 
     operation = staticmethod(OPERATIONS.find)
     operations = OPERATIONS.names()
+    refusal = staticmethod(refusal)
 
     def declared(self, body: Mapping[str, Any]) -> Declared:
         """Read `stream`, `user` (or its successor `safety_identifier`), `metadata` and the conversation.
