@@ -38,6 +38,14 @@ backends = ["one"]
 guardrails = ["strict"]
 [routes.closed.versions.v1]
 backends = ["one"]
+[guardrails.polite]
+use = "secrets"
+action = "block"
+refusal = "I can't help with that."
+[routes.polite]
+guardrails = ["polite"]
+[routes.polite.versions.v1]
+backends = ["one"]
 """
 REDACTED = {"guardrail": "secrets", "plugin": "secrets", "stage": "request", "action": "redact", "mode": "enforce",
             "kind": "secret.github", "count": 1}  # fmt: skip
@@ -124,6 +132,13 @@ def operate(config):
         page = json.loads(admin(gateway, "/admin/v1/exchanges?guardrail=strict&verdict=block"))
         assert [each["id"] for each in page["exchanges"]] == [blocked["id"]]
         assert json.loads(admin(gateway, "/admin/v1/live"))["whole"]["blocked"] == 1
+
+        status, answer = ask(gateway, "polite", f"use {SECRET} please")
+        assert (status, json.loads(answer)["choices"][0]["message"]["content"]) == (200, "I can't help with that.")
+        (polite,) = wait_until(lambda: listed(gateway, "--error", "guardrail_blocked", "--route", "polite"))
+        assert (polite["status"], polite["finish_reason"], polite["end"]) == (200, "content_filter", "refused")
+        assert "I can't help with that." in logs(gateway, "show", polite["id"])
+        assert json.loads(admin(gateway, "/admin/v1/live"))["whole"]["blocked"] == 2
 
         with closing(sqlite3.connect(f"file:{gateway.store}?mode=ro", uri=True)) as store:
             rows = store.execute(

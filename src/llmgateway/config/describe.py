@@ -122,6 +122,7 @@ def _guardrail(guardrail: Guardrail, snapshot: Snapshot) -> Described:
         "action": guardrail.action.value,
         "mode": guardrail.mode.value,
         "restore": guardrail.restore,
+        "refusal": guardrail.refusal,
         "baseline": guardrail in snapshot.guarding.baseline,
     }
 

@@ -17,6 +17,7 @@ class Guardrail:
     action: Action = Action.REDACT
     mode: Mode = Mode.ENFORCE
     restore: bool = False  # the reply has the redacted values again
+    refusal: str | None = None  # where it blocks: what callers are told as a normal answer, instead of an error
     timeout_s: float = 2.0  # of one that takes its time: for all it does about one text
     on_error: OnError | None = None  # of such; None: as strict as its action
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -21,6 +21,7 @@ Makers = Mapping[str, Callable[[Mapping[str, Any]], object]]
 _GUARDRAIL: Final = Guardrail("", "")
 _GUARDING: Final = Guarding()
 _MAX_NAMED: Final = 100
+_MAX_REFUSAL: Final = 2000
 _OPEN: Final = STRICT | ConfigDict(extra="allow")
 
 Names = Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=_MAX_NAMED)]
@@ -36,6 +37,7 @@ class GuardrailTable(BaseModel):
     action: Annotated[Action, Field(strict=False)] = _GUARDRAIL.action
     mode: Annotated[Mode, Field(strict=False)] = _GUARDRAIL.mode
     restore: bool = _GUARDRAIL.restore
+    refusal: Annotated[str, Field(min_length=1, max_length=_MAX_REFUSAL)] | None = _GUARDRAIL.refusal
     timeout: Seconds = Field(_GUARDRAIL.timeout_s, ge=0.01, le=60)
     on_error: Annotated[OnError, Field(strict=False)] | None = _GUARDRAIL.on_error
 
@@ -80,6 +82,8 @@ def _wrong_definition(path: Path, name: str, table: GuardrailTable, makers: Make
     looks = table.stages or ((Stage.REPLY,) if binds(makers.get(plugin)) else Stage)
     if table.restore and (table.action is not Action.REDACT or Stage.REQUEST not in looks):
         yield (*path, "restore"), "is only for guardrails that redact requests"
+    if table.refusal is not None and table.action is not Action.BLOCK:
+        yield (*path, "refusal"), 'is only for guardrails with action = "block"'
     if plugin not in makers:
         where = (*path, "use") if table.use else path
         yield where, f"no guardrail plug-in is called {quoted(plugin)}{did_you_mean(plugin, makers)}"
@@ -193,5 +197,6 @@ def _guardrail(name: str, table: GuardrailTable, makers: Makers) -> Guardrail:
         restore=table.restore,
         timeout_s=table.timeout,
         on_error=table.on_error,
+        refusal=table.refusal,
         options=table.plain_options,
     )

@@ -45,8 +45,8 @@ def cors_head(cors: Cors, origin: bytes | None) -> bytes:
         return b""
     return (
         b"access-control-allow-origin: %b\r\nvary: origin\r\n"
-        b"access-control-expose-headers: x-request-id, x-llmgateway-exchange-id, x-llmgateway-version, retry-after\r\n"
-        % origin
+        b"access-control-expose-headers: x-request-id, x-llmgateway-exchange-id, x-llmgateway-version, "
+        b"x-llmgateway-guardrail, retry-after\r\n" % origin
     )
 
 

@@ -24,7 +24,7 @@ from llmgateway.http.deadlines import Sweeper
 from llmgateway.http.incoming import Incoming
 from llmgateway.http.messages import Headers
 from llmgateway.limits.bodies import BodyMemory
-from llmgateway.ports.dialect import Declared, Dialect
+from llmgateway.ports.dialect import Declared, Dialect, Refusal
 from llmgateway.ports.judge import Piece
 from llmgateway.wire.jsonscan import Members
 
@@ -143,6 +143,7 @@ class Errand:
     said: bytes | None = None  # the answer as it may be stored, where that was found out before the exchange ended
     verdict: "asyncio.Future[None] | None" = None  # of those who look at the request while a backend is asked already
     bound: Guard | None = None  # the route's guard for this exchange alone, where it must know what was asked
+    refusal: Refusal | None = None  # what the caller got instead of the answer
     placeholders: Placeholders = NO_PLACEHOLDERS  # the values that the reply may have to have again
     counted_for: str | None = None  # the route that this is in flight for
     held: int = 0  # bytes of the body that count against `gateway.bodies`

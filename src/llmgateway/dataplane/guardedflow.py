@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from llmgateway.dataplane.eventflow import FREE_LINES, MIN_BYTES_A_LINE
 from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.farewell import Farewell
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.stream import GuardedStream, Passed
 from llmgateway.ports.reader import ReplyReader
@@ -14,27 +15,23 @@ from llmgateway.wire.sse import SseDecoder
 
 
 def blocked(verdict: Blocked) -> GatewayError:
-    """What a caller is told: the category, never the match."""
-    return GatewayError("guardrail_blocked", f"A guardrail does not let this pass: {verdict.hit.kind}.")
-
-
-def _judged(judge: Callable[..., list[Passed]], *about: bytes) -> list[Passed]:
-    try:
-        return judge(*about)
-    except Blocked as verdict:
-        raise blocked(verdict) from None
+    """What a caller is told: the category, never the match, or in the operator's words."""
+    link, kind = verdict.hit.link, verdict.hit.kind
+    return GatewayError("guardrail_blocked", f"A guardrail does not let this pass: {kind}.", refusal=link.refusal)
 
 
 class GuardedFlow:
     """Feeds a reader with what is logged, and gives what may go on to the caller.
 
-    GatewayError guardrail_blocked where the stream must end.
+    GatewayError guardrail_blocked where the stream must end; `unsent` is then what came in the same piece before it.
     """
 
-    __slots__ = ("_decoder", "_lines", "_reader", "_size", "_stream", "is_parted", "raw")
+    __slots__ = ("_decoder", "_farewell", "_lines", "_reader", "_size", "_stream", "is_parted", "raw", "unsent")
 
-    def __init__(self, reader: ReplyReader, stream: GuardedStream) -> None:
+    def __init__(self, reader: ReplyReader, stream: GuardedStream, farewell: Farewell | None = None) -> None:
         self._decoder = SseDecoder()
+        self._farewell = farewell
+        self.unsent = b""
         self._reader = reader
         self._stream = stream
         self._lines = 0
@@ -61,7 +58,7 @@ class GuardedFlow:
         out: list[bytes] = []
         for name, data, _ in self._decoder.feed(piece):
             if data and not self._reader.is_finished:
-                self._pass(_judged(self._stream.event, name, data), out)
+                self._judge(out, self._stream.event, name, data)
         return b"".join(out)
 
     def defer(self, piece: bytes) -> bool:  # noqa: ARG002 - nothing goes on unread
@@ -73,7 +70,7 @@ class GuardedFlow:
     def decide(self) -> bytes:
         """The stream has been silent for too long: give what waits, as if nothing followed it."""
         out: list[bytes] = []
-        self._pass(_judged(self._stream.decide), out)
+        self._judge(out, self._stream.decide)
         return b"".join(out)
 
     def finish(self) -> bytes:
@@ -81,12 +78,34 @@ class GuardedFlow:
         out: list[bytes] = []
         pending = self._decoder.finish()
         if pending is not None and pending[1] and not self._reader.is_finished:
-            self._pass(_judged(self._stream.event, pending[0], pending[1]), out)
-        self._pass(_judged(self._stream.finish), out)
+            self._judge(out, self._stream.event, pending[0], pending[1])
+        self._judge(out, self._stream.finish)
         return b"".join(out)
 
+    def farewell(self, text: str) -> bytes | None:
+        """End a blocked stream well, with these words; b"" where it has not begun, None where nobody knows how."""
+        words = self._farewell.words(text, self._stream.at) if self._farewell is not None else None
+        if words is None:
+            return None
+        self._farewell = None
+        out: list[bytes] = []
+        self._pass(words, out)
+        return b"".join(out)
+
+    def _judge(self, out: list[bytes], judge: Callable[..., list[Passed]], *about: bytes) -> None:
+        try:
+            passed = judge(*about)
+        except Blocked as verdict:
+            self.unsent = b"".join(out)
+            raise blocked(verdict) from None
+        self._pass(passed, out)
+
     def _pass(self, passed: list[Passed], out: list[bytes]) -> None:
-        for name, logged, given in passed:
+        farewell = self._farewell
+        for each in passed:
+            name, logged, given = each
             self._reader.event(name, logged)
+            if farewell is not None:
+                farewell.saw(each)
             head = b"event: " + name + b"\n" if name else b""
             out.append(head + b"data: " + given.replace(b"\n", b"\ndata: ") + b"\n\n")

@@ -20,6 +20,7 @@ from llmgateway.domain.exchange import Attempt
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
+from llmgateway.guarding.farewell import farewell
 from llmgateway.guarding.guards import as_text, sifted
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
@@ -147,7 +148,11 @@ class GuardedReply(Reply):
         guard = self.guard
         if guard.shape is None:
             return super()._new_flow()  # nothing passes: see on_head
-        return GuardedFlow(self.reader, GuardedStream(guard.chain, guard.shape, guard.notes, guard.placeholders))
+        stream = GuardedStream(guard.chain, guard.shape, guard.notes, guard.placeholders)
+        restores = bool(guard.placeholders.values)
+        return GuardedFlow(
+            self.reader, stream, farewell(guard.shape, restores=restores) if guard.chain.refuses else None
+        )
 
     def _too_long(self) -> None:
         self.fail(GatewayError("guardrail_unsupported", "The reply is too long for the route's guardrails."))

@@ -11,6 +11,7 @@ from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.masking import mask_facts
 from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.chain import blocking
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
@@ -34,7 +35,7 @@ def refuse_found(call: Call, guard: Guard, texts: Iterable[str]) -> None:
         notes.add(Stage.REQUEST, hits)
         call.exchange.verdicts = notes.rows()
         mask_facts(call, guard)
-        raise blocked(Blocked(hits[0]))
+        raise blocked(Blocked(blocking(hits) or hits[0]))
 
 
 def _texts(call: Call) -> Iterator[str]:

@@ -4,11 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
-from llmgateway.dataplane.answers import error_head, own_head
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.dispatch import dispatch
 from llmgateway.dataplane.guard import guard_request
 from llmgateway.dataplane.phases import admit, authenticate, route
+from llmgateway.dataplane.refusing import answer, refused
 from llmgateway.dataplane.relay import end_of, relay
 from llmgateway.dataplane.settle import settle
 from llmgateway.domain.errors import Fault, GatewayError
@@ -48,21 +48,20 @@ async def serve(call: Call) -> None:
 
 async def refuse(call: Call, error: GatewayError) -> None:
     """Tell the caller in its dialect what went wrong, once it is written down."""
-    exchange = call.exchange
+    exchange, incoming = call.exchange, call.incoming
+    call.refusal = None if incoming.is_begun else refused(call, error)
     exchange.error_code = error.code
-    exchange.status = error.status
+    exchange.status = error.status if call.refusal is None else 200
     exchange.end = _end(error)
     if exchange.key is None:
         call.gateway.gauges.refused[error.code] += 1
     durable = _settle(call)
     if durable is not None:
         await durable
-    incoming = call.incoming
     if incoming.is_begun:
         incoming.abort()
     else:
-        body = call.dialect.error_body(error, exchange.id)
-        incoming.respond(error.status, own_head(call) + error_head(error), body)
+        answer(call, error)
 
 
 def _end(error: GatewayError) -> End:

@@ -7,10 +7,12 @@ from llmgateway.dataplane.answers import own_head
 from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.gate import judged
+from llmgateway.dataplane.guardedflow import GuardedFlow
 from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.linger import Linger
 from llmgateway.dataplane.masking import look_ahead
 from llmgateway.dataplane.opinions import opinion_of
+from llmgateway.dataplane.refusing import last_words
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle
 from llmgateway.dataplane.tunnel import tunnel
@@ -142,6 +144,7 @@ async def _carried(call: Call, sent: Dispatched) -> GatewayError | None:
     except GatewayError as error:
         if not incoming.is_begun:
             raise
+        error.refusal = None  # the caller has less of the stream than what could end it well has seen
         return error
     finally:
         incoming.on_writable = None  # the reply writes to it: together they would wait for the collector
@@ -158,12 +161,18 @@ def _length(reply: Reply) -> int | None:
 
 
 async def _broken(call: Call, reply: Reply, error: GatewayError) -> None:
-    """Rule F: an error event, no clean end."""
+    """Rule F: an error event, no clean end, unless an operator wishes that a blocked stream ends well."""
     _note_fault(call, error, None)
     call.exchange.end = end_of(error)
+    words = last_words(call, reply, error)
     durable = settle(call)
     if durable is not None:
         await durable
+    if isinstance(reply.flow, GuardedFlow) and error is reply.fault:  # else judges have kept it back
+        call.incoming.write(reply.flow.unsent)
+    if words is not None:
+        call.incoming.end(words)
+        return
     if reply.way is Way.EVENTS:
         if reply.flow is not None and reply.flow.is_parted:
             call.incoming.write(b"\n\n")

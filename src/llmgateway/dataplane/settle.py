@@ -42,31 +42,46 @@ def settle(call: Errand) -> Awaitable[None] | None:
     journal = call.gateway.journal
     if not exchange.is_admitted:
         mask_facts(call)
-        buffers = records.refused(exchange, call.now, _request_body(call))
+        buffers = records.refused(exchange, call.now, _request_body(call), _kept(call, _in_words(call, None)))
         return journal.append(buffers, may_use_reserve=False)  # it is kept for exchanges that run
     reply = call.reply
     message = _observe(call, reply)
     exchange.phase = Phase.SETTLE if exchange.error_code is None else exchange.phase
-    policy = call.route.bodies if call.route is not None else Bodies.NONE
+    said = _kept(call, _in_words(call, guarded_message(call, reply, message)))
+    return journal.append(records.settled(exchange, call.now, said, _raw(call, reply)), may_use_reserve=True)
+
+
+def _kept(call: Errand, message: bytes | None) -> Kept:
     limit = call.in_force.snapshot.journal.max_record_bytes
-    message = guarded_message(call, reply, message)
-    said = kept(message, policy, limit) if message is not None else None
-    raw = _raw(reply, policy, limit)
-    return journal.append(records.settled(exchange, call.now, said, raw), may_use_reserve=True)
+    return kept(message, _policy(call), limit) if message is not None else None
 
 
-def _raw(reply: Reply | None, policy: Bodies, limit: int) -> Body | None:
+def _raw(call: Errand, reply: Reply | None) -> Body | None:
+    policy = _policy(call)
     if reply is None or reply.flow is None or not reply.flow.raw or policy is Bodies.REDACTED:
         return None  # a value may be cut in two there
+    limit = call.in_force.snapshot.journal.max_record_bytes
     return stored(b"".join(reply.flow.raw), policy, limit, "text/event-stream")
 
 
+def _policy(call: Errand) -> Bodies:
+    return call.route.bodies if call.route is not None else call.in_force.snapshot.journal.bodies
+
+
 def _request_body(call: Errand) -> Kept:
-    policy = call.route.bodies if call.route is not None else call.in_force.snapshot.journal.bodies
     if call.request is None or not call.request.body:
         return None
+    policy = _policy(call)
     limit = call.in_force.snapshot.journal.max_record_bytes
     return kept(storable(call, call.request, policy), policy, limit, sha256=call.request.sha256)
+
+
+def _in_words(call: Errand, message: bytes | None) -> bytes | None:
+    """What the caller got: the words that took an answer's place, if there are any, or else the answer."""
+    if call.refusal is None:
+        return message
+    call.exchange.finish_reason = call.refusal.reason
+    return call.refusal.document
 
 
 def _observe(call: Errand, reply: Reply | None) -> bytes | None:

@@ -120,17 +120,25 @@ class GatewayError(Exception):
     """A refusal or failure with a code of the table, ready to be rendered in the caller's dialect.
 
     `message` replaces the table's sentence (and must hold neither secrets nor the caller's raw input),
-    `param` names the offending field, `retry_after_s` becomes Retry-After.
+    `param` names the offending field, `retry_after_s` becomes Retry-After. `refusal`: what is said instead of all this,
+    as a normal answer, where the operation has a form for it.
     """
 
     def __init__(
-        self, code: str, message: str | None = None, *, param: str | None = None, retry_after_s: float | None = None
+        self,
+        code: str,
+        message: str | None = None,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        refusal: str | None = None,
     ) -> None:
         self.kind = ERRORS[code]
         self.code = code
         self.message = message or self.kind.message
         self.param = param
         self.retry_after_s = retry_after_s
+        self.refusal = refusal
         super().__init__(f"{code}: {self.message}")
 
     @property

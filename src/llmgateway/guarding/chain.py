@@ -16,6 +16,7 @@ class Link:
     """One guardrail as a route uses it. `name`: the operator's; `restore`: replies get the redacted values back.
 
     `is_silent`: it is there for what is stored, and nothing is told of it. `is_bound`: it is one exchange's own.
+    `refusal`: what callers are told where it blocks, instead of an error.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Link:
     restore: bool = False
     is_silent: bool = False
     is_bound: bool = False
+    refusal: str | None = None
 
     @property
     def is_enforced(self) -> bool:
@@ -47,6 +49,8 @@ class Linked(Protocol):
     def restore(self) -> bool: ...
     @property
     def is_silent(self) -> bool: ...
+    @property
+    def refusal(self) -> str | None: ...
     @property
     def is_enforced(self) -> bool: ...
 
@@ -103,6 +107,11 @@ class Chain:
             if guardrail is not None
         )
         return Chain(links, echo)
+
+    @property
+    def refuses(self) -> bool:
+        """Whether one of them may have to end a stream with words of its own."""
+        return any(link.refusal is not None for link in self.enforced)
 
     def hits(self, view: View, start: int = 0) -> list[Hit]:
         """All that all links find from `start` on, by place."""

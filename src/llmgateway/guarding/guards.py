@@ -147,7 +147,14 @@ def linked(guardrail: definition.Guardrail, find: FindGuardrail) -> Link | Judge
     plugin = find(guardrail.plugin, guardrail.options)
     if is_judge(plugin):
         return _judge(guardrail, cast(Judge | AskingJudge, plugin))
-    return Link(guardrail.name, cast(Guardrail, plugin), guardrail.action, guardrail.mode, guardrail.restore)
+    return Link(
+        guardrail.name,
+        cast(Guardrail, plugin),
+        guardrail.action,
+        guardrail.mode,
+        guardrail.restore,
+        refusal=guardrail.refusal,
+    )
 
 
 def _judge(guardrail: definition.Guardrail, plugin: Judge | AskingJudge) -> JudgeLink:
@@ -159,6 +166,7 @@ def _judge(guardrail: definition.Guardrail, plugin: Judge | AskingJudge) -> Judg
         plugin,
         action,
         guardrail.mode,
+        refusal=guardrail.refusal,
         timeout_s=guardrail.timeout_s,
         fails_closed=on_error is OnError.BLOCK,
         definition=f"{guardrail.plugin} {sorted(guardrail.options.items())}",

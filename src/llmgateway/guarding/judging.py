@@ -30,6 +30,7 @@ class JudgeLink:
     )
     is_slow: bool = False  # it takes its time: it asks somebody, or needs a process of its own
     is_windowed: bool = False  # it may be asked about a part of a text
+    refusal: str | None = None
 
     @property
     def is_enforced(self) -> bool:

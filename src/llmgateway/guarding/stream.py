@@ -61,7 +61,7 @@ class GuardedStream:
     Raises Blocked, or GatewayError guardrail_unsupported for what can't be judged; gives nothing after that.
     """
 
-    __slots__ = ("_chain", "_channels", "_notes", "_placeholders", "_rest", "_shape")
+    __slots__ = ("_chain", "_channels", "_notes", "_placeholders", "_rest", "_shape", "at")
 
     def __init__(self, chain: Chain, shape: StreamShape, notes: Notes, placeholders: Placeholders) -> None:
         self._chain = chain
@@ -69,11 +69,13 @@ class GuardedStream:
         self._notes = notes
         self._placeholders = placeholders
         self._channels: dict[tuple[Any, ...], _Channel] = {}
+        self.at: tuple[Any, ...] | None = None  # the channel whose text is being judged: that of what was blocked
         # What is judged by itself repeats what came in pieces, so it is not counted again.
         self._rest = Sieve(Chain(chain.enforced, chain.echo), Stage.REPLY, Notes(), placeholders)
 
     def event(self, name: bytes, data: bytes) -> list[Passed]:
         """Take one event."""
+        self.at = None
         try:
             event = decode(data)
         except JsonError:
@@ -92,6 +94,7 @@ class GuardedStream:
             except TypeError:  # an index that is a list, or nested too deep to be written
                 raise _senseless() from None
         before = list(self._flush(pieces.ended))
+        self.at = None
         data = encode(event) if pieces.is_altered else _unambiguous(data, event)
         return [*before, self._whole(name, data if pieces.is_known else self._rest.json(data))]
 
@@ -101,7 +104,11 @@ class GuardedStream:
 
     def decide(self) -> list[Passed]:
         """The stream has been silent for too long: give what waits as it is; what follows is judged beside it still."""
-        return [passed for channel in self._channels.values() for passed in self._carried(channel, channel.decide())]
+        return [passed for key in self._channels for passed in self._decided(key)]
+
+    def _decided(self, key: tuple[Any, ...]) -> Iterator[Passed]:
+        self.at, channel = key, self._channels[key]
+        return self._carried(channel, channel.decide())
 
     def _with_pieces(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
         texts: list[tuple[Slot, str, str]] = []
@@ -121,6 +128,7 @@ class GuardedStream:
 
     def _written(self, name: bytes, event: Any, texts: list[tuple[Slot, str, str]], *, is_known: bool) -> Passed:
         if not is_known:
+            self.at = None
             for slot, _, _ in texts:
                 slot.holder[slot.key] = ""
             rest = decode(self._rest.json(encode(event)))
@@ -142,7 +150,7 @@ class GuardedStream:
             if len(self._channels) >= MAX_CHANNELS:
                 raise _senseless()
             channel = self._channels[slot.channel] = _Channel(name, self._hold(slot), Restorer(self._placeholders))
-        channel.carrier, channel.slot = event, slot
+        channel.carrier, channel.slot, self.at = event, slot, slot.channel
         logged, given = channel.feed(text)
         if is_last:
             del self._channels[slot.channel]
@@ -165,7 +173,7 @@ class GuardedStream:
         if not self._channels or (groups is not None and not groups):
             return
         for key in [key for key in self._channels if groups is None or key[0] in groups]:
-            channel = self._channels.pop(key)
+            self.at, channel = key, self._channels.pop(key)
             yield from self._carried(channel, channel.finish())
 
     def _carried(self, channel: _Channel, said: tuple[str, str]) -> Iterator[Passed]:

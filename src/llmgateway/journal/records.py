@@ -76,26 +76,26 @@ def settled(exchange: Exchange, now: float, reply: Kept, events: Body | None = N
     meta["id"] = exchange.id
     if exchange.operation.is_tunnel:
         meta["request_bytes"] = exchange.request_bytes  # known at the end, not at the admission
-    return _packed(meta, "reply", reply, events)
+    return _packed(meta, "reply", reply, "events", events)
 
 
-def refused(exchange: Exchange, now: float, request: Kept) -> Buffers:
-    """Facts and outcome of an exchange that no backend ever saw."""
+def refused(exchange: Exchange, now: float, request: Kept, reply: Kept = None) -> Buffers:
+    """Facts and outcome of an exchange that no backend ever saw. `reply`: what was said instead of an answer."""
     meta = _facts(exchange)
     meta.update(_outcome(exchange, now))
     meta["k"] = "refused"
-    return _packed(meta, "request", request)
+    return _packed(meta, "request", request, "reply", reply)
 
 
-def _packed(meta: dict[str, Any], name: str, body: Kept, events: Body | None = None) -> Buffers:
-    if type(body) is bytes and events is None:
+def _packed(meta: dict[str, Any], name: str, body: Kept, other: str = "", beside: Kept = None) -> Buffers:
+    if type(body) is bytes and beside is None:
         size = len(body)
         meta[name] = {"size": size, "media": JSON}
         meta["blobs"] = ((name, size),)
         return seal(meta, body)
     blobs: list[bytes] = []
     lengths: list[tuple[str, int]] = []
-    for kind, each in ((name, body), ("events", events)):
+    for kind, each in ((name, body), (other, beside)):
         if each is None:
             continue
         described = each if isinstance(each, Body) else Body(each, len(each))

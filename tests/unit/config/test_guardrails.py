@@ -117,6 +117,12 @@ def test_without_anything_nobody_is_guarded():
     assert snapshot.routes["a"].guardrails == ()
 
 
+def test_who_blocks_may_have_words_for_it():
+    snapshot = loaded(TEXT.replace('action = "block"', 'action = "block"\nrefusal = "Not here."'))
+    assert snapshot.guarding.named["credentials"].refusal == "Not here."
+    assert snapshot.guarding.named["people"].refusal is None
+
+
 def test_observing_is_a_mode():
     assert (
         loaded(TEXT.replace('action = "block"', 'mode = "observe"')).guarding.named["credentials"].mode is Mode.OBSERVE
@@ -166,6 +172,19 @@ def test_observing_is_a_mode():
             '7: guardrails.credentials.route: no route is called "aa"; did you mean "a"?',
         ),
         (('use = "secrets"\n', 'use = "asking"\ntimeout = "0s"\n'), "7: guardrails.credentials.timeout: must be"),
+        (('action = "block"', 'action = "block"\nrefusal = "No."'), None),
+        (('action = "block"', 'action = "flag"\nrefusal = "No."'), "8: guardrails.credentials.refusal: is only for"),
+        (
+            ("restore = true", 'refusal = "No."'),
+            '11: guardrails.people.refusal: is only for guardrails with action = "b',
+        ),
+        (('action = "block"', 'action = "block"\nrefusal = ""'), "8: guardrails.credentials.refusal: must "),
+        (('action = "block"', f'action = "block"\nrefusal = "{"x" * 2000}"'), None),
+        (
+            ('action = "block"', f'action = "block"\nrefusal = "{"x" * 2001}"'),
+            "8: guardrails.credentials.refusal: must ",
+        ),
+        (('action = "block"', 'action = "block"\nrefusal = true'), "8: guardrails.credentials.refusal: must be"),
         (('hold = "2s"', 'hold = "0s"'), "4: guardrails.hold: must be at least 0.1"),
         (('hold = "2s"', 'holds = "2s"'), "4: guardrails.holds: must be a table"),
     ],

@@ -141,6 +141,6 @@ def test_the_guardrails_in_force_become_labels_up_to_a_cap() -> None:
 def test_the_last_minute_tells_how_many_were_blocked() -> None:
     recent = Recent(ManualClock(time=AT + 2), LABELS)
     blocked = {"status": 400, "end": "refused", "error_code": "guardrail_blocked"}
-    recent.observe([row(), row(**blocked), row(**blocked), row(status=404)])
+    recent.observe([row(), row(**blocked), row(**blocked | {"status": 200}), row(status=404)])  # 200: in words
     (line,) = recent.versions()
     assert (line["bad"], line["blocked"], recent.whole()["blocked"]) == ({"client_error": 3}, 2, 2)

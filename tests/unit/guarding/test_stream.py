@@ -281,3 +281,53 @@ def test_values_come_back_and_the_log_has_the_placeholders():
         found = passed(guarded(provider, operation, chain(), placeholders), events)
         assert read(given_events(found), 1) == ["I rang 1234567!"], name
         assert b"1234567" not in b"".join(each.logged for each in found), name
+
+
+@pytest.mark.parametrize(
+    ("events", "at"),
+    [
+        (['{"choices":[{"index":1,"delta":{"content":"a secret"}}]}'], (1, "content")),
+        (
+            [
+                '{"choices":[{"index":0,"delta":{"content":"fine"}},{"index":1,"delta":{"reasoning":"sec"}}]}',
+                '{"choices":[{"index":1,"delta":{"reasoning":"ret"}}]}',
+            ],
+            (1, "reasoning"),
+        ),
+        (['{"choices":[{"index":0,"delta":{"content":"fine"}}],"odd":"secret"}'], None),
+        (['{"choices":[{"index":0,"delta":{"content":"12"}}]}', '{"odd":"secret"}'], None),
+        (
+            [
+                '{"choices":[{"index":0,"delta":{"content":"12"}}]}',
+                '{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"odd":"secret"}',
+            ],
+            None,
+        ),
+        (
+            [
+                '{"choices":[{"index":0,"delta":{"content":"1234"}},{"index":1,"delta":{"content":"a"}}]}',
+                '{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}',
+            ],
+            (0, "content"),
+        ),
+        (
+            [
+                '{"choices":[{"index":0,"delta":{"content":"1234"}},{"index":1,"delta":{"content":"a"}}]}',
+                None,
+            ],
+            (0, "content"),
+        ),
+    ],
+)
+def test_it_is_known_which_text_was_blocked(events, at):
+    links = chain(numbers(Action.BLOCK), word("secret", Action.BLOCK))
+    shape = OpenAIProvider().shape(Operation("chat.completions"))
+    assert shape is not None
+    stream = GuardedStream(links, shape, Notes(), Placeholders())
+    with pytest.raises(Blocked):
+        for each in events:
+            if each is None:
+                stream.decide()
+            else:
+                stream.event(b"", each.encode())
+    assert stream.at == at
