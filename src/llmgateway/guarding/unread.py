@@ -26,7 +26,9 @@ _IDS: Final = frozenset(
     {b"id", b"item_id", b"call_id", b"tool_call_id", b"response_id", b"system_fingerprint", b"obfuscation"}
 )
 _OF_IDS: Final[Mapping[Stage, frozenset[bytes]]] = {Stage.REQUEST: frozenset(), Stage.REPLY: _IDS}
-_OF_FILES: Final = frozenset({b"data", b"file_data", b"b64_json", b"encrypted_content", b"signature", b"url"})
+_OF_FILES: Final = frozenset(
+    b"data file_data b64_json partial_image_b64 result encrypted_content signature url".split()
+)
 FILES: Final = _OF_FILES - {b"data"}
 """Names under which what looks like base64 is a file, whatever stands beside it."""
 _BASE64: Final = bytes.maketrans(b"+/=-_", b"aaaaa")

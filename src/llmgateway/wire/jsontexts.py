@@ -104,6 +104,12 @@ def _is_word(text: bytes) -> bool:
 
 
 def _is_base64(text: bytes) -> bool:
+    """The whole of it, or what follows the head of a data URL that is no text."""
+    if text[:5] == b"data:":
+        head, comma, _ = text[:200].partition(b",")
+        if not comma or not head.endswith(b";base64") or head.startswith(b"data:text"):
+            return False
+        text = text[len(head) + 1 :]
     return text.translate(None, b"+/=-_").isalnum()
 
 

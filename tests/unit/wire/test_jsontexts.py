@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgateway.wire.jsontexts import literals, rewritten
+from llmgateway.wire.jsontexts import at_a_glance, literals, rewritten
+
+BASE64 = "aGVsbG8gd29ybGQ_-" * 40
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
@@ -69,3 +71,23 @@ def test_backslashes_before_quotes_do_not_confuse():
 def test_what_does_not_end_is_refused():
     with pytest.raises(ValueError, match="does not end"):
         literals(b'{"a":"b')
+
+
+@pytest.mark.parametrize(
+    ("text", "is_left_out"),
+    [
+        (BASE64, True),
+        (f"data:image/png;base64,{BASE64}", True),
+        (f"data:text/plain;base64,{BASE64}", False),
+        (f"data:image/svg+xml,{BASE64}", False),
+        (f"data:image/png;base64,{BASE64} call me", False),
+        (f"data:{BASE64}", False),
+        (f"data:image/png;{'x' * 200};base64,{BASE64}", False),
+    ],
+)
+def test_a_glance_leaves_out_what_is_certainly_a_file_in_base64(text, is_left_out):
+    glance = at_a_glance(json.dumps({"url": text, "other": "kept"}).encode(), (), {b"url"})
+    assert glance is not None
+    assert "kept" in glance
+    assert (BASE64 not in glance) == is_left_out
+    assert BASE64 in (at_a_glance(json.dumps({"other": text}).encode(), (), {b"url"}) or "")
