@@ -4,29 +4,39 @@ Strings are judged as what they say, not as they are written, and written anew o
 stands outside of strings is judged too: a number may be a card's, and nobody promises that a model writes JSON.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from llmgateway.guarding.holdback import HoldBack, Part
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
-from llmgateway.wire.view import CONTEXT
+from llmgateway.wire.view import CONTEXT, SEPARATOR, shown
 
 _HEX: Final = 6  # characters of \uXXXX
 _PAIR: Final = 12
+WORTH: Final = 64  # characters from which it is worth a look whether there are strings that are whole
+LEAP: Final = 2048  # characters: so many are judged at once where strings are whole, which costs less than one by one
+_STRING: Final = re.compile(r'([^"]*+)"((?:[^"\\]|\\.)*+)"', re.DOTALL)  # and what stands before it
+# Escapes that mean one character each, and what stands between them: no half of a pair, nothing that is no JSON.
+_RUN: Final = re.compile(r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4})++')
+_CHARACTER: Final = re.compile(r"\\u....|\\.|.", re.DOTALL)
 
 
 class JsonHoldBack:
     """Feed it JSON text as it comes, and pass on what it gives: (text, whether it was replaced) by turns.
 
     `make` makes a hold-back for each text inside, given what stands before it: a value is judged beside its name.
-    Raises Blocked as that does.
+    `is_clean` says of several texts between separators that nothing is found in any of them. Raises Blocked as a
+    hold-back does.
     """
 
-    __slots__ = ("_escape", "_hold", "_in_string", "_is_named", "_last", "_make", "_sources")
+    __slots__ = ("_escape", "_hold", "_in_string", "_is_clean", "_is_fresh", "_is_named", "_last", "_make", "_sources")
 
-    def __init__(self, make: Callable[[str], HoldBack]) -> None:
+    def __init__(self, make: Callable[[str], HoldBack], is_clean: Callable[[str], bool]) -> None:
         self._make = make
+        self._is_clean = is_clean
+        self._is_fresh = True  # the hold-back has seen nothing yet
         self._hold = make("")
         self._in_string = False
         self._last = ""  # the end of the last string
@@ -37,8 +47,10 @@ class JsonHoldBack:
     def feed(self, text: str) -> list[Part]:
         """Take the next characters; give what may go on, as JSON text. `length` counts characters as written."""
         out: list[Part] = []
-        at = 0
+        at = judged = 0
         while at < len(text):
+            if self._is_fresh and not self._in_string and judged <= at < len(text) - WORTH:
+                at, judged = self._leap(text, at, out)
             at = self._inside(text, at, out) if self._in_string else self._outside(text, at, out)
         return out
 
@@ -57,6 +69,27 @@ class JsonHoldBack:
         self._end(out)
         return out
 
+    def _leap(self, text: str, at: int, out: list[Part]) -> tuple[int, int]:
+        """Pass strings that are here whole, with what stands between them, if nothing is found in any of them.
+
+        Gives where to go on, and up to where that is known: there it has to be looked at one by one.
+        """
+        texts: list[str] = []
+        end, last, is_named = at, self._last, self._is_named
+        while end - at < LEAP and (found := _STRING.match(text, end)) is not None:
+            between, raw = found.groups()
+            said = _said(raw)
+            if said is None:
+                break
+            is_named = ":" in between or (is_named and not between.strip())
+            texts += (between, f'{last}": "{said}' if is_named else said)
+            end, last, is_named = found.end(), said[-CONTEXT:], False
+        if end == at or not self._is_clean(SEPARATOR.join(map(shown, texts))):
+            return at, max(end, at + 1)
+        out.append(Part(text[at:end], end - at))
+        self._last, self._is_named = last, False
+        return end, end
+
     def _outside(self, text: str, at: int, out: list[Part]) -> int:
         quote = text.find('"', at)
         end = len(text) if quote < 0 else quote
@@ -74,6 +107,9 @@ class JsonHoldBack:
             return self._escaped(text, at, out)
         quote, slash = text.find('"', at), text.find("\\", at)
         end = min((place for place in (quote, slash) if place >= 0), default=len(text))
+        if end == slash and (found := _RUN.match(text, at)) is not None and found.end() > slash:
+            self._judge(_CHARACTER.findall(found[0]), str(decode(f'"{found[0]}"')), out)
+            return found.end()
         if end > at:
             self._judge(list(text[at:end]), text[at:end], out)
         if end == len(text):
@@ -107,7 +143,7 @@ class JsonHoldBack:
         self._end(out)
         out.append(Part('"', 1))
         self._hold = self._make(f'{self._last}": "' if in_string and self._is_named else "")
-        self._in_string = in_string
+        self._in_string, self._is_fresh = in_string, True
         if in_string:
             self._last = ""
         else:
@@ -117,6 +153,7 @@ class JsonHoldBack:
         self._write(self._hold.finish(), out)
 
     def _judge(self, sources: list[str], said: str, out: list[Part]) -> None:
+        self._is_fresh = False
         if self._in_string:
             self._last = (self._last + said)[-CONTEXT:]
         self._sources.extend(sources if len(sources) == len(said) else said)
@@ -130,6 +167,16 @@ class JsonHoldBack:
                 continue
             text = encode(part.text).decode() if part.text else ""
             out.append(Part(text[1:-1] if self._in_string else text, len(source), is_replaced=True))
+
+
+def _said(raw: str) -> str | None:
+    """What a string says that is written so; None where it is none of JSON's."""
+    if "\\" not in raw:
+        return raw
+    try:
+        return str(decode(f'"{raw}"'))
+    except JsonError:
+        return None
 
 
 def _unescaped(escape: str) -> str | None:

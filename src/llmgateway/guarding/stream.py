@@ -18,6 +18,7 @@ from llmgateway.guarding.restore import Restorer, restored_json
 from llmgateway.ports.shape import Pieces, Slot, StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.replies import DONE
+from llmgateway.wire.view import View
 
 MAX_CHANNELS: Final = 1_000  # texts of one reply at once: choices, calls, parts
 
@@ -162,7 +163,10 @@ class GuardedStream:
         def make(context: str) -> HoldBack:
             return HoldBack(self._chain, self._notes, self._placeholders, context=context)
 
-        return JsonHoldBack(make) if slot.is_json else make("")
+        return JsonHoldBack(make, self._is_clean) if slot.is_json else make("")
+
+    def _is_clean(self, text: str) -> bool:
+        return not self._chain.enforced_hits(View(text))
 
     @staticmethod
     def _ends(slot: Slot, pieces: Pieces) -> bool:

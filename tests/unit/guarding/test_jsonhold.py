@@ -2,25 +2,30 @@
 
 import json
 import random
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.guardrails import chain, numbers, word
+from tests.support.guardrails import Word, chain, numbers, word
 
 from llmgateway import plugins
 from llmgateway.domain.verdict import Action
 from llmgateway.guarding.chain import Link
 from llmgateway.guarding.holdback import Blocked, HoldBack, joined
-from llmgateway.guarding.jsonhold import JsonHoldBack
+from llmgateway.guarding.jsonhold import LEAP, JsonHoldBack
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.wire.view import View
 
 LINKS = chain(numbers(), word("secret"), word('"é\n'))
 
 
 def hold(links=LINKS) -> JsonHoldBack:
-    return JsonHoldBack(lambda context: HoldBack(links, Notes(), Placeholders(), context=context))
+    return JsonHoldBack(
+        lambda context: HoldBack(links, Notes(), Placeholders(), context=context),
+        lambda text: not links.enforced_hits(View(text)),
+    )
 
 
 def streamed(text: str, dice: random.Random, links=LINKS) -> str:
@@ -103,3 +108,68 @@ def test_half_a_pair_does_not_hide_what_follows(text):
         assert "1234" not in after
         assert "ret" not in after
         assert after.count('"') == text.count('"') + 2 * text.count(" 1234")
+
+
+class Counting(Word):
+    """Notes how often it is asked, and about how many characters."""
+
+    asked = seen = 0
+
+    def find(self, view, start=0):
+        type(self).asked += 1
+        type(self).seen += len(view.text)
+        return super().find(view, start)
+
+
+def in_pieces(text: str, dice: random.Random, links=LINKS) -> str:
+    held, out, at = hold(links), [], 0
+    while at < len(text):
+        size = dice.choice([5, 30, 200])
+        out += held.feed(text[at : at + size])
+        at += size
+    return joined(out + held.finish())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(VALUES, max_size=5), st.booleans(), st.integers())
+def test_strings_that_are_judged_together_come_out_as_those_that_are_judged_one_by_one(values, is_ascii, seed):
+    text = json.dumps(values, ensure_ascii=is_ascii)
+    with patch.multiple("llmgateway.guarding.jsonhold", LEAP=4, WORTH=2):
+        assert json.loads(in_pieces(text, random.Random(seed))) == redacted(values)
+
+
+@given(st.text('{}[]":,\\u0123456789dD8cab -.\u00e9\n', max_size=60), st.integers())
+def test_so_does_what_is_no_json(text, seed):
+    with patch.multiple("llmgateway.guarding.jsonhold", LEAP=4, WORTH=2):
+        assert in_pieces(text, random.Random(seed)) == streamed(text, random.Random(seed))
+
+
+def test_a_value_among_many_is_judged_beside_its_name():
+    secrets = chain(Link("secrets", plugins.load("guardrail", "secrets")({}), Action.REDACT))
+    text = json.dumps({f"k{at}": f"v{at}" for at in range(500)} | {"password": "Tr0ub4dor&3horse"} | {"z": "a" * 3000})
+    (passed, *_), held = hold(secrets).feed(text), hold(secrets)
+    assert passed.length >= LEAP  # many of them went together
+    assert json.loads(joined(held.feed(text) + held.finish()))["password"] == "[SECRET_PASSWORD]"
+    held, cut = hold(secrets), text.index('"password"') + len('"password"')
+    parts = held.feed(text[:cut]) + held.feed(text[cut:]) + held.finish()
+    assert json.loads(joined(parts))["password"] == "[SECRET_PASSWORD]"
+
+
+@pytest.mark.parametrize("raw", ["v", "secret", r"\n\t\"", r"\n secret \ud83d", "\x01", r"\ud83d", r"\q"])
+def test_how_often_guardrails_are_asked_grows_with_the_length_and_no_faster(raw):
+    links = chain(Link("counting", Counting({"word": "secret"}), Action.REDACT))
+    for many in (1_000, 2_000):
+        Counting.asked = Counting.seen = 0
+        text = f'["{raw}"' + f', "{raw}"' * many
+        joined(hold(links).feed(text))
+        assert Counting.seen < 30 * len(text)
+        assert Counting.asked < 6 * many
+    assert (Counting.asked < 100) == (raw in {"v", r"\n\t\"", "\x01"})
+
+
+def test_a_string_of_escapes_is_judged_at_once_though_its_end_has_not_come():
+    links = chain(Link("counting", Counting({"word": "secret"}), Action.REDACT))
+    Counting.asked = 0
+    text = json.dumps('\n\t"caf\u00e9' * 1_000)[:-1]
+    assert joined(hold(links).feed(text)) == text
+    assert Counting.asked < 10
