@@ -29,6 +29,12 @@ class Notes:
         for key, count in other.counts.items():
             self.counts[key] = self.counts.get(key, 0) + count
 
+    def at_least(self, other: "Notes") -> None:
+        """Know of what somebody else counted who may have seen the same again: of both counts the higher holds."""
+        self.has_found = self.has_found or other.has_found
+        for key, count in other.counts.items():
+            self.counts[key] = max(self.counts.get(key, 0), count)
+
     def rows(self) -> list[dict[str, str | int]]:
         """As the journal has it."""
         return [

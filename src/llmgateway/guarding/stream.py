@@ -3,8 +3,8 @@
 Every event comes out in two forms: as it is logged, and as the caller gets it, which differ where values are put back.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple, TypeVar
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
@@ -19,6 +19,8 @@ from llmgateway.ports.shape import Pieces, Slot, StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.replies import DONE
 from llmgateway.wire.view import View
+
+T = TypeVar("T", bytes, str)
 
 MAX_CHANNELS: Final = 1_000  # texts of one reply at once: choices, calls, parts
 
@@ -71,8 +73,7 @@ class GuardedStream:
         self._placeholders = placeholders
         self._channels: dict[tuple[Any, ...], _Channel] = {}
         self.at: tuple[Any, ...] | None = None  # the channel whose text is being judged: that of what was blocked
-        # What is judged by itself repeats what came in pieces, so it is not counted again.
-        self._rest = Sieve(Chain(chain.enforced, chain.echo), Stage.REPLY, Notes(), placeholders)
+        self._rest = Chain(chain.enforced, chain.echo)
 
     def event(self, name: bytes, data: bytes) -> list[Passed]:
         """Take one event."""
@@ -82,12 +83,12 @@ class GuardedStream:
         except JsonError:
             if data.lstrip()[:1] in {b"{", b"["} and data.strip() != DONE:
                 raise _senseless() from None
-            text = self._rest.text(data.decode("utf-8", "replace")).encode()
+            text = self._by_itself(Sieve.text, data.decode("utf-8", "replace")).encode()
             return [*self.finish(), Passed(name, text, text)]
         if not isinstance(event, dict):
             raise _senseless()
         if name and event.get("type") != name.decode("latin-1"):
-            name = self._rest.text(name.decode("latin-1")).encode()
+            name = self._by_itself(Sieve.text, name.decode("latin-1")).encode()
         pieces = self._shape.pieces(event)
         if pieces.slots:
             try:
@@ -97,7 +98,15 @@ class GuardedStream:
         before = list(self._flush(pieces.ended))
         self.at = None
         data = encode(event) if pieces.is_altered else _unambiguous(data, event)
-        return [*before, self._whole(name, data if pieces.is_known else self._rest.json(data))]
+        return [*before, self._whole(name, data if pieces.is_known else self._by_itself(Sieve.json, data))]
+
+    def _by_itself(self, judge: Callable[[Sieve, T], T], about: T) -> T:
+        """Judge what is no piece. What it repeats of pieces or of other events is not counted again."""
+        seen = Notes()
+        try:
+            return judge(Sieve(self._rest, Stage.REPLY, seen, self._placeholders), about)
+        finally:
+            self._notes.at_least(seen)
 
     def finish(self) -> list[Passed]:
         """The stream is over: give what waits."""
@@ -132,7 +141,7 @@ class GuardedStream:
             self.at = None
             for slot, _, _ in texts:
                 slot.holder[slot.key] = ""
-            rest = decode(self._rest.json(encode(event)))
+            rest = decode(self._by_itself(Sieve.json, encode(event)))
             again = {slot.channel: slot for slot in self._shape.pieces(rest).slots}
             texts = [(again.get(slot.channel, slot), logged, given) for slot, logged, given in texts]
             event = rest

@@ -331,3 +331,41 @@ def test_it_is_known_which_text_was_blocked(events, at):
             else:
                 stream.event(b"", each.encode())
     assert stream.at == at
+
+
+def responses(*events) -> Notes:
+    """What is counted of these, and that all of them pass."""
+    notes, shape = Notes(), OpenAIProvider().shape(Operation("responses"))
+    assert shape is not None
+    stream = GuardedStream(chain(numbers()), shape, notes, Placeholders())
+    for event in events:
+        stream.event(b"", json.dumps(event).encode())
+    stream.finish()
+    return notes
+
+
+def test_what_is_found_beside_the_pieces_is_counted():
+    note = {"type": "url_citation", "title": "call 1234"}
+    notes = responses({"type": "response.output_text.annotation.added", "annotation": note})
+    assert [(row["kind"], row["count"]) for row in notes.rows()] == [("number", 1)]
+
+
+def test_what_repeats_the_pieces_is_not_counted_again():
+    at = {"item_id": "m", "output_index": 0, "content_index": 0}
+    said = [
+        {"type": "response.output_text.delta", **at, "delta": "1234 and 5678"},
+        {"type": "response.output_text.done", **at, "text": "1234 and 5678"},
+        {"type": "response.completed", "response": {"output": [{"content": [{"text": "1234 and 5678"}]}]}},
+    ]
+    assert [row["count"] for row in responses(*said).rows()] == [2]
+    more = {"type": "response.completed", "response": {"output": [{"name": "f9999", "text": "1234 and 5678"}]}}
+    assert [row["count"] for row in responses(*said, more).rows()] == [3]
+
+
+def test_what_is_blocked_beside_the_pieces_is_counted():
+    notes, shape = Notes(), OpenAIProvider().shape(Operation("chat.completions"))
+    assert shape is not None
+    stream = GuardedStream(chain(word("secret", Action.BLOCK)), shape, notes, Placeholders())
+    with pytest.raises(Blocked):
+        stream.event(b"", b'{"choices":[{"index":0,"delta":{"content":"fine"}}],"odd":"secret"}')
+    assert [(row["kind"], row["action"], row["count"]) for row in notes.rows()] == [("word", "block", 1)]
