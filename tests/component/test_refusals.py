@@ -35,11 +35,15 @@ from tests.support.wire_backend import (
     wait_for,
 )
 
+from llmgateway.domain.verdict import Finding
+from llmgateway.ports.judge import Judged
+
 WORDS = "I can't help with that."
 OTHERS = "Not here."
 REFUSING = (
     GUARDED.replace('action = "block"\n', f'action = "block"\nrefusal = "{WORDS}"\n')
     .replace('baseline = ["numbers"]', 'baseline = ["numbers", "house"]')
+    .replace('use = "runs"\n', 'use = "runs"\nleast = 6\n')  # versions of an API in headers are shorter
     .replace(
         "[backends.one]",
         f'[guardrails.house]\nuse = "word"\nword = "taboo"\naction = "block"\nrefusal = "{OTHERS}"\n[backends.one]',
@@ -686,3 +690,50 @@ async def test_a_stream_of_which_only_the_head_has_gone_on_is_answered_whole(tmp
         record = running.outcome()
         assert record.meta["finish_reason"] == "content_filter"
         assert json.loads(record.blobs["reply"])["choices"][0]["message"]["content"] == WORDS
+
+
+LOUD = f"""[guardrails.loud]
+use = "shouting"
+source = "assistant"
+stages = ["reply"]
+action = "block"
+refusal = "{OTHERS}"
+[backends.one]"""
+JUDGED = REFUSING.replace("[backends.one]", LOUD, 1).replace('"house"]', '"house", "loud"]')
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_a_judge_of_replies_has_words_too_before_anything_has_gone_on(tmp_path, is_stream):
+    script = streamed(stream_of("WHAT ", "IS THIS")) if is_stream else [expect(), send(answer_of("WHAT IS THIS"))]
+    async with refusing(tmp_path, script, config=JUDGED) as (_, running):
+        answer = await running.post("/v1/chat/completions", {**CHAT, "stream": is_stream, "messages": []})
+        assert (answer.status, answer.headers["x-llmgateway-guardrail"]) == (200, "blocked")
+        said = text_in(answer.body) if is_stream else answer.json()["choices"][0]["message"]["content"]
+        assert said == OTHERS
+        await running.quiet()
+        record = running.outcome()
+        assert (record.meta["error_code"], record.meta["finish_reason"]) == ("guardrail_blocked", "content_filter")
+        assert json.loads(record.blobs["reply"])["choices"][0]["message"]["content"] == OTHERS
+
+
+async def test_a_judge_that_blocks_when_a_part_has_gone_on_ends_the_stream_with_an_error(tmp_path, monkeypatch):
+    def judge(_, pieces):
+        return [
+            Judged(at, Finding(0, 1, "shouting.loud", 0.9)) for at, each in enumerate(pieces) if "LOUD" in each.text
+        ]
+
+    monkeypatch.setattr(guardrails.Shouting, "judge", judge)
+    monkeypatch.setattr(guardrails.Shouting, "is_windowed", True, raising=False)
+    monkeypatch.setattr("llmgateway.dataplane.gate.WINDOW", 4)
+    more = asyncio.Event()
+    first = delta("quiet words ")
+    async with refusing(tmp_path, in_two(first, delta("so LOUD") + delta(" here"), more), config=JUDGED) as (
+        _,
+        running,
+    ):
+        _, begun, answer = await cut_off(running, "/v1/chat/completions", {**CHAT, "messages": []}, first, more)
+        assert text_in(begun.body) == "quiet words "
+        assert text_in(answer.body) == ""  # nothing of what waited for the judge
+        assert b"LOUD" not in answer.body
+        assert b'"guardrail_blocked"' in answer.body
+        assert not answer.is_whole
