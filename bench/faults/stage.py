@@ -149,6 +149,14 @@ class Stage:
             return False
         return journal["unread_bytes"] == 0 and journal["open_exchanges"] == 0 and journal["store_error"] is None
 
+    async def calm(self, within_s: float = SETTLED_S) -> None:
+        """Wait until no worker sheds what a burst before has made it shed. BenchError if that never comes."""
+        until = monotonic() + within_s
+        while any(worker["overload_step"] for worker in (await self.admin("/admin/v1/live"))["workers"]):
+            if monotonic() > until:
+                raise BenchError(f"the workers have not calmed down within {within_s:.0f} s")
+            await asyncio.sleep(LATE_S / 10)
+
     async def books(self, ledger: Ledger) -> Books:
         """Wait for the store, and hold everybody's books against it. What is missing may be on its way: what the live
         view says of the journal is a second old.

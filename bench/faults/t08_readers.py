@@ -23,7 +23,7 @@ KIB: Final = 1024
 
 async def run(rig: Rig) -> list[Figure]:
     """Memory is bounded, comes back, and others are served meanwhile. The backend sends as fast as it is let."""
-    count, seconds = rig.pick(5000, 200), rig.pick(10.0, 3.0)
+    count, seconds, rounds = rig.pick(5000, 200), rig.pick(6.0, 3.0), rig.pick(4, 1)
     raise_descriptors()
     async with stage(rig, Setting(limits=WIDE)) as played:
         rig.say("as many ordinary streams first")
@@ -31,7 +31,8 @@ async def run(rig: Rig) -> list[Figure]:
         with played.start_load(warm) as process:
             await asyncio.to_thread(process.line, 120)
         await played.caught_up()
-        before = [await played.measure(seconds, rate=RATE) for _ in range(2)]
+        await played.calm()
+        before = [await played.measure(seconds, rate=RATE) for _ in range(rounds)]
         low = played.pss()
         rig.say(f"{count} readers stall")
         spec = Spec(0, mode="stall", connections=count, chunks=ENDLESS, chunk_rate=payload.FULL_SPEED)
@@ -39,7 +40,7 @@ async def run(rig: Rig) -> list[Figure]:
             await asyncio.to_thread(readers.line, 120)
             await filled(played.fast, rig.pick(150.0, 15.0))
             high = played.pss()
-            during = [await played.measure(seconds, rate=RATE) for _ in range(2)]
+            during = [await played.measure(seconds, rate=RATE) for _ in range(rounds)]
             high = max(high, played.pss())
         rig.say("they are gone")
         await asyncio.sleep(rig.pick(AFTER_S, 5.0))
