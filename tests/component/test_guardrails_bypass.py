@@ -357,7 +357,6 @@ async def test_by_splitting_it_over_parts_with_a_text_more(tmp_path):
         assert backend.requests == []
 
 
-@pytest.mark.xfail(strict=True, reason="what base64 says is not looked into, also where it says to be a text")
 async def test_by_a_text_in_base64(tmp_path):
     async with guarded(tmp_path, answers(OK)) as (_, running):
         url = f"data:text/plain;base64,{base64.b64encode(WORD.encode()).decode()}"

@@ -5,11 +5,13 @@ Which member a string is in does not matter: what a model might read is judged, 
 """
 
 from bisect import bisect_left, bisect_right
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Final
 
+from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Action, Stage
 from llmgateway.guarding.chain import Chain, Hit, blocking, united
+from llmgateway.guarding.encoded import encoded_texts
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.neighbours import rows
 from llmgateway.guarding.notes import Notes
@@ -21,12 +23,13 @@ from llmgateway.wire.jsontexts import Literal, at_a_glance, literals, unescaped
 from llmgateway.wire.view import SEPARATOR, View, shown
 
 MAX_NESTED: Final = 12  # JSON in a string in JSON …: each level doubles the backslashes, so this is never reached
+MAX_FILES: Final = 4  # a file in base64 in a file in base64 …
 
 
 class Sieve:
     """One exchange's bodies before one chain. `judge` may be called for each of them."""
 
-    __slots__ = ("_chain", "_notes", "_placeholders", "_stage", "_unread")
+    __slots__ = ("_chain", "_files", "_notes", "_placeholders", "_stage", "_unread")
 
     def __init__(self, chain: Chain, stage: Stage, notes: Notes, placeholders: Placeholders) -> None:
         self._chain = chain
@@ -34,11 +37,12 @@ class Sieve:
         self._notes = notes
         self._placeholders = placeholders
         self._unread = Unread(stage)
+        self._files = 0  # in files
 
     def json(self, body: bytes, depth: int = 0) -> bytes:
         """Judge a valid document; gives it with what must be redacted replaced. Blocked where it may not pass."""
         if depth == 0:
-            body = self._over_borders(body)
+            body = self._decoded(self._over_borders(body))
         glance = at_a_glance(body, self._unread.ids, FILES)
         if glance is not None and not self._chain.hits(View(glance)):
             return body
@@ -112,6 +116,30 @@ class Sieve:
                 changed[at] = text[:start] + (new if at == first else "") + text[end:]
         return changed
 
+    def file(self, text: str) -> str:
+        """Judge a file's text: JSON, lines of JSON, or any other."""
+        if self._files == MAX_FILES:
+            raise GatewayError("guardrail_unsupported", "Files are put into files too often.")
+        self._files += 1
+        lines = [text] if _is_json(text) else text.splitlines(keepends=True)
+        runs = ((is_json, list(run)) for is_json, run in groupby(lines, _is_json))
+        said = "".join(self._lines(run) if is_json else self.text("".join(run)) for is_json, run in runs)
+        self._files -= 1
+        return said
+
+    def _lines(self, lines: list[str]) -> str:
+        return "".join(self._beside_names(self.json(line.encode())) for line in lines)
+
+    def _decoded(self, body: bytes) -> bytes:
+        """Judge the texts that are files in this document."""
+        edits = []
+        for found in encoded_texts(body, is_strict=bool(self._chain.enforced)):
+            text = self.file(found.text)
+            if text != found.text:
+                span = found.literal.start, found.literal.end
+                edits.append((span, encode(found.saying(text))))
+        return replace(body, edits) if edits else body
+
     def _as_it_is(self, text: str, *, is_again: bool = False) -> str:
         return _replaced(text, self._redactions(View(shown(text)), is_again=is_again), self._placeholders)
 
@@ -180,6 +208,16 @@ class Sieve:
         if blocked is not None:
             raise Blocked(blocked)
         return united(hit for hit in hits if hit.link.is_enforced and hit.link.action is Action.REDACT)
+
+
+def _is_json(text: str) -> bool:
+    if text.lstrip()[:1] not in {"{", "["}:
+        return False
+    try:
+        decode(text)
+    except (JsonError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def _inside(hit: Hit, strings: list[tuple[int, int]]) -> list[tuple[int, int, str]]:

@@ -109,11 +109,16 @@ def _closed(body: bytes, found: Sequence[Literal], index: int, at: int) -> int:
 
 def _says_text(body: bytes, found: Sequence[Literal], index: int) -> bool:
     """Whether the object that this string is in calls itself a text: documents may be given so."""
-    near = [*_siblings(body, found, index, -1), *_siblings(body, found, index, 1)]
+    near = siblings(body, found, index)
     return any(
         (each.name == b"type" and each.text == "text") or (each.name.endswith(b"_type") and each.text[:5] == "text/")
         for each in near
     )
+
+
+def siblings(body: bytes, found: Sequence[Literal], index: int) -> list[Literal]:
+    """Some of the strings that stand beside this one in its object."""
+    return [*_siblings(body, found, index, -1), *_siblings(body, found, index, 1)]
 
 
 def _siblings(body: bytes, found: Sequence[Literal], index: int, step: int) -> list[Literal]:

@@ -1,0 +1,164 @@
+"""Texts that a JSON body has as files: in base64 or in data URLs. What they are is seen by what they hold.
+
+Decoders differ in what they let pass, so this one is as lenient as any: blanks, missing padding, both alphabets and
+characters of neither hide nothing.
+"""
+
+import re
+from base64 import b64decode, b64encode
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, utf_8_decode
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote_to_bytes
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.unread import siblings
+from llmgateway.wire.jsoncodec import decode
+from llmgateway.wire.jsontexts import Literal, literals
+
+_NAMES: Final = frozenset({b"data", b"file_data", b"b64_json"})
+_MARKS: Final = (b"data:", b"\\u00", *(b'"%b"' % name for name in _NAMES))
+_URL: Final = re.compile(r"\s*+data:([^,]{0,200}),", re.IGNORECASE)
+_BASE64: Final = re.compile(r";\s*base64\s*$", re.IGNORECASE)
+_NEITHER: Final = re.compile(r"[^A-Za-z0-9+/=]++")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_SAMPLE: Final = 4096
+_LOOK: Final = 512  # characters that tell a picture from a text
+_NOT_IN_TEXTS: Final = bytes(set(range(32)) - set(b"\t\n\f\r")) + b"\x7f"
+_TEXTUAL: Final = re.compile(
+    r"\s*+(?:text/|application/(?:json|jsonl|x-ndjson|xml|csv|markdown|javascript|yaml|x-yaml|sql|rtf)\b|[^;]*\+(?:json|xml)\b)",
+    re.IGNORECASE,
+)
+_CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([^\"';\s]*)", re.IGNORECASE)
+_CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252"})
+
+
+class Encoded(NamedTuple):
+    """A text that stands in the string `literal`, behind `head`, encoded. `codec`: of its bytes."""
+
+    literal: Literal
+    head: str
+    text: str
+    codec: str
+    is_base64: bool
+
+    def saying(self, text: str) -> str:
+        """The string with another text in it."""
+        content = text.encode(self.codec, "replace")
+        return self.head + (b64encode(content).decode() if self.is_base64 else quote(content, safe="/:;=@ ,"))
+
+
+def encoded_texts(body: bytes, *, is_strict: bool = True) -> Iterator[Encoded]:
+    """Every such text of a valid document.
+
+    `is_strict`: GatewayError guardrail_unsupported for what says to be a text and can't be read.
+    """
+    if not _may_have_some(body):
+        return
+    found = literals(body)
+    for index, literal in enumerate(found):
+        if literal.is_name or not literal.text:
+            continue
+        url = _URL.match(literal.text)
+        if url is not None:
+            one = _of_url(literal, url, is_strict=is_strict)
+        elif _name(literal) in _NAMES:
+            near = {each.name: each.text for each in siblings(body, found, index)}
+            if near.get(b"type") == "text":
+                continue  # it is judged as it stands there
+            media = near.get(b"media_type", "") if near.get(b"type") == "base64" else ""
+            one = _of_base64(literal, "", literal.text, media, is_strict=is_strict)
+        else:
+            continue
+        if one is not None:
+            yield one
+
+
+def text_of(content: bytes, media: str = "", *, is_strict: bool = True) -> tuple[str, str] | None:
+    """A file's text and its codec; None where it is none. GatewayError as `encoded_texts`."""
+    if b"\0" not in content:
+        try:
+            return content.decode(), "utf-8"
+        except UnicodeDecodeError:
+            if says_text(media) or _has_letters_only(content):
+                return content.decode("latin-1"), "latin-1"
+    if is_strict and (says_text(media) or _is_wide(content)):
+        raise unreadable()
+    return None
+
+
+def unreadable() -> GatewayError:
+    """What is said where a text is in an encoding that no guardrail can read."""
+    return GatewayError("guardrail_unsupported", "A text is in an encoding that guardrails can't read.")
+
+
+def says_text(media: str) -> bool:
+    """Whether a media type is that of a text."""
+    return _TEXTUAL.match(media) is not None
+
+
+def _may_have_some(body: bytes) -> bool:
+    if any(mark in body for mark in _MARKS):
+        return True
+    folded = body.lower()
+    return any(mark in folded for mark in _MARKS)
+
+
+def _name(literal: Literal) -> bytes:
+    name = literal.name
+    return (str(decode(b'"%b"' % name)).encode() if b"\\" in name else name).lower()
+
+
+def _of_url(literal: Literal, url: "re.Match[str]", *, is_strict: bool) -> Encoded | None:
+    media, payload = url[1], literal.text[url.end() :]
+    charset = _CHARSET.search(media)
+    if is_strict and charset is not None and charset[1].lower() not in _CHARSETS:
+        raise unreadable()
+    if _BASE64.search(media) is not None:
+        return _of_base64(literal, url[0], payload, media, is_strict=is_strict)
+    if "%" not in payload:
+        return None  # it is judged as it stands there
+    found = text_of(unquote_to_bytes(payload), media, is_strict=is_strict)
+    return Encoded(literal, url[0], *found, is_base64=False) if found else None
+
+
+def _of_base64(literal: Literal, head: str, payload: str, media: str, *, is_strict: bool) -> Encoded | None:
+    if "%" in payload:
+        payload = unquote_to_bytes(payload).decode("latin-1")
+    if not says_text(media) and not _begins_as_text(_bytes(payload[:_LOOK])):
+        return None
+    found = text_of(_bytes(payload), media, is_strict=is_strict)
+    return Encoded(literal, head, *found, is_base64=True) if found else None
+
+
+def _begins_as_text(content: bytes) -> bool:
+    try:
+        utf_8_decode(content, "strict", False)
+    except UnicodeDecodeError:
+        return _has_letters_only(content) or _is_wide(content)
+    return b"\0" not in content or _is_wide(content)
+
+
+def _has_letters_only(content: bytes) -> bool:
+    """Whether none of its bytes is a control character, as those of pictures and sound are."""
+    return content.translate(None, _NOT_IN_TEXTS) == content
+
+
+def _is_wide(content: bytes) -> bool:
+    """Whether it looks like a text with two or four bytes a character."""
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return True
+    sample = content[:_SAMPLE]
+    letters = sample.replace(b"\0", b"")
+    return 0 < len(letters) <= len(sample) * 2 // 3 and _has_letters_only(letters)
+
+
+def _bytes(payload: str) -> bytes:
+    """What base64 says: of several in a row, all."""
+    pieces = _NEITHER.sub("", payload.translate(_URL_SAFE)).split("=")
+    return b"".join(_decoded(piece) for piece in pieces if piece)
+
+
+def _decoded(piece: str) -> bytes:
+    over = len(piece) % 4
+    return b64decode(piece[:-1] if over == 1 else piece + "=" * (-over % 4))

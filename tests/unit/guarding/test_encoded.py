@@ -1,0 +1,138 @@
+"""Texts in base64 and in data URLs: found whatever they are called, and however leniently they must be decoded."""
+
+import json
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from urllib.parse import quote, unquote
+
+import pytest
+from tests.support.guardrails import chain, numbers, word
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.verdict import Action, Mode, Stage
+from llmgateway.guarding.body import MAX_FILES, Sieve
+from llmgateway.guarding.encoded import encoded_texts
+from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
+
+SAID = "call 5551234 now, it is \u00fcber"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"5551234" * 300
+PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n\x01\x02" + b"5551234" * 300
+
+
+def base64(text):
+    return b64encode(text.encode() if isinstance(text, str) else text).decode()
+
+
+def judged(document, *links, stage=Stage.REQUEST):
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    sieve = Sieve(chain(*(links or (numbers(),))), stage, Notes(), Placeholders())
+    return json.loads(sieve.json(body))
+
+
+WAYS = {
+    "plain": lambda text: f"data:text/plain;base64,{base64(text)}",
+    "nothing": lambda text: f"data:;base64,{base64(text)}",
+    "picture": lambda text: f"data:image/png;base64,{base64(text)}",
+    "json": lambda text: f"data:application/json;base64,{base64(json.dumps({'a': text}))}",
+    "lines": lambda text: f"data:application/jsonl;base64,{base64(json.dumps({'a': text}) * 1 + chr(10) + '{}')}",
+    "capitals": lambda text: f" DATA:Text/Plain;charset=UTF-8;BASE64,{base64(text)}",
+    "blanks": lambda text: "data:text/csv; base64," + "\n ".join(base64(text)),
+    "no_padding": lambda text: f"data:text/plain;base64,{base64(text).rstrip('=')}",
+    "odd_characters": lambda text: "data:text/plain;base64," + "!*".join(base64(text)),
+    "url_safe": lambda text: f"data:text/plain;base64,{urlsafe_b64encode(b'??>' + text.encode()).decode()}",
+    "two_in_a_row": lambda text: f"data:text/plain;base64,{base64(text[:7])}{base64(text[7:])}",
+    "percent": lambda text: f"data:text/plain;base64,{''.join(f'%{ord(each):02x}' for each in base64(text))}",
+    "bom": lambda text: f"data:text/plain;base64,{base64(chr(0xFEFF) + text)}",
+    "latin": lambda text: f"data:text/plain;base64,{base64(text.encode('latin-1'))}",
+    "quoted": lambda text: "data:text/plain," + "".join(f"%{each:02X}" for each in text.encode()),
+    "in_itself": lambda text: "data:;base64," + base64(json.dumps({"a": f"data:;base64,{base64(text)}"})),
+}
+
+
+def content(url):
+    """What a program reads out of a data URL."""
+    head, _, payload = url.strip().partition(",")
+    raw = b64decode(payload) if "base64" in head.lower() else unquote(payload).encode()
+    return raw.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_data_url_that_is_a_text(way):
+    after = judged({"url": WAYS[way](SAID)})["url"]
+    if way == "in_itself":
+        after = json.loads(content(after))["a"]
+    assert "[NUMBER]" in content(after)
+    assert "5551234" not in content(after)
+    assert after.lower().strip().startswith("data:")
+    with pytest.raises(Blocked):
+        judged({"any": [WAYS[way](SAID)]}, word("5551234", Action.BLOCK))
+    assert judged({"url": WAYS[way]("fine")}) == {"url": WAYS[way]("fine")}
+
+
+FILES = {
+    "anthropic": lambda text: {"source": {"type": "base64", "media_type": "text/plain", "data": text}},
+    "media_behind": lambda text: {"source": {"data": text, "type": "base64", "media_type": "text/plain"}},
+    "no_media": lambda text: {"data": text},
+    "file_data": lambda text: {"file": {"filename": "a.txt", "file_data": text}},
+    "escaped_name": lambda text: {"file": {"d+ata": text}},
+    "capitals": lambda text: {"Data": text},
+}
+
+
+@pytest.mark.parametrize("length", [1, 100])
+@pytest.mark.parametrize("way", FILES)
+def test_a_file_that_is_a_text(way, length):
+    def made(text):
+        return json.dumps(FILES[way](base64(text))).replace("d+ata", "d\\u0061ta").encode()
+
+    (found,) = encoded_texts(json.dumps(judged(made(SAID * length))).encode())
+    assert found.text == "call [NUMBER] now, it is \u00fcber" * length
+    assert judged(made("fine")) == json.loads(made("fine"))
+
+
+@pytest.mark.parametrize(
+    "file", [PNG, PDF, bytes(range(256)) * 9, b"\0" * 4000, b"\xff\xfb\x90\x44" + b"\0" * 900 + b"\x01"]
+)
+def test_pictures_and_sound_pass_as_they_are(file):
+    for document in ({"url": f"data:image/png;base64,{base64(file)}"}, {"data": base64(file)}):
+        assert judged(document, word("5551234", Action.BLOCK)) == document
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"url": f"data:text/plain;base64,{base64(SAID.encode('utf-16'))}"},
+        {"url": f"data:text/plain;charset=utf-7;base64,{base64(SAID)}"},
+        {"url": f"data:text/plain;charset=utf-16,{quote(SAID.encode('utf-16'))}"},
+        {"source": {"type": "base64", "media_type": "text/plain", "data": base64("a\0" + SAID)}},
+        {"data": base64(SAID.encode("utf-16"))},
+        {"data": base64(SAID.encode("utf-16-be"))},
+        {"data": base64("5551234".encode("utf-32-le"))},
+    ],
+)
+def test_a_text_that_cannot_be_read_passes_only_where_nothing_is_enforced(document):
+    with pytest.raises(GatewayError) as caught:
+        judged(document)
+    assert caught.value.code == "guardrail_unsupported"
+    assert judged(document, numbers(mode=Mode.OBSERVE)) == document
+
+
+def test_a_plain_document_is_no_base64():
+    document = {"source": {"type": "text", "media_type": "text/plain", "data": "Some prose here it is"}}
+    assert judged(document) == document
+    assert judged({"data": "any prose at all"}) == {"data": "any prose at all"}
+
+
+def test_files_in_files_end_somewhere():
+    text = "fine"
+    for _ in range(MAX_FILES + 1):
+        text = "data:;base64," + base64(json.dumps([text]))
+    with pytest.raises(GatewayError):
+        judged([text])
+
+
+def test_lines_of_json_are_looked_into_and_others_judged_as_texts():
+    lines = json.dumps({"a": json.dumps({"b": "5551234"})}) + "\nor 5551234\nand 5551234\n{no\n"
+    after = content(judged(["data:;base64," + base64(lines)])[0])
+    assert after == json.dumps({"a": '{"b": "[NUMBER]"}'}) + "\nor [NUMBER]\nand [NUMBER]\n{no\n"
