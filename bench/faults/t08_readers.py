@@ -1,14 +1,17 @@
 """T8: thousands of streams whose callers read nothing."""
 
 import asyncio
-from typing import Final
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 from bench import payload
 from bench.faults.figure import Figure, at_most, none_of
 from bench.faults.latency import slower
 from bench.faults.limits import WIDE, raise_descriptors
-from bench.faults.stage import Rig, Setting, filled, stage
+from bench.faults.stage import SEND_BUFFER, Rig, Setting, Stage, filled, stage
 from bench.load import Spec
+from bench.process import Process, python
 
 TITLE: Final = "thousands of stalled readers"
 STREAM_KIB: Final = 128.0
@@ -22,8 +25,11 @@ KIB: Final = 1024
 
 
 async def run(rig: Rig) -> list[Figure]:
-    """Memory is bounded, comes back, and others are served meanwhile. The backend sends as fast as it is let."""
-    count, seconds, rounds = rig.pick(5000, 200), rig.pick(6.0, 3.0), rig.pick(4, 1)
+    """Memory is bounded, comes back, and others are served meanwhile. The backend sends as fast as it is let.
+
+    Others are compared with what they see while the same readers stall at a bare server beside the gateway.
+    """
+    count = rig.pick(5000, 200)
     raise_descriptors()
     async with stage(rig, Setting(limits=WIDE)) as played:
         rig.say("as many ordinary streams first")
@@ -32,15 +38,16 @@ async def run(rig: Rig) -> list[Figure]:
             await asyncio.to_thread(process.line, 120)
         await played.caught_up()
         await played.calm()
-        before = [await played.measure(seconds, rate=RATE) for _ in range(rounds)]
+        rig.say(f"{count} readers stall elsewhere")
+        with python("bench.backend", str(SEND_BUFFER)) as bare:
+            port = int((await asyncio.to_thread(bare.line))["port"])
+            async with _stalled(port, bare, count, rig.pick(60.0, 5.0)):
+                before = await _others(played, rig)
         low = played.pss()
         rig.say(f"{count} readers stall")
-        spec = Spec(0, mode="stall", connections=count, chunks=ENDLESS, chunk_rate=payload.FULL_SPEED)
-        with played.start_load(spec) as readers:
-            await asyncio.to_thread(readers.line, 120)
-            await filled(played.fast, rig.pick(150.0, 15.0))
+        async with _stalled(played.gateway.port, played.fast, count, rig.pick(120.0, 15.0)):
             high = played.pss()
-            during = [await played.measure(seconds, rate=RATE) for _ in range(rounds)]
+            during = await _others(played, rig)
             high = max(high, played.pss())
         rig.say("they are gone")
         await asyncio.sleep(rig.pick(AFTER_S, 5.0))
@@ -53,3 +60,17 @@ async def run(rig: Rig) -> list[Figure]:
         none_of("failed requests of others", errors),
         slower("p99 of others meanwhile", before, during, SLOWER),
     ]
+
+
+@asynccontextmanager
+async def _stalled(port: int, server: Process, count: int, within_s: float) -> AsyncIterator[None]:
+    """So many readers at `port`, behind which is `server`, that have stopped reading for a block."""
+    spec = Spec(port, mode="stall", connections=count, chunks=ENDLESS, chunk_rate=payload.FULL_SPEED)
+    with python("bench.load", spec.text()) as readers:
+        await asyncio.to_thread(readers.line, 120)
+        await filled(server, within_s)
+        yield
+
+
+async def _others(played: Stage, rig: Rig) -> list[dict[str, Any]]:
+    return [await played.measure(rig.pick(6.0, 3.0), rate=RATE) for _ in range(rig.pick(4, 1))]
