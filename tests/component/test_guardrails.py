@@ -309,11 +309,9 @@ async def test_a_body_that_was_never_understood_is_not_kept(tmp_path):
 
 
 async def test_what_cannot_be_looked_into_does_not_pass(tmp_path):
-    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\ngpt-image\r\n--b--\r\n'
+    form = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\na\0b\0c\0\r\n--b--\r\n'
     async with guarded(tmp_path, [forever(expect(), send(answer_of("x")))]) as (backend, running):
-        answer = await running.ask(
-            "POST", "/v1/images/edits", form, {"content-type": "multipart/form-data; boundary=b"}
-        )
+        answer = await running.ask("POST", "/v1/files", form, {"content-type": "multipart/form-data; boundary=b"})
         assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_unsupported")
         assert backend.requests == []
 
@@ -485,7 +483,7 @@ async def test_what_a_silence_has_let_go_is_still_context_and_what_was_swallowed
 
 
 async def test_a_blocking_judge_keeps_out_what_it_cannot_see(tmp_path):
-    form = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nassistant\r\n--b--\r\n'
+    form = b'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n\xfc\r\n--b--\r\n'
     async with guarded(tmp_path, [forever(expect(), send(answer_of("x")))], config=JUDGED) as (backend, running):
         answer = await running.ask(
             "POST", "/v1/images/edits", form, {"content-type": "multipart/form-data; boundary=b"}

@@ -26,6 +26,7 @@ from llmgateway.http.messages import Headers
 from llmgateway.limits.bodies import BodyMemory
 from llmgateway.ports.dialect import Declared, Dialect, Refusal
 from llmgateway.ports.judge import Piece
+from llmgateway.wire.form import Form
 from llmgateway.wire.jsonscan import Members
 
 
@@ -106,6 +107,7 @@ class Request:
     body: bytes = b""
     document: Mapping[str, Any] | None = None
     upload: Upload | None = None
+    form: Form | None = None  # in the place of `upload`, where guardrails have looked into it
     declared: Declared = field(default_factory=Declared)
     model: str | None = None
     upgrade: Upgrade | None = None  # the caller asks for a tunnel

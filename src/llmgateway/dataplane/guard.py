@@ -1,10 +1,13 @@
 """The guardrails' part in the story: the request before it is routed, and what judges each attempt's reply."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, understand
 from llmgateway.dataplane.call import Call, Errand, Request, Subject
+from llmgateway.dataplane.forms import guard_upload
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.dataplane.inforce import Upstream
@@ -34,27 +37,32 @@ async def guard_request(call: Call, request: Request) -> Request:
     if guard is None:
         return request
     check_outside(call, guard)
-    if request.kind is not BodyKind.JSON:
-        _refuse_unseen(guard, request)
-        return await _bound(call, guard, request)
-    guarded = await _bound(call, guard, await _sifted(call, guard, request))
-    guarded.is_judged = True
+    if request.kind is BodyKind.JSON:
+        guarded = await _sifted(call, guard, request)
+        guarded.is_judged = True
+        document = guarded.document or {}
+    elif request.upload is not None and _must_see(guard):
+        guarded, document = await guard_upload(call, guard, request, request.upload)
+    else:
+        _refuse_session(guard, request)
+        await _bound(call, guard, request)
+        return request
+    await _bound(call, guard, guarded)
     call.request = guarded
     if guard.slow:
-        await _consult(call, guard, guarded)
+        await _consult(call, guard, guarded, document)
     return guarded
 
 
-async def _bound(call: Call, guard: Guard, request: Request) -> Request:
+async def _bound(call: Call, guard: Guard, request: Request) -> None:
     """Bind to the exchange what must know what was asked."""
     if guard.binders:
         call.bound = await asked_aside(len(request.body), guard.bound, request.document or {})
-    return request
 
 
-async def _consult(call: Call, guard: Guard, request: Request) -> None:
+async def _consult(call: Call, guard: Guard, request: Request, document: Mapping[str, Any]) -> None:
     """Ask those who take their time about what goes on; where the route says so, while it already does."""
-    looking = _looked_into(call, guard, request)
+    looking = _looked_into(call, guard, request, document)
     if call.route is None or not call.route.is_parallel:
         await looking
         return
@@ -62,12 +70,12 @@ async def _consult(call: Call, guard: Guard, request: Request) -> None:
     call.verdict.add_done_callback(lambda verdict: verdict.cancelled() or verdict.exception())
 
 
-async def _looked_into(call: Call, guard: Guard, request: Request) -> None:
+async def _looked_into(call: Call, guard: Guard, request: Request, document: Mapping[str, Any]) -> None:
     """GatewayError guardrail_blocked or guardrail_unavailable."""
     notes = call.notes = call.notes or Notes()
     if call.gateway.consulting is None:
         raise GatewayError("guardrail_unavailable")
-    pieces = await asked_aside(len(request.body), pieces_of, request.document or {})
+    pieces = await asked_aside(call.exchange.request_bytes, pieces_of, document)
     try:
         await call.gateway.consulting.consult(call, guard.slow, Subject(Stage.REQUEST, pieces), notes)
     except Blocked as verdict:
@@ -112,11 +120,14 @@ def _guard(call: Call, request: Request) -> Guard | None:
     return call.in_force.guards.of_route(found.name)
 
 
-def _refuse_unseen(guard: Guard, request: Request) -> None:
-    """Forms, files and sessions pass piece by piece, which no guardrail can look into."""
-    is_session = request.upgrade is not None
-    must_be_seen = guard.request.enforced or any(link.must_answer for link in (*guard.judges, *guard.slow))
-    if (must_be_seen and (request.kind is BodyKind.STREAM or is_session)) or (guard.reply and is_session):
+def _must_see(guard: Guard) -> bool:
+    """Whether somebody must have looked into a request before it goes on."""
+    return bool(guard.request.enforced) or any(link.must_answer for link in (*guard.judges, *guard.slow))
+
+
+def _refuse_session(guard: Guard, request: Request) -> None:
+    """Sessions pass message by message, which no guardrail can look into."""
+    if request.upgrade is not None and (guard.reply or _must_see(guard)):
         raise GatewayError("guardrail_unsupported")
 
 

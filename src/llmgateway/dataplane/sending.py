@@ -59,6 +59,8 @@ def _form_model(target: Target, request: Request) -> bytes | None:
 
 def _body(call: Errand, target: Target, request: Request) -> bytes | Parts:
     """The caller's own bytes, with the version's model and parameters spliced in."""
+    if request.form is not None:
+        return request.form.naming(_form_model(target, request))
     if request.document is None:
         return request.body
     changes = call.in_force.changes[(call.exchange.route or "", target.version.name)]

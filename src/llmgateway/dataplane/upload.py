@@ -64,6 +64,13 @@ class Spool:
             self.close()
         return piece
 
+    def waiting(self) -> bytes:
+        """All that waits, which goes on waiting."""
+        if self._file is None:
+            return bytes(self._memory)
+        self._file.seek(self._read_at)
+        return bytes(self._memory) + self._file.read(self._write_at - self._read_at)
+
     def close(self) -> None:
         self._room.release(self.size)
         self.size = 0
@@ -135,6 +142,14 @@ class Upload:
             return declared
         start, end = self._scanner.span
         return declared - (end - start) + len(model)
+
+    @property
+    def is_form(self) -> bool:
+        return self._scanner is not None
+
+    def waiting(self) -> bytes:
+        """What has come so far and waits for a backend."""
+        return self._spool.waiting()
 
     def attach(self, out: Sink, on_end: Callable[[], None], *, model: bytes | None) -> None:
         """Send everything to `out`, the model's value replaced; `on_end` follows the last piece."""

@@ -131,6 +131,11 @@ def _of_base64(literal: Literal, head: str, payload: str, media: str, *, is_stri
     return Encoded(literal, head, *found, is_base64=True) if found else None
 
 
+def is_binary(beginning: bytes) -> bool:
+    """Whether what begins so is no text in any encoding."""
+    return not _begins_as_text(beginning)
+
+
 def _begins_as_text(content: bytes) -> bool:
     try:
         utf_8_decode(content, "strict", False)

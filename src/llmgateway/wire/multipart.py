@@ -30,7 +30,7 @@ _DISPOSITION: Final = re.compile(
 )
 _PARAMETER: Final = re.compile(rb";[ \t]*(name|filename\*?)=(?:\"([^\"]*)\"|([^\s;\"\\,]+))", re.IGNORECASE)
 _CONFUSING: Final = re.compile(rb"\\\"|;[ \t]*name|\\$", re.IGNORECASE)  # a quoted end, or a name, to some
-_PLAIN: Final = frozenset({b"7bit", b"8bit", b"binary"})
+PLAIN: Final = frozenset({b"7bit", b"8bit", b"binary"})
 _CRLF: Final = b"\r\n"
 
 
@@ -96,7 +96,7 @@ class FieldScanner:
     def finish(self) -> None:
         """The body is over. GatewayError invalid_multipart if a part broke off that is, or may have been, the field."""
         if self._state in {_State.HEADERS, _State.FIELD} or not self._parts:
-            raise _malformed("The multipart body breaks off.")
+            raise malformed("The multipart body breaks off.")
 
     def _step(self) -> bool:
         if self._state is _State.SEEK:
@@ -106,7 +106,7 @@ class FieldScanner:
         if self._state is _State.FIELD:
             return self._field()
         if self._buffer.strip(_CRLF):
-            raise _malformed("Something follows the multipart body.")
+            raise malformed("Something follows the multipart body.")
         self._buffer.clear()
         return False
 
@@ -121,14 +121,14 @@ class FieldScanner:
         found = self._mark.search(self._buffer)
         at = found.start() - 1 if found else -1
         if found and (at < 0 or self._buffer[at : at + 2] != _CRLF or (at == 0) is not (self._parts == 0)):
-            raise _malformed("A multipart boundary does not stand in a line of its own.")
+            raise malformed("A multipart boundary does not stand in a line of its own.")
         return at
 
     def _seek(self) -> bool:
         at = self._find()
         if at < 0:
             if not self._parts and len(self._buffer) >= len(self._delimiter):
-                raise _malformed("The multipart body does not begin with its boundary.")
+                raise malformed("The multipart body does not begin with its boundary.")
             if self._parts:
                 self._drop(max(0, len(self._buffer) - len(self._delimiter)))
             return False
@@ -142,18 +142,18 @@ class FieldScanner:
     def _begin_part(self, behind: bytes) -> None:
         self._parts += 1
         if self._parts > MAX_PARTS:
-            raise _malformed("The multipart body has too many parts.")
+            raise malformed("The multipart body has too many parts.")
         if behind not in {_CRLF, b"--"}:
-            raise _malformed("A multipart boundary does not stand in a line of its own.")
+            raise malformed("A multipart boundary does not stand in a line of its own.")
         self._state = _State.HEADERS if behind == _CRLF else _State.END
 
     def _headers(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0 or end > MAX_PART_HEADERS:
             if len(self._buffer) > MAX_PART_HEADERS:
-                raise _malformed("A part's headers are too long.")
+                raise malformed("A part's headers are too long.")
             return False
-        is_wanted = _is_field(_fields(bytes(self._buffer[:end])), self._name)
+        is_wanted = _is_field(part_fields(bytes(self._buffer[:end])), self._name)
         if is_wanted and self.value is not None:
             raise GatewayError("duplicate_key", param=self._name.decode("ascii", "replace"))
         self._drop(end + 2)  # keep one line end: a delimiter right behind it would end no content
@@ -173,18 +173,19 @@ class FieldScanner:
         return True
 
 
-def _malformed(message: str) -> GatewayError:
+def malformed(message: str) -> GatewayError:
+    """What is said of a form that parsers might read differently."""
     return GatewayError("invalid_multipart", message)
 
 
-def _fields(block: bytes) -> dict[bytes, bytes]:
+def part_fields(block: bytes) -> dict[bytes, bytes]:
     """A part's headers by name in lower case; each once, each in one line."""
     fields: dict[bytes, bytes] = {}
     for line in block.split(_CRLF):
         found = _LINE.fullmatch(line)
         name = found.group(1).lower() if found else b""
         if found is None or name in fields:
-            raise _malformed("A part's headers are malformed.")
+            raise malformed("A part's headers are malformed.")
         fields[name] = found.group(2).strip()
     return fields
 
@@ -192,29 +193,29 @@ def _fields(block: bytes) -> dict[bytes, bytes]:
 def _is_field(fields: dict[bytes, bytes], name: bytes) -> bool:
     """Tell whether a part is the field; GatewayError where another parser could see that differently."""
     if fields.get(b"content-type", b"").lower().startswith(b"multipart/"):
-        raise _malformed("A part is a multipart body itself.")
-    parameters = _parameters(fields.get(b"content-disposition", b""))
-    if parameters[b"name"] != name:
-        if _folded(parameters[b"name"]) == name:
+        raise malformed("A part is a multipart body itself.")
+    named = parameters(fields.get(b"content-disposition", b""))
+    if named[b"name"] != name:
+        if folded(named[b"name"]) == name:
             raise GatewayError("duplicate_key", param=name.decode("ascii", "replace"))
         return False
-    if len(parameters) > 1 or fields.get(b"content-transfer-encoding", b"binary").lower() not in _PLAIN:
+    if len(named) > 1 or fields.get(b"content-transfer-encoding", b"binary").lower() not in PLAIN:
         raise GatewayError("invalid_value", param=name.decode("ascii", "replace"))
     return True
 
 
-def _parameters(disposition: bytes) -> dict[bytes, bytes]:
+def parameters(disposition: bytes) -> dict[bytes, bytes]:
     """The parameters of a Content-Disposition, among them a name."""
     known = _DISPOSITION.fullmatch(disposition)
     found = _PARAMETER.findall(known.group(1)) if known else []
-    parameters = {each[0].lower(): each[1] or each[2] for each in found}
-    if b"name" not in parameters or len(parameters) != len(found) or b"\\" in parameters[b"name"]:
-        raise _malformed("A part's Content-Disposition is malformed.")
-    if any(_CONFUSING.search(value) for value in parameters.values()):
-        raise _malformed("A part's Content-Disposition is ambiguous.")
-    return parameters
+    named = {each[0].lower(): each[1] or each[2] for each in found}
+    if b"name" not in named or len(named) != len(found) or b"\\" in named[b"name"]:
+        raise malformed("A part's Content-Disposition is malformed.")
+    if any(_CONFUSING.search(value) for value in named.values()):
+        raise malformed("A part's Content-Disposition is ambiguous.")
+    return named
 
 
-def _folded(name: bytes) -> bytes:
+def folded(name: bytes) -> bytes:
     """A field's name as the most lenient framework would bind it: `Model`, ` model`, `model[]`, `mo%64el`."""
     return unquote_to_bytes(name).partition(b"[")[0].strip(b" \t'").lower()
