@@ -15,10 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgateway import plugins
-from llmgateway.domain.verdict import Finding
+from llmgateway.domain.verdict import Action, Finding
+from llmgateway.guarding.chain import Chain, Link
+from llmgateway.guarding.holdback import HoldBack, joined
+from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import pieces_of
+from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail, OptionError
-from llmgateway.wire.view import CONTEXT, SEPARATOR, View
+from llmgateway.wire.view import CONTEXT, SEPARATOR, View, shown
 
 ROOT = Path(__file__).parents[1] / "fixtures" / "guardrails"
 NAMES = plugins.names("guardrail")
@@ -60,6 +64,19 @@ def test_every_cut_of_every_text_of_the_fixture_is_honest(name, at):
     for text, _ in texts:
         for cut in range(len(text) + 1):
             check_settled(guardrail, text[:cut], text)
+
+
+@pytest.mark.parametrize(("name", "at"), pairs())
+def test_a_silence_in_the_middle_of_a_finding_lets_no_more_of_it_through(name, at):
+    guardrail, texts = made(name)[at]
+    for text in (shown(each) for each, _ in texts):
+        for start, end, *_ in guardrail.find(View(text)):
+            for cut in range(start + 1, end, 1 + (end - start) // 16):
+                held = HoldBack(Chain([Link(name, guardrail, Action.REDACT)]), Notes(), Placeholders())
+                held.feed(text[:cut])
+                held.decide()
+                rest = joined(held.feed(text[cut:])) + joined(held.finish())
+                assert not rest.startswith(text[cut:end]), (text, cut)
 
 
 @pytest.mark.parametrize(("name", "at"), pairs())

@@ -12,7 +12,7 @@ from llmgateway.guarding.chain import Chain, Link, united
 from llmgateway.guarding.holdback import Blocked, HoldBack, joined
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders, marked
-from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.ports.guardrail import MAX_OPEN, REACH
 from llmgateway.wire.view import View
 
 LINKS = chain(numbers(), word("secret"), word("et12"), numbers(alphabet="-x", least=3, kind="line"))
@@ -218,3 +218,49 @@ def test_each_guardrail_is_told_the_end_of_its_own_finding_as_much_of_it_as_it_a
     for piece in ("x" * 10 + "1" * 200, "2" * 100, "3" * 10):
         held.feed(piece)
     assert once.told[-1] == ("1" * 200 + "2" * 100 + "3" * 10)[-MAX_OPEN - 10 :]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    parts=st.lists(
+        st.sampled_from(["12", "3", "4567", " ", "sec", "ret", "et12", "s", "-", "x-x", "9" * 300, "|", "|"])
+    ),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_after_a_silence_no_finding_is_given_whole(parts, seed):
+    held, out = hold(LINKS), ""
+    for part in parts:
+        out += "".join(joined(held.feed(each)) for each in cut(part.replace("|", ""), random.Random(seed)))
+        if part == "|":
+            out += joined(held.decide())
+    out += joined(held.finish())
+    assert LINKS.enforced_hits(View(out)) == []
+
+
+def test_the_rest_of_a_word_after_a_silence_is_forbidden_still():
+    held = hold(chain(word("forbidden", Action.BLOCK)))
+    said = joined(held.feed("well forbi")) + joined(held.decide())
+    assert said == "well forbi"
+    assert joined(held.feed("dde")) == ""
+    with pytest.raises(Blocked):
+        held.feed("n")
+
+
+def test_many_silences_let_no_word_through_and_keep_no_more_than_they_may():
+    held = hold(chain(numbers(least=9), word("forbidden")))
+    out = ""
+    for each in "so forbidden 123456789 it is ":
+        out += joined(held.feed(each)) + joined(held.decide())
+    assert out == "so forbidde[WORD] 12345678[NUMBER] it is "
+    for _ in range(3_000):
+        held.feed("1")
+        held.decide()
+    assert len(held._context) <= MAX_OPEN + REACH
+
+
+def test_what_was_found_before_a_silence_is_counted_and_replaced_once():
+    notes = Notes()
+    held = HoldBack(chain(numbers()), notes, Placeholders())
+    out = joined(held.feed("so 1234")) + joined(held.decide()) + joined(held.feed("56 and")) + joined(held.feed(" 78"))
+    assert out + joined(held.decide()) + joined(held.feed("9 0")) + joined(held.finish()) == "so [NUMBER] and 789 0"
+    assert sum(notes.counts.values()) == 1
