@@ -150,14 +150,50 @@ async def test_a_stream_by(tmp_path, way):
         assert not [each for each in contents(answer.body) if NUMBER in each or WORD in each]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what a backend says of itself in an event of known form is not judged, for speed"
-)
-@pytest.mark.parametrize("name", ["id", "model", "system_fingerprint", "service_tier"])
-async def test_a_stream_by_what_the_backend_says_of_itself(tmp_path, name):
-    said_so = event({"choices": [{"index": 0, "delta": {"content": "a"}}], name: f"is {WORD}"})
-    async with guarded(tmp_path, answers(streamed(said_so + END))) as (_, running):
-        assert WORD.encode() not in (await running.post("/v1/chat/completions", STREAM)).body
+def told(name, value):
+    """A chunk of known form in which the backend says something of itself."""
+    chunk = {"id": "a", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
+    where = {"finish_reason": chunk["choices"][0], "role": chunk["choices"][0]["delta"]}
+    where.get(name, chunk)[name] = value
+    return event(chunk)
+
+
+OF_ITSELF = [
+    "id",
+    "model",
+    "system_fingerprint",
+    "service_tier",
+    "object",
+    "obfuscation",
+    "finish_reason",
+    "role",
+    "usage",
+]
+
+
+@pytest.mark.parametrize("before", [0, 1, 3], ids=["first", "second", "late"])
+@pytest.mark.parametrize("name", OF_ITSELF)
+async def test_a_stream_by_what_the_backend_says_of_itself(tmp_path, name, before):
+    def make(text):
+        value = {"more": f"is {text}"} if name == "usage" else f"is {text}"
+        usual = told(name, {} if name == "usage" else "usual")
+        return streamed(usual * before + told(name, value) * 2 + usual + END)
+
+    await got(tmp_path, make, STREAM)
+
+
+async def test_a_stream_by_what_was_no_more_than_an_id_before(tmp_path):
+    await got(
+        tmp_path, lambda text: streamed(told("id", "a") + told("model", text) + told("finish_reason", text)), STREAM
+    )
+
+
+async def test_a_stream_by_an_event_of_its_own_for_what_was_held_back(tmp_path):
+    def make(text):
+        chunk = {"id": "a", "more": f"is {text}", "choices": [{"index": 0, "delta": {"content": "is 12"}}]}
+        return streamed(event(chunk) + event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}) + DONE)
+
+    await got(tmp_path, make, STREAM)
 
 
 def responses(kind, piece, **more):

@@ -3,7 +3,7 @@
 Every event comes out in two forms: as it is logged, and as the caller gets it, which differ where values are put back.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from llmgateway.domain.errors import GatewayError
@@ -15,6 +15,7 @@ from llmgateway.guarding.jsonhold import JsonHoldBack
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.restore import Restorer, restored_json
+from llmgateway.guarding.told import Told
 from llmgateway.ports.shape import Pieces, Slot, StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.replies import DONE
@@ -36,13 +37,14 @@ class Passed(NamedTuple):
 class _Channel:
     """One text that comes in pieces."""
 
-    __slots__ = ("carrier", "hold", "name", "restorer", "slot")
+    __slots__ = ("carrier", "hold", "is_known", "name", "restorer", "slot")
 
     def __init__(self, name: bytes, hold: HoldBack | JsonHoldBack, restorer: Restorer) -> None:
         self.name = name
         self.hold = hold
         self.restorer = restorer
         self.carrier: Any = None
+        self.is_known = False  # nothing has to be judged in the carrier
         self.slot: Slot | None = None
 
     def feed(self, text: str) -> tuple[str, str]:
@@ -64,7 +66,7 @@ class GuardedStream:
     Raises Blocked, or GatewayError guardrail_unsupported for what can't be judged; gives nothing after that.
     """
 
-    __slots__ = ("_chain", "_channels", "_notes", "_placeholders", "_rest", "_shape", "at")
+    __slots__ = ("_chain", "_channels", "_notes", "_placeholders", "_rest", "_shape", "_told", "at")
 
     def __init__(self, chain: Chain, shape: StreamShape, notes: Notes, placeholders: Placeholders) -> None:
         self._chain = chain
@@ -72,6 +74,7 @@ class GuardedStream:
         self._notes = notes
         self._placeholders = placeholders
         self._channels: dict[tuple[Any, ...], _Channel] = {}
+        self._told = Told()
         self.at: tuple[Any, ...] | None = None  # the channel whose text is being judged: that of what was blocked
         self._rest = Chain(chain.enforced, chain.echo)
 
@@ -90,15 +93,19 @@ class GuardedStream:
         if name and event.get("type") != name.decode("latin-1"):
             name = self._by_itself(Sieve.text, name.decode("latin-1")).encode()
         pieces = self._shape.pieces(event)
+        try:
+            return self._judged(name, data, event, pieces)
+        except TypeError:  # an index that is a list, or nested too deep to be written
+            raise _senseless() from None
+
+    def _judged(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
         if pieces.slots:
-            try:
-                return self._with_pieces(name, data, event, pieces)
-            except TypeError:  # an index that is a list, or nested too deep to be written
-                raise _senseless() from None
+            return self._with_pieces(name, data, event, pieces)
         before = list(self._flush(pieces.ended))
         self.at = None
         data = encode(event) if pieces.is_altered else _unambiguous(data, event)
-        return [*before, self._whole(name, data if pieces.is_known else self._by_itself(Sieve.json, data))]
+        is_clean = pieces.is_known and self._is_clean(event)
+        return [*before, self._whole(name, data if is_clean else self._by_itself(Sieve.json, data))]
 
     def _by_itself(self, judge: Callable[[Sieve, T], T], about: T) -> T:
         """Judge what is no piece. What it repeats of pieces or of other events is not counted again."""
@@ -122,10 +129,13 @@ class GuardedStream:
 
     def _with_pieces(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
         texts: list[tuple[Slot, str, str]] = []
-        is_same = pieces.is_known and not pieces.is_altered
+        is_known = pieces.is_known and self._is_clean(event, pieces.slots)
+        is_same = is_known and not pieces.is_altered
         for slot in pieces.slots:
             text = slot.holder[slot.key]
             logged, given = self._feed(name, event, slot, text, is_last=self._ends(slot, pieces))
+            if slot.channel in self._channels:
+                self._channels[slot.channel].is_known = is_known
             is_same = is_same and logged == text and given == text
             texts.append((slot, logged, given))
         before = list(self._flush(pieces.ended))
@@ -134,7 +144,7 @@ class GuardedStream:
             return [*before, Passed(name, data, data)]
         if pieces.is_bare and not any(logged or given for _, logged, given in texts):
             return before
-        return [*before, self._written(name, event, texts, is_known=pieces.is_known)]
+        return [*before, self._written(name, event, texts, is_known=is_known)]
 
     def _written(self, name: bytes, event: Any, texts: list[tuple[Slot, str, str]], *, is_known: bool) -> Passed:
         if not is_known:
@@ -172,9 +182,9 @@ class GuardedStream:
         def make(context: str) -> HoldBack:
             return HoldBack(self._chain, self._notes, self._placeholders, context=context)
 
-        return JsonHoldBack(make, self._is_clean) if slot.is_json else make("")
+        return JsonHoldBack(make, self._is_clean_text) if slot.is_json else make("")
 
-    def _is_clean(self, text: str) -> bool:
+    def _is_clean_text(self, text: str) -> bool:
         return not self._chain.enforced_hits(View(text))
 
     @staticmethod
@@ -193,7 +203,21 @@ class GuardedStream:
         """An event of its own for what a channel has given."""
         if any(said) and channel.slot is not None:
             event, slot = self._shape.carrier(channel.carrier, channel.slot)
-            yield self._written(channel.name, event, [(slot, *said)], is_known=True)
+            yield self._written(channel.name, event, [(slot, *said)], is_known=channel.is_known)
+
+    def _is_clean(self, event: Any, slots: Sequence[Slot] = ()) -> bool:
+        """Whether all that an event of known form says beside its texts may pass as it is."""
+        texts = [slot.holder[slot.key] for slot in slots]
+        for slot in slots:
+            slot.holder[slot.key] = ""
+        beside = encode(event)
+        is_clean = self._told.is_known(event, beside)
+        if not is_clean and self._by_itself(Sieve.json, beside) == beside:
+            self._told.remember(event)
+            is_clean = True
+        for slot, text in zip(slots, texts, strict=True):
+            slot.holder[slot.key] = text
+        return is_clean
 
     def _whole(self, name: bytes, data: bytes) -> Passed:
         return Passed(name, data, restored_json(data, self._placeholders))
