@@ -18,7 +18,7 @@ from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Sieve
-from llmgateway.guarding.encoded import is_binary
+from llmgateway.guarding.encoded import SOUND_OR_PICTURE, is_binary
 from llmgateway.guarding.forms import document_of, names_of, sifted_parts, texts_of
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
@@ -31,10 +31,6 @@ from llmgateway.wire.multipart import boundary
 
 _SAMPLE: Final = 4096
 _MEDIA: Final = re.compile(rb"[ \t]*(?:audio|image)/", re.IGNORECASE)
-_MAGIC: Final = re.compile(
-    rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|RIFF....(?:WAVE|WEBP)|ID3|\xff[\xe2-\xff]|OggS|fLaC|....ftyp|\x1aE\xdf\xa3",
-    re.DOTALL,
-)
 
 
 async def guard_upload(call: Call, guard: Guard, request: Request, upload: Upload) -> tuple[Request, Mapping[str, Any]]:
@@ -46,7 +42,7 @@ async def guard_upload(call: Call, guard: Guard, request: Request, upload: Uploa
     if not upload.is_form:
         await _until(upload, lambda: upload.size >= _SAMPLE)
         sample = upload.waiting()[:_SAMPLE]
-        if not is_binary(sample) or not (_MEDIA.match(media) or _MAGIC.match(sample)):
+        if not is_binary(sample) or not (_MEDIA.match(media) or SOUND_OR_PICTURE.match(sample)):
             raise GatewayError("guardrail_unsupported")
         return request, {}
     limit = call.in_force.snapshot.server.max_body_bytes
@@ -72,7 +68,7 @@ async def _judged(call: Call, guard: Guard, parts: list[Part], document: Mapping
     notes = call.notes = Notes()
     if guard.restores:
         call.placeholders = Placeholders(await asked_aside(size, texts_of, parts))
-    sieve = Sieve(guard.request, Stage.REQUEST, notes, call.placeholders)
+    sieve = Sieve(guard.request, Stage.REQUEST, notes, call.placeholders, is_strict=True)
     try:
         if guard.judges:
             await asked_aside(size, ask, guard.judges, document, notes)

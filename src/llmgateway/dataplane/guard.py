@@ -91,7 +91,7 @@ async def _sifted(call: Call, guard: Guard, request: Request) -> Request:
     notes = call.notes = Notes()
     if guard.restores:
         call.placeholders = Placeholders(request.body.decode("utf-8", "replace"))
-    sieve = Sieve(guard.request, Stage.REQUEST, notes, call.placeholders)
+    sieve = Sieve(guard.request, Stage.REQUEST, notes, call.placeholders, is_strict=True)
     try:
         if guard.judges:
             await asked_aside(len(request.body), ask, guard.judges, request.document or {}, notes)

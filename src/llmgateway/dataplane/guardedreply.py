@@ -126,7 +126,7 @@ class GuardedReply(Reply):
         if b"\0" in body and way_of(_media(self.header(b"content-type") or b"")) is Way.WHOLE:
             self._held, self._is_judged = [UNREADABLE], True
             raise GatewayError("guardrail_unsupported")  # a text in another encoding
-        sieve = Sieve(guard.chain, Stage.REPLY, guard.notes, guard.placeholders)
+        sieve = Sieve(guard.chain, Stage.REPLY, guard.notes, guard.placeholders, is_strict=True)
         try:
             logged = await judged_aside(partial(sifted, sieve), body)
         except Blocked as verdict:

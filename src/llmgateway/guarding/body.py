@@ -27,17 +27,24 @@ MAX_FILES: Final = 4  # a file in base64 in a file in base64 …
 
 
 class Sieve:
-    """One exchange's bodies before one chain. `judge` may be called for each of them."""
+    """One exchange's bodies before one chain, which may be judged one after the other.
 
-    __slots__ = ("_chain", "_files", "_notes", "_placeholders", "_stage", "_unread")
+    `is_strict`: where the chain enforces something, GatewayError guardrail_unsupported for what says to be a text, or
+    several, and can't be read; else that is left as it is.
+    """
 
-    def __init__(self, chain: Chain, stage: Stage, notes: Notes, placeholders: Placeholders) -> None:
+    __slots__ = ("_chain", "_files", "_is_strict", "_notes", "_placeholders", "_stage", "_unread")
+
+    def __init__(
+        self, chain: Chain, stage: Stage, notes: Notes, placeholders: Placeholders, *, is_strict: bool = False
+    ) -> None:
         self._chain = chain
         self._stage = stage
         self._notes = notes
         self._placeholders = placeholders
         self._unread = Unread(stage)
         self._files = 0  # in files
+        self._is_strict = is_strict and bool(chain.enforced)
 
     def json(self, body: bytes, depth: int = 0) -> bytes:
         """Judge a valid document; gives it with what must be redacted replaced. Blocked where it may not pass."""
@@ -90,7 +97,7 @@ class Sieve:
 
     def _over_borders(self, body: bytes) -> bytes:
         """Judge texts in neighbouring parts as one; of what is found only what lies in more than one of them counts."""
-        found = rows(body, is_strict=bool(self._chain.enforced))
+        found = rows(body, is_strict=self._is_strict)
         if not found:
             return body
         texts = [[str(decode(body[start:end])) for start, end in row] for row in found]
@@ -119,7 +126,9 @@ class Sieve:
     def file(self, text: str) -> str:
         """Judge a file's text: JSON, lines of JSON, or any other."""
         if self._files == MAX_FILES:
-            raise GatewayError("guardrail_unsupported", "Files are put into files too often.")
+            if self._is_strict:
+                raise GatewayError("guardrail_unsupported", "Files are put into files too often.")
+            return text
         self._files += 1
         lines = [text] if _is_json(text) else text.splitlines(keepends=True)
         runs = ((is_json, list(run)) for is_json, run in groupby(lines, _is_json))
@@ -133,7 +142,7 @@ class Sieve:
     def _decoded(self, body: bytes) -> bytes:
         """Judge the texts that are files in this document."""
         edits = []
-        for found in encoded_texts(body, is_strict=bool(self._chain.enforced)):
+        for found in encoded_texts(body, is_strict=self._is_strict):
             text = self.file(found.text)
             if text != found.text:
                 span = found.literal.start, found.literal.end

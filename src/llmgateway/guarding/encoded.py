@@ -18,17 +18,24 @@ from llmgateway.wire.jsontexts import Literal, literals
 
 _NAMES: Final = frozenset({b"data", b"file_data", b"b64_json"})
 _MARKS: Final = (b"data:", b"\\u00", *(b'"%b"' % name for name in _NAMES))
-_URL: Final = re.compile(r"\s*+data:([^,]{0,200}),", re.IGNORECASE)
-_BASE64: Final = re.compile(r";\s*base64\s*$", re.IGNORECASE)
 _NEITHER: Final = re.compile(r"[^A-Za-z0-9+/=]++")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _SAMPLE: Final = 4096
+_HEAD: Final = 4096  # characters of a URL in which some look for "base64,"
+_CONTROL: Final = 0.05  # the share of control characters from which something is no text
 _LOOK: Final = 512  # characters that tell a picture from a text
 _NOT_IN_TEXTS: Final = bytes(set(range(32)) - set(b"\t\n\f\r")) + b"\x7f"
 _TEXTUAL: Final = re.compile(
     r"\s*+(?:text/|application/(?:json|jsonl|x-ndjson|xml|csv|markdown|javascript|yaml|x-yaml|sql|rtf)\b|[^;]*\+(?:json|xml)\b)",
     re.IGNORECASE,
 )
+SOUND_OR_PICTURE: Final = re.compile(
+    rb"\x89PNG\r\n|\xff\xd8\xff|GIF8[79]a|RIFF....(?:WAVE|WEBP)|ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]|OggS|fLaC|....ftyp"
+    rb"|\x1aE\xdf\xa3|FORM....AIF|BM....\0\0\0\0|II\*\0|MM\0\*",
+    re.DOTALL,
+)
+"""What files of sound and pictures begin with."""
+_DOCUMENTS: Final = (b"%PDF-", b"PK\x03\x04", b"\x1f\x8b", b"\xd0\xcf\x11\xe0")
 _CHARSET: Final = re.compile(r"charset\s*=\s*[\"']?([^\"';\s]*)", re.IGNORECASE)
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "windows-1252"})
 
@@ -59,9 +66,8 @@ def encoded_texts(body: bytes, *, is_strict: bool = True) -> Iterator[Encoded]:
     for index, literal in enumerate(found):
         if literal.is_name or not literal.text:
             continue
-        url = _URL.match(literal.text)
-        if url is not None:
-            one = _of_url(literal, url, is_strict=is_strict)
+        if literal.text.lstrip()[:5].lower() == "data:":
+            one = _of_url(literal, is_strict=is_strict)
         elif _name(literal) in _NAMES:
             near = {each.name: each.text for each in siblings(body, found, index)}
             if near.get(b"type") == "text":
@@ -82,7 +88,7 @@ def text_of(content: bytes, media: str = "", *, is_strict: bool = True) -> tuple
         except UnicodeDecodeError:
             if says_text(media) or _has_letters_only(content):
                 return content.decode("latin-1"), "latin-1"
-    if is_strict and (says_text(media) or _is_wide(content)):
+    if is_strict and (says_text(media) or not is_binary(content)):
         raise unreadable()
     return None
 
@@ -109,39 +115,55 @@ def _name(literal: Literal) -> bytes:
     return (str(decode(b'"%b"' % name)).encode() if b"\\" in name else name).lower()
 
 
-def _of_url(literal: Literal, url: "re.Match[str]", *, is_strict: bool) -> Encoded | None:
-    media, payload = url[1], literal.text[url.end() :]
+def _of_url(literal: Literal, *, is_strict: bool) -> Encoded | None:
+    head, payload = _cut(literal.text)
+    media = head.lstrip()[5:-1]
     charset = _CHARSET.search(media)
     if is_strict and charset is not None and charset[1].lower() not in _CHARSETS:
         raise unreadable()
-    if _BASE64.search(media) is not None:
-        return _of_base64(literal, url[0], payload, media, is_strict=is_strict)
+    if "base64" in media.lower():
+        return _of_base64(literal, head, payload, media, is_strict=is_strict)
     if "%" not in payload:
         return None  # it is judged as it stands there
     found = text_of(unquote_to_bytes(payload), media, is_strict=is_strict)
-    return Encoded(literal, url[0], *found, is_base64=False) if found else None
+    return Encoded(literal, head, *found, is_base64=False) if found else None
+
+
+def _cut(url: str) -> tuple[str, str]:
+    """A data URL's head, and what it carries: behind the first comma or, as some cut it, behind "base64,"."""
+    end = url.find(",") + 1
+    if "base64" not in url[:end].lower():
+        mark = url[:_HEAD].lower().find("base64,")
+        end = mark + len("base64,") if mark >= 0 else end
+    return url[:end], url[end:]
 
 
 def _of_base64(literal: Literal, head: str, payload: str, media: str, *, is_strict: bool) -> Encoded | None:
     if "%" in payload:
         payload = unquote_to_bytes(payload).decode("latin-1")
-    if not says_text(media) and not _begins_as_text(_bytes(payload[:_LOOK])):
+    if not says_text(media) and is_binary(_bytes(payload[:_LOOK])):
         return None
     found = text_of(_bytes(payload), media, is_strict=is_strict)
     return Encoded(literal, head, *found, is_base64=True) if found else None
 
 
-def is_binary(beginning: bytes) -> bool:
-    """Whether what begins so is no text in any encoding."""
-    return not _begins_as_text(beginning)
+def is_binary(content: bytes) -> bool:
+    """Whether it is no text in any encoding: by what it begins with, or its control characters."""
+    sample = content[:_SAMPLE]
+    if SOUND_OR_PICTURE.match(sample) is not None or sample.startswith(_DOCUMENTS):
+        return not _is_utf8(sample)
+    if sample.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return False
+    control = len(sample) - len(sample.translate(None, _NOT_IN_TEXTS))
+    return control > len(sample) * _CONTROL and not _is_wide(sample)
 
 
-def _begins_as_text(content: bytes) -> bool:
+def _is_utf8(beginning: bytes) -> bool:
     try:
-        utf_8_decode(content, "strict", False)
+        utf_8_decode(beginning, "strict", False)
     except UnicodeDecodeError:
-        return _has_letters_only(content) or _is_wide(content)
-    return b"\0" not in content or _is_wide(content)
+        return False
+    return b"\0" not in beginning
 
 
 def _has_letters_only(content: bytes) -> bool:
@@ -149,11 +171,8 @@ def _has_letters_only(content: bytes) -> bool:
     return content.translate(None, _NOT_IN_TEXTS) == content
 
 
-def _is_wide(content: bytes) -> bool:
+def _is_wide(sample: bytes) -> bool:
     """Whether it looks like a text with two or four bytes a character."""
-    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        return True
-    sample = content[:_SAMPLE]
     letters = sample.replace(b"\0", b"")
     return 0 < len(letters) <= len(sample) * 2 // 3 and _has_letters_only(letters)
 

@@ -111,7 +111,7 @@ class GuardedStream:
         """Judge what is no piece. What it repeats of pieces or of other events is not counted again."""
         seen = Notes()
         try:
-            return judge(Sieve(self._rest, Stage.REPLY, seen, self._placeholders), about)
+            return judge(Sieve(self._rest, Stage.REPLY, seen, self._placeholders, is_strict=True), about)
         finally:
             self._notes.at_least(seen)
 

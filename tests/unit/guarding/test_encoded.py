@@ -26,7 +26,7 @@ def base64(text):
 
 def judged(document, *links, stage=Stage.REQUEST):
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    sieve = Sieve(chain(*(links or (numbers(),))), stage, Notes(), Placeholders())
+    sieve = Sieve(chain(*(links or (numbers(),))), stage, Notes(), Placeholders(), is_strict=True)
     return json.loads(sieve.json(body))
 
 
@@ -45,6 +45,9 @@ WAYS = {
     "percent": lambda text: f"data:text/plain;base64,{''.join(f'%{ord(each):02x}' for each in base64(text))}",
     "bom": lambda text: f"data:text/plain;base64,{base64(chr(0xFEFF) + text)}",
     "latin": lambda text: f"data:text/plain;base64,{base64(text.encode('latin-1'))}",
+    "more_behind": lambda text: f"data:text/plain;base64;charset=utf-8,{base64(text)}",
+    "long_head": lambda text: f"data:text/plain;x={'a' * 900};base64,{base64(text)}",
+    "comma_in_head": lambda text: f'data:text/plain;x="a,b";base64,{base64(text)}',
     "quoted": lambda text: "data:text/plain," + "".join(f"%{each:02X}" for each in text.encode()),
     "in_itself": lambda text: "data:;base64," + base64(json.dumps({"a": f"data:;base64,{base64(text)}"})),
 }
@@ -52,7 +55,7 @@ WAYS = {
 
 def content(url):
     """What a program reads out of a data URL."""
-    head, _, payload = url.strip().partition(",")
+    head, _, payload = url.strip().rpartition(",") if "base64" in url.lower() else url.partition(",")
     raw = b64decode(payload) if "base64" in head.lower() else unquote(payload).encode()
     return raw.decode("utf-8", "replace")
 
@@ -109,6 +112,8 @@ def test_pictures_and_sound_pass_as_they_are(file):
         {"data": base64(SAID.encode("utf-16"))},
         {"data": base64(SAID.encode("utf-16-be"))},
         {"data": base64("5551234".encode("utf-32-le"))},
+        {"data": base64("it is 5551234 \0 or so, and on it goes")},
+        {"url": f"data:image/png;base64,{base64(b'it is 5551234 or so, it is not in UTF-8' + bytes([1, 0xFF]))}"},
     ],
 )
 def test_a_text_that_cannot_be_read_passes_only_where_nothing_is_enforced(document):

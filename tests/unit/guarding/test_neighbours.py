@@ -86,5 +86,5 @@ def test_a_value_that_comes_back_is_the_whole_one():
 
 def test_what_only_looks_refuses_nothing():
     body = b'[{"text": "a", "text": "b"}, {"text": "c"}]'
-    sieve = Sieve(chain(word("bc", mode=Mode.OBSERVE)), Stage.REQUEST, Notes(), Placeholders())
+    sieve = Sieve(chain(word("bc", mode=Mode.OBSERVE)), Stage.REQUEST, Notes(), Placeholders(), is_strict=True)
     assert sieve.json(body) == body
