@@ -364,6 +364,22 @@ async def test_by_a_text_in_base64(tmp_path):
         assert b"guardrail_blocked" in answer.body
 
 
+TOKENS = [
+    '"prompt": [1, 2]', '"prompt": ["a", [1]]', '"input": [[1, 2]]', '"Prompt": [1]', '"prompt": [1], "prompt": "a"',
+    '"prompt": "a", "prompt_token_ids": [1]', '"pro\\u006dpt": [1], "prompt": "a"', '"suffix": [1]',
+    '"prompt_embeds": "AAAA"', '"input_ids": [1], "input_ids": null', '"input": [1.5]',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("member", TOKENS)
+async def test_by_the_ids_of_its_tokens(tmp_path, member):
+    body = f'{{"model": "assistant", {member}}}'.encode()
+    async with guarded(tmp_path, answers(OK)) as (backend, running):
+        answer = await running.ask("POST", "/v1/completions", body)
+        assert b"guardrail_unsupported" in answer.body
+        assert backend.requests == []
+
+
 async def test_by_the_character_that_texts_are_joined_with(tmp_path):
     async with guarded(tmp_path, answers(OK)) as (backend, running):
         answer = await running.post("/v1/chat/completions", chat("a\x1f" * 5 + WORD + "\x1f", f"\x1f{NUMBER}\x1f"))

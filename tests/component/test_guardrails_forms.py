@@ -106,6 +106,7 @@ REFUSED = {
     "zero_in_a_text": form(file(f"{WORD}\0 a\1")),
     "zero_in_a_file": form(file(f"so {WORD} and on it goes\0", "a")),
     "control_in_a_file": form(file(f"so {WORD} and on it goes\1\xff".encode("latin-1"), "a")),
+    "tokens": form(file(json.dumps({"custom_id": "a", "body": {"input": [1, 2]}}) + "\n{}")),
     "zero_in_a_field": form(part("prompt", f"{WORD}\0")),
     "field_in_latin": form(part("prompt", f"\xfc {WORD}".encode("latin-1"))),
     "charset": form(part("prompt", WORD, head="Content-Type: text/plain; charset=utf-7\r\n")),

@@ -25,6 +25,7 @@ from llmgateway.guarding.judging import ask
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import pieces_of
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.tokens import refuse_tokens
 from llmgateway.wire.jsoncodec import decode
 
 
@@ -89,6 +90,8 @@ async def _looked_into(call: Call, guard: Guard, request: Request, document: Map
 async def _sifted(call: Call, guard: Guard, request: Request) -> Request:
     """The request as it may go on, and be stored."""
     notes = call.notes = Notes()
+    if _must_see(guard):
+        await asked_aside(len(request.body), refuse_tokens, request.document or {}, request.body)
     if guard.restores:
         call.placeholders = Placeholders(request.body.decode("utf-8", "replace"))
     sieve = Sieve(guard.request, Stage.REQUEST, notes, call.placeholders, is_strict=True)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.encoded import text_of, unreadable
+from llmgateway.guarding.tokens import refuse_tokens
 from llmgateway.wire.form import Part
 from llmgateway.wire.jsoncodec import JsonError, decode
 from llmgateway.wire.query import readings
@@ -58,6 +59,10 @@ def _sifted(sieve: Sieve, part: Part) -> Part:
     if found is None:
         return part
     text, codec = found
+    for each in _said(text):
+        if isinstance(each, dict):  # a line of a batch is a request
+            refuse_tokens(each)
+            refuse_tokens(each["body"] if isinstance(each.get("body"), dict) else {})
     judged = sieve.file(text)
     return part if judged is text else replace(part, content=judged.encode(codec, "replace"))
 
