@@ -17,10 +17,12 @@ from tests.support.bypass import (
     chat_delta,
     completion,
     escaped,
+    event,
     got,
     guarded,
     nested,
     on_disk,
+    streamed,
     whole,
 )
 from tests.support.wire_backend import (
@@ -128,6 +130,22 @@ async def test_whole_by_the_probabilities_of_its_tokens(tmp_path):
 
     first, _ = await got(tmp_path, make)
     assert first.json()["choices"][0]["logprobs"] is None
+
+
+@pytest.mark.parametrize("name", ["token_ids", "prompt_token_ids", "prompt_logprobs", "tok\\u0065n_ids"])
+async def test_by_the_ids_of_its_tokens(tmp_path, name):
+    ids = [ord(each) for each in NUMBER]
+
+    def make(document):
+        document["choices"][0]["+"] = ids
+        return json.dumps(document).replace('"+"', f'"{name}"').encode()
+
+    chunk_of = {"id": "a", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
+    for reply_of, body in ((whole(make(completion("a"))), CHAT), (streamed(event(make(chunk_of)) + END), STREAM)):
+        async with guarded(tmp_path / str(len(body)), answers(reply_of)) as (_, running):
+            answer = await running.post("/v1/chat/completions", body)
+            assert answer.status == 200
+            assert str(ids[1:3])[1:-1].replace(" ", "") not in answer.body.decode().replace(" ", "")
 
 
 def zipped(text, pack, name):

@@ -16,6 +16,7 @@ from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.restore import Restorer, restored_json
 from llmgateway.guarding.told import Told
+from llmgateway.guarding.unread import without_probabilities
 from llmgateway.ports.shape import Pieces, Slot, StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.replies import DONE
@@ -105,7 +106,10 @@ class GuardedStream:
         self.at = None
         data = encode(event) if pieces.is_altered else _unambiguous(data, event)
         is_clean = pieces.is_known and self._is_clean(event)
-        return [*before, self._whole(name, data if is_clean else self._by_itself(Sieve.json, data))]
+        return [
+            *before,
+            self._whole(name, data if is_clean else self._by_itself(Sieve.json, without_probabilities(data))),
+        ]
 
     def _by_itself(self, judge: Callable[[Sieve, T], T], about: T) -> T:
         """Judge what is no piece. What it repeats of pieces or of other events is not counted again."""
@@ -151,7 +155,7 @@ class GuardedStream:
             self.at = None
             for slot, _, _ in texts:
                 slot.holder[slot.key] = ""
-            rest = decode(self._by_itself(Sieve.json, encode(event)))
+            rest = decode(self._by_itself(Sieve.json, without_probabilities(encode(event))))
             again = {slot.channel: slot for slot in self._shape.pieces(rest).slots}
             texts = [(again.get(slot.channel, slot), logged, given) for slot, logged, given in texts]
             event = rest

@@ -31,6 +31,8 @@ _OF_FILES: Final = frozenset(
 )
 FILES: Final = _OF_FILES - {b"data"}
 """Names under which what looks like base64 is a file, whatever stands beside it."""
+_REPEATING: Final = frozenset({"logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids"})
+_TOKENS: Final = (b'_logprobs"', b'token_ids"', b"\\u00")
 _BASE64: Final = bytes.maketrans(b"+/=-_", b"aaaaa")
 _VALUE: Final = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
 _BRACE: Final = re.compile(rb"[{}\[\]]")
@@ -73,13 +75,13 @@ def arguments(body: bytes, found: Sequence[Literal]) -> list[tuple[int, int]]:
 
 
 def without_probabilities(body: bytes) -> bytes:
-    """A reply without its tokens' probabilities: they repeat its text, cut up so that nobody finds a thing in it."""
-    if body.count(b'"logprobs"') == body.count(b'"logprobs":null'):
+    """A reply without its tokens' probabilities and ids: they repeat its text so that nobody finds a thing in it."""
+    if body.count(b'"logprobs"') == body.count(b'"logprobs":null') and not any(name in body for name in _TOKENS):
         return body
     found = literals(body)
     edits: list[tuple[tuple[int, int], bytes]] = []
     for index, literal in enumerate(found):
-        if literal.is_name and literal.text == "logprobs" and (not edits or literal.start > edits[-1][0][1]):
+        if literal.is_name and literal.text in _REPEATING and (not edits or literal.start > edits[-1][0][1]):
             start = _opened(body, literal.end, (b"{", b"["))
             if start is not None:
                 nothing = b"[]" if body[start : start + 1] == b"[" else b"null"
