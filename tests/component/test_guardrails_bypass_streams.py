@@ -104,6 +104,13 @@ STREAMS = {
     ),
     "error_event": lambda text: chat_delta(content="a") + event({"error": {"message": text}}) + END,
     "behind_the_end": lambda text: chat_delta(content="a") + END + cut(text, lambda piece: chat_delta(content=piece)),
+    "an_end_in_each": lambda text: b"".join(chat_delta(content=each, finish="stop") for each in text) + DONE,
+    "ends_between": lambda text: cut(text, lambda piece: chat_delta(content=piece) + chat_delta(finish="stop")) + DONE,
+    "done_between": lambda text: cut(text, lambda piece: chat_delta(content=piece) + DONE),
+    "calls_between": lambda text: (
+        cut(text, lambda piece: chat_delta(tool_calls=[{"index": 0, "function": {"arguments": piece}}], finish="stop"))
+        + END
+    ),
     "no_json": lambda text: chat_delta(content="a") + event(text.encode()) + END,
     "no_object": lambda text: cut(text, lambda piece: event([piece])) + END,
     "comments": lambda text: f": {text}\nid: {text}\nretry: {text}\n".encode() + chat_delta(content="a") + END,
@@ -223,6 +230,13 @@ RESPONSES = {
     ),
     "failed": lambda text: event({"type": "response.failed", "response": {"error": {"message": text}}}),
     "error": lambda text: event({"type": "error", "message": text}, "error"),
+    "its_own_done_between": lambda text: (
+        cut(
+            text,
+            lambda piece: responses("response.output_text.delta", piece) + responses("response.output_text.done", ""),
+        )
+        + completed("a")
+    ),
     "done_between": lambda text: (
         responses("response.output_text.delta", text[:3])
         + event({"type": "response.output_text.done", "item_id": "j", "text": ""})
@@ -247,6 +261,10 @@ def begun(index, **block):
     return event({"type": "content_block_start", "index": index, "content_block": block}, "content_block_start")
 
 
+def stopped(index):
+    return event({"type": "content_block_stop", "index": index}, "content_block_stop")
+
+
 STOP = event({"type": "message_stop"}, "message_stop")
 MESSAGES = {
     "text": lambda text: cut(text, lambda piece: claude(0, type="text_delta", text=piece)),
@@ -258,6 +276,10 @@ MESSAGES = {
         claude(index, type="text_delta", text=each) for each in text for index in (0, 1)
     ),
     "start": lambda text: begun(0, type="text", text=text),
+    "stops_between": lambda text: cut(text, lambda piece: claude(0, type="text_delta", text=piece) + stopped(0)),
+    "message_deltas_between": lambda text: cut(
+        text, lambda piece: claude(0, type="text_delta", text=piece) + event({"type": "message_delta", "delta": {}})
+    ),
     "start_and_delta": lambda text: begun(0, type="text", text=text[:4]) + claude(0, type="text_delta", text=text[4:]),
     "start_input": lambda text: begun(0, type="tool_use", id="t", name="f", input={"id": text, "n": number_or(text)}),
     "result": lambda text: begun(0, type="web_search_tool_result", content=[{"title": text}]),

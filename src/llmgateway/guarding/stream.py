@@ -25,6 +25,7 @@ from llmgateway.wire.view import View
 T = TypeVar("T", bytes, str)
 
 MAX_CHANNELS: Final = 1_000  # texts of one reply at once: choices, calls, parts
+MAX_GONE: Final = 10_000  # that have ended, and whose ends are forgotten
 
 
 class Passed(NamedTuple):
@@ -36,9 +37,9 @@ class Passed(NamedTuple):
 
 
 class _Channel:
-    """One text that comes in pieces."""
+    """One text that comes in pieces. Once it has ended it is kept: if it goes on, that is judged beside its end."""
 
-    __slots__ = ("carrier", "hold", "is_known", "name", "restorer", "slot")
+    __slots__ = ("carrier", "hold", "is_known", "is_over", "name", "restorer", "slot")
 
     def __init__(self, name: bytes, hold: HoldBack | JsonHoldBack, restorer: Restorer) -> None:
         self.name = name
@@ -46,9 +47,11 @@ class _Channel:
         self.restorer = restorer
         self.carrier: Any = None
         self.is_known = False  # nothing has to be judged in the carrier
+        self.is_over = False
         self.slot: Slot | None = None
 
     def feed(self, text: str) -> tuple[str, str]:
+        self.is_over = False
         logged = joined(self.hold.feed(text))
         return logged, self.restorer.feed(logged)
 
@@ -57,6 +60,7 @@ class _Channel:
         return logged, self.restorer.feed(logged) + self.restorer.finish()
 
     def finish(self) -> tuple[str, str]:
+        self.is_over = True
         logged = joined(self.hold.finish())
         return logged, self.restorer.feed(logged) + self.restorer.finish()
 
@@ -67,7 +71,7 @@ class GuardedStream:
     Raises Blocked, or GatewayError guardrail_unsupported for what can't be judged; gives nothing after that.
     """
 
-    __slots__ = ("_chain", "_channels", "_notes", "_placeholders", "_rest", "_shape", "_told", "at")
+    __slots__ = ("_chain", "_channels", "_gone", "_notes", "_placeholders", "_rest", "_shape", "_told", "at")
 
     def __init__(self, chain: Chain, shape: StreamShape, notes: Notes, placeholders: Placeholders) -> None:
         self._chain = chain
@@ -75,6 +79,7 @@ class GuardedStream:
         self._notes = notes
         self._placeholders = placeholders
         self._channels: dict[tuple[Any, ...], _Channel] = {}
+        self._gone: set[tuple[Any, ...]] = set()
         self._told = Told()
         self.at: tuple[Any, ...] | None = None  # the channel whose text is being judged: that of what was blocked
         self._rest = Chain(chain.enforced, chain.echo)
@@ -138,8 +143,7 @@ class GuardedStream:
         for slot in pieces.slots:
             text = slot.holder[slot.key]
             logged, given = self._feed(name, event, slot, text, is_last=self._ends(slot, pieces))
-            if slot.channel in self._channels:
-                self._channels[slot.channel].is_known = is_known
+            self._channels[slot.channel].is_known = is_known
             is_same = is_same and logged == text and given == text
             texts.append((slot, logged, given))
         before = list(self._flush(pieces.ended))
@@ -171,16 +175,25 @@ class GuardedStream:
     def _feed(self, name: bytes, event: Any, slot: Slot, text: str, *, is_last: bool) -> tuple[str, str]:
         channel = self._channels.get(slot.channel)
         if channel is None:
-            if len(self._channels) >= MAX_CHANNELS:
-                raise _senseless()
+            self._make_room(slot.channel)
             channel = self._channels[slot.channel] = _Channel(name, self._hold(slot), Restorer(self._placeholders))
         channel.carrier, channel.slot, self.at = event, slot, slot.channel
         logged, given = channel.feed(text)
         if is_last:
-            del self._channels[slot.channel]
             rest, more = channel.finish()
             logged, given = logged + rest, given + more
         return logged, given
+
+    def _make_room(self, key: tuple[Any, ...]) -> None:
+        """Forget a text that has ended where there are too many; it may not go on then."""
+        if key in self._gone:
+            raise _senseless()
+        if len(self._channels) >= MAX_CHANNELS:
+            over = next((other for other, channel in self._channels.items() if channel.is_over), None)
+            if over is None or len(self._gone) >= MAX_GONE:
+                raise _senseless()
+            del self._channels[over]
+            self._gone.add(over)
 
     def _hold(self, slot: Slot) -> HoldBack | JsonHoldBack:
         def make(context: str) -> HoldBack:
@@ -199,9 +212,10 @@ class GuardedStream:
         """End the texts of these groups (None: all), with an event of their own for what they held."""
         if not self._channels or (groups is not None and not groups):
             return
-        for key in [key for key in self._channels if groups is None or key[0] in groups]:
-            self.at, channel = key, self._channels.pop(key)
-            yield from self._carried(channel, channel.finish())
+        for key, channel in self._channels.items():
+            if not channel.is_over and (groups is None or key[0] in groups):
+                self.at = key
+                yield from self._carried(channel, channel.finish())
 
     def _carried(self, channel: _Channel, said: tuple[str, str]) -> Iterator[Passed]:
         """An event of its own for what a channel has given."""

@@ -15,7 +15,7 @@ from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
-from llmgateway.guarding.stream import GuardedStream
+from llmgateway.guarding.stream import MAX_CHANNELS, GuardedStream
 from llmgateway.providers.anthropic.provider import AnthropicProvider
 from llmgateway.providers.openai.provider import OpenAIProvider
 
@@ -369,3 +369,31 @@ def test_what_is_blocked_beside_the_pieces_is_counted():
     with pytest.raises(Blocked):
         stream.event(b"", b'{"choices":[{"index":0,"delta":{"content":"fine"}}],"odd":"secret"}')
     assert [(row["kind"], row["action"], row["count"]) for row in notes.rows()] == [("word", "block", 1)]
+
+
+def item(number, piece, kind="response.output_text.delta"):
+    return {"type": kind, "item_id": f"i{number}", "delta": piece}
+
+
+def test_texts_that_have_ended_make_room_and_may_not_go_on_then():
+    stream = guarded(OpenAIProvider(), "responses")
+    for number in range(MAX_CHANNELS + 5):
+        for event in (item(number, "12"), {"type": "response.output_text.done", "item_id": f"i{number}"}):
+            stream.event(b"", json.dumps(event).encode())
+    assert len(stream._channels) == MAX_CHANNELS
+    assert joined_deltas(stream, item(MAX_CHANNELS, "34")) == "[NUMBER]"
+    with pytest.raises(GatewayError):
+        stream.event(b"", json.dumps(item(0, "34")).encode())
+
+
+def test_texts_that_have_not_ended_are_so_many_and_no_more():
+    stream = guarded(OpenAIProvider(), "responses")
+    for number in range(MAX_CHANNELS):
+        stream.event(b"", json.dumps(item(number, "12")).encode())
+    with pytest.raises(GatewayError):
+        stream.event(b"", json.dumps(item(MAX_CHANNELS, "34")).encode())
+
+
+def joined_deltas(stream, event):
+    found = [*stream.event(b"", json.dumps(event).encode()), *stream.finish()]
+    return "".join(json.loads(each.given)["delta"] for each in found)
