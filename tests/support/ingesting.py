@@ -1,4 +1,6 @@
-"""An ingester with a ledger that only counts: for tests in this process, and as a child that can be killed."""
+"""An ingester with a ledger that only counts, and who places scores: for tests in this process, and as a child that can
+be killed.
+"""
 
 import asyncio
 import sys
@@ -8,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.exchanges import REPLY, REQUEST, ExchangeFactory
+from tests.support.scores import score
 
-from llmgateway.config.snapshot import Journal, Snapshot
+from llmgateway.config.snapshot import Journal, Scores, Snapshot
 from llmgateway.controlplane import backlog
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.pricing import Prices
+from llmgateway.controlplane.scoring import Scoring
 from llmgateway.domain.clock import SystemClock
+from llmgateway.domain.score import Score
 from llmgateway.journal import records
 from llmgateway.journal.layout import journal_folder
 from llmgateway.journal.writer import JournalWriter
@@ -55,22 +60,35 @@ class Plant:
         self.store = SqliteStore(data / "store.sqlite3")
         self.ledger = CountingLedger()
         self.seen: list[Row] = []
+        self.scoring = Scoring(self.store, Scores(), SystemClock())
         self.ingester = Ingester(
-            self.journal, self.store, UnlistedPrices(Snapshot(1)), self.ledger, SystemClock(), on_rows=self.seen.extend
+            self.journal,
+            self.store,
+            UnlistedPrices(Snapshot(1)),
+            self.ledger,
+            SystemClock(),
+            on_rows=self._stored,
+            on_scores=self.scoring.wake,
         )
+
+    def _stored(self, rows: list[Row]) -> None:
+        self.seen += rows
+        self.scoring.came(rows)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Plant"]:
-        """Run the ingester; leave without waiting for it."""
-        task = asyncio.create_task(self.ingester.run())
+        """Run the ingester and who places scores; leave without waiting for them."""
+        tasks = [asyncio.create_task(self.ingester.run()), asyncio.create_task(self.scoring.run())]
         try:
             yield self
         finally:
-            task.cancel()
-            outcome = await asyncio.gather(task, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
             await self.store.close()
-            if not isinstance(outcome[0], asyncio.CancelledError):
-                raise AssertionError("the ingester ended by itself") from outcome[0]
+            for outcome in outcomes:
+                if not isinstance(outcome, asyncio.CancelledError):
+                    raise AssertionError("a task ended by itself") from outcome
 
     async def drained(self) -> None:
         await asyncio.wait_for(self.ingester.drained(), 20)
@@ -100,6 +118,12 @@ class Worker:
             exchanges.append(self.admit(**changes))
             self.settle(exchanges[-1])
         return [exchange.id for exchange in exchanges]
+
+    def say(self, exchange_id: str | None, **changes: Any) -> Score:
+        """Write down what a user says."""
+        said = score(self.make, exchange_id, **changes)
+        self.writer.append(records.scored(said, 1), may_use_reserve=False)
+        return said
 
     def close(self) -> None:
         self.writer.close()

@@ -34,6 +34,7 @@ from llmgateway.journal.writer import JournalWriter
 
 KEY = "lgw_test"
 KEY_HASH = sha256(KEY.encode()).hexdigest()
+TOKEN_SECRET = b"of the data folder, 32 bytes long"
 BOUND_S = 10.0
 
 CONFIG = """
@@ -247,6 +248,7 @@ def _start(folder: Path, snapshot: Snapshot, **more: Any) -> Plane:
         mint=IdMint(clock.time),
         draw=random.Random(7).random,
         dialects=plugins.load_all("dialect"),
+        token_secret=TOKEN_SECRET,
     )
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)

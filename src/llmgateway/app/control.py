@@ -12,6 +12,7 @@ from typing import Final
 from llmgateway import plugins
 from llmgateway.app.cores import worker_count
 from llmgateway.app.parts import CLOCK, STORE, Leave, Started, examine_file, latest, run_loop
+from llmgateway.app.tokensecret import kept_secret
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
 from llmgateway.config.snapshot import Snapshot
@@ -22,8 +23,10 @@ from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
 from llmgateway.controlplane.pricing import Prices
 from llmgateway.controlplane.retention import Retention
+from llmgateway.controlplane.scoring import Scoring
 from llmgateway.journal import reclaim
 from llmgateway.journal.layout import journal_folder
+from llmgateway.ports.store import Row
 from llmgateway.store.sqlite import SqliteStore
 from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import DRAIN, LEAVE, RELOAD
@@ -54,7 +57,16 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     snapshot = started.snapshot
     ledger, recent, prices = Ledger(), Recent(CLOCK), Prices(snapshot)
     store = SqliteStore(started.data / STORE, snapshot.journal.durability, query_s=QUERY_S)
-    ingester = Ingester(journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=on_rows(ledger, recent))
+    scoring = Scoring(store, snapshot.scores, CLOCK)
+    committed = on_rows(ledger, recent)
+
+    def stored(rows: list[Row]) -> None:
+        committed(rows)
+        scoring.came(rows)
+
+    ingester = Ingester(
+        journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=stored, on_scores=scoring.wake
+    )
     retention = Retention(store, snapshot.data, CLOCK)
 
     def on_snapshot(after: Snapshot) -> None:
@@ -80,6 +92,8 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         on_snapshot=on_snapshot,
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,
+        scoring=scoring,
+        token_secret=kept_secret(started.data),
     )
     return Control(parts), ingester, store
 

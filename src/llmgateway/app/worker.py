@@ -11,6 +11,7 @@ from typing import Any
 from llmgateway import plugins
 from llmgateway.app.cores import worker_count
 from llmgateway.app.parts import CLOCK, CONTROL_SOCKET, Leave, Started, latest, read_snapshot, run_loop
+from llmgateway.app.tokensecret import kept_secret
 from llmgateway.config.problems import ConfigError
 from llmgateway.dataplane.call import Gateway
 from llmgateway.dataplane.link import Link, News
@@ -57,6 +58,7 @@ def build_worker(started: Started, listener: socket.socket, slot: int = 0) -> tu
         mint=IdMint(CLOCK.time),
         draw=random.random,  # noqa: S311 - splits traffic, keeps no secret
         dialects=plugins.load_all("dialect"),
+        token_secret=kept_secret(started.data),
     )
     return Worker(gateway, journal, listener, installed), journal
 

@@ -30,6 +30,7 @@ def build(
         admin=_admin(config.admin, secrets),
         data=_data(config.data),
         journal=_journal(config.journal),
+        scores=_scores(config.scores, secrets),
         backends=backends,
         routes={
             name: replace(
@@ -117,6 +118,12 @@ def _journal(table: schema.JournalTable) -> snapshot.Journal:
         max_bytes=table.max_size,
         max_record_bytes=table.max_record,
     )
+
+
+def _scores(table: schema.ScoresTable, secrets: SecretResolver) -> snapshot.Scores:
+    written = table.token_secret
+    secret = None if written is None else secrets.resolve(written, ("scores", "token_secret"))
+    return snapshot.Scores(table.window, table.rate, table.burst, secret)
 
 
 def _backend(name: str, table: schema.BackendTable, secrets: SecretResolver) -> snapshot.Backend:

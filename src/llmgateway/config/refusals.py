@@ -10,6 +10,7 @@ from llmgateway.config.schema import Config, HealthTable, TlsTable
 from llmgateway.config.snapshot import Address, ProbeKind, Snapshot
 
 _SHORTEST_TOKEN = 16
+_SHORTEST_SECRET = 32
 
 
 def open_doors(config: Config) -> Iterator[Fault]:
@@ -52,10 +53,16 @@ def _collide(one: Address, other: Address) -> bool:
 
 
 def weak_secrets(snapshot: Snapshot) -> Iterator[Fault]:
-    """Refuse an admin token that can be guessed where strangers can try."""
+    """Refuse an admin token that can be guessed where strangers can try, and a signing secret that can be at all."""
     token = snapshot.admin.token.reveal() if snapshot.admin.token else ""
     if 0 < len(token) < _SHORTEST_TOKEN and not snapshot.admin.listen.is_loopback:
         yield ("admin", "token"), f"must be at least {_SHORTEST_TOKEN} characters long on a public address"
+    secret = snapshot.scores.token_secret.reveal() if snapshot.scores.token_secret else ""
+    if 0 < len(secret) < _SHORTEST_SECRET:
+        yield (
+            ("scores", "token_secret"),
+            f"must be at least {_SHORTEST_SECRET} characters long: whoever has one token can try",
+        )
 
 
 def unusable_files(config: Config) -> Iterator[Fault]:

@@ -32,6 +32,7 @@ _SERVER: Final = snapshot.Server()
 _ADMIN: Final = snapshot.Admin()
 _DATA: Final = snapshot.Data()
 _JOURNAL: Final = snapshot.Journal()
+_SCORES: Final = snapshot.Scores()
 _BACKEND: Final = snapshot.Backend("", "", "")
 _HEALTH: Final = snapshot.HealthRules()
 _RETRIES: Final = snapshot.Retries()
@@ -183,6 +184,15 @@ class JournalTable(Table):
     max_record: Size = Field(_JOURNAL.max_record_bytes, ge=4 * _KIB, le=_GIB)
 
 
+class ScoresTable(Table):
+    """[scores]"""
+
+    window: Seconds = Field(_SCORES.window_s, ge=1, le=366 * _DAY)
+    rate: float = Field(_SCORES.rate, gt=0, le=1_000_000)
+    burst: int = Field(_SCORES.burst, ge=1, le=1_000_000)
+    token_secret: SecretStr | None = None
+
+
 class BackendTimeoutsTable(Table):
     """[backends.NAME.timeouts]"""
 
@@ -320,6 +330,7 @@ class Config(Table):
     admin: AdminTable = AdminTable()
     data: DataTable = DataTable()
     journal: JournalTable = JournalTable()
+    scores: ScoresTable = ScoresTable()
     guardrails: GuardrailsTable = GuardrailsTable()
     backends: Annotated[dict[Name, BackendTable], Field(max_length=10_000)] = {}
     routes: Annotated[dict[RouteName, RouteTable], Field(min_length=1, max_length=20_000)]

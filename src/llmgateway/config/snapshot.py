@@ -156,6 +156,16 @@ class Journal:
     max_record_bytes: int = 16 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What users may say of answers, and how that is taken in. The bounds are a worker's."""
+
+    window_s: float = 7 * 86_400.0  # how long a score waits for its exchange
+    rate: float = 100.0  # a second, of one key
+    burst: int = 1_000  # of one key at once
+    token_secret: Secret | None = None  # signs browsers' tokens; None: the one in the data folder
+
+
 class ProbeKind(StrEnum):
     """How control asks a backend by itself whether it is well."""
 
@@ -368,6 +378,7 @@ class Snapshot:
     admin: Admin = Admin()
     data: Data = Data()
     journal: Journal = Journal()
+    scores: Scores = Scores()
     backends: Mapping[str, Backend] = field(default_factory=dict)
     routes: Mapping[str, Route] = field(default_factory=dict)
     keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)

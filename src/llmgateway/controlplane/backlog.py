@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from llmgateway.controlplane.follow import FollowCounts, Follower, Spoil
+from llmgateway.domain.score import Score
 from llmgateway.journal.layout import Position as Place
 from llmgateway.journal.reader import JournalReader
 from llmgateway.journal.tail import ReaderStats
@@ -25,6 +26,7 @@ class Batch:
 
     records: int = 0
     entries: list[Entry] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
     buried: list[str] = field(default_factory=list)  # incarnations that are gone from the disk
     size: int = 0
@@ -32,7 +34,7 @@ class Batch:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.entries or self.positions or self.buried)
+        return not (self.entries or self.scores or self.positions or self.buried)
 
 
 class Backlog:
@@ -99,7 +101,7 @@ class Backlog:
     def _read(self, follower: Follower, share: int, batch: Batch, *, is_hasty: bool) -> None:
         before = self._reader.stats.bytes
         room = max(1, MAX_BYTES - batch.size)
-        records = follower.read(share, room, batch.entries, is_hasty=is_hasty)
+        records = follower.read(share, room, batch.entries, batch.scores, is_hasty=is_hasty)
         size = self._reader.stats.bytes - before
         batch.size += size
         batch.records += records

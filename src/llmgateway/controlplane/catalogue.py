@@ -54,6 +54,10 @@ _ALL: Final = (
     Metric("shadow_left_out", _COUNTER, (*_ROUTE, "reason"), "Exchanges that should have been copied and were not."),
     Metric("shadow_cost_usd", _COUNTER, _VERSION, "Cost of the copies whose price is known, in US dollars."),
     Metric("guardrail_verdicts", _COUNTER, _VERDICT, "Exchanges in which a guardrail found something of a kind."),
+    Metric(
+        "feedback", _COUNTER, (*_VERSION, "name", "polarity"), "What users said of answers, each time they said it."
+    ),
+    Metric("feedback_rejected", _COUNTER, ("reason",), "What users said that belongs to no exchange of theirs."),
     Metric("unreadable_rows", _COUNTER, (), "Exchange rows that could not be counted, or not whole."),
     Metric("label_overflow", _GAUGE, (), "Configured names beyond the caps, counted as `other`."),
     # from the workers, each second

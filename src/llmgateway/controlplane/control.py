@@ -38,6 +38,7 @@ from llmgateway.controlplane.overview import Status, overview
 from llmgateway.controlplane.probes import Probes
 from llmgateway.controlplane.readiness import Facts, unready, unstarted
 from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.scoring import Scoring
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
 from llmgateway.controlplane.watch import EVERY_S, Watch
@@ -81,7 +82,7 @@ class Parts:
     `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
     `workers`: how many there should be.
     `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations. `classes`: guardrails
-    and judges, to be tried.
+    and judges, to be tried. `scoring`: who places users' scores. `token_secret`: signs browsers' tokens.
     """
 
     snapshot: Snapshot
@@ -103,6 +104,8 @@ class Parts:
     provider: Callable[[str], Provider] = unknown
     dialects: Mapping[str, Dialect] = field(default_factory=dict)
     classes: FindClasses = lambda _: {}
+    scoring: Scoring | None = None
+    token_secret: bytes = b""
 
 
 def damage(ingest: Ingester) -> dict[str, int]:
@@ -158,6 +161,8 @@ class Control:
         listening.append(self._listen("admin", self._admin.start, self._admin.stop))
         ingest = self._parts.ingest
         first = {"ingest": ingest.run} if ingest is not None else {}
+        if self._parts.scoring is not None:
+            first["scores"] = self._parts.scoring.run
         for name, run in (first | dict(self._parts.services)).items():
             self._tasks.start(name, run)
         if self.changes is not None:
@@ -225,6 +230,8 @@ class Control:
         self._labels = Labels.of(snapshot)
         self._parts.ledger.configure(self._labels)
         self._parts.recent.configure(self._labels)
+        if self._parts.scoring is not None:
+            self._parts.scoring.configure(snapshot.scores, self._labels)
 
     def _gate(self, snapshot: Snapshot) -> Gate:
         """The token may change with a reload; what is bound stays what it was at the start."""
@@ -252,6 +259,7 @@ class Control:
             store=self._parts.store,
             changes=self.changes,
             classes=self._parts.classes,
+            token_secret=self._parts.token_secret,
         )
         return endpoints(sources, self._parts.endpoints)
 
@@ -287,6 +295,7 @@ class Control:
             damage=damage(ingest) if ingest is not None else {},
             backends=self.backends.shown(),
             ejections=dict(self._merged.ejections),
+            feedback=self._parts.scoring.figures if self._parts.scoring is not None else None,
         )
 
     def _live(self) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from llmgateway.controlplane.merge import MalformedRecordError, Record, kind_and_id, merged
+from llmgateway.controlplane.merge import SCORED, MalformedRecordError, Record, kind_and_id, merged, score_of
+from llmgateway.domain.score import Score
 from llmgateway.journal.frame import BadFrameError
 from llmgateway.journal.layout import Location, Position, segment_path
 from llmgateway.journal.progress import Progress
@@ -92,12 +93,19 @@ class Follower:
         except OSError:
             return 1
 
-    def read(self, max_frames: int, max_bytes: int, entries: list[Entry], *, is_hasty: bool = False) -> int:
-        """Read on and add what became complete to `entries`; returns how many records there were."""
+    def read(
+        self, max_frames: int, max_bytes: int, entries: list[Entry], scores: list[Score], *, is_hasty: bool = False
+    ) -> int:
+        """Read on; add what became complete to `entries`, and what users said to `scores`. Returns how many records
+        there were.
+        """
         frames = self.tail.read(max_frames, max_bytes, is_hasty=is_hasty)
         for frame in frames:
             try:
-                self._take(frame, entries)
+                if frame.meta.get("k") == SCORED:
+                    scores.append(score_of(frame.meta))
+                else:
+                    self._take(frame, entries)
             except (MalformedRecordError, BadFrameError) as error:
                 self._put_aside(frame, error)
         self._progress.read_to(self.tail.position)

@@ -49,11 +49,13 @@ class Ingester:
         clock: Clock,
         *,
         on_rows: Callable[[list[Row]], None] = lambda _: None,
+        on_scores: Callable[[], None] = lambda: None,
     ) -> None:
         self.dead_letters = DeadLetters(journal / FOLDER)
         self.backlog = Backlog(journal, self.dead_letters.keep)
         self._saver = Saver(store, observer, self.dead_letters, self._stored)
         self._on_rows = on_rows
+        self._on_scores = on_scores
         self._prices = prices
         self._monotonic = clock.monotonic
         self._caught_up_at = clock.monotonic()
@@ -133,9 +135,11 @@ class Ingester:
         self._records_in_hand = batch.records
         for entry in batch.entries:
             entry.row["cost_usd"] = self._prices.cost(entry.row)
-        await self._saver.save(batch.entries, batch.positions, batch.buried)
+        await self._saver.save(batch.entries, batch.scores, batch.positions, batch.buried)
         self.backlog.committed(batch)
         self._records_in_hand = 0
+        if batch.scores:
+            self._on_scores()
 
     def _stored(self, rows: list[Row]) -> None:
         self.backlog.counts.stored(rows)

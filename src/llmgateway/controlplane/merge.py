@@ -9,10 +9,15 @@ from typing import Any, Final, Protocol
 
 from llmgateway.controlplane.verdicts import readable
 from llmgateway.domain.exchange import End
+from llmgateway.domain.score import BadScoreError, Score, SourceKind, read_value
 from llmgateway.ports.store import BODY_KINDS, COLUMNS, OUTCOME, Body, Entry, Row
 
 KINDS: Final = ("admitted", "settled", "refused")
+SCORED: Final = "scored"  # of another kind: no half of an exchange
 _is_id: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_is_score_id: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+_TEXTS_OF_SCORES: Final = ("exchange_id", "reference", "key", "name", "source_id", "comment")
+_END_OF_TIME: Final = 1e11  # Unix seconds
 _NOT_COLUMNS: Final = ("k", "blobs", *BODY_KINDS)
 _NO_BLOBS: Final[Mapping[str, bytes]] = {}
 _NUMBER: Final = (int, float)
@@ -43,6 +48,28 @@ def kind_and_id(meta: Mapping[str, Any]) -> tuple[str, str]:
     if not isinstance(exchange_id, str) or not _is_id(exchange_id):
         raise MalformedRecordError("the id is no UUIDv7")
     return kind, exchange_id
+
+
+def score_of(meta: Mapping[str, Any]) -> Score:
+    """Make a score of its record. Raises MalformedRecordError."""
+    if not isinstance(meta.get("id"), str) or not _is_score_id(meta["id"]):
+        raise MalformedRecordError("the score's id is no UUID")
+    at = meta.get("at")
+    if not isinstance(at, _NUMBER) or isinstance(at, bool) or not 0 <= at < _END_OF_TIME:
+        raise MalformedRecordError("a time is no number")
+    texts = {name: meta.get(name) for name in _TEXTS_OF_SCORES}
+    if any(text is not None and not isinstance(text, str) for text in texts.values()):
+        raise MalformedRecordError("a score's text is none")
+    if texts["exchange_id"] is None and texts["reference"] is None:
+        raise MalformedRecordError("a score is of no exchange")
+    if texts["name"] is None or texts["source_id"] is None:
+        raise MalformedRecordError("a score has no name or source")
+    try:
+        data_type, value = read_value(meta.get("value"), meta.get("data_type"), is_masked=True)
+        source = SourceKind(meta["source_kind"])
+    except (BadScoreError, KeyError, ValueError) as error:
+        raise MalformedRecordError("a score's value or source is not what it should be") from error
+    return Score(id=meta["id"], at=float(at), data_type=data_type, value=value, source_kind=source, **texts)  # type: ignore[arg-type]  # name and source_id are there
 
 
 def merged(facts: Record | None, outcome: Record | None) -> Entry:

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
 from llmgateway.controlplane.catalogue import METRICS, PREFIX
+from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, OTHER, OUTCOMES, Labels
 from llmgateway.controlplane.ledger import TOKEN_KINDS, Cell, View
@@ -69,11 +70,15 @@ class Reading:
     damage: Mapping[str, int] = field(default_factory=dict)
     backends: Sequence[Mapping[str, Any]] = ()  # as `byhand` shows them
     ejections: Mapping[tuple[str, str], int] = field(default_factory=dict)  # by backend and reason
+    feedback: FeedbackFigures | None = None  # None: not known yet, or nothing scores here
 
 
 def families(reading: Reading) -> Iterator[Family]:
     """Every metric that has a source."""
     yield from _exchanges(reading.ledger)
+    if reading.feedback is not None:
+        yield _points("feedback", sorted(reading.feedback.counts.items()))
+        yield _points("feedback_rejected", (((reason,), n) for reason, n in sorted(reading.feedback.rejected.items())))
     yield from _upstreams(reading.ledger)
     yield from _gauges(reading)
     yield from _pools(reading)

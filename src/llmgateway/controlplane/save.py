@@ -5,10 +5,11 @@ keeps the ledger's counters in step with the rows.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from llmgateway.controlplane.deadletter import DeadLetters
+from llmgateway.domain.score import Score
 from llmgateway.ports.store import (
     Entry,
     Position,
@@ -46,6 +47,17 @@ class Counts:
     retries: int = 0
 
 
+class Rest(NamedTuple):
+    """What is saved with exchanges and is not counted with them."""
+
+    scores: Sequence[Score] = ()
+    positions: Sequence[Position] = ()
+    finished: Sequence[str] = ()
+
+
+NOTHING: Final = Rest()
+
+
 class Saver:
     """Owned by the ingester; one call at a time. The observer is only touched on the event loop."""
 
@@ -70,18 +82,26 @@ class Saver:
         self._observer.restore(self._committed)
         return await self._store.positions()
 
-    async def save(self, entries: Sequence[Entry], positions: Sequence[Position], finished: Sequence[str]) -> None:
+    async def save(
+        self,
+        entries: Sequence[Entry],
+        scores: Sequence[Score],
+        positions: Sequence[Position],
+        finished: Sequence[str],
+    ) -> None:
         """Save a batch. Returns when it is in the store, however long that takes; safe to cancel at any moment."""
         try:
-            await self._append(entries, positions, finished)
+            await self._append(entries, Rest(scores, positions, finished))
         except StoreRejectedError:
             await self._in_parts(entries)
-            await self._append((), positions, finished)
+            for score in scores:
+                await self._alone(score)
+            await self._append((), Rest((), positions, finished))
 
     async def _in_parts(self, entries: Sequence[Entry]) -> None:
         """Find what the store rejects by halving, and put it aside."""
         try:
-            await self._append(entries, (), ())
+            await self._append(entries, NOTHING)
         except StoreRejectedError as error:
             if len(entries) == 1:
                 await in_thread(self._put_aside, entries[0], error)
@@ -90,41 +110,44 @@ class Saver:
             await self._in_parts(entries[:middle])
             await self._in_parts(entries[middle:])
 
+    async def _alone(self, score: Score) -> None:
+        try:
+            await self._append((), Rest((score,)))
+        except StoreRejectedError as error:
+            log.warning("score %s can't be stored and becomes a dead letter: %s", score.id, error)
+            await in_thread(self._dead_letters.keep, str(error), asdict(score) | {"k": "scored"}, {})
+
     def _put_aside(self, entry: Entry, error: StoreError) -> None:
         log.warning("exchange %s can't be stored and becomes a dead letter: %s", entry.row.get("id"), error)
         blobs = {body.kind: body.content for body in entry.bodies if body.content is not None}
         self._dead_letters.keep(str(error), entry.row, blobs)
 
-    async def _append(self, entries: Sequence[Entry], positions: Sequence[Position], finished: Sequence[str]) -> None:
-        new = await self._persistently(lambda: self._append_new(entries, positions, finished))
+    async def _append(self, entries: Sequence[Entry], rest: Rest) -> None:
+        new = await self._persistently(lambda: self._append_new(entries, rest))
         self.counts.batches += 1
         self.counts.exchanges += len(new)
         self.counts.known += len(entries) - len(new)
         if new:
             self._on_rows([entry.row for entry in new])
 
-    async def _append_new(
-        self, entries: Sequence[Entry], positions: Sequence[Position], finished: Sequence[str]
-    ) -> Sequence[Entry]:
+    async def _append_new(self, entries: Sequence[Entry], rest: Rest) -> Sequence[Entry]:
         """Append what is new of `entries`, and return it. That all of it is new is the rule; else ask twice."""
         try:
-            await self._append_counted(entries, positions, finished)
+            await self._append_counted(entries, rest)
         except StoreKnownError as known:
             entries = [entry for index, entry in enumerate(entries) if index not in known.indexes]
-            await self._append_counted(entries, positions, finished)
+            await self._append_counted(entries, rest)
         return entries
 
-    async def _append_counted(
-        self, entries: Sequence[Entry], positions: Sequence[Position], finished: Sequence[str]
-    ) -> None:
+    async def _append_counted(self, entries: Sequence[Entry], rest: Rest) -> None:
         """Append with the ledger's state that has these rows in it; on failure the ledger forgets them again."""
         if not entries:
-            await self._store.append((), positions, finished, None)
+            await self._store.append((), rest.positions, rest.finished, None, rest.scores)
             return
         self._observer.observe([entry.row for entry in entries])
         state = self._observer.state()
         try:
-            await self._store.append(entries, positions, finished, encode(state))
+            await self._store.append(entries, rest.positions, rest.finished, encode(state), rest.scores)
         except BaseException:
             self._observer.restore(self._committed)
             raise

@@ -24,6 +24,7 @@ from llmgateway.http.deadlines import Sweeper
 from llmgateway.http.incoming import Incoming
 from llmgateway.http.messages import Headers
 from llmgateway.limits.bodies import BodyMemory
+from llmgateway.limits.rate import Buckets
 from llmgateway.ports.dialect import Declared, Dialect, Refusal
 from llmgateway.ports.judge import Piece
 from llmgateway.wire.form import Form
@@ -96,6 +97,8 @@ class Gateway:
     tunnels: Tunnels = field(default_factory=Tunnels)
     bodies: BodyMemory = field(default_factory=lambda: BodyMemory(Server().overload.max_body_bytes))
     overload: Overload = field(default_factory=Overload)
+    rates: Buckets = field(default_factory=Buckets)  # of feedback
+    token_secret: bytes = b""  # signs browsers' tokens where the configuration names no secret; none: they are refused
     is_draining: bool = False
 
 

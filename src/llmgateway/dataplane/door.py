@@ -1,5 +1,6 @@
 """Where a request enters the data plane: it gets its id and its dialect, and is sent on its way."""
 
+import logging
 from typing import Final
 
 from llmgateway.dataplane import local
@@ -14,6 +15,8 @@ from llmgateway.domain.operation import Operation
 from llmgateway.http.incoming import Incoming
 from llmgateway.routing.spoken import ANTHROPIC_HEADER, MESSAGES, is_messages, spoken
 from llmgateway.wire.paths import OTHER
+
+logger = logging.getLogger(__name__)
 
 MAX_SHOWN: Final = 128
 REMEMBERED: Final = 1024  # endpoints; paths with ids in them are many
@@ -40,18 +43,25 @@ async def handle(gateway: Gateway, incoming: Incoming) -> None:
         if len(in_force.endpoints) < REMEMBERED:
             in_force.endpoints[index] = endpoint
     call = open_call(gateway, incoming, endpoint)
-    if endpoint.is_models:
-        await _models(call)
+    if endpoint.is_local:
+        await _local(call)
     else:
         await serve(call)
 
 
-async def _models(call: Call) -> None:
+async def _local(call: Call) -> None:
     try:
-        local.models(call)
+        await local.answer(call)
     except GatewayError as error:
-        call.exchange.key = None  # nothing was asked of a model: counted, not recorded
-        await refuse(call, error)
+        await _turn_away(call, error)
+    except Exception:
+        logger.exception("a request could not be answered", extra={"exchange": call.exchange.id})
+        await _turn_away(call, GatewayError("internal_error"))
+
+
+async def _turn_away(call: Call, error: GatewayError) -> None:
+    call.exchange.key = None  # nothing was asked of a model: counted, not recorded
+    await refuse(call, error)
 
 
 def _check_case(gateway: Gateway, operation: Operation, incoming: Incoming) -> None:
@@ -64,7 +74,7 @@ def _check_case(gateway: Gateway, operation: Operation, incoming: Incoming) -> N
 
 def _endpoint(gateway: Gateway, method: str, path: str, is_anthropic: bool) -> Endpoint:  # noqa: FBT001 - the index
     dialect, operation = spoken(gateway.dialects, method, path, is_anthropic=is_anthropic)
-    return Endpoint(dialect, operation, local.is_models(method, path))
+    return Endpoint(dialect, operation, local.is_local(method, path))
 
 
 def open_call(gateway: Gateway, incoming: Incoming, endpoint: Endpoint) -> Call:

@@ -52,7 +52,7 @@ class Endpoint:
 
     dialect: Dialect
     operation: Operation
-    is_models: bool
+    is_local: bool  # the gateway answers by itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
-"""What the worker answers by itself: health, the list of models, browsers' preflights, and paths that lead nowhere."""
+"""What the worker answers by itself: health, the list of models, users' feedback, browsers' preflights, and paths that
+lead nowhere.
+"""
 
 import re
 from typing import Final
 
 from llmgateway.dataplane.answers import JSON_TYPE, own_head, preflight_head
 from llmgateway.dataplane.call import Call, Gateway
+from llmgateway.dataplane.feedback import PATH as FEEDBACK
+from llmgateway.dataplane.feedback import feedback
 from llmgateway.dataplane.phases import authenticate
 from llmgateway.dataplane.readiness import unready
 from llmgateway.domain.errors import GatewayError
@@ -57,6 +61,19 @@ def preflight(gateway: Gateway, incoming: Incoming) -> bool:
 def is_models(method: str, path: str) -> bool:
     """Whether a request asks which models there are."""
     return method in _READS and (path == MODELS or path.startswith(MODELS + "/"))
+
+
+def is_local(method: str, path: str) -> bool:
+    """Whether a request is for nobody but the gateway."""
+    return path == FEEDBACK or is_models(method, path)
+
+
+async def answer(call: Call) -> None:
+    """Answer such a request; GatewayError where it is refused."""
+    if call.incoming.path == FEEDBACK:
+        await feedback(call)
+    else:
+        models(call)
 
 
 def models(call: Call) -> None:

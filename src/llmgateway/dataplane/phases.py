@@ -60,7 +60,7 @@ async def admit(call: Call) -> Request:
         raise GatewayError("loop_detected")
     if call.exchange.operation.is_tunnel:
         return admit_tunnel(call)
-    kind = _body_kind(call)
+    kind = body_kind(call)
     if kind is BodyKind.JSON:
         request = await _json(call)
     elif kind is BodyKind.STREAM:
@@ -89,7 +89,8 @@ def _hops(call: Call) -> int:
     return int(value) if value is not None and value.isdigit() and len(value) < 4 else 0
 
 
-def _body_kind(call: Call) -> BodyKind:
+def body_kind(call: Call) -> BodyKind:
+    """How the body is to be read, by what it says to be; GatewayError where this endpoint takes none such."""
     incoming = call.incoming
     if not incoming.has_body:
         if incoming.method == "POST" and not call.exchange.operation.is_stateful:

@@ -78,6 +78,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
         403, "This key may not name a version: leave out the header x-llmgateway-version.", "permission_error"
     ),
     "version_not_found": _caller(404, "The route has no version of the name in the header x-llmgateway-version."),
+    "rate_limited": _caller(429, "Too many at once: wait a moment.", "rate_limit_error", retryable=True),
     "guardrail_blocked": _caller(400, "A guardrail does not let this pass."),
     "guardrail_unsupported": _caller(400, "The route's guardrails can't look into what this endpoint takes or gives."),
     "loop_detected": _caller(508, "The request has passed through this gateway before."),

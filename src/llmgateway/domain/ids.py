@@ -1,7 +1,11 @@
-"""UUIDv7 (RFC 9562, section 5.7): an exchange's id, minted at admission, sortable by the time it was made."""
+"""UUIDv7 (RFC 9562, section 5.7): an exchange's id, minted at admission, sortable by the time it was made.
+
+And UUIDv8 (section 5.8), made of words: what is sent again under the same words gets the same id.
+"""
 
 import os
 from collections.abc import Callable
+from hashlib import sha256
 
 _RANDOM_POOL = 4096
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
@@ -54,3 +58,10 @@ def is_exchange_id(text: str) -> bool:
         and parts[2][0] == "7"
         and all(c in "0123456789abcdef" for part in parts for c in part)
     )
+
+
+def named_id(*words: str) -> str:
+    """The id that these words always get. None of them may hold a NUL."""
+    digest = sha256("\0".join(words).encode()).hexdigest()
+    variant = _VARIANT[digest[16]]
+    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"

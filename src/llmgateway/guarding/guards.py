@@ -193,6 +193,18 @@ class _Maker:
             self._guards[key] = self._new(route.guardrails, masks=masks)
         return self._guards[key]
 
+    def strictest(self, routes: Iterable[snapshot.Route]) -> Guard | None:
+        masking = [
+            route for route in routes if (guard := self.guard(route)) and (guard.masks or guard.request.enforced)
+        ]
+        if not masking:
+            return None
+        named = {each.name: each for route in masking for each in route.guardrails}
+        key = (tuple(named), True)
+        if key not in self._guards:
+            self._guards[key] = self._new(tuple(named.values()), masks=True)
+        return self._guards[key]
+
     def _new(self, guardrails: tuple[definition.Guardrail, ...], *, masks: bool) -> Guard:
         silent = self._redactors() if masks else ()
         every = [(self._link(each), each.stages) for each in guardrails]
@@ -232,11 +244,13 @@ class _Maker:
 class Guards:
     """The guards of those routes that have guardrails, or whose bodies are stored redacted.
 
-    `unrouted`: for requests that never had a route.
+    `unrouted`: for requests that never had a route. `strictest`: for texts of a route that is not known yet; it masks
+    what any route's does, and is None where none masks.
     """
 
     by_route: Mapping[str, Guard] = field(default_factory=dict)
     unrouted: Guard | None = None
+    strictest: Guard | None = None
 
     @classmethod
     def of(cls, found: snapshot.Snapshot, find: FindGuardrail) -> "Guards":
@@ -244,7 +258,7 @@ class Guards:
         maker = _Maker(find)
         nowhere = snapshot.Route("", (), bodies=found.journal.bodies, guardrails=found.guarding.baseline)
         by_route = {route.name: guard for route in found.routes.values() if (guard := maker.guard(route))}
-        return cls(by_route, maker.guard(nowhere))
+        return cls(by_route, maker.guard(nowhere), maker.strictest([nowhere, *found.routes.values()]))
 
     def of_route(self, name: str | None) -> Guard | None:
         """The guard of that route; None where it has none."""

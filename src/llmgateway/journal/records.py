@@ -1,9 +1,10 @@
 """What the journal says of an exchange. The one place where an exchange's facts and outcome get their names on disk.
 
-Three kinds of record, told apart by `k`:
+Four kinds of record, told apart by `k`:
 - `admitted`: the facts, written before the first byte goes upstream
 - `settled`: the outcome, written before the caller gets the last byte
 - `refused`: facts and outcome in one, for a known caller who was turned away before any backend was asked
+- `scored`: what a user says of an exchange, which may be another worker's, or not there at all
 
 Times of day are Unix seconds, durations seconds, sizes bytes. Blobs: `request` and `reply` (what was said), `events`
 (a stream's raw bytes, where the route asks for them).
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from llmgateway.config.snapshot import Bodies
 from llmgateway.domain.exchange import Attempt, Exchange
+from llmgateway.domain.score import Score
 from llmgateway.journal.frame import seal
 
 Buffers = list[bytes]
@@ -85,6 +87,27 @@ def refused(exchange: Exchange, now: float, request: Kept, reply: Kept = None) -
     meta.update(_outcome(exchange, now))
     meta["k"] = "refused"
     return _packed(meta, "request", request, "reply", reply)
+
+
+def scored(score: Score, generation: int) -> Buffers:
+    """What a user said, as it may be stored."""
+    return seal(
+        {
+            "k": "scored",
+            "id": score.id,
+            "at": score.at,
+            "generation": generation,
+            "exchange_id": score.exchange_id,
+            "reference": score.reference,
+            "key": score.key,
+            "name": score.name,
+            "data_type": score.data_type,
+            "value": score.value,
+            "source_kind": score.source_kind,
+            "source_id": score.source_id,
+            "comment": score.comment,
+        }
+    )
 
 
 def _packed(meta: dict[str, Any], name: str, body: Kept, other: str = "", beside: Kept = None) -> Buffers:

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
+from llmgateway.domain.score import Score
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
+from llmgateway.ports.scores import ScoreReader, ScoreWriter
 
 Row = dict[str, Any]
 Pair = tuple[Row | None, Row]
@@ -125,7 +127,7 @@ class StoreStats:
     engine: str  # name and version, for the start-up line and bug reports
 
 
-class StoreReader(GenerationReader, Protocol):
+class StoreReader(GenerationReader, ScoreReader, Protocol):
     """Reading. Each call is bounded: by `limit`, and by time, after which it raises StoreUnavailableError."""
 
     async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:
@@ -173,7 +175,7 @@ class StoreReader(GenerationReader, Protocol):
     async def close(self) -> None: ...
 
 
-class Store(StoreReader, GenerationWriter, Protocol):
+class Store(StoreReader, GenerationWriter, ScoreWriter, Protocol):
     """Writing as well. One object, in one process, writes."""
 
     async def open(self) -> None:
@@ -186,11 +188,13 @@ class Store(StoreReader, GenerationWriter, Protocol):
         positions: Sequence[Position],
         finished: Sequence[str],
         ledger: bytes | None,
+        scores: Sequence[Score] = (),
     ) -> None:
-        """Save a batch in one transaction: rows, positions and the ledger's state; all of it or nothing.
+        """Save a batch in one transaction: rows, scores, positions and the ledger's state; all of it or nothing.
 
-        The ledger's state is JSON and has these rows counted already, so every one of them has to be new: otherwise
-        raises StoreKnownError. None keeps the state there is. The positions of `finished` incarnations are forgotten.
+        Scores that are there already are left out without a word. The ledger's state is JSON and has these rows counted
+        already, so every one of them has to be new: otherwise raises StoreKnownError. None keeps the state there is.
+        The positions of `finished` incarnations are forgotten.
         Sets `seq` in the rows. Raises StoreRejectedError and StoreUnavailableError as well.
         """
         ...
@@ -202,11 +206,17 @@ class Store(StoreReader, GenerationWriter, Protocol):
         ...
 
     async def purge_exchanges(self, before: float | None, *, limit: int) -> int:
-        """Delete up to `limit` of the oldest exchanges, those received before `before` if given. Returns how many."""
+        """Delete up to `limit` of the oldest exchanges, those received before `before` if given. Returns how many.
+
+        Their scores go with them, and so do as many scores of that age that never found an exchange.
+        """
         ...
 
     async def purge_bodies(self, before: float, *, limit: int) -> int:
-        """Delete up to `limit` of the oldest bodies of exchanges received before `before`. Returns how many."""
+        """Delete up to `limit` of the oldest bodies of exchanges received before `before`. Returns how many.
+
+        As many comments and texts of scores from before then are forgotten, and count as well.
+        """
         ...
 
     async def shrink(self, limit_bytes: int) -> int:

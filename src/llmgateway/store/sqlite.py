@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from llmgateway.config.snapshot import Durability
+from llmgateway.domain.score import Score
 from llmgateway.ports.generations import Generation, SeenVersion
+from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
 from llmgateway.store import sqlite_generations as history
+from llmgateway.store import sqlite_scores as scored
 from llmgateway.store import sqlite_write as write
 from llmgateway.store.rows import BodyCodec
 from llmgateway.store.schema import check, prepare
 from llmgateway.store.sqlite_connection import Connection, check_integrity, open_reader, open_writer
+from llmgateway.store.sqlite_purge import purge_bodies, purge_exchanges
 from llmgateway.store.sqlite_reader import SqliteReader
 
 T = TypeVar("T")
@@ -54,9 +58,11 @@ class SqliteStore(SqliteReader):
         positions: Sequence[Position],
         finished: Sequence[str],
         ledger: bytes | None,
+        scores: Sequence[Score] = (),
     ) -> None:
         def work(connection: sqlite3.Connection) -> None:
             self._insert(connection, entries)
+            scored.insert(connection, scores)
             write.save_progress(connection, positions, finished, ledger)
             if _identity(self.path) != self._identity:
                 raise StoreUnavailableError(_moved(self.path))
@@ -71,10 +77,10 @@ class SqliteStore(SqliteReader):
         return await self._write(write.ledger)
 
     async def purge_exchanges(self, before: float | None, *, limit: int) -> int:
-        return await self._write(lambda connection: write.purge_exchanges(connection, before, limit))
+        return await self._write(lambda connection: purge_exchanges(connection, before, limit))
 
     async def purge_bodies(self, before: float, *, limit: int) -> int:
-        return await self._write(lambda connection: write.purge_bodies(connection, before, limit))
+        return await self._write(lambda connection: purge_bodies(connection, before, limit))
 
     async def shrink(self, limit_bytes: int) -> int:
         return await self._write(lambda connection: write.shrink(connection, limit_bytes))
@@ -87,6 +93,18 @@ class SqliteStore(SqliteReader):
 
     async def refuse_generation(self, number: int, reason: str) -> None:
         await self._write(lambda connection: history.refuse(connection, number, reason))
+
+    async def add_score(self, score: Score) -> Score | None:
+        return await self._write(lambda connection: scored.add(connection, score))
+
+    async def unplaced(self, cursor: Cursor, *, overdue: float, limit: int) -> Found:
+        return await self._write(lambda connection: scored.unplaced(connection, cursor, overdue, limit))
+
+    async def place_scores(self, placements: Sequence[Placement], state: bytes) -> None:
+        await self._write(lambda connection: scored.place(connection, placements, state))
+
+    async def scores_state(self) -> dict[str, Any] | None:
+        return await self._write(scored.state)
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from llmgateway.domain.score import Score
 from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
+from llmgateway.ports.scores import Group, WantedScores
 from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_queries as queries
+from llmgateway.store import sqlite_scores as scored
 from llmgateway.store.rows import BodyCodec
 from llmgateway.store.schema import VERSION, check
 from llmgateway.store.sqlite_connection import ENGINE, QUERY_S, Connection, open_reader, time_limit
@@ -63,6 +66,15 @@ class SqliteReader:
 
     async def seen_versions(self, routes: Sequence[str]) -> list[SeenVersion]:
         return await self._read(lambda connection: history.seen(connection, routes))
+
+    async def scores(self, wanted: WantedScores, *, limit: int, before: int | None = None) -> list[Score]:
+        return await self._read(lambda connection: scored.page(connection, wanted, limit, before))
+
+    async def scores_of(self, exchange_seq: int) -> list[Score]:
+        return await self._read(lambda connection: scored.of_exchange(connection, exchange_seq))
+
+    async def score_groups(self, wanted: WantedScores) -> list[Group]:
+        return await self._read(lambda connection: scored.groups(connection, wanted))
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)

@@ -7,7 +7,6 @@ from typing import Any, Final
 from llmgateway.ports.store import ATTEMPT, COLUMNS, VERDICT, Entry, Position, StoreKnownError
 from llmgateway.store.rows import COMMON, BodyCodec, attempt_values, numbered, storable_row, verdict_values
 from llmgateway.store.sqlite_insert import Insert
-from llmgateway.store.sqlite_queries import id_floor
 from llmgateway.wire.jsoncodec import decode
 
 SHRINK_PAGES: Final = 1_000
@@ -96,36 +95,6 @@ def positions(connection: sqlite3.Connection) -> list[Position]:
 def ledger(connection: sqlite3.Connection) -> dict[str, Any] | None:
     found = connection.execute("SELECT state FROM ledger WHERE name = 'metrics'").fetchone()
     return decode(found[0]) if found else None
-
-
-def purge_exchanges(connection: sqlite3.Connection, before: float | None, limit: int) -> int:
-    """Delete the oldest exchanges with all that hangs on them."""
-    floor = "~" if before is None else id_floor(before)  # "~" sorts behind every id
-    begin(connection)
-    found = connection.execute('SELECT seq FROM exchange WHERE "id" < ? ORDER BY "id" LIMIT ?', (floor, limit))
-    seqs = found.fetchall()
-    for statement in (
-        "DELETE FROM body WHERE id BETWEEN ?1 * 4 AND ?1 * 4 + 3",
-        "DELETE FROM attempt WHERE exchange_seq = ?",
-        "DELETE FROM verdict WHERE exchange_seq = ?",
-        "DELETE FROM exchange WHERE seq = ?",
-    ):
-        connection.executemany(statement, seqs)
-    connection.execute("COMMIT")
-    return len(seqs)
-
-
-def purge_bodies(connection: sqlite3.Connection, before: float, limit: int) -> int:
-    """Delete the oldest bodies. Looks at `limit` of them in the order of ingestion, so a pass is never long."""
-    sql = (
-        "SELECT body.id FROM (SELECT id FROM body ORDER BY id LIMIT ?) AS body "
-        'LEFT JOIN exchange ON exchange.seq = body.id / 4 WHERE exchange."id" IS NULL OR exchange."id" < ?'
-    )
-    begin(connection)
-    found = connection.execute(sql, (limit, id_floor(before))).fetchall()
-    connection.executemany("DELETE FROM body WHERE id = ?", found)
-    connection.execute("COMMIT")
-    return len(found)
 
 
 def shrink(connection: sqlite3.Connection, limit_bytes: int) -> int:

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 from tests.support.exchanges import REPLY, REQUEST, ExchangeFactory, ids
+from tests.support.scores import score
 
 from llmgateway.config.snapshot import Journal
 from llmgateway.controlplane.follow import FollowCounts, Follower
 from llmgateway.domain.clock import SystemClock
 from llmgateway.domain.exchange import Exchange
+from llmgateway.domain.ids import named_id
+from llmgateway.domain.score import Score
 from llmgateway.journal import records
+from llmgateway.journal.frame import seal, unpack
 from llmgateway.journal.progress import Progress
 from llmgateway.journal.reader import JournalReader
 from llmgateway.journal.writer import JournalWriter
@@ -26,6 +30,7 @@ class Line:
         self.writer = JournalWriter.open(root, Journal(reserve_bytes=0), SystemClock())
         self.reader = JournalReader(root)
         self.spoilt: list[tuple[str, Mapping[str, Any], Mapping[str, bytes]]] = []
+        self.scores: list[Score] = []
         (tail,) = self.reader.discover({})
         self.counts = FollowCounts()
         self.follower = Follower(
@@ -40,7 +45,7 @@ class Line:
 
     def read(self) -> list[Entry]:
         entries: list[Entry] = []
-        self.follower.read(1_000, 1 << 24, entries)
+        self.follower.read(1_000, 1 << 24, entries, self.scores)
         return entries
 
     def ids(self) -> list[str]:
@@ -145,3 +150,35 @@ def _framed(magic: bytes, text: bytes, body: bytes) -> list[bytes]:
 
     covered = len(text).to_bytes(4, "little") + text + body
     return [magic + len(covered).to_bytes(4, "little") + zlib.crc32(covered).to_bytes(4, "little") + covered]
+
+
+def test_what_users_say_comes_beside_the_exchanges_and_holds_nothing_up(line: Line) -> None:
+    exchange = line.make.exchange()
+    line.admit(exchange)
+    said = [score(line.make, exchange.id), score(line.make, reference="order-1", comment="thanks")]
+    for each in said:
+        line.writer.append(records.scored(each, 1))
+    assert line.read() == []
+    assert line.scores == said
+    assert line.follower.open == 1
+    line.settle(exchange)
+    assert line.ids() == [exchange.id]
+    assert line.follower.low_water == line.follower.tail.position
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "17"}, {"id": None}, {"at": "now"}, {"at": -1.0}, {"at": True}, {"name": None}, {"name": 7},
+        {"exchange_id": None}, {"value": None}, {"value": "up"}, {"data_type": "thumb"}, {"source_kind": "friend"},
+        {"source_id": None}, {"comment": {}},
+    ],
+)  # fmt: skip
+def test_what_is_no_score_is_put_aside_and_what_follows_gets_through(line: Line, changes: dict[str, Any]) -> None:
+    good = score(line.make, named_id("exchange"))
+    meta = unpack(b"".join(records.scored(good, 1))).meta | changes
+    line.writer.append(seal(meta))
+    line.writer.append(records.scored(good, 1))
+    assert line.read() == []
+    assert line.scores == [good]
+    assert [given["k"] for _, given, _ in line.spoilt] == ["scored"]

@@ -10,6 +10,7 @@ from tests.support.exchanges import verdict
 
 from llmgateway.controlplane import metrics
 from llmgateway.controlplane.catalogue import METRICS
+from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, Labels
 from llmgateway.controlplane.ledger import Ledger
@@ -141,7 +142,8 @@ def test_what_has_no_source_is_not_there():
 
 @pytest.mark.parametrize(("accept", "parse"), [("", plain), (OPENMETRICS, openmetrics)])
 async def test_both_formats_parse_and_hold_only_what_the_catalogue_names(accept, parse):
-    full = reading([row()], [status(gauges={"pools": {"local": {"open": 1, "idle": 1, "up": 1}}})])
+    feedback = FeedbackFigures({("chat", "v1", "helpful", "positive"): 2})
+    full = reading([row()], [status(gauges={"pools": {"local": {"open": 1, "idle": 1, "up": 1}}})], feedback=feedback)
     text, content_type = await Exposition(lambda: full, ManualClock()).render(accept)
     assert content_type.startswith(accept.partition(";")[0] or "text/plain")
     parsed = {family.name.removeprefix("llmgateway_").removesuffix("_total"): family for family in parse(text.decode())}

@@ -13,7 +13,13 @@ def test_every_code_has_a_status_a_type_and_a_sentence():
 
 def test_what_the_caller_did_wrong_is_not_worth_repeating_unless_waiting_helps():
     worth_repeating = {code for code, kind in ERRORS.items() if kind.fault is Fault.CALLER and kind.retryable}
-    assert worth_repeating == {"request_timeout", "too_many_connections", "tunnel_idle", "tunnel_expired"}
+    assert worth_repeating == {
+        "request_timeout",
+        "too_many_connections",
+        "rate_limited",
+        "tunnel_idle",
+        "tunnel_expired",
+    }
 
 
 def test_a_fault_of_the_infrastructure_is_never_told_as_a_wrong_key():

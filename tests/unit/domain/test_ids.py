@@ -1,7 +1,8 @@
 import re
+from uuid import RFC_4122, UUID
 
 from llmgateway.domain.clock import ManualClock
-from llmgateway.domain.ids import IdMint, is_exchange_id
+from llmgateway.domain.ids import IdMint, is_exchange_id, named_id
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -38,3 +39,13 @@ def test_an_id_is_recognised_and_anything_else_is_not():
         "0188B1F4-0000-7000-8000-000000000000",
     ):
         assert not is_exchange_id(text)
+
+
+def test_an_id_made_of_words_is_the_same_each_time_and_no_exchanges():
+    made = named_id("user", "team-a", "click-1")
+    assert made == named_id("user", "team-a", "click-1")
+    assert made != named_id("user", "team-a", "click-2")
+    assert named_id("ab", "c") != named_id("a", "bc")
+    assert UUID(made).version == 8
+    assert UUID(made).variant == RFC_4122
+    assert not is_exchange_id(made)

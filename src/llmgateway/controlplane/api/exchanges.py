@@ -1,4 +1,4 @@
-"""The log: pages of exchanges, and one exchange with its attempts, verdicts and what was said."""
+"""The log: pages of exchanges, and one exchange with its attempts, verdicts, scores and what was said."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from llmgateway.domain.errors import ERRORS
 from llmgateway.domain.exchange import End
 from llmgateway.domain.verdict import VERDICTS
 from llmgateway.ports.store import SEARCHED, Row, StoreReader, Wanted
-from llmgateway.store.shown import shown_body
+from llmgateway.store.shown import shown_body, shown_score
 
 MAX_PAGE: Final = 1_000
 BODY_BYTES: Final = 256 * 1024
@@ -54,6 +54,7 @@ def endpoints(store: StoreReader) -> Routes:
                 404, "exchange_not_found", "The store has no such exchange: it is running, or older than what is kept."
             )
         content: Row = dict(row)
+        content["scores"] = [shown_score(score) for score in await store.scores_of(row["seq"])]
         if asked.query["bodies"]:
             bodies = (await store.bodies([row["seq"]])).get(row["seq"], [])
             content["bodies"] = [shown_body(body, asked.query["body_bytes"]) for body in bodies]
@@ -71,7 +72,7 @@ def endpoints(store: StoreReader) -> Routes:
         ("GET", f"{path}/{{id}}"): Endpoint(
             one,
             is_query=True,
-            summary="One exchange with its attempts, verdicts and bodies.",
+            summary="One exchange with its attempts, verdicts, scores and bodies.",
             query=_ONE,
             answers={200: "The exchange.", 404: "There is no such exchange."},
         ),

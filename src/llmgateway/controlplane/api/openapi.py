@@ -65,7 +65,11 @@ def _operation(method: str, path: str, endpoint: Endpoint) -> dict[str, Any]:
 
 
 def _operation_id(method: str, path: str) -> str:
-    words = [word.strip("{}").replace(".", "_") for word in path.split("/") if word not in {"", "admin", "v1"}]
+    words = [
+        word.strip("{}").replace(".", "_").replace("-", "_")
+        for word in path.split("/")
+        if word not in {"", "admin", "v1"}
+    ]
     return "_".join((method.lower(), *words))
 
 

@@ -15,6 +15,7 @@ from llmgateway.controlplane.api import (
     guardrails,
     live,
     routes,
+    scores,
 )
 from llmgateway.controlplane.api.openapi import with_description
 from llmgateway.controlplane.byhand import ByHand
@@ -25,14 +26,14 @@ from llmgateway.controlplane.reload import Reloader
 from llmgateway.domain.clock import Clock
 from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
-from llmgateway.ports.store import StoreReader
+from llmgateway.ports.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What the endpoints answer from. `store` and `changes` None: there is no log and nothing can be changed here.
 
-    `classes`: what guardrails and judges there are.
+    `classes`: what guardrails and judges there are. `token_secret`: the data folder's, for browsers' tokens.
     """
 
     answers: gateway.Answers
@@ -42,9 +43,10 @@ class Sources:
     backends: ByHand
     clock: Clock
     dialects: Mapping[str, Dialect]
-    store: StoreReader | None = None
+    store: Store | None = None
     changes: Changes | None = None
     classes: FindClasses = lambda _: {}
+    token_secret: bytes = b""
 
 
 def endpoints(sources: Sources, more: Routes) -> Routes:
@@ -56,6 +58,8 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
     reloader, store, changes = sources.reloader, sources.store, sources.changes
     if store is not None:
         table |= exchanges.endpoints(store)
+        signing = scores.Signing(lambda: reloader.snapshot.scores, sources.token_secret)
+        table |= scores.endpoints(store, signing, sources.clock)
         table |= catalogue.endpoints(lambda: reloader.snapshot, store)
         if changes is not None:
             table |= configuration.endpoints(changes, reloader.links)

@@ -17,6 +17,7 @@ _MADE: Final = (
     ("reranking", "rerank"),  # llama.cpp's other name for it
     ("images/generations", "images.generations"),
     ("audio/speech", "audio.speech"),
+    ("feedback", "feedback"),  # of the gateway itself
 )
 
 _MADE_OF_FILES: Final = (

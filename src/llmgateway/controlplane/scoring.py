@@ -1,0 +1,138 @@
+"""Users' scores find their exchange: decides what each belongs to, and counts it in the transaction that says so.
+
+A score may come before its exchange is in the store, by another worker's journal, or days after it. So the ingester
+only brings scores in, and this task looks at what is new on either side. Killed at any moment it goes on from the
+cursor that was saved with the figures.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from llmgateway.config.snapshot import Scores
+from llmgateway.controlplane.feedbackfigures import FeedbackFigures
+from llmgateway.controlplane.labels import Labels
+from llmgateway.domain.clock import Clock
+from llmgateway.domain.score import Reason, Score, State
+from llmgateway.ports.scores import Cursor, Placement, Target
+from llmgateway.ports.store import Row, Store, StoreError
+from llmgateway.wire.jsoncodec import encode
+
+log = logging.getLogger(__name__)
+
+LIMIT: Final = 1_000  # scores of one look
+PAUSE_S: Final = 0.25  # between looks: what comes meanwhile shares the next one
+LOOK_S: Final = 60.0  # without anything new: who has waited long enough?
+
+
+def judged(score: Score, target: Target | None) -> Placement:
+    """What becomes of a score, once its exchange is known, or given up."""
+    if target is None:
+        return Placement(score, State.REJECTED, None, Reason.UNKNOWN_EXCHANGE)
+    if score.key is not None and score.key != target.key:
+        return Placement(score, State.REJECTED, target, Reason.OTHER_KEY)
+    return Placement(score, State.VALID, target)
+
+
+class Scoring:
+    """One task runs it. `wake` says that there may be something new; what is seen of the figures is committed."""
+
+    def __init__(self, store: Store, settings: Scores, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._labels = Labels()
+        self._figures: FeedbackFigures | None = None  # of what is committed; None until the store was asked
+        self._cursor = Cursor()
+        self._saved = Cursor()
+        self._has_pending = True
+        self._has_news = False  # exchanges came since the look began
+        self._wake = asyncio.Event()
+        self.error: str | None = None
+
+    def configure(self, settings: Scores, labels: Labels) -> None:
+        """Take a configuration's settings and names."""
+        self._settings, self._labels = settings, labels
+        if self._figures is not None:
+            self._figures.configure(labels)
+
+    @property
+    def figures(self) -> FeedbackFigures | None:
+        """What /metrics shows; None while nobody knows what was counted before."""
+        return self._figures
+
+    def came(self, rows: Sequence[Row]) -> None:
+        """Hear that exchanges are in the store. Most of the time nobody waits for them."""
+        self._has_news = self._has_news or bool(rows)
+        if self._has_pending:
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Hear that scores are in the store."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Place what comes, until cancelled. A store that is away is waited for."""
+        while True:
+            try:
+                await self.settle()
+                self.error = None
+            except StoreError as error:
+                if self.error is None:
+                    log.warning("scores wait for the store: %s", error)
+                self.error = str(error)
+            await asyncio.sleep(PAUSE_S)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_S)
+
+    async def settle(self) -> None:
+        """Place everything that can be placed now. Raises StoreError; what was placed until then stays placed."""
+        self._wake.clear()
+        self._has_news = False
+        if self._figures is None:
+            await self._restore()
+        while await self._look():
+            pass
+        if self._cursor != self._saved and not self._has_pending:
+            await self._save(())  # else a start would go through all that nobody waits for
+        if self._has_pending and self._has_news:
+            self._wake.set()
+
+    async def _look(self) -> bool:
+        """One look; True if there is more."""
+        overdue = self._clock.time() - self._settings.window_s
+        found = await self._store.unplaced(self._cursor, overdue=overdue, limit=LIMIT)
+        self._cursor, self._has_pending = found.cursor, found.has_pending
+        if found.pairs:
+            await self._save([judged(score, target) for score, target in found.pairs])
+        return found.is_more
+
+    async def _save(self, placements: Sequence[Placement]) -> None:
+        """On failure the figures stay, and the cursor goes back to what was saved: all is looked at again."""
+        assert self._figures is not None
+        figures = self._figures.copy()
+        figures.observe(placements, self._labels)
+        state = {"cursor": list(self._cursor), "figures": figures.state()}
+        try:
+            await self._store.place_scores(placements, encode(state))
+        except BaseException:
+            self._cursor = self._saved
+            raise
+        self._figures, self._saved = figures, self._cursor
+
+    async def _restore(self) -> None:
+        state = await self._store.scores_state()
+        self._cursor = self._saved = _cursor(state)
+        figures = FeedbackFigures.restored(state)
+        figures.configure(self._labels)
+        self._figures = figures
+
+
+def _cursor(state: Mapping[str, Any] | None) -> Cursor:
+    try:
+        scores, exchanges = (state or {})["cursor"]
+        return Cursor(int(scores), int(exchanges))
+    except (KeyError, TypeError, ValueError):
+        return Cursor()  # everything is looked at once more, and what is placed is left alone

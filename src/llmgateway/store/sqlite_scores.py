@@ -1,0 +1,264 @@
+"""Scores in SQLite, statement by statement. Plain functions in the connections' threads."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from llmgateway.domain.score import DataType, Reason, Score, SourceKind, State
+from llmgateway.ports.scores import (
+    MAX_GROUPS,
+    MAX_OF_EXCHANGE,
+    Cursor,
+    Found,
+    Group,
+    Placement,
+    Target,
+    WantedScores,
+)
+from llmgateway.store.rows import storable
+from llmgateway.store.sqlite_queries import last_seq
+from llmgateway.store.sqlite_write import begin
+from llmgateway.wire.jsoncodec import decode
+
+SPAN: Final = 5_000  # exchanges that one look goes through
+_NAMES: Final = (
+    "seq", "id", "at", "exchange_id", "reference", "key", "name", "data_type", "number", "text", "source_kind",
+    "source_id", "run", "comment", "state", "reason", "route", "version", "is_current",
+)  # fmt: skip
+_WIDTH: Final = len(_NAMES)
+_S: Final = ", ".join(f's."{name}"' for name in _NAMES)
+_E: Final = 'e.seq, e."id", e."key", e."route", coalesce(e."assigned_version", e."served_version")'
+_INSERT: Final = (
+    'INSERT INTO score ("id", "at", "exchange_id", "reference", "key", "name", "data_type", "number", "text", '
+    '"source_kind", "source_id", "run", "comment", "state") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) '
+    'ON CONFLICT ("id") DO NOTHING'
+)
+_SAVE_STATE: Final = (
+    "INSERT INTO ledger (name, state) VALUES ('scores', ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state"
+)
+# Each new exchange is looked up among what waits, and never the other way round: what waits may be much.
+_ARRIVED: Final = (
+    f"SELECT {_S}, {_E} FROM exchange AS e CROSS JOIN score AS s "  # noqa: S608 -- names from constants
+    'WHERE e.seq > ? AND e.seq <= ? AND s."exchange_id" = e."id" AND s."state" = \'pending\''
+)
+_ARRIVED_BY_REFERENCE: Final = (
+    f"SELECT {_S}, {_E} FROM exchange AS e CROSS JOIN score AS s "  # noqa: S608 -- names from constants
+    'WHERE e.seq > ? AND e.seq <= ? AND e."caller_request_id" IS NOT NULL AND e."shadow_of" IS NULL '
+    'AND s."reference" = e."caller_request_id" AND s."key" = e."key" AND s."exchange_id" IS NULL '
+    "AND s.\"state\" = 'pending'"
+)
+_BY_ID: Final = f'SELECT {_E} FROM exchange AS e WHERE e."id" = ?'  # noqa: S608 -- names from constants
+_BY_REFERENCE: Final = (
+    f'SELECT {_E} FROM exchange AS e WHERE e."caller_request_id" = ? AND e."key" = ? AND e."shadow_of" IS NULL '  # noqa: S608 -- names from constants
+    'ORDER BY e."id" DESC LIMIT 1'
+)
+# What was said is forgotten as bodies are, and for good; the condition is the index's.
+_IN_WORDS: Final = '("comment" IS NOT NULL OR ("data_type" = \'text\' AND "text" IS NOT NULL))'
+_FORGET: Final = (
+    'UPDATE score SET "comment" = NULL, "text" = CASE WHEN "data_type" = \'text\' THEN NULL ELSE "text" END '  # noqa: S608 -- constants
+    f'WHERE seq IN (SELECT seq FROM score WHERE {_IN_WORDS} AND "at" < ? ORDER BY "at" LIMIT ?)'
+)
+_PURGE: Final = (
+    'DELETE FROM score WHERE seq IN (SELECT seq FROM score WHERE "state" = \'rejected\' AND "exchange_seq" IS NULL '
+    'AND "at" < ? ORDER BY "at" LIMIT ?)'
+)
+
+
+def insert(connection: sqlite3.Connection, scores: Iterable[Score]) -> None:
+    """Add scores as they were sent; those that are there already are left alone. The caller commits."""
+    connection.executemany(_INSERT, [_values(score) for score in scores])
+
+
+def add(connection: sqlite3.Connection, score: Score) -> Score | None:
+    begin(connection)
+    found = connection.execute(_BY_ID, (score.exchange_id,)).fetchone()
+    if found is None:
+        connection.rollback()
+        return None
+    if connection.execute(_INSERT, _values(replace(score, state=State.PENDING))).rowcount:
+        (saved,) = _select(connection, 's."id" = ?', [score.id])
+        _place(connection, Placement(saved, State.VALID, Target(*found)))
+    connection.execute("COMMIT")
+    (saved,) = _select(connection, 's."id" = ?', [score.id])
+    return saved
+
+
+def unplaced(connection: sqlite3.Connection, cursor: Cursor, overdue: float, limit: int) -> Found:
+    """One look, all of one moment."""
+    if connection.in_transaction:
+        connection.rollback()
+    connection.execute("BEGIN")
+    try:
+        return _unplaced(connection, cursor, overdue, limit)
+    finally:
+        connection.rollback()
+
+
+def _unplaced(connection: sqlite3.Connection, cursor: Cursor, overdue: float, limit: int) -> Found:
+    last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'score'").fetchone()
+    newest_score, newest = last[0] if last else 0, last_seq(connection)
+    begun = Cursor(min(cursor.scores, newest_score), min(cursor.exchanges, newest))
+    fresh = _select(connection, "s.seq > ?", [begun.scores], f"ORDER BY s.seq LIMIT {int(limit)}")
+    pairs: dict[int, tuple[Score, Target | None]] = {}
+    for score in fresh:
+        if score.state is State.PENDING and (target := _target(connection, score)) is not None:
+            pairs[score.seq] = score, target
+    waiting = connection.execute("SELECT 1 FROM score WHERE \"state\" = 'pending' LIMIT 1").fetchone() is not None
+    upto = min(newest, begun.exchanges + SPAN) if waiting else newest
+    if waiting:
+        for statement in (_ARRIVED, _ARRIVED_BY_REFERENCE):
+            for values in connection.execute(statement, (begun.exchanges, upto)):
+                pairs.setdefault(values[0], (_score(values[:_WIDTH]), Target(*values[_WIDTH:])))
+    late = 's."state" = \'pending\' AND s."exchange_seq" IS NULL AND s."at" < ?'
+    for score in _select(connection, late, [overdue], f'ORDER BY s."at" LIMIT {int(limit)}'):
+        pairs.setdefault(score.seq, (score, _target(connection, score)))
+    reached = fresh[-1].seq if len(fresh) == limit else newest_score
+    is_more = reached < newest_score or upto < newest or len(pairs) >= limit
+    return Found(list(pairs.values()), Cursor(reached, upto), is_more, waiting)
+
+
+def place(connection: sqlite3.Connection, placements: Sequence[Placement], state: bytes) -> None:
+    begin(connection)
+    for placement in placements:
+        _place(connection, placement)
+    connection.execute(_SAVE_STATE, (state.decode(),))
+    connection.execute("COMMIT")
+
+
+def state(connection: sqlite3.Connection) -> dict[str, Any] | None:
+    found = connection.execute("SELECT state FROM ledger WHERE name = 'scores'").fetchone()
+    return decode(found[0]) if found else None
+
+
+def page(connection: sqlite3.Connection, wanted: WantedScores, limit: int, before: int | None) -> list[Score]:
+    where, values = _conditions(wanted)
+    if before is not None:
+        where += " AND s.seq < ?"
+        values.append(before)
+    return _select(connection, where, values, f"ORDER BY s.seq DESC LIMIT {int(limit)}")
+
+
+def of_exchange(connection: sqlite3.Connection, exchange_seq: int) -> list[Score]:
+    where = 's."exchange_seq" = ? AND s."state" = \'valid\''
+    newest = _select(connection, where, [exchange_seq], f"ORDER BY s.seq DESC LIMIT {MAX_OF_EXCHANGE}")
+    return sorted(newest, key=lambda score: (score.at, score.id))
+
+
+def groups(connection: sqlite3.Connection, wanted: WantedScores) -> list[Group]:
+    where, values = _conditions(replace(wanted, every=False))
+    sql = (
+        'SELECT s."route", s."version", s."name", s."data_type", s."source_kind", '  # noqa: S608 -- names from constants
+        'CASE WHEN s."data_type" = \'category\' THEN s."text" END AS category, count(*), '
+        'coalesce(sum(s."number"), 0.0), coalesce(sum(s."number" * s."number"), 0.0) '
+        f"FROM score AS s WHERE {where} GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 7 DESC LIMIT {MAX_GROUPS}"
+    )
+    return [
+        Group(route, version, name, DataType(data_type), SourceKind(kind), *rest)
+        for route, version, name, data_type, kind, *rest in connection.execute(sql, values)
+    ]
+
+
+def purge(connection: sqlite3.Connection, before: float | None, limit: int) -> None:
+    """Delete the oldest scores that have no exchange and wait for none. The caller commits."""
+    connection.execute(_PURGE, (float("inf") if before is None else before, limit))
+
+
+def forget(connection: sqlite3.Connection, before: float, limit: int) -> int:
+    """Forget the oldest comments and texts; returns of how many scores. The caller commits."""
+    return connection.execute(_FORGET, (before, limit)).rowcount
+
+
+def _place(connection: sqlite3.Connection, placement: Placement) -> None:
+    score, target = placement.score, placement.target or Target(0, "", None, None, None)
+    moved = connection.execute(
+        'UPDATE score SET "state" = ?, "reason" = ?, "exchange_seq" = ?, "exchange_id" = coalesce(?, "exchange_id"), '
+        '"route" = ?, "version" = ? WHERE seq = ? AND "state" = \'pending\' '
+        "AND (?3 IS NULL OR EXISTS (SELECT 1 FROM exchange WHERE exchange.seq = ?3))",
+        (
+            placement.state,
+            placement.reason,
+            target.seq or None,
+            target.id or None,
+            target.route,
+            target.version,
+            score.seq,
+        ),
+    ).rowcount
+    if moved and placement.state is State.VALID:
+        _make_current(connection, score, target.seq)
+
+
+def _make_current(connection: sqlite3.Connection, score: Score, exchange_seq: int) -> None:
+    """The last word of a source counts, also where an earlier one comes in after it."""
+    slot = (exchange_seq, score.name, score.source_kind, score.source_id)
+    same = '"exchange_seq" = ? AND "name" = ? AND "source_kind" = ? AND "source_id" = ? AND "is_current" = 1'
+    held = connection.execute(f'SELECT seq, "at", "id" FROM score WHERE {same}', slot).fetchone()  # noqa: S608 -- a constant
+    if held is not None and (held[1], held[2]) > (score.at, score.id):
+        return
+    if held is not None:
+        connection.execute('UPDATE score SET "is_current" = 0 WHERE seq = ?', held[:1])
+    connection.execute('UPDATE score SET "is_current" = 1 WHERE seq = ?', (score.seq,))
+
+
+def _target(connection: sqlite3.Connection, score: Score) -> Target | None:
+    if score.exchange_id is not None:
+        found = connection.execute(_BY_ID, (score.exchange_id,)).fetchone()
+    else:
+        found = connection.execute(_BY_REFERENCE, (score.reference, score.key)).fetchone()
+    return Target(*found) if found else None
+
+
+def _select(connection: sqlite3.Connection, where: str, values: Sequence[Any], rest: str = "") -> list[Score]:
+    # `where` and `rest` are made of constants and numbers in this file; every value is a parameter.
+    sql = f"SELECT {_S} FROM score AS s WHERE {where} {rest}"  # noqa: S608
+    return [_score(each) for each in connection.execute(sql, values)]
+
+
+def _conditions(wanted: WantedScores) -> tuple[str, list[Any]]:
+    named = (
+        ("exchange_id", wanted.exchange_id),
+        ("route", wanted.route),
+        ("version", wanted.version),
+        ("name", wanted.name),
+        ("source_kind", wanted.source_kind),
+        ("source_id", wanted.source_id),
+    )
+    parts = [(f's."{column}" = ?', storable(value)) for column, value in named if value is not None]
+    if wanted.since is not None:
+        parts.append(('s."at" >= ?', wanted.since))
+    where = [sql for sql, _ in parts] + ([] if wanted.every else ['s."is_current" = 1'])
+    return " AND ".join(where) or "1", [value for _, value in parts]
+
+
+def _values(score: Score) -> tuple[Any, ...]:
+    text = score.value if isinstance(score.value, str) else None
+    number = float(score.value) if isinstance(score.value, bool | int | float) else None
+    words = map(storable, (score.exchange_id, score.reference, score.key, score.name, str(score.data_type)))
+    source = map(storable, (text, str(score.source_kind), score.source_id, score.run, score.comment, str(score.state)))
+    return (score.id, score.at, *words, number, *source)
+
+
+def _score(values: Sequence[Any]) -> Score:
+    row = dict(zip(_NAMES, values, strict=True))
+    data_type, number, text = DataType(row["data_type"]), row["number"], row["text"]
+    return Score(
+        id=row["id"],
+        at=row["at"],
+        name=row["name"],
+        data_type=data_type,
+        value=bool(number) if data_type is DataType.BOOL else number if data_type is DataType.NUMBER else text,
+        source_kind=SourceKind(row["source_kind"]),
+        source_id=row["source_id"],
+        exchange_id=row["exchange_id"],
+        reference=row["reference"],
+        key=row["key"],
+        run=row["run"],
+        comment=row["comment"],
+        state=State(row["state"]),
+        reason=Reason(row["reason"]) if row["reason"] is not None else None,
+        route=row["route"],
+        version=row["version"],
+        is_current=bool(row["is_current"]),
+        seq=row["seq"],
+    )
