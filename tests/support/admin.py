@@ -30,6 +30,7 @@ from llmgateway.telemetry.frames import (
 )
 
 PROVIDERS = ("openai", "anthropic")
+TOKEN_SECRET = b"of the data folder, 32 bytes long"
 CANARY = "sk-canary-0123456789"
 CONFIG = f"""\
 # the gateway of the test
@@ -92,6 +93,7 @@ class AdminGateway:
             store=self.store,
             dialects=plugins.load_all("dialect"),
             classes=plugins.classes,
+            token_secret=TOKEN_SECRET,
         )
         return Control(parts)
 

@@ -1,4 +1,4 @@
-"""`llmgateway logs show`: one exchange with its attempts, its timing, its verdicts, and what was said."""
+"""`llmgateway logs show`: one exchange with its attempts, its timing, its verdicts, its scores, and what was said."""
 
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, NoReturn
 
@@ -8,10 +8,12 @@ from llmgateway.cli.errors import fail
 from llmgateway.cli.logs import lines, options
 from llmgateway.cli.logs.pairs import print_pair
 from llmgateway.cli.logs.printable import dollars, full_time, json_text, many_lines, one_line, seconds, size
+from llmgateway.cli.logs.scores import print_scores
 from llmgateway.cli.logs.verdicts import print_verdicts
+from llmgateway.domain.score import Score
 from llmgateway.ports.store import Body, Row, StoreReader, Wanted
 from llmgateway.routing.comparison import Comparison, compare
-from llmgateway.store.shown import shown_body
+from llmgateway.store.shown import shown_body, shown_score
 from llmgateway.wire.jsoncodec import JsonError, decode, encode_pretty
 
 if TYPE_CHECKING:
@@ -24,11 +26,12 @@ LISTED: Final = 5  # ids that a beginning may stand for
 
 
 class Found(NamedTuple):
-    """An exchange, what was said, and the other side of its pair where there is one."""
+    """An exchange, what was said in it and of it, and the other side of its pair where there is one."""
 
     row: Row
     bodies: list[Body]
     pair: Comparison | None
+    scores: list[Score]
 
 
 def show(
@@ -38,16 +41,21 @@ def show(
     full: Annotated[bool, typer.Option("--full", help="Print bodies whole, however long.")] = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show one exchange: facts, verdicts, attempts, timing, request and reply."""
+    """Show one exchange: facts, verdicts, scores, attempts, timing, request and reply."""
     path = options.store_path(config, data)
-    row, bodies, pair = options.with_reader(path, lambda reader: _find(reader, exchange_id.strip().lower()))
+    row, bodies, pair, scores = options.with_reader(path, lambda reader: _find(reader, exchange_id.strip().lower()))
     if as_json:
-        more = {"bodies": [shown_body(body) for body in bodies], "comparison": pair.shown() if pair else None}
+        more = {
+            "scores": [shown_score(score) for score in scores],
+            "bodies": [shown_body(body) for body in bodies],
+            "comparison": pair.shown() if pair else None,
+        }
         typer.echo(json_text(row | more, pretty=True))
         return
     out = lines.console()
     _print_facts(out, row)
     print_verdicts(out, row)
+    print_scores(out, scores)
     _print_attempts(out, row)
     if pair is not None:
         print_pair(out, pair)
@@ -71,15 +79,15 @@ async def _find(reader: StoreReader, exchange_id: str) -> Found:
 
 async def _with_pair(reader: StoreReader, row: Row) -> Found:
     """Add what was said and the pair. A copy's request is its primary's, and kept there alone."""
-    said = await _said(reader, row)
+    said, scores = await _said(reader, row), await reader.scores_of(row["seq"])
     if row["shadow_of"] is None:
         copies = await reader.page(Wanted(shadow_of=row["id"]), limit=1)
-        return Found(row, said, compare(row, copies[0]) if copies else None)
+        return Found(row, said, compare(row, copies[0]) if copies else None, scores)
     primary = await reader.exchange(row["shadow_of"])
     if primary is None:
-        return Found(row, said, None)
+        return Found(row, said, None, scores)
     asked = [body for body in await _said(reader, primary) if body.kind == "request"]
-    return Found(row, [*asked, *said], compare(primary, row))
+    return Found(row, [*asked, *said], compare(primary, row), scores)
 
 
 async def _said(reader: StoreReader, row: Row) -> list[Body]:

@@ -30,6 +30,7 @@ from llmgateway.domain.score import (
 )
 from llmgateway.ports.scores import WantedScores
 from llmgateway.ports.store import Store
+from llmgateway.store.scoresummary import summaries
 from llmgateway.store.shown import shown_score
 
 LIFETIME_S: Final = 86_400.0
@@ -72,7 +73,7 @@ TOKEN: Final = Body(
     },
     is_required=False,
 )
-_PAGE: Final = (
+_FILTERS: Final = (
     Param("exchange", Kind.TEXT, "Only of this exchange, by its id.", high=64),
     Param("route", Kind.TEXT, "Only of this route."),
     Param("version", Kind.TEXT, "Only of this version, the assigned one."),
@@ -80,6 +81,9 @@ _PAGE: Final = (
     Param("source", Kind.TEXT, "Only of this kind of source.", choices=tuple(SourceKind)),
     Param("source_id", Kind.TEXT, "Only of this source.", high=MAX_WORD),
     Param("since", Kind.TIME, "Said then or later: Unix seconds, or a time with its zone."),
+)
+_PAGE: Final = (
+    *_FILTERS,
     Param("every", Kind.FLAG, "Also what was said before, waits for its exchange, or was rejected.", default=False),
     Param("limit", Kind.WHOLE, "How many at most.", default=50, low=1, high=MAX_PAGE),
     Param("before", Kind.WHOLE, "Only those before this one: `next` of the page before.", high=10**15),
@@ -108,6 +112,13 @@ def endpoints(store: Store, signing: Signing, clock: Clock) -> Routes:
             summary="Scores, the last to come first.",
             query=_PAGE,
             answers={200: "A page; `next` asks for the one after.", 503: "The store is away, or the search too long."},
+        ),
+        ("GET", f"{path}/summary"): Endpoint(
+            family.summary,
+            is_query=True,
+            summary="What holds now, summed up by route, version, name and kind of source, with 95 % intervals.",
+            query=_FILTERS,
+            answers={200: "A line for each.", 503: "The store is away, or the search too long."},
         ),
         ("POST", path): Endpoint(
             family.add,
@@ -144,6 +155,10 @@ class _ScoresFamily:
         scores = await self._store.scores(_wanted(query), limit=query["limit"], before=query["before"])
         following = scores[-1].seq if len(scores) == query["limit"] else None
         return reply(200, {"scores": [shown_score(score) for score in scores], "next": following})
+
+    async def summary(self, asked: Asked) -> web.StreamResponse:
+        groups = await self._store.score_groups(_wanted(asked.query))
+        return reply(200, {"summary": [line.shown() for line in summaries(groups)]})
 
     async def add(self, asked: Asked) -> web.StreamResponse:
         try:
@@ -197,7 +212,7 @@ def _wanted(query: Mapping[str, Any]) -> WantedScores:
         source_kind=SourceKind(query["source"]) if query["source"] else None,
         source_id=query["source_id"],
         since=query["since"],
-        every=query["every"],
+        every=query.get("every", False),
     )
 
 
