@@ -12,6 +12,7 @@ from tests.support.rows import NOBODY
 
 from llmgateway.auth.browser import issue, signing_key
 from llmgateway.config.snapshot import Cors, Scores, Secret
+from llmgateway.dataplane.feedback import TOKEN_BURST
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.score import MAX_COMMENT, MAX_TEXT
 
@@ -308,6 +309,38 @@ async def test_without_keys_everybody_near_may_score_and_a_foreign_page_may_not(
         assert said(running)["key"] == "anonymous"
         page = {**here, "origin": "https://evil.example"}
         assert (await running.post("/v1/feedback", THUMB, page)).status == 401
+
+
+async def test_a_token_may_not_say_more_than_its_rate_allows(tmp_path):
+    async with plane(tmp_path, NOBODY) as running:
+        sent = {"authorization": f"Bearer {issue(SIGNED, EXCHANGE, FAR)}"}
+        statuses = [(await running.post("/v1/feedback", THUMB, sent)).status for _ in range(TOKEN_BURST + 5)]
+        assert statuses[:TOKEN_BURST] == [202] * TOKEN_BURST
+        assert statuses[-1] == 429
+        other = {"authorization": f"Bearer {issue(SIGNED, OTHER, FAR)}"}
+        assert (await running.post("/v1/feedback", {**THUMB, "exchange_id": OTHER}, other)).status == 202
+
+
+async def test_under_overload_feedback_is_shed_by_the_keys_priority(tmp_path):
+    async with plane(tmp_path, NOBODY, config=with_key("low", 'priority = "low"\n')) as running:
+        running.worker.gateway.overload.shed = 1
+        answer = await running.post("/v1/feedback", THUMB, {"authorization": "Bearer lgw_low"})
+        assert (answer.status, answer.json()["error"]["code"]) == (503, "overloaded")
+        assert (await running.post("/v1/feedback", THUMB)).status == 202
+
+
+async def test_a_defect_of_ours_is_told_as_one(tmp_path, caplog):
+    class Broken:
+        is_full = False
+
+        def append(self, buffers: list[bytes], *, may_use_reserve: bool) -> None:
+            raise RuntimeError("defect")
+
+    async with plane(tmp_path, NOBODY, journal=Broken()) as running:
+        answer = await running.post("/v1/feedback", THUMB)
+        assert (answer.status, answer.json()["error"]["code"]) == (500, "internal_error")
+        assert running.worker.gateway.gauges.refused["internal_error"] == 1
+    assert "could not be answered" in caplog.text
 
 
 async def test_ten_thousand_are_taken_over_a_few_connections(tmp_path):

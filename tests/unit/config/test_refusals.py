@@ -45,6 +45,13 @@ def test_a_public_admin_port_with_a_guessable_token_is_refused(refuse: Refuse, a
     accept(token, environ={"T": "admin"})
 
 
+def test_a_signing_secret_that_can_be_guessed_is_refused_even_at_home(refuse: Refuse, accept: Accept) -> None:
+    secret = ("[backends.one]", '[scores]\ntoken_secret = "env:S"\n[backends.one]')
+    (problem,) = refuse(secret, environ={"S": "x" * 31})
+    assert problem.startswith("config.toml:6: scores.token_secret: must be at least 32 characters long")
+    assert accept(secret, environ={"S": "x" * 32}).snapshot.scores.token_secret is not None
+
+
 @pytest.mark.parametrize("token", ["", "env:T"])
 def test_an_empty_token_is_no_token(refuse: Refuse, token: str) -> None:
     (problem,) = refuse(
