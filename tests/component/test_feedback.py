@@ -239,6 +239,8 @@ async def test_nobody_is_told_before_the_record_is_durable(tmp_path):
     async with plane(tmp_path, NOBODY, journal=Slow()) as running:
         asking = asyncio.ensure_future(running.post("/v1/feedback", THUMB))
         await appended.wait()
+        for _ in range(3):  # time enough for an answer
+            assert (await running.ask("GET", "/livez")).status == 200
         assert not asking.done()
         durable.set_result(None)
         assert (await asking).status == 202

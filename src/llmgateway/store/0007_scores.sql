@@ -25,6 +25,7 @@ CREATE TABLE score (
 
 CREATE UNIQUE INDEX score_current ON score ("exchange_seq", "name", "source_kind", "source_id") WHERE "is_current" = 1;
 CREATE INDEX score_exchange ON score ("exchange_seq") WHERE "exchange_seq" IS NOT NULL;
+CREATE INDEX score_exchange_id ON score ("exchange_id");
 CREATE INDEX score_pending ON score ("exchange_id") WHERE "state" = 'pending';
 CREATE INDEX score_pending_reference ON score ("reference") WHERE "state" = 'pending' AND "reference" IS NOT NULL;
 CREATE INDEX score_homeless ON score ("state", "at") WHERE "exchange_seq" IS NULL;

@@ -53,6 +53,7 @@ _BY_REFERENCE: Final = (
     f'SELECT {_E} FROM exchange AS e WHERE e."caller_request_id" = ? AND e."key" = ? AND e."shadow_of" IS NULL '  # noqa: S608 -- names from constants
     'ORDER BY e."id" DESC LIMIT 1'
 )
+_LATE: Final = 's."state" = \'pending\' AND s."exchange_seq" IS NULL AND s."at" < ?'
 # What was said is forgotten as bodies are, and for good; the condition is the index's.
 _IN_WORDS: Final = '("comment" IS NOT NULL OR ("data_type" = \'text\' AND "text" IS NOT NULL))'
 _FORGET: Final = (
@@ -110,8 +111,7 @@ def _unplaced(connection: sqlite3.Connection, cursor: Cursor, overdue: float, li
         for statement in (_ARRIVED, _ARRIVED_BY_REFERENCE):
             for values in connection.execute(statement, (begun.exchanges, upto)):
                 pairs.setdefault(values[0], (_score(values[:_WIDTH]), Target(*values[_WIDTH:])))
-    late = 's."state" = \'pending\' AND s."exchange_seq" IS NULL AND s."at" < ?'
-    for score in _select(connection, late, [overdue], f'ORDER BY s."at" LIMIT {int(limit)}'):
+    for score in _select(connection, _LATE, [overdue], f'ORDER BY s."at" LIMIT {int(limit)}'):
         pairs.setdefault(score.seq, (score, _target(connection, score)))
     reached = fresh[-1].seq if len(fresh) == limit else newest_score
     is_more = reached < newest_score or upto < newest or len(pairs) >= limit

@@ -23,6 +23,10 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
+def _of(where: str, rest: str) -> str:
+    return f"SELECT {statements._S} FROM score AS s WHERE {where} {rest}"
+
+
 @pytest.mark.parametrize(
     ("sql", "values", "index"),
     [
@@ -33,6 +37,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
         (statements._PURGE, (5.0, 9), "score_homeless"),
         ("SELECT 1 FROM score WHERE \"state\" = 'pending' LIMIT 1", (), "score_pending"),
         ("DELETE FROM score WHERE exchange_seq = ?", (1,), "score_exchange"),
+        (_of(statements._LATE, 'ORDER BY s."at" LIMIT 9'), (5.0,), "score_homeless"),
+        (_of('s."exchange_id" = ? AND s."is_current" = 1', "ORDER BY s.seq DESC LIMIT 9"), ("x",), "score_exchange_id"),
     ],
 )
 async def test_what_runs_often_goes_by_an_index(store: SqliteStore, sql: str, values: tuple, index: str) -> None:
