@@ -1,11 +1,12 @@
 """Answers that are not the JSON that was asked for, on real sockets: none reaches a caller where they are blocked."""
 
+import json
 from contextlib import asynccontextmanager
 
 import pytest
 from tests.support.bypass import CHATS, DONE, answers, chat_delta, completion, event, streamed, whole
 from tests.support.plane import CONFIG, plane
-from tests.support.wire_backend import WireBackend
+from tests.support.wire_backend import WireBackend, reply
 
 GUARDED = CONFIG.replace("[backends.one]", '[guardrails]\nbaseline = ["json_schema"]\n[backends.one]', 1)
 BLOCKING = GUARDED + '[guardrails.json_schema]\naction = "block"\n'
@@ -178,3 +179,93 @@ async def test_the_operator_s_own_schema_holds_for_every_answer(tmp_path):
         first, second = [await it.post(CHATS, CHAT) for _ in range(2)]
     assert first.status == 200
     assert b"json_schema.invalid" in second.body
+
+
+REPAIRING = BLOCKING + "repair = true\n"
+
+
+@asynccontextmanager
+async def repaired(tmp_path, *replies, config=REPAIRING):
+    async with (
+        WireBackend(answers(*replies)) as backend,
+        plane(tmp_path, backend.url, backend.url, config=config) as it,
+    ):
+        yield backend, it
+
+
+def turns(request, member="messages"):
+    return [(each["role"], each["content"]) for each in json.loads(request.body)[member][-2:]]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "made", "member"),
+    [
+        (CHATS, CHAT, completion, "messages"),
+        ("/v1/responses", RESPONSE, response, "input"),
+        ("/v1/messages", MESSAGE, message, "messages"),
+    ],
+)
+async def test_a_model_is_told_what_is_wrong_and_asked_once_more(tmp_path, path, asked, made, member):
+    headers = ANTHROPIC if path == "/v1/messages" else {}
+    async with repaired(tmp_path, whole(made(BAD)), whole(made(GOOD))) as (backend, it):
+        answer = await it.post(path, asked, headers)
+        assert answer.status == 200
+        assert "36" in answer.body.decode()
+        assert "s3cret" not in answer.body.decode()
+        first, second = backend.requests
+        told = turns(second, member)
+        assert [role for role, _ in told] == ["assistant", "user"]
+        assert told[0][1] == BAD
+        assert "/age" in told[1][1]
+        assert "s3cret" not in told[1][1]
+        assert json.loads(first.body)["model"] == json.loads(second.body)["model"]
+        attempts = it.outcome().meta["attempts"]
+        assert [(each["kind"], each["result"]) for each in attempts] == [("first", "unfit"), ("repair", "ok")]
+        assert not it.outcome().meta.get("verdicts")
+
+
+async def test_the_second_answer_is_judged_like_any_other_and_there_is_no_third(tmp_path):
+    async with repaired(tmp_path, whole(completion(NONE)), whole(completion(BAD)), whole(completion(GOOD))) as (b, it):
+        answer = await it.post(CHATS, CHAT)
+        assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_blocked")
+        assert len(b.requests) == 2
+        assert turns(b.requests[1])[1][1].startswith("That is not JSON.")
+
+
+async def test_where_the_backend_fails_then_the_first_answer_is_what_there_is(tmp_path):
+    failing = reply(b'{"error": {"message": "no"}}', status="500 Oh")
+    async with repaired(tmp_path, whole(completion(BAD)), failing, config=REPAIRING.replace("block", "flag")) as (
+        _,
+        it,
+    ):
+        answer = await it.post(CHATS, CHAT)
+        assert answer.json()["choices"][0]["message"]["content"] == BAD
+        assert [each["kind"] for each in it.outcome().meta["verdicts"]] == ["json_schema.invalid"]
+        assert it.worker.gateway.in_force.standings.by_name["one"].in_flight == 0
+
+
+@pytest.mark.parametrize("config", [BLOCKING, REPAIRING + 'mode = "observe"\n'])
+async def test_nobody_is_asked_again_unless_the_operator_wants_it(tmp_path, config):
+    async with repaired(tmp_path, whole(completion(BAD)), whole(completion(GOOD)), config=config) as (backend, it):
+        await it.post(CHATS, CHAT)
+        assert len(backend.requests) == 1
+
+
+async def test_two_answers_and_streams_are_not_repaired(tmp_path):
+    both = completion(BAD)
+    both["choices"].append({**both["choices"][0], "index": 1})
+    async with repaired(tmp_path, whole(both), whole(both)) as (backend, it):
+        assert (await it.post(CHATS, {**CHAT, "n": 2})).status == 400
+        assert len(backend.requests) == 1
+    said = streamed(chat_delta(content=BAD) + DONE)
+    async with repaired(tmp_path / "b", said, said) as (backend, it):
+        assert (await it.post(CHATS, {**CHAT, "stream": True})).status == 400
+        assert len(backend.requests) == 1
+
+
+async def test_a_route_whose_budget_for_retries_is_spent_repairs_nothing(tmp_path):
+    replies = [whole(completion(BAD))] * 60
+    async with repaired(tmp_path, *replies) as (backend, it):
+        for _ in range(25):
+            await it.post(CHATS, CHAT)
+        assert 25 < len(backend.requests) < 45

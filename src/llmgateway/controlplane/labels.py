@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.domain.errors import ERRORS, Fault
-from llmgateway.domain.exchange import AttemptKind, End
+from llmgateway.domain.exchange import LOST, UNFIT, AttemptKind, End
 from llmgateway.routing.health import State
 
 OTHER: Final = "other"  # a value outside its set
@@ -38,6 +38,7 @@ class Outcome(StrEnum):
 
 OUTCOMES: Final = tuple(Outcome)
 RESULTS: Final = frozenset(["ok", *ERRORS])
+ATTEMPT_RESULTS: Final = RESULTS | {LOST, UNFIT}
 BACKEND_STATES: Final = (*State, "drained")
 KINDS: Final = frozenset(AttemptKind)
 

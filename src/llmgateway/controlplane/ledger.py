@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final
 
-from llmgateway.controlplane.labels import KINDS, NONE, OTHER, OUTCOMES, RESULTS, Labels, Outcome, outcome
+from llmgateway.controlplane.labels import ATTEMPT_RESULTS, KINDS, NONE, OTHER, OUTCOMES, Labels, Outcome, outcome
 from llmgateway.controlplane.shadows import ShadowFigures
 from llmgateway.controlplane.verdicts import VerdictFigures
 from llmgateway.domain.exchange import End
@@ -229,7 +229,7 @@ class Ledger:
         made, total_s = (attempt["result"], attempt["kind"]), attempt.get("total_s")
         count = upstream.attempts.get(made)
         if count is None:
-            made = (made[0] if made[0] in RESULTS else OTHER, made[1] if made[1] in KINDS else OTHER)
+            made = (made[0] if made[0] in ATTEMPT_RESULTS else OTHER, made[1] if made[1] in KINDS else OTHER)
             count = upstream.attempts.get(made, 0)
         upstream.attempts[made] = count + 1
         if total_s is not None:

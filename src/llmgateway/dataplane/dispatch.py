@@ -5,6 +5,7 @@ import asyncio
 from llmgateway.dataplane.attempt import Dispatched, attempt
 from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.hedge import hedged
+from llmgateway.dataplane.repair import repaired
 from llmgateway.dataplane.settle import record_admitted
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
@@ -18,6 +19,10 @@ from llmgateway.routing.plan import Plan, Target, after_failure
 
 async def dispatch(call: Errand, plan: Plan, request: Request) -> Dispatched:
     """Attempt after attempt until a reply can be relayed; raises the last attempt's GatewayError when none can."""
+    return await repaired(call, await _answered(call, plan, request), request)
+
+
+async def _answered(call: Errand, plan: Plan, request: Request) -> Dispatched:
     exchange = call.exchange
     exchange.phase = Phase.DISPATCH
     pending = record_admitted(call)

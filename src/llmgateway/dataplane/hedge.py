@@ -6,16 +6,14 @@ what it has cost.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 from llmgateway.dataplane.attempt import Dispatched, attempt
 from llmgateway.dataplane.call import Errand, Request
+from llmgateway.domain.exchange import LOST
 from llmgateway.domain.usage import estimate_tokens
 from llmgateway.routing.balance import Wish
 from llmgateway.routing.course import Course
 from llmgateway.routing.plan import Target
-
-LOST: Final = "lost"  # an attempt's result: another one had content first
 
 
 async def hedged(call: Errand, course: Course, wish: Wish, request: Request, first: Target) -> Dispatched:

@@ -5,6 +5,7 @@ Created by the worker when a request's head has arrived, filled in by the phases
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from llmgateway.domain.operation import Operation
 from llmgateway.domain.usage import Usage
@@ -36,12 +37,18 @@ class End(StrEnum):
     INTERRUPTED = "interrupted"  # the process died (the ingester writes that), or a copy was cut short by a drain
 
 
+# Results of attempts that nothing was wrong with but that they are nobody's answer.
+LOST: Final = "lost"  # another one had content first
+UNFIT: Final = "unfit"  # the answer was not what was asked for, and another has been had
+
+
 class AttemptKind(StrEnum):
     FIRST = "first"
     RETRY = "retry"
     FALLBACK = "fallback"
     SHADOW = "shadow"  # of a copy, which has no other
     HEDGE = "hedge"  # beside one that is slow
+    REPAIR = "repair"  # after an answer that was not what was asked for
 
 
 @dataclass(slots=True)

@@ -73,6 +73,14 @@ class Dialect(Protocol):
         """
         ...
 
+    def again(self, operation: str, document: Mapping[str, Any], answer: str, complaint: str) -> dict[str, Any] | None:
+        """The request that follows `document` once it was answered so, and somebody complains of it; None where the
+        operation knows no conversation.
+
+        A dialect need not have this member: no answers to its callers are repaired then.
+        """
+        ...
+
     def models_body(self, names: Sequence[str], created: int) -> bytes:
         """The list of models, which are the routes this key may use."""
         ...

@@ -11,6 +11,9 @@ One that must ask somebody else is an `asking.AskingJudge`.
 A judge of replies that must know what was asked has a member more, `bind`; see `binding`. What that gives is a judge of
 one exchange's reply, or None. Where only some of a reply's texts are for it, it has a member `looks_at`, which is given
 the path of each in the reply's JSON (empty for a text alone) and says so.
+
+A judge of replies may have the member `complaint(text) -> str | None`: what the model is told that has answered `text`,
+so that it may answer once more; None where there is nothing to complain of. Whole answers only, and only once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -8,6 +8,7 @@ from llmgateway.dialects.anthropic.operations import OPERATIONS
 from llmgateway.dialects.anthropic.refusal import refusal
 from llmgateway.domain.errors import GatewayError
 from llmgateway.ports.dialect import Declared
+from llmgateway.wire.conversation import continued
 from llmgateway.wire.fields import flag, metadata, tags, text
 from llmgateway.wire.jsoncodec import encode
 
@@ -61,6 +62,9 @@ class AnthropicDialect:
     def error_event(self, error: GatewayError, exchange_id: str) -> bytes:
         """The SDKs skip events without a name, so this one has one."""
         return b"event: error\ndata: " + self.error_body(error, exchange_id) + b"\n\n"
+
+    def again(self, operation: str, document: Mapping[str, Any], answer: str, complaint: str) -> dict[str, Any] | None:
+        return continued(document, "messages", answer, complaint) if operation == "messages" else None
 
     def models_body(self, names: Sequence[str], created: int) -> bytes:
         """All of them are one page."""

@@ -7,10 +7,12 @@ from llmgateway.dialects.openai.operations import OPERATIONS
 from llmgateway.dialects.openai.refusal import refusal
 from llmgateway.domain.errors import GatewayError
 from llmgateway.ports.dialect import Declared
+from llmgateway.wire.conversation import continued
 from llmgateway.wire.fields import flag, metadata, tags, text
 from llmgateway.wire.jsoncodec import encode
 
 _OWNER: Final = "llmgateway"
+_MESSAGES: Final = {"chat.completions": "messages", "responses": "input"}
 _KNOWN: Final = frozenset({"session_id"})
 
 
@@ -53,6 +55,11 @@ class OpenAIDialect:
             "request_id": exchange_id,
         }
         return b"data: " + encode(event) + b"\n\n"
+
+    def again(self, operation: str, document: Mapping[str, Any], answer: str, complaint: str) -> dict[str, Any] | None:
+        """Chats and responses; a response that goes on from a stored one has it in `input` all the same."""
+        member = _MESSAGES.get(operation)
+        return continued(document, member, answer, complaint) if member is not None else None
 
     def models_body(self, names: Sequence[str], created: int) -> bytes:
         return encode({"object": "list", "data": [_model(name, created) for name in names]})

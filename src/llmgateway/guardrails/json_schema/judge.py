@@ -12,13 +12,16 @@ from llmgateway.wire.jsoncodec import JsonError, decode
 from llmgateway.wire.options import OptionError, Options
 
 _ABSENT: Final = object()
+_AGAIN: Final = "Answer again, with nothing but the JSON document that was asked for."
+_LONGEST_PATH: Final = 200
 
 
 class JsonSchemaJudge:
     """Judges the texts of an answer by a schema: each must be one JSON document that satisfies it.
 
     Options: `schema`, a table, or `schema_file`, a file with one in JSON; without either the request's own holds, if it
-    asks for one (`response_format`, `text.format`, `output_config.format`), or for any object (`json_object`).
+    asks for one (`response_format`, `text.format`, `output_config.format`), or for any object (`json_object`); `repair`
+    (false): a model whose whole answer is at fault is told where, and asked once more.
     Kinds: `json_schema.not_json`, `json_schema.invalid`, whose finding is the member that is at fault, and
     `json_schema.not_judged`, where the schema is none, leads to another document, or is too large or too tangled.
     Limits: schemas have 64 KB and some 10,000 parts at most; patterns are RE2's, formats are not checked. Arguments of
@@ -32,7 +35,8 @@ class JsonSchemaJudge:
     is_heavy = False
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        settings = Options(options, ("schema", "schema_file"))
+        settings = Options(options, ("schema", "schema_file", "repair"))
+        self._repairs = settings.flag("repair", default=False)
         if settings.has("schema") and settings.has("schema_file"):
             raise OptionError("schema_file", "schema and schema_file are both set: one of them is enough.")
         self._schemas = Schemas()
@@ -49,7 +53,8 @@ class JsonSchemaJudge:
         if schema is None:
             return None
         try:
-            return Answers(self._schemas.of(schema))
+            made = Repairable if self._repairs else Answers
+            return made(self._schemas.of(schema))
         except SchemaError:
             return Answers(None)
 
@@ -91,6 +96,21 @@ class Answers:
         except SchemaError:
             return whole
         return None if path is None else Finding(*place(text, path), "json_schema.invalid")
+
+
+class Repairable(Answers):
+    """The same, with something to say to the model."""
+
+    def complaint(self, text: str) -> str | None:
+        """What is wrong with an answer, and where; nothing of what stands there."""
+        finding = self._finding(text) if text else None
+        if finding is None or self._schema is None or finding.kind == "json_schema.not_judged":
+            return None
+        if finding.kind == "json_schema.not_json":
+            return f"That is not JSON. {_AGAIN}"
+        path = self._schema.fault(decode(text)) or ()
+        where = "/".join(str(step) for step in path)[:_LONGEST_PATH]
+        return f"That does not satisfy the JSON schema: see /{where}. {_AGAIN}"
 
 
 def wanted(document: Mapping[str, Any]) -> Any:
