@@ -12,7 +12,7 @@ from typing import Any
 from tests.support.exchanges import REPLY, REQUEST, ExchangeFactory
 from tests.support.scores import score
 
-from llmgateway.config.snapshot import Journal, Scores, Snapshot
+from llmgateway.config.snapshot import Journal, Snapshot
 from llmgateway.controlplane import backlog
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.pricing import Prices
@@ -60,7 +60,7 @@ class Plant:
         self.store = SqliteStore(data / "store.sqlite3")
         self.ledger = CountingLedger()
         self.seen: list[Row] = []
-        self.scoring = Scoring(self.store, Scores(), SystemClock())
+        self.scoring = Scoring(self.store, Snapshot(1), SystemClock())
         self.ingester = Ingester(
             self.journal,
             self.store,
@@ -78,7 +78,7 @@ class Plant:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Plant"]:
         """Run the ingester and who places scores; leave without waiting for them."""
-        tasks = [asyncio.create_task(self.ingester.run()), asyncio.create_task(self.scoring.run())]
+        tasks = [asyncio.create_task(self.ingester.run()), asyncio.create_task(self.scoring.run(self.ingester.drained))]
         try:
             yield self
         finally:

@@ -26,7 +26,6 @@ from llmgateway.controlplane.retention import Retention
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.journal import reclaim
 from llmgateway.journal.layout import journal_folder
-from llmgateway.ports.store import Row
 from llmgateway.store.sqlite import SqliteStore
 from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import DRAIN, LEAVE, RELOAD
@@ -57,15 +56,10 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     snapshot = started.snapshot
     ledger, recent, prices = Ledger(), Recent(CLOCK), Prices(snapshot)
     store = SqliteStore(started.data / STORE, snapshot.journal.durability, query_s=QUERY_S)
-    scoring = Scoring(store, snapshot.scores, CLOCK)
-    committed = on_rows(ledger, recent)
-
-    def stored(rows: list[Row]) -> None:
-        committed(rows)
-        scoring.came(rows)
-
+    scoring = Scoring(store, snapshot, CLOCK)
+    heard = on_rows(ledger, recent, scoring)
     ingester = Ingester(
-        journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=stored, on_scores=scoring.wake
+        journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake
     )
     retention = Retention(store, snapshot.data, CLOCK)
 

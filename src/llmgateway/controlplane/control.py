@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,12 +58,14 @@ Run = Callable[[], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
-def on_rows(ledger: Ledger, recent: Recent) -> Callable[[list[Row]], None]:
+def on_rows(ledger: Ledger, recent: Recent, scoring: Scoring | None = None) -> Callable[[list[Row]], None]:
     """What the ingester calls with the rows of each commit: only now may anybody see them counted."""
 
     def committed(rows: list[Row]) -> None:
         ledger.commit()
         recent.observe(rows)
+        if scoring is not None:
+            scoring.came(rows)
 
     return committed
 
@@ -161,8 +164,8 @@ class Control:
         listening.append(self._listen("admin", self._admin.start, self._admin.stop))
         ingest = self._parts.ingest
         first = {"ingest": ingest.run} if ingest is not None else {}
-        if self._parts.scoring is not None:
-            first["scores"] = self._parts.scoring.run
+        if self._parts.scoring is not None and ingest is not None:
+            first["scores"] = partial(self._parts.scoring.run, ingest.drained)
         for name, run in (first | dict(self._parts.services)).items():
             self._tasks.start(name, run)
         if self.changes is not None:
@@ -231,7 +234,7 @@ class Control:
         self._parts.ledger.configure(self._labels)
         self._parts.recent.configure(self._labels)
         if self._parts.scoring is not None:
-            self._parts.scoring.configure(snapshot.scores, self._labels)
+            self._parts.scoring.configure(snapshot, self._labels)
 
     def _gate(self, snapshot: Snapshot) -> Gate:
         """The token may change with a reload; what is bound stays what it was at the start."""

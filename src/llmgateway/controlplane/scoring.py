@@ -7,11 +7,11 @@ cursor that was saved with the figures.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from llmgateway.config.snapshot import Scores
+from llmgateway.config.snapshot import Bodies, Snapshot
 from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.labels import Labels
 from llmgateway.domain.clock import Clock
@@ -27,24 +27,30 @@ PAUSE_S: Final = 0.25  # between looks: what comes meanwhile shares the next one
 LOOK_S: Final = 60.0  # without anything new: who has waited long enough?
 
 
-def judged(score: Score, target: Target | None) -> Placement:
-    """What becomes of a score, once its exchange is known, or given up."""
+def judged(score: Score, target: Target | None, silent: Collection[str | None] = ()) -> Placement:
+    """What becomes of a score, once its exchange is known, or given up. `silent`: routes of which no words are kept."""
     if target is None:
         return Placement(score, State.REJECTED, None, Reason.UNKNOWN_EXCHANGE)
     if score.key is not None and score.key != target.key:
-        return Placement(score, State.REJECTED, target, Reason.OTHER_KEY)
-    return Placement(score, State.VALID, target)
+        return Placement(score, State.REJECTED, target, Reason.OTHER_KEY, forgets=target.route in silent)
+    return Placement(score, State.VALID, target, forgets=target.route in silent)
+
+
+def silent_routes(snapshot: Snapshot) -> frozenset[str | None]:
+    """The routes that keep nothing of what was said; None: what was turned away before it had one."""
+    kept_as = {None: snapshot.journal.bodies} | {name: route.bodies for name, route in snapshot.routes.items()}
+    return frozenset(name for name, bodies in kept_as.items() if bodies in {Bodies.HASH, Bodies.NONE})
 
 
 class Scoring:
     """One task runs it. `wake` says that there may be something new; what is seen of the figures is committed."""
 
-    def __init__(self, store: Store, settings: Scores, clock: Clock) -> None:
+    def __init__(self, store: Store, snapshot: Snapshot, clock: Clock) -> None:
         self._store = store
-        self._settings = settings
         self._clock = clock
-        self._labels = Labels()
+        self._may_give_up = False  # not before everything that was in the journal at the start is in the store
         self._figures: FeedbackFigures | None = None  # of what is committed; None until the store was asked
+        self.configure(snapshot, Labels())
         self._cursor = Cursor()
         self._saved = Cursor()
         self._has_pending = True
@@ -52,9 +58,9 @@ class Scoring:
         self._wake = asyncio.Event()
         self.error: str | None = None
 
-    def configure(self, settings: Scores, labels: Labels) -> None:
+    def configure(self, snapshot: Snapshot, labels: Labels) -> None:
         """Take a configuration's settings and names."""
-        self._settings, self._labels = settings, labels
+        self._window_s, self._silent, self._labels = snapshot.scores.window_s, silent_routes(snapshot), labels
         if self._figures is not None:
             self._figures.configure(labels)
 
@@ -73,19 +79,34 @@ class Scoring:
         """Hear that scores are in the store."""
         self._wake.set()
 
-    async def run(self) -> None:
-        """Place what comes, until cancelled. A store that is away is waited for."""
-        while True:
-            try:
-                await self.settle()
-                self.error = None
-            except StoreError as error:
-                if self.error is None:
-                    log.warning("scores wait for the store: %s", error)
-                self.error = str(error)
-            await asyncio.sleep(PAUSE_S)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK_S)
+    async def run(self, caught_up: Callable[[], Awaitable[None]]) -> None:
+        """Place what comes, until cancelled. A store that is away is waited for.
+
+        `caught_up` waits until all that is in the journal now is in the store: after a long time without the control
+        process, what an old score waits for may be yet to be read.
+        """
+        catching_up = asyncio.ensure_future(self._allow_giving_up(caught_up))
+        try:
+            while True:
+                await self._settle_or_wait()
+                await asyncio.sleep(PAUSE_S)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), LOOK_S)
+        finally:
+            catching_up.cancel()
+
+    async def _allow_giving_up(self, caught_up: Callable[[], Awaitable[None]]) -> None:
+        await caught_up()
+        self._may_give_up = True
+
+    async def _settle_or_wait(self) -> None:
+        try:
+            await self.settle()
+            self.error = None
+        except StoreError as error:
+            if self.error is None:
+                log.warning("scores wait for the store: %s", error)
+            self.error = str(error)
 
     async def settle(self) -> None:
         """Place everything that can be placed now. Raises StoreError; what was placed until then stays placed."""
@@ -102,11 +123,11 @@ class Scoring:
 
     async def _look(self) -> bool:
         """One look; True if there is more."""
-        overdue = self._clock.time() - self._settings.window_s
+        overdue = self._clock.time() - self._window_s if self._may_give_up else 0.0
         found = await self._store.unplaced(self._cursor, overdue=overdue, limit=LIMIT)
         self._cursor, self._has_pending = found.cursor, found.has_pending
         if found.pairs:
-            await self._save([judged(score, target) for score, target in found.pairs])
+            await self._save([judged(score, target, self._silent) for score, target in found.pairs])
         return found.is_more
 
     async def _save(self, placements: Sequence[Placement]) -> None:

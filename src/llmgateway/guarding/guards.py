@@ -194,8 +194,9 @@ class _Maker:
         return self._guards[key]
 
     def strictest(self, routes: Iterable[snapshot.Route]) -> Guard | None:
+        guards = ((route, self.guard(route)) for route in routes)
         masking = [
-            route for route in routes if (guard := self.guard(route)) and (guard.masks or guard.request.enforced)
+            route for route, guard in guards if route.bodies is not Bodies.FULL or (guard and guard.request.enforced)
         ]
         if not masking:
             return None
@@ -245,7 +246,7 @@ class Guards:
     """The guards of those routes that have guardrails, or whose bodies are stored redacted.
 
     `unrouted`: for requests that never had a route. `strictest`: for texts of a route that is not known yet; it masks
-    what any route's does, and is None where none masks.
+    what any route's does, and is None where all keep bodies as they are.
     """
 
     by_route: Mapping[str, Guard] = field(default_factory=dict)

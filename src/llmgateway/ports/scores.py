@@ -46,12 +46,16 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What becomes of a score. `target`: the exchange it is of, also where it is rejected."""
+    """What becomes of a score. `target`: the exchange it is of, also where it is rejected.
+
+    `forgets`: its comment, and its value if that is a text, are not kept.
+    """
 
     score: Score
     state: State
     target: Target | None = None
     reason: Reason | None = None
+    forgets: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,15 @@ _BY_REFERENCE: Final = (
 _LATE: Final = 's."state" = \'pending\' AND s."exchange_seq" IS NULL AND s."at" < ?'
 # What was said is forgotten as bodies are, and for good; the condition is the index's.
 _IN_WORDS: Final = '("comment" IS NOT NULL OR ("data_type" = \'text\' AND "text" IS NOT NULL))'
-_FORGET: Final = (
-    'UPDATE score SET "comment" = NULL, "text" = CASE WHEN "data_type" = \'text\' THEN NULL ELSE "text" END '  # noqa: S608 -- constants
-    f'WHERE seq IN (SELECT seq FROM score WHERE {_IN_WORDS} AND "at" < ? ORDER BY "at" LIMIT ?)'
+_WITHOUT_WORDS: Final = (
+    'UPDATE score SET "comment" = NULL, "text" = CASE WHEN "data_type" = \'text\' THEN NULL ELSE "text" END WHERE seq '
+)
+_FORGET: Final = f'{_WITHOUT_WORDS} IN (SELECT seq FROM score WHERE {_IN_WORDS} AND "at" < ? ORDER BY "at" LIMIT ?)'  # noqa: S608 -- constants
+_FORGET_ONE: Final = f"{_WITHOUT_WORDS} = ?"
+_PLACE: Final = (
+    'UPDATE score SET "state" = ?, "reason" = ?, "exchange_seq" = ?, "exchange_id" = coalesce(?, "exchange_id"), '
+    '"route" = ?, "version" = ? WHERE seq = ? AND "state" = \'pending\' '
+    "AND (?3 IS NULL OR EXISTS (SELECT 1 FROM exchange WHERE exchange.seq = ?3))"
 )
 _PURGE: Final = (
     'DELETE FROM score WHERE seq IN (SELECT seq FROM score WHERE "state" = \'rejected\' AND "exchange_seq" IS NULL '
@@ -172,9 +178,7 @@ def forget(connection: sqlite3.Connection, before: float, limit: int) -> int:
 def _place(connection: sqlite3.Connection, placement: Placement) -> None:
     score, target = placement.score, placement.target or Target(0, "", None, None, None)
     moved = connection.execute(
-        'UPDATE score SET "state" = ?, "reason" = ?, "exchange_seq" = ?, "exchange_id" = coalesce(?, "exchange_id"), '
-        '"route" = ?, "version" = ? WHERE seq = ? AND "state" = \'pending\' '
-        "AND (?3 IS NULL OR EXISTS (SELECT 1 FROM exchange WHERE exchange.seq = ?3))",
+        _PLACE,
         (
             placement.state,
             placement.reason,
@@ -185,6 +189,8 @@ def _place(connection: sqlite3.Connection, placement: Placement) -> None:
             score.seq,
         ),
     ).rowcount
+    if placement.forgets:
+        connection.execute(_FORGET_ONE, (score.seq,))
     if moved and placement.state is State.VALID:
         _make_current(connection, score, target.seq)
 

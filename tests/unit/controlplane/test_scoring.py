@@ -10,11 +10,11 @@ import pytest
 from tests.support.exchanges import ExchangeFactory
 from tests.support.scores import judgement, score
 
-from llmgateway.config.snapshot import Scores
+from llmgateway.config.snapshot import Bodies, Journal, Route, Scores, Snapshot
 from llmgateway.controlplane import scoring as module
 from llmgateway.controlplane.feedbackfigures import MAX_NAMES, FeedbackFigures
 from llmgateway.controlplane.labels import Labels
-from llmgateway.controlplane.scoring import Scoring, judged
+from llmgateway.controlplane.scoring import Scoring, judged, silent_routes
 from llmgateway.domain.score import DataType, Reason, Score, State
 from llmgateway.ports.scores import Cursor, Placement, Target, WantedScores
 from llmgateway.ports.store import StoreUnavailableError
@@ -39,10 +39,16 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.close()
 
 
-def scoring(store: SqliteStore, make: ExchangeFactory, **settings: Any) -> Scoring:
-    made = Scoring(store, Scores(**settings), make.clock)
-    made.configure(Scores(**settings), LABELS)
+def scoring(store: SqliteStore, make: ExchangeFactory, *, bodies: Bodies = Bodies.REDACTED, **settings: Any) -> Scoring:
+    snapshot = Snapshot(1, scores=Scores(**settings), routes={"support": Route("support", (), bodies=bodies)})
+    made = Scoring(store, snapshot, make.clock)
+    made.configure(snapshot, LABELS)
+    made._may_give_up = True
     return made
+
+
+async def at_once() -> None:
+    """Nothing is behind."""
 
 
 async def states(store: SqliteStore) -> list[tuple[State, bool]]:
@@ -144,6 +150,60 @@ async def test_what_does_not_come_within_the_window_is_given_up(store: SqliteSto
     assert (found.state, found.reason) == (State.REJECTED, Reason.UNKNOWN_EXCHANGE)
     assert task.figures is not None
     assert task.figures.rejected["unknown_exchange"] == 1
+
+
+async def test_nothing_is_given_up_before_the_journal_of_the_start_is_read(
+    store: SqliteStore, make: ExchangeFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_S", 0.0)
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    entry = make.entry()
+    await store.append([], [], [], None, [score(make, entry.row["id"])])
+    make.clock.advance(1_000.0)
+    read, looks = asyncio.Event(), []
+
+    async def caught_up() -> None:
+        await read.wait()
+
+    task = Scoring(store, Snapshot(1, scores=Scores(window_s=1.0)), make.clock)
+    look = task._look
+
+    async def counted() -> bool:
+        looks.append(1)
+        return await look()
+
+    monkeypatch.setattr(task, "_look", counted)
+    running = asyncio.ensure_future(task.run(caught_up))
+    try:
+        await _until(lambda: len(looks) > 3)
+        assert await states(store) == [(State.PENDING, False)]
+        read.set()
+        await _until(lambda: task.figures is not None and task.figures.rejected["unknown_exchange"] == 1)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("bodies", [Bodies.NONE, Bodies.HASH])
+async def test_a_route_that_keeps_nothing_of_what_was_said_keeps_no_words_of_scores(
+    store: SqliteStore, make: ExchangeFactory, bodies: Bodies
+) -> None:
+    entry, foreign = make.entry(), make.entry(key="team-b")
+    text = {"data_type": DataType.TEXT, "value": "my name is …", "comment": "because"}
+    said = [score(make, entry.row["id"], **text), score(make, foreign.row["id"], **text)]
+    category = score(make, entry.row["id"], name="language", data_type=DataType.CATEGORY, value="ja", comment="so")
+    await store.append([entry, foreign], [], [], None, [*said, category])
+    await scoring(store, make, bodies=bodies).settle()
+    found = {each.id: each for each in await store.scores(ALL, limit=9)}
+    assert {(found[each.id].value, found[each.id].comment) for each in said} == {(None, None)}
+    assert (found[category.id].value, found[category.id].comment) == ("ja", None)
+    assert [found[each.id].state for each in said] == [State.VALID, State.REJECTED]
+
+
+def test_which_routes_keep_nothing() -> None:
+    routes = {name: Route(name, (), bodies=Bodies(name)) for name in ("full", "redacted", "hash", "none")}
+    assert silent_routes(Snapshot(1, routes=routes)) == {"hash", "none"}
+    assert silent_routes(Snapshot(1, journal=Journal(bodies=Bodies.NONE))) == {None}
 
 
 async def test_the_last_word_is_current_in_whatever_order_it_comes(store: SqliteStore, make: ExchangeFactory) -> None:
@@ -256,7 +316,7 @@ async def test_the_task_hears_of_scores_and_of_exchanges_that_are_waited_for(
 ) -> None:
     monkeypatch.setattr(module, "PAUSE_S", 0.0)
     task = scoring(store, make)
-    running = asyncio.ensure_future(task.run())
+    running = asyncio.ensure_future(task.run(at_once))
     entry = make.entry()
     try:
         await store.append([], [], [], None, [score(make, entry.row["id"])])
@@ -297,7 +357,7 @@ async def test_a_store_that_is_away_is_waited_for(
 
     monkeypatch.setattr(store, "unplaced", asked)
     task = scoring(store, make)
-    running = asyncio.ensure_future(task.run())
+    running = asyncio.ensure_future(task.run(at_once))
     await _until(lambda: not failures and task.error is None)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

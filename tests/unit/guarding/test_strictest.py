@@ -49,8 +49,12 @@ def test_what_one_route_keeps_back_is_masked_for_all(action: str) -> None:
     assert "Bluebird" not in guard.masked_text(TEXT)
 
 
-@pytest.mark.parametrize(("journal", "other"), [("redacted", "full"), ("full", "redacted")])
-def test_where_one_route_stores_redacted_bodies_all_such_texts_are_redacted(journal: str, other: str) -> None:
+@pytest.mark.parametrize(
+    ("journal", "other"), [("redacted", "full"), ("full", "redacted"), ("hash", "full"), ("full", "none")]
+)
+def test_where_one_route_does_not_store_bodies_as_they_are_all_such_texts_are_redacted(
+    journal: str, other: str
+) -> None:
     guard = strictest(journal, other)
     assert guard is not None
     assert "liddell" not in guard.masked_text(TEXT)
