@@ -84,6 +84,20 @@ async def test_the_callers_own_reference_names_an_exchange(tmp_path):
     assert (meta["exchange_id"], meta["reference"], meta["key"]) == (None, "order-17", "app")
 
 
+async def test_an_application_may_say_which_of_its_users_speaks(tmp_path):
+    async with plane(tmp_path, NOBODY) as running:
+        for source_id in ("user-7", "alice.liddell@gmail.com", "alice.pleasance@gmail.com"):
+            assert (await running.post("/v1/feedback", {**THUMB, "source_id": source_id})).status == 202
+        known, *masked = (record.meta["source_id"] for record in running.records())
+        assert known == "user-7"
+        assert len(set(masked)) == 2
+        assert not any("gmail" in source_id or "alice" in source_id for source_id in masked)
+        assert {record.meta["key"] for record in running.records()} == {"app"}
+        token = {"authorization": f"Bearer {issue(SIGNED, EXCHANGE, FAR)}"}
+        refused = await running.post("/v1/feedback", {**THUMB, "source_id": "user-7"}, token)
+        assert (refused.status, refused.json()["error"]["param"]) == (400, "source_id")
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -114,6 +128,7 @@ async def test_the_callers_own_reference_names_an_exchange(tmp_path):
         ({"exchange_id": None}, "exchange_id"),
         ({"reference": "order-17"}, "exchange_id"),
         ({"exchange_id": None, "reference": " "}, "reference"),
+        ({"source_id": "two\nlines"}, "source_id"),
         ({"source": "judge"}, None),
     ],
 )
@@ -203,10 +218,12 @@ async def test_a_guardrail_that_fails_leaves_nothing_of_the_words(tmp_path, capl
         gateway.in_force = replace(gateway.in_force, guards=replace(gateway.in_force.guards, strictest=Broken()))
         text = {**THUMB, "value": "a secret", "data_type": "text", "comment": "another"}
         assert (await running.post("/v1/feedback", text)).status == 202
-        assert (await running.post("/v1/feedback", {**THUMB, "comment": "third"})).status == 202
+        named = {"reference": "order-17", "name": "helpful", "value": True, "comment": "third", "source_id": "u-7"}
+        assert (await running.post("/v1/feedback", named)).status == 202
         words, thumb = (record.meta for record in running.records())
     assert (words["value"], words["comment"]) == ("[not stored: a guardrail failed]", None)
     assert (thumb["value"], thumb["data_type"], thumb["comment"]) == (True, "bool", None)
+    assert (thumb["reference"], thumb["source_id"]) == ("[not stored: a guardrail failed]", "app")
     assert "could not be redacted" in caplog.text
 
 

@@ -11,6 +11,7 @@ from llmgateway.auth.browser import is_token, signing_key, verify
 from llmgateway.auth.keys import presented
 from llmgateway.dataplane.answers import JSON_TYPE, own_head
 from llmgateway.dataplane.call import Call
+from llmgateway.dataplane.masking import pseudonym
 from llmgateway.dataplane.phases import authenticate, body_kind
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.ids import is_exchange_id, named_id
@@ -27,7 +28,7 @@ MAX_BODY: Final = 16 * 1024
 BROWSER: Final = "browser"  # what speaks through a token
 TOKEN_RATE: Final = 1.0  # a second, of one token's exchange
 TOKEN_BURST: Final = 20
-_FIELDS: Final = frozenset({"exchange_id", "reference"})
+_FIELDS: Final = frozenset({"exchange_id", "reference", "source_id"})
 _FAILED: Final = "[not stored: a guardrail failed]"
 
 
@@ -92,6 +93,7 @@ def _score(call: Call, source: Source, document: Mapping[str, Any]) -> Score:
     try:
         given = read_given(document, _FIELDS)
         exchange_id, reference = _target(source, document)
+        source_id = _speaker(source, document)
     except BadScoreError as error:
         raise GatewayError("invalid_value", error.message, param=error.field) from None
     if given.idempotency_key is None:
@@ -105,7 +107,7 @@ def _score(call: Call, source: Source, document: Mapping[str, Any]) -> Score:
         given.data_type,
         given.value,
         SourceKind.USER,
-        source.source_id,
+        source_id,
         exchange_id=exchange_id,
         reference=reference,
         key=source.key,
@@ -131,6 +133,14 @@ def _target(source: Source, document: Mapping[str, Any]) -> tuple[str | None, st
     return exchange_id, reference
 
 
+def _speaker(source: Source, document: Mapping[str, Any]) -> str:
+    """Which of the users of a key it is, where its application says so. Raises BadScoreError."""
+    said = word_in(document, "source_id")
+    if said is not None and source.exchange_id is not None:
+        raise BadScoreError("source_id", "A feedback token speaks for the browser: leave out source_id.")
+    return said or source.source_id
+
+
 def _masked(call: Call, score: Score) -> Score:
     """The score as it may be stored. It belongs to a route that nobody knows yet, so the strictest one's rule holds."""
     guard = call.in_force.guards.strictest
@@ -140,8 +150,7 @@ def _masked(call: Call, score: Score) -> Score:
         return _redacted(guard, score)
     except Exception:
         logger.exception("feedback could not be redacted", extra={"exchange": call.exchange.id})
-        value = _FAILED if isinstance(score.value, str) else score.value
-        return replace(score, value=value, data_type=_safe_type(score), comment=None)
+        return _bare(score)
 
 
 def _redacted(guard: Guard, score: Score) -> Score:
@@ -152,12 +161,22 @@ def _redacted(guard: Guard, score: Score) -> Score:
         comment = guard.masked_text(comment)
     if reference is not None:  # as the exchange's own was
         reference = _clean(guard, reference, is_short=True)
-    return replace(score, value=value, comment=comment, reference=reference)
+    source_id = score.source_id if guard.is_clean(score.source_id) else pseudonym(guard, score.source_id)
+    return replace(score, value=value, comment=comment, reference=reference, source_id=source_id)
 
 
 def _clean(guard: Guard, text: str, *, is_short: bool) -> str:
     return text if is_short and guard.is_clean(text) else guard.masked_text(text)
 
 
-def _safe_type(score: Score) -> DataType:
-    return DataType.TEXT if isinstance(score.value, str) else score.data_type
+def _bare(score: Score) -> Score:
+    """The score without a word of what was written in it."""
+    is_said = isinstance(score.value, str)
+    return replace(
+        score,
+        value=_FAILED if is_said else score.value,
+        data_type=DataType.TEXT if is_said else score.data_type,
+        comment=None,
+        reference=_FAILED if score.reference is not None else None,
+        source_id=score.key or BROWSER,
+    )

@@ -83,7 +83,7 @@ def _mask_facts(exchange: Exchange, guard: Guard) -> None:
     for name in _NAMES:
         value = getattr(exchange, name)
         if value is not None and not guard.is_clean(value):
-            setattr(exchange, name, _pseudonym(guard, value))
+            setattr(exchange, name, pseudonym(guard, value))
     exchange.path = _masked(guard, exchange.path)
     if exchange.tags:
         exchange.tags = {guard.masked_text(name): guard.masked_text(value) for name, value in exchange.tags.items()}
@@ -95,7 +95,7 @@ def _masked(guard: Guard, text: str) -> str:
     return guard.masked_text(odd[-1]) if odd else text
 
 
-def _pseudonym(guard: Guard, name: str) -> str:
+def pseudonym(guard: Guard, name: str) -> str:
     """A masked name, and a part of its hash, so that masked users can be told apart."""
     return f"{guard.masked_text(name)}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
