@@ -297,6 +297,73 @@ async def test_a_stream_of_messages_by(tmp_path, way):
         assert not [each for each in contents(answer.body) if NUMBER in each or WORD in each]
 
 
+def read(events):
+    """The texts of blocks and parts as the vendors' own clients put them together: what begins one, and its deltas."""
+    texts = {}
+    for each in events.decode().split("\n\n"):
+        data = "\n".join(line[6:] for line in each.split("\n") if line.startswith("data: "))
+        said = json.loads(data) if data else {}
+        where = said.get("index") or said.get("item_id") or (said.get("item") or {}).get("id")
+        for begun in (said.get("content_block"), said.get("part"), said.get("item")):
+            for key in ("text", "thinking", "refusal", "arguments", "input", "code"):
+                texts[where] = texts.get(where, "") + ((begun or {}).get(key) or "")
+            for part in (begun or {}).get("content") or ():
+                texts[where] += part["text"]
+        delta = said.get("delta") or ""
+        texts[where] = texts.get(where, "") + (
+            delta if isinstance(delta, str) else delta.get("text", delta.get("thinking", ""))
+        )
+    return list(texts.values())
+
+
+def added(what, **more):
+    return event({"type": f"response.{what}.added", "output_index": 0, **more})
+
+
+BEGUN = {
+    "text": lambda a, b: begun(0, type="text", text=a) + claude(0, type="text_delta", text=b),
+    "text_alone": lambda a, b: begun(0, type="text", text=a + b) + stopped(0),
+    "thinking": lambda a, b: begun(0, type="thinking", thinking=a) + claude(0, type="thinking_delta", thinking=b),
+    "part": lambda a, b: (
+        added("content_part", item_id="i", content_index=0, part={"type": "output_text", "text": a})
+        + responses("response.output_text.delta", b, content_index=0)
+    ),
+    "refusal": lambda a, b: (
+        added("content_part", item_id="i", content_index=0, part={"type": "refusal", "refusal": a})
+        + responses("response.refusal.delta", b, content_index=0)
+    ),
+    "item": lambda a, b: (
+        added("output_item", item={"id": "i", "type": "message", "content": [{"type": "output_text", "text": a}]})
+        + responses("response.output_text.delta", b, content_index=0)
+    ),
+    "item_alone": lambda a, b: added("output_item", item={"id": "i", "type": "function_call", "arguments": a + b}),
+    "call": lambda a, b: (
+        added("output_item", item={"id": "i", "type": "function_call", "arguments": a})
+        + responses("response.function_call_arguments.delta", b)
+    ),
+    "summary": lambda a, b: (
+        added("reasoning_summary_part", item_id="i", summary_index=0, part={"type": "summary_text", "text": a})
+        + responses("response.reasoning_summary_text.delta", b, summary_index=0)
+    ),
+}
+
+
+@pytest.mark.parametrize("way", BEGUN)
+async def test_a_stream_by_what_a_block_begins_with(tmp_path, way):
+    is_claude = "thinking" in way or "text" in way
+    path, end = ("/v1/messages", STOP) if is_claude else ("/v1/responses", completed("a"))
+    body = {**CLAUDE, "stream": True} if is_claude else {"model": "assistant", "input": "a", "stream": True}
+    first, _ = await got(tmp_path, lambda text: streamed(BEGUN[way](text[:3], text[3:]) + end), body, path)
+    assert [each.strip('"') for each in read(first.body) if each] == ["[NUMBER]"]
+    for text in (WORD, NUMBER):
+        async with guarded(tmp_path / f"{text}2", answers(streamed(BEGUN[way](text[:3], text[3:]) + end))) as (
+            _,
+            running,
+        ):
+            answer = await running.post(path, body)
+            assert not [each for each in (read(answer.body) if answer.status == 200 else ()) if text in each]
+
+
 def crlf(events):
     return events.replace(b"\n", b"\r\n")
 

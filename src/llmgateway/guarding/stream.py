@@ -105,7 +105,7 @@ class GuardedStream:
             raise _senseless() from None
 
     def _judged(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
-        if pieces.slots:
+        if pieces.slots and (pieces.is_known or any(slot.holder[slot.key] for slot in pieces.slots)):
             return self._with_pieces(name, data, event, pieces)
         before = list(self._flush(pieces.ended))
         self.at = None
@@ -221,7 +221,8 @@ class GuardedStream:
         """An event of its own for what a channel has given."""
         if any(said) and channel.slot is not None:
             event, slot = self._shape.carrier(channel.carrier, channel.slot)
-            yield self._written(channel.name, event, [(slot, *said)], is_known=channel.is_known)
+            name = str(event["type"]).encode() if channel.name and "type" in event else channel.name
+            yield self._written(name, event, [(slot, *said)], is_known=channel.is_known)
 
     def _is_clean(self, event: Any, slots: Sequence[Slot] = ()) -> bool:
         """Whether all that an event of known form says beside its texts may pass as it is."""

@@ -9,6 +9,7 @@ from llmgateway.wire.replies import SHAPE_ERRORS
 _UNKNOWN: Final = Pieces([], is_known=False)
 _EVENT: Final = frozenset({"type", "index", "delta"})
 _TEXTS: Final = {"text_delta": "text", "input_json_delta": "partial_json", "thinking_delta": "thinking"}
+_STARTS: Final = {"text_delta": "text", "thinking_delta": "thinking"}
 _IN_ONE: Final = frozenset({"type", "signature", "data", "encrypted_content"})
 _QUIET: Final = frozenset({"ping", "message_stop"})
 
@@ -21,6 +22,8 @@ class MessagesShape:
             kind = event["type"]
             if kind == "content_block_delta":
                 return _of_delta(event)
+            if kind == "content_block_start":
+                return _of_start(event)
             if kind == "content_block_stop":
                 return Pieces([], is_known=False, ended=frozenset({event["index"]}))
             ended = None if kind in {"message_delta", "message_stop", "error"} else frozenset[Any]()
@@ -32,8 +35,10 @@ class MessagesShape:
         return MessagesEnding()
 
     def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
-        delta = {"type": event["delta"]["type"], slot.key: ""}
-        return {**event, "delta": delta}, slot._replace(holder=delta)
+        key = _TEXTS.get(str(slot.channel[1]), slot.key)
+        delta = {"type": slot.channel[1], key: ""}
+        made = {name: value for name, value in event.items() if name != "content_block"}
+        return {**made, "type": "content_block_delta", "delta": delta}, slot._replace(holder=delta, key=key)
 
 
 def _of_delta(event: Any) -> Pieces:
@@ -45,6 +50,13 @@ def _of_delta(event: Any) -> Pieces:
     slot = Slot((event["index"], kind), delta, key, is_json=kind == "input_json_delta")
     is_known = event.keys() <= _EVENT
     return Pieces([slot], is_known, is_bare=is_known)
+
+
+def _of_start(event: Any) -> Pieces:
+    """A block may begin with a text, which its deltas go on with."""
+    block = event["content_block"]
+    texts = [(kind, key) for kind, key in _STARTS.items() if isinstance(block.get(key), str)]
+    return Pieces([Slot((event["index"], kind), block, key) for kind, key in texts], is_known=False)
 
 
 def _of_unknown(kind: str, event: Any) -> Pieces:

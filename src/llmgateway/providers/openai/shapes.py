@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/api-reference/chat/streaming, …/completions and …/responses-streaming.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from llmgateway.ports.shape import Ending, Pieces, Slot
@@ -39,6 +40,20 @@ _IN_ONE: Final = frozenset(
     {"id", "type", "role", "name", "format", "status", "data", "signature", "encrypted_content", "url"}
 )
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
+# Where the texts of what begins are, and whose deltas go on with them.
+_PARTS: Final = {
+    "output_text": ("text", "output_text"),
+    "refusal": ("refusal", "refusal"),
+    "reasoning_text": ("text", "reasoning_text"),
+    "summary_text": ("text", "reasoning_summary_text"),
+}
+_ITEMS: Final = {
+    "function_call": ("arguments", "function_call_arguments"),
+    "mcp_call": ("arguments", "mcp_call_arguments"),
+    "custom_tool_call": ("input", "custom_tool_call_input"),
+    "code_interpreter_call": ("code", "code_interpreter_call_code"),
+}
+_WHERE: Final = ("item_id", "type", "output_index", "content_index", "summary_index")  # as `_channel` has it
 
 
 class ChoicesShape:
@@ -149,6 +164,8 @@ class ResponsesShape:
                 return _of_delta(kind, event)
             if kind.endswith(".delta") and isinstance(event["delta"], dict):
                 return Pieces(_of_object(kind, event), is_known=False)
+            if kind.endswith(".added"):
+                return Pieces(_of_start(event), is_known=False)
             ended = None if kind in _ENDS else frozenset({event.get("item_id")} if kind.endswith(".done") else ())
             return Pieces([], is_known=False, ended=ended)
         except SHAPE_ERRORS:
@@ -159,6 +176,11 @@ class ResponsesShape:
 
     def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
         made = {name: value for name, value in event.items() if name != "logprobs"}
+        if event["type"].endswith(".added"):
+            where = zip(_WHERE, slot.channel, strict=True)
+            made = {name: value for name, value in where if value is not None}
+            made["delta"] = ""
+            return made, slot._replace(holder=made, key="delta")
         if slot.key != "delta":
             made["delta"] = {slot.key: ""}
             return made, slot._replace(holder=made["delta"])
@@ -175,6 +197,25 @@ def _of_delta(kind: str, event: Any) -> Pieces:
     slot = Slot(_channel(kind, event), event, "delta", is_json="arguments" in kind)
     is_known = event.keys() <= _DELTA
     return Pieces([slot], is_known, is_bare=is_known, is_altered=is_altered)
+
+
+def _of_start(event: Any) -> list[Slot]:
+    """Parts and items may begin with a text, which their deltas go on with."""
+    item = event.get("item") or {}
+    where = {name: event.get(name) for name in _WHERE[2:]} | {"item_id": event.get("item_id") or item.get("id")}
+    slots = _of_begun(event.get("part"), _PARTS, where) + _of_begun(item, _ITEMS, where)
+    for at, part in enumerate(item.get("content") or ()):
+        slots += _of_begun(part, _PARTS, where | {"content_index": at})
+    for at, part in enumerate(item.get("summary") or ()):
+        slots += _of_begun(part, _PARTS, where | {"summary_index": at})
+    return slots
+
+
+def _of_begun(holder: Any, known: Mapping[str, tuple[str, str]], where: Mapping[str, Any]) -> list[Slot]:
+    key, kind = known.get(str(holder.get("type")), ("", "")) if isinstance(holder, dict) else ("", "")
+    if not key or not isinstance(holder[key], str):
+        return []
+    return [Slot(_channel(f"response.{kind}.delta", where), holder, key, is_json="arguments" in kind)]
 
 
 def _of_object(kind: str, event: Any) -> list[Slot]:
