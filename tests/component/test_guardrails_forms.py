@@ -3,9 +3,12 @@
 import asyncio
 import json
 
+import h11
 import pytest
 from tests.support import guardrails
 from tests.support.bypass import GUARDED, NUMBER, WORD, answers, completion, guarded, on_disk, said, whole
+from tests.support.plane import plane
+from tests.support.wire_backend import WireBackend
 
 OK = whole(completion("fine"))
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\1\2\3" + b"5551234" * 90
@@ -85,6 +88,46 @@ async def test_what_nothing_is_found_in_passes_as_it_came_with_the_versions_mode
         await running.quiet()
         assert running.of_kind("admitted")[0].meta["request_bytes"] == len(body)
         assert running.worker.gateway.bodies.held == 0
+
+
+@pytest.mark.parametrize("mark", ["a'()+_,-./:=? b", "----WebKitFormBoundary7MA4YWxkTrZu0gW", "NUMBER", "5"])
+async def test_whatever_the_boundary(tmp_path, mark):
+    body = form(MODEL, part("prompt", f"so\r\n--{NUMBER}"), file(PNG, "a.png")).replace(b"--b", f"--{mark}".encode())
+    async with guarded(tmp_path, answers(OK)) as (backend, running):
+        media = f'multipart/form-data; boundary="{mark}"'
+        answer = await running.ask("POST", "/v1/images/edits", body, {"content-type": media})
+        if mark == "5":
+            assert answer.status == 400  # the prompt has it, too
+            return
+        (request,) = backend.requests
+        expected = body.replace(b"--" + NUMBER.encode(), b"--[NUMBER]").replace(b"assistant", b"upstream-model")
+        assert request.body == expected
+        assert dict(request.headers)[b"content-type"] == media.encode()
+
+
+async def test_a_form_in_chunks(tmp_path):
+    body = form(MODEL, part("prompt", f"so {NUMBER}"), file(PNG, "a.png"))
+    async with guarded(tmp_path, answers(OK)) as (backend, running):
+        caller = await running.connect()
+        headers = {"host": "g", "authorization": "Bearer lgw_test", "transfer-encoding": "chunked", **FORM}
+        head = h11.Request(method="POST", target="/v1/images/edits", headers=[*headers.items()])
+        caller.writer.write(caller.wire.send(head))
+        for at in range(0, len(body), 7):
+            caller.writer.write(caller.wire.send(h11.Data(data=body[at : at + 7])))
+        caller.writer.write(caller.wire.send(h11.EndOfMessage()))
+        assert (await caller.receive()).status == 200
+        assert backend.requests[0].body == body.replace(NUMBER.encode(), b"[NUMBER]", 1).replace(
+            b"assistant", b"upstream-model"
+        )
+
+
+async def test_a_fallback_has_its_own_model_and_no_more_of_the_form(tmp_path):
+    async with WireBackend(answers(OK)) as two, plane(tmp_path, "http://127.0.0.1:9", two.url, GUARDED) as running:
+        body = form(part("model", "resilient"), part("prompt", f"so {NUMBER}"), file(PNG, "a.png"))
+        assert (await running.ask("POST", "/v1/images/edits", body, FORM)).status == 200
+        (request,) = two.requests
+        expected = body.replace(NUMBER.encode(), b"[NUMBER]", 1).replace(b"resilient", b"fallback-model")
+        assert request.body == expected
 
 
 @pytest.mark.parametrize("size", [40_000, 1_500_000])

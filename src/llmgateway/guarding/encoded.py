@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.unread import siblings
 from llmgateway.wire.jsoncodec import decode
-from llmgateway.wire.jsontexts import Literal, literals
+from llmgateway.wire.jsontexts import FILE, Literal, literals
 
 _NAMES: Final = frozenset({b"data", b"file_data", b"b64_json"})
 _MARKS: Final = (b"data:", b"\\u00", *(b'"%b"' % name for name in _NAMES))
@@ -69,11 +69,11 @@ def encoded_texts(body: bytes, *, is_strict: bool = True) -> Iterator[Encoded]:
         if literal.text.lstrip()[:5].lower() == "data:":
             one = _of_url(literal, is_strict=is_strict)
         elif _name(literal) in _NAMES:
-            near = {each.name: each.text for each in siblings(body, found, index)}
-            if near.get(b"type") == "text":
-                continue  # it is judged as it stands there
-            media = near.get(b"media_type", "") if near.get(b"type") == "base64" else ""
-            one = _of_base64(literal, "", literal.text, media, is_strict=is_strict)
+            near = {(each.name, each.text) for each in siblings(body, found, index)}
+            media = next((text for name, text in near if name == b"media_type"), "")
+            is_base64 = (b"type", "base64") in near
+            is_file = len(literal.text) > FILE or (is_base64 and says_text(media))  # else it may be any word
+            one = _of_base64(literal, "", literal.text, media if is_base64 else "", is_strict=is_strict and is_file)
         else:
             continue
         if one is not None:
@@ -117,7 +117,8 @@ def _name(literal: Literal) -> bytes:
 
 def _of_url(literal: Literal, *, is_strict: bool) -> Encoded | None:
     head, payload = _cut(literal.text)
-    media = head.lstrip()[5:-1]
+    media = head.lstrip()[5:-1].lstrip()
+    media = media if media and media[0] != ";" else f"text/plain{media}"  # as the standard has it
     charset = _CHARSET.search(media)
     if is_strict and charset is not None and charset[1].lower() not in _CHARSETS:
         raise unreadable()

@@ -5,6 +5,8 @@ from base64 import b64decode, b64encode, urlsafe_b64encode
 from urllib.parse import quote, unquote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.support.guardrails import chain, numbers, word
 
 from llmgateway.domain.errors import GatewayError
@@ -109,10 +111,11 @@ def test_pictures_and_sound_pass_as_they_are(file):
         {"url": f"data:text/plain;charset=utf-7;base64,{base64(SAID)}"},
         {"url": f"data:text/plain;charset=utf-16,{quote(SAID.encode('utf-16'))}"},
         {"source": {"type": "base64", "media_type": "text/plain", "data": base64("a\0" + SAID)}},
-        {"data": base64(SAID.encode("utf-16"))},
-        {"data": base64(SAID.encode("utf-16-be"))},
-        {"data": base64("5551234".encode("utf-32-le"))},
-        {"data": base64("it is 5551234 \0 or so, and on it goes")},
+        {"data": base64(SAID.encode("utf-16") * 20)},
+        {"data": base64(SAID.encode("utf-16-be") * 20)},
+        {"data": base64(SAID.encode("utf-32-le") * 20)},
+        {"data": base64("it is 5551234 \0 or so, and on it goes" * 20)},
+        {"url": f"data:;base64,{base64('it is 5551234' + chr(0))}"},
         {"url": f"data:image/png;base64,{base64(b'it is 5551234 or so, it is not in UTF-8' + bytes([1, 0xFF]))}"},
     ],
 )
@@ -127,6 +130,18 @@ def test_a_plain_document_is_no_base64():
     document = {"source": {"type": "text", "media_type": "text/plain", "data": "Some prose here it is"}}
     assert judged(document) == document
     assert judged({"data": "any prose at all"}) == {"data": "any prose at all"}
+
+
+@settings(max_examples=300)
+@given(st.text("0123456789abcdefABCDEFxyz_- .", max_size=500))
+def test_any_word_may_be_called_data(text):
+    assert judged({"data": text}, word("never there")) == {"data": text}
+
+
+def test_what_a_file_is_called_twice_hides_nothing():
+    for types in ('"type":"text",', '"type":"base64","type":"text",', '"type":"text","t\\u0079pe":"base64",'):
+        with pytest.raises(Blocked):
+            judged(f'{{{types}"data":"{base64(SAID)}"}}'.encode(), word("5551234", Action.BLOCK))
 
 
 def test_files_in_files_end_somewhere():
