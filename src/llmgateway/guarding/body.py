@@ -6,6 +6,7 @@ Which member a string is in does not matter: what a model might read is judged, 
 
 from bisect import bisect_left, bisect_right
 from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import Final
 
 from llmgateway.domain.errors import GatewayError
@@ -167,7 +168,7 @@ class Sieve:
         hits = self._redactions(View(shown(text)), is_again=True)
         if not hits:
             return text
-        strings = [(len(body[: each.start].decode()), len(body[: each.end].decode())) for each in literals(body)]
+        strings = _places(body)
         pieces: list[str] = []
         at = 0
         for hit in hits:
@@ -229,13 +230,22 @@ def _is_json(text: str) -> bool:
     return True
 
 
+def _places(body: bytes) -> list[tuple[int, int]]:
+    """Where a document's strings begin and end in it as a text, quotes included."""
+    found: list[tuple[int, int]] = []
+    at = end = 0
+    for each in literals(body):
+        start = end + len(body[at : each.start].decode())
+        at, end = each.end, start + len(body[each.start : each.end].decode())
+        found.append((start, end))
+    return found
+
+
 def _inside(hit: Hit, strings: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
     """What of a hit can be replaced so that the document stays one: within strings, or, quoted, outside of them."""
-    found = [
-        (max(hit.start, start + 1), min(hit.end, end - 1), "")
-        for start, end in strings
-        if hit.start < end and start < hit.end
-    ]
+    first = bisect_right(strings, hit.start, key=itemgetter(1))
+    behind = bisect_left(strings, hit.end, key=itemgetter(0))
+    found = [(max(hit.start, start + 1), min(hit.end, end - 1), "") for start, end in strings[first:behind]]
     return found or [(hit.start, hit.end, '"')]
 
 
