@@ -49,6 +49,17 @@ class HoldBack:
         self._swallowing: list[tuple[Hit, str]] = []  # with the end of what has been swallowed of it
         self.held = ""
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing that may follow could belong to what has gone on."""
+        return not self._is_early
+
+    def following(self) -> "HoldBack":
+        """One for another text, which is read behind this one."""
+        made = HoldBack(self._chain, self._notes, self._placeholders, self._stage, self._context)
+        made._is_early, made._swallowing = self._is_early, self._swallowing
+        return made
+
     def feed(self, text: str) -> list[Part]:
         """Take the next characters; raises Blocked before one of a forbidden text is given."""
         parts: list[Part] = []

@@ -37,11 +37,17 @@ class Passed(NamedTuple):
 
 
 class _Channel:
-    """One text that comes in pieces. Once it has ended it is kept: if it goes on, that is judged beside its end."""
+    """One text that comes in pieces. Once it has ended it is kept: if it goes on, that is judged beside its end.
 
-    __slots__ = ("carrier", "hold", "is_known", "is_over", "name", "restorer", "slot")
+    `border`: what judges its beginning as what goes on from the text before, until nothing of that can reach it.
+    """
 
-    def __init__(self, name: bytes, hold: HoldBack | JsonHoldBack, restorer: Restorer) -> None:
+    __slots__ = ("border", "carrier", "hold", "is_known", "is_over", "name", "restorer", "slot")
+
+    def __init__(
+        self, name: bytes, hold: HoldBack | JsonHoldBack, restorer: Restorer, border: HoldBack | None = None
+    ) -> None:
+        self.border = border
         self.name = name
         self.hold = hold
         self.restorer = restorer
@@ -52,17 +58,31 @@ class _Channel:
 
     def feed(self, text: str) -> tuple[str, str]:
         self.is_over = False
-        logged = joined(self.hold.feed(text))
+        logged = self._over_border(joined(self.hold.feed(text)))
         return logged, self.restorer.feed(logged)
 
     def decide(self) -> tuple[str, str]:
-        logged = joined(self.hold.decide())
+        logged = self._over_border(joined(self.hold.decide()), is_last=True)
         return logged, self.restorer.feed(logged) + self.restorer.finish()
 
     def finish(self) -> tuple[str, str]:
         self.is_over = True
-        logged = joined(self.hold.finish())
+        logged = self._over_border(joined(self.hold.finish()), is_last=True)
         return logged, self.restorer.feed(logged) + self.restorer.finish()
+
+    def following(self) -> HoldBack | None:
+        """What judges the border to the next text; None where there is nothing to judge."""
+        end = self.border or self.hold
+        return end.following() if self.is_over and isinstance(end, HoldBack) and not end.is_settled else None
+
+    def _over_border(self, text: str, *, is_last: bool = False) -> str:
+        border = self.border
+        if border is None:
+            return text
+        text = joined(border.feed(text))
+        if border.is_settled:  # what it still holds begins behind the border
+            text, self.border = text + border.held, None
+        return text + joined(border.decide()) if is_last and self.border is not None else text
 
 
 class GuardedStream:
@@ -71,7 +91,7 @@ class GuardedStream:
     Raises Blocked, or GatewayError guardrail_unsupported for what can't be judged; gives nothing after that.
     """
 
-    __slots__ = ("_chain", "_channels", "_gone", "_notes", "_placeholders", "_rest", "_shape", "_told", "at")
+    __slots__ = ("_chain", "_channels", "_gone", "_notes", "_placeholders", "_rest", "_rows", "_shape", "_told", "at")
 
     def __init__(self, chain: Chain, shape: StreamShape, notes: Notes, placeholders: Placeholders) -> None:
         self._chain = chain
@@ -80,6 +100,7 @@ class GuardedStream:
         self._placeholders = placeholders
         self._channels: dict[tuple[Any, ...], _Channel] = {}
         self._gone: set[tuple[Any, ...]] = set()
+        self._rows: dict[Any, _Channel] = {}  # the latest of each
         self._told = Told()
         self.at: tuple[Any, ...] | None = None  # the channel whose text is being judged: that of what was blocked
         self._rest = Chain(chain.enforced, chain.echo)
@@ -176,13 +197,21 @@ class GuardedStream:
         channel = self._channels.get(slot.channel)
         if channel is None:
             self._make_room(slot.channel)
-            channel = self._channels[slot.channel] = _Channel(name, self._hold(slot), Restorer(self._placeholders))
+            channel = self._channels[slot.channel] = self._new_channel(name, slot)
         channel.carrier, channel.slot, self.at = event, slot, slot.channel
         logged, given = channel.feed(text)
         if is_last:
             rest, more = channel.finish()
             logged, given = logged + rest, given + more
         return logged, given
+
+    def _new_channel(self, name: bytes, slot: Slot) -> _Channel:
+        before = self._rows.get(slot.row) if slot.row is not None else None
+        border = before.following() if before is not None else None
+        channel = _Channel(name, self._hold(slot), Restorer(self._placeholders), border)
+        if slot.row is not None:
+            self._rows[slot.row] = channel
+        return channel
 
     def _make_room(self, key: tuple[Any, ...]) -> None:
         """Forget a text that has ended where there are too many; it may not go on then."""

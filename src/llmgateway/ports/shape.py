@@ -9,12 +9,14 @@ from typing import Any, NamedTuple, Protocol
 
 class Slot(NamedTuple):
     """A piece of a longer text: `holder[key]`, a string. `channel` names the longer text; its first part is the group
-    that ends together. `is_json`: the longer text is JSON, as arguments of calls are."""
+    that ends together. `is_json`: the longer text is JSON, as arguments of calls are. `row`: of texts that are read one
+    behind the other, as blocks of one message are; None where nothing follows this one."""
 
     channel: tuple[Hashable, ...]
     holder: Any
     key: str
     is_json: bool = False
+    row: Hashable = None
 
 
 class Pieces(NamedTuple):

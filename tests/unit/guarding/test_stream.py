@@ -18,6 +18,7 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.stream import MAX_CHANNELS, GuardedStream
 from llmgateway.providers.anthropic.provider import AnthropicProvider
 from llmgateway.providers.openai.provider import OpenAIProvider
+from llmgateway.wire.view import View
 
 LINKS = chain(numbers(), word("secret"))
 PIECES = ["12", "34", "567", " ", "sec", "ret", "secret", "a", ". ", "日本", "\n", '"', "\\"]
@@ -200,6 +201,7 @@ def given_events(found):
 @given(texts=st.lists(TEXTS, min_size=1, max_size=3), seed=st.integers(0, 2**32))
 def test_any_cut_of_any_text_gives_what_the_whole_gives(name, texts, seed):
     provider, operation, make, read = SHAPES[name]
+    texts = [f".{text}." for text in texts]  # nothing lies in two of them
     events = make(texts, random.Random(seed))
     found = passed(guarded(provider, operation), events)
     assert read(given_events(found), len(texts)) == [redacted(text) for text in texts]
@@ -369,6 +371,23 @@ def test_what_is_blocked_beside_the_pieces_is_counted():
     with pytest.raises(Blocked):
         stream.event(b"", b'{"choices":[{"index":0,"delta":{"content":"fine"}}],"odd":"secret"}')
     assert [(row["kind"], row["action"], row["count"]) for row in notes.rows()] == [("word", "block", 1)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(texts=st.lists(TEXTS, min_size=2, max_size=5), seed=st.integers(0, 2**32))
+def test_neighbouring_blocks_give_nothing_that_lies_in_several_of_them(texts, seed):
+    provider, operation, make, read = SHAPES["messages"]
+    said = read(given_events(passed(guarded(provider, operation), make(texts, random.Random(seed)))), len(texts))
+    assert LINKS.enforced_hits(View("".join(said))) == []
+    if LINKS.enforced_hits(View("".join(texts))) == []:
+        assert said == texts
+
+
+def test_what_goes_over_a_border_is_replaced_from_there_on():
+    provider, operation, make, read = SHAPES["messages"]
+    texts = ["it is 12", "3", "", "45 and a se", "cret", "no secret", "123"]
+    said = read(given_events(passed(guarded(provider, operation), make(texts, random.Random(1)))), len(texts))
+    assert said == ["it is 12", "3", "", "[NUMBER] and a se", "[WORD]", "no [WORD]", "123"]
 
 
 def item(number, piece, kind="response.output_text.delta"):

@@ -47,7 +47,8 @@ def _of_delta(event: Any) -> Pieces:
     key = _TEXTS.get(kind)
     if key is None or not isinstance(delta[key], str) or len(delta) > 2:
         return _of_unknown(kind, event)
-    slot = Slot((event["index"], kind), delta, key, is_json=kind == "input_json_delta")
+    is_json = kind == "input_json_delta"
+    slot = Slot((event["index"], kind), delta, key, is_json, row=None if is_json else kind)
     is_known = event.keys() <= _EVENT
     return Pieces([slot], is_known, is_bare=is_known)
 
@@ -56,7 +57,7 @@ def _of_start(event: Any) -> Pieces:
     """A block may begin with a text, which its deltas go on with."""
     block = event["content_block"]
     texts = [(kind, key) for kind, key in _STARTS.items() if isinstance(block.get(key), str)]
-    return Pieces([Slot((event["index"], kind), block, key) for kind, key in texts], is_known=False)
+    return Pieces([Slot((event["index"], kind), block, key, row=kind) for kind, key in texts], is_known=False)
 
 
 def _of_unknown(kind: str, event: Any) -> Pieces:
