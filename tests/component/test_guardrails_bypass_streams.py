@@ -348,6 +348,50 @@ BEGUN = {
 }
 
 
+PLACES = {
+    "as_texts": lambda text: b"".join(
+        chat_delta(at, content=each) for at, each in zip([0, "0", 0.0, None] * 3, text, strict=False)
+    ),
+    "calls_as_texts": lambda text: b"".join(
+        chat_delta(tool_calls=[{"index": at, "function": {"arguments": each}}])
+        for at, each in zip([0, "0"] * 5, text, strict=False)
+    ),
+}
+
+
+@pytest.mark.parametrize("way", PLACES)
+async def test_a_stream_by_places_in_another_spelling(tmp_path, way):
+    for answer in await got(tmp_path, lambda text: streamed(PLACES[way](text) + END), STREAM):
+        found = "".join(each for each in contents(answer.body) if len(each) < 3)
+        assert NUMBER not in found
+        assert WORD not in found
+
+
+async def test_a_stream_of_responses_by_items_of_ever_other_names(tmp_path):
+    def make(text):
+        names = [{"item_id": f"i{at}", "content_index": None if at % 2 else 0} for at in range(len(text))]
+        kind = "response.output_text.delta"
+        deltas = [responses(kind, each, **name) for each, name in zip(text, names, strict=True)]
+        return streamed(b"".join(deltas) + completed("a"))
+
+    body = {"model": "assistant", "input": "a", "stream": True}
+    first, _ = await got(tmp_path, make, body, "/v1/responses")
+    assert first.body.count(b"[NUMBER]") == 1
+
+
+async def test_a_stream_of_messages_by_splitting_it_over_blocks(tmp_path):
+    def make(text):
+        blocks = [
+            begun(at, type="text", text="") + claude(at, type="text_delta", text=each) + stopped(at)
+            for at, each in enumerate(text)
+        ]
+        return streamed(b"".join(blocks) + STOP)
+
+    first, second = await got(tmp_path, make, {**CLAUDE, "stream": True}, "/v1/messages")
+    assert NUMBER not in "".join(read(first.body))
+    assert second.status == 400 or WORD not in "".join(read(second.body))
+
+
 @pytest.mark.parametrize("way", BEGUN)
 async def test_a_stream_by_what_a_block_begins_with(tmp_path, way):
     is_claude = "thinking" in way or "text" in way

@@ -18,6 +18,7 @@ PART_COST: Final = 1024  # what a choice, a call or a block takes beside its tex
 DONE: Final = b"[DONE]"  # how many an API ends its streams; no JSON begins so
 _TAIL: Final = 4096
 _LONGEST_ERROR: Final = 4096
+MAX_DIGITS: Final = 9  # of a place in a list
 SHAPE_ERRORS: Final = (
     ArithmeticError,
     AttributeError,
@@ -25,6 +26,14 @@ SHAPE_ERRORS: Final = (
     TypeError,
     ValueError,
 )  # JSON, but not as documented
+
+
+def place(value: Any) -> Any:
+    """Read a place in a list as any client may: "1" and 1.0 are 1, and none is 0."""
+    if value is None:
+        return 0
+    return int(value) if isinstance(value, str) and len(value) <= MAX_DIGITS and value.strip().isdecimal() else value
+
 
 UsageSource = Callable[[Usage, Any], None]
 """Copy what a provider's usage object says into ours: known counts only, so that the last sensible one wins."""

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from llmgateway.ports.shape import Ending, Pieces, Slot
 from llmgateway.providers.anthropic.ending import MessagesEnding
-from llmgateway.wire.replies import SHAPE_ERRORS
+from llmgateway.wire.replies import SHAPE_ERRORS, place
 
 _UNKNOWN: Final = Pieces([], is_known=False)
 _EVENT: Final = frozenset({"type", "index", "delta"})
@@ -25,7 +25,7 @@ class MessagesShape:
             if kind == "content_block_start":
                 return _of_start(event)
             if kind == "content_block_stop":
-                return Pieces([], is_known=False, ended=frozenset({event["index"]}))
+                return Pieces([], is_known=False, ended=frozenset({place(event["index"])}))
             ended = None if kind in {"message_delta", "message_stop", "error"} else frozenset[Any]()
             return Pieces([], is_known=kind in _QUIET and len(event) == 1, ended=ended)
         except SHAPE_ERRORS:
@@ -48,7 +48,7 @@ def _of_delta(event: Any) -> Pieces:
     if key is None or not isinstance(delta[key], str) or len(delta) > 2:
         return _of_unknown(kind, event)
     is_json = kind == "input_json_delta"
-    slot = Slot((event["index"], kind), delta, key, is_json, row=None if is_json else kind)
+    slot = Slot((place(event["index"]), kind), delta, key, is_json, row=None if is_json else kind)
     is_known = event.keys() <= _EVENT
     return Pieces([slot], is_known, is_bare=is_known)
 
@@ -57,12 +57,12 @@ def _of_start(event: Any) -> Pieces:
     """A block may begin with a text, which its deltas go on with."""
     block = event["content_block"]
     texts = [(kind, key) for kind, key in _STARTS.items() if isinstance(block.get(key), str)]
-    return Pieces([Slot((event["index"], kind), block, key, row=kind) for kind, key in texts], is_known=False)
+    return Pieces([Slot((place(event["index"]), kind), block, key, row=kind) for kind, key in texts], is_known=False)
 
 
 def _of_unknown(kind: str, event: Any) -> Pieces:
     """Texts in a delta of another form may be pieces, too."""
     delta = event["delta"]
     texts = [name for name, value in delta.items() if isinstance(value, str) and name not in _IN_ONE]
-    slots = [Slot((event["index"], kind, name), delta, name) for name in texts]
+    slots = [Slot((place(event["index"]), kind, name), delta, name) for name in texts]
     return Pieces(slots, is_known=kind == "signature_delta" and len(delta) == 2)

@@ -141,9 +141,11 @@ class ResponsesEnding(BaseEnding):
         """Where the words may stand among those of the model."""
         if channel is None or channel[1] != "response.output_text.delta":
             return None
-        item, _, index, number, _ = channel
+        index, _, number, _ = channel
+        if not isinstance(index, int) or index not in self._open:
+            return None
         is_open = (index, "response.content_part", number) in self._parts
-        return {"item_id": item, "output_index": index, "content_index": number} if is_open else None
+        return {"item_id": self._open[index], "output_index": index, "content_index": number} if is_open else None
 
     def _end_item(self, said: list[Said], index: int) -> None:
         at = {"item_id": self._open[index], "output_index": index}

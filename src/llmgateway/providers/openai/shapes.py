@@ -9,7 +9,7 @@ from typing import Any, Final
 from llmgateway.ports.shape import Ending, Pieces, Slot
 from llmgateway.providers.openai.endings import ChoicesEnding, ResponsesEnding
 from llmgateway.wire.jsoncodec import decode, encode
-from llmgateway.wire.replies import SHAPE_ERRORS
+from llmgateway.wire.replies import SHAPE_ERRORS, place
 
 _UNKNOWN: Final = Pieces([], is_known=False)
 _CHUNK: Final = frozenset(
@@ -53,7 +53,6 @@ _ITEMS: Final = {
     "custom_tool_call": ("input", "custom_tool_call_input"),
     "code_interpreter_call": ("code", "code_interpreter_call_code"),
 }
-_WHERE: Final = ("item_id", "type", "output_index", "content_index", "summary_index")  # as `_channel` has it
 
 
 class ChoicesShape:
@@ -70,7 +69,7 @@ class ChoicesShape:
         ended = set[Any]()
         is_known, is_bare, is_altered = event.keys() <= _CHUNK, not event.get("usage"), False
         for choice in event["choices"]:
-            index = choice.get("index", 0)
+            index = place(choice.get("index"))
             if choice.get("logprobs") is not None:
                 choice["logprobs"], is_altered = None, True  # they repeat the text token by token
             is_known = choice.keys() <= _CHOICE and is_known
@@ -141,12 +140,12 @@ def _of_others(value: Any, holder: Any, key: str, channel: tuple[Any, ...], slot
     elif isinstance(value, list):
         for at, inner in enumerate(value):
             if isinstance(inner, dict):
-                _of_others(inner, value, "", (*channel, inner.get("index", at)), slots)
+                _of_others(inner, value, "", (*channel, place(inner.get("index", at))), slots)
 
 
 def _of_call(call: Any, where: tuple[Any, int], slots: list[Slot]) -> bool:
     index, at = where
-    function, number = call.get("function"), call.get("index", at)
+    function, number = call.get("function"), place(call.get("index", at))
     if function is not None and isinstance(function.get("arguments"), str):
         slots.append(Slot((index, "call", number), function, "arguments", is_json=True))
         return bool(call.keys() <= _CALL and function.get("name") is None)
@@ -166,7 +165,7 @@ class ResponsesShape:
                 return Pieces(_of_object(kind, event), is_known=False)
             if kind.endswith(".added"):
                 return Pieces(_of_start(event), is_known=False)
-            ended = None if kind in _ENDS else frozenset({event.get("item_id")} if kind.endswith(".done") else ())
+            ended = None if kind in _ENDS else frozenset({_group(event)} if kind.endswith(".done") else ())
             return Pieces([], is_known=False, ended=ended)
         except SHAPE_ERRORS:
             return _UNKNOWN
@@ -177,9 +176,9 @@ class ResponsesShape:
     def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
         made = {name: value for name, value in event.items() if name != "logprobs"}
         if event["type"].endswith(".added"):
-            where = zip(_WHERE, slot.channel, strict=True)
-            made = {name: value for name, value in where if value is not None}
-            made["delta"] = ""
+            _, kind, content, summary = slot.channel
+            where = {**_where(event), "content_index": content, "summary_index": summary}
+            made = {"type": kind, **{name: value for name, value in where.items() if value is not None}, "delta": ""}
             return made, slot._replace(holder=made, key="delta")
         if slot.key != "delta":
             made["delta"] = {slot.key: ""}
@@ -201,14 +200,23 @@ def _of_delta(kind: str, event: Any) -> Pieces:
 
 def _of_start(event: Any) -> list[Slot]:
     """Parts and items may begin with a text, which their deltas go on with."""
-    item = event.get("item") or {}
-    where = {name: event.get(name) for name in _WHERE[2:]} | {"item_id": event.get("item_id") or item.get("id")}
+    item, where = event.get("item") or {}, _where(event)
     slots = _of_begun(event.get("part"), _PARTS, where) + _of_begun(item, _ITEMS, where)
     for at, part in enumerate(item.get("content") or ()):
         slots += _of_begun(part, _PARTS, where | {"content_index": at})
     for at, part in enumerate(item.get("summary") or ()):
         slots += _of_begun(part, _PARTS, where | {"summary_index": at})
     return slots
+
+
+def _where(event: Any) -> dict[str, Any]:
+    """Where what begins stands, as its deltas say it."""
+    names = ("item_id", "output_index", "content_index", "summary_index")
+    return {name: event.get(name) for name in names} | {"item_id": event.get("item_id") or _id(event.get("item"))}
+
+
+def _id(item: Any) -> Any:
+    return item.get("id") if isinstance(item, dict) else None
 
 
 def _of_begun(holder: Any, known: Mapping[str, tuple[str, str]], where: Mapping[str, Any]) -> list[Slot]:
@@ -225,5 +233,10 @@ def _of_object(kind: str, event: Any) -> list[Slot]:
 
 
 def _channel(kind: str, event: Any) -> tuple[Any, ...]:
-    where = (event.get("output_index"), event.get("content_index"), event.get("summary_index"))
-    return event.get("item_id"), kind, *where
+    """Clients put a text together by its places; some servers name its item otherwise in each event."""
+    return _group(event), kind, place(event.get("content_index")), place(event.get("summary_index"))
+
+
+def _group(event: Any) -> Any:
+    number = event.get("output_index")
+    return event.get("item_id") if number is None else place(number)
