@@ -86,10 +86,11 @@ def text_of(content: bytes, media: str = "", *, is_strict: bool = True) -> tuple
         try:
             return content.decode(), "utf-8"
         except UnicodeDecodeError:
-            if says_text(media) or _has_letters_only(content):
-                return content.decode("latin-1"), "latin-1"
-    if is_strict and (says_text(media) or not is_binary(content)):
+            pass
+    if is_strict and (_is_wide(content[:_SAMPLE]) or (says_text(media) and b"\0" in content)):
         raise unreadable()
+    if says_text(media) or not is_binary(content):
+        return content.decode("latin-1"), "latin-1"  # byte for byte: a stray one hides nothing
     return None
 
 
@@ -153,8 +154,6 @@ def is_binary(content: bytes) -> bool:
     sample = content[:_SAMPLE]
     if SOUND_OR_PICTURE.match(sample) is not None or sample.startswith(_DOCUMENTS):
         return not _is_utf8(sample)
-    if sample.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        return False
     control = len(sample) - len(sample.translate(None, _NOT_IN_TEXTS))
     return control > len(sample) * _CONTROL and not _is_wide(sample)
 
@@ -167,15 +166,12 @@ def _is_utf8(beginning: bytes) -> bool:
     return b"\0" not in beginning
 
 
-def _has_letters_only(content: bytes) -> bool:
-    """Whether none of its bytes is a control character, as those of pictures and sound are."""
-    return content.translate(None, _NOT_IN_TEXTS) == content
-
-
 def _is_wide(sample: bytes) -> bool:
     """Whether it looks like a text with two or four bytes a character."""
+    if sample.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return True
     letters = sample.replace(b"\0", b"")
-    return 0 < len(letters) <= len(sample) * 2 // 3 and _has_letters_only(letters)
+    return 0 < len(letters) <= len(sample) * 2 // 3 and letters == letters.translate(None, _NOT_IN_TEXTS)
 
 
 def _bytes(payload: str) -> bytes:
