@@ -6,6 +6,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,16 +15,28 @@ from sklearn.linear_model import LogisticRegression
 
 from bench.guardrails.injection_sources import Sample
 from llmgateway.guardrails.injection.normal import plain
-from llmgateway.guardrails.injection.score import rules
-from llmgateway.guardrails.injection.weights import SHIFT, WINDOW
+from llmgateway.guardrails.injection.phrases import GROUPS
+from llmgateway.guardrails.injection.score import hits, near, pairs, rules
+from llmgateway.guardrails.injection.weights import PAIR, SHIFT, WINDOW
 
 SIZE: Final = 1 << SHIFT
 SEEN: Final = 4  # an n-gram in fewer stretches is noise
 MOST_RULES: Final = 8.0
+KEPT: Final = 8000  # features of the file
+STRENGTH: Final = 0.05  # of the fit with all features: more trusts the texts more
+NARROW_STRENGTH: Final = 0.15  # of the fit with the KEPT
 ROUNDS: Final = 3
 CJK: Final = re.compile(r"[぀-ヿ㐀-鿿々]{2,}")
 WORDY: Final = re.compile(r"[\u30a0-\u30ff\u3400-\u9fff]")  # what is hiragana alone is grammar
 LATIN: Final = re.compile(r"^[^぀-ヿ㐀-鿿]+$")
+NUMBERS: Final = re.compile(r"^ [0-9 ]+$")
+_PLAIN: Final = """
+a an the this that these those it its i we he she they is are was were be been am and or but if of to in on at for
+from by with as so not no do does did has have had will would can could may there here than then
+"""
+COMMON: Final = frozenset(
+    f" {word} " for word in _PLAIN.split()
+)  # alone they say nothing, and every text is full of them
 
 
 class Model(NamedTuple):
@@ -44,6 +57,13 @@ class Corpus:
         self.heavy = np.array(heavy)[self.text]
         table, self.names = table_of(flat, [(samples[at].attack, samples[at].source) for at in self.text])
         self.table = hstack([table, said(flat)]).tocsr()
+
+    def narrowed(self, columns: np.ndarray) -> "Corpus":
+        """The same texts with only these features."""
+        narrow = copy(self)
+        narrow.names = [self.names[at] for at in columns]
+        narrow.table = self.table[:, [*columns, len(self.names)]]
+        return narrow
 
     def logits(self, model: Model) -> np.ndarray:
         """What a model says of each stretch."""
@@ -77,16 +97,28 @@ def grams(words: str) -> Iterator[str]:
     tokens = words.split()
     for n in (1, 2, 3):
         for at in range(len(tokens) - n + 1):
-            if all(map(LATIN.match, tokens[at : at + n])):
-                yield f" {' '.join(tokens[at : at + n])} "
+            gram = f" {' '.join(tokens[at : at + n])} "
+            if gram not in COMMON and LATIN.match(gram) and not NUMBERS.match(gram):
+                yield gram
     for run in CJK.findall(words):
         for n in (2, 3, 4, 5):
             yield from filter(WORDY.search, (run[at : at + n] for at in range(len(run) - n + 1)))
 
 
+CORE: Final = frozenset(("ignore", "prior", "rules", "secret", "free", "role", "everything", "lift"))
+_TOGETHER: Final = near({" ".join(both): " ".join(both) for n in (1, 2) for both in itertools.combinations(GROUPS, n)})
+
+
+def heard(piece: str) -> Iterator[str]:
+    """Every feature of a stretch: its n-grams, and the groups of phrases in it, alone and by twos."""
+    yield from grams(piece)
+    for pair, _ in pairs(hits(piece), _TOGETHER):
+        yield PAIR + pair
+
+
 def table_of(pieces: Sequence[str], origins: Sequence[tuple[bool, str]]) -> tuple[csr_matrix, list[str]]:
     """Which n-grams are in which piece, of all that are in a few, of two sources of one kind at least."""
-    bags = [set(grams(piece)) for piece in pieces]
+    bags = [set(heard(piece)) for piece in pieces]
     seen = Counter(itertools.chain.from_iterable(bags))
     spread: dict[str, set[tuple[bool, str]]] = {gram: set() for gram, times in seen.items() if times >= SEEN}
     for bag, origin in zip(bags, origins, strict=True):
@@ -107,15 +139,38 @@ def said(pieces: Sequence[str]) -> csr_matrix:
     return csr_matrix(np.array([[min(MOST_RULES, sum(rules(piece).values()))] for piece in pieces], dtype=np.float32))
 
 
+def learn(corpus: Corpus, use: np.ndarray) -> tuple[Model, Corpus]:
+    """Learn from the texts of `use` with all features, then once more with the KEPT that say most.
+
+    What is the core of an attack may not speak for harmless texts, however many of them quote one: such features go.
+    """
+    core = np.array([is_core(name) for name in corpus.names])
+    weights = fit(corpus, use, STRENGTH).weights[:-1]
+    says = np.where(core, np.maximum(weights, 0.0), np.abs(weights))
+    narrow = corpus.narrowed(np.sort(np.argsort(-says, kind="stable")[:KEPT]))
+    while (odd := core_below_zero(model := fit(narrow, use, NARROW_STRENGTH), narrow)).any():
+        narrow = narrow.narrowed(np.flatnonzero(~odd))
+    return model, narrow
+
+
+def core_below_zero(model: Model, corpus: Corpus) -> np.ndarray:
+    return np.array([weight < 0 and is_core(name) for weight, name in zip(model.weights, corpus.names, strict=False)])
+
+
+def is_core(name: str) -> bool:
+    """Whether a feature has two groups of CORE in it: what to drop, and that it is instructions, say."""
+    if name.startswith(PAIR):
+        return len(CORE & {*name[1:].split()}) > 1
+    return len(CORE & {group for group, _ in hits(name)} - {"prior"}) > 1
+
+
 def fit(corpus: Corpus, use: np.ndarray, strength: float) -> Model:
     """Learn from the texts of `use`: of an attack the loudest stretch counts, of other texts all do."""
     picked = corpus.first_guess()
     model = None
     for _ in range(ROUNDS):
         rows = picked & use[corpus.text]
-        learner = LogisticRegression(
-            penalty="l1", solver="liblinear", C=strength, max_iter=200, tol=1e-3, random_state=0
-        )
+        learner = LogisticRegression(solver="liblinear", C=strength, max_iter=200, tol=1e-3, random_state=0)
         learner.fit(corpus.table[rows], corpus.label[rows], sample_weight=corpus.heavy[rows])
         model = Model(learner.coef_[0], float(learner.intercept_[0]))
         picked = corpus.loudest(model)
@@ -124,10 +179,10 @@ def fit(corpus: Corpus, use: np.ndarray, strength: float) -> Model:
 
 def pack(model: Model, names: Sequence[str], slope: float, offset: float) -> bytes:
     """The file of weights."""
-    *weights, by_rules = model.weights
-    step = float(np.quantile(np.abs([each for each in weights if each]), 0.998)) / 127
-    whole = np.clip(np.round(np.array(weights) / step), -127, 127).astype(np.int8)
-    kept = [at for at in range(len(names)) if whole[at]]
+    weights, by_rules = model.weights[:-1], model.weights[-1]
+    step = float(np.quantile(np.abs(weights[weights != 0]), 0.998)) / 127
+    whole = np.clip(np.round(weights / step), -127, 127).astype(np.int8)
+    kept = sorted((at for at in range(len(names)) if whole[at]), key=lambda at: (names[at].startswith(PAIR), at))
     head = {"step": step, "bias": model.bias, "rules": max(0.0, float(by_rules)), "slope": slope, "offset": offset}
     line = json.dumps({name: round(value, 7) for name, value in head.items()}).encode()
     return zlib.compress(

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from bench.guardrails.attacks import attacks, benign
+from bench.guardrails.injection_made import made as made_of
 from llmgateway.guardrails.injection.normal import plain
 from llmgateway.guardrails.injection.score import delimiters, rules
 
@@ -87,7 +88,18 @@ def training(root: Path, seed: int = 4) -> list[Sample]:
         *_some(dice, 600, made("harmless_en", 0, seed), "plain-en-1"),
         *_some(dice, 600, made("harmless_en", 1, seed), "plain-en-2"),
     ]
-    return [*(Sample(t, True, s) for t, s in found), *(Sample(t, False, s) for t, s in others)]
+    drawn = [*(Sample(t, True, s) for t, s in found), *(Sample(t, False, s) for t, s in others)]
+    return [*drawn, *_families(True, seed), *_families(False, seed)]
+
+
+def _families(attack: bool, seed: int) -> list[Sample]:
+    kind = "made" if attack else "plain"
+    return sorted(
+        {
+            Sample(each.text, attack, f"{kind}-{each.family}-{each.language}-{each.half}")
+            for each in made_of(attack=attack, seed=seed)
+        }
+    )
 
 
 def unseen(root: Path, seed: int = 5) -> list[Sample]:

@@ -20,9 +20,10 @@ from llmgateway.guardrails.injection.weights import BLOCK
 TARGET = Path(__file__).parents[2] / "src/llmgateway/guardrails/injection/weights.bin"
 # Shares of harmless texts above the two points, by models that never saw the texts' source. The weights that ship saw
 # all sources and do better on others' texts: below 1 % and 0.25 % there (`score_injection`).
-FLAGGED, BLOCKED = 0.025, 0.0075
-STRENGTH = 0.15  # of the fit: more gives more weights
+FLAGGED, BLOCKED = 0.03, 0.015
 HARMLESS = 3.0  # how much more a harmless text weighs than an attack: few false alarms come first
+SHORT = "made-short"  # the sources of attacks that say no more than they must: few words, which others drown
+LOUD = 4.0
 TASKS = "writing"  # the one source of long requests as people write them; it weighs more still
 
 
@@ -35,9 +36,9 @@ def main() -> None:
         fetch(options.packages)
     samples = sources.training(options.packages)
     corpus = fitting.Corpus(samples, balance(samples))
-    model = fitting.fit(corpus, np.full(len(samples), True), STRENGTH)
+    model, narrow = fitting.learn(corpus, np.full(len(samples), True))
     slope, offset = points(out_of_source(samples, corpus))
-    packed = fitting.pack(model, corpus.names, slope, offset)
+    packed = fitting.pack(model, narrow.names, slope, offset)
     TARGET.write_bytes(packed)
     print(f"{len(samples)} texts, {np.count_nonzero(model.weights)} weights in {len(packed)} bytes")
 
@@ -47,7 +48,13 @@ def balance(samples):
     kinds = [(each.attack, each.japanese) for each in samples]
     sizes = {kind: kinds.count(kind) for kind in set(kinds)}
     alike = np.array([len(samples) / len(sizes) / sizes[kind] for kind in kinds])
-    return alike * [1.0 if each.attack else HARMLESS * (HARMLESS if each.source == TASKS else 1) for each in samples]
+    return alike * [weight(each) for each in samples]
+
+
+def weight(sample):
+    if sample.attack:
+        return LOUD if sample.source.startswith(SHORT) else 1.0
+    return HARMLESS * (HARMLESS if sample.source == TASKS else 1.0)
 
 
 def out_of_source(samples, corpus):
@@ -57,7 +64,9 @@ def out_of_source(samples, corpus):
     logits = []
     for name in sorted(set(source[natural])):
         out = (source == name) & natural
-        logits.append(corpus.whole(fitting.fit(corpus, ~out, STRENGTH))[out])
+        model, narrow = fitting.learn(corpus, ~out)
+        logits.append(narrow.whole(model)[out])
+        print(f"{name}: {len(logits[-1])} texts, 1 % above {np.quantile(logits[-1], 0.99):.2f}", flush=True)
     return np.concatenate(logits)
 
 

@@ -2,8 +2,19 @@
 
 import pytest
 
-from llmgateway.guardrails.injection.phrases import DELIMITERS, PHRASES, RULES
-from llmgateway.guardrails.injection.score import MOST_DELIMITERS, delimiters, hits, rules, run_on_hits, weighed
+from llmgateway.guardrails.injection.phrases import DELIMITERS, GROUPS, PHRASES, RULES
+from llmgateway.guardrails.injection.score import (
+    LOOK,
+    MOST_DELIMITERS,
+    NEAR,
+    delimiters,
+    hits,
+    near,
+    pairs,
+    rules,
+    run_on_hits,
+    weighed,
+)
 
 
 def groups(words):
@@ -68,7 +79,7 @@ def test_groups_far_apart_make_nothing():
 
 
 def test_a_later_phrase_may_be_the_near_one():
-    assert rules(" ignore it " + "word " * 40 + "ignore previous rules ") == {"override": 4.0}
+    assert rules(" ignore it " + "word " * 40 + "ignore previous rules ") == rules(" ignore previous rules ")
 
 
 def test_a_rule_counts_once_however_often_it_holds():
@@ -101,9 +112,29 @@ def test_many_marks_count_no_more_than_a_few():
 
 
 def test_the_tables_fit_together():
-    named = set(PHRASES.values())
+    named = set(GROUPS)
+    assert named == {group for groups in PHRASES.values() for group in groups}
     assert all(rule.groups <= named for rule in RULES)
     assert all(rule.within > 0 and rule.weight > 0 for rule in RULES)
     assert all(phrase == phrase.lower() for phrase in [*PHRASES, *DELIMITERS])
     assert all(phrase.strip() for phrase in PHRASES)
     assert all(phrase.startswith(" ") for phrase in PHRASES if phrase.isascii())
+
+
+KNOWN = near({"ignore": 1, "ignore rules": 2, "prior rules": 3})
+
+
+def test_groups_count_alone_and_by_twos_where_the_later_one_ends():
+    assert pairs([("ignore", 8), ("rules", 20)], KNOWN) == [(1, 8), (2, 20)]
+    assert pairs([("rules", 8), ("ignore", 20)], KNOWN) == [(1, 20), (2, 20)]
+    assert pairs([("rules", 8), ("reveal", 20)], KNOWN) == []
+
+
+def test_two_groups_belong_together_only_where_they_are_near():
+    assert pairs([("prior", 8), ("rules", 8 + NEAR - 1)], KNOWN) == [(3, 8 + NEAR - 1)]
+    assert pairs([("prior", 8), ("rules", 8 + NEAR)], KNOWN) == []
+    assert pairs([("prior", 8), *[("reveal", 9)] * LOOK, ("rules", 10)], KNOWN) == []
+
+
+def test_a_phrase_may_be_of_several_groups():
+    assert {"loot", "tool", "password"} <= groups(" api key ")

@@ -39,13 +39,13 @@ def _open(form: Plain, lower: str, found: list[tuple[str, int]]) -> Evidence:
         by["delimiter"] = marks
     if by and form.marks:
         by["obfuscated"] = float(len(form.marks))
-    return _evidence(sum(by.values()), loudest(form.words), max(by, key=lambda each: by[each], default=""))
+    return _evidence(sum(by.values()), loudest(form.words, found), max(by, key=lambda each: by[each], default=""))
 
 
 def _disguised(form: Plain, lower: str) -> Iterator[Evidence]:
     for found, words in readings(lower, form.words):
         if by := weighed(found):
-            yield _evidence(HIDDEN + sum(by.values()), loudest(words), "obfuscated")
+            yield _evidence(HIDDEN + sum(by.values()), loudest(words, found), "obfuscated")
 
 
 def _unwrapped(text: str, found: list[tuple[str, int]]) -> Iterator[Evidence]:
@@ -57,8 +57,8 @@ def _unwrapped(text: str, found: list[tuple[str, int]]) -> Iterator[Evidence]:
         inner.append((text[::-1], "obfuscated"))
     for each, technique in inner:
         form = plain(each)
-        by = weighed(hits(form.words))
-        yield _evidence(HIDDEN + sum(by.values()), loudest(form.words), technique)
+        said = hits(form.words)
+        yield _evidence(HIDDEN + sum(weighed(said).values()), loudest(form.words, said), technique)
 
 
 def _evidence(by_rules: float, by_weights: int, technique: str) -> Evidence:

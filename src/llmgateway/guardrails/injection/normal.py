@@ -29,7 +29,17 @@ class Plain(NamedTuple):
 
 _LETTERS: Final = b"abcdefghijklmnopqrstuvwxyz0123456789"
 _WORDS: Final = bytes(code if code in _LETTERS or code > 127 else 32 for code in range(256))
-_WIDE: Final = (("\u3000", " "), *((chr(ord(each) + 0xFEE0), each) for each in "!?():,%"))
+_LEET: Final = bytes.maketrans(b"01345789@$!|", b"oieastbgasil").translate(_WORDS)  # digits and signs for letters
+_WIDE: Final = (
+    ("\u3000", " "),
+    ("\u2019", "'"),
+    ("\u2018", "'"),
+    ("\u201c", '"'),
+    ("\u201d", '"'),
+    ("\u2014", "-"),
+    ("\u2013", "-"),
+    *((chr(ord(each) + 0xFEE0), each) for each in "!?():,%"),
+)
 
 _TAG: Final = r"\x{E0020}-\x{E007E}"
 _UNSEEN: Final = r"\x{00AD}\x{034F}\x{115F}\x{1160}\x{180E}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{206F}\x{FEFF}"
@@ -62,9 +72,9 @@ def plain(text: str) -> Plain:
     return Plain(spaced(text), marks)
 
 
-def spaced(text: str) -> str:
-    """Lower-case text as words with single spaces between them and around."""
-    octets = text.encode("utf-8", "replace").translate(_WORDS)
+def spaced(text: str, *, leet: bool = False) -> str:
+    """Lower-case text as words with single spaces between them and around; `leet` with digits read as letters."""
+    octets = text.encode("utf-8", "replace").translate(_LEET if leet else _WORDS)
     return " " + b" ".join(octets.split()).decode() + " "
 
 

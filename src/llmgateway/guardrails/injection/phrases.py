@@ -26,10 +26,18 @@ def _bounded(phrase: str) -> str:
 
 _TABLES: Final[Mapping[str, Any]] = tomllib.loads(files(__package__).joinpath("phrases.toml").read_text("utf-8"))
 
-PHRASES: Final[Mapping[str, str]] = {
-    _bounded(" ".join(each.split())): group for group, many in _TABLES["groups"].items() for each in many.split(",")
-}
-"""Each phrase with its group; a phrase of two groups is in the last."""
+
+def _phrases() -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for group, many in _TABLES["groups"].items():
+        for phrase in {_bounded(" ".join(each.split())): None for each in many.split(",")}:
+            found[phrase] = (*found.get(phrase, ()), group)
+    return found
+
+
+GROUPS: Final = tuple(sorted(_TABLES["groups"]))
+PHRASES: Final[Mapping[str, tuple[str, ...]]] = _phrases()
+"""Each phrase with its groups."""
 
 RULES: Final = tuple(
     Rule(frozenset(groups.split()), within, weight, technique)

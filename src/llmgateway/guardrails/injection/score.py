@@ -1,33 +1,66 @@
 """What rules say for an attack, in logits, by technique."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import ahocorasick_rs
 
-from llmgateway.guardrails.injection.phrases import DELIMITERS, PHRASES, RULES, Rule
+from llmgateway.guardrails.injection.phrases import DELIMITERS, GROUPS, PHRASES, RULES, Rule
 
 MOST_DELIMITERS: Final = 4.0  # logits: chats are quoted in chats
+NEAR: Final = 64  # characters: about a sentence
+LOOK: Final = 8  # groups before one that are looked at
 SHORTEST: Final = 5  # characters of a phrase without its spaces: "act as" is in "contact as"
 
-_GROUP_OF: Final = tuple(PHRASES.values())
+T = TypeVar("T")
+Hit = tuple[str, int]  # a group of phrases, and where one of its phrases ends
+
+_GROUPS_OF: Final = tuple(PHRASES.values())
 _AUTOMATON: Final = ahocorasick_rs.AhoCorasick(list(PHRASES))
-_RUN_ON: Final = {joined: group for each, group in PHRASES.items() if len(joined := each.replace(" ", "")) >= SHORTEST}
-_GROUP_OF_RUN_ON: Final = tuple(_RUN_ON.values())
+_RUN_ON: Final = {
+    joined: groups for each, groups in PHRASES.items() if len(joined := each.replace(" ", "")) >= SHORTEST
+}
+_GROUPS_OF_RUN_ON: Final = tuple(_RUN_ON.values())
 _RUN_ONS: Final = ahocorasick_rs.AhoCorasick(list(_RUN_ON))
 _DELIMITERS: Final = ahocorasick_rs.AhoCorasick(list(DELIMITERS))
 _WEIGHTS: Final = tuple(DELIMITERS.values())
 
 
-def hits(words: str) -> list[tuple[str, int]]:
+def hits(words: str) -> list[Hit]:
     """List the groups whose phrases a plain text has, each with the place where the phrase ends."""
-    return [(_GROUP_OF[at], end) for at, _, end in _AUTOMATON.find_matches_as_indexes(words, overlapping=True)]
+    found = _AUTOMATON.find_matches_as_indexes(words, overlapping=True)
+    return [(group, end) for at, _, end in found for group in _GROUPS_OF[at]]
 
 
-def run_on_hits(letters: str) -> list[tuple[str, int]]:
+def near(named: Mapping[str, T]) -> dict[str, dict[str, T]]:
+    """Order what is known of groups ("ignore") and of two of them ("ignore rules"), both ways round, for `pairs`."""
+    table: dict[str, dict[str, T]] = {group: {} for group in GROUPS}
+    for name, known in named.items():
+        one, _, other = name.partition(" ")
+        table[one][other] = known
+        if other:
+            table[other][one] = known
+    return table
+
+
+def pairs(found: Sequence[Hit], near: Mapping[str, Mapping[str, T]]) -> list[tuple[T, int]]:
+    """What `near` has of each group ("" for itself) and of each two close together; where the later ends."""
+    heard: list[tuple[T, int]] = []
+    recent: deque[Hit] = deque(maxlen=LOOK)
+    for group, end in found:
+        known = near[group]
+        if "" in known:
+            heard.append((known[""], end))
+        heard += [(known[other], end) for other, before in recent if other in known and end - before < NEAR]
+        recent.append((group, end))
+    return heard
+
+
+def run_on_hits(letters: str) -> list[Hit]:
     """The same for a text that has lost its spaces."""
     found = _RUN_ONS.find_matches_as_indexes(letters, overlapping=True)
-    return [(_GROUP_OF_RUN_ON[at], end) for at, _, end in found]
+    return [(group, end) for at, _, end in found for group in _GROUPS_OF_RUN_ON[at]]
 
 
 def rules(words: str) -> dict[str, float]:
@@ -35,7 +68,7 @@ def rules(words: str) -> dict[str, float]:
     return weighed(hits(words))
 
 
-def weighed(found: list[tuple[str, int]]) -> dict[str, float]:
+def weighed(found: list[Hit]) -> dict[str, float]:
     """Sum the weights of the rules that hold, each once, by technique."""
     present = {group for group, _ in found}
     possible = [rule for rule in RULES if rule.groups <= present]

@@ -1,21 +1,27 @@
-"""A linear model of word and character n-grams, as one automaton: `weights.bin`, made by bench/guardrails.
+"""A linear model of n-grams, and of groups of phrases alone and by twos: `weights.bin`, made by bench/guardrails.
 
-The file is zlib-packed: a line of JSON with the numbers of `Head`, the n-grams one a line, an empty line, and a signed
-byte for each n-gram. English n-grams have spaces at both ends, Japanese ones are pieces of running text.
+The file is zlib-packed: a line of JSON with the numbers of `Head`, the features one a line, an empty line, and a signed
+byte for each feature. English n-grams have spaces at both ends, Japanese ones are pieces of running text; groups of
+phrases have PAIR before them.
 """
 
 import json
 import zlib
+from array import array
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Final, NamedTuple
 
 import ahocorasick_rs
+
+from llmgateway.guardrails.injection.score import Hit, near, pairs
 
 SHIFT: Final = 7  # buckets of 128 characters
 FLAG: Final = 0.5  # the score that 1 % of harmless texts reach
 BLOCK: Final = 0.8  # the score that 0.25 % of them reach
 STRICT: Final = 0.4  # for what tools bring: people's own words are rarely in there
 WINDOW: Final = 3  # buckets that are weighed together: an attack in a long text is as loud as one alone
+PAIR: Final = "+"  # before the names of groups, among the features
 
 
 class Head(NamedTuple):
@@ -28,24 +34,35 @@ class Head(NamedTuple):
     offset: float
 
 
-def _read() -> tuple[Head, list[str], bytes]:
+def _read() -> tuple[Head, list[str], memoryview]:
     head, _, rest = zlib.decompress(files(__package__).joinpath("weights.bin").read_bytes()).partition(b"\n")
-    grams, _, weights = rest.partition(b"\n\n")
-    return Head(**json.loads(head)), grams.decode().split("\n"), weights
+    names, _, weights = rest.partition(b"\n\n")
+    return Head(**json.loads(head)), names.decode().split("\n"), memoryview(weights).cast("b")
 
 
-HEAD, _GRAMS, _BYTES = _read()
-_WEIGHTS: Final = tuple(memoryview(_BYTES).cast("b"))
+HEAD, _NAMES, _BYTES = _read()
+_GRAMS: Final = [name for name in _NAMES if not name.startswith(PAIR)]
+_WEIGHTS: Final = tuple(_BYTES)  # in the file n-grams come first
+_NEAR: Final = near({name[1:]: at for at, name in enumerate(_NAMES) if name.startswith(PAIR)})
 _AUTOMATON: Final = ahocorasick_rs.AhoCorasick(_GRAMS, store_patterns=False)
+_UNHEARD: Final = array("I", bytes(4 * len(_NAMES)))
 
 
-def loudest(words: str) -> int:
-    """The sum of weights in the stretch of a plain text that says most; what is said again adds nothing."""
-    sums = [0] * ((len(words) >> SHIFT) + WINDOW)
-    last: dict[int, int] = {}
+def loudest(words: str, found: Sequence[Hit]) -> int:
+    """The sum of weights in the stretch of a plain text that says most; what is said again adds nothing.
+
+    `words` are "" where only its groups of phrases are known.
+    """
+    length = max(len(words), found[-1][1]) if found else len(words)
+    sums, again = [0] * ((length >> SHIFT) + WINDOW), _UNHEARD[:]
     for at, _, end in _AUTOMATON.find_matches_as_indexes(words, overlapping=True):
         bucket = (end - 1) >> SHIFT
-        if bucket - last.get(at, -WINDOW) >= WINDOW:
+        if again[at] <= bucket:
             sums[bucket] += _WEIGHTS[at]
-            last[at] = bucket
+            again[at] = bucket + WINDOW
+    for at, end in pairs(found, _NEAR):
+        bucket = (end - 1) >> SHIFT
+        if again[at] <= bucket:
+            sums[bucket] += _WEIGHTS[at]
+            again[at] = bucket + WINDOW
     return max(map(sum, zip(sums, sums[1:], sums[2:], strict=False)))

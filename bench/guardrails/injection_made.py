@@ -1,0 +1,57 @@
+"""Sentences to learn the judge of injections from, by `injection_attacks.toml` and `injection_harmless.toml`."""
+
+import random
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+TABLES: Final = {True: "injection_attacks.toml", False: "injection_harmless.toml"}
+EACH: Final = 45  # sentences of a line, before doubles are dropped
+KEPT_STOPS: Final = 0.7
+LOWERED: Final = 0.15  # share of texts that are written all small
+_CHOICE: Final = re.compile(r"\(([^()]*\|[^()]*)\)")
+_SLOT: Final = re.compile(r"(?<!\\)\{(\w+)\}")
+
+
+class Made(NamedTuple):
+    """A sentence, its family and language, and which half of the family's lines it is of: two sources a family."""
+
+    text: str
+    family: str
+    language: str
+    half: int
+
+
+def made(*, attack: bool, seed: int) -> Iterator[Made]:
+    """Every line of every family some times."""
+    tables = tomllib.loads(Path(__file__).with_name(TABLES[attack]).read_text("utf-8"))
+    slots = {name: many.split("|") for name, many in tables.pop("slots").items()}
+    dice = random.Random(seed)
+    for family, by_language in tables.items():
+        for language, table in by_language.items():
+            for number, line in enumerate(lines_of(table)):
+                for _ in range(EACH):
+                    yield Made(_said(line, slots, dice), family, language, number % 2)
+
+
+def lines_of(table: Mapping[str, Any]) -> list[str]:
+    return [line for line in table["lines"].splitlines() if line]
+
+
+def filled(line: str, slots: Mapping[str, Sequence[str]], dice: random.Random) -> str:
+    """Take one of each choice, the innermost first, and fill the slots."""
+    while (text := _SLOT.sub(lambda slot: dice.choice(slots[slot[1]]), _one_of_each(line, dice))) != line:
+        line = text
+    return text.replace("\\n", "\n").replace("\\{", "{").replace("\\}", "}")
+
+
+def _one_of_each(line: str, dice: random.Random) -> str:
+    return _CHOICE.sub(lambda choice: dice.choice(choice[1].split("|")), line)
+
+
+def _said(line: str, slots: Mapping[str, Sequence[str]], dice: random.Random) -> str:
+    text = filled(line, slots, dice)
+    text = text if dice.random() < KEPT_STOPS else text.rstrip("。.")
+    return text.lower() if dice.random() < LOWERED else text
