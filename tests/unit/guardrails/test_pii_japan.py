@@ -24,6 +24,10 @@ def test_a_personal_number_in_groups_needs_japanese_around_it_and_its_check_digi
     ("text", "expected"),
     [
         ("法人番号：7000012050002", ("jp_corporate_number", "7000012050002")),
+        ("法人番号 7-0000-1205-0002", ("jp_corporate_number", "7-0000-1205-0002")),
+        ("法人番号＝7 000012050002", ("jp_corporate_number", "7 000012050002")),
+        ('"houjin_bangou": "7000012050002"', ("jp_corporate_number", "7000012050002")),
+        ("取引先の一覧\n青空商事,7000012050002", ("jp_corporate_number", "7000012050002")),
         ("登録番号T7000012050002", ("jp_corporate_number", "T7000012050002")),
         ("免許証番号は301234567890です", ("jp_driving_licence", "301234567890")),
         ("運転免許証 第３０１２３４５６７８９０号", ("jp_driving_licence", "３０１２３４５６７８９０")),
@@ -54,6 +58,8 @@ def test_plain_digits_are_what_the_label_says(text, expected):
         "100-0001、大きい",
         "口座を1234567件開設",
         "法人番号：7000012050003",
+        "会社法人等番号：000012050002",
+        "取引先の商品コード 7000012050002",
         "TK1234567",
     ],
 )

@@ -11,7 +11,24 @@ from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 POSTAL: Final = "jp_postal_code"
 KINDS: Final = ("jp_my_number", "jp_corporate_number", "jp_driving_licence", "jp_bank_account", POSTAL)
-_COMPANY: Final = ("法人", "会社", "事業者", "適格請求書", "インボイス")
+_COMPANY: Final = (
+    "法人",
+    "会社",
+    "企業",
+    "事業者",
+    "取引先",
+    "発行者",
+    "発行元",
+    "請求元",
+    "登記",
+    "国税庁",
+    "組合",
+    "財団",
+    "社団",
+    "登録番号",
+    "適格請求書",
+    "インボイス",
+)
 _FOURS_TOO: Final = (
     "荷物",
     "配送",
@@ -44,7 +61,7 @@ LABELLED: Final = {
         Shape("jp_my_number", _FOURS, checks.my_number),
         Shape(
             "jp_corporate_number",
-            compiled(rb"[0-9]{13}|[0-9](?:[ -][0-9]{4}){3}"),
+            compiled(rb"[0-9](?:[ -]?[0-9]){12}"),
             checks.corporate_number,
         ),
         Shape("jp_driving_licence", compiled(rb"[0-9]{12}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}"), _varied, 24),

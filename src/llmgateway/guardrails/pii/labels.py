@@ -40,7 +40,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "passport": "passport passports パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
     "jp_corporate_number": "法人 法人番号 事業者番号 適格請求書 適格請求書発行事業者"
-    " 登録番号 インボイス番号 corporate_number corporate_no corporation_number 会社番号 法人no",
+    " 登録番号 インボイス番号 corporate_number corporate_no corporation_number corporate_id company_number"
+    " houjin houjin_bangou hojin hojin_bango 会社番号 企業番号 法人no t番号",
     "jp_driving_licence": "免許 免許証 運転免許 免許証番号 driving_licence driving_license"
     " driver_license drivers_license licence license",
     "jp_bank_account": "口座 口座番号 普通 当座 貯蓄 預金 記号 記号番号 ゆうちょ"
