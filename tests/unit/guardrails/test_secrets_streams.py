@@ -8,7 +8,7 @@ from tests.support.made_up import Dice
 
 from llmgateway.guardrails.secrets import pem
 from llmgateway.guardrails.secrets.guardrail import Secrets
-from llmgateway.guardrails.secrets.scan import RUN, TOKEN, Scan
+from llmgateway.guardrails.secrets.scan import RUN, TOKEN, UNSEEN, Scan
 from llmgateway.guardrails.secrets.strength import is_password, is_random, is_token, is_uuid, is_varied, variety
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
 from llmgateway.wire.view import CONTEXT, View
@@ -284,3 +284,43 @@ def test_variety_counts_what_is_different():
 def test_identifiers():
     assert is_uuid(DICE.uuid().encode())
     assert not is_uuid(DICE.of(36).encode())
+
+
+def hidden(text: str, dice: Dice) -> str:
+    """The text with characters that nobody sees inside of it."""
+    for each in dice.pick(list(UNSEEN), 4):
+        at = len(dice.pick(list(dice.pieces(text, len(text))), 1)[0])
+        text = text[:at] + each + text[at:]
+    return text
+
+
+@pytest.mark.parametrize("unseen", list(UNSEEN))
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("use ghp_16C7e42F292c6912E7710c838347Ae178B4a.", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+        ("my password: Tr0ub4dor&3horse", "Tr0ub4dor&3horse"),
+        ("postgres://app:s3cr3t-Xy9@db/main", "s3cr3t-Xy9"),
+        ("鍵はAKIAQ3EGRZ7BXTKW5NPVです", "AKIAQ3EGRZ7BXTKW5NPV"),
+    ],
+)
+def test_what_nobody_sees_hides_nothing(text, secret, unseen):
+    for at in range(text.index(secret) + 1, text.index(secret) + len(secret)):
+        told = text[:at] + unseen + text[at:]
+        assert found(told) == [secret[: at - text.index(secret)] + unseen + secret[at - text.index(secret) :]]
+
+
+def test_a_word_that_names_a_secret_may_hide_too():
+    assert found("my pass\u200bword: Tr0ub4dor&3horse") == ["Tr0ub4dor&3horse"]
+
+
+def test_the_characters_themselves_are_nothing():
+    assert found("\u200b" * 40 + "家族👨\u200d👩\u200d👧と hello\u200bworld soft\u00adhyphen") == []
+
+
+@pytest.mark.parametrize("round_", range(60))
+def test_a_stream_says_the_same_of_what_hides(round_):
+    terminated = [text for text in TEXTS if "OPENSSH" not in text]
+    text = f"Before. {hidden(Dice(round_).pick(terminated, 1)[0], Dice(round_))}\n\nAnd after, 以上です。"
+    for longest in (1, 3, 9, 50):
+        assert streamed(Dice(round_).pieces(text, longest)) == whole(text)

@@ -6,8 +6,8 @@ from typing import Any, Final
 from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.secrets import context, forms, japanese, pem, structures, tokens
-from llmgateway.guardrails.secrets.scan import RUN, Candidate, Detector, Scan
+from llmgateway.guardrails.secrets import context, forms, japanese, pem, structures, tokens, unseen
+from llmgateway.guardrails.secrets.scan import RUN, UNSEEN, Candidate, Detector, Scan, hides
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
 from llmgateway.wire.view import View
 
@@ -19,6 +19,7 @@ _GATED: Final[Sequence[tuple[str, Detector]]] = (
 )
 _GATE: Final = BytesAhoCorasick([word.encode() for word, _ in _GATED])
 _DETECTORS: Final = [detect for _, detect in _GATED]
+_RUN: Final = RUN + UNSEEN
 _ARMOUR: Final = pem.GATE.upper()
 _KINDS: Final = tuple(
     sorted(
@@ -32,7 +33,7 @@ class Secrets:
     """Finds keys, tokens, passwords and private keys. Option `kinds`: only these (or families of them)."""
 
     name = "secrets"
-    version = "1"
+    version = "2"
     kinds: Sequence[str] = _KINDS
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -44,7 +45,7 @@ class Secrets:
     def find(self, view: View, start: int = 0) -> list[Finding]:
         """Give the secrets that begin at or after `start`."""
         base = max(0, start - REACH)
-        found = _found(Scan(View(view.text[base:]) if base else view), self._kinds)
+        found = _found(View(view.text[base:]) if base else view, self._kinds)
         return [
             Finding(each.start + base, each.end + base, each.kind, each.score)
             for each in found
@@ -55,7 +56,7 @@ class Secrets:
         """The start of the last run, or of an open private key; a run that is too long waits no longer."""
         text = view.folded
         low = max(0, len(text) - MAX_OPEN - 1)
-        cut = low + len(text[low:].rstrip(RUN))
+        cut = low + len(text[low:].rstrip(_RUN))
         if len(text) - cut > MAX_OPEN:
             cut = self._beside(view, len(text) - MAX_OPEN)
         if _ARMOUR in text and pem.KIND in self._kinds:
@@ -71,7 +72,7 @@ class Secrets:
     def _beside(self, view: View, cut: int) -> int:
         """Move a cut out of what it would divide: before what reaches the text's end, behind what is closed."""
         scan = Scan(view)
-        for each in _found(scan, self._kinds):
+        for each in _found(view, self._kinds):
             is_open = each.end == len(scan.octets) and not (each.kind == pem.KIND and pem.is_closed(scan))
             if each.start < cut <= each.end and is_open:
                 return each.start
@@ -88,10 +89,17 @@ def _chosen(kinds: object) -> frozenset[str]:
     return frozenset(kinds)
 
 
-def _found(scan: Scan, kinds: frozenset[str]) -> list[Candidate]:
+def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
+    """The secrets of these kinds in order, those too that hide behind characters nobody sees."""
+    if hides(view.text):
+        return unseen.found(view, lambda each: _seen(each, kinds), whole=pem.KIND)
+    return _seen(view, kinds)
+
+
+def _seen(view: View, kinds: frozenset[str]) -> list[Candidate]:
     """The secrets of these kinds in order; of two that overlap the first, and there the surest."""
     found, reached = [], 0
-    for each in sorted(each for each in _candidates(scan) if each.kind in kinds):
+    for each in sorted(each for each in _candidates(Scan(view)) if each.kind in kinds):
         if each.start >= reached:
             found.append(each)
             reached = each.end

@@ -14,7 +14,7 @@ GATE: Final = "-----begin"
 _BEGIN: Final = GATE.upper()
 
 _GAP: Final = rb"(?:\s|\\[rn]){1,12}"
-_LETTERS: Final = rb"[A-Za-z0-9+/=]"
+_LETTERS: Final = rb"[A-Za-z0-9+/=\x7f]"
 _NAME: Final = rb"[ ](?:[A-Z0-9]{1,12}[ ]){0,3}PRIVATE[ ]KEY(?:[ ]BLOCK)?"
 _HEADERS: Final = rb"(?:(?:Proc-Type|DEK-Info|Version|Comment):[ -~]{1,60}" + _GAP + rb"){0,2}"
 _END: Final = rb"-{5}END[ A-Z0-9]{0,48}-{0,5}"

@@ -16,6 +16,10 @@ from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
 FOREIGN: Final = b"?"  # stands for every character that is not ASCII
 _QUESTION: Final = "\x1a"  # stands for a question mark, so that FOREIGN is never one
+UNSEEN: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+"""Characters that nobody sees, and that may stand inside of what a program reads without them."""
+GAP: Final = b"\x7f"  # stands for one of them
+_GAPS: Final = dict.fromkeys(map(ord, UNSEEN), GAP.decode())
 
 TOKEN: Final = ascii_letters + digits + "_-./+=~%:"
 _BREAKS: Final = set("\"'`\\?" + printable[-6:])
@@ -67,6 +71,11 @@ def of_class(characters: str) -> bytes:
     return b"[" + b"".join(b"\\x%02x" % ord(each) for each in sorted(set(characters))) + b"]"
 
 
+def hides(text: str) -> bool:
+    """Whether there is a character that nobody sees."""
+    return not text.isascii() and any(each in text for each in UNSEEN)
+
+
 TOKENS: Final = compiled(of_class(TOKEN) + b"*")
 
 
@@ -78,9 +87,9 @@ class Scan:
     def __init__(self, view: View) -> None:
         self._breaks: bytes | None = None
         self.folded = view.folded
-        self.octets = (
-            self.folded.replace("?", _QUESTION).encode("ascii", "replace") if "?" in self.folded else view.octets
-        )
+        self.octets = view.octets
+        if "?" in self.folded or hides(view.text):
+            self.octets = self.folded.replace("?", _QUESTION).translate(_GAPS).encode("ascii", "replace")
 
     def begins(self, at: int) -> bool:
         """Whether a word may begin here: after no letter or digit, or after an escape such as \\n."""
