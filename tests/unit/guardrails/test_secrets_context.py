@@ -51,10 +51,25 @@ def found(text: str) -> list[tuple[str, str]]:
         "仮パスワード：{}（初回に変更）",
         "パスワードを {} に変更しました",
         "パスフレーズ: {}",
+        "The root password was changed to {} yesterday.",
+        "The new password for the vault reads {}",
+        'The wifi password here is "{}"',
+        "mysql -u root -p{} shop",
     ],
 )
 def test_a_password_is_found_by_what_it_is_called(around, value):
     assert found(around.format(value)) == [("password", value)]
+
+
+@pytest.mark.parametrize("around", ["Password\n{}\nBest regards", "ユーザー名ada、パスワード{}", "パスワード{}です"])
+def test_a_striking_one_may_stand_right_behind_the_word(around):
+    assert found(around.format("Tr7!vk9Qm")) == [("password", "Tr7!vk9Qm")]
+    assert found(around.format("hunter2")) == []
+
+
+@pytest.mark.parametrize("text", ["mkdir -p/var/lib4/x", "tar -pxzf1", "nmap -p1-65535", "mysql\nssh -pTr7!vk9Qm h"])
+def test_an_option_of_other_programs_is_no_password(text):
+    assert found(text) == []
 
 
 @pytest.mark.parametrize("value", KEYS)

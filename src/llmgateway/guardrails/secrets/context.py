@@ -40,11 +40,11 @@ _ASSIGNED: Final = (
 )
 _PHRASE: Final = (
     rb"(?:(?:[ ]\(?(?:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
-    rb"(?::|[ ](?:is|was|will be|should be|has been (?:set|reset|changed) to|"
-    rb"(?:is )?(?:now )?(?:set|reset|changed|updated|equals) to|to|as|=))"
+    rb"(?::|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
+    rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|will be|should be|reads|says|here is|to|as|=))"
     rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN + rb"|[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …
 )
-_DIRECT: Final = rb"[ ]" + _OPEN
+_DIRECT: Final = rb"[ \n]" + _OPEN
 _STRIKING: Final = rb"[^\s\x1f]{0,24}(?:[0-9]|[a-z][A-Z])"
 
 _ANY: Final = of_class(RUN.replace("?", ""))
@@ -153,7 +153,7 @@ def _detector(word: str) -> Detector:
     kind = PASSWORD if is_of_passwords else GENERIC
     plain: Judge = is_password if is_of_passwords else is_token
     prose: Judge = is_password_in_prose if is_of_passwords else is_token
-    striking: Judge = _is_striking_password if is_of_passwords else _is_striking
+    striking: Judge = is_striking_password if is_of_passwords else _is_striking
     shapes = ((assigned, plain), (spoken, prose), (direct, striking))
 
     def detect(scan: Scan, at: int) -> Candidate | None:
@@ -177,7 +177,8 @@ def _is_striking(octets: bytes) -> bool:
     return len(octets) >= 8 and is_password_in_prose(octets) and is_token(octets)
 
 
-def _is_striking_password(octets: bytes) -> bool:
+def is_striking_password(octets: bytes) -> bool:
+    """For a password right behind the word, with nothing between."""
     return len(octets) >= 8 and is_password_in_prose(octets)
 
 

@@ -4,9 +4,9 @@ from typing import Final
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
-from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD, found_value
+from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD, found_value, is_striking_password
 from llmgateway.guardrails.secrets.scan import Candidate, Scan, compiled
-from llmgateway.guardrails.secrets.strength import Judge, is_password_in_prose, is_token
+from llmgateway.guardrails.secrets.strength import is_password_in_prose, is_token
 
 _PASSWORDS: Final = (
     *(
@@ -43,10 +43,10 @@ def candidates(scan: Scan) -> list[Candidate]:
 
 def _candidate(scan: Scan, at: int, end: int, is_of_passwords: bool) -> Candidate | None:  # noqa: FBT001
     gap = _GAP.match(scan.octets, end)
-    if gap is None:
-        return None
-    between = scan.folded[end : gap.end()]
+    begin = gap.end() if gap else end
+    between = scan.folded[end:begin]
     if sum(not each.isascii() for each in between) > _MOST_KANA:
         return None
-    judge: Judge = is_password_in_prose if is_of_passwords else is_token
-    return found_value(scan, gap.end(), at, PASSWORD if is_of_passwords else GENERIC, judge)
+    if is_of_passwords:
+        return found_value(scan, begin, at, PASSWORD, is_password_in_prose if between else is_striking_password)
+    return found_value(scan, begin, at, GENERIC, is_token) if between else None

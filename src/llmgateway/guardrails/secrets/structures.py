@@ -10,6 +10,7 @@ from llmgateway.ports.guardrail import MAX_OPEN
 
 CONNECTION: Final = "secret.connection_string"
 BASIC: Final = "secret.basic_auth"
+PASSWORD: Final = "secret.password"  # noqa: S105
 BEARER: Final = "secret.bearer"
 TELEGRAM: Final = "secret.telegram"
 DISCORD: Final = "secret.discord"
@@ -22,6 +23,8 @@ _BASIC: Final = compiled(rb"(?i:basic)[ \t]{1,3}([A-Za-z0-9+/_-]{8,}={0,2})")
 _BEARER: Final = compiled(rb"(?i:bearer)[\"']?(?::|[ \t])[ \t]{0,3}[\"'`]?([A-Za-z0-9._~+/=-]{12,})")
 _TELEGRAM: Final = compiled(rb":AA[A-Za-z0-9_-]{31,37}(?:[^A-Za-z0-9_-]|$)")
 _CURL: Final = compiled(rb"-(?:u|-user)[ =][\"']?([A-Za-z0-9._@+-]{1,40}):([!-&(-~\x1a]{5,64})")
+_CLIENT: Final = compiled(rb"[ ]-p[\"']?([!-&(-~\x1a]{5,64})")
+_CLIENTS: Final = (b"mysql", b"mariadb")  # that take a password without a blank before it
 _DISCORD: Final = compiled(rb"[MNO][A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}")
 
 ODD: Final = compiled(rb"(?:^|[^A-Za-z0-9]|\\[nrt])([MNO][DTjz][A-Za-z0-9][w-z0-5][MNO][DTjz])")
@@ -96,6 +99,15 @@ def _curl(scan: Scan, at: int) -> Candidate | None:
     return Candidate(*(found.start(2), 2, found.end(2)), BASIC, 1.0)
 
 
+def _client(scan: Scan, at: int) -> Candidate | None:
+    found = _CLIENT.match(scan.octets, at)
+    line = scan.before(at).rpartition(b"\n")[2]
+    if found is None or not any(each in line for each in _CLIENTS) or not is_password(found.group(1) or b""):
+        return None
+    start, end = found.span(1)
+    return Candidate(start, 2, start + len(scan.octets[start:end].rstrip(b'"`')), PASSWORD, 1.0)
+
+
 def _inside(back: int, kind: str, pattern: bytes) -> Detector:
     """For a token whose one fixed part stands `back` characters after its beginning."""
     whole = compiled(pattern + rb"(?:[^A-Za-z0-9_-]|$)")
@@ -128,6 +140,7 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     (":aa", _telegram),
     ("-u ", _curl),
     ("--user", _curl),
+    (" -p", _client),
     ("q~", _inside(4, AZURE, rb"([A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{29,35}[A-Za-z0-9_~-])")),
     (".atlasv1.", _inside(14, TERRAFORM, rb"([A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{50,90})")),
     ("-us", _inside(32, MAILCHIMP, rb"([0-9a-f]{32}-us[0-9]{1,2})")),
