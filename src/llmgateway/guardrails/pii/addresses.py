@@ -86,10 +86,11 @@ OPEN: Final = (
 )
 
 
-def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
-    """Addresses with a number in them, up to a room if there is one."""
+def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
+    """Addresses with a number in them, up to a room if there is one: those that may end after `start`."""
     folded = view.folded
-    for before, after in matches(_BLOCK, raw):
+    settled = len(wide(folded[low : max(low, start - _ROOM)]))
+    for before, after in matches(_BLOCK, raw, settled):
         begin, end = low + before + 1, low + after
         begin += folded[begin] == " "
         if end - begin <= LONGEST_BLOCK:

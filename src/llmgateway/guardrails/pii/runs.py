@@ -5,11 +5,10 @@ to read. A run longer than LONGEST holds no value: that bounds what a stream hol
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
-
-import re2
+from typing import Final
 
 from llmgateway.domain.verdict import Finding
+from llmgateway.wire.expression import Expression
 from llmgateway.wire.view import View
 
 LONGEST: Final = 100
@@ -20,23 +19,16 @@ _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _GAP: Final = 0x7F  # stands for an invisible character: belongs to every run, and to no value
 _PLAIN: Final = {**{ord(digit): 0x30 + at for at, digit in enumerate(DIGITS)}, 0x96F6: 0x30, 0x30FC: 0x2D}
 _GAPS: Final = dict.fromkeys(map(ord, _INVISIBLE), _GAP)
-_latin = re2.Options()
-_latin.encoding = re2.Options.Encoding.LATIN1
 
 
-_longest = re2.Options()
-_longest.encoding = re2.Options.Encoding.LATIN1
-_longest.longest_match = True
-
-
-def compiled(pattern: bytes, *, longest: bool = False) -> Any:
+def compiled(pattern: bytes, *, longest: bool = False) -> Expression:
     """Compile a pattern for octets; of alternatives the first one counts, or the longest."""
-    return re2.compile(pattern, _longest if longest else _latin)
+    return Expression(pattern, longest=longest)
 
 
-def compiled_wide(pattern: str) -> Any:
+def compiled_wide(pattern: str) -> Expression:
     """Compile a pattern for texts that were encoded as UTF-8."""
-    return re2.compile(pattern.encode())
+    return Expression(pattern.encode(), latin=False)
 
 
 _DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{DIGITS}零]{{2}}|アット|ドット")
@@ -52,11 +44,13 @@ def wide(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def matches(pattern: Any, raw: bytes) -> Iterator[tuple[int, int]]:
-    """Where a wide pattern matches in what `wide` gave, in code points."""
+def matches(pattern: Expression, raw: bytes, after: int = 0) -> Iterator[tuple[int, int]]:
+    """Where a wide pattern matches in what `wide` gave, in code points; only what ends after so many octets."""
     seen = at = 0
     for match in pattern.finditer(raw):
         begin, end = match.span()
+        if end <= after:
+            continue
         at += len(raw[seen:begin].decode())
         seen = end
         yield at, (at := at + len(raw[begin:end].decode()))

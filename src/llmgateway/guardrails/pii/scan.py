@@ -32,6 +32,6 @@ def candidates(view: View, start: int, *, names: bool) -> Iterator[Finding]:
         yield from emails.find_encoded(octets, low)
         yield from documents.find(view, octets, low)
     if raw:
-        yield from addresses.find(view, low, raw)
+        yield from addresses.find(view, low, raw, start)
     if names:
         yield from persons.find(view, octets, low)

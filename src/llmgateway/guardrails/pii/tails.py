@@ -22,10 +22,15 @@ def opening(view: View, low: int, *, names: bool) -> int:
     size = len(view.text)
     low = max(low, size - WIDEST)
     if view.text.isascii():
-        return int((_END_WITH_NAMES if names else _END).search(view.octets, low).start())
+        return _end(view.octets, low, names=names)
     octets = begun(view, plain(view, low, wide(view.folded[low:])))
-    at = int((_END_WITH_NAMES if names else _END).search(octets, low).start())
+    at = _end(octets, low, names=names)
     low = max(low, size - addresses.LONGEST)
     raw = wide(view.folded[low:])
     match = (_WIDE_END_WITH_NAMES if names else _WIDE_END).search(raw)
     return min(at, low + len(raw[: match.start()].decode())) if match else at
+
+
+def _end(octets: bytes, low: int, *, names: bool) -> int:
+    found = (_END_WITH_NAMES if names else _END).search(octets, low)
+    return found.start() if found else len(octets)

@@ -7,11 +7,10 @@ much is a secret already, the rest of the run belongs to it, however long.
 
 from collections.abc import Callable
 from string import ascii_letters, digits, printable
-from typing import Final, NamedTuple, Protocol, cast
-
-import re2
+from typing import Final, NamedTuple
 
 from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.wire.expression import Expression
 from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
 FOREIGN: Final = b"?"  # stands for every character that is not ASCII
@@ -32,23 +31,6 @@ _ESCAPES: Final = frozenset(b"nrt")
 _BACKSLASH: Final = 0x5C
 
 
-class Match(Protocol):
-    """A match of RE2, which has no type hints of its own."""
-
-    def span(self, group: int | str = 0, /) -> tuple[int, int]: ...
-    def start(self, group: int | str = 0, /) -> int: ...
-    def end(self, group: int | str = 0, /) -> int: ...
-    def group(self, group: int | str = 0, /) -> bytes | None: ...
-
-
-class Pattern(Protocol):
-    """A compiled pattern of RE2, over one byte a character."""
-
-    def match(self, text: bytes, pos: int = 0, endpos: int | None = None, /) -> Match | None: ...
-    def search(self, text: bytes, pos: int = 0, endpos: int | None = None, /) -> Match | None: ...
-    def fullmatch(self, text: bytes, pos: int = 0, endpos: int | None = None, /) -> Match | None: ...
-
-
 class Candidate(NamedTuple):
     """What may be found; of two that overlap the one that sorts first is."""
 
@@ -59,11 +41,9 @@ class Candidate(NamedTuple):
     score: float
 
 
-def compiled(pattern: bytes) -> Pattern:
+def compiled(pattern: bytes) -> Expression:
     """Compile for `Scan.octets`."""
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    return cast(Pattern, re2.compile(pattern, options=options))
+    return Expression(pattern)
 
 
 def of_class(characters: str) -> bytes:

@@ -4,9 +4,10 @@ from binascii import Error as NoBase64
 from binascii import a2b_base64
 from typing import Final
 
-from llmgateway.guardrails.secrets.scan import Candidate, Detector, Pattern, Scan, compiled
+from llmgateway.guardrails.secrets.scan import Candidate, Detector, Scan, compiled
 from llmgateway.guardrails.secrets.strength import is_password, is_random, is_token, is_varied
 from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.wire.expression import Expression
 
 CONNECTION: Final = "secret.connection_string"
 BASIC: Final = "secret.basic_auth"
@@ -70,7 +71,7 @@ def _bearer(scan: Scan, at: int) -> Candidate | None:
     return Candidate(start, 2, end, BEARER, 1.0)
 
 
-def _follows(scan: Scan, at: int, pattern: Pattern) -> tuple[int, int, int] | None:
+def _follows(scan: Scan, at: int, pattern: Expression) -> tuple[int, int, int] | None:
     """The value after a word and a blank, and where the part of it ends that decides."""
     if not scan.begins(at):
         return None

@@ -1,0 +1,107 @@
+"""Regular expressions (RE2) over octets, with as little as can be between the caller and the engine.
+
+The package's own objects serve text, names of groups and templates too: to look at one number in a short text costs
+several times what the engine itself takes. Where the package no longer has the entrance that is used here, its public
+one is.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import re2
+
+Span = tuple[int, int]
+LAST: Final = 1 << 62  # an end that is the text's
+NOWHERE: Final[Sequence[Span]] = ((-1, -1),)
+_ANCHOR: Final = getattr(re2, "_Anchor", None)
+
+
+class Found:
+    """Where an expression matches: the whole, and its groups; (-1, -1) for one that has no part in it."""
+
+    __slots__ = ("_octets", "_spans")
+
+    def __init__(self, octets: bytes, spans: Sequence[Span]) -> None:
+        self._octets, self._spans = octets, spans
+
+    def span(self, group: int = 0) -> Span:
+        return self._spans[group]
+
+    def start(self, group: int = 0) -> int:
+        return self._spans[group][0]
+
+    def end(self, group: int = 0) -> int:
+        return self._spans[group][1]
+
+    def group(self, group: int = 0) -> bytes:
+        """What is there; nothing for a group that has no part in it."""
+        begin, end = self._spans[group]
+        return self._octets[begin:end] if begin >= 0 else b""
+
+
+class Expression:
+    """A compiled expression. Every position is one octet; ValueError if the pattern is none."""
+
+    __slots__ = ("_bound",)
+
+    def __init__(self, pattern: bytes, *, latin: bool = True, longest: bool = False) -> None:
+        """`latin`: an octet is a character, else octets are UTF-8; `longest`: of alternatives the longest one."""
+        options = re2.Options()
+        options.longest_match = longest
+        if latin:
+            options.encoding = re2.Options.Encoding.LATIN1
+        try:
+            self._bound = _bound(re2.compile(pattern, options))
+        except re2.error as error:
+            raise ValueError(str(error)) from error
+
+    def search(self, octets: bytes, at: int = 0, end: int = LAST) -> Found | None:
+        """Find the first match that begins at `at` or later and ends by `end`."""
+        stop = min(end, len(octets))
+        spans = self._bound(_SEARCH, octets, at, stop) if at <= stop else NOWHERE
+        return Found(octets, spans) if spans[0][0] >= 0 else None
+
+    def match(self, octets: bytes, at: int = 0, end: int = LAST) -> Found | None:
+        """Match right at `at`."""
+        stop = min(end, len(octets))
+        spans = self._bound(_START, octets, at, stop) if at <= stop else NOWHERE
+        return Found(octets, spans) if spans[0][0] >= 0 else None
+
+    def fullmatch(self, octets: bytes, at: int = 0, end: int = LAST) -> Found | None:
+        """Match all from `at` to `end`."""
+        stop = min(end, len(octets))
+        spans = self._bound(_WHOLE, octets, at, stop) if at <= stop else NOWHERE
+        return Found(octets, spans) if spans[0][0] >= 0 else None
+
+    def finditer(self, octets: bytes, at: int = 0, end: int = LAST) -> Iterator[Found]:
+        """Find every match, none over another."""
+        stop = min(end, len(octets))
+        while at <= stop:
+            spans = self._bound(_SEARCH, octets, at, stop)
+            if spans[0][0] < 0:
+                return
+            yield Found(octets, spans)
+            at = max(spans[0][1], at + 1)
+
+
+def _bound(compiled: Any) -> Callable[[Any, bytes, int, int], Sequence[Span]]:
+    try:
+        direct: Callable[[Any, bytes, int, int], Sequence[Span]] = compiled._regexp.Match  # noqa: SLF001 - see above
+    except AttributeError:
+        return _indirect(compiled)
+    return direct if _ANCHOR else _indirect(compiled)
+
+
+def _indirect(compiled: Any) -> Callable[[Any, bytes, int, int], Sequence[Span]]:
+    ways = {_SEARCH: compiled.search, _START: compiled.match, _WHOLE: compiled.fullmatch}
+
+    def call(anchor: Any, octets: bytes, at: int, end: int) -> Sequence[Span]:
+        found = ways[anchor](octets, at, end)
+        return [found.span(group) for group in range(compiled.groups + 1)] if found else NOWHERE
+
+    return call
+
+
+_SEARCH: Final = _ANCHOR.UNANCHORED if _ANCHOR else "search"
+_START: Final = _ANCHOR.ANCHOR_START if _ANCHOR else "match"
+_WHOLE: Final = _ANCHOR.ANCHOR_BOTH if _ANCHOR else "fullmatch"

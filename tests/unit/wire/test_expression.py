@@ -1,0 +1,64 @@
+"""Expressions over octets say what the package's own objects say."""
+
+import random
+
+import pytest
+import re2
+
+from llmgateway.wire import expression
+from llmgateway.wire.expression import Expression
+
+PATTERNS = [rb"a+", rb"a*", rb"(a)(b)?", rb"(?i)A|b\b", rb"[^a]{2,}", rb"\bb", rb"(a|ab)(c|bcd)?", rb"x\z"]
+DICE = random.Random(5)
+TEXTS = [bytes(DICE.choices(b"aabbcdx \xe3\xff", k=DICE.randrange(12))) for _ in range(60)]
+
+
+def package(pattern, *, longest=False):
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.longest_match = longest
+    return re2.compile(pattern, options)
+
+
+def spans(found, groups):
+    return found and [found.span(group) for group in range(groups + 1)]
+
+
+@pytest.mark.parametrize("longest", [False, True])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_it_finds_what_the_package_finds(pattern, longest):
+    ours, theirs = Expression(pattern, longest=longest), package(pattern, longest=longest)
+    for text in TEXTS:
+        at, end = DICE.randrange(len(text) + 1), DICE.randrange(len(text) + 3)
+        for way in ("search", "match", "fullmatch"):
+            found = getattr(ours, way)(text, at, end)
+            assert spans(found, theirs.groups) == spans(getattr(theirs, way)(text, at, end), theirs.groups)
+        assert [each.span() for each in ours.finditer(text)] == [each.span() for each in theirs.finditer(text)]
+
+
+def test_the_direct_way_is_the_one_that_is_taken():
+    assert Expression(b"a")._bound.__name__ == "Match"
+
+
+def test_without_it_the_package_is_asked(monkeypatch):
+    monkeypatch.setattr(expression, "_ANCHOR", None)
+    found = Expression(rb"b(c)?").search(b"abd", 1)
+    assert found
+    assert (found.span(), found.span(1), found.group(1)) == ((1, 2), (-1, -1), b"")
+    assert Expression(rb"b").search(b"a") is None
+
+
+def test_parts_are_given_as_octets_and_places():
+    found = Expression(rb"(\w+)@(\w+)(\.x)?").search(b"to ada@home, please")
+    assert found
+    assert (found.group(), found.group(1), found.group(3)) == (b"ada@home", b"ada", b"")
+    assert (found.start(2), found.end(2)) == (7, 11)
+
+
+def test_in_wide_ones_octets_are_utf_8():
+    assert Expression("[あ-ん]+".encode(), latin=False).search("xあいy".encode()).group() == "あい".encode()
+
+
+def test_a_wrong_pattern_is_an_error():
+    with pytest.raises(ValueError, match="missing"):
+        Expression(b"(a")
