@@ -125,6 +125,19 @@ def test_an_address_does_not_take_a_telephone_number_with_it():
         ("<full_name>Michael Crosby</full_name>", "Michael Crosby"),
         ("My name is Tyler Mays and", "Tyler Mays"),
         ("フリガナ：ヤマダ タロウ", "ヤマダ タロウ"),
+        ("氏名　田中　太郎", "田中　太郎"),
+        ("申込者：鈴木さゆり（本人）", "鈴木さゆり"),
+        ("私の名前は小林くみ子です。", "小林くみ子"),
+        ("担当者：高橋さん", "高橋"),
+        ("営業の伊藤と申します", "伊藤"),
+        ("本日、渡辺部長が", "渡辺"),
+        ("、加藤先生に", "加藤"),
+        ("以上です。\n営業部 松本 直子\n", "松本 直子"),
+        ("Full name:      Kelsey Arellano", "Kelsey Arellano"),
+        ("Best regards,\nJoan Baker", "Joan Baker"),
+        ("was signed by Mr. Omar Diaz on", "Omar Diaz"),
+        ("Passenger: Lena Fox", "Lena Fox"),
+        ("Professor Iris Young", "Iris Young"),
         ("Dear Alice Johnson,", "Alice Johnson"),
         ("Name: Bob Lee", "Bob Lee"),
         ("ask Dr. Smith about it", "Smith"),
@@ -136,7 +149,20 @@ def test_names_where_words_around_them_say_so(text, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["お客様へ", "皆様", "同様に", "Dear Customer,", "Dear Sir", "会員様", "お母さん", "名前は未登録です"]
+    "text",
+    [
+        "お客様へ",
+        "皆様",
+        "同様に",
+        "Dear Customer,",
+        "Dear Sir",
+        "会員様",
+        "お母さん",
+        "名前は未登録です",
+        "小学校の先生",
+        "signed by the customer",
+        "中村町3丁目",
+    ],
 )
 def test_words_that_are_nobodys_name(text):
     assert found(text, "person") == []
