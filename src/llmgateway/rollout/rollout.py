@@ -1,0 +1,114 @@
+"""A rollout's place in its plan, and what people have said about it. Values; where they may go is in `states`."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from llmgateway.rollout.plan import Approvals, Plan
+
+MUST_SEE: Final = 10  # random exchanges of the candidate, before the button
+
+
+class State(StrEnum):
+    """Where a rollout is."""
+
+    DRAFT = "draft"
+    PENDING_START = "pending_start"
+    SHADOW = "shadow"  # answers are compared; no caller sees the candidate's
+    CANARY = "canary"  # at one of the steps
+    PAUSED = "paused"  # at a step still: its weight stays
+    AWAITING_APPROVAL = "awaiting_approval"  # shown to do no harm; the tests go on
+    PROMOTING = "promoting"
+    BAKE = "bake"
+    INCONCLUSIVE = "inconclusive"  # the deadline passed with neither proof
+    ROLLING_BACK = "rolling_back"
+    SUCCEEDED = "succeeded"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+
+
+class Pause(StrEnum):
+    """Why a rollout is paused."""
+
+    MANUAL = "manual"
+    SIGNAL_METRIC = "signal_metric"
+    NO_DATA = "no_data"
+    SRM = "srm"  # sample-ratio mismatch: assignments don't follow the weights
+    CONTROLLER_LOST = "controller_lost"
+    ANDON = "andon"  # a reviewer pulled the cord
+
+
+TERMINAL: Final = frozenset({State.SUCCEEDED, State.ROLLED_BACK, State.ABORTED, State.SUPERSEDED})
+AT_STEP: Final = frozenset({State.CANARY, State.PAUSED, State.AWAITING_APPROVAL, State.INCONCLUSIVE})
+PROMOTED: Final = frozenset({State.PROMOTING, State.BAKE, State.SUCCEEDED})
+LIVE: Final = AT_STEP | {State.SHADOW, State.PROMOTING, State.BAKE}
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One person's word on one version and one piece of evidence, at a Unix time."""
+
+    by: str
+    version_hash: str
+    evidence_hash: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What people have said and done, as the store has it: `seen` random exchanges were shown to who promotes."""
+
+    approvals: tuple[Approval, ...] = ()
+    open_concerns: int = 0
+    seen: int = 0
+    has_passed_preflight: bool = False
+
+
+UNASKED: Final = People()
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One candidate on its way. Times are Unix seconds.
+
+    `revision` rises with each transition (compare-and-set), `epoch` with each change of the weight. `since`: when
+    this state was entered, `step_since` when the step was, pauses taken off. `evidence_hash`: the evidence that
+    people are asked about. `srm_from`, `accepted`: what people took note of when they resumed.
+    """
+
+    id: str
+    plan: Plan
+    version_hash: str
+    creator: str
+    state: State = State.DRAFT
+    step: int = 0
+    pause: Pause | None = None
+    epoch: int = 0
+    revision: int = 0
+    since: float = 0.0
+    step_since: float = 0.0
+    started: float = 0.0
+    evidence_hash: str = ""
+    srm_from: int = 0
+    accepted: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def weight(self) -> float:
+        """The candidate's share of assignments. Never above the step's before people promoted it."""
+        if self.state in AT_STEP:
+            return self.plan.steps[self.step].weight
+        if self.state is State.SUCCEEDED:
+            return 1.0
+        return 1 - self.plan.bake.holdback if self.state in PROMOTED else 0.0
+
+    def approvers(self, people: People, policy: Approvals, now: float) -> set[str]:
+        """Whose approval counts: of this version and this evidence, fresh, and by somebody who may."""
+        return {
+            each.by
+            for each in people.approvals
+            if (each.version_hash, each.evidence_hash) == (self.version_hash, self.evidence_hash)
+            and 0 <= now - each.at <= policy.valid_s
+            and (not policy.by or each.by in policy.by)
+            and (policy.creator_may or each.by != self.creator)
+        }
