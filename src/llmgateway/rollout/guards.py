@@ -1,0 +1,196 @@
+"""What must hold before a rollout may go on. Each guard says what is lacking, or nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from llmgateway.rollout.evidence import Evidence
+from llmgateway.rollout.plan import Approvals
+from llmgateway.rollout.readings import Readings, absent, readings
+from llmgateway.rollout.rollout import MUST_SEE, UNASKED, Pause, People, Rollout
+
+
+class Lacking(StrEnum):
+    """What can be lacking."""
+
+    EDGE = "edge"  # nothing leads there from here
+    PREFLIGHT = "preflight"
+    REASON = "reason"
+    RATIONALE = "rationale"
+    APPROVALS = "approvals"
+    CONCERNS = "concerns"
+    UNSEEN = "unseen"
+    TIME = "time"
+    UNITS = "units"
+    PAIRS = "pairs"
+    PROOF = "proof"
+    MISSING = "missing"
+    ALARM = "alarm"
+    STEP = "step"  # there is no further step, or there still is one
+    SHADOW = "shadow"  # the plan has one, or has none
+    CAUSE = "cause"  # a person has to end this pause
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """One thing that is lacking, with the figures that say how much of it."""
+
+    what: Lacking
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """All that guards look at. `reason` is what the person who acts has written."""
+
+    rollout: Rollout
+    evidence: Evidence
+    read: Readings
+    now: float
+    people: People = UNASKED
+    reason: str = ""
+
+    @property
+    def absent(self) -> list[str]:
+        return absent(self.rollout.plan, self.evidence, self.now)
+
+
+Guard = Callable[[Moment], Lack | None]
+
+
+def moment(rollout: Rollout, evidence: Evidence, now: float, people: People = UNASKED, reason: str = "") -> Moment:
+    """Read the evidence and put it beside the rest."""
+    read = readings(rollout.plan, evidence, srm_from=rollout.srm_from, accepted=rollout.accepted)
+    return Moment(rollout, evidence, read, now, people, reason)
+
+
+# --- time and evidence
+
+
+def step_time(at: Moment) -> Lack | None:
+    """The step has lasted long enough; pauses don't count."""
+    left = at.rollout.step_since + at.rollout.plan.steps[at.rollout.step].min_time_s - at.now
+    return Lack(Lacking.TIME, {"seconds": left}) if left > 0 else None
+
+
+def step_units(at: Moment) -> Lack | None:
+    """Each critical metric has judged enough units of the candidate in this step."""
+    needed = at.rollout.plan.steps[at.rollout.step].min_units
+    epoch = at.rollout.epoch
+    fewest = min(at.evidence.candidate_units(each.name, epoch) for each in at.rollout.plan.critical())
+    return Lack(Lacking.UNITS, {"units": fewest, "needed": needed}) if fewest < needed else None
+
+
+def more_steps(at: Moment) -> Lack | None:
+    return Lack(Lacking.STEP) if at.rollout.plan.is_last(at.rollout.step) else None
+
+
+def last_step(at: Moment) -> Lack | None:
+    return None if at.rollout.plan.is_last(at.rollout.step) else Lack(Lacking.STEP)
+
+
+def no_alarm(at: Moment) -> Lack | None:
+    """Nothing speaks for harm, and the arms can be compared."""
+    read = at.read
+    alarms = {"harm": read.is_harmful, "signal": read.is_signalling, "srm": read.is_unequal}
+    loud = [name for name, is_on in alarms.items() if is_on]
+    return Lack(Lacking.ALARM, {"alarms": loud}) if loud else None
+
+
+def heard_of_all(at: Moment) -> Lack | None:
+    """No metric has fallen silent on either arm."""
+    return Lack(Lacking.MISSING, {"metrics": at.absent}) if at.absent else None
+
+
+def proven(at: Moment) -> Lack | None:
+    """Every metric has been shown to do no harm."""
+    return Lack(Lacking.PROOF, {"metrics": at.read.unproven()}) if not at.read.is_proven else None
+
+
+def overdue(at: Moment) -> Lack | None:
+    """The deadline has passed."""
+    left = at.rollout.started + at.rollout.plan.deadline_s - at.now
+    return Lack(Lacking.TIME, {"seconds": left}) if left > 0 else None
+
+
+def baked(at: Moment) -> Lack | None:
+    left = at.rollout.since + at.rollout.plan.bake.min_time_s - at.now
+    return Lack(Lacking.TIME, {"seconds": left}) if left > 0 else None
+
+
+def shadowed(at: Moment) -> Lack | None:
+    """The shadow has run for long enough, or has lost and won enough pairs."""
+    shadow = at.rollout.plan.shadow
+    if shadow is None or at.evidence.pairs.both >= shadow.min_pairs:
+        return None
+    left = at.rollout.since + shadow.min_time_s - at.now
+    found = {"pairs": at.evidence.pairs.both, "needed": shadow.min_pairs, "seconds": left}
+    return Lack(Lacking.PAIRS, found) if left > 0 else None
+
+
+def has_shadow(at: Moment) -> Lack | None:
+    return Lack(Lacking.SHADOW) if at.rollout.plan.shadow is None else None
+
+
+def has_no_shadow(at: Moment) -> Lack | None:
+    return None if at.rollout.plan.shadow is None else Lack(Lacking.SHADOW)
+
+
+def ends_by_itself(at: Moment) -> Lack | None:
+    """The pause is of a kind that ends with its cause."""
+    is_automatic = at.rollout.pause in {Pause.SIGNAL_METRIC, Pause.NO_DATA}
+    return None if is_automatic else Lack(Lacking.CAUSE, {"pause": at.rollout.pause})
+
+
+def data_again(at: Moment) -> Lack | None:
+    """Who resumes a rollout that had no data sees some again."""
+    return heard_of_all(at) if at.rollout.pause is Pause.NO_DATA else None
+
+
+# --- people
+
+
+def preflight(at: Moment) -> Lack | None:
+    """What is checked beforehand has passed, or somebody has written why not."""
+    return None if at.people.has_passed_preflight or at.reason.strip() else Lack(Lacking.PREFLIGHT)
+
+
+def says_why(at: Moment) -> Lack | None:
+    return None if at.reason.strip() else Lack(Lacking.REASON)
+
+
+def rationale(at: Moment) -> Lack | None:
+    return None if at.reason.strip() else Lack(Lacking.RATIONALE)
+
+
+def start_approved(at: Moment) -> Lack | None:
+    return _approved(at, at.rollout.plan.start)
+
+
+def gate_approved(at: Moment) -> Lack | None:
+    is_gate = at.rollout.plan.steps[at.rollout.step].gate
+    return _approved(at, at.rollout.plan.approvals) if is_gate else None
+
+
+def approved(at: Moment) -> Lack | None:
+    return _approved(at, at.rollout.plan.approvals)
+
+
+def no_concerns(at: Moment) -> Lack | None:
+    """Every concern has been resolved, or accepted by name."""
+    concerns = at.people.open_concerns
+    return Lack(Lacking.CONCERNS, {"concerns": concerns}) if concerns else None
+
+
+def seen_enough(at: Moment) -> Lack | None:
+    """Who promotes has looked at the candidate's answers."""
+    seen = at.people.seen
+    return Lack(Lacking.UNSEEN, {"seen": seen, "needed": MUST_SEE}) if seen < MUST_SEE else None
+
+
+def _approved(at: Moment, policy: Approvals) -> Lack | None:
+    valid = at.rollout.approvers(at.people, policy, at.now)
+    if len(valid) >= policy.count:
+        return None
+    found = {"approvals": len(valid), "needed": policy.count, "by": sorted(policy.by - valid)}
+    return Lack(Lacking.APPROVALS, found)
