@@ -1,0 +1,182 @@
+"""A rollout in plain words: where it is, what is still missing, what the figures mean. English and Japanese."""
+
+import math
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Final
+
+from llmgateway.rollout import guards, words_en, words_ja
+from llmgateway.rollout.counts import total
+from llmgateway.rollout.eprocess import value
+from llmgateway.rollout.evidence import Evidence
+from llmgateway.rollout.guards import Lack, Lacking, Moment
+from llmgateway.rollout.interval import interval
+from llmgateway.rollout.readings import MetricReading
+from llmgateway.rollout.rollout import LIVE, UNASKED, People, Rollout, State
+from llmgateway.rollout.states import TABLE, Event, lacking
+
+
+class Language(StrEnum):
+    """Which words are used."""
+
+    ENGLISH = "en"
+    JAPANESE = "ja"
+
+
+_WORDS: Final = {Language.ENGLISH: words_en.WORDS, Language.JAPANESE: words_ja.WORDS}
+_NEXT: Final = {  # what a rollout is waiting for
+    State.DRAFT: Event.SUBMIT,
+    State.SHADOW: Event.START,
+    State.PAUSED: Event.RESUME,
+    State.AWAITING_APPROVAL: Event.PROMOTE,
+    State.BAKE: Event.BAKED,
+    State.INCONCLUSIVE: Event.PROVEN,
+}
+_LISTS: Final = ("metrics", "by")
+
+
+def explain(
+    rollout: Rollout,
+    evidence: Evidence,
+    now: float,
+    people: People = UNASKED,
+    language: Language = Language.ENGLISH,
+) -> list[str]:
+    """Sentences for people who have to decide, the most important first. Takes milliseconds: for a page, not a loop."""
+    say = Speaker(_WORDS[language])
+    at = guards.moment(rollout, evidence, now, people)
+    said = [say.state(rollout), *say.missing(at)]
+    if rollout.state in LIVE:
+        said += say.evidence(at)
+    return said
+
+
+def refusal(lacks: Iterable[Lack], language: Language = Language.ENGLISH) -> list[str]:
+    """Why something was refused, a sentence for each thing that is lacking."""
+    say = Speaker(_WORDS[language])
+    return [say.lack(each) for each in lacks]
+
+
+class Speaker:
+    """Sentences in one language."""
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self._words = words
+
+    def __call__(self, key: str, **values: object) -> str:
+        return self._words[key].format(**values)
+
+    def state(self, rollout: Rollout) -> str:
+        """Where it is."""
+        pause = "" if rollout.pause is None else self(f"pause.{rollout.pause}")
+        steps = {"step": rollout.step + 1, "steps": len(rollout.plan.steps)}
+        return self(f"state.{rollout.state}", weight=percent(rollout.weight), pause=pause, **steps)
+
+    def missing(self, at: Moment) -> list[str]:
+        """What keeps the rollout from what comes next. What a person writes only then is not called missing now."""
+        event = next_event(at.rollout)
+        if event is None:
+            return []
+        edge = TABLE[at.rollout.state, event]
+        lacks = [each for each in lacking(edge, at) if each.what not in {Lacking.RATIONALE, Lacking.REASON}]
+        if not lacks:
+            return [self("missing.nothing")]
+        return [self("missing.some"), *map(self.lack, lacks)]
+
+    def lack(self, lack: Lack) -> str:
+        """One thing that is lacking."""
+        values = dict(lack.values)
+        for name in _LISTS:
+            if isinstance(each := values.get(name), list):
+                values[name] = self._words["and"].join(each)
+        if isinstance(alarms := values.get("alarms"), list):
+            values["alarms"] = self._words["and"].join(self(f"alarm.{each}") for each in alarms)
+        if isinstance(seconds := values.get("seconds"), float | int):
+            values["time"] = self.time(seconds)
+        is_named = lack.what is Lacking.APPROVALS and values.get("by")
+        return self("lack.approvals_by" if is_named else f"lack.{lack.what}", **values)
+
+    def time(self, seconds: float) -> str:
+        """A length of time, in its two largest units."""
+        minutes, rest = divmod(math.ceil(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        days, hours = divmod(hours, 24)
+        if days:
+            return self("time.days", days=days, hours=hours)
+        if hours:
+            return self("time.hours", hours=hours, minutes=minutes)
+        return self("time.minutes", minutes=minutes, seconds=rest) if minutes else self("time.seconds", seconds=rest)
+
+    def evidence(self, at: Moment) -> list[str]:
+        """What the counts say, metric by metric, and how far that goes."""
+        plan = at.rollout.plan
+        said = [self("all.harm", e=figure(at.read.harm), needed=number(1 / plan.alpha))]
+        if at.read.is_broken:
+            said.append(self("all.broken"))
+        for each in at.read.metrics:
+            said += self.metric(each, at)
+        return [*said, self("zone", r0=number(plan.r0), r_m=number(plan.r_m)), self("assumptions")]
+
+    def metric(self, read: MetricReading, at: Moment) -> list[str]:
+        """One metric: the counts, the interval, both tests."""
+        plan, metric = at.rollout.plan, read.metric
+        units, bad = (total(each.get(metric.name, {})) for each in (at.evidence.units, at.evidence.bad))
+        whole = sum(each.weight for each in plan.metrics if each.kind is metric.kind)
+        known = interval(at.evidence.bad_draws(metric.name), plan.alpha, plan.beta, plan.r_m)
+        proof = {"e": figure(read.safe), "needed": number(1 / plan.beta), "r_m": number(plan.r_m)}
+        ceiling = {} if metric.ceiling is None else {"ceiling": percent(metric.ceiling)}
+        return [
+            self(
+                "metric.counts",
+                metric=metric.name,
+                candidate_bad=bad.candidate,
+                candidate_units=units.candidate,
+                stable_bad=bad.stable,
+                stable_units=units.stable,
+            ),
+            self(
+                "metric.range",
+                metric=metric.name,
+                low=number(known.low),
+                high=number(known.high),
+                alpha=percent(1 - plan.alpha),
+                beta=percent(1 - plan.beta),
+            ),
+            self(
+                "metric.harm" if read.harm > 0 else "metric.no_harm_seen",
+                metric=metric.name,
+                e=figure(read.harm),
+                needed=number(whole / (plan.alpha * metric.weight)),
+                r0=number(plan.r0),
+                e_at_least=figure(read.harm),
+            ),
+            self("metric.safe_ceiling" if ceiling else "metric.safe", metric=metric.name, **proof, **ceiling),
+        ]
+
+
+def next_event(rollout: Rollout) -> Event | None:
+    """What a rollout in this state is waiting for."""
+    if rollout.state is State.CANARY:
+        return Event.PROVEN if rollout.plan.is_last(rollout.step) else Event.ADVANCE
+    if rollout.state is State.PENDING_START:
+        return Event.START if rollout.plan.shadow is None else Event.SHADOW
+    return _NEXT.get(rollout.state)
+
+
+def percent(share: float) -> str:
+    """A share, as per cent."""
+    return f"{100 * share:.3g} %"
+
+
+def figure(log: float) -> str:
+    """An E whose logarithm is given, rounded as one reads it."""
+    return ">1,000,000" if log > math.log(1e6) else number(value(log))
+
+
+def number(each: float) -> str:
+    """A figure with as many digits as mean something; infinity as a sign."""
+    if math.isinf(each):
+        return "∞"
+    if each < 0.01:
+        return "0" if each == 0 else "<0.01"
+    return f"{each:,.0f}" if each >= 100 else f"{each:.3g}"
