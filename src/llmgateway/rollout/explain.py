@@ -115,6 +115,7 @@ class Speaker:
             said.append(self("all.broken"))
         for each in at.read.metrics:
             said += self.metric(each, at)
+        said.append(self("all.srm", e=figure(at.read.srm), needed=number(plan.srm_threshold)))
         return [*said, self("zone", r0=number(plan.r0), r_m=number(plan.r_m)), self("assumptions")]
 
     def metric(self, read: MetricReading, at: Moment) -> list[str]:

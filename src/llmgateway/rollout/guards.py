@@ -1,8 +1,10 @@
 """What must hold before a rollout may go on. Each guard says what is lacking, or nothing."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from llmgateway.rollout.evidence import Evidence
 from llmgateway.rollout.plan import Approvals
@@ -56,6 +58,8 @@ class Moment:
 
 
 Guard = Callable[[Moment], Lack | None]
+
+CALM: Final = math.log(2)  # how far below its threshold log E of a signal falls before a pause ends by itself
 
 
 def moment(rollout: Rollout, evidence: Evidence, now: float, people: People = UNASKED, reason: str = "") -> Moment:
@@ -134,6 +138,13 @@ def has_shadow(at: Moment) -> Lack | None:
 
 def has_no_shadow(at: Moment) -> Lack | None:
     return None if at.rollout.plan.shadow is None else Lack(Lacking.SHADOW)
+
+
+def calmed_down(at: Moment) -> Lack | None:
+    """The signal that paused it is well below its threshold, so that it does not pause again at the next event."""
+    is_near = at.read.signal >= -math.log(at.rollout.plan.alpha) - CALM
+    is_signal = at.rollout.pause is Pause.SIGNAL_METRIC
+    return Lack(Lacking.ALARM, {"alarms": ["signal"]}) if is_signal and is_near else None
 
 
 def ends_by_itself(at: Moment) -> Lack | None:

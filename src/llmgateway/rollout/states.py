@@ -83,7 +83,7 @@ TABLE: Final[Mapping[tuple[State, Event], Edge]] = {
     **{(State.CANARY, event): _PAUSED for event in PAUSES},
     (State.CANARY, Event.HARM): _BACK,
     (State.CANARY, Event.ROLL_BACK): _BACK,
-    (State.PAUSED, Event.CLEARED): Edge(State.CANARY, (guards.ends_by_itself, *_CALM)),
+    (State.PAUSED, Event.CLEARED): Edge(State.CANARY, (guards.ends_by_itself, guards.calmed_down, *_CALM)),
     (State.PAUSED, Event.RESUME): Edge(State.CANARY, (guards.data_again,), (guards.says_why,)),
     (State.PAUSED, Event.PAUSE): _PAUSED,  # a person's word replaces a cause that would end by itself
     (State.PAUSED, Event.ANDON): _PAUSED,

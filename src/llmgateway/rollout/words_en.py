@@ -62,6 +62,7 @@ WORDS: Final[Mapping[str, str]] = {
     "metric.safe_ceiling": "{metric}: evidence of no harm {e}; {needed} show that the candidate is not both {r_m} times as bad and"
     " above {ceiling}.",
     "all.harm": "Evidence of harm in all critical metrics together: {e}. It rolls back at {needed}.",
+    "all.srm": "Evidence that assignments don't follow the weights: {e}. It pauses at {needed}.",
     "all.broken": "The candidate fails most of the time: no test is needed.",
     "zone": "Ratios between {r0} and {r_m} are the zone of indifference: there the tests may end either way, or not at all. That is"
     " how it is meant: such a difference is too small to insist on either answer.",

@@ -9,9 +9,11 @@ from tests.support.rollouts import NOW, PLAN, evidence, rollout
 
 from llmgateway.rollout.counts import NOTHING, Arms
 from llmgateway.rollout.decide import FORWARD, decide
+from llmgateway.rollout.eprocess import value
 from llmgateway.rollout.evidence import Evidence, read
 from llmgateway.rollout.hardstop import Failing
 from llmgateway.rollout.plan import Approvals, Kind, Metric, Plan, Shadow, Step
+from llmgateway.rollout.readings import readings
 from llmgateway.rollout.rollout import LIVE, TERMINAL, Approval, Pause, People, State
 from llmgateway.rollout.states import TABLE, Event, Occurrence, Transition, follow
 
@@ -94,6 +96,13 @@ def test_a_signal_pauses_and_goes_on_when_it_has_calmed_down():
     paused = replace(FIRST, plan=plan, state=State.PAUSED, pause=Pause.SIGNAL_METRIC)
     assert decide(paused, bad, NOW) is None
     assert decide(paused, replace(bad, bad={"slow": {1: Arms(400, 20)}}), NOW) is Event.CLEARED
+    near = next(each for n in range(200) if value(readings(plan, each := slow(n)).signal) < 19)
+    assert value(readings(plan, near).signal) > 10
+    assert decide(paused, near, NOW) is None, "it would pause again at the next event"
+
+
+def slow(stable):
+    return evidence({"error": {}, "slow": {1: (stable, 20)}}, W, units=UNITS, heard=NOW)
 
 
 @pytest.mark.parametrize("state", sorted(LIVE))

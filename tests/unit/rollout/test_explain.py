@@ -78,6 +78,7 @@ def test_what_is_said_of_a_step():
     assert any(sentence.startswith("Ratios between 1 and 1.5 are the zone of indifference") for sentence in said)
     assert any("not both 1.5 times as bad and above 1 %" in sentence for sentence in said)
     assert any(sentence.startswith("error: evidence of harm") and "alone enough at 40" in sentence for sentence in said)
+    assert "Evidence that assignments don't follow the weights: 1. It pauses at 1,000." in said
     assert said[-1].startswith("All this holds if assignment is by chance")
 
 

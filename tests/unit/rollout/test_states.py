@@ -225,7 +225,7 @@ def test_who_resumes_a_signal_has_taken_note_of_it():
     plan = replace(PLAN, metrics=(Metric("error"), Metric("slow", Kind.SIGNAL)))
     seen = evidence({"slow": {1: (30, 20)}, "error": {}}, W, units=UNITS, heard=NOW)
     paused = happen(replace(FIRST, plan=plan), Event.SIGNAL, seen).after
-    assert what(happen(paused, Event.CLEARED, seen)) == [Lacking.ALARM]
+    assert set(what(happen(paused, Event.CLEARED, seen))) == {Lacking.ALARM}
     resumed = happen(paused, Event.RESUME, seen, reason="longer answers").after
     assert resumed.accepted == {"slow"}
     assert what(happen(replace(resumed, step_since=NOW - 90), Event.ADVANCE, seen)) == []
