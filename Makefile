@@ -4,12 +4,13 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 ARGS   ?=
 
-.PHONY: demo test lint types imports unit bench kill faults clean help
+.PHONY: demo test lint types imports unit bench kill faults simulate clean help
 help:
 	@echo "make demo    install and show the gateway at work (ARGS=--once to exit afterwards)"
 	@echo "make test    install and run everything that checks the project"
 	@echo "make bench   measure beside nginx and peers (installs nothing; see bench/README.md)"
 	@echo "make kill    the long crash test: processes killed under load"
+	@echo "make simulate  how often the tests of rollouts are wrong, how soon they are right (ARGS=--quick for a first look)"
 	@echo "make faults  break everything on purpose and see what holds (ARGS=--quick for a first look)"
 
 $(VENV)/.run: pyproject.toml
@@ -44,5 +45,7 @@ kill: $(VENV)/.dev
 	@$(BIN)/python -m bench.kill $(ARGS)
 faults: $(VENV)/.dev
 	@$(BIN)/python -m bench.faults $(ARGS)
+simulate: $(VENV)/.dev
+	@$(BIN)/python -m bench.rollout $(ARGS)
 clean:
 	rm -rf $(VENV) build dist data bench/out
