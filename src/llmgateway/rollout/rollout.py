@@ -1,8 +1,9 @@
 """A rollout's place in its plan, and what people have said about it. Values; where they may go is in `states`."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, Self
 
 from llmgateway.rollout.plan import Approvals, Plan
 
@@ -66,6 +67,19 @@ class People:
 
 
 UNASKED: Final = People()
+_PLACE: Final = (
+    "state",
+    "step",
+    "pause",
+    "epoch",
+    "revision",
+    "since",
+    "step_since",
+    "started",
+    "evidence_hash",
+    "srm_from",
+    "accepted",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +106,22 @@ class Rollout:
     evidence_hash: str = ""
     srm_from: int = 0
     accepted: frozenset[str] = field(default_factory=frozenset)
+
+    def written(self) -> dict[str, Any]:
+        """Its place, JSON-able: what the store keeps beside the plan, the version and who made it."""
+        place: dict[str, Any] = {name: getattr(self, name) for name in _PLACE}
+        pause = None if self.pause is None else self.pause.value
+        return place | {"state": self.state.value, "pause": pause, "accepted": sorted(self.accepted)}
+
+    def placed(self, written: Mapping[str, Any]) -> Self:
+        """This rollout at a place that was `written`. KeyError, TypeError or ValueError where it was not."""
+        known = {name: written[name] for name in _PLACE}
+        known["state"] = State(written["state"])
+        known["pause"] = None if written["pause"] is None else Pause(written["pause"])
+        known["accepted"] = frozenset(written["accepted"])
+        if not 0 <= known["step"] < len(self.plan.steps):
+            raise ValueError(f"the plan has no step {known['step']}")
+        return replace(self, **known)
 
     @property
     def weight(self) -> float:

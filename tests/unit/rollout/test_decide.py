@@ -1,5 +1,6 @@
 """What the controller does by itself, and a whole rollout driven by it, second by second, through restarts."""
 
+import json
 import random
 from dataclasses import replace
 from timeit import timeit
@@ -150,7 +151,8 @@ def lived(rates, rng, seconds=4_000):
         now += 1
         seen = seen.plus(second(of, now, rates, rng))
         if rng.random() < 0.05:
-            seen = read(seen.written())
+            seen = read(json.loads(json.dumps(seen.written())))
+            of = rollout(FAST).placed(json.loads(json.dumps(of.written())))
         people = People((Approval("ann", of.version_hash, of.evidence_hash, now - 1),), seen=10)
         event = decide(of, seen, now)
         if of.state is State.AWAITING_APPROVAL and event is None:

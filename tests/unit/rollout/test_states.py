@@ -1,6 +1,7 @@
 """The state table: its shape, each guard by itself, and a random walk in which people and evidence do what they like."""
 
-from dataclasses import replace
+import json
+from dataclasses import fields, replace
 from itertools import product
 
 import pytest
@@ -322,6 +323,24 @@ def test_a_transition_is_a_row_for_compare_and_set():
     assert one.after.revision == one.before.revision + 1
     assert one.key == "r1:1:roll_back"
     assert one.evidence_hash == CALM.hash()
+
+
+def test_a_place_survives_being_written():
+    moved = replace(happen(LAST, Event.SIGNAL).after, accepted=frozenset({"slow", "long"}), srm_from=2, revision=9)
+    for of in (moved, rollout(), AWAITING):
+        assert rollout().placed(json.loads(json.dumps(of.written()))) == of
+    assert set(rollout().written()) == {field.name for field in fields(Rollout)} - {
+        "id",
+        "plan",
+        "version_hash",
+        "creator",
+    }
+
+
+@pytest.mark.parametrize("change", [{"state": "lost"}, {"step": 3}, {"step": -1}, {"pause": "tea"}, {"accepted": None}])
+def test_a_place_that_is_none_is_refused(change):
+    with pytest.raises((ValueError, TypeError)):
+        rollout().placed(LAST.written() | change)
 
 
 # --- all of it, in every combination
