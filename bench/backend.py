@@ -11,6 +11,7 @@ import json
 import re
 import socket
 import sys
+from collections import deque
 from time import monotonic
 from typing import Final
 
@@ -37,6 +38,7 @@ def _framed(piece: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
+AT_ONCE: Final = 128  # streams that send in one turn of the event loop, which takes in one new connection each
 _FIRST: Final = _framed(payload.first_chunk())
 _SIZE: Final = b"%x\r\n" % len(payload.chunk(payload.stamp(0.0)))
 
@@ -55,13 +57,37 @@ class Pacer:
             stream.step()
 
 
+class Rush:
+    """The streams that send as fast as they are let: a chunk of each a turn of the event loop, or of some of them where
+    they are many, so that whoever else asks is answered meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._streams: deque[Backend] = deque()
+
+    def add(self, stream: "Backend") -> None:
+        if not self._streams:
+            asyncio.get_running_loop().call_soon(self._turn)
+        self._streams.append(stream)
+
+    def _turn(self) -> None:
+        for _ in range(min(AT_ONCE, len(self._streams))):
+            stream = self._streams.popleft()
+            if stream.hurry():
+                self._streams.append(stream)
+        if self._streams:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+
 class Backend(asyncio.Protocol):
     """One connection: a request at a time, as every client of a pool sends them."""
 
-    __slots__ = ("_got", "_is_writable", "_left", "_length", "_loop", "_pacers", "_slot", "_total", "_transport")
+    __slots__ = ("_got", "_is_hurrying", "_is_writable", "_left", "_pacers", "_rush", "_slot", "_total", "_transport")
 
-    def __init__(self, pacers: dict[int, Pacer]) -> None:
+    def __init__(self, pacers: dict[int, Pacer], rush: Rush) -> None:
         self._pacers = pacers
+        self._rush = rush
+        self._is_hurrying = False
         self._got = b""
         self._left = self._total = 0
         self._slot: list[Backend] | None = None
@@ -70,7 +96,6 @@ class Backend(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # uvloop's transports are no subclasses
-        self._loop = asyncio.get_running_loop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._left = 0
@@ -82,7 +107,7 @@ class Backend(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._is_writable = True
         if self._left and self._slot is None:
-            self._loop.call_soon(self._hurry)
+            self._begin_to_hurry()
 
     def data_received(self, data: bytes) -> None:
         got = self._got = self._got + data if self._got else data
@@ -103,17 +128,23 @@ class Backend(asyncio.Protocol):
         self._left = self._total = chunks
         self._transport.write(_STREAM + _FIRST)
         if rate == payload.FULL_SPEED:
-            self._loop.call_soon(self._hurry)
+            self._begin_to_hurry()
             return
         if rate not in self._pacers:
             self._pacers[rate] = Pacer(rate)
         self._slot = self._pacers[rate].wheel.add(self)
 
-    def _hurry(self) -> None:
-        if self._left and self._is_writable:
+    def _begin_to_hurry(self) -> None:
+        if not self._is_hurrying:
+            self._is_hurrying = True
+            self._rush.add(self)
+
+    def hurry(self) -> bool:
+        """Send a chunk; whether another may follow at once."""
+        if self._is_writable:
             self.step()
-            if self._left:
-                self._loop.call_soon(self._hurry)
+        self._is_hurrying = self._is_writable and self._left > 0
+        return self._is_hurrying
 
     def step(self) -> None:
         """Send the next chunk; with the last one the end. A stream that nobody reads waits."""
@@ -138,11 +169,12 @@ async def serve(send_buffer: int = 0) -> None:
     """Listen on a free port of the loopback interface, until stdin ends."""
     loop = asyncio.get_running_loop()
     pacers: dict[int, Pacer] = {}
+    rush = Rush()
     listener = socket.socket()
     if send_buffer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)  # inherited by what it accepts
     listener.bind(("127.0.0.1", 0))
-    server = await loop.create_server(lambda: Backend(pacers), sock=listener, backlog=4096)
+    server = await loop.create_server(lambda: Backend(pacers, rush), sock=listener, backlog=4096)
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     over = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), over.set)
