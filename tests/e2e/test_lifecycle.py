@@ -277,7 +277,7 @@ async def test_a_second_gateway_on_the_folder_is_refused_and_the_first_serves_on
         assert said.startswith("error: another gateway")
         assert str(one.gateway.process.pid) in said
         assert "Traceback" not in said
-        assert took_s < 3
+        assert took_s < 10  # not for the time that a start may take
         assert status(one.gateway.base_url, "/readyz") == 200
 
 
