@@ -62,21 +62,25 @@ def _placed(value: Any, path: Path, source: str) -> Iterator[Said]:
 
 
 class Windows:
-    """What of a growing reply has not been judged yet, and a little of what has, beside which it is judged."""
+    """What of a growing reply has not been judged yet, and a little of what has, beside which it is judged.
+
+    A text that is another one than it was at its place is new: choices and calls move when one comes before them.
+    """
 
     __slots__ = ("_judged",)
 
     def __init__(self) -> None:
-        self._judged: dict[Path, int] = {}
+        self._judged: dict[Path, str] = {}
 
     def take(self, said: Sequence[Said]) -> list[Piece]:
         """The new parts of its texts; they count as judged from now on."""
         pieces: list[Piece] = []
         for path, (text, source) in said:
-            done = self._judged.get(path, 0)
-            if done < len(text):
-                pieces.append(Piece(text[max(0, done - OVERLAP) :], source))
-                self._judged[path] = len(text)
+            known = self._judged.get(path, "")
+            if text != known:
+                start = max(0, len(known) - OVERLAP) if text.startswith(known) else 0
+                pieces.append(Piece(text[start:], source))
+                self._judged[path] = text
         return pieces
 
 

@@ -71,6 +71,14 @@ def test_what_is_new_comes_with_a_little_of_what_was_judged():
     assert [piece.text for piece in windows.take(said(a="x" * 1000 + "new", b="other"))] == ["other"]
 
 
+def test_another_text_in_the_place_of_one_that_was_judged_is_new_however_short():
+    windows = Windows()
+    windows.take(said(a="x" * 1000))
+    assert windows.take(said(a="bad", b="x" * 1000)) == [Piece("bad", "assistant"), Piece("x" * 1000, "assistant")]
+    assert windows.take(said(a="bed", b="x" * 1000)) == [Piece("bed", "assistant")]
+    assert windows.take(said(a="b", b="x" * 1000)) == [Piece("b", "assistant")]
+
+
 @given(st.text(max_size=2000), st.lists(st.integers(0, 2000), max_size=20))
 def test_every_stretch_as_long_as_the_overlap_is_seen_in_one_piece(text, cuts):
     windows = Windows()
