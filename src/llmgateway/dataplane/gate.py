@@ -5,6 +5,7 @@ until it is there and judged, nothing goes on.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -16,6 +17,8 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.pieces import Windows
 from llmgateway.ports.judge import Piece
+
+logger = logging.getLogger(__name__)
 
 WINDOW: Final = 2_000  # bytes of text that judges are asked about at once; those of Japanese are fewer characters
 MAX_WAITING: Final = 256 * 1024  # of events; the backend is read no further while so many wait
@@ -31,6 +34,7 @@ async def judged(call: Call, sent: Dispatched, opinion: Opinion, begin: Callable
         await opinion.whole(reply)
         return
     gate = Gate(call, sent, opinion, begin)
+    call.incoming.on_writable = gate.writable
     try:
         reply.release(gate)
         await reply.done
@@ -73,9 +77,15 @@ class Gate:
             if self._waiting_size > MAX_WHOLE:
                 self._fail(GatewayError("guardrail_unsupported", "The reply is too long for the route's guardrails."))
         else:
-            if self._waiting_size > MAX_WAITING and not self._sent.reply.is_over:
-                self._sent.writable(False)
             self._look()
+            self._flow()
+
+    def writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
+        """Hear whether the caller reads."""
+        if is_writable:
+            self._flow()
+        else:
+            self._sent.writable(False)
 
     async def finish(self) -> None:
         """The stream is over: have the rest judged, and let it go. GatewayError as `Opinion.ask`."""
@@ -93,10 +103,17 @@ class Gate:
         if self._asking is not None:
             self._asking.cancel()
 
+    def _flow(self) -> None:
+        """Read the backend on where neither judges nor the caller are too far behind."""
+        if self._sent.reply.is_over:
+            return
+        self._sent.writable(self._waiting_size <= MAX_WAITING and self._call.incoming.is_writable)
+
     def _look(self) -> None:
-        reader = self._sent.reply.reader
-        if self._asking is None and self._failure is None and reader.said - self._seen >= WINDOW:
-            self._seen = reader.said
+        said = self._sent.reply.reader.said
+        is_due = said - self._seen >= WINDOW or self._waiting_size > MAX_WAITING  # events may say next to nothing
+        if self._asking is None and self._failure is None and is_due:
+            self._seen = said
             covered, self._waiting, self._waiting_size = self._waiting, [], 0
             self._asking = asyncio.ensure_future(self._judged(self._in_parts, covered))
 
@@ -107,12 +124,15 @@ class Gate:
         except GatewayError as error:
             self._fail(error)
             return
+        except Exception:
+            logger.exception("a guardrail failed")
+            self._fail(GatewayError("internal_error"))
+            return
         finally:
             self._asking = None
         self._let_go(covered)
-        if not self._sent.reply.is_over:
-            self._sent.writable(True)
         self._look()
+        self._flow()
 
     def _let_go(self, pieces: list[bytes]) -> None:
         if not self._call.incoming.is_begun:

@@ -48,9 +48,16 @@ def ask(links: Sequence[JudgeLink], document: Mapping[str, Any], notes: Notes) -
 
 
 def judge_all(links: Sequence[JudgeLink], pieces: Sequence[Piece], stage: Stage, notes: Notes) -> None:
-    """Have every quick judge look at these texts. Raises Blocked where one does not let them pass."""
+    """Have every quick judge look at these texts. Raises Blocked where one does not let them pass, RuntimeError where
+    one fails.
+    """
     for link in links:
-        weigh(link, cast(Judge, link.guardrail).judge(pieces), stage, notes)
+        try:
+            judged = cast(Judge, link.guardrail).judge(pieces)
+        except Exception as error:  # noqa: BLE001 - what it says may quote a text, and it is logged
+            failed = RuntimeError(f"{link.name}: {type(error).__name__}")
+            raise failed.with_traceback(error.__traceback__) from None
+        weigh(link, judged, stage, notes)
 
 
 def shown_to(link: JudgeLink, said: Sequence[Said]) -> list[Piece]:
