@@ -1,5 +1,6 @@
 """Answers that are not the JSON that was asked for, on real sockets: none reaches a caller where they are blocked."""
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 
@@ -269,3 +270,36 @@ async def test_a_route_whose_budget_for_retries_is_spent_repairs_nothing(tmp_pat
         for _ in range(25):
             await it.post(CHATS, CHAT)
         assert 25 < len(backend.requests) < 45
+
+
+LIMITED = REPAIRING.replace("[backends.two]", 'max_concurrent = 1\nqueue_wait = "9s"\n[backends.two]', 1)
+
+
+async def test_a_backend_with_one_place_is_asked_again_at_once(tmp_path):
+    async with repaired(tmp_path, whole(completion(BAD)), whole(completion(GOOD)), config=LIMITED) as (_, it):
+        async with asyncio.timeout(5):
+            assert (await it.post(CHATS, CHAT)).status == 200
+        standing = it.worker.gateway.in_force.standings.by_name["one"]
+        assert (standing.in_flight, standing.places.in_use) == (0, 0)
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["the caller leaves", "a judge fails"])
+async def test_nothing_is_kept_of_what_ends_while_an_answer_is_looked_at(tmp_path, monkeypatch, leaves):
+    looked = asyncio.Event()
+
+    async def texts(_reply):
+        looked.set()
+        if leaves:
+            await asyncio.Event().wait()
+        raise RuntimeError("a judge failed")
+
+    monkeypatch.setattr("llmgateway.dataplane.repair.texts_so_far", texts)
+    async with repaired(tmp_path, whole(completion(BAD)), config=LIMITED) as (_, it):
+        caller = await it.connect()
+        caller.send("POST", CHATS, json.dumps(CHAT).encode())
+        await looked.wait()
+        if leaves:
+            await caller.leave()
+        await it.quiet()
+        standing = it.worker.gateway.in_force.standings.by_name["one"]
+        assert (standing.in_flight, standing.places.in_use) == (0, 0)

@@ -46,6 +46,12 @@ class Dispatched:
         else:
             self.connection.pause()
 
+    def give_up_place(self, now: float) -> None:
+        """The backend has done its work for it. Does no harm twice."""
+        if self.places is not None:
+            self.places.leave(now - self.reply.attempt.started, now)
+            self.places = None
+
     def leave(self, now: float, *, is_copy: bool = False) -> None:
         """The exchange is over: give back its place, and count what went wrong after the content had begun.
 
@@ -53,8 +59,7 @@ class Dispatched:
         """
         standing, reply = self.target.standing, self.reply
         standing.in_flight -= 1
-        if self.places is not None:
-            self.places.leave(now - reply.attempt.started, now)
+        self.give_up_place(now)
         if is_copy:
             return
         if reply.fault is not None:

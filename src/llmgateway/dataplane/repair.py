@@ -21,20 +21,27 @@ async def repaired(call: Errand, sent: Dispatched, request: Request) -> Dispatch
     guard = call.guard
     if guard is None or not guard.reply_judges or not sent.reply.is_ok or sent.reply.way is not Way.WHOLE:
         return sent
-    again = await _again(call, sent, request)
-    if again is None or not call.in_force.budgets[call.exchange.route or ""].spend():
-        return sent
-    target = replace(sent.target, kind=AttemptKind.REPAIR, is_trial=False)
     try:
-        better = await attempt(call, target, again)
-    except GatewayError:
-        call.reply = sent.reply
-        return sent
+        better = await _better(call, sent, request)
     except BaseException:
         sent.leave(call.now)
         raise
+    if better is None:
+        return sent
     _set_aside(call, sent)
     return better
+
+
+async def _better(call: Errand, sent: Dispatched, request: Request) -> Dispatched | None:
+    again = await _again(call, sent, request)
+    if again is None or not call.in_force.budgets[call.exchange.route or ""].spend():
+        return None
+    sent.give_up_place(call.now)  # or it might wait for its own
+    try:
+        return await attempt(call, replace(sent.target, kind=AttemptKind.REPAIR, is_trial=False), again)
+    except GatewayError:
+        call.reply = sent.reply
+        return None
 
 
 async def _again(call: Errand, sent: Dispatched, request: Request) -> Request | None:
