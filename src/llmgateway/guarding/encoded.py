@@ -19,6 +19,10 @@ from llmgateway.wire.jsontexts import FILE, Literal, literals
 _NAMES: Final = frozenset({b"data", b"file_data", b"b64_json"})
 _MARKS: Final = (b"data:", b"\\u00", *(b'"%b"' % name for name in _NAMES))
 _NEITHER: Final = re.compile(r"[^A-Za-z0-9+/=]++")
+_ALPHABETS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="
+_TYPED: Final = re.compile(
+    r"\s{0,9}data:[\w.+-]{1,64}/[\w.+-]{1,64}(?:;[\w-]{1,32}=[\w.-]{1,32})?;base64,", re.IGNORECASE
+)
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _SAMPLE: Final = 4096
 _HEAD: Final = 4096  # characters of a URL in which some look for "base64,"
@@ -92,6 +96,27 @@ def text_of(content: bytes, media: str = "", *, is_strict: bool = True) -> tuple
     if says_text(media) or not is_binary(content):
         return content.decode("latin-1"), "latin-1"  # byte for byte: a stray one hides nothing
     return None
+
+
+def readings_of(text: str) -> tuple[str, ...]:
+    """What a string says to somebody who reads it: itself, but for a data URL what that holds; a file says nothing.
+
+    What only calls itself one is read as it stands there, too.
+    """
+    if text.lstrip()[:5].lower() != "data:":
+        return (text,)
+    head, payload = _cut(text)
+    if "base64" not in head.lower():
+        return (text,) if "%" not in payload else (text, unquote_to_bytes(payload).decode("utf-8", "replace"))
+    is_typed = _TYPED.fullmatch(head) is not None
+    is_sound = is_typed and payload.isascii() and not payload.encode().translate(None, _ALPHABETS)
+    beginning = _bytes(payload[:_SAMPLE])
+    if is_binary(beginning):
+        is_known = beginning.startswith(_DOCUMENTS) or SOUND_OR_PICTURE.match(beginning) or b"\0" in beginning
+        return () if is_sound and is_known else (text,)
+    found = text_of(_bytes(payload), is_strict=False)
+    said = (found[0],) if found is not None and found[1] == "utf-8" else ()
+    return said if is_sound and said else (text, *said)
 
 
 def unreadable() -> GatewayError:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from llmgateway.guarding.encoded import readings_of
 from llmgateway.ports.judge import SOURCES, Piece
 
 MAX_DEPTH: Final = 100
@@ -50,8 +51,9 @@ def _placed(value: Any, path: Path, source: str) -> Iterator[Said]:
     if len(path) > MAX_DEPTH:
         return
     if isinstance(value, str):
-        if value and not _is_file(value):
-            yield Said(path, Piece(value, source))
+        for at, text in enumerate(readings_of(value)):
+            if text:
+                yield Said((*path, at) if at else path, Piece(text, source))
     elif isinstance(value, list):
         for at, each in enumerate(value):
             yield from _placed(each, (*path, at), source)
@@ -86,8 +88,7 @@ class Windows:
 
 def _texts(value: Any, source: str, depth: int) -> Iterator[Piece]:
     if isinstance(value, str):
-        if value and not _is_file(value):
-            yield Piece(value, source)
+        yield from (Piece(text, source) for text in readings_of(value) if text)
     elif depth >= MAX_DEPTH:
         return
     elif isinstance(value, list):
@@ -106,8 +107,3 @@ def _source(value: dict[str, Any], outer: str) -> str:
         return "tool"
     is_message = "content" in value or kind == "message"  # a part of one can't say whose word it is
     return _SOURCES.get(role, outer) if is_message and isinstance(role, str) else outer
-
-
-def _is_file(text: str) -> bool:
-    """Whether it is a picture or the like, given as a URL: no text, however long."""
-    return text.startswith("data:") and not text.startswith("data:text") and ";base64," in text[:200]
