@@ -160,6 +160,18 @@ async def test_nobody_is_asked_for_a_while_who_has_not_answered_again_and_again(
         assert two.requests
 
 
+REFUSING = [forever(expect(), send(reply(b'{"error":{"message":"no such text"}}', status="400 No")))]
+
+
+@pytest.mark.parametrize("oracle", [says("hm"), REFUSING], ids=["nonsense", "a refusal of the text"])
+async def test_texts_that_get_no_sensible_answer_do_not_shut_the_judge_for_others(tmp_path, oracle):
+    async with asking(tmp_path, says("hello"), oracle) as (_, two, running):
+        for at in range(SHUT_AFTER + 3):
+            asked = {**CHAT, "messages": [{"role": "user", "content": f"text {at}"}]}
+            assert (await running.post(CHATS, asked)).status == 503
+        assert len(two.requests) == SHUT_AFTER + 3
+
+
 async def test_the_caller_leaving_ends_the_question(tmp_path):
     async with asking(tmp_path, says("hello"), SILENT) as (one, two, running):
         caller = await running.connect()

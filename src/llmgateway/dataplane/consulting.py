@@ -111,6 +111,8 @@ class Consultants:
         try:
             async with asyncio.timeout(link.timeout_s):
                 judged = await ask()
+        except OpinionError:  # it may be the text's doing: whoever writes one must not shut it for others
+            raise NoAnswer(Said.SENSELESS) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no answer; `_why` logs what is a defect
             trust.failed(self._clock.monotonic())
             raise NoAnswer(_why(link, error)) from None
@@ -124,8 +126,6 @@ class Consultants:
 def _why(link: JudgeLink, error: Exception) -> Said:
     if isinstance(error, TimeoutError) or (isinstance(error, GatewayError) and error.code == "upstream_timeout"):
         return Said.TIMEOUT
-    if isinstance(error, OpinionError):
-        return Said.SENSELESS
     if not isinstance(error, GatewayError):
         where = "".join(traceback.format_tb(error.__traceback__))  # what it says may quote a text
         logger.error("a guardrail failed", extra={"guardrail": link.name, "error": type(error).__name__, "at": where})

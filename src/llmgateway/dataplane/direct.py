@@ -9,7 +9,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.http.client import build_head
 from llmgateway.http.connection import Connection
 from llmgateway.http.messages import Headers
-from llmgateway.ports.asking import OpinionError, Question
+from llmgateway.ports.asking import OF_TEXTS, OpinionError, Question
 from llmgateway.wire.signature import signed
 
 MAX_ANSWER: Final = 1024 * 1024
@@ -18,7 +18,8 @@ _JSON: Final = b"application/json"
 
 async def ask_backend(errand: Errand, guardrail: str, backend: str, question: Question) -> bytes:  # noqa: ARG001 - as every Ask
     """Ask a backend; gives the body of its answer. GatewayError as the pool's, upstream_error for another status than
-    200, OpinionError for an answer that is too long. A pooled connection that was dead is tried again once.
+    200, OpinionError for an answer that is too long or refuses the text. A pooled connection that was dead is tried
+    again once.
     """
     upstream = errand.in_force.upstreams[backend]
     pooled = upstream.pool.idle()
@@ -66,6 +67,8 @@ class Answer:
         """The whole of it. GatewayError or OpinionError where there is none."""
         if self.fault is not None:
             raise self.fault
+        if self._status in OF_TEXTS:
+            raise OpinionError("the question is refused")
         if self._status != 200:
             raise GatewayError("upstream_error")
         return b"".join(self._pieces)

@@ -16,7 +16,7 @@ from llmgateway.dataplane.reply import Way
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import End, Exchange, Phase
 from llmgateway.domain.operation import BodyKind
-from llmgateway.ports.asking import OpinionError, Question
+from llmgateway.ports.asking import OF_TEXTS, OpinionError, Question
 from llmgateway.wire.jsonscan import parse_object
 
 MAX_ANSWER: Final = 1024 * 1024
@@ -72,6 +72,8 @@ async def _answer(own: Errand, body: bytes) -> bytes:
 
 def _whole(sent: Dispatched) -> bytes:
     reply = sent.reply
+    if reply.status in OF_TEXTS:
+        raise OpinionError("the question is refused")
     if not reply.is_ok or reply.reader.error is not None:
         raise GatewayError("upstream_error")
     if reply.way is not Way.WHOLE or reply.size > MAX_ANSWER:

@@ -18,6 +18,7 @@ from llmgateway.ports.judge import Judged, Piece
 from llmgateway.wire.jsoncodec import JsonError, decode
 
 MAX_QUESTION: Final = 1024 * 1024  # bytes of a question's body, whatever is asked about
+OF_TEXTS: Final = frozenset({400, 413, 422})  # statuses that refuse a question, and tell nothing of whom was asked
 
 
 class Whom(StrEnum):
