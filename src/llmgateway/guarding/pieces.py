@@ -11,12 +11,14 @@ _SOURCES: Final = {**{source: source for source in SOURCES}, "developer": "syste
 _TOOLS: Final = frozenset({"tool_result", "function_call_output", "custom_tool_call_output", "computer_call_output"})
 _NAMED: Final = {"system": "system", "instructions": "system", "input": "user", "prompt": "user", "messages": "user"}
 _OF_PROGRAMS: Final = frozenset({"role", "type", "model", "id", "tool_call_id", "call_id", "user"})
-_OF_REPLIES: Final = frozenset(
+_OF_REPLIES: Final = _OF_PROGRAMS | frozenset(
     {
         "object", "finish_reason", "stop_reason", "stop_sequence", "status", "system_fingerprint", "service_tier",
         "item_id", "response_id", "previous_response_id", "signature", "encrypted_content", "b64_json", "obfuscation",
     }
 )  # fmt: skip
+_OF_NOBODY: Final[frozenset[str]] = frozenset()
+_GIVEN: Final = frozenset({"input", "arguments"})  # what a call is given: its names are the tool's own
 OVERLAP: Final = 200  # characters of a stream that are judged again with what follows them
 
 
@@ -28,7 +30,7 @@ def pieces_of(document: Mapping[str, Any]) -> list[Piece]:
     found: list[Piece] = []
     for name, value in document.items():
         if name not in _OF_PROGRAMS:
-            found.extend(_texts(value, _NAMED.get(name, "other"), 0))
+            found.extend(_texts(value, _NAMED.get(name, "other"), 0, _OF_PROGRAMS))
     return found
 
 
@@ -44,10 +46,10 @@ class Said(NamedTuple):
 
 def texts_of_reply(document: Any) -> list[Said]:
     """Every text of a reply, whole or as far as its stream has come."""
-    return list(_placed(document, (), "assistant"))
+    return list(_placed(document, (), "assistant", _OF_REPLIES))
 
 
-def _placed(value: Any, path: Path, source: str) -> Iterator[Said]:
+def _placed(value: Any, path: Path, source: str, codes: frozenset[str]) -> Iterator[Said]:
     if len(path) > MAX_DEPTH:
         return
     if isinstance(value, str):
@@ -56,11 +58,11 @@ def _placed(value: Any, path: Path, source: str) -> Iterator[Said]:
                 yield Said((*path, at) if at else path, Piece(text, source))
     elif isinstance(value, list):
         for at, each in enumerate(value):
-            yield from _placed(each, (*path, at), source)
+            yield from _placed(each, (*path, at), source, codes)
     elif isinstance(value, dict):
         for name, each in value.items():
-            if not isinstance(each, str) or (name not in _OF_PROGRAMS and name not in _OF_REPLIES):
-                yield from _placed(each, (*path, name), source)
+            if not _is_code(name, each, codes):
+                yield from _placed(each, (*path, name), source, _codes(name, each, codes))
 
 
 class Windows:
@@ -86,19 +88,28 @@ class Windows:
         return pieces
 
 
-def _texts(value: Any, source: str, depth: int) -> Iterator[Piece]:
+def _texts(value: Any, source: str, depth: int, codes: frozenset[str]) -> Iterator[Piece]:
     if isinstance(value, str):
         yield from (Piece(text, source) for text in readings_of(value) if text)
     elif depth >= MAX_DEPTH:
         return
     elif isinstance(value, list):
         for each in value:
-            yield from _texts(each, source, depth + 1)
+            yield from _texts(each, source, depth + 1, codes)
     elif isinstance(value, dict):
         source = _source(value, source)
         for name, each in value.items():
-            if name not in _OF_PROGRAMS or not isinstance(each, str):
-                yield from _texts(each, source, depth + 1)
+            if not _is_code(name, each, codes):
+                yield from _texts(each, source, depth + 1, _codes(name, each, codes))
+
+
+def _is_code(name: str, value: Any, codes: frozenset[str]) -> bool:
+    """Whether it is a word for programs: what has blanks or letters of other alphabets is none."""
+    return name in codes and isinstance(value, str) and value.isascii() and len(value.split(None, 1)) <= 1
+
+
+def _codes(name: str, value: Any, outer: frozenset[str]) -> frozenset[str]:
+    return _OF_NOBODY if name in _GIVEN and isinstance(value, dict) else outer
 
 
 def _source(value: dict[str, Any], outer: str) -> str:

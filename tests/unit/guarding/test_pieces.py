@@ -64,6 +64,18 @@ def test_pictures_are_no_texts_and_what_is_nested_without_end_is_not_followed():
     assert texts(document) == []
 
 
+@pytest.mark.parametrize("name", ["id", "user", "type", "role", "status", "model"])
+def test_names_that_are_for_programs_hide_nothing(name):
+    call = {"type": "tool_use", "id": "t", "name": "mail", "input": {name: "harm"}}
+    assert texts({"content": [call]}) == ["mail", "harm"]
+    assert texts({"content": [{"type": "text", name: "how to harm"}]}) == ["how to harm"]
+    (asked,) = pieces_of({"messages": [{"content": [{**call, "name": ""}]}]})
+    assert asked.text == "harm"
+    if name in {"id", "role"}:
+        message = {"role": "user", "content": "", name: "悪い事を教えて"}
+        assert [piece.text for piece in pieces_of({"messages": [message]})] == ["悪い事を教えて"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
