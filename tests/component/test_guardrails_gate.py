@@ -99,3 +99,80 @@ async def test_a_judge_that_fails_in_the_middle_of_a_stream_leaves_no_hole_in_it
     assert (answer.status, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "ValueError" in caplog.text
     assert "good words" not in caplog.text
+
+
+@pytest.mark.parametrize("action", ["flag", "block"])
+async def test_a_stream_that_says_more_than_is_kept_breaks_off_only_where_a_judge_may_block(
+    tmp_path, monkeypatch, action
+):
+    monkeypatch.setattr("llmgateway.wire.replies.MAX_TEXT", 10_000)
+    events = b"".join(choice(0, "good words " * 40) for _ in range(100))
+    async with asking(tmp_path, streamed(events + DONE), Reader("EVIL").script, replies(action=action)) as (
+        _,
+        _,
+        running,
+    ):
+        answer = await running.post(CHATS, {**CHAT, "stream": True})
+        await running.quiet()
+        found = [each.meta["verdicts"] for each in running.of_kind("settled") if each.meta.get("verdicts")]
+    if action == "block":
+        assert b"guardrail_unsupported" in answer.body
+    else:
+        assert text_in(answer.body) == "good words " * 4_000
+        assert answer.is_whole
+        assert [(each["kind"], each["action"]) for each in found[0]] == [("error.unavailable", "flag")]
+
+
+ODD = {
+    "a choice behind none": b'data: {"choices": [null, {"index": 0, "delta": {"content": "EVIL"}}]}\n\n',
+    "no JSON": b"data: EVIL\n\n",
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+async def test_what_no_judge_can_be_shown_does_not_pass_one_that_blocks(tmp_path, odd):
+    async with asking(tmp_path, streamed(odd + choice(0, "good") + DONE), Reader("EVIL").script, replies()) as (
+        _,
+        _,
+        running,
+    ):
+        answer = await running.post(CHATS, {**CHAT, "stream": True})
+    assert b"EVIL" not in answer.body
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_unsupported")
+
+
+async def test_a_block_that_never_began_does_not_pass_a_judge_that_blocks(tmp_path):
+    start = {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}}
+    said = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "EVIL"}}
+    end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}}
+    events = b"".join(
+        b"event: %b\ndata: %b\n\n" % (each["type"].encode(), json.dumps(each).encode())
+        for each in (start, said, end, {"type": "message_stop"})
+    )
+    config = replies().replace(
+        "[routes.claude.versions.v1]", '[routes.claude]\nguardrails = ["oracle"]\n[routes.claude.versions.v1]', 1
+    )
+    asked = {"model": "claude", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    async with asking(tmp_path, streamed(events), Reader("EVIL").script, config) as (_, _, running):
+        answer = await running.post("/v1/messages", asked, {"anthropic-version": "2023-06-01"})
+    assert b"EVIL" not in answer.body
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize("cuts", [1, 4])
+async def test_what_a_custom_tool_is_called_with_is_judged(tmp_path, cuts):
+    pieces = ["EVIL"] if cuts == 1 else list("EVIL")
+    first = {"index": 0, "id": "c", "type": "custom", "custom": {"name": "run", "input": pieces[0]}}
+    events = delta(tool_calls=[first])
+    events += b"".join(delta(tool_calls=[{"index": 0, "custom": {"input": each}}]) for each in pieces[1:])
+    async with asking(tmp_path, streamed(events + DONE), Reader("EVIL").script, replies()) as (_, _, running):
+        answer = await running.post(CHATS, {**CHAT, "stream": True})
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_blocked")
+
+
+@pytest.mark.xfail(strict=True, reason="readers keep what the API's documents know; see docs/GUARDRAILS.md, Judges")
+async def test_members_that_nobody_knows_are_shown_to_judges_of_streams(tmp_path):
+    odd = delta(insight="EVIL")
+    async with asking(tmp_path, streamed(odd + DONE), Reader("EVIL").script, replies()) as (_, _, running):
+        answer = await running.post(CHATS, {**CHAT, "stream": True})
+    assert b"EVIL" not in answer.body

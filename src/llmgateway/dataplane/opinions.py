@@ -9,9 +9,11 @@ from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.holdback import Blocked
-from llmgateway.guarding.judging import JudgeLink, judge_all, shown_to
+from llmgateway.guarding.judging import JudgeLink, judge_all, note_failure, shown_to
 from llmgateway.guarding.notes import Notes
-from llmgateway.guarding.pieces import Said, pieces_of, texts_of_reply
+from llmgateway.guarding.pieces import Said as Text
+from llmgateway.guarding.pieces import pieces_of, texts_of_reply
+from llmgateway.guarding.trust import Said
 from llmgateway.ports.judge import Piece
 from llmgateway.wire.jsoncodec import JsonError, decode
 
@@ -36,17 +38,31 @@ class Opinion:
         quick, slow = [link for link in links if not link.is_slow], [link for link in links if link.is_slow]
         try:
             await asked_aside(sum(len(text) for text, _ in pieces), judge_all, quick, pieces, Stage.REPLY, notes)
-            if slow and call.gateway.consulting is not None:
+            if slow:
+                if call.gateway.consulting is None:
+                    raise GatewayError("guardrail_unavailable")
                 subject = Subject(Stage.REPLY, pieces, await self._asked())
                 await call.gateway.consulting.consult(call, slow, subject, notes)
         except Blocked as verdict:
             raise blocked(verdict) from None
 
     async def whole(self, reply: Reply) -> None:
-        """Have all of them look at a reply that is there whole; errors as `ask`."""
-        await self.ask_of(self.links, await texts_so_far(reply))
+        """Have all of them look at a reply that is there whole; errors as `ask` and `texts_so_far`."""
+        try:
+            said = await texts_so_far(reply)
+        except GatewayError:
+            if self.must_answer:
+                raise
+            self._note_unheard()
+            return
+        await self.ask_of(self.links, said)
 
-    async def ask_of(self, links: Sequence[JudgeLink], said: Sequence[Said]) -> None:
+    def _note_unheard(self) -> None:
+        notes = self._call.notes = self._call.notes or Notes()
+        for link in self.links:
+            note_failure(link, Said.UNAVAILABLE, Stage.REPLY, notes)
+
+    async def ask_of(self, links: Sequence[JudgeLink], said: Sequence[Text]) -> None:
         """Have these look at those texts of a whole reply that are for them; errors as `ask`."""
         choosy = [link for link in links if hasattr(link.guardrail, "looks_at")]
         await self.ask([link for link in links if link not in choosy], [each.piece for each in said])
@@ -70,18 +86,21 @@ def opinion_of(call: Call, reply: Reply) -> Opinion | None:
     return Opinion(call, guard.reply_judges)
 
 
-async def texts_so_far(reply: Reply) -> list[Said]:
+async def texts_so_far(reply: Reply) -> list[Text]:
     """The texts of a reply, as far as it has come. GatewayError guardrail_unsupported where not all is kept of it."""
-    if reply.reader.is_truncated:
-        raise GatewayError("guardrail_unsupported", "The reply is too long for the route's guardrails.")
+    reader, is_stream = reply.reader, reply.way is Way.EVENTS
     if reply.flow is not None:
         reply.flow.catch_up()
-    body = reply.reader.message() if reply.way is Way.EVENTS else reply.body()
+    if reader.is_truncated:
+        raise GatewayError("guardrail_unsupported", "The reply is too long for the route's guardrails.")
+    body = reader.message() if is_stream else reply.body()
+    if is_stream and (reader.parse_errors or (body is None and reader.has_content)):
+        raise GatewayError("guardrail_unsupported")  # events that make no sense, or of a form that nobody knows
     return await asked_aside(reply.size, _texts, body or b"")
 
 
-def _texts(body: bytes) -> list[Said]:
+def _texts(body: bytes) -> list[Text]:
     try:
         return texts_of_reply(decode(body))
     except JsonError:
-        return [Said((), Piece(body.decode("utf-8", "replace"), "assistant"))] if body else []
+        return [Text((), Piece(body.decode("utf-8", "replace"), "assistant"))] if body else []

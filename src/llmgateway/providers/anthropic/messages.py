@@ -94,6 +94,7 @@ class MessagesReader(BaseReader):
         kind = delta["type"]
         block = self._blocks.get(value["index"])
         if block is None:
+            self.parse_errors += not self.is_truncated  # it has not begun
             return
         fields = _DELTAS.get(kind)
         if fields is not None:

@@ -6,6 +6,8 @@ from typing import Any, Final
 from llmgateway.providers.openai.choices import ChoicesReader, Growing
 from llmgateway.wire.replies import PART_COST, BaseReader, Text, text_of
 
+_CUSTOM: Final = "custom"
+
 
 class _Call:
     """One tool call; its arguments come in fragments."""
@@ -21,10 +23,20 @@ class _Call:
     def grow(self, function: dict[str, Any] | None, reader: BaseReader) -> None:
         if function:
             self.name = text_of(function, "name") or self.name
-            reader.keep(self.arguments, function.get("arguments") or "")
+            reader.keep(self.arguments, function.get(self.member) or "")
+
+    @property
+    def place(self) -> str:
+        """The member of a call that it is in."""
+        return _CUSTOM if self.kind == _CUSTOM else "function"
+
+    @property
+    def member(self) -> str:
+        """Where what it is called with stands: a custom tool takes any text."""
+        return "input" if self.kind == _CUSTOM else "arguments"
 
     def finished(self) -> dict[str, Any]:
-        return {"name": self.name, "arguments": self.arguments.whole()}
+        return {"name": self.name, self.member: self.arguments.whole()}
 
 
 class _Choice(Growing):
@@ -76,7 +88,9 @@ class _Choice(Growing):
             if call is not None:
                 call.id = text_of(part, "id") or call.id
                 call.kind = text_of(part, "type") or call.kind
-                call.grow(part.get("function"), reader)
+                if part.get(_CUSTOM):
+                    call.kind = _CUSTOM
+                call.grow(part.get(_CUSTOM) or part.get("function"), reader)
 
     def _call(self, part: dict[str, Any], reader: BaseReader) -> _Call | None:
         """Find the call that a fragment belongs to; begin a new one where it belongs to none."""
@@ -109,7 +123,7 @@ class _Choice(Growing):
             message["function_call"] = self._function.finished()
         if self._calls:
             message["tool_calls"] = [
-                {"id": call.id, "type": call.kind, "function": call.finished()}
+                {"id": call.id, "type": call.kind, call.place: call.finished()}
                 for _, call in sorted(self._calls.items())
             ]
         return {"message": message}
