@@ -289,7 +289,7 @@ async def test_a_busy_port_is_named_without_waiting(tmp_path):
         assert code != 0
         assert f"127.0.0.1:{one.gateway.port} is in use by another program" in said
         assert "Traceback" not in said
-        assert took_s < 2  # most of it is Python's own start
+        assert took_s < 10  # most of it is Python's own start
 
 
 async def test_a_folder_that_cannot_be_used_is_named(tmp_path):
