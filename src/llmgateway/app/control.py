@@ -23,6 +23,7 @@ from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
 from llmgateway.controlplane.pricing import Prices
 from llmgateway.controlplane.retention import Retention
+from llmgateway.controlplane.reviewfeed import ReviewFeed
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.journal import reclaim
 from llmgateway.journal.layout import journal_folder
@@ -56,8 +57,14 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     snapshot = started.snapshot
     ledger, recent, prices = Ledger(), Recent(CLOCK), Prices(snapshot)
     store = SqliteStore(started.data / STORE, snapshot.journal.durability, query_s=QUERY_S)
-    scoring = Scoring(store, snapshot, CLOCK)
-    heard = on_rows(ledger, recent, scoring)
+    feed = ReviewFeed(CLOCK)
+    scoring = Scoring(store, snapshot, CLOCK, on_placed=feed.placed)
+    committed = on_rows(ledger, recent, scoring)
+
+    def heard(rows: list[Row]) -> None:
+        committed(rows)
+        feed.came(rows)
+
     ingester = Ingester(
         journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake
     )
@@ -87,6 +94,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,
         scoring=scoring,
+        review=feed,
         token_secret=kept_secret(started.data),
     )
     return Control(parts), ingester, store

@@ -9,6 +9,7 @@ from typing import Any
 from llmgateway.config import guardrails, schema, snapshot
 from llmgateway.config.build_rules import rule
 from llmgateway.config.problems import Path
+from llmgateway.config.review import Review
 from llmgateway.config.secrets import SecretResolver
 
 
@@ -31,6 +32,7 @@ def build(
         data=_data(config.data),
         journal=_journal(config.journal),
         scores=_scores(config.scores, secrets),
+        review=_review(config.review),
         backends=backends,
         routes={
             name: replace(
@@ -124,6 +126,18 @@ def _scores(table: schema.ScoresTable, secrets: SecretResolver) -> snapshot.Scor
     written = table.token_secret
     secret = None if written is None else secrets.resolve(written, ("scores", "token_secret"))
     return snapshot.Scores(table.window, table.rate, table.burst, secret)
+
+
+def _review(table: schema.ReviewTable) -> Review:
+    return Review(
+        lease_s=table.lease,
+        overlap=table.overlap,
+        max_waiting=table.max_waiting,
+        random=table.random,
+        near_threshold=table.near_threshold,
+        thumbs_down=table.thumbs_down,
+        per_hour=table.per_hour,
+    )
 
 
 def _backend(name: str, table: schema.BackendTable, secrets: SecretResolver) -> snapshot.Backend:

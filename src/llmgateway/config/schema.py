@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 
 from llmgateway.config import snapshot, values
 from llmgateway.config.guardrails import GuardrailsTable, Names
+from llmgateway.config.review import Review
 from llmgateway.config.rule_schema import MAX_RULES, OnFailureTable, RuleTable
 from llmgateway.config.table import STRICT, Seconds
 
@@ -33,6 +34,7 @@ _ADMIN: Final = snapshot.Admin()
 _DATA: Final = snapshot.Data()
 _JOURNAL: Final = snapshot.Journal()
 _SCORES: Final = snapshot.Scores()
+_REVIEW: Final = Review()
 _BACKEND: Final = snapshot.Backend("", "", "")
 _HEALTH: Final = snapshot.HealthRules()
 _RETRIES: Final = snapshot.Retries()
@@ -193,6 +195,18 @@ class ScoresTable(Table):
     token_secret: SecretStr | None = None
 
 
+class ReviewTable(Table):
+    """[review]"""
+
+    lease: Seconds = Field(_REVIEW.lease_s, ge=30, le=_DAY)
+    overlap: float = Field(_REVIEW.overlap, ge=0, le=1)
+    max_waiting: int = Field(_REVIEW.max_waiting, ge=1, le=1_000_000)
+    random: float = Field(_REVIEW.random, ge=0, le=1)
+    near_threshold: float = Field(_REVIEW.near_threshold, ge=0, le=1)
+    thumbs_down: float = Field(_REVIEW.thumbs_down, ge=0, le=1)
+    per_hour: int = Field(_REVIEW.per_hour, ge=1, le=10_000)
+
+
 class BackendTimeoutsTable(Table):
     """[backends.NAME.timeouts]"""
 
@@ -331,6 +345,7 @@ class Config(Table):
     data: DataTable = DataTable()
     journal: JournalTable = JournalTable()
     scores: ScoresTable = ScoresTable()
+    review: ReviewTable = ReviewTable()
     guardrails: GuardrailsTable = GuardrailsTable()
     backends: Annotated[dict[Name, BackendTable], Field(max_length=10_000)] = {}
     routes: Annotated[dict[RouteName, RouteTable], Field(min_length=1, max_length=20_000)]

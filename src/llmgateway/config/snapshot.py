@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from llmgateway.config.guarding import Guarding, Guardrail
+from llmgateway.config.review import Review
 from llmgateway.config.rules import FaultKind, Rule
 
 
@@ -379,6 +380,7 @@ class Snapshot:
     data: Data = Data()
     journal: Journal = Journal()
     scores: Scores = Scores()
+    review: Review = field(default_factory=Review)
     backends: Mapping[str, Backend] = field(default_factory=dict)
     routes: Mapping[str, Route] = field(default_factory=dict)
     keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)

@@ -58,6 +58,8 @@ _ALL: Final = (
         "feedback", _COUNTER, (*_VERSION, "name", "polarity"), "What users said of answers, each time they said it."
     ),
     Metric("feedback_rejected", _COUNTER, ("reason",), "What users said that belongs to no exchange of theirs."),
+    Metric("review_items", _GAUGE, ("queue", "status"), "Items of the review queues."),
+    Metric("review_oldest_age_seconds", _GAUGE, ("queue",), "How long the item has waited that has waited longest."),
     Metric("unreadable_rows", _COUNTER, (), "Exchange rows that could not be counted, or not whole."),
     Metric("label_overflow", _GAUGE, (), "Configured names beyond the caps, counted as `other`."),
     # from the workers, each second

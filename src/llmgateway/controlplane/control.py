@@ -39,6 +39,8 @@ from llmgateway.controlplane.overview import Status, overview
 from llmgateway.controlplane.probes import Probes
 from llmgateway.controlplane.readiness import Facts, unready, unstarted
 from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.reviewfeed import ReviewFeed
+from llmgateway.controlplane.reviewing import Reviewing
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
@@ -85,7 +87,8 @@ class Parts:
     `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
     `workers`: how many there should be.
     `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations. `classes`: guardrails
-    and judges, to be tried. `scoring`: who places users' scores. `token_secret`: signs browsers' tokens.
+    and judges, to be tried. `scoring`: who places users' scores. `review`: who brings
+    exchanges to the review queues by itself. `token_secret`: signs browsers' tokens.
     """
 
     snapshot: Snapshot
@@ -108,6 +111,7 @@ class Parts:
     dialects: Mapping[str, Dialect] = field(default_factory=dict)
     classes: FindClasses = lambda _: {}
     scoring: Scoring | None = None
+    review: ReviewFeed | None = None
     token_secret: bytes = b""
 
 
@@ -166,6 +170,8 @@ class Control:
         first = {"ingest": ingest.run} if ingest is not None else {}
         if self._parts.scoring is not None and ingest is not None:
             first["scores"] = partial(self._parts.scoring.run, ingest.drained)
+        if self._parts.review is not None:
+            first["review"] = self._parts.review.run
         for name, run in (first | dict(self._parts.services)).items():
             self._tasks.start(name, run)
         if self.changes is not None:
@@ -263,8 +269,25 @@ class Control:
             changes=self.changes,
             classes=self._parts.classes,
             token_secret=self._parts.token_secret,
+            reviewing=self._reviewing(),
+            gate=lambda: self._admin.gate,
         )
         return endpoints(sources, self._parts.endpoints)
+
+    def _reviewing(self) -> Reviewing | None:
+        if self._parts.store is None:
+            return None
+        feed, scoring = self._parts.review, self._parts.scoring
+        reviewing = Reviewing(
+            self._parts.store,
+            lambda: self.reloader.snapshot.review,
+            self._clock,
+            changed=feed.changed if feed is not None else lambda: None,
+            scored=scoring.wake if scoring is not None else lambda: None,
+        )
+        if feed is not None:
+            feed.serve(reviewing)
+        return reviewing
 
     def _answers(self) -> Answers:
         return Answers(
@@ -298,6 +321,7 @@ class Control:
             damage=damage(ingest) if ingest is not None else {},
             backends=self.backends.shown(),
             ejections=dict(self._merged.ejections),
+            review=self._parts.review.figures if self._parts.review is not None else None,
             feedback=self._parts.scoring.figures if self._parts.scoring is not None else None,
         )
 

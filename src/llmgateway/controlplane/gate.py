@@ -30,6 +30,10 @@ class Gate:
         """Whether whoever gets through here gets through there."""
         return self.digest == other.digest
 
+    def accepts(self, token: str) -> bool:
+        """Whether this is the token, or none is needed."""
+        return self.digest is None or hmac.compare_digest(_digest(token.strip()), self.digest)
+
     def refuse(self, request: web.BaseRequest, *, is_open: bool) -> web.Response | None:
         """The refusal, or None. `is_open`: no token is needed. Loopback listeners answer to local names only: a page
         that rebinds its own name to 127.0.0.1 still sends that name.
@@ -43,7 +47,7 @@ class Gate:
         if is_open or self.digest is None:
             return None
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(_digest(token.strip()), self.digest):
+        if scheme.lower() == "bearer" and self.accepts(token):
             return None
         denied = refusal(401, "invalid_token", "The admin token is missing or not valid.")
         denied.headers[hdrs.WWW_AUTHENTICATE] = "Bearer"

@@ -21,6 +21,7 @@ from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, OTHER, OUTCOMES, Labels
 from llmgateway.controlplane.ledger import TOKEN_KINDS, Cell, View
+from llmgateway.controlplane.reviewfigures import ReviewFigures
 from llmgateway.controlplane.tally import OVERLOAD, Figures
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import Clock
@@ -70,6 +71,7 @@ class Reading:
     damage: Mapping[str, int] = field(default_factory=dict)
     backends: Sequence[Mapping[str, Any]] = ()  # as `byhand` shows them
     ejections: Mapping[tuple[str, str], int] = field(default_factory=dict)  # by backend and reason
+    review: ReviewFigures | None = None  # the same
     feedback: FeedbackFigures | None = None  # None: not known yet, or nothing scores here
 
 
@@ -79,6 +81,11 @@ def families(reading: Reading) -> Iterator[Family]:
     if reading.feedback is not None:
         yield _points("feedback", sorted(reading.feedback.counts.items()))
         yield _points("feedback_rejected", (((reason,), n) for reason, n in sorted(reading.feedback.rejected.items())))
+    if reading.review is not None:
+        yield _points("review_items", sorted(reading.review.counts.items()))
+        yield _points(
+            "review_oldest_age_seconds", (((queue,), age) for queue, age in sorted(reading.review.ages.items()))
+        )
     yield from _upstreams(reading.ledger)
     yield from _gauges(reading)
     yield from _pools(reading)

@@ -45,10 +45,17 @@ def silent_routes(snapshot: Snapshot) -> frozenset[str | None]:
 class Scoring:
     """One task runs it. `wake` says that there may be something new; what is seen of the figures is committed."""
 
-    def __init__(self, store: Store, snapshot: Snapshot, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        snapshot: Snapshot,
+        clock: Clock,
+        on_placed: Callable[[Sequence[Placement]], None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._may_give_up = False  # not before everything that was in the journal at the start is in the store
+        self._on_placed = on_placed
         self._figures: FeedbackFigures | None = None  # of what is committed; None until the store was asked
         self.configure(snapshot, Labels())
         self._cursor = Cursor()
@@ -142,6 +149,7 @@ class Scoring:
             self._cursor = self._saved
             raise
         self._figures, self._saved = figures, self._cursor
+        self._on_placed(placements)
 
     async def _restore(self) -> None:
         state = await self._store.scores_state()

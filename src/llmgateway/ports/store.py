@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from llmgateway.domain.score import Score
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
+from llmgateway.ports.reviews import ReviewReader, ReviewWriter
 from llmgateway.ports.scores import ScoreReader, ScoreWriter
 
 Row = dict[str, Any]
@@ -127,7 +128,7 @@ class StoreStats:
     engine: str  # name and version, for the start-up line and bug reports
 
 
-class StoreReader(GenerationReader, ScoreReader, Protocol):
+class StoreReader(GenerationReader, ScoreReader, ReviewReader, Protocol):
     """Reading. Each call is bounded: by `limit`, and by time, after which it raises StoreUnavailableError."""
 
     async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:
@@ -175,7 +176,7 @@ class StoreReader(GenerationReader, ScoreReader, Protocol):
     async def close(self) -> None: ...
 
 
-class Store(StoreReader, GenerationWriter, ScoreWriter, Protocol):
+class Store(StoreReader, GenerationWriter, ScoreWriter, ReviewWriter, Protocol):
     """Writing as well. One object, in one process, writes."""
 
     async def open(self) -> None:

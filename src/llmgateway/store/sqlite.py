@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from llmgateway.config.snapshot import Durability
+from llmgateway.domain.review import Concern, Item, Review, Schema
 from llmgateway.domain.score import Score
 from llmgateway.ports.generations import Generation, SeenVersion
+from llmgateway.ports.reviews import Added
 from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
+from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_generations as history
+from llmgateway.store import sqlite_reviews as reviews
 from llmgateway.store import sqlite_scores as scored
 from llmgateway.store import sqlite_write as write
 from llmgateway.store.rows import BodyCodec
@@ -105,6 +109,23 @@ class SqliteStore(SqliteReader):
 
     async def scores_state(self) -> dict[str, Any] | None:
         return await self._write(scored.state)
+
+    async def add_items(self, items: Sequence[Item], *, max_waiting: int) -> Added:
+        return await self._write(lambda connection: reviews.add(connection, items, max_waiting))
+
+    async def change_item(
+        self, item: Item, seen: int, review: Review | None = None, scores: Sequence[Score] = ()
+    ) -> bool:
+        return await self._write(lambda connection: reviews.change(connection, item, seen, review, scores))
+
+    async def add_schema(self, schema: Schema) -> bool:
+        return await self._write(lambda connection: reviews.add_schema(connection, schema))
+
+    async def add_concern(self, concern: Concern) -> None:
+        await self._write(lambda connection: concerned.add(connection, concern))
+
+    async def close_concern(self, concern: Concern) -> bool:
+        return await self._write(lambda connection: concerned.close(connection, concern))
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from llmgateway.store import sqlite_reviews as reviews
 from llmgateway.store import sqlite_scores as scores
 from llmgateway.store.sqlite_queries import id_floor
 from llmgateway.store.sqlite_write import begin
@@ -13,6 +14,7 @@ def purge_exchanges(connection: sqlite3.Connection, before: float | None, limit:
     begin(connection)
     found = connection.execute('SELECT seq FROM exchange WHERE "id" < ? ORDER BY "id" LIMIT ?', (floor, limit))
     seqs = found.fetchall()
+    reviews.purge(connection, seqs)
     for statement in (
         "DELETE FROM body WHERE id BETWEEN ?1 * 4 AND ?1 * 4 + 3",
         "DELETE FROM attempt WHERE exchange_seq = ?",
@@ -27,8 +29,8 @@ def purge_exchanges(connection: sqlite3.Connection, before: float | None, limit:
 
 
 def purge_bodies(connection: sqlite3.Connection, before: float, limit: int) -> int:
-    """Delete the oldest bodies, and what scores say in words. Looks at `limit` of the bodies in the order of ingestion,
-    so a pass is never long.
+    """Delete the oldest bodies, and what scores and reviews say in words. Looks at `limit` of the bodies in the order
+    of ingestion, so a pass is never long.
     """
     sql = (
         "SELECT body.id FROM (SELECT id FROM body ORDER BY id LIMIT ?) AS body "
@@ -37,6 +39,6 @@ def purge_bodies(connection: sqlite3.Connection, before: float, limit: int) -> i
     begin(connection)
     found = connection.execute(sql, (limit, id_floor(before))).fetchall()
     connection.executemany("DELETE FROM body WHERE id = ?", found)
-    forgotten = scores.forget(connection, before, limit)
+    forgotten = scores.forget(connection, before, limit) + reviews.forget(connection, before, limit)
     connection.execute("COMMIT")
     return len(found) + forgotten

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from llmgateway.domain.review import Concern, ConcernState, Item, Review, Schema
 from llmgateway.domain.score import Score
 from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
+from llmgateway.ports.reviews import Backlog, WantedItems
 from llmgateway.ports.scores import Group, WantedScores
 from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
+from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_queries as queries
+from llmgateway.store import sqlite_reviews as reviews
 from llmgateway.store import sqlite_scores as scored
 from llmgateway.store.rows import BodyCodec
 from llmgateway.store.schema import VERSION, check
@@ -75,6 +79,47 @@ class SqliteReader:
 
     async def score_groups(self, wanted: WantedScores) -> list[Group]:
         return await self._read(lambda connection: scored.groups(connection, wanted))
+
+    async def items(self, wanted: WantedItems, *, limit: int, after: str | None = None) -> list[Item]:
+        return await self._read(lambda connection: reviews.page(connection, wanted, limit, after))
+
+    async def item(self, item_id: str) -> Item | None:
+        return await self._read(lambda connection: reviews.one(connection, item_id))
+
+    async def reviews_of(self, item_ids: Sequence[str]) -> dict[str, list[Review]]:
+        return await self._read(lambda connection: reviews.said(connection, item_ids))
+
+    async def claimable(self, reviewer: str, now: float, *, queue: str | None = None) -> Item | None:
+        return await self._read(lambda connection: reviews.claimable(connection, reviewer, now, queue))
+
+    async def held(self, reviewer: str, now: float) -> Item | None:
+        return await self._read(lambda connection: reviews.held(connection, reviewer, now))
+
+    async def review_backlog(self, now: float) -> list[Backlog]:
+        return await self._read(lambda connection: reviews.backlog(connection, now))
+
+    async def waiting_since(self, *, limit: int) -> list[float]:
+        return await self._read(lambda connection: reviews.waiting_since(connection, limit))
+
+    async def reviewed(self, queue: str | None, *, since: float | None = None) -> list[tuple[Item, list[Review]]]:
+        return await self._read(lambda connection: reviews.reviewed(connection, queue, since))
+
+    async def schema(self, name: str, number: int | None = None) -> Schema | None:
+        return await self._read(lambda connection: reviews.schema(connection, name, number))
+
+    async def schemas(self) -> list[Schema]:
+        return await self._read(reviews.schemas)
+
+    async def concerns(
+        self, *, route: str | None = None, state: ConcernState | None = None, limit: int
+    ) -> list[Concern]:
+        return await self._read(lambda connection: concerned.page(connection, route, state, limit))
+
+    async def concern(self, concern_id: str) -> Concern | None:
+        return await self._read(lambda connection: concerned.one(connection, concern_id))
+
+    async def open_concerns(self, route: str, *versions: str) -> list[Concern]:
+        return await self._read(lambda connection: concerned.against(connection, route, versions))
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)

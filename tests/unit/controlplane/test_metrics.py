@@ -15,13 +15,18 @@ from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, Labels
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.metrics import CACHE_S, Exposition, Reading, families
+from llmgateway.controlplane.reviewfigures import ReviewFigures
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import ManualClock
+from llmgateway.ports.reviews import Backlog
 from llmgateway.telemetry.histogram import WAIT, empty, observe
 
 LABELS = Labels({"chat": ("v1", "v2")}, ("local",))
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+
+
+REVIEW = ReviewFigures([Backlog("default", "open", 3, 900.0), Backlog("default", "done", 2, 100.0)], 1_000.0)
 
 
 def reading(rows=(), statuses=(), **changes):
@@ -143,7 +148,12 @@ def test_what_has_no_source_is_not_there():
 @pytest.mark.parametrize(("accept", "parse"), [("", plain), (OPENMETRICS, openmetrics)])
 async def test_both_formats_parse_and_hold_only_what_the_catalogue_names(accept, parse):
     feedback = FeedbackFigures({("chat", "v1", "helpful", "positive"): 2})
-    full = reading([row()], [status(gauges={"pools": {"local": {"open": 1, "idle": 1, "up": 1}}})], feedback=feedback)
+    full = reading(
+        [row()],
+        [status(gauges={"pools": {"local": {"open": 1, "idle": 1, "up": 1}}})],
+        feedback=feedback,
+        review=REVIEW,
+    )
     text, content_type = await Exposition(lambda: full, ManualClock()).render(accept)
     assert content_type.startswith(accept.partition(";")[0] or "text/plain")
     parsed = {family.name.removeprefix("llmgateway_").removesuffix("_total"): family for family in parse(text.decode())}

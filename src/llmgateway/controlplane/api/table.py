@@ -7,6 +7,7 @@ from typing import Any
 from llmgateway.controlplane.api import (
     backends,
     catalogue,
+    concerns,
     configuration,
     exchanges,
     explaining,
@@ -14,15 +15,21 @@ from llmgateway.controlplane.api import (
     generations,
     guardrails,
     live,
+    review,
     routes,
     scores,
 )
 from llmgateway.controlplane.api.openapi import with_description
 from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.changes import Changes
+from llmgateway.controlplane.concerns import Concerns
 from llmgateway.controlplane.endpoints import Routes
 from llmgateway.controlplane.feed import Feed
+from llmgateway.controlplane.gate import Gate
+from llmgateway.controlplane.pages import review as pages
+from llmgateway.controlplane.pages.session import Sessions
 from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.reviewing import Reviewing
 from llmgateway.domain.clock import Clock
 from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
@@ -34,6 +41,7 @@ class Sources:
     """What the endpoints answer from. `store` and `changes` None: there is no log and nothing can be changed here.
 
     `classes`: what guardrails and judges there are. `token_secret`: the data folder's, for browsers' tokens.
+    `reviewing`: who looks after the review queues. `gate`: who may come in by a browser.
     """
 
     answers: gateway.Answers
@@ -47,6 +55,8 @@ class Sources:
     changes: Changes | None = None
     classes: FindClasses = lambda _: {}
     token_secret: bytes = b""
+    reviewing: Reviewing | None = None
+    gate: Callable[[], Gate] | None = None
 
 
 def endpoints(sources: Sources, more: Routes) -> Routes:
@@ -61,6 +71,13 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
         signing = scores.Signing(lambda: reloader.snapshot.scores, sources.token_secret)
         table |= scores.endpoints(store, signing, sources.clock)
         table |= catalogue.endpoints(lambda: reloader.snapshot, store)
+        if sources.reviewing is not None:
+            raised = Concerns(store, lambda: reloader.snapshot, sources.clock)
+            table |= review.endpoints(sources.reviewing)
+            table |= concerns.endpoints(raised, sources.reviewing)
+            if sources.gate is not None:
+                doors = pages.Doors(sources.gate, Sessions(sources.token_secret))
+                table |= pages.endpoints(sources.reviewing, raised, doors)
         if changes is not None:
             table |= configuration.endpoints(changes, reloader.links)
             table |= routes.endpoints(changes, reloader)

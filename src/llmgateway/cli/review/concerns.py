@@ -1,0 +1,102 @@
+"""`llmgateway review concern add`, `list`, `resolve`, `accept`: what numbers can't say about a version."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from llmgateway.cli import gateway
+from llmgateway.cli.logs.printable import full_time, json_text, one_line
+from llmgateway.cli.review.asking import send
+from llmgateway.cli.review.options import JsonOption, given
+from llmgateway.cli.tables import dense
+from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
+
+ConcernArgument = Annotated[str, typer.Argument(metavar="CONCERN", help="The concern's id.")]
+WhyOption = Annotated[str, typer.Option("--reason", help="Why; stands with your name.")]
+
+
+def add(
+    text: Annotated[str, typer.Argument(help="What is wrong, in your words.")],
+    route: Annotated[str, typer.Option("--route", help="About which route.")],
+    version: Annotated[str | None, typer.Option("--version", help="About which version; without it, all.")] = None,
+    severity: Annotated[str, typer.Option("--severity", help="low, medium, high or critical.")] = "medium",
+    owner: Annotated[str | None, typer.Option("--owner", help="Who should look after it.")] = None,
+    exchange: Annotated[str | None, typer.Option("--exchange", help="An exchange that shows it.")] = None,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    as_json: JsonOption = False,
+) -> None:
+    """Raise a concern: while it is open, the version is not promoted."""
+    sent = given(route=route, version=version, severity=severity, text=text, owner=owner, exchange_id=exchange)
+    _tell(send(locate(config, url, token_env), "concerns", "concern", **sent), as_json=as_json)
+
+
+def list_concerns(
+    route: Annotated[str | None, typer.Option("--route", help="Only about this route.")] = None,
+    state: Annotated[str | None, typer.Option("--state", help="Only open, resolved or accepted ones.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="How many at most.")] = 100,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a concern.")] = False,
+) -> None:
+    """List concerns, the newest first."""
+    source = locate(config, url, token_env)
+    found = gateway.get(source, "concerns", has="concerns", route=route, state=state, limit=limit)["concerns"]
+    if as_json:
+        for each in found:
+            typer.echo(json_text(each))
+    elif found:
+        _print(found)
+    else:
+        gateway.notes().print("no concern matches")
+
+
+def resolve(
+    concern: ConcernArgument,
+    reason: WhyOption,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that what a concern was about is put right."""
+    path = f"concerns/{quote(concern, safe='')}/resolve"
+    _tell(send(locate(config, url, token_env), path, "concern", reason=reason), as_json=as_json)
+
+
+def accept(
+    concern: ConcernArgument,
+    reason: WhyOption,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    as_json: JsonOption = False,
+) -> None:
+    """Take upon yourself what a concern is about."""
+    path = f"concerns/{quote(concern, safe='')}/accept"
+    _tell(send(locate(config, url, token_env), path, "concern", reason=reason), as_json=as_json)
+
+
+def _tell(concern: Any, *, as_json: bool) -> None:
+    if as_json:
+        gateway.print_json(concern)
+        return
+    about = one_line(f"{concern['route']}/{concern['version'] or 'all versions'}")
+    gateway.console().print(f"{concern['id']} about {about} is {concern['state']}")
+
+
+def _print(found: list[dict[str, Any]]) -> None:
+    from rich.text import Text
+
+    table = dense()
+    for title in ("concern", "raised", "by", "about", "severity", "stands", "what"):
+        table.add_column(title, overflow="fold", no_wrap=title == "concern")
+    for each in found:
+        about = f"{each['route']}/{each['version'] or '*'}"
+        stands = each["state"] if each["state"] == "open" else f"{each['state']} by {each['closed_by']}"
+        cells = (each["id"], full_time(each["at"])[:16], each["by"], about, each["severity"], stands, each["text"])
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
+    gateway.console().print(table)

@@ -1,0 +1,111 @@
+"""`llmgateway review show`, `list`, `export`: what is in the queues."""
+
+from typing import Annotated, Any, Final
+from urllib.parse import quote, urlencode
+
+import typer
+
+from llmgateway.cli import gateway
+from llmgateway.cli.errors import fail
+from llmgateway.cli.logs.printable import full_time, json_text, one_line
+from llmgateway.cli.review.asking import print_item, standing
+from llmgateway.cli.review.options import ItemArgument, JsonOption, QueueOption, given
+from llmgateway.cli.tables import dense
+from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UnreachableError, UrlOption, ask, locate
+
+PART: Final = 100  # items that are fetched at once: each may have long corrections
+
+StateOption = Annotated[str | None, typer.Option("--state", help="Only open, disputed, done or skipped ones.")]
+RouteOption = Annotated[str | None, typer.Option("--route", help="Only this route.")]
+WhyOption = Annotated[str | None, typer.Option("--reason", help="Only those that are there for this reason.")]
+
+
+def show(
+    item: ItemArgument,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an item without claiming it."""
+    found = gateway.get(locate(config, url, token_env), f"review/items/{quote(item, safe='')}", has="item")["item"]
+    if as_json:
+        gateway.print_json(found)
+    else:
+        print_item(gateway.console(), found)
+
+
+def list_items(
+    queue: QueueOption = None,
+    state: StateOption = None,
+    reason: WhyOption = None,
+    route: RouteOption = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="How many at most.")] = 50,
+    after: Annotated[str | None, typer.Option("--after", help="Go on behind this item: the next page.")] = None,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line an item.")] = False,
+) -> None:
+    """List items in the order in which they are handed out."""
+    query = given(queue=queue, state=state, reason=reason, route=route, limit=limit, after=after)
+    found = gateway.get(locate(config, url, token_env), "review/items", has="items", **query)
+    if as_json:
+        for item in found["items"]:
+            typer.echo(json_text(item))
+    elif found["items"]:
+        _print(found["items"])
+    if not found["items"]:
+        gateway.notes().print("no item matches")
+    if found["next"]:
+        gateway.notes().print(f"more: --after {found['next']}", style="dim")
+
+
+def export(
+    queue: QueueOption = None,
+    reason: WhyOption = None,
+    route: RouteOption = None,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines: the only form there is.")] = True,
+) -> None:
+    """Print closed items with their reviews as JSON lines, sides and versions named."""
+    assert as_json
+    source = locate(config, url, token_env)
+    after: str | None = None
+    while True:
+        query = urlencode(given(queue=queue, reason=reason, route=route, limit=PART, after=after))
+        try:
+            status, body = ask(source, "GET", f"/admin/v1/review/export?{query}", gateway.TIMEOUT_S)
+        except UnreachableError as error:
+            fail(str(error))
+        if status != 200:
+            gateway.get(source, "review/items", has="items", limit=1)  # says in the usual words what is wrong
+            fail(f"the gateway answers {status}")
+        lines = body.decode().splitlines()
+        for line in lines:
+            typer.echo(line)
+        if len(lines) < PART:
+            return
+        after = _id(lines[-1])
+
+
+def _id(line: str) -> str:
+    from llmgateway.wire.jsoncodec import decode
+
+    return str(decode(line.encode())["id"])
+
+
+def _print(items: list[dict[str, Any]]) -> None:
+    from rich.text import Text
+
+    table = dense()
+    for title in ("item", "added", "queue", "kind", "reason", "route", "p", "stands"):
+        table.add_column(title, overflow="fold", no_wrap=title == "item")
+    for item in items:
+        named = (item[name] for name in ("queue", "kind", "reason", "route", "priority"))
+        added = full_time(item["created_at"])[:16]
+        cells = (item["id"], added, *named, standing(item))
+        table.add_row(*(Text(one_line(cell)) for cell in cells))
+    gateway.console().print(table)
