@@ -9,6 +9,7 @@ import pytest
 from tests.support.admin import AdminGateway
 from tests.support.exchanges import ExchangeFactory, copy_of
 
+from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.reviewing import Order, Reviewing, Subject
 from llmgateway.domain.clock import ManualClock, SystemClock
 from llmgateway.domain.review import Reason
@@ -241,28 +242,40 @@ async def test_concerns_are_raised_and_closed_by_name_with_a_reason(gateway):
             await post(gateway, "concerns", ANN, code, **sent)
 
 
-async def test_over_the_api_no_item_is_claimed_twice(gateway):
-    async with gateway.running(workers=0):
-        ids = await exchanges(gateway, 400)
-        reviewing = Reviewing(
-            gateway.store, lambda: gateway.judge(gateway.file.read_text(), 1).snapshot.review, SystemClock()
-        )
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_ten_thousand_claim_at_once_and_no_item_is_claimed_twice(gateway):
+    """Most in this process, all at once; a tenth of them over the admin API, which knows nothing of the others."""
+    count, by_api = 10_000, 1_000
+    async with gateway.running(workers=0) as (control, _):
+        ids = await exchanges(gateway, count)
+        reviewing = Reviewing(gateway.store, lambda: control.reloader.snapshot.review, SystemClock())
         await reviewing.add([Subject(each) for each in ids], Order(Reason.RANDOM, "test"))
-        got = []
 
-        async def reviewer(http, name):
+        async def here(name):
+            while True:
+                try:
+                    return (await reviewing.next(name)).id
+                except RefusedError as error:  # the others were quicker, again and again
+                    assert error.code == "item_changed"
+
+        async def there(http, name):
             while True:
                 headers = {"x-llmgateway-author": name}
                 async with http.post(f"{gateway.url}/admin/v1/review/next", headers=headers) as answer:
-                    assert answer.status == 200
-                    item = (await answer.json())["item"]
-                if item is None:
-                    return
-                got.append(item["id"])
+                    if answer.status == 200:
+                        return (await answer.json())["item"]["id"]
+                    assert answer.status == 409
 
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=100)) as http:
-            await asyncio.gather(*(reviewer(http, f"r{number}") for number in range(50)))
-        assert len(got) == len(set(got)) == 400
+            got = await asyncio.gather(
+                *(here(f"h{number}") for number in range(count - by_api)),
+                *(there(http, f"t{number}") for number in range(by_api)),
+            )
+        assert len(got) == len(set(got)) == count
+        assert await reviewing.next("late") is None
+        (line,) = await gateway.store.review_backlog(reviewing.now())
+        assert (line.status, line.count) == ("claimed", count)
 
 
 async def test_a_lease_ends_by_the_clock_and_who_is_late_may_hand_in_what_nobody_else_took(gateway):

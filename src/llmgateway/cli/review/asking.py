@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from llmgateway.cli import gateway
-from llmgateway.cli.logs.printable import full_time, many_lines, one_line
+from llmgateway.cli.logs.printable import many_lines, one_line
 from llmgateway.cli.whereabouts import Source
 
 if TYPE_CHECKING:
@@ -60,5 +60,5 @@ def said_by(review: Mapping[str, Any]) -> str:
 def standing(item: Mapping[str, Any]) -> str:
     """Where an item stands."""
     if item["claimed_by"]:
-        return f"claimed by {one_line(item['claimed_by'])} until {full_time(item['claimed_until'])[11:19]}"
+        return f"claimed by {one_line(item['claimed_by'])}"
     return str(item["state"])

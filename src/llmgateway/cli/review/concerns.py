@@ -6,7 +6,7 @@ from urllib.parse import quote
 import typer
 
 from llmgateway.cli import gateway
-from llmgateway.cli.logs.printable import full_time, json_text, one_line
+from llmgateway.cli.logs.printable import json_text, one_line
 from llmgateway.cli.review.asking import send
 from llmgateway.cli.review.options import JsonOption, given
 from llmgateway.cli.tables import dense
@@ -92,11 +92,11 @@ def _print(found: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     table = dense()
-    for title in ("concern", "raised", "by", "about", "severity", "stands", "what"):
+    for title in ("concern", "about", "by", "stands", "what"):
         table.add_column(title, overflow="fold", no_wrap=title == "concern")
     for each in found:
         about = f"{each['route']}/{each['version'] or '*'}"
         stands = each["state"] if each["state"] == "open" else f"{each['state']} by {each['closed_by']}"
-        cells = (each["id"], full_time(each["at"])[:16], each["by"], about, each["severity"], stands, each["text"])
+        cells = (each["id"], about, each["by"], f"{each['severity']}, {stands}", each["text"])
         table.add_row(*(Text(one_line(cell)) for cell in cells))
     gateway.console().print(table)

@@ -7,7 +7,7 @@ import typer
 
 from llmgateway.cli import gateway
 from llmgateway.cli.errors import fail
-from llmgateway.cli.logs.printable import full_time, json_text, one_line
+from llmgateway.cli.logs.printable import json_text, one_line
 from llmgateway.cli.review.asking import print_item, standing
 from llmgateway.cli.review.options import ItemArgument, JsonOption, QueueOption, given
 from llmgateway.cli.tables import dense
@@ -101,11 +101,10 @@ def _print(items: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     table = dense()
-    for title in ("item", "added", "queue", "kind", "reason", "route", "p", "stands"):
+    for title in ("item", "queue", "reason", "route", "p", "stands"):
         table.add_column(title, overflow="fold", no_wrap=title == "item")
     for item in items:
-        named = (item[name] for name in ("queue", "kind", "reason", "route", "priority"))
-        added = full_time(item["created_at"])[:16]
-        cells = (item["id"], added, *named, standing(item))
+        named = (item[name] for name in ("id", "queue", "reason", "route", "priority"))
+        cells = (*named, standing(item))
         table.add_row(*(Text(one_line(cell)) for cell in cells))
     gateway.console().print(table)
