@@ -270,9 +270,11 @@ def _at(item: Item) -> str:
 
 
 async def _sent(asked: Asked) -> dict[str, str]:
+    """A form's fields that were filled in, lines ended as they are everywhere but in forms."""
     text = await text_of(asked, FORM)
     try:
-        return {name: value for name, value in parse_qsl(text, max_num_fields=MAX_FIELDS) if value.strip()}
+        fields = parse_qsl(text, max_num_fields=MAX_FIELDS)
+        return {name: value.replace("\r\n", "\n") for name, value in fields if value.strip()}
     except ValueError:
         raise RefusedError(422, "invalid_body", "The form has too many fields.") from None
 
@@ -289,7 +291,7 @@ def _seen(sent: Form) -> int | None:
 
 def _labels(sent: Form) -> dict[str, Any]:
     labels = {name.removeprefix("label."): value for name, value in sent.items() if name.startswith("label.")}
-    words = {name: sent[name].replace("\r\n", "\n") for name in ("comment", "correction") if name in sent}
+    words = {name: sent[name] for name in ("comment", "correction") if name in sent}
     return {"labels": labels, **words}
 
 

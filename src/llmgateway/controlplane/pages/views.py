@@ -31,7 +31,12 @@ _WAITING: Final = frozenset({"open", "claimed", "disputed"})
 def login(look: Look, wrong: str | None, *, needs_token: bool) -> str:
     """Where somebody says who they are."""
     say = look.say
-    fields = [_field(say("your_name"), tag("input", type="text", name="who", maxlength=MAX_WHO, required=True))]
+    fields = [
+        _field(
+            say("your_name"),
+            tag("input", type="text", name="who", maxlength=MAX_WHO, required=True, autocomplete="username"),
+        )
+    ]
     if needs_token:
         secret = tag("input", type="password", name="token", required=True, autocomplete="current-password")
         fields.append(_field(say("token"), secret))
