@@ -17,6 +17,8 @@ from llmgateway.ports import reviews as port
 from llmgateway.ports.reviews import Added, Backlog, WantedItems
 from llmgateway.ports.store import Store, StoreRejectedError
 from llmgateway.store import sqlite_concerns, sqlite_reviews
+from llmgateway.store.salvage import salvage
+from llmgateway.store.sqlite import SqliteStore
 
 NOW = 1_700_000_500.0
 ALL = WantedItems()
@@ -259,3 +261,24 @@ async def test_open_concerns_stand_against_a_version_or_the_whole_route(
 def test_the_bounds_are_what_the_port_says() -> None:
     assert (sqlite_reviews.MAX_QUEUES, sqlite_reviews.MAX_SCHEMAS) == (port.MAX_QUEUES, port.MAX_SCHEMAS)
     assert sqlite_concerns.MAX_CONCERNS == port.MAX_CONCERNS
+
+
+async def test_what_can_be_read_of_a_damaged_store_has_reviews_and_concerns(
+    store: Store, make: ExchangeFactory, tmp_path: Path
+) -> None:
+    if not isinstance(store, SqliteStore):
+        pytest.skip("only files are salvaged")
+    (one,) = await added(store, make)
+    said = review(one, comment="because")
+    await store.change_item(replace(one, state=State.DONE, version=2, labels={"quality": "good"}), 1, said)
+    await store.add_concern(concern(1))
+    await store.add_schema(Schema("tone", 1, (Question("polite", ("yes", "no")),)))
+    await store.close()
+    salvage(store.path, tmp_path / "fresh.sqlite3")
+    fresh = SqliteStore(tmp_path / "fresh.sqlite3")
+    await fresh.open()
+    assert (await fresh.reviewed(None))[0][1] == [said]
+    assert await fresh.open_concerns("support", "v2") == [concern(1)]
+    assert await fresh.schema("tone") is not None
+    assert [line.count for line in await fresh.review_backlog(NOW)] == [1]
+    await fresh.close()

@@ -1,0 +1,82 @@
+"""What a reviewer reads: the stored texts, whatever form they have, and nothing that names a model."""
+
+import pytest
+from tests.support.exchanges import ExchangeFactory, copy_of
+from tests.support.reviews import item
+
+from llmgateway.controlplane.reviewtexts import MAX_TEXT, MAX_TEXTS, shown
+from llmgateway.ports.store import Body
+from llmgateway.store.sqlite import SqliteStore
+from llmgateway.wire.jsoncodec import encode
+
+
+@pytest.fixture
+async def store(tmp_path):
+    store = SqliteStore(tmp_path / "store.sqlite3")
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def read(store, request, reply):
+    make = ExchangeFactory()
+    entry = make.entry()
+    entry.bodies = tuple(
+        Body(kind, "application/json", 1, content if content is None or isinstance(content, bytes) else encode(content))
+        for kind, content in (("request", request), ("reply", reply))
+    )
+    await store.append([entry], [], [], None)
+    return (await shown(store, item(entry.row["id"]))).told()
+
+
+async def test_messages_come_with_whose_word_they_are(store):
+    request = {
+        "model": "support",
+        "messages": [
+            {"role": "system", "content": "Be kind."},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "Hi"},
+                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+                ],
+            },
+            {"role": "tool", "content": "42", "tool_call_id": "c1"},
+        ],
+    }
+    reply = {"id": "x", "model": "gpt-secret", "choices": [{"message": {"role": "assistant", "content": "Hello"}}]}
+    told = await read(store, request, reply)
+    assert [tuple(each.values()) for each in told["asked"]] == [("system", "Be kind."), ("user", "Hi"), ("tool", "42")]
+    assert [tuple(each.values()) for each in told["answer"]] == [("assistant", "Hello")]
+
+
+async def test_what_is_not_kept_is_empty(store):
+    assert await read(store, None, None) == {"asked": [], "answer": []}
+    assert (await shown(store, item("0190a0b0-0000-7000-8000-00000000002a"))).told() == {"asked": [], "answer": []}
+
+
+async def test_what_is_no_json_is_shown_as_text_without_the_model_s_name(store):
+    told = await read(store, b"\xff plain", b'{"model": "gpt-secret", "id":"cmpl-7","choices":[{"text":"cut he')
+    assert told["asked"] == [{"source": "other", "text": "\ufffd plain"}]
+    assert "gpt-secret" not in told["answer"][0]["text"]
+    assert "cmpl-7" not in told["answer"][0]["text"]
+    assert "cut he" in told["answer"][0]["text"]
+
+
+async def test_long_ones_are_cut(store):
+    many = [{"role": "user", "content": f"{number}"} for number in range(MAX_TEXTS + 20)]
+    told = await read(store, {"messages": many}, {"choices": [{"message": {"content": "x" * (MAX_TEXT + 5)}}]})
+    assert [each["text"] for each in told["asked"]] == [str(number) for number in range(20, MAX_TEXTS + 20)]
+    assert len(told["answer"][0]["text"]) == MAX_TEXT
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+async def test_a_pair_s_answers_stand_where_the_item_says_under_one_request(store, is_swapped):
+    make = ExchangeFactory()
+    entry = make.entry()
+    copy = copy_of(entry, make)
+    copy.bodies = (Body("reply", "application/json", 1, encode({"choices": [{"message": {"content": "Copy"}}]})),)
+    await store.append([entry, copy], [], [], None)
+    told = (await shown(store, item(entry.row["id"], other_id=copy.row["id"], is_swapped=is_swapped))).told()
+    assert told["asked"][0]["text"].startswith("Where is my parcel?")
+    assert told["left" if is_swapped else "right"] == [{"source": "assistant", "text": "Copy"}]
