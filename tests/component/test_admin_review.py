@@ -294,3 +294,36 @@ async def test_a_lease_ends_by_the_clock_and_who_is_late_may_hand_in_what_nobody
         assert done.claimed_by is None
         with pytest.raises(Exception, match="Claim this item first"):
             await reviewing.submit(lost, "ann", None, {"labels": {"quality": "good"}})
+
+
+async def test_of_two_who_decide_at_once_one_is_told_that_the_item_has_changed(gateway):
+    async with gateway.running(workers=0) as (control, _):
+        item = await needing(gateway, 2)
+        await review(gateway, item, ANN, "good")
+        await review(gateway, item, BOB, "bad")
+        reviewing = Reviewing(gateway.store, lambda: control.reloader.snapshot.review, SystemClock())
+        decisions = [
+            reviewing.adjudicate(item["id"], who, None, {"labels": {"quality": quality}})
+            for who, quality in (("eve", "good"), ("dan", "bad"))
+        ]
+        done = await asyncio.gather(*decisions, return_exceptions=True)
+        (lost,) = [each for each in done if isinstance(each, RefusedError)]
+        assert lost.code == "item_changed"
+        (kept,) = [each for each in done if not isinstance(each, RefusedError)]
+        assert (await gateway.store.item(item["id"])).labels == kept.labels
+        assert len((await gateway.store.reviews_of([item["id"]]))[item["id"]]) == 3
+
+
+async def test_labels_become_scores_of_the_exchange(gateway):
+    async with gateway.running(workers=0):
+        (exchange_id,) = await exchanges(gateway)
+        item = await add(gateway, exchange_id)
+        await review(gateway, item, ANN, "bad")
+        _, page = await gateway.ask("GET", f"scores?exchange={exchange_id}&every=true")
+        (score,) = page["scores"]
+        assert (score["name"], score["value"], score["source_kind"], score["source_id"]) == (
+            "quality",
+            "bad",
+            "human",
+            "ann",
+        )
