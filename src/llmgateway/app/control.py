@@ -27,6 +27,7 @@ from llmgateway.controlplane.reviewfeed import ReviewFeed
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.journal import reclaim
 from llmgateway.journal.layout import journal_folder
+from llmgateway.ports.store import Row
 from llmgateway.store.sqlite import SqliteStore
 from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import DRAIN, LEAVE, RELOAD

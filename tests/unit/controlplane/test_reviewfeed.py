@@ -8,7 +8,7 @@ from tests.support.exchanges import ExchangeFactory, verdict
 from tests.support.scores import score
 
 from llmgateway.config.review import Review
-from llmgateway.config.snapshot import Scores
+from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane import reviewfeed
 from llmgateway.controlplane.reviewfeed import ReviewFeed
 from llmgateway.controlplane.reviewing import Reviewing
@@ -70,7 +70,7 @@ async def test_a_user_s_no_brings_its_exchange_once_it_has_found_it(fed):
     said = [score(fed.make, liked, value=True), score(fed.make, disliked, value=False)]
     said.append(score(fed.make, disliked, value=False, key="somebody else's"))
     await fed.store.append([], [], [], None, said)
-    await Scoring(fed.store, Scores(), fed.make.clock, on_placed=fed.feed.placed).settle()
+    await Scoring(fed.store, Snapshot(generation=1), fed.make.clock, on_placed=fed.feed.placed).settle()
     (found,) = await fed.items()
     assert (found.exchange_id, found.reason) == (disliked, Reason.THUMBS_DOWN)
 
