@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from random import Random
 
 import aiohttp
 import pytest
@@ -82,7 +83,7 @@ async def test_an_item_is_added_claimed_and_reviewed(gateway):
 
 async def needing(gateway, needed):
     """An item that needs so many reviews."""
-    for exchange_id in await exchanges(gateway, 60):
+    for exchange_id in await exchanges(gateway, 300):
         item = await add(gateway, exchange_id)
         if item["needed"] == needed:
             return item
@@ -327,3 +328,77 @@ async def test_labels_become_scores_of_the_exchange(gateway):
             "human",
             "ann",
         )
+
+
+async def test_no_more_wait_than_may_and_what_is_not_there_is_not_added(gateway):
+    gateway.file.write_text(gateway.file.read_text() + "[review]\nmax_waiting = 2\n")
+    async with gateway.running(workers=0):
+        ids = await exchanges(gateway, 3)
+        for each in ids[:2]:
+            await add(gateway, each)
+        refused = await post(gateway, "review/items", ANN, 409, exchange_id=ids[2], reason="reported")
+        assert refused["error"]["code"] == "not_added"
+        drawn = await post(gateway, "review/sample", route="chat", since=0, count=3)
+        assert (drawn["added"], drawn["refused"]) == (0, 3)
+        missing = "0190a0b0-0000-7000-8000-00000000002a"
+        assert (await post(gateway, "review/items", ANN, 409, exchange_id=missing, reason="drift"))["error"][
+            "code"
+        ] == "not_added"
+        for wrong in (
+            {"exchange_id": "x"},
+            {"exchange_id": ids[0], "reason": "whim"},
+            {"exchange_id": ids[0], "priority": 10},
+        ):
+            await post(gateway, "review/items", ANN, 422, **({"reason": "drift"} | wrong))
+
+
+async def test_many_people_at_once_leave_each_item_one_history(gateway):
+    """Whatever they do in whatever order: each version of an item is made once, by somebody who might make it."""
+    clock, random = ManualClock(time=SystemClock.time()), Random(7)
+    gateway.file.write_text(gateway.file.read_text() + "[review]\noverlap = 0.7\n")
+    async with gateway.running(workers=0) as (control, _):
+        reviewing = Reviewing(gateway.store, lambda: control.reloader.snapshot.review, clock)
+        ids = await exchanges(gateway, 30)
+        items, _ = await reviewing.add([Subject(each) for each in ids], Order(Reason.RANDOM, "test"))
+        made = []
+
+        async def person(who):
+            for _ in range(60):
+                act, name = (
+                    random.choice(("next", "claim", "renew", "submit", "skip", "adjudicate")),
+                    random.choice(items),
+                )
+                sent = {"labels": {"quality": random.choice(("good", "bad"))}}
+                try:
+                    if act == "next":
+                        after = await reviewing.next(who)
+                    elif act == "claim":
+                        after = await reviewing.claim(name, who)
+                    elif act == "renew":
+                        after = await reviewing.renew(name, who, None)
+                    elif act == "skip":
+                        after = await reviewing.skip(name, who, None, {"reason": "no Greek"})
+                    else:
+                        after = await getattr(reviewing, act)(name, who, None, sent)
+                except RefusedError:
+                    continue
+                if after is not None:
+                    made.append((after.id, after.version, who, after.claimed_by))
+                clock.advance(random.choice((0, 1, 200)))
+
+        await asyncio.gather(*(person(f"p{number}") for number in range(12)))
+        histories = {}
+        for name, version, who, holder in made:
+            assert version not in histories.setdefault(name, {}), "one version was made twice"
+            histories[name][version] = (who, holder)
+        for name, history in histories.items():
+            assert sorted(history) == list(range(2, len(history) + 2))
+            item = await gateway.store.item(name)
+            assert item.version == len(history) + 1
+            said = (await gateway.store.reviews_of([name])).get(name, [])
+            given = [each for each in said if each.kind == "review"]
+            assert len({each.reviewer for each in said}) == len(said)
+            assert len(given) <= item.needed
+            if item.state == "disputed":
+                assert len({each.labels["quality"] for each in given}) > 1
+        assert {(await gateway.store.item(each)).state for each in histories} > {"done"}

@@ -135,7 +135,7 @@ async def test_a_whole_review_without_a_script(gateway, http):
             await post(gateway, "review/items", exchange_id=each, reason="thumbs_down", note=HOSTILE)
         browser = Browser(gateway, http)
         await browser.login()
-        assert "default: 2 waiting" in browser.text
+        assert "default</a>: 2 waiting" in browser.text
         await browser.submit("next")
         assert browser.place.startswith("/review/items/")
         first = browser.place.rsplit("/", 1)[1]
@@ -218,6 +218,10 @@ async def test_a_thousand_items_are_shown_a_page_at_a_time(gateway, http):
                 break
             await browser.open(unescape(more[1]))
         assert (len(seen), pages) == (1_000, 11)
+        assert await browser.open("/review?queue=default&state=open") == 200
+        assert 'href="/review?queue=default&amp;state=done"' in browser.text
+        assert await browser.open("/review?queue=other") == 200
+        assert "There are no items." in browser.text
         assert await browser.open("/review?state=done") == 200
         assert "There are no items." in browser.text
 

@@ -3,7 +3,8 @@
 Names of models and versions stand in no text that is shown: who reviews a pair may not know which side is which.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import re2
@@ -43,11 +44,15 @@ class Shown(NamedTuple):
 async def shown(store: StoreReader, item: Item) -> Shown:
     """Read what an item is about. What is not kept any more is an empty list."""
     if item.other_id is None:
-        bodies = await _bodies(store, item.exchange_id)
-        return Shown(_asked(bodies), [_answer(bodies)])
-    by_id = {each: await _bodies(store, each) for each in (item.exchange_id, item.other_id)}
-    asked = _asked(by_id[item.exchange_id]) or _asked(by_id[item.other_id])  # a copy's request is its primary's
-    return Shown(asked, [_answer(by_id[exchange_on(item, side)]) for side in SIDES])
+        one = await _bodies(store, item.exchange_id)
+        return await asyncio.to_thread(lambda: Shown(_asked(one), [_answer(one)]))
+    both = {each: await _bodies(store, each) for each in (item.exchange_id, item.other_id)}
+    return await asyncio.to_thread(_pair, item, both)
+
+
+def _pair(item: Item, both: Mapping[str, dict[str, Body]]) -> Shown:
+    asked = next(filter(None, map(_asked, both.values())), [])  # a copy's request is its primary's, and kept there
+    return Shown(asked, [_answer(both[exchange_on(item, side)]) for side in SIDES])
 
 
 async def _bodies(store: StoreReader, exchange_id: str) -> dict[str, Body]:

@@ -1,7 +1,10 @@
 """`llmgateway review` at the keyboard: one item after the other until nothing is left, or somebody has enough."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import typer
 
 from llmgateway.cli import gateway
 from llmgateway.cli.review.asking import print_item, send, standing, step
@@ -31,7 +34,8 @@ def sit(config: Path | None, url: str | None, token_env: str, queue: str | None)
                 out.print("nothing is left for you to review")
                 return
             print_item(out, item)
-            _review(out, source, item)
+            with suppress(typer.Exit):  # refused, and said so: the next one is the same, or another
+                _review(out, source, item)
     except (_EnoughError, EOFError, KeyboardInterrupt):
         out.print("what you have claimed comes back to you, or goes to others when its time is over")
 
@@ -45,6 +49,7 @@ def _review(out: "Console", source: Source, item: dict[str, Any]) -> None:
             step(source, item["id"], "skip", reason=reason)
             return
         labels[question] = answer
+    step(source, item["id"], "renew")  # words take their time
     comment = _line(out, "comment (Enter: none): ")
     takes = item["asks"]["takes_correction"]
     correction = _line(out, "how it should have been (Enter: none): ") if takes else None

@@ -53,6 +53,7 @@ _LANGUAGE: Final = Param("lang", Kind.TEXT, "The language from now on.", choices
 _LIST: Final = (
     _LANGUAGE,
     Param("state", Kind.TEXT, "Only items that stand so.", choices=tuple(State)),
+    Param("queue", Kind.TEXT, "Only items of this queue.", high=64),
     Param("after", Kind.TEXT, "Only those behind this item.", high=64),
     Param("nothing", Kind.FLAG, "Say that nothing is left.", default=False),
 )
@@ -174,11 +175,12 @@ class _ReviewPages:
         query, store, now = asked.query, self._reviewing.store, self._reviewing.now()
         if query["nothing"]:
             return _html(views.nothing(look), 200, asked)
-        wanted = WantedItems(state=State(query["state"]) if query["state"] else None)
+        state = State(query["state"]) if query["state"] else None
+        wanted = WantedItems(queue=query["queue"], state=state)
         items = await store.items(wanted, limit=LISTED, after=query["after"])
         more = items[-1].id if len(items) == LISTED else None
         backlog = await store.review_backlog(now)
-        listing = views.Listing(backlog, items, now, query["state"], more)
+        listing = views.Listing(backlog, items, now, wanted, more)
         return _html(views.overview(look, listing), 200, asked)
 
     async def item(self, asked: Asked, look: Look) -> web.Response:

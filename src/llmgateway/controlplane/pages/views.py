@@ -1,9 +1,9 @@
 """The pages of the review, written from what there is to show. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from llmgateway.controlplane.pages.frame import PATH, Look, button, form, page
@@ -22,7 +22,7 @@ from llmgateway.domain.review import (
     Severity,
     State,
 )
-from llmgateway.ports.reviews import Backlog
+from llmgateway.ports.reviews import Backlog, WantedItems
 from llmgateway.review.verdicts import SIDES
 
 _WAITING: Final = frozenset({"open", "claimed", "disputed"})
@@ -53,12 +53,12 @@ def failed(look: Look, message: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The queues and one page of the items. `state`: only these were asked for; `more`: where the next page begins."""
+    """The queues and one page of the items. `wanted`: which were asked for; `more`: where the next page begins."""
 
     backlog: Sequence[Backlog]
     items: Sequence[Item]
     now: float
-    state: str | None = None
+    wanted: WantedItems
     more: str | None = None
 
 
@@ -79,19 +79,32 @@ class Opened:
 
 def overview(look: Look, listing: Listing) -> str:
     """The queues and one page of the items."""
-    say, state, more = look.say, listing.state, listing.more
+    say, wanted = look.say, listing.wanted
     waiting: dict[str, int] = {}
     for line in listing.backlog:
         waiting[line.queue] = waiting.get(line.queue, 0) + (line.count if line.status in _WAITING else 0)
-    queues = tag("p", " · ".join(f"{queue}: {count} {say('waiting')}" for queue, count in sorted(waiting.items())))
-    choices = [tag("a", say("all"), href=PATH)]
-    choices += [tag("a", say(f"status.{each}"), href=f"{PATH}?state={each}") for each in State]
-    inner = [queues, tag("p", *_spaced(choices))]
+    queues = [
+        join(_choice(queue, wanted, queue=queue), f": {count} {say('waiting')}")
+        for queue, count in sorted(waiting.items())
+    ]
+    states = [_choice(say(f"status.{each}"), wanted, state=each) for each in State]
+    inner = [tag("p", *_spaced(queues)), tag("p", *_spaced([tag("a", say("all"), href=PATH), *states]))]
     inner.append(_table_of(look, listing.items, listing.now) if listing.items else tag("p", say("no_items")))
-    if more is not None:
-        query = urlencode({"after": more} | ({"state": state} if state else {}))
-        inner.append(tag("p", tag("a", say("more"), href=f"{PATH}?{query}", class_="button", rel="next")))
+    if listing.more is not None:
+        following = _place(wanted, after=listing.more)
+        inner.append(tag("p", tag("a", say("more"), href=following, class_="button", rel="next")))
     return page(look, *inner)
+
+
+def _choice(text: str, wanted: WantedItems, **changes: Any) -> Html:
+    """A link to the items that are wanted, but for one thing."""
+    changed = replace(wanted, **changes)
+    return tag("a", text, href=_place(changed), aria_current="true" if changed == wanted else None)
+
+
+def _place(wanted: WantedItems, after: str | None = None) -> str:
+    query = {"queue": wanted.queue, "state": wanted.state, "after": after}
+    return f"{PATH}?{urlencode({name: value for name, value in query.items() if value})}"
 
 
 def nothing(look: Look) -> str:
