@@ -237,6 +237,9 @@ async def test_a_stale_page_is_told_so(gateway, http):
         await browser.submit(f"items/{item['id']}/submit", **{"label.quality": "bad"})
         assert browser.status == 409
         assert "changed meanwhile" in browser.text
+        await browser.open(f"/review/items/{item['id']}?lang=ja")
+        await browser.send(f"/review/items/{item['id']}/submit", form="00")
+        assert "ページを読み込み直してください" in browser.text
         assert await browser.open("/review/items/none") == 404
 
 

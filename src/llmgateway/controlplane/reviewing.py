@@ -32,7 +32,9 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How items are to be added. `due_in` in seconds; `schema` None: what is asked by default."""
+    """How items are to be added. `due_in` in seconds; `schema` None: what is asked by default; `reviews` None: one, or
+    two of a share of the items.
+    """
 
     reason: Reason
     by: str
@@ -41,6 +43,7 @@ class Order:
     due_in: float | None = None
     note: str | None = None
     schema: str | None = None
+    reviews: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +211,7 @@ class Reviewing:
             schema.number,
             other_id=subject.other_id,
             is_swapped=subject.other_id is not None and sampling.is_swapped(name),
-            needed=sampling.needed(name, self.settings().overlap),
+            needed=order.reviews or sampling.needed(name, self.settings().overlap),
             priority=order.priority,
             due_at=None if order.due_in is None else now + order.due_in,
             note=order.note,

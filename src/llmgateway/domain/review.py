@@ -16,6 +16,7 @@ MAX_WHO: Final = 100
 MAX_WORDS: Final = 3_000  # of a comment, a note, a reason
 MAX_CORRECTION: Final = 50_000
 MAX_PRIORITY: Final = 9
+MAX_REVIEWS: Final = 5  # of one item
 is_name: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
 Labels = Mapping[str, str]

@@ -13,6 +13,7 @@ from llmgateway.cli.review.options import (
     JsonOption,
     NoteOption,
     PriorityOption,
+    ReviewsOption,
     SchemaOption,
     given,
     seconds,
@@ -29,6 +30,7 @@ def add(
     due: DueOption = None,
     note: NoteOption = None,
     schema: SchemaOption = None,
+    reviews: ReviewsOption = None,
     config: gateway.ConfigOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,
@@ -44,6 +46,7 @@ def add(
         due_in=seconds(due, "--due"),
         note=note,
         schema=schema,
+        reviews=reviews,
     )
     done = _post(config, url, token_env, "review/items", "item", sent)
     if as_json:
@@ -67,6 +70,7 @@ def sample(
     due: DueOption = None,
     note: NoteOption = None,
     schema: SchemaOption = None,
+    reviews: ReviewsOption = None,
     config: gateway.ConfigOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,
@@ -88,6 +92,7 @@ def sample(
         due_in=seconds(due, "--due"),
         note=note,
         schema=schema,
+        reviews=reviews,
     )
     done = _post(config, url, token_env, "review/sample", "items", sent)
     if as_json:

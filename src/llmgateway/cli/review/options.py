@@ -10,6 +10,9 @@ PriorityOption = Annotated[int, typer.Option("--priority", min=0, max=9, help="W
 DueOption = Annotated[str | None, typer.Option("--due", help="Until when: in 4h, 2d …")]
 NoteOption = Annotated[str | None, typer.Option("--note", help="What reviewers should know.")]
 SchemaOption = Annotated[str | None, typer.Option("--schema", help="The label schema; without it, the usual one.")]
+ReviewsOption = Annotated[
+    int | None, typer.Option("--reviews", min=1, max=5, help="How many people; without it one, or two now and then.")
+]
 ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="The item's id.")]
 CommentOption = Annotated[str | None, typer.Option("--comment", help="Anything else.")]
 CorrectionOption = Annotated[str | None, typer.Option("--correction", help="The answer as it should have been.")]

@@ -8,7 +8,19 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 
 from llmgateway.controlplane import reviewfigures
-from llmgateway.controlplane.api.reviewbodies import ADD, LABELS, NEXT, RENEW, SAMPLE, SCHEMA, SKIP, order_in, sample_in
+from llmgateway.controlplane.api.reviewbodies import (
+    ADD,
+    LABELS,
+    NEXT,
+    OF_ONE,
+    OF_SAMPLE,
+    RENEW,
+    SAMPLE,
+    SCHEMA,
+    SKIP,
+    order_in,
+    sample_in,
+)
 from llmgateway.controlplane.asking import author, json_of
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
 from llmgateway.controlplane.query import Kind, Param
@@ -156,7 +168,7 @@ class _ReviewFamily:
 
     async def add(self, asked: Asked) -> web.StreamResponse:
         sent = await json_of(asked, ADD)
-        order = held(lambda: order_in(sent, author(asked)))
+        order = held(lambda: order_in(sent, author(asked), OF_ONE))
         subject = held(lambda: Subject(_exchange(sent, "exchange_id") or "", _exchange(sent, "other_id")))
         found, added = await self._reviewing.add([subject], order)
         if added.refused:
@@ -168,7 +180,7 @@ class _ReviewFamily:
 
     async def sample(self, asked: Asked) -> web.StreamResponse:
         sent = await json_of(asked, SAMPLE)
-        order = held(lambda: order_in(sent, author(asked)))
+        order = held(lambda: order_in(sent, author(asked), OF_SAMPLE))
         wanted = held(lambda: sample_in(sent))
         found, added, seen = await self._reviewing.sample(wanted, order)
         return reply(200, {"items": found, **added._asdict(), "drawn_from": seen})

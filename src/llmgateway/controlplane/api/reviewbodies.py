@@ -11,6 +11,7 @@ from llmgateway.domain.review import (
     MAX_CORRECTION,
     MAX_NAME,
     MAX_PRIORITY,
+    MAX_REVIEWS,
     MAX_WORDS,
     BadReviewError,
     Reason,
@@ -20,7 +21,7 @@ from llmgateway.domain.review import (
 
 MAX_COUNT: Final = 10_000
 MAX_DUE_S: Final = 366 * 86_400.0
-_ADDING: Final = frozenset({"reason", "queue", "priority", "due_in", "note", "schema"})
+_ADDING: Final = frozenset({"reason", "queue", "priority", "due_in", "note", "schema", "reviews"})
 _WORDS: Final = {"type": "string", "minLength": 1, "maxLength": MAX_WORDS}
 _NAME: Final = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
 _ID: Final = {"type": "string", "format": "uuid"}
@@ -32,6 +33,7 @@ _ORDER: Final = {
     "due_in": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_DUE_S},
     "note": _WORDS,
     "schema": _NAME,
+    "reviews": {"type": "integer", "minimum": 1, "maximum": MAX_REVIEWS},
 }
 
 
@@ -85,8 +87,11 @@ SCHEMA: Final = _json(
 )
 
 
-def order_in(sent: Mapping[str, Any], by: str) -> Order:
-    """How items are to be added; BadReviewError."""
+def order_in(sent: Mapping[str, Any], by: str, more: frozenset[str] = frozenset()) -> Order:
+    """How items are to be added; `more`: further fields that may be there. BadReviewError."""
+    if sent.keys() - _ADDING - more:
+        known = ", ".join(sorted(_ADDING | more))
+        raise BadReviewError(None, f"A field is not known here. Known are {known}.")
     return Order(
         _reason(sent.get("reason", Reason.STRATIFIED if sent.get("stratify") else Reason.RANDOM)),
         by,
@@ -95,13 +100,16 @@ def order_in(sent: Mapping[str, Any], by: str) -> Order:
         due_in=_number(sent, "due_in", 1e-3, MAX_DUE_S) if "due_in" in sent else None,
         note=words_in(sent, "note"),
         schema=_name(sent, "schema"),
+        reviews=_whole(sent, "reviews", 1, MAX_REVIEWS) if "reviews" in sent else None,
     )
+
+
+OF_ONE: Final = frozenset({"exchange_id", "other_id"})
+OF_SAMPLE: Final = frozenset({"route", "since", "until", "count", "stratify", "pairs", "seed"})
 
 
 def sample_in(sent: Mapping[str, Any]) -> Sample:
     """What is to be drawn; BadReviewError."""
-    if sent.keys() - _ADDING - {"route", "since", "until", "count", "stratify", "pairs", "seed"}:
-        raise BadReviewError(None, "A field is not known here.")
     route, stratify, pairs = words_in(sent, "route", 256), sent.get("stratify"), sent.get("pairs", False)
     if route is None:
         raise BadReviewError("route", "route is missing.")

@@ -135,7 +135,7 @@ class _ReviewPages:
             try:
                 return await show(asked, look)
             except (RefusedError, BadReviewError, StoreError) as error:
-                return _html(views.failed(look, _reason(error)), _status(error), asked)
+                return _html(views.failed(look, look.say.error(*_told(error))), _status(error), asked)
 
         return answer
 
@@ -152,7 +152,7 @@ class _ReviewPages:
                 place = await act(asked, look.session, sent)
                 return _there(place) if place is not None else Reply(status=204, headers=HEADERS)
             except (RefusedError, BadReviewError, StoreError) as error:
-                return _html(views.failed(look, _reason(error)), _status(error), asked)
+                return _html(views.failed(look, look.say.error(*_told(error))), _status(error), asked)
 
         return answer
 
@@ -297,8 +297,11 @@ def _labels(sent: Form) -> dict[str, Any]:
     return {"labels": labels, **words}
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "message", None) or str(error)
+def _told(error: Exception) -> tuple[str, str]:
+    """What is wrong, for programs and for people."""
+    if isinstance(error, RefusedError):
+        return error.code, error.message
+    return "invalid_body" if isinstance(error, BadReviewError) else "store_unavailable", str(error)
 
 
 def _status(error: Exception) -> int:

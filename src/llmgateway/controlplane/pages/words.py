@@ -60,6 +60,17 @@ _EN: Final = {
     "no_items": "There are no items.",
     "failed": "That did not work",
     "back": "Back",
+    "error.item_changed": "The item has changed meanwhile: look at it again.",
+    "error.item_not_found": "There is no such item, or it went with its exchange.",
+    "error.claimed": "Somebody else has this item just now.",
+    "error.not_claimed": "Claim this item first: you do not have it, or not any more.",
+    "error.already_reviewed": "You have said something of this item already; the next is for others.",
+    "error.not_possible": "The item does not stand so that this could be done.",
+    "error.concern_not_found": "There is no such concern.",
+    "error.concern_closed": "Somebody has closed this concern already.",
+    "error.foreign_form": "The form did not come from this page, or is too old: load it again.",
+    "error.invalid_body": "Something in the form is missing or too long.",
+    "error.store_unavailable": "The store is away just now. Nothing was saved.",
     "role.user": "User",
     "role.system": "System",
     "role.assistant": "Assistant",
@@ -147,6 +158,17 @@ _JA: Final = {
     "no_items": "項目はありません。",
     "failed": "処理できませんでした",
     "back": "戻る",
+    "error.item_changed": "項目がその間に更新されました。もう一度確認してください。",
+    "error.item_not_found": "項目が見つかりません。元のやり取りと一緒に削除された可能性があります。",
+    "error.claimed": "現在ほかの人が担当しています。",
+    "error.not_claimed": "先に担当してください。担当していないか、期限が切れています。",
+    "error.already_reviewed": "この項目にはすでに回答済みです。次はほかの人の番です。",
+    "error.not_possible": "項目の現在の状態では実行できません。",
+    "error.concern_not_found": "懸念が見つかりません。",
+    "error.concern_closed": "この懸念はすでに閉じられています。",
+    "error.foreign_form": "フォームが無効か、古くなっています。ページを読み込み直してください。",
+    "error.invalid_body": "フォームに不足または長すぎる項目があります。",
+    "error.store_unavailable": "現在ストアを利用できません。何も保存されていません。",
     "role.user": "ユーザー",
     "role.system": "システム",
     "role.assistant": "アシスタント",
@@ -191,6 +213,10 @@ class Tongue:
 
     def __call__(self, key: str) -> str:
         return self._words[key]
+
+    def error(self, code: str, message: str) -> str:
+        """What is wrong, in the same language where it is one of the usual things."""
+        return self._words.get(f"error.{code}", message)
 
     def label(self, name: str) -> str:
         return self._words.get(f"label.{name}", name)

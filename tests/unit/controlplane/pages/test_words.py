@@ -10,9 +10,16 @@ from llmgateway.controlplane.pages.words import LANGUAGES, WORDS, Tongue, langua
 from llmgateway.domain.review import ConcernState, Reason, Severity, State
 from llmgateway.ports.judge import SOURCES
 from llmgateway.ports.reviews import STATUSES
+from llmgateway.review import states
 from llmgateway.review.labels import BUILT_IN
 
 CODE = "".join(path.read_text() for path in Path(pages.__file__).parent.glob("*.py"))
+
+
+PLANE = Path(pages.__file__).parents[1]
+RAISING = (PLANE / "reviewing.py", PLANE / "concerns.py", PLANE / "asking.py", *PLANE.glob("pages/*.py"))
+CODES = set(re.findall(r'(?:Error\(\d+, |NotNowError\()"(\w+)"', "".join(map(Path.read_text, RAISING))))
+CODES |= set(re.findall(r'NotNowError\("(\w+)"', Path(states.__file__).read_text())) | {"store_unavailable"}
 
 
 def test_neither_language_lacks_a_word_of_the_other():
@@ -36,9 +43,11 @@ def test_every_word_that_is_said_is_there_and_none_is_left_over():
             for question in schema.questions
             for each in question.options
         ),
+        *(f"error.{code}" for code in set(re.findall(r'"error\.(\w+)"', CODE)) & CODES),
         "side.left",
         "side.right",
     }
+    assert {f"error.{code}" for code in CODES} >= {key for key in WORDS["en"] if key.startswith("error.")}
     heads = {"state", "reason", "queue", "route", "age", "who"}
     assert named | made | heads == WORDS["en"].keys()
 
