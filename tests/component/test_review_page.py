@@ -76,7 +76,7 @@ async def test_nobody_comes_in_without_the_token(gateway, http):
             assert await browser.open(path) == 401
             assert 'type="password"' in browser.text
         assert await browser.send("/review/next") == 401
-        assert await browser.login(token="wrong") == 401
+        assert await browser.login(token="wrong") == 403
         assert "That is not the admin token." in browser.text
         assert await browser.login(who=" ") == 422
         assert await browser.login() == 200

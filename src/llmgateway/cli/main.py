@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "guard": ("llmgateway.cli.guard", "Try guardrails on a text or on the log, and list them."),
     "keys": ("llmgateway.cli.keys", "Make keys for callers."),
     "logs": ("llmgateway.cli.logs", "Look at the exchanges: tail, list, show, export."),
-    "review": ("llmgateway.cli.review", "Look at answers and label them; raise concerns about versions."),
+    "review": ("llmgateway.cli.review", "Look at answers and label them; raise concerns."),
     "scores": ("llmgateway.cli.scores", "Score answers, and see what was said of them."),
     "store": ("llmgateway.cli.store", "Look after the store: check, backup, rebuild."),
     "top": ("llmgateway.cli.top", "Watch rates, latency and errors live."),

@@ -50,6 +50,7 @@ class Body:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """What answers a method and path. `is_open`: needs no token (probes). `query` None: parameters are not looked at.
+    `cookie`: of an open one, the name of the cookie that it wants instead.
 
     `is_query`: asks the store, or works through the whole file; only so many of these run at once. `answers`: status →
     what it means, the ordinary one first; `produces`: its content type.
@@ -57,6 +58,7 @@ class Endpoint:
 
     handler: Handler
     is_open: bool = False
+    cookie: str | None = None
     is_query: bool = False
     summary: str = ""
     query: tuple[Param, ...] | None = None

@@ -46,7 +46,7 @@ def document(endpoints: Routes) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": {"Error": _ERROR},
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}, **_cookies(endpoints)},
         },
     }
 
@@ -57,11 +57,23 @@ def _operation(method: str, path: str, endpoint: Endpoint) -> dict[str, Any]:
         "summary": endpoint.summary,
         "parameters": [*_in_path(path), *_in_query(endpoint), *_in_headers(endpoint)],
         "responses": _responses(endpoint),
-        "security": [] if endpoint.is_open else [{"token": []}, {}],
+        "security": _security(endpoint),
     }
     if endpoint.body is not None:
         operation["requestBody"] = _request_body(endpoint.body)
     return operation
+
+
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    """Also where a token is configured, nobody needs one for what is open."""
+    if endpoint.cookie is not None:
+        return [{endpoint.cookie: []}]
+    return [] if endpoint.is_open else [{"token": []}, {}]
+
+
+def _cookies(endpoints: Routes) -> dict[str, Any]:
+    names = sorted({endpoint.cookie for endpoint in endpoints.values() if endpoint.cookie is not None})
+    return {name: {"type": "apiKey", "in": "cookie", "name": name} for name in names}
 
 
 def _operation_id(method: str, path: str) -> str:

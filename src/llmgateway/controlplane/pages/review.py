@@ -59,8 +59,14 @@ _LIST: Final = (
 )
 _ITEM: Final = (_LANGUAGE, Param("raised", Kind.FLAG, "Say that a concern was raised.", default=False))
 _OTHER: Final = (_LANGUAGE,)
-_PAGE: Final = {200: "The page.", 401: "The page to come in by."}
-_DONE: Final = {303: "It is done; the next page.", 401: "The page to come in by.", 403: "The form has no proof."}
+_PAGE: Final = {200: "The page.", 401: "The page to come in by.", 404: "There is no such item."}
+_DONE: Final = {
+    303: "It is done; the next page.",
+    401: "The page to come in by.",
+    403: "The form has no proof, or the token is wrong.",
+    404: "There is no such item, or concern.",
+    409: "Not now: somebody else was there before.",
+}
 
 Form = Mapping[str, str]
 Show = Callable[[Asked, Look], Awaitable[web.Response]]
@@ -81,7 +87,7 @@ def endpoints(reviewing: Reviewing, concerns: Concerns, doors: Doors) -> Routes:
     item, concern = f"{PATH}/items/{{id}}", f"{PATH}/concerns/{{id}}"
     return {
         ("GET", PATH): _shown(pages, pages.overview, "The review page: queues and items.", _LIST),
-        ("POST", f"{PATH}/login"): _form(pages.login, "Come in with a name and the admin token."),
+        ("POST", f"{PATH}/login"): _form(pages.login, "Come in with a name and the admin token.", None),
         ("POST", f"{PATH}/logout"): _form(pages.acting(pages.logout), "Leave."),
         ("POST", f"{PATH}/next"): _form(pages.acting(pages.next), "Claim the next item, and see it."),
         ("GET", item): _shown(pages, pages.item, "One item.", _ITEM),
@@ -103,12 +109,29 @@ def endpoints(reviewing: Reviewing, concerns: Concerns, doors: Doors) -> Routes:
 
 def _shown(pages: "_ReviewPages", show: Show, summary: str, query: tuple[Param, ...]) -> Endpoint:
     return Endpoint(
-        pages.showing(show), is_open=True, summary=summary, query=query, answers=_PAGE, produces="text/html"
+        pages.showing(show),
+        is_open=True,
+        cookie=COOKIE,
+        summary=summary,
+        query=query,
+        answers=_PAGE,
+        produces="text/html",
     )
 
 
-def _form(handler: Callable[[Asked], Awaitable[web.StreamResponse]], summary: str) -> Endpoint:
-    return Endpoint(handler, is_open=True, summary=summary, query=(), body=FORM, answers=_DONE, produces="text/html")
+def _form(
+    handler: Callable[[Asked], Awaitable[web.StreamResponse]], summary: str, cookie: str | None = COOKIE
+) -> Endpoint:
+    return Endpoint(
+        handler,
+        is_open=True,
+        cookie=cookie,
+        summary=summary,
+        query=(),
+        body=FORM,
+        answers=_DONE,
+        produces="text/html",
+    )
 
 
 class _ReviewPages:
@@ -160,7 +183,7 @@ class _ReviewPages:
         sent, look, gate = await _sent(asked), self._look(asked), self._doors.gate()
         who = one_line(sent.get("who", "")).strip()[:MAX_WHO]
         if not gate.accepts(sent.get("token", "")):
-            return _html(self._door(look, look.say("login_wrong")), 401, asked)
+            return _html(self._door(look, look.say("login_wrong")), 403, asked)
         if not who:
             return _html(self._door(look, look.say("login_nameless")), 422, asked)
         answer = _there(PATH)
