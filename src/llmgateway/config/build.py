@@ -9,6 +9,7 @@ from typing import Any
 from llmgateway.config import guardrails, schema, snapshot
 from llmgateway.config.build_rules import rule
 from llmgateway.config.problems import Path
+from llmgateway.config.rollout_schema import policy
 from llmgateway.config.secrets import SecretResolver
 
 
@@ -196,6 +197,7 @@ def _route(
         shadow=_shadow(table.shadow, versions),
         balance=table.balance,
         hedge=_hedge(table.hedge),
+        rollout=policy(table.rollout),
         is_parallel=table.parallel,
     )
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 
 from llmgateway.config import snapshot, values
 from llmgateway.config.guardrails import GuardrailsTable, Names
+from llmgateway.config.rollout_schema import RolloutTable
 from llmgateway.config.rule_schema import MAX_RULES, OnFailureTable, RuleTable
 from llmgateway.config.table import STRICT, Seconds
 
@@ -296,6 +297,7 @@ class RouteTable(Table):
     retries: RetriesTable = RetriesTable()
     shadow: ShadowTable | None = None
     hedge: HedgeTable | None = None
+    rollout: RolloutTable | None = None
     guardrails: Names = []
     parallel: bool = False
     versions: Annotated[dict[Name, VersionTable], Field(min_length=1, max_length=100)]

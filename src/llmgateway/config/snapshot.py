@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from llmgateway.config.guarding import Guarding, Guardrail
+from llmgateway.config.rollouts import RolloutPolicy
 from llmgateway.config.rules import FaultKind, Rule
 
 
@@ -331,6 +332,7 @@ class Route:
     balance: Balance = Balance.LEAST_BUSY
     hedge: Hedge | None = None
     guardrails: tuple[Guardrail, ...] = ()  # in order, the baseline first
+    rollout: RolloutPolicy | None = None
     is_parallel: bool = False  # the backend is asked while guardrails that take their time look at the request
 
     def version(self, name: str) -> Version:

@@ -39,6 +39,8 @@ from llmgateway.controlplane.overview import Status, overview
 from llmgateway.controlplane.probes import Probes
 from llmgateway.controlplane.readiness import Facts, unready, unstarted
 from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.rollouts.conductor import Conductor
+from llmgateway.controlplane.rollouts.service import RolloutService
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
@@ -153,6 +155,7 @@ class Control:
         self._tasks = Tasks(parts.clock.monotonic)
         self._feed = Feed(self._live)
         self.changes = self._changes()
+        self._conductor, self.rollouts = self._staged(parts.store)
         self._admin = Admin(parts.listener, self._endpoints(), self._gate(parts.snapshot))
         self._configure(parts.snapshot)
 
@@ -171,6 +174,9 @@ class Control:
         if self.changes is not None:
             self._note(self._parts.snapshot, self._parts.text)
             self._tasks.start("history", self.changes.run)
+        if self.rollouts is not None and self._conductor is not None:
+            self._tasks.start("rollouts", self._conductor.run)
+            self._tasks.start("filing", self.rollouts.files_with(self.changes, self.reloader).run)
         self._tasks.start("tally", self._save_now_and_then)
         self._tasks.start("watch", self._watch)
         self._tasks.start("backends", self._look_after_backends)
@@ -250,6 +256,14 @@ class Control:
             return None
         return Changes(self.reloader, self._history, self._parts.file, self._clock)
 
+    def _staged(self, store: Store | None) -> tuple[Conductor | None, RolloutService | None]:
+        """Rollouts, where there is a store and something that is counted into it."""
+        if store is None or self._parts.ingest is None:
+            return None, None
+        conductor = Conductor(store, self.links, lambda: self.reloader.snapshot, self._clock)
+        self._parts.ingest.count_for(conductor)
+        return conductor, RolloutService(store, conductor, lambda: self.reloader.snapshot, self._clock)
+
     def _endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
         sources = Sources(
             answers=self._answers(),
@@ -263,6 +277,7 @@ class Control:
             changes=self.changes,
             classes=self._parts.classes,
             token_secret=self._parts.token_secret,
+            rollouts=self.rollouts,
         )
         return endpoints(sources, self._parts.endpoints)
 

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 from llmgateway.config.snapshot import Durability
 from llmgateway.domain.score import Score
 from llmgateway.ports.generations import Generation, SeenVersion
+from llmgateway.ports.rollouts import ApprovalRecord, ConcernRecord, RolloutRecord, Tally, TransitionRecord
 from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
 from llmgateway.store import sqlite_generations as history
+from llmgateway.store import sqlite_rollouts as staged
 from llmgateway.store import sqlite_scores as scored
 from llmgateway.store import sqlite_write as write
 from llmgateway.store.rows import BodyCodec
@@ -59,10 +61,13 @@ class SqliteStore(SqliteReader):
         finished: Sequence[str],
         ledger: bytes | None,
         scores: Sequence[Score] = (),
+        *,
+        tallies: Sequence[Tally] = (),
     ) -> None:
         def work(connection: sqlite3.Connection) -> None:
             self._insert(connection, entries)
             scored.insert(connection, scores)
+            staged.tally(connection, tallies)
             write.save_progress(connection, positions, finished, ledger)
             if _identity(self.path) != self._identity:
                 raise StoreUnavailableError(_moved(self.path))
@@ -105,6 +110,24 @@ class SqliteStore(SqliteReader):
 
     async def scores_state(self) -> dict[str, Any] | None:
         return await self._write(scored.state)
+
+    async def add_rollout(self, record: RolloutRecord) -> None:
+        await self._write(lambda connection: staged.add(connection, record))
+
+    async def move_rollout(self, record: RolloutRecord, transition: TransitionRecord) -> bool:
+        return await self._write(lambda connection: staged.move(connection, record, transition))
+
+    async def file_rollout(self, rollout: str, generation: int) -> None:
+        await self._write(lambda connection: staged.file(connection, rollout, generation))
+
+    async def approve_rollout(self, approval: ApprovalRecord) -> None:
+        await self._write(lambda connection: staged.approve(connection, approval))
+
+    async def note_exemplars(self, rollout: str, person: str, exchanges: Sequence[str], at: float) -> None:
+        await self._write(lambda connection: staged.note_exemplars(connection, rollout, person, exchanges, at))
+
+    async def raise_concern(self, concern: ConcernRecord) -> int:
+        return await self._write(lambda connection: staged.raise_concern(connection, concern))
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)

@@ -62,6 +62,13 @@ def pairs(connection: sqlite3.Connection, wanted: Wanted, limit: int, before: st
     return [(primaries.get(copy["shadow_of"]), copy) for copy in copies]
 
 
+def one_rollouts_rows(connection: sqlite3.Connection, rollout: str, version: str, limit: int) -> list[Row]:
+    """Some of a rollout's exchanges that were assigned a version, drawn at random."""
+    return _rows(
+        connection, '"rollout" = ? AND "assigned_version" = ? ORDER BY random() LIMIT ?', [rollout, version, limit]
+    )
+
+
 def matching_ids(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
     end = prefix + "\U0010ffff"
     sql = 'SELECT "id" FROM exchange WHERE "id" >= ? AND "id" < ? ORDER BY "id" LIMIT ?'

@@ -14,6 +14,7 @@ from llmgateway.controlplane.api import (
     generations,
     guardrails,
     live,
+    rollouts,
     routes,
     scores,
 )
@@ -23,6 +24,7 @@ from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.endpoints import Routes
 from llmgateway.controlplane.feed import Feed
 from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.rollouts.service import RolloutService
 from llmgateway.domain.clock import Clock
 from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
@@ -47,6 +49,7 @@ class Sources:
     changes: Changes | None = None
     classes: FindClasses = lambda _: {}
     token_secret: bytes = b""
+    rollouts: RolloutService | None = None
 
 
 def endpoints(sources: Sources, more: Routes) -> Routes:
@@ -60,6 +63,8 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
         table |= exchanges.endpoints(store)
         signing = scores.Signing(lambda: reloader.snapshot.scores, sources.token_secret)
         table |= scores.endpoints(store, signing, sources.clock)
+        if sources.rollouts is not None:
+            table |= rollouts.endpoints(sources.rollouts)
         table |= catalogue.endpoints(lambda: reloader.snapshot, store)
         if changes is not None:
             table |= configuration.endpoints(changes, reloader.links)
