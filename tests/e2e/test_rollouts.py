@@ -1,8 +1,20 @@
 """Staged rollouts from end to end: real processes, a pretend model behind each version."""
 
 import asyncio
+import time
 
-from tests.support.staging import staged
+import pytest
+from tests.support.staging import CONFIG, TWO_S, staged
+
+ALL_METRICS = """
+[routes.chat.rollout.metrics.error]
+ceiling = 0.2
+[routes.chat.rollout.metrics.slow]
+first_token = "200ms"
+total = "250ms"
+[routes.chat.rollout.metrics.refusal]
+ceiling = 0.2
+"""
 
 
 async def promoted(it):
@@ -37,3 +49,62 @@ async def test_a_good_candidate_goes_through_every_step_and_becomes_the_routes_v
     assert set(it.statuses) == {200}
     assert "weight = 0\n[routes.chat.versions.v2]" in text
     assert 'backends = ["two"]\nweight = 1' in text
+
+
+@pytest.mark.parametrize(
+    ("knobs", "more", "metric"),
+    [
+        ({"error": 500}, {}, "error"),
+        ({"latency": 0.3}, {}, "slow"),
+        ({"ttft": 0.3}, {"stream": True}, "slow"),
+        ({"refusal_rate": 1.0}, {}, "refusal"),
+    ],
+    ids=["failing", "slowing", "slow to begin", "refusing"],
+)
+async def test_a_candidate_that_goes_bad_is_rolled_back_and_nobody_gets_it_two_seconds_later(
+    tmp_path, knobs, more, metric
+):
+    async with staged(tmp_path, ALL_METRICS, CONFIG.replace('min_time = "300ms"', 'min_time = "60s"')) as it:
+        await it.start()
+        async with it.traffic(callers=8, **more):
+            await until_judged(it, 20)
+            it.turn(it.two, **knobs)
+            ended = await it.until("rolling_back", "rolled_back")
+            decided = (await it.history())[-1 if ended["state"] == "rolling_back" else -2]
+            await asyncio.sleep(max(0.0, decided["at"] + TWO_S - time.time()))
+            before, asked = it.asked
+            await asyncio.sleep(1.0)
+            assert it.asked[1] == asked, "a worker still assigns to the candidate"
+            assert it.asked[0] > before
+            await it.until("rolled_back")
+        moves = [each["event"] for each in await it.history()]
+        assert moves[-2:] == ["harm", "in_force"]
+        assert it.cut == 0
+        assert set(it.statuses) == {200}  # what failed, the stable version rescued
+        assert "weight = 0" in it.gateway.config.read_text().partition("[routes.chat.versions.v2]")[2]
+        status, answer = await it.admin("GET", "rollouts/chat")
+        assert status == 200
+        assert answer["rollout"]["state"] == "rolled_back"
+
+
+async def until_judged(it, units):
+    """Wait until as many of the candidate's units have been judged."""
+    async with asyncio.timeout(30):
+        while (await it.status())["metrics"][0]["units"]["candidate"] < units:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_stream_that_runs_on_the_candidate_is_not_cut_when_it_is_rolled_back(tmp_path):
+    async with staged(tmp_path) as it:
+        await it.start()
+        it.turn(it.two, rate=10, tokens=30)  # three seconds
+        async with asyncio.TaskGroup() as group:
+            for _ in range(30):
+                group.create_task(it.ask(stream=True))
+            await asyncio.sleep(0.5)
+            assert it.two.service.tallies.active
+            await it.act("rollback", author="bob", reason="a feeling")
+            await it.until("rolled_back")
+            assert it.two.service.tallies.active, "streams run on"
+        assert it.cut == 0
+        assert it.statuses == {200: 30}
