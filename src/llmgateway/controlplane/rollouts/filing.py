@@ -21,7 +21,7 @@ from llmgateway.ports.store import StoreError
 from llmgateway.rollout.rollout import TERMINAL, State
 
 POLL_S: Final = 0.2
-RETRY_S: Final = 5.0
+RETRY_S: Final = 2.0
 _REFUSALS: Final = (RefusedError, ConfigError, EditError, UnknownRouteError, StoreError)
 
 log = logging.getLogger(__name__)
