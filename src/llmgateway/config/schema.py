@@ -325,6 +325,13 @@ class PriceTable(Table):
     cached: float | None = Field(None, ge=0, le=1_000_000)
 
 
+class WebhookTable(Table):
+    """[webhooks.NAME]"""
+
+    url: SecretStr
+    secret: SecretStr | None = None
+
+
 class Config(Table):
     """The whole file."""
 
@@ -337,4 +344,5 @@ class Config(Table):
     backends: Annotated[dict[Name, BackendTable], Field(max_length=10_000)] = {}
     routes: Annotated[dict[RouteName, RouteTable], Field(min_length=1, max_length=20_000)]
     keys: Annotated[dict[Name, KeyTable], Field(max_length=100_000)] = {}
+    webhooks: Annotated[dict[Name, WebhookTable], Field(max_length=20)] = {}
     prices: Annotated[dict[ModelName, PriceTable], Field(max_length=20_000)] = {}

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.rollouts import RolloutPolicy
 from llmgateway.config.rules import FaultKind, Rule
+from llmgateway.config.webhooks import Webhook
 
 
 class Durability(StrEnum):
@@ -385,6 +386,7 @@ class Snapshot:
     routes: Mapping[str, Route] = field(default_factory=dict)
     keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)
     prices: Mapping[str, Price] = field(default_factory=dict)
+    webhooks: tuple[Webhook, ...] = ()
     guarding: Guarding = Guarding()  # noqa: RUF009 - it is frozen
     digest: str = field(default="", compare=False)  # SHA-256 of the file's text, hexadecimal
 

@@ -39,8 +39,7 @@ from llmgateway.controlplane.overview import Status, overview
 from llmgateway.controlplane.probes import Probes
 from llmgateway.controlplane.readiness import Facts, unready, unstarted
 from llmgateway.controlplane.reload import Reloader
-from llmgateway.controlplane.rollouts.conductor import Conductor
-from llmgateway.controlplane.rollouts.service import RolloutService
+from llmgateway.controlplane.rollouts.service import RolloutService, Surroundings
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
@@ -155,7 +154,7 @@ class Control:
         self._tasks = Tasks(parts.clock.monotonic)
         self._feed = Feed(self._live)
         self.changes = self._changes()
-        self._conductor, self.rollouts = self._staged(parts.store)
+        self.rollouts = self._staged(parts.store)
         self._admin = Admin(parts.listener, self._endpoints(), self._gate(parts.snapshot))
         self._configure(parts.snapshot)
 
@@ -174,9 +173,8 @@ class Control:
         if self.changes is not None:
             self._note(self._parts.snapshot, self._parts.text)
             self._tasks.start("history", self.changes.run)
-        if self.rollouts is not None and self._conductor is not None:
-            self._tasks.start("rollouts", self._conductor.run)
-            self._tasks.start("filing", self.rollouts.files_with(self.changes, self.reloader).run)
+        for name, run in (self.rollouts.tasks() if self.rollouts is not None else {}).items():
+            self._tasks.start(name, run)
         self._tasks.start("tally", self._save_now_and_then)
         self._tasks.start("watch", self._watch)
         self._tasks.start("backends", self._look_after_backends)
@@ -256,13 +254,13 @@ class Control:
             return None
         return Changes(self.reloader, self._history, self._parts.file, self._clock)
 
-    def _staged(self, store: Store | None) -> tuple[Conductor | None, RolloutService | None]:
+    def _staged(self, store: Store | None) -> RolloutService | None:
         """Rollouts, where there is a store and something that is counted into it."""
         if store is None or self._parts.ingest is None:
-            return None, None
-        conductor = Conductor(store, self.links, lambda: self.reloader.snapshot, self._clock)
-        self._parts.ingest.count_for(conductor)
-        return conductor, RolloutService(store, conductor, lambda: self.reloader.snapshot, self._clock)
+            return None
+        made = RolloutService(store, Surroundings(self.links, self.reloader, self.changes, self._clock))
+        self._parts.ingest.count_for(made.conductor)
+        return made
 
     def _endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
         sources = Sources(
@@ -313,6 +311,7 @@ class Control:
             damage=damage(ingest) if ingest is not None else {},
             backends=self.backends.shown(),
             ejections=dict(self._merged.ejections),
+            rollouts=self.rollouts.figures(self._labels) if self.rollouts is not None else {},
             feedback=self._parts.scoring.figures if self._parts.scoring is not None else None,
         )
 

@@ -16,13 +16,14 @@ UnitMark = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class RolloutRecord:
-    """One rollout. `policy`, `place`: JSON objects of the controller's. `filed` None: workers go by it still."""
+    """One rollout. The hashes are the two versions' ids. `policy`, `place`: JSON objects of the controller's. `filed` None: workers go by it still."""
 
     id: str
     route: str
     candidate: str
     stable: str
     version_hash: str
+    stable_hash: str
     creator: str
     created_at: float
     unit_key: str

@@ -7,6 +7,7 @@ CREATE TABLE rollout (
   candidate TEXT NOT NULL,
   stable TEXT NOT NULL,
   version_hash TEXT NOT NULL,
+  stable_hash TEXT NOT NULL,
   creator TEXT NOT NULL,
   created_at REAL NOT NULL,
   unit_key TEXT NOT NULL, -- makes the hashes of its units

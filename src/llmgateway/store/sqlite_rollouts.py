@@ -23,7 +23,7 @@ from llmgateway.wire.jsoncodec import decode, encode
 
 UNITS_AT_ONCE: Final = 500  # in one question; SQLite takes some thousand
 _ROLLOUT: Final = (
-    'SELECT "id", route, candidate, stable, version_hash, creator, created_at, unit_key, policy, place, state, '
+    'SELECT "id", route, candidate, stable, version_hash, stable_hash, creator, created_at, unit_key, policy, place, state, '
     "revision, filed FROM rollout "
 )
 _TRANSITION: Final = (
@@ -89,7 +89,7 @@ def epoch_counts(connection: sqlite3.Connection, rollout: str) -> tuple[list[Epo
 
 def add(connection: sqlite3.Connection, record: RolloutRecord) -> None:
     begin(connection)
-    connection.execute("INSERT INTO rollout VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(record))
+    connection.execute("INSERT INTO rollout VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(record))
     connection.execute("COMMIT")
 
 
@@ -166,8 +166,8 @@ def _save(connection: sqlite3.Connection, rollout: str, added: Added) -> None:
 
 
 def _record(values: Sequence[Any]) -> RolloutRecord:
-    policy, place = decode(values[8]), decode(values[9])
-    return RolloutRecord(*values[:8], policy, place, *values[10:])  # type: ignore[call-arg]  # in the columns' order
+    policy, place = decode(values[9]), decode(values[10])
+    return RolloutRecord(*values[:9], policy, place, *values[11:])  # type: ignore[call-arg]  # in the columns' order
 
 
 def _values(record: RolloutRecord) -> list[Any]:

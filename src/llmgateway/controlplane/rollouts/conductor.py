@@ -69,7 +69,7 @@ class Conductor:
         self._snapshot = snapshot
         self._clock = clock
         self._on_move = on_move
-        self._evidence: dict[str, Evidence] = {}
+        self.known: dict[str, Evidence] = {}  # as read last, by rollout
         self._stale: set[str] = set()  # rollouts whose evidence has grown in the store
         self._told = ""
         self._turn = asyncio.Lock()
@@ -138,7 +138,7 @@ class Conductor:
         async with self._turn:
             await self._store.add_rollout(record)
             made = self.running[record.route] = running(record)
-        self._evidence[record.id] = Evidence()
+        self.known[record.id] = Evidence()
         self.wake.set()
         return made
 
@@ -147,7 +147,7 @@ class Conductor:
         async with self._turn:
             await self._store.file_rollout(ended.record.id, generation)
             self.running.pop(ended.route, None)
-            self._evidence.pop(ended.record.id, None)
+            self.known.pop(ended.record.id, None)
         self.tell()
 
     def tell(self) -> None:
@@ -158,11 +158,11 @@ class Conductor:
     async def evidence(self, of: Running) -> Evidence:
         """What has been counted so far; raises StoreError."""
         name = of.record.id
-        known = self._evidence.get(name)
+        known = self.known.get(name)
         if known is None or name in self._stale:
             self._stale.discard(name)
             counts, weights = await self._store.epoch_counts(name)
-            known = self._evidence[name] = evidence_of(counts, weights, of.rollout.epoch)
+            known = self.known[name] = evidence_of(counts, weights, of.rollout.epoch)
         return known
 
     async def people(self, of: Running, actor: str = "") -> People:
@@ -195,7 +195,7 @@ class Conductor:
         route = self._snapshot().routes.get(found.route)
         ids = {version.name: version.id for version in route.versions} if route is not None else {}
         record = found.record
-        if ids.get(record.candidate) == record.version_hash and record.stable in ids:
+        if (ids.get(record.candidate), ids.get(record.stable)) == (record.version_hash, record.stable_hash):
             return None
         for event in (Event.ROLL_BACK, Event.ABORT):
             if (found.rollout.state, event) in TABLE:

@@ -62,6 +62,7 @@ class Rollouts:
             candidate=candidate.name,
             stable=stable.name,
             version_hash=candidate.id,
+            stable_hash=stable.id,
             creator=author,
             created_at=now,
             unit_key=secrets.token_hex(16),
