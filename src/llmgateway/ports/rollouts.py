@@ -16,7 +16,10 @@ UnitMark = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class RolloutRecord:
-    """One rollout. The hashes are the two versions' ids. `policy`, `place`: JSON objects of the controller's. `filed` None: workers go by it still."""
+    """One rollout. The hashes are the two versions' ids. `policy`, `place`: JSON objects of the controller's.
+
+    `filed` None: workers go by it still.
+    """
 
     id: str
     route: str

@@ -23,8 +23,8 @@ from llmgateway.wire.jsoncodec import decode, encode
 
 UNITS_AT_ONCE: Final = 500  # in one question; SQLite takes some thousand
 _ROLLOUT: Final = (
-    'SELECT "id", route, candidate, stable, version_hash, stable_hash, creator, created_at, unit_key, policy, place, state, '
-    "revision, filed FROM rollout "
+    'SELECT "id", route, candidate, stable, version_hash, stable_hash, creator, created_at, unit_key, policy, place, '
+    "state, revision, filed FROM rollout "
 )
 _TRANSITION: Final = (
     'SELECT rollout, revision, "key", "at", event, from_state, to_state, pause, step, epoch, weight, actor, reason, '
