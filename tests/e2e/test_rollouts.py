@@ -1,6 +1,9 @@
 """Staged rollouts from end to end: real processes, a pretend model behind each version."""
 
 import asyncio
+import json
+import os
+import sys
 import time
 
 import pytest
@@ -108,3 +111,39 @@ async def test_a_stream_that_runs_on_the_candidate_is_not_cut_when_it_is_rolled_
             assert it.two.service.tallies.active, "streams run on"
         assert it.cut == 0
         assert it.statuses == {200: 30}
+
+
+async def test_the_commands_and_the_figures_tell_where_it_is(tmp_path):
+    async with staged(tmp_path) as it:
+        assert "no such rollout" in await command(it, "status", "chat", code=2)
+        begun = json.loads(await command(it, "start", "chat", "--reason", "a newer model", "--json"))
+        assert (begun["state"], begun["weight"]) == ("canary", 0.2)
+        async with it.traffic():
+            await it.until("awaiting_approval")
+        shown = await command(it, "status", "chat")
+        assert "steps 20% → [50%]" in shown
+        assert "error (critical)" in shown
+        assert "Approvals of this very version and evidence: 0 of 1." in shown
+        assert "候補" in await command(it, "explain", "chat", "--language", "ja")
+        await it.act("approve", author="ann")
+        told = await command(it, "promote", "chat", "--rationale", "as good", "--yes")
+        assert "10. " in told
+        history = await command(it, "history", "chat")
+        assert "as good" in history
+        assert json.loads(await command(it, "history", "chat", "--json"))["transitions"][0]["from"] == "draft"
+        await it.until("bake")
+        await command(it, "rollback", "chat", "--reason", "on second thoughts")
+        await it.until("rolled_back")
+        assert "rolled_back" in await command(it, "status")
+        async with it._session.get(f"{it.gateway.admin_url}/metrics") as reply:
+            metrics = await reply.text()
+    assert 'llmgateway_rollout_transitions_total{cause="roll_back",route="chat",to="rolling_back"} 1.0' in metrics
+
+
+async def command(it, *words, code=0):
+    """Run `llmgateway rollout …`; returns what it printed."""
+    line = [sys.executable, "-m", "llmgateway", "rollout", *words, "--url", it.gateway.admin_url]
+    process = await asyncio.create_subprocess_exec(*line, stdout=-1, stderr=-2, env={**os.environ, "COLUMNS": "200"})
+    out, _ = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == code, out
+    return out.decode()

@@ -69,7 +69,7 @@ class Setting:
         """Have so many callers' exchanges ingested."""
         epoch = self.rollout.epoch
         users = [f"{version}-{self.clock.time()}-{number}" for number in range(count)]
-        at = {"ended_at": self.clock.time()}
+        at = {"ended_at": self.clock.time(), "rollout": self.rollout.id}
         entries = [entry(self.make, user, version=version, epoch=epoch, **(at | changes)) for user in users]
         tallies = self.conductor.tallies(entries)
         await self.store.append(entries, [], [], None, tallies=tallies)
