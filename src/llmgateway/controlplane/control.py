@@ -258,7 +258,9 @@ class Control:
         """Rollouts, where there is a store and something that is counted into it."""
         if store is None or self._parts.ingest is None:
             return None
-        made = RolloutService(store, Surroundings(self.links, self.reloader, self.changes, self._clock))
+        made = RolloutService(
+            store, Surroundings(self.links, self.reloader, self.changes, self._clock, self._parts.data_dir)
+        )
         self._parts.ingest.count_for(made.conductor)
         return made
 

@@ -144,7 +144,7 @@ class RolloutReader(Protocol):
     async def exemplars_seen(self, rollout: str, person: str) -> int: ...
 
     async def exemplars(self, rollout: str, version: str, *, limit: int) -> list[dict[str, Any]]:
-        """Exchanges of the rollout that were assigned `version`, drawn at random: their rows."""
+        """Exchanges of the rollout that were assigned `version`, drawn at random among the last ones: their rows."""
         ...
 
     async def epoch_counts(self, rollout: str) -> tuple[list[EpochCount], dict[int, float]]:

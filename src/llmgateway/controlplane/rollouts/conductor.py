@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of, running
 from llmgateway.controlplane.rollouts.tally import tallies
+from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.rollouts import RolloutReader, RolloutRecord, RolloutWriter, Tally, TransitionRecord
 from llmgateway.ports.store import Entry, StoreError
@@ -63,7 +64,10 @@ class Conductor:
         clock: Clock,
         *,
         on_move: OnMove = lambda _, __: None,
+        watch: Watchfile | None = None,
     ) -> None:
+        self._watch = watch or Watchfile(None, clock)
+        self._unwatched: set[str] = set()  # routes whose rollouts went on while no control was there
         self._store = store
         self._workers = workers
         self._snapshot = snapshot
@@ -85,6 +89,7 @@ class Conductor:
         async with self._turn:
             if not self.is_loaded:
                 await self._read_running()
+                self._unwatched = set(self.running) if self._watch.was_lost() else set()
                 self.is_loaded = True
         self.tell()
         self.wake.set()
@@ -106,25 +111,41 @@ class Conductor:
         while not self.is_loaded:
             await self.wake.wait()
             self.wake.clear()
-        while True:
-            try:
-                await self.look()
-            except StoreError as error:
-                log.warning("the rollouts wait for the store: %s", error)
-            try:
-                async with asyncio.timeout(TICK_S):
-                    await self.wake.wait()
-            except TimeoutError:
-                pass
-            self.wake.clear()
+        try:
+            while True:
+                await self._look_again()
+        finally:
+            self._watch.close()
+
+    async def _look_again(self) -> None:
+        """One look, and the wait for the next."""
+        try:
+            await self.look()
+        except StoreError as error:
+            log.warning("the rollouts wait for the store: %s", error)
+        try:
+            async with asyncio.timeout(TICK_S):
+                await self.wake.wait()
+        except TimeoutError:
+            pass
+        self.wake.clear()
 
     async def look(self) -> None:
         """Move every rollout as far as evidence and time take it."""
         for route in list(self.running):
-            for _ in range(MOST_MOVES):
-                if not await self._step(route):
-                    break
+            try:
+                await self._go(route)
+            except StoreError:
+                raise
+            except Exception:  # one that can't be decided is no reason to let the others go on unseen
+                log.exception("the rollout of %s could not be looked at", route)
         self.ticked_at = self._clock.time()
+        self._watch.tick()
+
+    async def _go(self, route: str) -> None:
+        for _ in range(MOST_MOVES):
+            if not await self._step(route):
+                return
 
     async def act(self, route: str, wanted: Act, people: People = UNASKED) -> Refused | Running:
         """Do what somebody wants with a route's rollout, or say what is lacking. KeyError where none runs."""
@@ -181,7 +202,7 @@ class Conductor:
             found = self.running.get(route)
             if found is None or found.rollout.state in TERMINAL:
                 return False
-            wanted = self._changed(found) or await self._due(found)
+            wanted = self._changed(found) or self._lost(found) or await self._due(found)
             if wanted is None:
                 return False
             return isinstance(await self._move(found, wanted, await self.people(found)), Running)
@@ -201,6 +222,14 @@ class Conductor:
             if (found.rollout.state, event) in TABLE:
                 return Act(event, reason="the configuration has other versions now")
         return None
+
+    def _lost(self, found: Running) -> Act | None:
+        """What follows when nobody has watched it for a while, and a person has to look."""
+        if found.route not in self._unwatched:
+            return None
+        self._unwatched.discard(found.route)
+        is_possible = (found.rollout.state, Event.CONTROLLER_LOST) in TABLE
+        return Act(Event.CONTROLLER_LOST, reason="no control process was there") if is_possible else None
 
     async def _due(self, found: Running) -> Act | None:
         now, rollout = self._clock.time(), found.rollout

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from llmgateway.controlplane.changes import Changes
@@ -15,11 +16,13 @@ from llmgateway.controlplane.rollouts.figures import Points, figures
 from llmgateway.controlplane.rollouts.filing import Filing
 from llmgateway.controlplane.rollouts.people import Rollouts
 from llmgateway.controlplane.rollouts.records import Running
+from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.controlplane.rollouts.webhooks import Webhooks
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.ports.store import Body, Store
 
+WATCHED: Final = "run/rollouts.watched"
 MAX_SAID: Final = 20_000  # characters of a body that are shown
 
 
@@ -31,6 +34,7 @@ class Surroundings:
     reloader: Reloader
     changes: Changes | None
     clock: Clock
+    data_dir: Path
 
 
 class RolloutService:
@@ -42,7 +46,14 @@ class RolloutService:
         reloader = around.reloader
         self._webhooks = Webhooks(lambda: reloader.snapshot, around.clock)
         self._moves: dict[tuple[str, str, str], int] = {}
-        self.conductor = Conductor(store, around.links, lambda: reloader.snapshot, around.clock, on_move=self._moved)
+        self.conductor = Conductor(
+            store,
+            around.links,
+            lambda: reloader.snapshot,
+            around.clock,
+            on_move=self._moved,
+            watch=Watchfile(around.data_dir / WATCHED, around.clock),
+        )
         self._filing = Filing(self.conductor, around.changes, reloader)
         self.people = Rollouts(store, self.conductor, lambda: reloader.snapshot, around.clock)
 

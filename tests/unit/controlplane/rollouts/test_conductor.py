@@ -8,10 +8,11 @@ from tests.support.staged import SNAPSHOT, entry, record
 
 from llmgateway.config.snapshot import Route
 from llmgateway.controlplane.rollouts.conductor import UNHEARD_S, Act, Conductor
+from llmgateway.controlplane.rollouts.watchfile import LOST_S, Watchfile
 from llmgateway.domain.clock import ManualClock
-from llmgateway.ports.rollouts import ApprovalRecord
+from llmgateway.ports.rollouts import ApprovalRecord, ConcernRecord
 from llmgateway.ports.store import StoreError
-from llmgateway.rollout.rollout import State
+from llmgateway.rollout.rollout import Pause, State
 from llmgateway.rollout.states import Event, Refused
 from llmgateway.store.sqlite import SqliteStore
 
@@ -269,8 +270,6 @@ async def test_when_it_is_filed_nobody_goes_by_it(it):
 
 
 async def test_an_open_concern_keeps_it_from_being_promoted(it):
-    from llmgateway.ports.rollouts import ConcernRecord
-
     await it.begin()
     await it.both()
     await it.both(20)
@@ -278,3 +277,53 @@ async def test_an_open_concern_keeps_it_from_being_promoted(it):
     await it.store.raise_concern(ConcernRecord("chat", "id-2", "bob", "low", "it is rude", 1.0))
     refused = await it.act(Event.PROMOTE)
     assert "concerns" in {each.what.value for each in refused.lacks}
+
+
+@pytest.mark.parametrize(("away_s", "state"), [(LOST_S - 1, State.CANARY), (LOST_S + 1, State.PAUSED)])
+async def test_nobody_watched_for_a_while(it, tmp_path, away_s, state):
+    def watched():
+        return Conductor(
+            it.store, it.workers, lambda: it.snapshot, it.clock, watch=Watchfile(tmp_path / "watched", it.clock)
+        )
+
+    it.conductor = watched()
+    await it.begin()
+    it.clock.advance(away_s)
+    it.conductor = watched()
+    await it.conductor.load()
+    await it.conductor.look()
+    assert (it.rollout.state, it.workers.weight) == (state, 0.2)
+    if state is State.PAUSED:
+        assert it.rollout.pause is Pause.CONTROLLER_LOST
+        await it.act(Event.RESUME)
+        await it.look()
+        assert it.rollout.state is State.CANARY, "it pauses once"
+
+
+def test_who_says_goodbye_is_not_missed(tmp_path):
+    clock = ManualClock()
+    watch = Watchfile(tmp_path / "watched", clock)
+    watch.tick()
+    clock.advance(LOST_S + 1)
+    assert watch.was_lost()
+    watch.close()
+    assert not watch.was_lost()
+
+
+async def test_one_that_can_not_be_decided_holds_up_no_other(it, monkeypatch, caplog):
+    await it.begin()
+    await it.conductor.begin(record("r2", route="a-first"))
+    it.conductor.running = dict(sorted(it.conductor.running.items()))
+    await it.see(10, status=500)
+    await it.see(40, version="v1")
+    real = it.conductor._step
+
+    async def step(route):
+        if route == "a-first":
+            raise ValueError("no weight is known for epoch 7")
+        return await real(route)
+
+    monkeypatch.setattr(it.conductor, "_step", step)
+    await it.look(0)
+    assert it.rollout.state is State.ROLLED_BACK
+    assert "a-first could not be looked at" in caplog.text
