@@ -118,6 +118,8 @@ async def test_the_commands_and_the_figures_tell_where_it_is(tmp_path):
         assert "no such rollout" in await command(it, "status", "chat", code=2)
         begun = json.loads(await command(it, "start", "chat", "--reason", "a newer model", "--json"))
         assert (begun["state"], begun["weight"]) == ("canary", 0.2)
+        _, told = await it.admin("POST", "routes/chat/explain", body={})
+        assert told["explanation"]["chances"] == {"v2": 0.2, "v1": 0.8}
         async with it.traffic():
             await it.until("awaiting_approval")
         shown = await command(it, "status", "chat")

@@ -29,6 +29,7 @@ from llmgateway.domain.clock import Clock
 from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.store import Store
+from llmgateway.routing.staged import StagedWeight
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
     """The whole table; `more` are those of others."""
     table = {**gateway.endpoints(sources.answers), **live.endpoints(sources.view, sources.feed)}
     table |= backends.endpoints(sources.backends, sources.reloader)
-    table |= explaining.endpoints(sources.backends, sources.reloader, sources.dialects, sources.clock)
+    table |= explaining.endpoints(
+        sources.backends, sources.reloader, sources.dialects, sources.clock, _weights(sources.rollouts)
+    )
     table |= guardrails.endpoints(sources.reloader, sources.classes)
     reloader, store, changes = sources.reloader, sources.store, sources.changes
     if store is not None:
@@ -71,3 +74,7 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
             table |= routes.endpoints(changes, reloader)
             table |= generations.endpoints(changes, store, reloader.links)
     return with_description({**table, **more})
+
+
+def _weights(rollouts: RolloutService | None) -> Callable[[], Mapping[str, StagedWeight]]:
+    return rollouts.weights if rollouts is not None else dict

@@ -21,6 +21,7 @@ from llmgateway.controlplane.rollouts.webhooks import Webhooks
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.ports.store import Body, Store
+from llmgateway.routing.staged import StagedWeight
 
 WATCHED: Final = "run/rollouts.watched"
 MAX_SAID: Final = 20_000  # characters of a body that are shown
@@ -60,6 +61,10 @@ class RolloutService:
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What runs for as long as the gateway does, by name."""
         return {"rollouts": self.conductor.run, "filing": self._filing.run, "webhooks": self._webhooks.run}
+
+    def weights(self) -> dict[str, StagedWeight]:
+        """What workers go by, by route."""
+        return {route: each.weight() for route, each in self.conductor.running.items()}
 
     def figures(self, labels: Labels) -> Points:
         """What /metrics shows of rollouts."""
