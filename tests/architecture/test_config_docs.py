@@ -31,6 +31,8 @@ REQUIRED: dict[str, Any] = {
     "name": "r",
     "use": {"v": 1},
     "version": "v",
+    "candidate": "v",
+    "weight": 0.5,
 }
 
 
@@ -75,7 +77,7 @@ def documented() -> dict[str, dict[str, str]]:
 
 def uncommented() -> dict[str, Any]:
     """The example with every setting switched on."""
-    lines = [re.sub(r"^# (?=\[|[a-z_]+ = )", "", line) for line in EXAMPLE.read_text().splitlines()]
+    lines = [re.sub(r"^# (?=\[|[a-z_0-9]+ = )", "", line) for line in EXAMPLE.read_text().splitlines()]
     return tomllib.loads("\n".join(lines))
 
 

@@ -341,9 +341,9 @@ async def test_batches_are_bounded_by_records_and_bytes(
     sizes: list[int] = []
     append = plant.store.append
 
-    async def watched(entries: Any, *rest: Any) -> None:
+    async def watched(entries: Any, *rest: Any, **more: Any) -> None:
         sizes.append(len(entries))
-        await append(entries, *rest)
+        await append(entries, *rest, **more)
 
     monkeypatch.setattr(plant.store, "append", watched)
     monkeypatch.setattr(backlog, "MAX_RECORDS", 150)

@@ -56,6 +56,7 @@ async def append(store: Store, entries: list[Entry]) -> list[Row]:
 
 def test_the_columns_are_the_names_the_journal_writes(make: ExchangeFactory) -> None:
     exchange: Exchange = make.exchange()
+    exchange.rollout = "r"
     assert tuple(records._facts(exchange)) == FACTS
     outcome = records._outcome(exchange, make.clock.monotonic())
     assert tuple(outcome) == (*OUTCOME, "attempts")

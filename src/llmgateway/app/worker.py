@@ -79,7 +79,12 @@ async def _work(started: Started, listener: socket.socket, slot: int, line: sock
         _live(worker, journal, slot).status,
         lambda generation, text, document: take_snapshot(worker, generation, text, document),
         held=started.text,
-        news=News(lambda view: standings.take(view, CLOCK.monotonic()), standings.greet, worker.pressure.hear),
+        news=News(
+            lambda view: standings.take(view, CLOCK.monotonic()),
+            standings.greet,
+            worker.pressure.hear,
+            worker.gateway.staged.take,
+        ),
     )
     standings.tell = link.tell
     await worker.start()

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "reload": ("llmgateway.cli.serve", "Make the running gateway read its configuration again."),
     "config": ("llmgateway.cli.config", "Show, change and roll back the configuration."),
     "routes": ("llmgateway.cli.routes", "See and steer where requests go."),
+    "rollout": ("llmgateway.cli.rollout", "Bring a new version in by steps, and see what becomes of it."),
     "backends": ("llmgateway.cli.backends", "See how the backends are; take one out, and bring it back."),
     "guard": ("llmgateway.cli.guard", "Try guardrails on a text or on the log, and list them."),
     "keys": ("llmgateway.cli.keys", "Make keys for callers."),

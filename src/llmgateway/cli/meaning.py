@@ -68,6 +68,7 @@ def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
     console.print(settings)
     _print_choices(console, routes)
     _print_guardrails(console, routes)
+    _print_rollouts(console, [(route["name"], route["rollout"]) for route in routes if route["rollout"] is not None])
     _print_shadows(console, [(route["name"], route["shadow"]) for route in routes if route["shadow"] is not None])
 
 
@@ -77,6 +78,8 @@ def _without_weight(version: str, route: dict[str, Any]) -> str:
     if version in route["fallback"]:
         return "fallback"
     shadow = route["shadow"]
+    if route["rollout"] is not None and route["rollout"]["candidate"] == version:
+        return "candidate"
     return "shadow" if shadow is not None and shadow["version"] == version else "none"
 
 
@@ -148,6 +151,29 @@ def _print_shadows(console: "Console", shadows: list[tuple[str, dict[str, Any]]]
     for route, shadow in shadows:
         bounds = f"at most {shadow['max_concurrent']} at once, {shadow['max_per_minute']:,} a minute"
         table.add_row(route, shadow["version"], f"{shadow['share_percent']:g} %", bounds)
+    console.print(table)
+
+
+def _print_rollouts(console: "Console", rollouts: list[tuple[str, dict[str, Any]]]) -> None:
+    if not rollouts:
+        return
+    table = titled(
+        "Rollouts (begun with `llmgateway rollout start`)", "route", "candidate", "steps", "judged by", "needs"
+    )
+    for route, rollout in rollouts:
+        steps = " → ".join(
+            f"{step['weight_percent']:g} % for {step['min_time']} and {step['min_units']} units"
+            + (", then a gate" if step["gate"] else "")
+            for step in rollout["steps"]
+        )
+        metrics = "\n".join(
+            f"{metric['name']} ({metric['kind']}"
+            + (f", ceiling {100 * metric['ceiling']:g} %)" if metric["ceiling"] else ")")
+            for metric in rollout["metrics"]
+        )
+        count = rollout["approvals"]["count"]
+        needs = f"{count} approval{'s' * (count != 1)}; ends within {rollout['deadline']}"
+        table.add_row(route, rollout["candidate"], steps, metrics, needs)
     console.print(table)
 
 

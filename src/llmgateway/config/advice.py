@@ -100,6 +100,8 @@ def _idle_versions(route: Route) -> Iterator[Fault]:
     used |= {version.name for version in route.fallback}
     if route.shadow is not None:
         used.add(route.shadow.version.name)
+    if route.rollout is not None:
+        used.add(route.rollout.candidate)
     for version in route.versions:
         if not version.weight and version.name not in used:
             reason = f"{quoted(version.name)} has no weight and is in no fallback, rule or shadow: it gets no traffic"

@@ -10,7 +10,9 @@ from llmgateway.config import guardrails, schema, snapshot
 from llmgateway.config.build_rules import rule
 from llmgateway.config.problems import Path
 from llmgateway.config.review import Review
+from llmgateway.config.rollout_schema import policy
 from llmgateway.config.secrets import SecretResolver
+from llmgateway.config.webhooks import Webhook
 
 
 def build(
@@ -43,6 +45,7 @@ def build(
         },
         keys={key.digest: key for key in keys},
         prices={name: _price(name, table) for name, table in config.prices.items()},
+        webhooks=tuple(_webhook(name, table, secrets) for name, table in config.webhooks.items()),
         guarding=guards,
     )
 
@@ -210,6 +213,7 @@ def _route(
         shadow=_shadow(table.shadow, versions),
         balance=table.balance,
         hedge=_hedge(table.hedge),
+        rollout=policy(table.rollout),
         is_parallel=table.parallel,
     )
 
@@ -254,6 +258,15 @@ def _key(name: str, table: schema.KeyTable) -> snapshot.Key:
         may_pin=table.may_pin,
         priority=table.priority,
     )
+
+
+def _webhook(name: str, table: schema.WebhookTable, secrets: SecretResolver) -> Webhook:
+    path: Path = ("webhooks", name)
+    url = secrets.resolve(table.url, (*path, "url"), is_public=True)
+    if url.reveal() and not url.reveal().startswith(("http://", "https://", "env:", "file:")):
+        secrets.faults.append(((*path, "url"), "has to begin with http:// or https://"))
+    secret = None if table.secret is None else secrets.resolve(table.secret, (*path, "secret"))
+    return Webhook(name, url, secret)
 
 
 def _price(name: str, table: schema.PriceTable) -> snapshot.Price:

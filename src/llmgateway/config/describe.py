@@ -7,6 +7,7 @@ from typing import Any
 from llmgateway.config.advice import allowed_keys
 from llmgateway.config.conditions import conditions
 from llmgateway.config.guarding import Guardrail
+from llmgateway.config.rollouts import RolloutPolicy
 from llmgateway.config.rules import FaultKind, Rule
 from llmgateway.config.snapshot import (
     Address,
@@ -110,6 +111,7 @@ def described_route(route: Route, snapshot: Snapshot) -> Described:
         "guardrails": [_guardrail(each, snapshot) for each in route.guardrails],
         "keys": allowed_keys(snapshot, route.name) if snapshot.keys else None,
         "shadow": _shadow(route.shadow) if route.shadow is not None else None,
+        "rollout": _rollout(route.rollout) if route.rollout is not None else None,
         "versions": [_version(version, share[version.name]) for version in route.versions],
     }
 
@@ -143,6 +145,30 @@ def _shadow(shadow: Shadow) -> Described:
         "share_percent": round(100 * shadow.share, 3),
         "max_concurrent": shadow.max_concurrent,
         "max_per_minute": shadow.max_per_minute,
+    }
+
+
+def _rollout(policy: RolloutPolicy) -> Described:
+    """What a rollout would do once it is started."""
+    approvals = policy.approvals
+    return {
+        "candidate": policy.candidate,
+        "steps": [
+            {
+                "weight_percent": round(100 * step.weight, 3),
+                "min_time": duration(step.min_time_s),
+                "min_units": step.min_units,
+                "gate": step.gate,
+            }
+            for step in policy.steps
+        ],
+        "metrics": [
+            {"name": metric.name.value, "kind": metric.kind.value, "ceiling": metric.ceiling}
+            for metric in policy.metrics
+        ],
+        "approvals": {"count": approvals.count, "start": approvals.start, "by": list(approvals.by)},
+        "bake": {"holdback": policy.bake.holdback, "min_time": duration(policy.bake.min_time_s)},
+        "deadline": duration(policy.deadline_s),
     }
 
 

@@ -16,6 +16,7 @@ from llmgateway.config.problems import MAX_FAULTS, ConfigError, Fault, Problem, 
 from llmgateway.config.reach import unreachable
 from llmgateway.config.references import dangling
 from llmgateway.config.refusals import open_doors, unusable_files, weak_secrets
+from llmgateway.config.rollout_schema import unfit_rollouts
 from llmgateway.config.schema import Config
 from llmgateway.config.secrets import SecretResolver
 from llmgateway.config.shape import fit
@@ -127,7 +128,7 @@ def _held(
 
 
 def _refused(config: Config, snapshot: Snapshot, secrets: SecretResolver, *, looks_at_files: bool) -> list[Fault]:
-    faults = [*secrets.faults, *open_doors(config), *unreachable(snapshot)]
+    faults = [*secrets.faults, *open_doors(config), *unreachable(snapshot), *unfit_rollouts(config.routes)]
     if looks_at_files:
         faults += [*weak_secrets(snapshot), *unusable_files(config)]
     return faults

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 from llmgateway.config import snapshot, values
 from llmgateway.config.guardrails import GuardrailsTable, Names
 from llmgateway.config.review import Review
+from llmgateway.config.rollout_schema import RolloutTable
 from llmgateway.config.rule_schema import MAX_RULES, OnFailureTable, RuleTable
 from llmgateway.config.table import STRICT, Seconds
 
@@ -310,6 +311,7 @@ class RouteTable(Table):
     retries: RetriesTable = RetriesTable()
     shadow: ShadowTable | None = None
     hedge: HedgeTable | None = None
+    rollout: RolloutTable | None = None
     guardrails: Names = []
     parallel: bool = False
     versions: Annotated[dict[Name, VersionTable], Field(min_length=1, max_length=100)]
@@ -337,6 +339,13 @@ class PriceTable(Table):
     cached: float | None = Field(None, ge=0, le=1_000_000)
 
 
+class WebhookTable(Table):
+    """[webhooks.NAME]"""
+
+    url: SecretStr
+    secret: SecretStr | None = None
+
+
 class Config(Table):
     """The whole file."""
 
@@ -350,4 +359,5 @@ class Config(Table):
     backends: Annotated[dict[Name, BackendTable], Field(max_length=10_000)] = {}
     routes: Annotated[dict[RouteName, RouteTable], Field(min_length=1, max_length=20_000)]
     keys: Annotated[dict[Name, KeyTable], Field(max_length=100_000)] = {}
+    webhooks: Annotated[dict[Name, WebhookTable], Field(max_length=20)] = {}
     prices: Annotated[dict[ModelName, PriceTable], Field(max_length=20_000)] = {}

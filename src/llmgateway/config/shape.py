@@ -25,6 +25,8 @@ _WRONG_TYPE: Final = {
 _BOUNDS: Final = {
     "greater_than_equal": ("must be at least {:.15g}", "ge"),
     "less_than_equal": ("must be at most {:.15g}", "le"),
+    "greater_than": ("must be above {:.15g}", "gt"),
+    "less_than": ("must be below {:.15g}", "lt"),
     "string_too_short": ("must not be empty", "min_length"),
     "string_too_long": ("must be at most {} characters long", "max_length"),
     "too_short": ("must have at least {} entry", "min_length"),

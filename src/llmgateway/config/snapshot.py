@@ -13,7 +13,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.review import Review
+from llmgateway.config.rollouts import RolloutPolicy
 from llmgateway.config.rules import FaultKind, Rule
+from llmgateway.config.webhooks import Webhook
 
 
 class Durability(StrEnum):
@@ -332,6 +334,7 @@ class Route:
     balance: Balance = Balance.LEAST_BUSY
     hedge: Hedge | None = None
     guardrails: tuple[Guardrail, ...] = ()  # in order, the baseline first
+    rollout: RolloutPolicy | None = None
     is_parallel: bool = False  # the backend is asked while guardrails that take their time look at the request
 
     def version(self, name: str) -> Version:
@@ -385,6 +388,7 @@ class Snapshot:
     routes: Mapping[str, Route] = field(default_factory=dict)
     keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)
     prices: Mapping[str, Price] = field(default_factory=dict)
+    webhooks: tuple[Webhook, ...] = ()
     guarding: Guarding = Guarding()  # noqa: RUF009 - it is frozen
     digest: str = field(default="", compare=False)  # SHA-256 of the file's text, hexadecimal
 

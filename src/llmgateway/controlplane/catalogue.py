@@ -35,6 +35,7 @@ class Metric:
 _COUNTER, _GAUGE, _HISTOGRAM, _SUMMARY = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM, Kind.SUMMARY
 _VERSION = ("route", "version")
 _ROUTE = ("route",)
+_METRIC = ("route", "metric")
 _UPSTREAM = ("upstream",)
 _VERDICT = ("guardrail", "stage", "action", "mode", "kind")
 
@@ -98,6 +99,16 @@ _ALL: Final = (
     Metric("log_damage", _COUNTER, ("kind",), "Journal records that did not become exchanges, since control started."),
     Metric("upstream_state", _GAUGE, (*_UPSTREAM, "state"), "1 for the state that a backend is in, 0 for the others."),
     Metric("upstream_ejections", _COUNTER, (*_UPSTREAM, "reason"), "How often a backend was taken out."),
+    # of staged rollouts
+    Metric("rollout_weight_ratio", _GAUGE, _VERSION, "The candidate's share of a route's assignments."),
+    Metric("rollout_state", _GAUGE, (*_ROUTE, "state"), "1 for the state of a route's rollout, 0 for the others."),
+    Metric("rollout_transitions", _COUNTER, (*_ROUTE, "to", "cause"), "Moves of rollouts since control started."),
+    Metric("analysis_log_evalue", _GAUGE, (*_METRIC, "test"), "Natural logarithm of the evidence of a metric's test."),
+    Metric("analysis_units", _COUNTER, (*_METRIC, "arm"), "Units that a metric of the rollout has judged."),
+    Metric("analysis_bad_units", _COUNTER, (*_METRIC, "arm"), "Units of these that had a bad event."),
+    Metric("srm_log_evalue", _GAUGE, _ROUTE, "Evidence that assignments don't follow the weights, as a logarithm."),
+    Metric("controller_last_tick_timestamp_seconds", _GAUGE, (), "When rollouts were last looked at, as Unix time."),
+    Metric("webhooks", _COUNTER, ("result",), "Messages about rollouts to the operator's services."),
     Metric("config_revision", _GAUGE, (), "Generation of the configuration in force."),
     Metric("config_reloads", _COUNTER, ("result",), "Reloads since the control process started."),
     Metric("task_failures", _COUNTER, ("task",), "Failures of the control process's tasks since it started."),
@@ -106,3 +117,16 @@ _ALL: Final = (
 )
 
 METRICS: Final[Mapping[str, Metric]] = {metric.name: metric for metric in _ALL}
+
+ROLLOUTS: Final = (
+    "rollout_weight_ratio",
+    "rollout_state",
+    "rollout_transitions",
+    "analysis_log_evalue",
+    "analysis_units",
+    "analysis_bad_units",
+    "srm_log_evalue",
+    "controller_last_tick_timestamp_seconds",
+    "webhooks",
+)
+"""Those that `rollouts.figures` fills."""

@@ -41,6 +41,7 @@ from llmgateway.controlplane.readiness import Facts, unready, unstarted
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.controlplane.reviewfeed import ReviewFeed
 from llmgateway.controlplane.reviewing import Reviewing
+from llmgateway.controlplane.rollouts.service import RolloutService, Surroundings
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
@@ -157,6 +158,7 @@ class Control:
         self._tasks = Tasks(parts.clock.monotonic)
         self._feed = Feed(self._live)
         self.changes = self._changes()
+        self.rollouts = self._staged(parts.store)
         self._admin = Admin(parts.listener, self._endpoints(), self._gate(parts.snapshot))
         self._configure(parts.snapshot)
 
@@ -177,6 +179,8 @@ class Control:
         if self.changes is not None:
             self._note(self._parts.snapshot, self._parts.text)
             self._tasks.start("history", self.changes.run)
+        for name, run in (self.rollouts.tasks() if self.rollouts is not None else {}).items():
+            self._tasks.start(name, run)
         self._tasks.start("tally", self._save_now_and_then)
         self._tasks.start("watch", self._watch)
         self._tasks.start("backends", self._look_after_backends)
@@ -256,6 +260,16 @@ class Control:
             return None
         return Changes(self.reloader, self._history, self._parts.file, self._clock)
 
+    def _staged(self, store: Store | None) -> RolloutService | None:
+        """Rollouts, where there is a store and something that is counted into it."""
+        if store is None or self._parts.ingest is None:
+            return None
+        made = RolloutService(
+            store, Surroundings(self.links, self.reloader, self.changes, self._clock, self._parts.data_dir)
+        )
+        self._parts.ingest.count_for(made.conductor)
+        return made
+
     def _endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
         sources = Sources(
             answers=self._answers(),
@@ -269,25 +283,11 @@ class Control:
             changes=self.changes,
             classes=self._parts.classes,
             token_secret=self._parts.token_secret,
-            reviewing=self._reviewing(),
+            reviewing=_reviewing(self._parts, self.reloader, self._clock),
             gate=lambda: self._admin.gate,
+            rollouts=self.rollouts,
         )
         return endpoints(sources, self._parts.endpoints)
-
-    def _reviewing(self) -> Reviewing | None:
-        if self._parts.store is None:
-            return None
-        feed, scoring = self._parts.review, self._parts.scoring
-        reviewing = Reviewing(
-            self._parts.store,
-            lambda: self.reloader.snapshot.review,
-            self._clock,
-            changed=feed.changed if feed is not None else lambda: None,
-            scored=scoring.wake if scoring is not None else lambda: None,
-        )
-        if feed is not None:
-            feed.serve(reviewing)
-        return reviewing
 
     def _answers(self) -> Answers:
         return Answers(
@@ -322,6 +322,7 @@ class Control:
             backends=self.backends.shown(),
             ejections=dict(self._merged.ejections),
             review=self._parts.review.figures if self._parts.review is not None else None,
+            rollouts=self.rollouts.figures(self._labels) if self.rollouts is not None else {},
             feedback=self._parts.scoring.figures if self._parts.scoring is not None else None,
         )
 
@@ -375,3 +376,20 @@ class Control:
             self.tally.save(self._tally_path)
         except OSError as error:
             log.warning("the workers' counters could not be saved: %s", error.strerror or type(error).__name__)
+
+
+def _reviewing(parts: Parts, reloader: Reloader, clock: Clock) -> Reviewing | None:
+    """What people decide, where there is a store; what comes by itself hears of it."""
+    if parts.store is None:
+        return None
+    feed, scoring = parts.review, parts.scoring
+    reviewing = Reviewing(
+        parts.store,
+        lambda: reloader.snapshot.review,
+        clock,
+        changed=feed.changed if feed is not None else lambda: None,
+        scored=scoring.wake if scoring is not None else lambda: None,
+    )
+    if feed is not None:
+        feed.serve(reviewing)
+    return reviewing

@@ -16,7 +16,7 @@ from typing import Final
 from llmgateway.controlplane.backlog import Backlog, Batch
 from llmgateway.controlplane.deadletter import FOLDER, DeadLetters
 from llmgateway.controlplane.pricing import Prices
-from llmgateway.controlplane.save import Counts, Observer, Saver, in_thread
+from llmgateway.controlplane.save import Counts, Evidence, Observer, Saver, in_thread
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.store import Row, Store
 
@@ -75,6 +75,10 @@ class Ingester:
     def error(self) -> str | None:
         """Why the store takes nothing just now; None while all is well."""
         return self._saver.error
+
+    def count_for(self, evidence: Evidence) -> None:
+        """Have exchanges counted for rollouts from the next `run` on."""
+        self._saver.evidence = evidence
 
     def lag(self) -> Lag:
         """How far behind; looks at the segments' sizes."""

@@ -5,6 +5,7 @@ A Unix socket, mode 0600 in a folder of mode 0700. Control may be killed and com
 """
 
 import asyncio
+import hashlib
 import logging
 import socket
 from collections.abc import Mapping
@@ -27,12 +28,15 @@ from llmgateway.telemetry.frames import (
     MEMORY,
     SNAPSHOT,
     STATUS,
+    WEIGHED,
+    WEIGHTS,
     BadLineError,
     frame,
     parse,
     revision,
     socket_path,
 )
+from llmgateway.wire.jsoncodec import encode
 
 MAX_LINKS: Final = 256
 MAX_UNSENT_BYTES: Final = 2 * MAX_SNAPSHOT_BYTES  # a worker that reads nothing is cut off above it
@@ -62,6 +66,8 @@ class _Connection:
     sent: int = -1  # generation of the snapshot sent last
     heard: int = 0  # number of its last news of a backend
     view: bytes = b""  # of the backends, as sent last
+    weights: bytes = b""  # of the rollouts, as sent last
+    weighed: str = ""  # the name of those it says are in force
     acks: dict[int, asyncio.Future[Ack]] = field(default_factory=dict)
 
 
@@ -82,6 +88,7 @@ class Links:
         self._text = ""
         self._revision = ""
         self._line = b""  # the snapshot's frame
+        self._weights = b""  # the rollouts' frame; empty until it is known what they are
         self.generation = 0
 
     async def start(self) -> None:
@@ -168,6 +175,33 @@ class Links:
             connection.view = line
             connection.writer.write(line)
 
+    def weigh(self, routes: Mapping[str, Any]) -> str:
+        """Tell every worker the weights of all rollouts, by route; returns the name that workers say back."""
+        name = hashlib.sha256(encode(routes)).hexdigest()[:12]
+        self._weights = frame(WEIGHTS, {"name": name, "routes": routes}, MAX_SNAPSHOT_BYTES)
+        for connection in self._connections:
+            if connection.state is not None:
+                self._weigh(connection)
+        return name
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether as many workers are connected as there should be."""
+        return len(self.live()) >= self._workers
+
+    def is_weighed(self, name: str) -> bool:
+        """Whether every worker that is connected has the weights of this name in force."""
+        return all(connection.weighed == name for connection in self._connections if connection.state is not None)
+
+    def _weigh(self, connection: _Connection) -> None:
+        line = self._weights
+        if line and line != connection.weights:
+            if connection.writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+                connection.writer.transport.abort()
+                return
+            connection.weights = line
+            connection.writer.write(line)
+
     def tell_memory(self, own: int) -> None:
         """Tell the workers what all of them and this process (`own` bytes) hold together."""
         states = [connection.state for connection in self._connections if connection.state is not None]
@@ -207,6 +241,7 @@ class Links:
             connection.state = state
             self._tally.update(state.slot, state.incarnation, fields)
             self._reconcile(connection, state)
+            self._weigh(connection)
             if self._backends.count(state, self._clock.monotonic()):
                 self.share()
             else:
@@ -215,6 +250,8 @@ class Links:
             connection.heard = int(number(fields.get("n")))
             self._backends.hear(connection.state.slot, fields, self._clock.monotonic())
             self.share()
+        elif kind == WEIGHED:
+            connection.weighed = str(fields.get("held"))[:100]
         elif kind == ACK and isinstance(fields.get("generation"), int):
             _settle(connection, fields["generation"], fields.get("error"))
 

@@ -16,7 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
-from llmgateway.controlplane.catalogue import METRICS, PREFIX
+from llmgateway.controlplane.catalogue import METRICS, PREFIX, ROLLOUTS
 from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, OTHER, OUTCOMES, Labels
@@ -72,6 +72,7 @@ class Reading:
     backends: Sequence[Mapping[str, Any]] = ()  # as `byhand` shows them
     ejections: Mapping[tuple[str, str], int] = field(default_factory=dict)  # by backend and reason
     review: ReviewFigures | None = None  # the same
+    rollouts: Mapping[str, Sequence[Point]] = field(default_factory=dict)  # by metric
     feedback: FeedbackFigures | None = None  # None: not known yet, or nothing scores here
 
 
@@ -92,6 +93,8 @@ def families(reading: Reading) -> Iterator[Family]:
     yield from _health(reading)
     yield from _sums(reading)
     yield from _control(reading)
+    for name in ROLLOUTS:
+        yield _points(name, reading.rollouts.get(name, ()))
 
 
 def _exchanges(view: View) -> Iterator[Family]:

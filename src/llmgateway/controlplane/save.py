@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from llmgateway.controlplane.deadletter import DeadLetters
 from llmgateway.domain.score import Score
+from llmgateway.ports.rollouts import Tally
 from llmgateway.ports.store import (
     Entry,
     Position,
@@ -35,6 +36,14 @@ class Observer(Protocol):
     def observe(self, rows: Sequence[Row], /) -> None: ...
     def state(self) -> Mapping[str, Any]: ...
     def restore(self, state: Mapping[str, Any] | None, /) -> None: ...
+
+
+class Evidence(Protocol):
+    """Who counts exchanges for rollouts (`rollouts.conductor`), in the transaction that brings them."""
+
+    async def load(self) -> None: ...
+    def tallies(self, entries: Sequence[Entry], /) -> Sequence[Tally]: ...
+    def counted(self, added: Sequence[Tally], /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -64,6 +73,7 @@ class Saver:
     def __init__(
         self, store: Store, observer: Observer, dead_letters: DeadLetters, on_rows: Callable[[list[Row]], None]
     ) -> None:
+        self.evidence: Evidence | None = None
         self._store = store
         self._observer = observer
         self._dead_letters = dead_letters
@@ -80,6 +90,8 @@ class Saver:
         await self._store.open()
         self._committed = await self._store.ledger()
         self._observer.restore(self._committed)
+        if self.evidence is not None:
+            await self.evidence.load()
         return await self._store.positions()
 
     async def save(
@@ -146,12 +158,17 @@ class Saver:
             return
         self._observer.observe([entry.row for entry in entries])
         state = self._observer.state()
+        tallies = self.evidence.tallies(entries) if self.evidence is not None else ()
         try:
-            await self._store.append(entries, rest.positions, rest.finished, encode(state), rest.scores)
+            await self._store.append(
+                entries, rest.positions, rest.finished, encode(state), rest.scores, tallies=tallies
+            )
         except BaseException:
             self._observer.restore(self._committed)
             raise
         self._committed = state
+        if self.evidence is not None:
+            self.evidence.counted(tallies)
 
     async def _persistently(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until the store takes it; only what it will never take gets through."""

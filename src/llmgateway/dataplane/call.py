@@ -10,6 +10,7 @@ from llmgateway.dataplane.gauges import Gauges
 from llmgateway.dataplane.inforce import InForce
 from llmgateway.dataplane.overload import Overload
 from llmgateway.dataplane.reply import Reply
+from llmgateway.dataplane.staged import Staged
 from llmgateway.dataplane.tunnels import Tunnels, Upgrade
 from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.clock import Clock
@@ -99,6 +100,7 @@ class Gateway:
     overload: Overload = field(default_factory=Overload)
     rates: Buckets = field(default_factory=Buckets)  # of feedback
     token_secret: bytes = b""  # signs browsers' tokens where the configuration names no secret; none: they are refused
+    staged: Staged = field(default_factory=Staged)
     is_draining: bool = False
 
 

@@ -22,6 +22,8 @@ from llmgateway.telemetry.frames import (
     MEMORY,
     SNAPSHOT,
     STATUS,
+    WEIGHED,
+    WEIGHTS,
     BadLineError,
     frame,
     parse,
@@ -44,12 +46,14 @@ Sleep = Callable[[float], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class News:
     """Who hears what control tells: `take` gets its view of the backends, `greet` is called on each new connection,
-    `memory` gets what all processes of the gateway hold together, in bytes.
+    `memory` gets what all processes of the gateway hold together, in bytes. `weigh` gets the weights of rollouts and
+    says which ones are in force then.
     """
 
     take: Callable[[dict[str, Any]], None] = lambda _: None
     greet: Callable[[], None] = lambda: None
     memory: Callable[[int], None] = lambda _: None
+    weigh: Callable[[dict[str, Any]], str] = lambda _: ""
 
 
 class Link:
@@ -148,6 +152,8 @@ class Link:
             kind, fields = parse(line)
             if kind == BACKENDS:
                 self._news.take(fields)
+            if kind == WEIGHTS:
+                writer.write(frame(WEIGHED, {"held": self._news.weigh(fields)}, MAX_STATUS_BYTES))
             if kind == MEMORY and isinstance(total := fields.get("bytes"), int):
                 self._news.memory(total)
             if kind != SNAPSHOT:

@@ -213,6 +213,8 @@ def _choice(call: Call, key: Key, request: Request, found: Route) -> Choice:
     chooser = call.in_force.choosers[found.name]
     split = chooser.split_for(_facts(call, key, request)) if chooser.rules else chooser.split
     sticks_to = sticky_key(found.sticky, exchange.user, exchange.session, exchange.key, header)
+    if call.gateway.staged.is_any and split is chooser.split:
+        split = call.gateway.staged.split(found, sticks_to, exchange) or split
     return split.choose(sticks_to, call.gateway.draw())
 
 

@@ -102,6 +102,9 @@ class Exchange:
     served_version: str | None = None
     shadow_of: str | None = None  # this is a copy, and that is the id of its primary
     shadow_left_out: str | None = None  # why the copy that was due was not made
+    rollout: str | None = None  # the staged rollout that assigned the version
+    epoch: int | None = None  # … and its weight epoch then
+    unit: str | None = None  # keyed hash of what kept the caller on the version; None: nothing did
 
     is_admitted: bool = False  # its `admitted` record is in the journal
     is_settled: bool = False

@@ -141,7 +141,7 @@ def _description(body: Body) -> dict[str, Any]:
 
 
 def _facts(exchange: Exchange) -> dict[str, Any]:
-    return {
+    facts: dict[str, Any] = {
         "id": exchange.id,
         "at": exchange.received_at,
         "generation": exchange.generation,
@@ -166,6 +166,9 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
         "request_bytes": exchange.request_bytes,
         "shadow_of": exchange.shadow_of,
     }
+    if exchange.rollout is not None:
+        facts |= {"rollout": exchange.rollout, "epoch": exchange.epoch, "unit": exchange.unit}
+    return facts
 
 
 def _outcome(exchange: Exchange, now: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from llmgateway.domain.score import Score
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
 from llmgateway.ports.reviews import ReviewReader, ReviewWriter
+from llmgateway.ports.rollouts import RolloutReader, RolloutWriter, Tally
 from llmgateway.ports.scores import ScoreReader, ScoreWriter
 
 Row = dict[str, Any]
@@ -23,7 +24,7 @@ Pair = tuple[Row | None, Row]
 FACTS: Final = (
     "id", "at", "generation", "key", "dialect", "operation", "method", "path", "peer", "stream", "request_model",
     "route", "assigned_version", "probability", "assigned_by", "user", "session", "tags", "user_agent",
-    "caller_request_id", "idempotency_key", "request_bytes", "shadow_of",
+    "caller_request_id", "idempotency_key", "request_bytes", "shadow_of", "rollout", "epoch", "unit",
 )  # fmt: skip
 OUTCOME: Final = (
     "status", "end", "phase", "error_code", "error_detail", "served_version", "duration_s", "first_token_s",
@@ -128,7 +129,7 @@ class StoreStats:
     engine: str  # name and version, for the start-up line and bug reports
 
 
-class StoreReader(GenerationReader, ScoreReader, ReviewReader, Protocol):
+class StoreReader(GenerationReader, ScoreReader, ReviewReader, RolloutReader, Protocol):
     """Reading. Each call is bounded: by `limit`, and by time, after which it raises StoreUnavailableError."""
 
     async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:
@@ -176,7 +177,7 @@ class StoreReader(GenerationReader, ScoreReader, ReviewReader, Protocol):
     async def close(self) -> None: ...
 
 
-class Store(StoreReader, GenerationWriter, ScoreWriter, ReviewWriter, Protocol):
+class Store(StoreReader, GenerationWriter, ScoreWriter, ReviewWriter, RolloutWriter, Protocol):
     """Writing as well. One object, in one process, writes."""
 
     async def open(self) -> None:
@@ -190,8 +191,11 @@ class Store(StoreReader, GenerationWriter, ScoreWriter, ReviewWriter, Protocol):
         finished: Sequence[str],
         ledger: bytes | None,
         scores: Sequence[Score] = (),
+        *,
+        tallies: Sequence[Tally] = (),
     ) -> None:
-        """Save a batch in one transaction: rows, scores, positions and the ledger's state; all of it or nothing.
+        """Save a batch in one transaction, all of it or nothing: rows, scores, positions, the ledger's state, and what
+        `tallies` count.
 
         Scores that are there already are left out without a word. The ledger's state is JSON and has these rows counted
         already, so every one of them has to be new: otherwise raises StoreKnownError. None keeps the state there is.

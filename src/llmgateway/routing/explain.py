@@ -21,6 +21,7 @@ from llmgateway.routing.hedging import may_hedge
 from llmgateway.routing.plan import Plan, after_failure, plan
 from llmgateway.routing.rules import ReadyRule, chooser
 from llmgateway.routing.select import Choice, Split, home, pinned, sticky_key
+from llmgateway.routing.staged import StagedWeight, staged_split
 from llmgateway.routing.standings import Standings
 from llmgateway.routing.table import VERSION_HEADER, RouteTable, model_of
 from llmgateway.wire.jsonscan import parse_object
@@ -145,10 +146,11 @@ _READ: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """How the backends are, at `now` (monotonic)."""
+    """How the backends are, at `now` (monotonic), and the weights of rollouts, by route."""
 
     standings: Standings
     now: float
+    staged: Mapping[str, StagedWeight] = field(default_factory=dict)
 
 
 def explain(snapshot: Snapshot, asked: Asked, present: Present | None = None) -> Explanation:
@@ -165,7 +167,8 @@ def explain(snapshot: Snapshot, asked: Asked, present: Present | None = None) ->
         is_stream=declared.is_stream,
         at=asked.at,
     )
-    split, rules = _decided(route, facts, asked, operation)
+    staged = present.staged.get(route.name) if present is not None else None
+    split, rules = _decided(route, facts, asked, operation, staged)
     sticks_to = sticky_key(route.sticky, declared.user, declared.session, asked.key.name, asked.headers.get)
     choice = _likeliest(split) if sticks_to is None else split.choose(sticks_to, 0.0)
     standings = {each.backend.name: each for each in Standings(snapshot)}
@@ -218,7 +221,9 @@ def _route(snapshot: Snapshot, asked: Asked, document: Document | None) -> tuple
     return model if model is not None else route.name, route
 
 
-def _decided(route: Route, facts: Facts, asked: Asked, operation: Operation) -> tuple[Split, tuple[RuleTold, ...]]:
+def _decided(
+    route: Route, facts: Facts, asked: Asked, operation: Operation, staged: StagedWeight | None
+) -> tuple[Split, tuple[RuleTold, ...]]:
     """The split that decides, and what became of each rule."""
     ready = chooser(route)
     named = asked.headers.get(VERSION_HEADER)
@@ -227,7 +232,10 @@ def _decided(route: Route, facts: Facts, asked: Asked, operation: Operation) -> 
     if operation.is_stateful:
         return _only(home(route)), _told(ready.rules, facts, None)
     split = ready.split_for(facts)
-    return split, _told(ready.rules, facts, split)
+    rules = _told(ready.rules, facts, split)
+    if staged is not None and split is ready.split:
+        split = staged_split(route, staged) or split
+    return split, rules
 
 
 def _only(choice: Choice) -> Split:

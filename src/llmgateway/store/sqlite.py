@@ -12,11 +12,13 @@ from llmgateway.domain.review import Concern, Item, Review, Schema
 from llmgateway.domain.score import Score
 from llmgateway.ports.generations import Generation, SeenVersion
 from llmgateway.ports.reviews import Added
+from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, Tally, TransitionRecord
 from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_reviews as reviews
+from llmgateway.store import sqlite_rollouts as staged
 from llmgateway.store import sqlite_scores as scored
 from llmgateway.store import sqlite_write as write
 from llmgateway.store.rows import BodyCodec
@@ -63,10 +65,13 @@ class SqliteStore(SqliteReader):
         finished: Sequence[str],
         ledger: bytes | None,
         scores: Sequence[Score] = (),
+        *,
+        tallies: Sequence[Tally] = (),
     ) -> None:
         def work(connection: sqlite3.Connection) -> None:
             self._insert(connection, entries)
             scored.insert(connection, scores)
+            staged.tally(connection, tallies)
             write.save_progress(connection, positions, finished, ledger)
             if _identity(self.path) != self._identity:
                 raise StoreUnavailableError(_moved(self.path))
@@ -126,6 +131,21 @@ class SqliteStore(SqliteReader):
 
     async def close_concern(self, concern: Concern) -> bool:
         return await self._write(lambda connection: concerned.close(connection, concern))
+
+    async def add_rollout(self, record: RolloutRecord) -> None:
+        await self._write(lambda connection: staged.add(connection, record))
+
+    async def move_rollout(self, record: RolloutRecord, transition: TransitionRecord) -> bool:
+        return await self._write(lambda connection: staged.move(connection, record, transition))
+
+    async def file_rollout(self, rollout: str, generation: int) -> None:
+        await self._write(lambda connection: staged.file(connection, rollout, generation))
+
+    async def approve_rollout(self, approval: ApprovalRecord) -> None:
+        await self._write(lambda connection: staged.approve(connection, approval))
+
+    async def note_exemplars(self, rollout: str, person: str, exchanges: Sequence[str], at: float) -> None:
+        await self._write(lambda connection: staged.note_exemplars(connection, rollout, person, exchanges, at))
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)

@@ -20,6 +20,8 @@ _BY_PRIMARY: Final = "INDEXED BY exchange_shadow_of"
 _JUDGED: Final = "+seq IN (SELECT exchange_seq FROM verdict WHERE {})"
 _JUDGED_OF_THE_NEW: Final = "EXISTS (SELECT 1 FROM verdict WHERE exchange_seq = seq AND {})"
 
+DRAWN_FROM: Final = 10_000  # exchanges; to draw from more takes too long
+
 Condition = tuple[str, list[Any]]
 
 
@@ -60,6 +62,12 @@ def pairs(connection: sqlite3.Connection, wanted: Wanted, limit: int, before: st
     ids = [copy["shadow_of"] for copy in copies]
     primaries = {row["id"]: row for row in _rows(connection, f'"id" IN ({marks(ids)})', ids)}
     return [(primaries.get(copy["shadow_of"]), copy) for copy in copies]
+
+
+def one_rollouts_rows(connection: sqlite3.Connection, rollout: str, version: str, limit: int) -> list[Row]:
+    """Some of a rollout's exchanges that were assigned a version, drawn at random among the last ones."""
+    last = 'SELECT seq FROM exchange WHERE "rollout" = ? AND "assigned_version" = ? ORDER BY "id" DESC LIMIT ?'
+    return _rows(connection, f"seq IN ({last}) ORDER BY random() LIMIT ?", [rollout, version, DRAWN_FROM, limit])
 
 
 def matching_ids(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:

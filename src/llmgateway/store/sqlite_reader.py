@@ -10,12 +10,14 @@ from llmgateway.domain.review import Concern, ConcernState, Item, Review, Schema
 from llmgateway.domain.score import Score
 from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
 from llmgateway.ports.reviews import Backlog, WantedItems
+from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
 from llmgateway.ports.scores import Group, WantedScores
 from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_queries as queries
 from llmgateway.store import sqlite_reviews as reviews
+from llmgateway.store import sqlite_rollouts as staged
 from llmgateway.store import sqlite_scores as scored
 from llmgateway.store.rows import BodyCodec
 from llmgateway.store.schema import VERSION, check
@@ -120,6 +122,27 @@ class SqliteReader:
 
     async def open_concerns(self, route: str, *versions: str) -> list[Concern]:
         return await self._read(lambda connection: concerned.against(connection, route, versions))
+
+    async def running_rollouts(self) -> list[RolloutRecord]:
+        return await self._read(staged.running)
+
+    async def rollouts(self, route: str | None, *, limit: int) -> list[RolloutRecord]:
+        return await self._read(lambda connection: staged.newest(connection, route, limit))
+
+    async def transitions(self, rollout: str) -> list[TransitionRecord]:
+        return await self._read(lambda connection: staged.transitions(connection, rollout))
+
+    async def approvals(self, rollout: str) -> list[ApprovalRecord]:
+        return await self._read(lambda connection: staged.approvals(connection, rollout))
+
+    async def exemplars_seen(self, rollout: str, person: str) -> int:
+        return await self._read(lambda connection: staged.exemplars_seen(connection, rollout, person))
+
+    async def exemplars(self, rollout: str, version: str, *, limit: int) -> list[Row]:
+        return await self._read(lambda connection: staged.exemplars(connection, rollout, version, limit))
+
+    async def epoch_counts(self, rollout: str) -> tuple[list[EpochCount], dict[int, float]]:
+        return await self._read(lambda connection: staged.epoch_counts(connection, rollout))
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)

@@ -3,9 +3,11 @@
     worker → control   status    once a second: who it is, its gauges, its counters since it started
                        ack       a snapshot is in force, or why not
                        backend   news of a backend, at once: it is out, well again, asks for a pause (routing.standings)
+                       weighed   at once: which weights of rollouts are in force here from now on
     control → worker   snapshot  the configuration's text and its generation
                        backends  all backends that are not simply in, and up to which of the worker's news that holds
     control → worker   snapshot  the configuration's text and its generation; parsed, too, unless that is too long
+                       weights   of the rollouts that run: the share of a route that its candidate gets; always all
                        memory    once a second: what all processes of the gateway hold together, in bytes
 
 Both planes import this file, neither imports the other. Lines have a bound: a peer that exceeds it is cut off.
@@ -30,6 +32,8 @@ SNAPSHOT: Final = "snapshot"
 BACKEND: Final = "backend"
 BACKENDS: Final = "backends"
 MEMORY: Final = "memory"
+WEIGHTS: Final = "weights"
+WEIGHED: Final = "weighed"
 
 
 class BadLineError(ValueError):

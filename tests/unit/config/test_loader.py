@@ -111,6 +111,7 @@ on_failure = { faults = ["timeout"] }
 rules = [{ name = "first", when = { stream = true }, use = { w = 1 } }]
 shadow = { version = "w", share = 0.5, max_concurrent = 3, max_per_minute = 7 }
 hedge = { after = "p90", min_wait = "10ms" }
+rollout = { candidate = "w" }
 guardrails = ["pii"]
 parallel = true
 [routes."r-*".versions.v]

@@ -1,6 +1,7 @@
 """What is too old or too much goes, in small steps."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,8 @@ async def test_batches_are_bounded_and_others_get_their_turn(
 
 
 async def test_by_size_the_oldest_go_and_the_file_gets_smaller(store: SqliteStore, make: ExchangeFactory) -> None:
-    noise = bytes(range(256)) * 80
-    entries = [Entry(make.row(), [Body("request", "x", 1, noise[at % 256 :] * 3)]) for at in range(600)]
+    noise = random.Random(1)
+    entries = [Entry(make.row(), [Body("request", "x", 1, noise.randbytes(8_000))]) for _ in range(600)]
     for at in range(0, 600, 100):
         await store.append(entries[at : at + 100], [], [], None)
     assert store._writer is not None
@@ -95,7 +96,7 @@ async def test_by_size_the_oldest_go_and_the_file_gets_smaller(store: SqliteStor
     assert (await store.page(Wanted(), limit=1))[0]["id"] == entries[-1].row["id"]
     await store._writer.run(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
     assert store.path.stat().st_size < size
-    assert (await store.stats()).free_bytes == 0
+    assert (await store.stats()).free_bytes <= 4096  # a page at most
 
 
 async def test_an_empty_store_over_its_limit_does_not_go_on_for_ever(store: SqliteStore, make: ExchangeFactory) -> None:

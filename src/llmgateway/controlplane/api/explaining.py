@@ -1,7 +1,7 @@
 """What a request would get from the gateway as it is now, told without sending it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -18,6 +18,7 @@ from llmgateway.domain.clock import Clock
 from llmgateway.domain.errors import GatewayError
 from llmgateway.ports.dialect import Dialect
 from llmgateway.routing.explain import Present, explain
+from llmgateway.routing.staged import StagedWeight
 from llmgateway.routing.supposed import Supposed, UnknownNameError, asked
 from llmgateway.wire.jsoncodec import encode
 
@@ -47,13 +48,19 @@ _FIELDS: Final = frozenset(REQUEST.schema["properties"])
 _BACKEND: Final = ("state", "why", "until", "in_flight", "queued")
 
 
-def endpoints(backends: ByHand, reloader: Reloader, dialects: Mapping[str, Dialect], clock: Clock) -> Routes:
-    """The family's part of the table."""
+def endpoints(
+    backends: ByHand,
+    reloader: Reloader,
+    dialects: Mapping[str, Dialect],
+    clock: Clock,
+    weights: Callable[[], Mapping[str, StagedWeight]] = dict,
+) -> Routes:
+    """The family's part of the table. `weights`: of the rollouts that run, by route."""
 
     async def tell(sent: Asked) -> web.StreamResponse:
         supposed = _supposed(sent.names["name"], await json_of(sent, REQUEST), clock.time())
         snapshot = reloader.snapshot
-        present = Present(backends.standings(snapshot), clock.monotonic())
+        present = Present(backends.standings(snapshot), clock.monotonic(), weights())
         told = await asyncio.to_thread(_told, snapshot, dialects, supposed, present)
         states = {each["name"]: {name: each[name] for name in _BACKEND} for each in backends.shown()}
         return reply(200, {"generation": snapshot.generation, **told, "backends": _named(told, states)})

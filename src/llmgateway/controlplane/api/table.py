@@ -16,6 +16,7 @@ from llmgateway.controlplane.api import (
     guardrails,
     live,
     review,
+    rollouts,
     routes,
     scores,
 )
@@ -30,10 +31,12 @@ from llmgateway.controlplane.pages import review as pages
 from llmgateway.controlplane.pages.session import Sessions
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.controlplane.reviewing import Reviewing
+from llmgateway.controlplane.rollouts.service import RolloutService
 from llmgateway.domain.clock import Clock
 from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.store import Store
+from llmgateway.routing.staged import StagedWeight
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +60,24 @@ class Sources:
     token_secret: bytes = b""
     reviewing: Reviewing | None = None
     gate: Callable[[], Gate] | None = None
+    rollouts: RolloutService | None = None
 
 
 def endpoints(sources: Sources, more: Routes) -> Routes:
     """The whole table; `more` are those of others."""
     table = {**gateway.endpoints(sources.answers), **live.endpoints(sources.view, sources.feed)}
     table |= backends.endpoints(sources.backends, sources.reloader)
-    table |= explaining.endpoints(sources.backends, sources.reloader, sources.dialects, sources.clock)
+    table |= explaining.endpoints(
+        sources.backends, sources.reloader, sources.dialects, sources.clock, _weights(sources.rollouts)
+    )
     table |= guardrails.endpoints(sources.reloader, sources.classes)
     reloader, store, changes = sources.reloader, sources.store, sources.changes
     if store is not None:
         table |= exchanges.endpoints(store)
         signing = scores.Signing(lambda: reloader.snapshot.scores, sources.token_secret)
         table |= scores.endpoints(store, signing, sources.clock)
+        if sources.rollouts is not None:
+            table |= rollouts.endpoints(sources.rollouts)
         table |= catalogue.endpoints(lambda: reloader.snapshot, store)
         if sources.reviewing is not None:
             raised = Concerns(store, lambda: reloader.snapshot, sources.clock)
@@ -83,3 +91,7 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
             table |= routes.endpoints(changes, reloader)
             table |= generations.endpoints(changes, store, reloader.links)
     return with_description({**table, **more})
+
+
+def _weights(rollouts: RolloutService | None) -> Callable[[], Mapping[str, StagedWeight]]:
+    return rollouts.weights if rollouts is not None else dict

@@ -1,0 +1,105 @@
+"""What people do with a rollout: start, pause, resume, approve, promote, roll back."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import typer
+
+from llmgateway.cli import gateway
+from llmgateway.cli.logs.printable import one_line
+from llmgateway.cli.rollout.screen import standing
+from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
+
+RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route, as its applications write it.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; stays in the rollout's history.")]
+SHOWN: Final = 300  # characters of what was said
+
+
+def path(route: str, what: str = "") -> str:
+    """An endpoint of a route's rollout."""
+    return f"rollouts/{quote(route, safe='')}" + (f"/{what}" if what else "")
+
+
+def word(what: str, summary: str) -> Callable[..., None]:
+    """A command that says one thing about a route's rollout."""
+
+    def say(
+        route: RouteArgument,
+        config: gateway.ConfigOption = None,
+        url: UrlOption = None,
+        token_env: TokenEnvOption = TOKEN_ENV,
+        reason: ReasonOption = "",
+        as_json: gateway.JsonOption = False,
+    ) -> None:
+        source = locate(config, url, token_env)
+        tell(
+            gateway.change(source, "POST", path(route, what), has="rollout", reason=reason)["rollout"], as_json=as_json
+        )
+
+    say.__doc__ = summary
+    return say
+
+
+def approve(
+    route: RouteArgument,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    yes: gateway.YesOption = False,
+    as_json: gateway.JsonOption = False,
+) -> None:
+    """Approve of the candidate's very version, on the evidence that is shown."""
+    from llmgateway.wire.jsoncodec import encode
+
+    source = locate(config, url, token_env)
+    found = gateway.get(source, path(route), has="rollout")["rollout"]
+    if not as_json:
+        tell(found, as_json=False)
+    seen = found.get("evidence_hash", "")
+    gateway.sure(f"Approve of {one_line(found['candidate'])} on evidence {one_line(seen[:12])}?", is_agreed=yes)
+    body = ("application/json", encode({"evidence_hash": seen}))
+    done = gateway.change(source, "POST", path(route, "approve"), has="rollout", body=body)["rollout"]
+    if as_json:
+        gateway.print_json(done)
+    else:
+        gateway.console().print("approved", style="green")
+
+
+def promote(
+    route: RouteArgument,
+    rationale: Annotated[str, typer.Option("--rationale", help="Why it is right to go on; stays in the history.")],
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    yes: gateway.YesOption = False,
+    as_json: gateway.JsonOption = False,
+) -> None:
+    """Make the candidate the route's version, after a look at ten of its answers."""
+    source = locate(config, url, token_env)
+    shown = gateway.change(source, "POST", path(route, "exemplars"), has="exemplars")["exemplars"]
+    if not as_json:
+        _print_exemplars(shown)
+    gateway.sure(f"Make the candidate of {one_line(route)} its version?", is_agreed=yes)
+    tell(
+        gateway.change(source, "POST", path(route, "promote"), has="rollout", reason=rationale)["rollout"],
+        as_json=as_json,
+    )
+
+
+def tell(rollout: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print how a rollout is."""
+    if as_json:
+        gateway.print_json(rollout)
+    else:
+        gateway.console().print(standing(rollout))
+
+
+def _print_exemplars(exemplars: list[Mapping[str, Any]]) -> None:
+    out = gateway.console()
+    for number, each in enumerate(exemplars, 1):
+        out.print(
+            f"{number}. {one_line(each['id'])} {one_line(str(each['finish_reason'] or each['end']))}", style="bold"
+        )
+        for kind, text in each["said"].items():
+            out.print(f"   {kind}: {one_line(text)[:SHOWN]}")

@@ -1,0 +1,128 @@
+"""What is to be seen of a rollout: its status, live if wanted, its history, and what the figures mean."""
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from llmgateway.cli import gateway
+from llmgateway.cli.logs.printable import one_line
+from llmgateway.cli.rollout.acts import RouteArgument, path, tell
+from llmgateway.cli.rollout.screen import standing
+from llmgateway.cli.tables import dense
+from llmgateway.cli.whereabouts import (
+    TOKEN_ENV,
+    Source,
+    TokenEnvOption,
+    UnreachableError,
+    UrlOption,
+    ask,
+    locate,
+    understood,
+)
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+TIMEOUT_S: Final = 3.0
+RouteOption = Annotated[str | None, typer.Argument(metavar="ROUTE", help="The route; without it, every rollout.")]
+
+
+def status(
+    route: RouteOption = None,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Stay and show it live.")] = False,
+    as_json: gateway.JsonOption = False,
+) -> None:
+    """Show where a rollout is, what is missing, and what the figures say."""
+    source = locate(config, url, token_env)
+    if route is None:
+        _every(source, as_json=as_json)
+    elif watch and not as_json:
+        _watch(source, route)
+    else:
+        tell(gateway.get(source, path(route), has="rollout")["rollout"], as_json=as_json)
+
+
+def history(
+    route: RouteArgument,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    as_json: gateway.JsonOption = False,
+) -> None:
+    """Show every move of a route's last rollout: when, what, who and why."""
+    from rich.text import Text
+
+    found = gateway.get(locate(config, url, token_env), path(route, "history"), has="transitions")
+    if as_json:
+        gateway.print_json(found)
+        return
+    table = dense()
+    for name in ("time", "from", "to", "by", "weight", "who", "why"):
+        table.add_column(name, justify="right" if name == "weight" else "left", overflow="fold")
+    for each in found["transitions"]:
+        moment = datetime.fromtimestamp(each["at"], UTC).isoformat(timespec="seconds")
+        words = (moment, each["from"], each["to"], each["event"])
+        who, why = each["actor"] or "the gateway", each["reason"]
+        table.add_row(*map(_text, words), Text(f"{each['weight']:.0%}"), _text(who), _text(why))
+    gateway.console().print(table)
+
+
+def explain(
+    route: RouteArgument,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    language: Annotated[str, typer.Option("--language", help="en or ja.")] = "en",
+    as_json: gateway.JsonOption = False,
+) -> None:
+    """Say in sentences what a rollout needs, and what its figures mean."""
+    source = locate(config, url, token_env)
+    found = gateway.get(source, path(route, "explain"), has="words", language=language)
+    if as_json:
+        gateway.print_json(found)
+        return
+    for each in found["words"]:
+        gateway.console().print(one_line(each))
+
+
+def _every(source: Source, *, as_json: bool) -> None:
+    found = gateway.get(source, "rollouts", has="rollouts")
+    if as_json:
+        gateway.print_json(found)
+        return
+    table = dense()
+    for name in ("route", "rollout", "candidate", "stable", "state", "by"):
+        table.add_column(name)
+    for each in found["rollouts"]:
+        table.add_row(*(_text(each[name]) for name in ("route", "id", "candidate", "stable", "state", "creator")))
+    gateway.console().print(table)
+
+
+def _watch(source: Source, route: str) -> None:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    first = gateway.get(source, path(route), has="rollout")["rollout"]
+    with Live(standing(first), console=Console(highlight=False), screen=True, auto_refresh=False) as live:
+        try:
+            while True:
+                time.sleep(1.0)
+                try:
+                    status, body = ask(source, "GET", f"/admin/v1/{path(route)}", TIMEOUT_S)
+                    live.update(standing(understood(source, status, body, has="rollout")["rollout"]), refresh=True)
+                except UnreachableError as error:
+                    live.update(Text(f"{error}\nTrying again. Ctrl-C leaves.", style="red"), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+def _text(value: object) -> "Text":
+    from rich.text import Text
+
+    return Text(one_line(str(value)))

@@ -1,0 +1,74 @@
+"""A rollout as people see it: where it is, what is missing, the figures, and what they mean."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from llmgateway.cli.logs.printable import one_line
+from llmgateway.cli.tables import dense
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+_STYLES: Final = {
+    "succeeded": "green",
+    "bake": "green",
+    "paused": "yellow",
+    "inconclusive": "yellow",
+    "rolling_back": "red",
+    "rolled_back": "red",
+    "aborted": "red",
+}
+
+
+def standing(rollout: Mapping[str, Any]) -> "Group":
+    """The whole picture."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[Any] = [Text(headline(rollout), _STYLES.get(rollout["state"], "bold"))]
+    if "metrics" in rollout:
+        parts += [Text(bar(rollout)), _metrics(rollout["metrics"])]
+        parts += [Text(one_line(each)) for each in rollout["words"]]
+    if rollout.get("file_error"):
+        parts.append(Text(f"! the file does not say so yet: {one_line(rollout['file_error'])}", "bold red"))
+    return Group(*parts)
+
+
+def headline(rollout: Mapping[str, Any]) -> str:
+    """One line about it."""
+    pause = f" ({rollout['pause']})" if rollout.get("pause") else ""
+    return one_line(
+        f"{rollout['route']}: {rollout['candidate']} instead of {rollout['stable']} · {rollout['state']}{pause} · "
+        f"rollout {rollout['id']} by {rollout['creator']}"
+    )
+
+
+def bar(rollout: Mapping[str, Any]) -> str:
+    """The steps, the one it is at in brackets, and the weight."""
+    steps = [
+        f"[{each['weight']:.0%}]" if index == rollout["step"] else f"{each['weight']:.0%}"
+        for index, each in enumerate(rollout["steps"])
+    ]
+    approvals = sum(each["counts"] for each in rollout["approvals"])
+    return (
+        f"steps {' → '.join(steps)} · {rollout['weight']:.0%} of assignments now · "
+        f"approvals {approvals} of {rollout['approvals_needed']} · evidence {rollout['evidence_hash'][:12]}"
+    )
+
+
+def _metrics(metrics: list[Mapping[str, Any]]) -> "Table":
+    from rich.text import Text
+
+    table = dense()
+    for name in ("metric", "candidate", "stable", "ratio", "harm E", "no harm E"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for each in metrics:
+        low, high = each["ratio"]["low"], each["ratio"]["high"]
+        table.add_row(
+            Text(one_line(f"{each['name']} ({each['kind']})")),
+            *(f"{each['bad'][arm]} of {each['units'][arm]}" for arm in ("candidate", "stable")),
+            f"{low:.2f} to {'?' if high is None else f'{high:.2f}'}",
+            *(f"{each[kind]['e']:.3g} / {each[kind]['needed']:.3g}" for kind in ("harm", "safe")),
+        )
+    return table

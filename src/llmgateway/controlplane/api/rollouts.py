@@ -1,0 +1,148 @@
+"""Staged rollouts: where they are, and what people do with them."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from llmgateway.controlplane.asking import AUTHOR_HEADER, author, json_of
+from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
+from llmgateway.controlplane.query import Kind, Param
+from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.replies import reply
+from llmgateway.controlplane.rollouts.records import Running
+from llmgateway.controlplane.rollouts.service import RolloutService
+
+PATH: Final = "/admin/v1/rollouts"
+LIMIT: Final = 64 * 1024
+_REASON: Final = (Param("reason", Kind.TEXT, "Why; stays in the rollout's history.", default=""),)
+_APPROVAL: Final = Body(
+    "application/json",
+    "The evidence that is approved of, by the hash in the rollout's status; without it, what is asked about now.",
+    LIMIT,
+    {"type": "object", "properties": {"evidence_hash": {"type": "string"}}, "additionalProperties": False},
+    is_required=False,
+)
+_HEADERS: Final = {AUTHOR_HEADER: "Who asks for it; stays in the rollout's history."}
+_ANSWERS: Final = {
+    200: "Done; how the rollout is now.",
+    404: "No rollout runs on this route.",
+    409: "Not possible now; `lacks` has what is missing.",
+}
+_SUMMARIES: Final = {
+    "start": "Begin the rollout that the route's table describes.",
+    "pause": "Keep the candidate's share as it is.",
+    "resume": "Go on after a pause; a reason has to be given.",
+    "promote": "Make the candidate the route's version; the reason is the rationale.",
+    "rollback": "Give nobody the candidate any more.",
+}
+Act = Callable[[str, str, str], Awaitable[Running]]
+
+
+def endpoints(rollouts: RolloutService) -> Routes:
+    """The family's part of the table."""
+    family = _RolloutsFamily(rollouts)
+    table = {**_looking(family), **_saying(family)}
+    for name, summary in _SUMMARIES.items():
+        table["POST", f"{PATH}/{{route}}/{name}"] = Endpoint(
+            family.acting(name), is_query=True, summary=summary, query=_REASON, headers=_HEADERS, answers=_ANSWERS
+        )
+    return table
+
+
+def _looking(family: "_RolloutsFamily") -> Routes:
+    return {
+        ("GET", PATH): Endpoint(
+            family.every,
+            is_query=True,
+            summary="The rollouts, newest first.",
+            query=(
+                Param("route", Kind.TEXT, "Of this route alone."),
+                Param("limit", Kind.WHOLE, "How many at most.", default=50, low=1, high=1_000),
+            ),
+        ),
+        ("GET", f"{PATH}/{{route}}"): Endpoint(
+            family.show,
+            is_query=True,
+            summary="The rollout that runs on a route, or its last one.",
+            query=(),
+            answers=_ANSWERS,
+        ),
+        ("GET", f"{PATH}/{{route}}/history"): Endpoint(
+            family.history,
+            is_query=True,
+            summary="Every move of a route's rollout, with who, why and on what evidence.",
+            query=(Param("id", Kind.TEXT, "Of this rollout; else of the last one."),),
+            answers=_ANSWERS,
+        ),
+        ("GET", f"{PATH}/{{route}}/explain"): Endpoint(
+            family.explain,
+            is_query=True,
+            summary="What the figures mean, in sentences.",
+            query=(Param("language", Kind.TEXT, "`en` or `ja`.", default="en"),),
+            answers=_ANSWERS,
+        ),
+    }
+
+
+def _saying(family: "_RolloutsFamily") -> Routes:
+    return {
+        ("POST", f"{PATH}/{{route}}/exemplars"): Endpoint(
+            family.exemplars,
+            is_query=True,
+            summary="Ten of the candidate's exchanges, drawn at random, and noted as seen.",
+            headers=_HEADERS,
+            answers=_ANSWERS,
+        ),
+        ("POST", f"{PATH}/{{route}}/approve"): Endpoint(
+            family.approve,
+            is_query=True,
+            summary="Approve of going on.",
+            body=_APPROVAL,
+            headers=_HEADERS,
+            answers=_ANSWERS,
+        ),
+    }
+
+
+class _RolloutsFamily:
+    def __init__(self, rollouts: RolloutService) -> None:
+        self._rollouts = rollouts
+
+    async def every(self, asked: Asked) -> web.StreamResponse:
+        found = await self._rollouts.every(asked.query["route"], asked.query["limit"])
+        return reply(200, {"rollouts": found})
+
+    async def show(self, asked: Asked) -> web.StreamResponse:
+        return reply(200, {"rollout": await self._rollouts.shown(asked.names["route"])})
+
+    async def history(self, asked: Asked) -> web.StreamResponse:
+        return reply(200, await self._rollouts.history(asked.names["route"], asked.query["id"]))
+
+    async def explain(self, asked: Asked) -> web.StreamResponse:
+        language = asked.query["language"]
+        if language not in {"en", "ja"}:
+            raise RefusedError(422, "invalid_parameter", "`language` is en or ja.")
+        return reply(200, {"words": await self._rollouts.explained(asked.names["route"], language)})
+
+    async def exemplars(self, asked: Asked) -> web.StreamResponse:
+        found = await self._rollouts.exemplars(asked.names["route"], author(asked))
+        return reply(200, {"exemplars": found})
+
+    async def approve(self, asked: Asked) -> web.StreamResponse:
+        sent = await json_of(asked, _APPROVAL)
+        named = sent.get("evidence_hash")
+        if sent.keys() - {"evidence_hash"} or not isinstance(named, str | None):
+            raise RefusedError(422, "invalid_body", "The body may name an evidence_hash, and nothing else.")
+        await self._rollouts.people.approve(asked.names["route"], author(asked), named)
+        return await self.show(asked)
+
+    def acting(self, name: str) -> Callable[[Asked], Awaitable[web.StreamResponse]]:
+        """The handler of one of the acts that take a reason alone."""
+        act: Act = getattr(self._rollouts.people, name)
+
+        async def handler(asked: Asked) -> web.StreamResponse:
+            await act(asked.names["route"], author(asked), asked.query["reason"])
+            return await self.show(asked)
+
+        return handler

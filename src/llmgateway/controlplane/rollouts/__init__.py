@@ -1,0 +1,1 @@
+"""Staged rollouts: evidence out of the log, what follows from it, and who is told. `llmgateway.rollout` decides."""

@@ -1,0 +1,270 @@
+"""Conducts the rollouts that run: looks at their evidence each second and after each batch, moves them, tells workers.
+
+A move is in the store before anybody hears of it. Killed at any moment, the next control reads the store and goes on:
+the weights there are those that workers have, or are told then. Workers keep theirs meanwhile.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of, running
+from llmgateway.controlplane.rollouts.tally import tallies
+from llmgateway.controlplane.rollouts.watchfile import Watchfile
+from llmgateway.domain.clock import Clock
+from llmgateway.domain.review import Concern
+from llmgateway.ports.rollouts import RolloutReader, RolloutRecord, RolloutWriter, Tally, TransitionRecord
+from llmgateway.ports.store import Entry, StoreError
+from llmgateway.rollout.decide import decide
+from llmgateway.rollout.evidence import Evidence
+from llmgateway.rollout.rollout import TERMINAL, UNASKED, People, State
+from llmgateway.rollout.states import TABLE, Event, Occurrence, Refused, follow
+
+TICK_S: Final = 1.0
+MOST_MOVES: Final = 8  # of one rollout in one look; then the others have their turn
+UNHEARD_S: Final = 5.0  # workers that are not connected are not waited for any longer
+_TELLING: Final = frozenset({State.PROMOTING, State.ROLLING_BACK})
+
+log = logging.getLogger(__name__)
+OnMove = Callable[[Running, TransitionRecord], None]
+
+
+class RolloutStore(RolloutReader, RolloutWriter, Protocol):
+    """The part of the store that is needed here."""
+
+    async def open_concerns(self, route: str, *versions: str) -> list[Concern]: ...
+
+
+class Workers(Protocol):
+    """Who is told the weights (controlplane.link.Links)."""
+
+    @property
+    def is_whole(self) -> bool: ...
+    def weigh(self, routes: Mapping[str, object]) -> str: ...
+    def is_weighed(self, name: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody wants: the event, who, and why."""
+
+    event: Event
+    actor: str = ""
+    reason: str = ""
+
+
+class Conductor:
+    """The running rollouts by route. One task calls `run`; whoever moves a rollout holds its turn meanwhile."""
+
+    def __init__(
+        self,
+        store: RolloutStore,
+        workers: Workers,
+        snapshot: Callable[[], Snapshot],
+        clock: Clock,
+        *,
+        on_move: OnMove = lambda _, __: None,
+        watch: Watchfile | None = None,
+    ) -> None:
+        self._watch = watch or Watchfile(None, clock)
+        self._unwatched: set[str] = set()  # routes whose rollouts went on while no control was there
+        self._store = store
+        self._workers = workers
+        self._snapshot = snapshot
+        self._clock = clock
+        self._on_move = on_move
+        self.known: dict[str, Evidence] = {}  # as read last, by rollout
+        self._stale: set[str] = set()  # rollouts whose evidence has grown in the store
+        self._told = ""
+        self._turn = asyncio.Lock()
+        self.wake = asyncio.Event()
+        self.running: dict[str, Running] = {}
+        self.is_loaded = False
+        self.ticked_at = 0.0  # Unix time of the last look at all of them
+
+    # --- the ingester's side
+
+    async def load(self) -> None:
+        """Take up where the store is; raises StoreError."""
+        async with self._turn:
+            if not self.is_loaded:
+                await self._read_running()
+                self._unwatched = set(self.running) if self._watch.was_lost() else set()
+                self.is_loaded = True
+        self.tell()
+        self.wake.set()
+
+    def tallies(self, entries: Sequence[Entry]) -> list[Tally]:
+        """What a batch adds to the evidence."""
+        return tallies(entries, {each.record.id: each for each in self.running.values()})
+
+    def counted(self, added: Sequence[Tally]) -> None:
+        """Hear that a batch is in the store, with what it added."""
+        if added:
+            self._stale.update(each.rollout for each in added)
+            self.wake.set()
+
+    # --- looking and moving
+
+    async def run(self) -> None:
+        """Look at all rollouts each second and whenever there is news. StoreErrors wait for the next look."""
+        while not self.is_loaded:
+            await self.wake.wait()
+            self.wake.clear()
+        try:
+            while True:
+                await self._look_again()
+        finally:
+            self._watch.close()
+
+    async def _look_again(self) -> None:
+        """One look, and the wait for the next."""
+        try:
+            await self.look()
+        except StoreError as error:
+            log.warning("the rollouts wait for the store: %s", error)
+        try:
+            async with asyncio.timeout(TICK_S):
+                await self.wake.wait()
+        except TimeoutError:
+            pass
+        self.wake.clear()
+
+    async def look(self) -> None:
+        """Move every rollout as far as evidence and time take it."""
+        for route in list(self.running):
+            try:
+                await self._go(route)
+            except StoreError:
+                raise
+            except Exception:  # one that can't be decided is no reason to let the others go on unseen
+                log.exception("the rollout of %s could not be looked at", route)
+        self.ticked_at = self._clock.time()
+        self._watch.tick()
+
+    async def _go(self, route: str) -> None:
+        for _ in range(MOST_MOVES):
+            if not await self._step(route):
+                return
+
+    async def act(self, route: str, wanted: Act, people: People = UNASKED) -> Refused | Running:
+        """Do what somebody wants with a route's rollout, or say what is lacking. KeyError where none runs."""
+        async with self._turn:
+            made = await self._move(self.running[route], wanted, people)
+        self.wake.set()
+        return made
+
+    async def begin(self, record: RolloutRecord) -> Running:
+        """Take a new rollout in; raises StoreRejectedError where the route has one already."""
+        async with self._turn:
+            await self._store.add_rollout(record)
+            made = self.running[record.route] = running(record)
+        self.known[record.id] = Evidence()
+        self.wake.set()
+        return made
+
+    async def leave(self, ended: Running, generation: int) -> None:
+        """Let go of a rollout: the configuration says what came of it."""
+        async with self._turn:
+            await self._store.file_rollout(ended.record.id, generation)
+            self.running.pop(ended.route, None)
+            self.known.pop(ended.record.id, None)
+        self.tell()
+
+    def tell(self) -> None:
+        """Have every worker go by the weights as they are now."""
+        if self.is_loaded:
+            self._told = self._workers.weigh({name: each.weight().told() for name, each in self.running.items()})
+
+    async def evidence(self, of: Running) -> Evidence:
+        """What has been counted so far; raises StoreError."""
+        name = of.record.id
+        known = self.known.get(name)
+        if known is None or name in self._stale:
+            self._stale.discard(name)
+            counts, weights = await self._store.epoch_counts(name)
+            known = self.known[name] = evidence_of(counts, weights, of.rollout.epoch)
+        return known
+
+    async def people(self, of: Running, actor: str = "") -> People:
+        """What people have said and done; raises StoreError."""
+        record = of.record
+        return People(
+            approvals=tuple(map(approval_of, await self._store.approvals(record.id))),
+            open_concerns=len(await self._store.open_concerns(record.route, record.candidate, record.version_hash)),
+            seen=await self._store.exemplars_seen(record.id, actor) if actor else 0,
+            has_passed_preflight=True,  # what the configuration refuses never gets here
+        )
+
+    async def _step(self, route: str) -> bool:
+        """Move one rollout once, if there is cause to. Tells whether it moved."""
+        async with self._turn:
+            found = self.running.get(route)
+            if found is None or found.rollout.state in TERMINAL:
+                return False
+            wanted = self._changed(found) or self._lost(found) or await self._due(found)
+            if wanted is None:
+                return False
+            return isinstance(await self._move(found, wanted, await self.people(found)), Running)
+
+    async def _read_running(self) -> None:
+        self.running = {each.route: each for each in map(_read, await self._store.running_rollouts()) if each}
+        self._stale = {each.record.id for each in self.running.values()}
+
+    def _changed(self, found: Running) -> Act | None:
+        """What follows when the configuration no longer has the versions that are compared."""
+        route = self._snapshot().routes.get(found.route)
+        ids = {version.name: version.id for version in route.versions} if route is not None else {}
+        record = found.record
+        if (ids.get(record.candidate), ids.get(record.stable)) == (record.version_hash, record.stable_hash):
+            return None
+        for event in (Event.ROLL_BACK, Event.ABORT):
+            if (found.rollout.state, event) in TABLE:
+                return Act(event, reason="the configuration has other versions now")
+        return None
+
+    def _lost(self, found: Running) -> Act | None:
+        """What follows when nobody has watched it for a while, and a person has to look."""
+        if found.route not in self._unwatched:
+            return None
+        self._unwatched.discard(found.route)
+        is_possible = (found.rollout.state, Event.CONTROLLER_LOST) in TABLE
+        return Act(Event.CONTROLLER_LOST, reason="no control process was there") if is_possible else None
+
+    async def _due(self, found: Running) -> Act | None:
+        now, rollout = self._clock.time(), found.rollout
+        if rollout.state in _TELLING:
+            is_heard = self._workers.is_whole or now - rollout.since > UNHEARD_S
+            return Act(Event.IN_FORCE) if is_heard and self._workers.is_weighed(self._told) else None
+        event = decide(rollout, await self.evidence(found), now)
+        return None if event is None else Act(event)
+
+    async def _move(self, found: Running, wanted: Act, people: People) -> Refused | Running:
+        evidence = await self.evidence(found)
+        occurrence = Occurrence(wanted.event, self._clock.time(), wanted.actor, wanted.reason)
+        followed = follow(found.rollout, occurrence, evidence, people)
+        if isinstance(followed, Refused):
+            return followed
+        moved, row = found.moved(followed, evidence, self._snapshot().generation)
+        if not await self._store.move_rollout(moved.record, row):
+            await self._read_running()  # a move of ours was saved and never heard of
+            raise StoreError(f"rollout {found.record.id} stands elsewhere than thought")
+        self.running[found.route] = moved
+        if moved.rollout.epoch != found.rollout.epoch:
+            self._stale.add(moved.record.id)  # requests count anew
+        self.tell()
+        log.info("rollout %s of %s: %s → %s (%s)", row.rollout, found.route, row.from_state, row.to_state, row.event)
+        self._on_move(moved, row)
+        return moved
+
+
+def _read(record: RolloutRecord) -> Running | None:
+    """A rollout from the store; one that can't be read is left alone, and nobody goes by it."""
+    try:
+        return running(record)
+    except (ValueError, KeyError, TypeError):
+        log.exception("rollout %s of %s can't be read and is passed over", record.id, record.route)
+        return None

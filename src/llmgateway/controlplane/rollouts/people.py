@@ -1,0 +1,172 @@
+"""What people do with rollouts: start, pause, resume, approve, promote, roll back. `Control.rollouts`."""
+
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from llmgateway.config.rollouts import RolloutPolicy
+from llmgateway.config.snapshot import Route, Snapshot, Version
+from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.rollouts import policy as policies
+from llmgateway.controlplane.rollouts.conductor import Act, Conductor
+from llmgateway.controlplane.rollouts.policy import Slow
+from llmgateway.controlplane.rollouts.records import Running
+from llmgateway.domain.clock import Clock
+from llmgateway.domain.quantile import quantile
+from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord
+from llmgateway.ports.store import Row, Store, StoreRejectedError, Wanted
+from llmgateway.rollout.explain import refusal
+from llmgateway.rollout.rollout import MUST_SEE, Rollout
+from llmgateway.rollout.states import ASKING, TABLE, Event, Refused
+
+BASELINE: Final = 1_000  # of the stable version's exchanges, the last ones
+MIN_BASELINE: Final = 20  # fewer say nothing about a 95th percentile
+BASELINE_P: Final = 95.0
+
+
+class Rollouts:
+    """Each method raises RefusedError, with a sentence for whoever asked, or StoreError."""
+
+    def __init__(self, store: Store, conductor: Conductor, snapshot: Callable[[], Snapshot], clock: Clock) -> None:
+        self._store = store
+        self._conductor = conductor
+        self._snapshot = snapshot
+        self._clock = clock
+
+    def found(self, route: str) -> Running:
+        """The route's rollout that runs."""
+        try:
+            return self._conductor.running[route]
+        except KeyError:
+            raise RefusedError(404, "rollout_not_found", f"No rollout runs on the route {route}.") from None
+
+    async def start(self, route: str, author: str, reason: str) -> Running:
+        """Begin what the route's table says."""
+        table = self._snapshot().routes.get(route)
+        if table is None:
+            raise RefusedError(404, "route_not_found", f"No route is called {route}.")
+        if table.rollout is None:
+            raise RefusedError(422, "not_configured", f"The configuration has no [routes.{route}.rollout].")
+        if route in self._conductor.running:
+            raise RefusedError(409, "rollout_runs", f"A rollout runs on {route} already.")
+        candidate, stable = compared(table, table.rollout)
+        try:
+            policy = policies.of_config(table.rollout, await self._slow(table, table.rollout, stable))
+        except ValueError as error:
+            raise RefusedError(422, "not_possible", f"The plan makes no sense: {error}.") from None
+        now = self._clock.time()
+        rollout = Rollout(f"{int(now):x}{secrets.token_hex(3)}", policy.plan, candidate.id, author, since=now)
+        record = RolloutRecord(
+            id=rollout.id,
+            route=route,
+            candidate=candidate.name,
+            stable=stable.name,
+            version_hash=candidate.id,
+            stable_hash=stable.id,
+            creator=author,
+            created_at=now,
+            unit_key=secrets.token_hex(16),
+            policy=policy.written(),
+            place=rollout.written(),
+            state=rollout.state.value,
+            revision=rollout.revision,
+        )
+        try:
+            await self._conductor.begin(record)
+        except StoreRejectedError:
+            raise RefusedError(409, "rollout_runs", f"A rollout runs on {route} already.") from None
+        await self._act(route, Event.SUBMIT, author, reason)
+        await self._conductor.look()
+        return self.found(route)
+
+    async def pause(self, route: str, author: str, reason: str) -> Running:
+        """Keep the weight as it is until somebody resumes."""
+        return await self._act(route, Event.PAUSE, author, reason)
+
+    async def resume(self, route: str, author: str, reason: str) -> Running:
+        """Go on with the step."""
+        return await self._act(route, Event.RESUME, author, reason)
+
+    async def rollback(self, route: str, author: str, reason: str) -> Running:
+        """Give nobody the candidate any more. Needs nobody's consent."""
+        state = self.found(route).rollout.state
+        event = Event.ROLL_BACK if (state, Event.ROLL_BACK) in TABLE else Event.ABORT
+        return await self._act(route, event, author, reason)
+
+    async def promote(self, route: str, author: str, reason: str) -> Running:
+        """Make the candidate the route's version. `reason`: the rationale, which stays."""
+        return await self._act(route, Event.PROMOTE, author, reason)
+
+    async def approve(self, route: str, author: str, evidence_hash: str | None) -> Running:
+        """Note a person's word on the version and the evidence that the rollout asks about."""
+        found = self.found(route)
+        rollout = found.rollout
+        if rollout.state not in ASKING:
+            raise RefusedError(409, "nothing_to_approve", f"A rollout that is {rollout.state} asks for no approval.")
+        if evidence_hash not in (None, rollout.evidence_hash):
+            raise RefusedError(409, "evidence_changed", "The evidence is another than you have seen: look again.")
+        if author == rollout.creator and not rollout.plan.approvals.creator_may:
+            raise RefusedError(409, "creator_may_not", "Who started a rollout may not approve it (creator_may).")
+        if rollout.plan.approvals.by and author not in rollout.plan.approvals.by:
+            raise RefusedError(409, "may_not_approve", f"{author} is not among those who may approve.")
+        await self._store.approve_rollout(
+            ApprovalRecord(found.record.id, author, rollout.version_hash, rollout.evidence_hash, self._clock.time())
+        )
+        self._conductor.wake.set()
+        return found
+
+    async def exemplars(self, route: str, author: str) -> list[Row]:
+        """Some of the candidate's exchanges, drawn at random; noted as seen by `author`."""
+        found = self.found(route)
+        rows = await self._store.exemplars(found.record.id, found.record.candidate, limit=MUST_SEE)
+        ids = [row["id"] for row in rows]
+        await self._store.note_exemplars(found.record.id, author, ids, self._clock.time())
+        return rows
+
+    async def _act(self, route: str, event: Event, author: str, reason: str) -> Running:
+        found = self.found(route)
+        people = await self._conductor.people(found, author)
+        made = await self._conductor.act(route, Act(event, author, reason), people)
+        if isinstance(made, Refused):
+            lacks = [{"what": each.what.value, **each.values} for each in made.lacks]
+            raise RefusedError(409, "rollout_refused", " ".join(refusal(made.lacks)), lacks=lacks)
+        return made
+
+    async def _slow(self, route: Route, policy: RolloutPolicy, stable: Version) -> Slow:
+        """What counts as slow: as configured, else as the stable version's last exchanges were."""
+        told = policies.told_slow(policy)
+        if told.is_known or not policies.judges_slow(policy):
+            return told
+        wanted = Wanted(route=route.name, version=stable.name, end="completed", shadow=False)
+        rows = await self._store.page(wanted, limit=BASELINE)
+        if len(rows) < MIN_BASELINE:
+            raise RefusedError(
+                422,
+                "no_baseline",
+                f"The log has {len(rows)} exchanges of {stable.name}, too few to say what is slow: set first_token or "
+                f"total in [routes.{route.name}.rollout.metrics.slow].",
+            )
+        first = [row["first_token_s"] for row in rows if row["stream"] and row["first_token_s"] is not None]
+        whole = [row["duration_s"] for row in rows if row["duration_s"] is not None]
+        return Slow(_p95(first), _p95(whole))
+
+
+def compared(route: Route, policy: RolloutPolicy) -> tuple[Version, Version]:
+    """The candidate and the one version it is compared with; raises RefusedError."""
+    candidate = route.version(policy.candidate)
+    others = [version for version in route.versions if version.weight > 0 and version is not candidate]
+    if candidate.weight > 0:
+        raise RefusedError(
+            409, "candidate_in_use", f"{candidate.name} has traffic already: set its weight to 0 to begin."
+        )
+    if len(others) != 1:
+        raise RefusedError(
+            409, "not_comparable", "A rollout compares two versions: exactly one other has to have a weight."
+        )
+    return candidate, others[0]
+
+
+def _p95(values: list[float]) -> float | None:
+    if len(values) < MIN_BASELINE:
+        return None
+    return quantile(sorted(values), BASELINE_P)

@@ -1,0 +1,101 @@
+"""A rollout's policy between the three who have it: the configuration, the decisions, the store's JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from llmgateway.config.rollouts import MetricName, RolloutPolicy
+from llmgateway.rollout.plan import Approvals, Bake, Kind, Metric, Plan, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """Above which times an answer is slow, in seconds; None: never by that one. Frozen when a rollout begins."""
+
+    first_token_s: float | None = None
+    total_s: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        return self.first_token_s is not None or self.total_s is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a rollout is to do, and what counts as slow in it."""
+
+    plan: Plan
+    slow: Slow = Slow()
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        return frozenset(metric.name for metric in self.plan.metrics)
+
+    def written(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {"plan": _plain(asdict(self.plan)), "slow": asdict(self.slow)}
+
+
+_SLOW: Final = MetricName.SLOW
+
+
+def of_config(policy: RolloutPolicy, slow: Slow) -> Policy:
+    """The policy that a route's table stands for; ValueError with the reason for one that makes no sense."""
+    approvals, bake = policy.approvals, policy.bake
+    asked = Approvals(approvals.count, frozenset(approvals.by), approvals.creator_may, approvals.valid_s)
+    plan = Plan(
+        steps=tuple(Step(each.weight, each.min_time_s, each.min_units, each.gate) for each in policy.steps),
+        metrics=tuple(
+            Metric(each.name.value, Kind(each.kind.value), each.ceiling, each.weight, each.silent_s)
+            for each in policy.metrics
+        ),
+        alpha=policy.alpha,
+        beta=policy.beta,
+        r0=policy.r0,
+        r_m=policy.r_m,
+        srm_threshold=policy.srm_threshold,
+        start=replace(asked, count=approvals.start),
+        approvals=asked,
+        bake=Bake(bake.holdback, bake.min_time_s),
+        deadline_s=policy.deadline_s,
+    )
+    return Policy(plan, slow)
+
+
+def told_slow(policy: RolloutPolicy) -> Slow:
+    """What the configuration calls slow, as far as it does."""
+    return next((Slow(each.first_token_s, each.total_s) for each in policy.metrics if each.name is _SLOW), Slow())
+
+
+def judges_slow(policy: RolloutPolicy) -> bool:
+    """Whether slowness is looked at."""
+    return any(each.name is _SLOW for each in policy.metrics)
+
+
+def read(written: Mapping[str, Any]) -> Policy:
+    """The policy that was written; ValueError, KeyError or TypeError where it was not."""
+    plan = dict(written["plan"])
+    return Policy(
+        Plan(
+            steps=tuple(Step(**each) for each in plan.pop("steps")),
+            metrics=tuple(Metric(**(each | {"kind": Kind(each["kind"])})) for each in plan.pop("metrics")),
+            start=_approvals(plan.pop("start")),
+            approvals=_approvals(plan.pop("approvals")),
+            bake=Bake(**plan.pop("bake")),
+            shadow=plan.pop("shadow"),
+            **plan,
+        ),
+        Slow(**written["slow"]),
+    )
+
+
+def _approvals(written: Mapping[str, Any]) -> Approvals:
+    return Approvals(**{**written, "by": frozenset(written["by"])})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,125 @@
+"""Everything about rollouts that the control plane keeps together, and what is asked of it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from llmgateway.controlplane.changes import Changes
+from llmgateway.controlplane.labels import Labels
+from llmgateway.controlplane.link import Links
+from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.rollouts import shown
+from llmgateway.controlplane.rollouts.conductor import Conductor
+from llmgateway.controlplane.rollouts.figures import Points, figures
+from llmgateway.controlplane.rollouts.filing import Filing
+from llmgateway.controlplane.rollouts.people import Rollouts
+from llmgateway.controlplane.rollouts.records import Running
+from llmgateway.controlplane.rollouts.watchfile import Watchfile
+from llmgateway.controlplane.rollouts.webhooks import Webhooks
+from llmgateway.domain.clock import Clock
+from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
+from llmgateway.ports.store import Body, Store
+from llmgateway.routing.staged import StagedWeight
+
+WATCHED: Final = "run/rollouts.watched"
+MAX_SAID: Final = 20_000  # characters of a body that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Who else in the control plane rollouts have to do with. `changes` None: the file can't be written here."""
+
+    links: Links
+    reloader: Reloader
+    changes: Changes | None
+    clock: Clock
+    data_dir: Path
+
+
+class RolloutService:
+    """`people` acts, the rest shows. Raises RefusedError and StoreError."""
+
+    def __init__(self, store: Store, around: Surroundings) -> None:
+        self._store = store
+        self._clock = around.clock
+        reloader = around.reloader
+        self._webhooks = Webhooks(lambda: reloader.snapshot, around.clock)
+        self._moves: dict[tuple[str, str, str], int] = {}
+        self.conductor = Conductor(
+            store,
+            around.links,
+            lambda: reloader.snapshot,
+            around.clock,
+            on_move=self._moved,
+            watch=Watchfile(around.data_dir / WATCHED, around.clock),
+        )
+        self._filing = Filing(self.conductor, around.changes, reloader)
+        self.people = Rollouts(store, self.conductor, lambda: reloader.snapshot, around.clock)
+
+    def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What runs for as long as the gateway does, by name."""
+        return {"rollouts": self.conductor.run, "filing": self._filing.run, "webhooks": self._webhooks.run}
+
+    def weights(self) -> dict[str, StagedWeight]:
+        """What workers go by, by route."""
+        return {route: each.weight() for route, each in self.conductor.running.items()}
+
+    def figures(self, labels: Labels) -> Points:
+        """What /metrics shows of rollouts."""
+        conductor = self.conductor
+        points = figures(conductor.running, conductor.known, self._moves, labels)
+        points["controller_last_tick_timestamp_seconds"].append(((), conductor.ticked_at))
+        points["webhooks"] = [((result,), count) for result, count in self._webhooks.counts.items()]
+        return points
+
+    async def every(self, route: str | None, limit: int) -> list[dict[str, Any]]:
+        """The newest first."""
+        return [shown.head(each) for each in await self._store.rollouts(route, limit=limit)]
+
+    async def shown(self, route: str) -> dict[str, Any]:
+        """The one that runs; else the last one, without figures."""
+        found = self.conductor.running.get(route)
+        if found is None:
+            return shown.head(await self._last(route))
+        evidence, people = await self.conductor.evidence(found), await self.conductor.people(found)
+        return shown.shown(found, evidence, people, self._clock.time(), self._filing.errors.get(route))
+
+    async def explained(self, route: str, language: str) -> list[str]:
+        """What the one that runs needs, and what its figures mean, in sentences."""
+        found = self.people.found(route)
+        evidence, people = await self.conductor.evidence(found), await self.conductor.people(found)
+        return shown.explained(found, evidence, people, self._clock.time(), language)
+
+    async def history(self, route: str, rollout: str | None) -> dict[str, Any]:
+        """Every move of one."""
+        record = await self._last(route, rollout)
+        rows = await self._store.transitions(record.id)
+        return {"rollout": shown.head(record), "transitions": [shown.moved(each) for each in rows]}
+
+    async def exemplars(self, route: str, author: str) -> list[dict[str, Any]]:
+        """Some of the candidate's exchanges with what was said, noted as seen."""
+        rows = await self.people.exemplars(route, author)
+        bodies = await self._store.bodies([row["seq"] for row in rows])
+        return [shown.exemplar(row, _said(bodies.get(row["seq"], []))) for row in rows]
+
+    def _moved(self, found: Running, row: TransitionRecord) -> None:
+        key = (found.route, row.to_state, row.event)
+        self._moves[key] = self._moves.get(key, 0) + 1
+        self._webhooks.tell(found, row)
+
+    async def _last(self, route: str, rollout: str | None = None) -> RolloutRecord:
+        found = await self._store.rollouts(route, limit=1 if rollout is None else 1_000)
+        for each in found:
+            if rollout in (None, each.id):
+                return each
+        raise RefusedError(404, "rollout_not_found", f"There was no such rollout on {route}.")
+
+
+def _said(bodies: list[Body]) -> dict[str, str]:
+    return {
+        body.kind: body.content.decode("utf-8", "replace")[:MAX_SAID]
+        for body in bodies
+        if body.content is not None and body.kind != "events"
+    }

@@ -1,0 +1,139 @@
+"""A rollout as the admin API shows it: where it is, what is missing, what the figures are and mean."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from llmgateway.controlplane.rollouts.records import Running
+from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
+from llmgateway.rollout import guards
+from llmgateway.rollout.counts import total
+from llmgateway.rollout.eprocess import value
+from llmgateway.rollout.evidence import Evidence
+from llmgateway.rollout.explain import Language, Speaker, explain, next_event
+from llmgateway.rollout.guards import Moment
+from llmgateway.rollout.interval import interval
+from llmgateway.rollout.readings import MetricReading
+from llmgateway.rollout.rollout import People
+from llmgateway.rollout.states import TABLE, lacking
+
+Shown = dict[str, Any]
+
+
+def head(record: RolloutRecord) -> Shown:
+    """What lists have."""
+    return {
+        "id": record.id,
+        "route": record.route,
+        "candidate": record.candidate,
+        "stable": record.stable,
+        "version_hash": record.version_hash,
+        "creator": record.creator,
+        "created_at": record.created_at,
+        "state": record.state,
+        "revision": record.revision,
+        "running": record.filed is None,
+        "generation": record.filed,
+    }
+
+
+def shown(found: Running, evidence: Evidence, people: People, now: float, error: str | None) -> Shown:
+    """Everything about a rollout that runs. `error`: why the file does not say yet what came of it."""
+    rollout, plan = found.rollout, found.rollout.plan
+    at = guards.moment(rollout, evidence, now, people)
+    event = next_event(rollout)
+    lacks = lacking(TABLE[rollout.state, event], at) if event is not None else ()
+    return head(found.record) | {
+        "pause": rollout.pause,
+        "step": rollout.step,
+        "steps": [{"weight": each.weight, "gate": each.gate} for each in plan.steps],
+        "weight": rollout.weight,
+        "epoch": rollout.epoch,
+        "since": rollout.since,
+        "evidence_hash": rollout.evidence_hash,
+        "approvals": [{"by": each.by, "at": each.at, "counts": each.by in _valid(at)} for each in people.approvals],
+        "approvals_needed": plan.approvals.count,
+        "open_concerns": people.open_concerns,
+        "next": event,
+        "missing": [{"what": each.what.value, "values": dict(each.values)} for each in lacks],
+        "harm": _figures(at.read.harm, 1 / plan.alpha),
+        "srm": _figures(at.read.srm, plan.srm_threshold),
+        "slow": {"first_token_s": found.policy.slow.first_token_s, "total_s": found.policy.slow.total_s},
+        "metrics": [_metric(each, at) for each in at.read.metrics],
+        "assigned": dict(total(evidence.assigned)._asdict()),
+        "file_error": error,
+        "words": explain(rollout, evidence, now, people),
+    }
+
+
+def explained(found: Running, evidence: Evidence, people: People, now: float, language: str) -> list[str]:
+    """The same in sentences."""
+    return explain(found.rollout, evidence, now, people, Language(language))
+
+
+def moved(row: TransitionRecord) -> Shown:
+    """One row of the history."""
+    return {
+        "revision": row.revision,
+        "key": row.key,
+        "at": row.at,
+        "event": row.event,
+        "from": row.from_state,
+        "to": row.to_state,
+        "pause": row.pause,
+        "step": row.step,
+        "epoch": row.epoch,
+        "weight": row.weight,
+        "actor": row.actor or None,
+        "reason": row.reason,
+        "evidence_hash": row.evidence_hash,
+        "generation": row.generation,
+    }
+
+
+def exemplar(row: Mapping[str, Any], said: Mapping[str, str]) -> Shown:
+    """One of the candidate's exchanges, with what was said in it, as far as that is kept."""
+    names = (
+        "id",
+        "at",
+        "status",
+        "end",
+        "finish_reason",
+        "duration_s",
+        "first_token_s",
+        "served_version",
+        "error_code",
+    )
+    return {name: row.get(name) for name in names} | {"said": dict(said)}
+
+
+def say(found: Running) -> str:
+    """Where it is, in a sentence."""
+    from llmgateway.rollout.words_en import WORDS
+
+    return Speaker(WORDS).state(found.rollout)
+
+
+def _valid(at: Moment) -> set[str]:
+    return at.rollout.approvers(at.people, at.rollout.plan.approvals, at.now)
+
+
+def _figures(log_e: float, needed: float) -> Shown:
+    return {"e": value(log_e), "log_e": log_e, "needed": needed}
+
+
+def _metric(read: MetricReading, at: Moment) -> Shown:
+    plan, metric = at.rollout.plan, read.metric
+    known = interval(at.evidence.bad_draws(metric.name), plan.alpha, plan.beta, plan.r_m)
+    units, bad = (total(each.get(metric.name, {})) for each in (at.evidence.units, at.evidence.bad))
+    return {
+        "name": metric.name,
+        "kind": metric.kind.value,
+        "ceiling": metric.ceiling,
+        "units": dict(units._asdict()),
+        "bad": dict(bad._asdict()),
+        "harm": _figures(read.harm, 1 / plan.alpha),
+        "safe": _figures(read.safe, 1 / plan.beta),
+        "ratio": {"low": known.low, "high": known.high if math.isfinite(known.high) else None},
+        "absent": metric.name in at.absent,
+    }

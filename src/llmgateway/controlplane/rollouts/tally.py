@@ -1,0 +1,99 @@
+"""What a batch of exchanges adds to the evidence of one rollout, counted in the transaction that stores them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from llmgateway.controlplane.rollouts.judging import bad_events, has_failed
+from llmgateway.controlplane.rollouts.records import REQUESTS, Running
+from llmgateway.ports.rollouts import Added, EpochCount, Tally, UnitMark
+from llmgateway.ports.store import Entry
+from llmgateway.rollout.counts import NOTHING, Arms
+from llmgateway.rollout.units import Seen, count
+
+SPLIT = "split"
+
+
+class RolloutTally:
+    """One rollout's part of a batch (ports.rollouts.Tally). Holds plain values: the store's thread may count."""
+
+    def __init__(self, running: Running) -> None:
+        self.rollout = running.record.id
+        self._running = running
+        self._sticky: list[Seen] = []  # of units that may come back
+        self._once: list[Seen] = []
+        self._requests: list[tuple[int, bool, bool]] = []  # epoch, is the candidate's, has failed
+        self._at = 0.0
+
+    @property
+    def units(self) -> Collection[str]:
+        return {seen.unit for seen in self._sticky}
+
+    def add(self, entry: Entry) -> None:
+        """Take an exchange, if it is one that counts."""
+        row, record = entry.row, self._running.record
+        epoch, assigned = row.get("epoch"), row.get("assigned_version")
+        if type(epoch) is not int or assigned not in (record.candidate, record.stable):
+            return
+        if row.get("shadow_of") is not None or row.get("assigned_by") != SPLIT:
+            return
+        policy = self._running.policy
+        bad = bad_events(row, entry.bodies, policy.slow, policy.metrics)
+        is_candidate, unit = assigned == record.candidate, row.get("unit")
+        seen = Seen(unit or row["id"], epoch, is_candidate, bad)
+        (self._once if unit is None else self._sticky).append(seen)
+        if bad:
+            self._requests.append((epoch, is_candidate, has_failed(row)))
+        self._at = max(self._at, row.get("ended_at") or 0.0)
+
+    def count(self, marked: Collection[UnitMark]) -> Added:
+        sticky = count(self._sticky, lambda mark: mark in marked)
+        once = count(self._once, lambda _: False)
+        sums: dict[tuple[str, int], tuple[Arms, Arms]] = {}
+        for counted in (sticky, once):
+            for key in {*counted.units, *counted.bad}:
+                units, bad = sums.get(key, (NOTHING, NOTHING))
+                sums[key] = units.plus(counted.units.get(key, NOTHING)), bad.plus(counted.bad.get(key, NOTHING))
+        heard = {(name, seen.epoch, seen.arm) for seen in (*self._sticky, *self._once) for name in seen.bad}
+        for name, epoch, _ in heard:
+            sums.setdefault((name, epoch), (NOTHING, NOTHING))  # heard of, though nobody new was judged
+        counts = [self._sum(name, epoch, *both, heard) for (name, epoch), both in sums.items()]
+        runs, broken = _runs(self._requests)
+        return Added({(mark.metric, mark.unit, mark.arm) for mark in sticky.marks}, [*counts, *runs], broken)
+
+    def _sum(
+        self, name: str, epoch: int, units: Arms, bad: Arms, heard: Collection[tuple[str, int, str]]
+    ) -> EpochCount:
+        stable, candidate = (self._at if (name, epoch, arm) in heard else 0.0 for arm in ("stable", "candidate"))
+        return EpochCount(epoch, name, *units, *bad, stable, candidate)
+
+
+def tallies(entries: Iterable[Entry], running: Mapping[str, Running]) -> list[Tally]:
+    """Sort a batch by rollout (`running`: by id); what belongs to none that runs is passed over."""
+    made: dict[str, RolloutTally] = {}
+    if not running:
+        return []
+    for entry in entries:
+        name = entry.row.get("rollout")
+        if isinstance(name, str) and name in running:
+            if name not in made:
+                made[name] = RolloutTally(running[name])
+            made[name].add(entry)
+    return list(made.values())
+
+
+def _runs(requests: Sequence[tuple[int, bool, bool]]) -> tuple[list[EpochCount], set[tuple[int, str, str]]]:
+    """Requests by epoch, those that failed, and the failures in a row at the end; where a run was ended in between."""
+    sums: dict[int, list[int]] = {}
+    broken: set[tuple[int, str, str]] = set()
+    for epoch, is_candidate, failed in requests:
+        each = sums.setdefault(epoch, [0, 0, 0, 0, 0, 0])  # requests, failed, run; of stable and candidate each
+        each[is_candidate] += 1
+        if failed:
+            each[2 + is_candidate] += 1
+            each[4 + is_candidate] += 1
+        else:
+            each[4 + is_candidate] = 0
+            broken.add((epoch, REQUESTS, "candidate" if is_candidate else "stable"))
+    return [
+        EpochCount(epoch, REQUESTS, each[0], each[1], each[2], each[3], 0.0, 0.0, each[4], each[5])
+        for epoch, each in sums.items()
+    ], broken

@@ -1,0 +1,159 @@
+"""Port for staged rollouts: a part of the store (`ports/store.py`), written by the controller and by ingestion.
+
+Where a rollout stands moves by compare-and-set of its revision; each move is a row that stays. Counts add up in the
+transaction that brings the exchanges they were counted from, so a journal that is read again counts nothing twice.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Protocol
+
+MAX_TRANSITIONS: Final = 1_000  # read at once
+
+UnitMark = tuple[str, str, str]
+"""Metric, unit, arm: what `unit_event` has once."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRecord:
+    """One rollout. The hashes are the two versions' ids. `policy`, `place`: JSON objects of the controller's.
+
+    `filed` None: workers go by it still.
+    """
+
+    id: str
+    route: str
+    candidate: str
+    stable: str
+    version_hash: str
+    stable_hash: str
+    creator: str
+    created_at: float
+    unit_key: str
+    policy: Mapping[str, Any]
+    place: Mapping[str, Any]
+    state: str
+    revision: int
+    filed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionRecord:
+    """One move. `actor` empty: the controller's own. `evidence`: what it rested on, as JSON."""
+
+    rollout: str
+    revision: int
+    key: str
+    at: float
+    event: str
+    from_state: str
+    to_state: str
+    pause: str | None
+    step: int
+    epoch: int
+    weight: float
+    actor: str
+    reason: str
+    evidence: Mapping[str, Any]
+    evidence_hash: str
+    generation: int
+
+
+class ApprovalRecord(NamedTuple):
+    """One person's word."""
+
+    rollout: str
+    by: str
+    version_hash: str
+    evidence_hash: str
+    at: float
+
+
+class EpochCount(NamedTuple):
+    """Sums of one metric in one weight epoch. `*_at`: when it was last heard of, Unix seconds; 0: never."""
+
+    epoch: int
+    metric: str
+    stable_units: int = 0
+    candidate_units: int = 0
+    stable_bad: int = 0
+    candidate_bad: int = 0
+    stable_at: float = 0.0
+    candidate_at: float = 0.0
+    stable_run: int = 0
+    candidate_run: int = 0
+
+
+@dataclass(slots=True)
+class Added:
+    """What a batch adds. `broken`: (epoch, metric, arm) whose run of failures was ended within it."""
+
+    marks: Collection[UnitMark] = ()
+    counts: Sequence[EpochCount] = ()
+    broken: Collection[tuple[int, str, str]] = field(default_factory=frozenset)
+
+
+class Tally(Protocol):
+    """Counts a batch's exchanges of one rollout, when it is known which marks there are already."""
+
+    @property
+    def rollout(self) -> str: ...
+
+    @property
+    def units(self) -> Collection[str]:
+        """Whose marks have to be known."""
+        ...
+
+    def count(self, marked: Collection[UnitMark]) -> Added:
+        """Count. Called in the store's thread; may be called again if the transaction fails."""
+        ...
+
+
+class RolloutReader(Protocol):
+    """Reading; bounded as all reading is."""
+
+    async def running_rollouts(self) -> list[RolloutRecord]:
+        """Those that workers go by, at most one a route."""
+        ...
+
+    async def rollouts(self, route: str | None, *, limit: int) -> list[RolloutRecord]:
+        """The newest first."""
+        ...
+
+    async def transitions(self, rollout: str) -> list[TransitionRecord]:
+        """In order; at most MAX_TRANSITIONS, the last ones."""
+        ...
+
+    async def approvals(self, rollout: str) -> list[ApprovalRecord]: ...
+
+    async def exemplars_seen(self, rollout: str, person: str) -> int: ...
+
+    async def exemplars(self, rollout: str, version: str, *, limit: int) -> list[dict[str, Any]]:
+        """Exchanges of the rollout that were assigned `version`, drawn at random among the last ones: their rows."""
+        ...
+
+    async def epoch_counts(self, rollout: str) -> tuple[list[EpochCount], dict[int, float]]:
+        """The sums, and the candidate's weight in each epoch."""
+        ...
+
+
+class RolloutWriter(Protocol):
+    """Writing."""
+
+    async def add_rollout(self, record: RolloutRecord) -> None:
+        """Save a new one. Raises StoreRejectedError if its route has one that runs."""
+        ...
+
+    async def move_rollout(self, record: RolloutRecord, transition: TransitionRecord) -> bool:
+        """Save a move in one transaction, if the store has the rollout at the revision before. False: it has not."""
+        ...
+
+    async def file_rollout(self, rollout: str, generation: int) -> None:
+        """Note that the configuration says what came of it; its units are forgotten."""
+        ...
+
+    async def approve_rollout(self, approval: ApprovalRecord) -> None:
+        """Save a word; the same word again takes the later time."""
+        ...
+
+    async def note_exemplars(self, rollout: str, person: str, exchanges: Sequence[str], at: float) -> None: ...

@@ -1,0 +1,167 @@
+"""Rollouts in SQLite, statement by statement. Plain functions in the connections' threads."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import astuple
+from typing import Any, Final
+
+from llmgateway.ports.rollouts import (
+    MAX_TRANSITIONS,
+    Added,
+    ApprovalRecord,
+    EpochCount,
+    RolloutRecord,
+    Tally,
+    TransitionRecord,
+    UnitMark,
+)
+from llmgateway.store.rows import storable
+from llmgateway.store.sqlite_queries import marks, one_rollouts_rows
+from llmgateway.store.sqlite_write import begin
+from llmgateway.wire.jsoncodec import decode, encode
+
+UNITS_AT_ONCE: Final = 500  # in one question; SQLite takes some thousand
+_ROLLOUT: Final = (
+    'SELECT "id", route, candidate, stable, version_hash, stable_hash, creator, created_at, unit_key, policy, place, '
+    "state, revision, filed FROM rollout "
+)
+_TRANSITION: Final = (
+    'SELECT rollout, revision, "key", "at", event, from_state, to_state, pause, step, epoch, weight, actor, reason, '
+    "evidence, evidence_hash, generation FROM transition "
+)
+_COUNT: Final = (
+    "SELECT epoch, metric, stable_units, candidate_units, stable_bad, candidate_bad, stable_at, candidate_at, "
+    "stable_run, candidate_run FROM epoch_count WHERE rollout = ? ORDER BY epoch, metric"
+)
+_ADD: Final = (
+    "INSERT INTO epoch_count VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) "
+    "ON CONFLICT (rollout, epoch, metric) DO UPDATE SET "
+    "stable_units = stable_units + ?4, candidate_units = candidate_units + ?5, "
+    "stable_bad = stable_bad + ?6, candidate_bad = candidate_bad + ?7, "
+    "stable_at = max(stable_at, ?8), candidate_at = max(candidate_at, ?9), "
+    "stable_run = CASE WHEN ?12 THEN ?10 ELSE stable_run + ?10 END, "
+    "candidate_run = CASE WHEN ?13 THEN ?11 ELSE candidate_run + ?11 END"
+)
+
+
+def running(connection: sqlite3.Connection) -> list[RolloutRecord]:
+    return [_record(each) for each in connection.execute(f"{_ROLLOUT} WHERE filed IS NULL ORDER BY route")]
+
+
+def newest(connection: sqlite3.Connection, route: str | None, limit: int) -> list[RolloutRecord]:
+    sql = f"{_ROLLOUT} WHERE ?1 IS NULL OR route = ?1 ORDER BY created_at DESC LIMIT ?2"
+    return [_record(each) for each in connection.execute(sql, (route, limit))]
+
+
+def transitions(connection: sqlite3.Connection, rollout: str) -> list[TransitionRecord]:
+    sql = f"{_TRANSITION} WHERE rollout = ? ORDER BY revision DESC LIMIT ?"
+    found = [_transition(each) for each in connection.execute(sql, (rollout, MAX_TRANSITIONS))]
+    return found[::-1]
+
+
+def approvals(connection: sqlite3.Connection, rollout: str) -> list[ApprovalRecord]:
+    sql = 'SELECT rollout, "by", version_hash, evidence_hash, "at" FROM approval WHERE rollout = ? ORDER BY "at"'
+    return [ApprovalRecord(*each) for each in connection.execute(sql, (rollout,))]
+
+
+def exemplars_seen(connection: sqlite3.Connection, rollout: str, person: str) -> int:
+    sql = "SELECT count(*) FROM exemplar_seen WHERE rollout = ? AND person = ?"
+    (count,) = connection.execute(sql, (rollout, storable(person))).fetchone()
+    return int(count)
+
+
+def exemplars(connection: sqlite3.Connection, rollout: str, version: str, limit: int) -> list[dict[str, Any]]:
+    return one_rollouts_rows(connection, rollout, version, limit)
+
+
+def epoch_counts(connection: sqlite3.Connection, rollout: str) -> tuple[list[EpochCount], dict[int, float]]:
+    counts = [EpochCount(*each) for each in connection.execute(_COUNT, (rollout,))]
+    weights = connection.execute("SELECT epoch, weight FROM transition WHERE rollout = ? ORDER BY revision", (rollout,))
+    return counts, dict(weights.fetchall())
+
+
+def add(connection: sqlite3.Connection, record: RolloutRecord) -> None:
+    begin(connection)
+    connection.execute("INSERT INTO rollout VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(record))
+    connection.execute("COMMIT")
+
+
+def move(connection: sqlite3.Connection, record: RolloutRecord, transition: TransitionRecord) -> bool:
+    """Compare, set and note, or nothing of it."""
+    begin(connection)
+    moved = connection.execute(
+        'UPDATE rollout SET place = ?, state = ?, revision = ? WHERE "id" = ? AND revision = ?',
+        (_text(record.place), record.state, record.revision, record.id, record.revision - 1),
+    ).rowcount
+    if moved:
+        values = [_text(each) if isinstance(each, dict) else storable(each) for each in astuple(transition)]
+        connection.execute(f"INSERT INTO transition VALUES ({marks(values)})", values)  # noqa: S608 -- question marks
+    connection.execute("COMMIT")
+    return bool(moved)
+
+
+def file(connection: sqlite3.Connection, rollout: str, generation: int) -> None:
+    begin(connection)
+    connection.execute('UPDATE rollout SET filed = ? WHERE "id" = ? AND filed IS NULL', (generation, rollout))
+    connection.execute("DELETE FROM unit_event WHERE rollout = ?", (rollout,))
+    connection.execute("COMMIT")
+
+
+def approve(connection: sqlite3.Connection, approval: ApprovalRecord) -> None:
+    begin(connection)
+    connection.execute(
+        'INSERT INTO approval VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "at" = excluded."at"',
+        [storable(each) for each in approval],
+    )
+    connection.execute("COMMIT")
+
+
+def note_exemplars(
+    connection: sqlite3.Connection, rollout: str, person: str, exchanges: Sequence[str], at: float
+) -> None:
+    begin(connection)
+    rows = [(rollout, storable(person), each, at) for each in exchanges]
+    connection.executemany("INSERT INTO exemplar_seen VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    connection.execute("COMMIT")
+
+
+def tally(connection: sqlite3.Connection, tallies: Sequence[Tally]) -> None:
+    """Count into the transaction that is open."""
+    for each in tallies:
+        _save(connection, each.rollout, each.count(_marked(connection, each)))
+
+
+def _marked(connection: sqlite3.Connection, wanted: Tally) -> set[UnitMark]:
+    units, found = list(wanted.units), set[UnitMark]()
+    for start in range(0, len(units), UNITS_AT_ONCE):
+        part = units[start : start + UNITS_AT_ONCE]
+        sql = f"SELECT metric, unit, arm FROM unit_event WHERE rollout = ? AND unit IN ({marks(part)})"  # noqa: S608 -- question marks
+        found.update(connection.execute(sql, (wanted.rollout, *part)))
+    return found
+
+
+def _save(connection: sqlite3.Connection, rollout: str, added: Added) -> None:
+    rows = [(rollout, unit, metric, arm) for metric, unit, arm in added.marks]
+    connection.executemany("INSERT INTO unit_event VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    for each in added.counts:
+        ended = [(each.epoch, each.metric, arm) in added.broken for arm in ("stable", "candidate")]
+        connection.execute(_ADD, (rollout, *each, *ended))
+
+
+def _record(values: Sequence[Any]) -> RolloutRecord:
+    policy, place = decode(values[9]), decode(values[10])
+    return RolloutRecord(*values[:9], policy, place, *values[11:])  # type: ignore[call-arg]  # in the columns' order
+
+
+def _values(record: RolloutRecord) -> list[Any]:
+    return [_text(each) if isinstance(each, dict) else storable(each) for each in astuple(record)]
+
+
+def _transition(values: Sequence[Any]) -> TransitionRecord:
+    evidence = decode(values[13])
+    return TransitionRecord(*values[:13], evidence, *values[14:])  # type: ignore[call-arg]  # in the columns' order
+
+
+def _text(value: Any) -> str:
+    text: str = encode(value).decode()
+    return text

@@ -1,0 +1,162 @@
+"""What every store does with rollouts."""
+
+from dataclasses import replace
+
+import pytest
+from tests.contract.test_store_contract import STORES
+from tests.support.exchanges import ExchangeFactory
+from tests.support.staged import entry, made, record
+
+from llmgateway.controlplane.rollouts.records import REQUESTS, evidence_of
+from llmgateway.controlplane.rollouts.tally import tallies
+from llmgateway.ports.rollouts import ApprovalRecord, TransitionRecord
+from llmgateway.ports.store import StoreKnownError, StoreRejectedError
+from llmgateway.rollout.counts import Arms
+
+
+@pytest.fixture(params=sorted(STORES))
+async def store(request, tmp_path):
+    store = STORES[request.param](tmp_path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def make():
+    return ExchangeFactory()
+
+
+def moved(to, revision, **changes):
+    """A record at its next revision, and the row that says so."""
+    row = TransitionRecord(
+        "r1",
+        revision,
+        f"r1:{revision}:x",
+        5.0,
+        "x",
+        "draft",
+        to,
+        None,
+        0,
+        revision,
+        0.2,
+        "ann",
+        "why",
+        {"a": [1]},
+        "h",
+        7,
+    )
+    return replace(record(), state=to, revision=revision, place={**record().place, "state": to}), replace(
+        row, **changes
+    )
+
+
+async def test_a_rollout_is_read_as_it_was_saved(store):
+    await store.add_rollout(record())
+    assert await store.running_rollouts() == [record()] == await store.rollouts("chat", limit=9)
+    assert await store.rollouts("other", limit=9) == []
+    assert await store.rollouts(None, limit=9) == [record()]
+
+
+async def test_a_route_has_one_that_runs(store):
+    await store.add_rollout(record())
+    with pytest.raises(StoreRejectedError):
+        await store.add_rollout(record("r2"))
+    await store.add_rollout(record("r3", route="other"))
+    await store.file_rollout("r1", 4)
+    await store.add_rollout(record("r2"))
+    assert [each.id for each in await store.running_rollouts()] == ["r2", "r3"]
+    (kept,) = [each for each in await store.rollouts("chat", limit=9) if each.id == "r1"]
+    assert kept.filed == 4
+
+
+async def test_a_move_is_made_from_the_revision_before_it_or_not_at_all(store):
+    await store.add_rollout(record())
+    assert await store.move_rollout(*moved("canary", 1))
+    assert not await store.move_rollout(*moved("paused", 1)), "somebody else was first"
+    assert not await store.move_rollout(*moved("paused", 3)), "one is missing in between"
+    (found,) = await store.running_rollouts()
+    assert (found.state, found.revision) == ("canary", 1)
+    (row,) = await store.transitions("r1")
+    assert row == moved("canary", 1)[1]
+    assert (await store.epoch_counts("r1"))[1] == {1: 0.2}
+
+
+async def test_a_transitions_key_is_there_once(store):
+    await store.add_rollout(record())
+    await store.move_rollout(*moved("canary", 1))
+    with pytest.raises(StoreRejectedError):
+        await store.move_rollout(*moved("paused", 2, key="r1:1:x"))
+    (found,) = await store.running_rollouts()
+    assert found.revision == 1, "all of a move or nothing"
+
+
+async def test_people(store):
+    for at in (1.0, 2.0):
+        await store.approve_rollout(ApprovalRecord("r1", "ann", "v", "e", at))
+    await store.approve_rollout(ApprovalRecord("r1", "bob", "v", "e", 3.0))
+    assert await store.approvals("r1") == [
+        ApprovalRecord("r1", "ann", "v", "e", 2.0),
+        ApprovalRecord("r1", "bob", "v", "e", 3.0),
+    ]
+    await store.note_exemplars("r1", "ann", ["a", "b"], 1.0)
+    await store.note_exemplars("r1", "ann", ["b", "c"], 2.0)
+    assert await store.exemplars_seen("r1", "ann") == 3
+    assert await store.exemplars_seen("r1", "bob") == 0
+
+
+async def append(store, entries):
+    await store.append(entries, [], [], None, tallies=tallies(entries, {"r1": made()}))
+
+
+async def test_counts_come_with_the_rows_and_add_up_over_batches(store, make):
+    await store.add_rollout(record())
+    await store.move_rollout(*moved("canary", 1))
+    bad = {"version": "v2", "status": 500}
+    await append(store, [entry(make, "ann"), entry(make, "cat", **bad)])
+    await append(store, [entry(make, "ann"), entry(make, "dan", **bad), entry(make, "cat", **bad), entry(make, None)])
+    found = evidence_of(*await store.epoch_counts("r1"), 1)
+    assert found.assigned == {1: Arms(2, 2)}
+    assert found.units["error"] == {1: Arms(2, 2)}
+    assert found.bad["error"] == {1: Arms(0, 2)}
+    assert (found.failing.requests, found.failing.run) == (Arms(3, 3), Arms(0, 3))
+    await append(store, [entry(make, "eve", version="v2")])
+    assert evidence_of(*await store.epoch_counts("r1"), 1).failing.run == Arms(0, 0)
+    assert evidence_of(*await store.epoch_counts("r1"), 2).failing.requests == Arms(0, 0), "of the weights now"
+
+
+async def test_a_batch_that_is_not_taken_counts_nothing(store, make):
+    await store.add_rollout(record())
+    known = entry(make, "ann")
+    await append(store, [known])
+    before = await store.epoch_counts("r1")
+    with pytest.raises(StoreKnownError):
+        await append(store, [entry(make, "bob"), known])
+    assert await store.epoch_counts("r1") == before
+
+
+async def test_many_units_at_once(store, make):
+    await store.add_rollout(record())
+    entries = [entry(make, f"u{number}") for number in range(1_200)]
+    await append(store, entries)
+    await append(store, [entry(make, f"u{number}") for number in range(1_200)])
+    counts, _ = await store.epoch_counts("r1")
+    assert {each.metric: each.stable_units for each in counts} == {"": 1_200, "error": 1_200, REQUESTS: 2_400}
+
+
+async def test_units_are_forgotten_when_it_has_ended_and_sums_are_not(store, make):
+    await store.add_rollout(record())
+    await append(store, [entry(make, "ann")])
+    await store.file_rollout("r1", 2)
+    assert (await store.epoch_counts("r1"))[0]
+    await append(store, [entry(make, "ann")])
+    counts, _ = await store.epoch_counts("r1")
+    assert next(each for each in counts if not each.metric).stable_units == 2, "nobody remembers ann"
+
+
+async def test_exemplars_are_the_versions_own_and_of_this_rollout(store, make):
+    rows = [entry(make, "ann", version="v2"), entry(make, "bob"), entry(make, "cat", version="v2", rollout="r9")]
+    await store.append(rows, [], [], None)
+    (found,) = await store.exemplars("r1", "v2", limit=10)
+    assert (found["id"], found["unit"]) == (rows[0].row["id"], "unit-ann")

@@ -1,0 +1,184 @@
+"""What people may do with rollouts, and what they are told when they may not."""
+
+from dataclasses import replace
+
+import pytest
+from tests.support.exchanges import ExchangeFactory
+from tests.support.staged import POLICY, SNAPSHOT
+from tests.unit.controlplane.rollouts.test_conductor import Setting
+
+from llmgateway.config.rollouts import MetricName, RolloutApprovals, RolloutMetric
+from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.rollouts.people import MIN_BASELINE, Rollouts
+from llmgateway.domain.review import Concern, Severity
+from llmgateway.ports.store import Entry
+from llmgateway.rollout.rollout import Pause, State
+from llmgateway.store.sqlite import SqliteStore
+
+
+class People(Setting):
+    """A setting with people in it."""
+
+    @property
+    def people(self):
+        return Rollouts(self.store, self.conductor, lambda: self.snapshot, self.clock)
+
+    def configure(self, policy=POLICY, **weights):
+        route = self.snapshot.routes["chat"]
+        versions = tuple(replace(each, weight=weights.get(each.name, each.weight)) for each in route.versions)
+        self.snapshot = replace(SNAPSHOT, routes={"chat": replace(route, rollout=policy, versions=versions)})
+
+    async def start(self):
+        await self.conductor.load()
+        return await self.people.start("chat", "carol", "a newer model")
+
+    async def asked(self):
+        """Bring it to where it asks people."""
+        await self.start()
+        for count in (6, 20, 20):
+            await self.both(count)
+        assert self.rollout.state is State.AWAITING_APPROVAL
+
+
+@pytest.fixture
+async def it(tmp_path):
+    store = SqliteStore(tmp_path / "store.sqlite3")
+    await store.open()
+    yield People(store)
+    await store.close()
+
+
+def refuses(code):
+    return pytest.raises(RefusedError, check=lambda error: error.code == code)
+
+
+async def test_a_start_begins_the_first_step(it):
+    found = await it.start()
+    assert (found.rollout.state, found.rollout.weight, found.record.creator) == (State.CANARY, 0.2, "carol")
+    assert (found.record.candidate, found.record.stable) == ("v2", "v1")
+    assert [row.reason for row in await it.store.transitions(found.record.id)] == ["a newer model", ""]
+
+
+async def test_one_rollout_at_a_time_runs_on_a_route(it):
+    await it.start()
+    with refuses("rollout_runs"):
+        await it.start()
+
+
+@pytest.mark.parametrize(
+    ("weights", "code"),
+    [({"v2": 1}, "candidate_in_use"), ({"v1": 0}, "not_comparable")],
+)
+async def test_what_can_not_be_compared_is_not_begun(it, weights, code):
+    it.configure(**weights)
+    with refuses(code):
+        await it.start()
+
+
+async def test_a_route_without_a_table_has_nothing_to_begin(it):
+    it.configure(None)
+    with refuses("not_configured"):
+        await it.start()
+    it.snapshot = Snapshot(1)
+    with refuses("route_not_found"):
+        await it.start()
+    with refuses("rollout_not_found"):
+        await it.people.pause("chat", "ann", "")
+
+
+async def test_a_start_that_needs_approval_waits_for_it(it):
+    it.configure(replace(POLICY, approvals=RolloutApprovals(1, 1)))
+    found = await it.start()
+    assert (found.rollout.state, it.workers.weight) == (State.PENDING_START, 0.0)
+    await it.people.approve("chat", "ann", found.rollout.evidence_hash)
+    await it.look()
+    assert it.rollout.state is State.CANARY
+
+
+async def test_what_is_slow_is_what_the_stable_version_was_frozen_at_the_start(it):
+    it.configure(replace(POLICY, metrics=(*POLICY.metrics, RolloutMetric(MetricName.SLOW))))
+    with refuses("no_baseline"):
+        await it.start()
+    make = ExchangeFactory()
+    rows = [
+        make.row(route="chat", served_version="v1", stream=True, first_token_s=n / 100, duration_s=n / 10)
+        for n in range(1, 101)
+    ]
+    assert len(rows) >= MIN_BASELINE
+    await it.store.append([Entry(row) for row in rows], [], [], None)
+    found = await it.start()
+    assert (found.policy.slow.first_token_s, found.policy.slow.total_s) == (0.95, 9.5)
+
+
+async def test_a_pause_stays_until_somebody_says_why_it_is_over(it):
+    await it.start()
+    await it.people.pause("chat", "bob", "it smells")
+    assert it.rollout.pause is Pause.MANUAL
+    await it.look(60)
+    assert (it.rollout.state, it.workers.weight) == (State.PAUSED, 0.2)
+    with pytest.raises(RefusedError, match="reason has to be given") as refused:
+        await it.people.resume("chat", "bob", " ")
+    assert refused.value.more["lacks"] == [{"what": "reason"}]
+    await it.people.resume("chat", "bob", "it was the fridge")
+    assert it.rollout.state is State.CANARY
+
+
+async def test_a_promotion_needs_approvals_ten_answers_seen_and_a_rationale(it):
+    await it.asked()
+    await it.people.approve("chat", "ann", it.rollout.evidence_hash)
+    with pytest.raises(RefusedError, match="seen"):
+        await it.people.promote("chat", "bob", "good")
+    rows = await it.people.exemplars("chat", "bob")
+    assert {row["assigned_version"] for row in rows} == {"v2"}
+    with pytest.raises(RefusedError, match="has to write why"):
+        await it.people.promote("chat", "bob", "")
+    with pytest.raises(RefusedError, match="seen"):
+        await it.people.promote("chat", "ann", "bob has looked")
+    found = await it.people.promote("chat", "bob", "as good, and cheaper")
+    assert found.rollout.state is State.PROMOTING
+    row = (await it.store.transitions(found.record.id))[-1]
+    assert (row.actor, row.reason) == ("bob", "as good, and cheaper")
+
+
+async def test_an_approval_is_of_the_evidence_that_was_seen(it):
+    await it.asked()
+    with refuses("evidence_changed"):
+        await it.people.approve("chat", "ann", "another")
+
+
+async def test_who_began_it_may_not_approve_of_it_unless_they_may(it):
+    await it.asked()
+    with refuses("creator_may_not"):
+        await it.people.approve("chat", "carol", None)
+
+
+async def test_only_who_is_named_may_approve(it):
+    it.configure(replace(POLICY, approvals=RolloutApprovals(by=("bob",))))
+    await it.asked()
+    with refuses("may_not_approve"):
+        await it.people.approve("chat", "ann", None)
+    await it.people.approve("chat", "bob", None)
+
+
+async def test_there_is_nothing_to_approve_while_it_is_paused(it):
+    await it.start()
+    await it.people.pause("chat", "bob", "")
+    with refuses("nothing_to_approve"):
+        await it.people.approve("chat", "ann", None)
+
+
+async def test_anybody_rolls_back_at_any_time(it):
+    it.configure(replace(POLICY, approvals=RolloutApprovals(1, 1)))
+    await it.start()
+    await it.people.rollback("chat", "bob", "never mind")
+    assert it.rollout.state is State.ABORTED
+
+
+async def test_a_concern_is_about_the_candidate(it):
+    await it.asked()
+    await it.store.add_concern(Concern("c1", 1.0, "bob", "chat", "id-2", Severity.HIGH, "it lies"))
+    await it.people.approve("chat", "ann", None)
+    await it.people.exemplars("chat", "ann")
+    with pytest.raises(RefusedError, match="Open concerns: 1"):
+        await it.people.promote("chat", "ann", "good")
