@@ -292,6 +292,24 @@ async def test_no_text_is_left_in_the_clear_where_a_request_is_blocked(tmp_path)
         assert b"5551234" not in everything_on_disk(tmp_path)
 
 
+@pytest.mark.parametrize("verdict", ["no", "yes"])
+@pytest.mark.parametrize("theirs", ["full", "redacted", "hash", "none"])
+@pytest.mark.parametrize("ours", ["redacted", "hash", "none"])
+async def test_a_question_is_stored_no_more_than_what_it_is_about(tmp_path, ours, theirs, verdict):
+    config = ASKING.replace("fallback = []\n", f'fallback = []\nbodies = "{ours}"\n', 1)
+    config = config.replace(
+        "[routes.oracle.versions.v1]", f'[routes.oracle]\nbodies = "{theirs}"\n[routes.oracle.versions.v1]'
+    )
+    chat = {**CHAT, "messages": [{"role": "user", "content": "a word and ZZZZZ"}]}
+    async with asking(tmp_path, says("hello"), says(verdict), config) as (_, two, running):
+        assert (await running.post(CHATS, chat)).status == (200 if verdict == "no" else 400)
+        await running.quiet()
+        assert b"ZZZZZ" in two.requests[0].body
+    stored = everything_on_disk(tmp_path)
+    assert b"ZZZZZ" not in stored
+    assert (b"a word and" in stored) is (ours == "redacted")
+
+
 def replies(*, action: str = "block", windowed: bool = True, more: str = "") -> str:
     return ASKING.replace(
         'action = "block"', f'action = "{action}"\nstages = ["reply"]\nwindowed = {str(windowed).lower()}\n{more}'

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
+from llmgateway.config.snapshot import Bodies, Route
 from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.dispatch import dispatch
@@ -21,6 +22,7 @@ from llmgateway.wire.jsonscan import parse_object
 
 MAX_ANSWER: Final = 1024 * 1024
 _DIALECT: Final = "openai"
+_STRICTNESS: Final = (Bodies.FULL, Bodies.REDACTED, Bodies.HASH, Bodies.NONE)
 
 
 async def ask_route(errand: Errand, guardrail: str, route: str, question: Question) -> bytes:
@@ -102,5 +104,14 @@ def _errand(asks: Errand, guardrail: str, route: str, question: Question) -> Err
         body_received=now,
     )
     head = Head("POST", question.path, b"", [(b"content-type", b"application/json")], len(question.body))
-    quiet = replace(asks.in_force.snapshot.routes[route], shadow=None, raw_events=False)
+    found = asks.in_force.snapshot.routes[route]
+    quiet = replace(found, shadow=None, raw_events=False, bodies=_kept_of(asks, found))
     return Errand(gateway, asks.in_force, head, dialect, exchange, asks.key, quiet)
+
+
+def _kept_of(asks: Errand, route: Route) -> Bodies:
+    """What is stored of a question: no more than of what it is about, nor than the route that is asked stores."""
+    theirs = asks.route.bodies if asks.route is not None else asks.in_force.snapshot.journal.bodies
+    if theirs is Bodies.REDACTED and route.bodies is Bodies.FULL:
+        return Bodies.HASH  # nothing on that route would redact it
+    return max(theirs, route.bodies, key=_STRICTNESS.index)
