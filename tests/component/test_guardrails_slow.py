@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from tests.component.test_guardrails import (
     CHAT,
+    JSON,
     SSE,
     answer_of,
     delta,
@@ -355,6 +356,12 @@ class TestReplies:
             assert (answer.status, answer.json()["choices"][0]["message"]["content"]) == (200, "hello")
             asked = [each["content"] for each in json.loads(two.requests[0].body)["messages"]]
             assert asked == [CHAT["messages"][0]["content"], "hello"]
+
+    async def test_of_a_member_that_comes_twice_the_caller_gets_what_the_judge_was_shown(self, tmp_path):
+        twice = reply(b'{"choices":[{"message":{"content":"EVIL","content":"hello"}}]}', headers=JSON)
+        async with asking(tmp_path, [forever(expect(), send(twice))], Referee("EVIL").script, replies()) as (_, _, it):
+            answer = await it.post(CHATS, CHAT)
+            assert answer.body == b'{"choices":[{"message":{"content":"hello"}}]}'
 
     async def test_a_blocked_one_is_told_by_its_category(self, tmp_path):
         async with asking(tmp_path, says("hello"), says("yes"), replies()) as (_, _, running):

@@ -29,7 +29,7 @@ from llmgateway.guarding.restore import restored, restored_json
 from llmgateway.guarding.stream import GuardedStream
 from llmgateway.ports.reader import ReplyReader
 from llmgateway.ports.shape import StreamShape
-from llmgateway.wire.jsoncodec import JsonError, decode, encode
+from llmgateway.wire.jsoncodec import JsonError, decode, encode, unambiguous
 
 _CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?([^\"';\s]*)")
 _CHARSETS: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin-1", b"windows-1252"})
@@ -128,7 +128,7 @@ class GuardedReply(Reply):
             raise GatewayError("guardrail_unsupported")  # a text in another encoding
         sieve = Sieve(guard.chain, Stage.REPLY, guard.notes, guard.placeholders, is_strict=True)
         try:
-            logged = await judged_aside(partial(sifted, sieve), body)
+            logged = await judged_aside(partial(_sifted, sieve), body)
         except Blocked as verdict:
             self._held, self._is_judged = [await judged_aside(guard.mask, body)], True
             raise blocked(verdict) from None
@@ -166,6 +166,17 @@ def _is_readable(content_type: bytes) -> bool:
     """Whether what a caller reads out of the reply's bytes is what a guardrail reads."""
     charset = _CHARSET.search(content_type.lower())
     return charset is None or charset[1] in _CHARSETS
+
+
+def _sifted(sieve: Sieve, body: bytes) -> bytes:
+    """What goes on; judges will see of a member that comes twice what goes on, too."""
+    logged = sifted(sieve, body)
+    try:
+        return unambiguous(logged, decode(logged))
+    except JsonError:
+        return logged
+    except TypeError:  # nested too deep to be written
+        raise GatewayError("guardrail_unsupported") from None
 
 
 def _restored(placeholders: Placeholders, body: bytes) -> bytes:

@@ -18,7 +18,7 @@ from llmgateway.guarding.restore import Restorer, restored_json
 from llmgateway.guarding.told import Told
 from llmgateway.guarding.unread import without_probabilities
 from llmgateway.ports.shape import Pieces, Slot, StreamShape
-from llmgateway.wire.jsoncodec import JsonError, decode, encode
+from llmgateway.wire.jsoncodec import JsonError, decode, encode, unambiguous
 from llmgateway.wire.replies import DONE
 from llmgateway.wire.view import View
 
@@ -130,7 +130,7 @@ class GuardedStream:
             return self._with_pieces(name, data, event, pieces)
         before = list(self._flush(pieces.ended))
         self.at = None
-        data = encode(event) if pieces.is_altered else _unambiguous(data, event)
+        data = encode(event) if pieces.is_altered else unambiguous(data, event)
         is_clean = pieces.is_known and self._is_clean(event)
         return [
             *before,
@@ -169,7 +169,7 @@ class GuardedStream:
             texts.append((slot, logged, given))
         before = list(self._flush(pieces.ended))
         if is_same:
-            data = _unambiguous(data, event)
+            data = unambiguous(data, event)
             return [*before, Passed(name, data, data)]
         if pieces.is_bare and not any(logged or given for _, logged, given in texts):
             return before
@@ -269,12 +269,6 @@ class GuardedStream:
 
     def _whole(self, name: bytes, data: bytes) -> Passed:
         return Passed(name, data, restored_json(data, self._placeholders))
-
-
-def _unambiguous(data: bytes, event: Any) -> bytes:
-    """An event's bytes; written anew if a member comes twice in them, of which only one was looked at."""
-    again = encode(event)
-    return data if again.count(b'"') == data.count(b'"') else again
 
 
 def _senseless() -> GatewayError:

@@ -17,3 +17,9 @@ encode: Final = orjson.dumps
 def encode_pretty(value: Any) -> bytes:
     """Write a JSON document for people, two spaces deep."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+
+
+def unambiguous(written: bytes, document: Any) -> bytes:
+    """A document's bytes; written anew if a member comes twice in them, of which only one was read."""
+    again = encode(document)
+    return written if again.count(b'"') == written.count(b'"') else again
