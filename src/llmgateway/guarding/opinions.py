@@ -10,6 +10,7 @@ from llmgateway.ports.asking import Question
 from llmgateway.ports.judge import Judged
 
 MAX_KEPT: Final = 4096
+MAX_FOUND: Final = 16  # findings of one answer; what says more than that is asked again
 KEPT_S: Final = 300.0
 
 
@@ -42,7 +43,9 @@ class Opinions:
         return kept[1]
 
     def keep(self, key: bytes, judged: Sequence[Judged]) -> None:
-        """Remember an answer."""
+        """Remember an answer, unless it says a lot: what is kept of strangers' answers is bounded."""
+        if len(judged) > MAX_FOUND:
+            return
         self._kept[key] = self._clock.monotonic() + KEPT_S, tuple(judged)
         while len(self._kept) > MAX_KEPT:
             self._kept.popitem(last=False)

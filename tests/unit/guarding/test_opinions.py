@@ -1,7 +1,7 @@
 """What judges answered of late."""
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guarding.opinions import KEPT_S, MAX_KEPT, Opinions, key_of
+from llmgateway.guarding.opinions import KEPT_S, MAX_FOUND, MAX_KEPT, Opinions, key_of
 from llmgateway.ports.asking import Question
 from llmgateway.ports.judge import Judged
 
@@ -36,6 +36,14 @@ def test_only_so_many_are_kept_and_those_asked_for_last():
     assert kept.get(b"1") is None
     assert kept.get(b"0") is not None
     assert kept.get(b"more") is not None
+
+
+def test_an_answer_that_says_a_lot_is_not_kept():
+    kept = Opinions(Clock())
+    kept.keep(b"k", FOUND * MAX_FOUND)
+    kept.keep(b"l", FOUND * (MAX_FOUND + 1))
+    assert kept.get(b"k") is not None
+    assert kept.get(b"l") is None
 
 
 def test_another_guardrail_configuration_path_or_question_is_another_key():
