@@ -21,7 +21,14 @@ from llmgateway.ports.judge import Piece
 logger = logging.getLogger(__name__)
 
 WINDOW: Final = 2_000  # bytes of text that judges are asked about at once; those of Japanese are fewer characters
+_LONG: Final = 32_000
+_SHARE: Final = 16  # of a long one at least such a part: all that has been said is put together each time
 MAX_WAITING: Final = 256 * 1024  # of events; the backend is read no further while so many wait
+
+
+def window(seen: int) -> int:
+    """How many bytes of text must have come before judges are asked again, once they have seen so many."""
+    return WINDOW if seen < _LONG else seen // _SHARE
 
 
 async def judged(call: Call, sent: Dispatched, opinion: Opinion, begin: Callable[[], None]) -> None:
@@ -111,7 +118,8 @@ class Gate:
 
     def _look(self) -> None:
         said = self._sent.reply.reader.said
-        is_due = said - self._seen >= WINDOW or self._waiting_size > MAX_WAITING  # events may say next to nothing
+        has_grown = said - self._seen >= window(self._seen)
+        is_due = has_grown or self._waiting_size > MAX_WAITING  # events may say next to nothing
         if self._asking is None and self._failure is None and is_due:
             self._seen = said
             covered, self._waiting, self._waiting_size = self._waiting, [], 0
