@@ -7,7 +7,7 @@ import pytest
 from tests.component.test_guardrails import CHAT, SSE, answer_of, delta, streamed, text_in
 from tests.component.test_guardrails_slow import CHATS, Referee, asking, replies, until
 from tests.support import guardrails
-from tests.support.wire_backend import chunk, chunked_head, expect, forever, send, until_closed
+from tests.support.wire_backend import chunk, chunked_head, expect, forever, send, until_closed, wait_for
 
 from llmgateway.dataplane.gate import MAX_WAITING
 
@@ -176,3 +176,26 @@ async def test_members_that_nobody_knows_are_shown_to_judges_of_streams(tmp_path
     async with asking(tmp_path, streamed(odd + DONE), Reader("EVIL").script, replies()) as (_, _, running):
         answer = await running.post(CHATS, {**CHAT, "stream": True})
     assert b"EVIL" not in answer.body
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_is_forbidden_behind_a_backend_s_own_error_is_told_as_what_it_is(tmp_path, at_once):
+    config = replies().replace('guardrails = ["oracle"]', 'guardrails = ["words"]')
+    config += '[guardrails.words]\nuse = "word"\nword = "EVIL"\naction = "block"\n'
+    pieces = [choice(0, "good "), b'data: {"error": {"message": "oh"}}\n\n', choice(0, "more "), choice(0, "EVIL")]
+    seen = asyncio.Event()
+    sent = [send(chunk(b"".join(pieces)))] if at_once else [send(chunk(b"".join(pieces[:2]))), wait_for(seen)]
+    rest = [] if at_once else [send(chunk(b"".join(pieces[2:])))]
+    model = [expect(), send(chunked_head(SSE)), *sent, *rest, until_closed()]
+    async with asking(tmp_path, model, [], config) as (_, _, running):
+        caller = await running.connect()
+        caller.send("POST", CHATS, json.dumps({**CHAT, "stream": True}).encode())
+        begun = b"" if at_once else (await caller.receive(until=b'"oh"}}\n\n')).body
+        seen.set()
+        answer = await caller.receive()
+        await running.quiet()
+        record = running.outcome().meta
+    assert b"EVIL" not in begun + answer.body
+    assert b"guardrail_blocked" in answer.body
+    assert answer.is_whole is at_once  # nothing had gone on: it is an ordinary refusal
+    assert (record["error_code"], [each["kind"] for each in record["verdicts"]]) == ("guardrail_blocked", ["word"])

@@ -16,7 +16,7 @@ from llmgateway.dataplane.refusing import last_words
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.settle import settle
 from llmgateway.dataplane.tunnel import tunnel
-from llmgateway.domain.errors import Fault, GatewayError
+from llmgateway.domain.errors import OF_GUARDRAILS, Fault, GatewayError
 from llmgateway.domain.exchange import End, Phase
 from llmgateway.http.messages import lines
 
@@ -151,7 +151,8 @@ async def _carried(call: Call, sent: Dispatched) -> GatewayError | None:
         gateway.gauges.open_streams[route] -= 1
         gateway.sweeper.forget(reply)
         gateway.overload.streams.pop(reply, None)
-    return reply.fault if reply.reader.error is None else None
+    is_told = reply.reader.error is not None and (reply.fault is None or reply.fault.code not in OF_GUARDRAILS)
+    return None if is_told else reply.fault  # the backend has said itself what went wrong
 
 
 def _length(reply: Reply) -> int | None:
