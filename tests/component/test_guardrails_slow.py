@@ -214,6 +214,19 @@ class TestParallel:
             (settled,) = [m for m in running.of_kind("settled") if m.meta.get("error_code") == "guardrail_blocked"]
             assert [each["kind"] for each in settled.meta["verdicts"]] == ["oracle.bad"]
 
+    @pytest.mark.parametrize("is_stream", [False, True])
+    async def test_what_is_blocked_is_told_at_once_and_the_backend_need_not_answer(self, tmp_path, is_stream):
+        async with asking(tmp_path, SILENT, says("yes"), self.CONFIG) as (one, _, running):
+            async with asyncio.timeout(5):
+                answer = await running.post(CHATS, {**CHAT, "stream": is_stream})
+            assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_blocked")
+            await until(lambda: len(one.requests) == 0 or one.connections[0].left_at is not None)
+            await running.quiet()
+            standing = running.worker.gateway.in_force.standings.by_name["one"]
+            assert (standing.in_flight, standing.record.consecutive) == (0, 0)
+            (record,) = [m.meta for m in running.of_kind("settled") if m.meta.get("error_code")]
+            assert {each["result"] for each in record["attempts"]} <= {"guardrail_blocked"}
+
     async def test_a_long_stream_waits_without_growing(self, tmp_path):
         decided = asyncio.Event()
         slow = [expect(), wait_for(decided), send(answer_of("no")), until_closed()]

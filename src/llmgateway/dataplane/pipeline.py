@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.dispatch import dispatch
 from llmgateway.dataplane.guard import guard_request
+from llmgateway.dataplane.parallel import unless_refused
 from llmgateway.dataplane.phases import admit, authenticate, route
 from llmgateway.dataplane.refusing import answer, refused
 from llmgateway.dataplane.relay import end_of, relay
@@ -25,7 +26,7 @@ async def serve(call: Call) -> None:
         guarded = await guard_request(call, request)
         plan = route(call, key, guarded)
         _count_in(call, plan.route.name)
-        sent = await dispatch(call, plan, guarded)
+        sent = await unless_refused(call, dispatch(call, plan, guarded))
         try:
             await relay(call, sent)
         except BaseException:
