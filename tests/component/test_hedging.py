@@ -67,6 +67,29 @@ async def test_a_silent_backend_loses_to_the_other_one_and_its_connection_closes
         assert [each.in_flight for each in standings][:2] == [0, 0]
 
 
+async def test_a_caller_who_leaves_while_the_loser_is_dismissed_leaves_nothing_behind(tmp_path, monkeypatch):
+    dismissing = asyncio.Event()
+
+    async def dismiss(_call, _racer):
+        dismissing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("llmgateway.dataplane.hedge._dismiss", dismiss)
+    async with (
+        WireBackend([SILENT]) as one,
+        WireBackend([ANSWERS]) as two,
+        plane(tmp_path, one.url, two.url, TWO) as running,
+    ):
+        caller = await running.connect()
+        caller.send("POST", "/v1/chat/completions", json.dumps(CHAT).encode())
+        await dismissing.wait()
+        await caller.leave()
+        await running.quiet()
+        await one.until(lambda: gone(one))
+        standings = running.worker.gateway.in_force.standings
+        assert [each.in_flight for each in standings][:2] == [0, 0]
+
+
 async def test_a_backend_that_is_quick_enough_is_asked_alone(tmp_path):
     async with (
         WireBackend([ANSWERS]) as one,

@@ -6,6 +6,7 @@ what it has cost.
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from llmgateway.dataplane.attempt import Dispatched, attempt
 from llmgateway.dataplane.call import Errand, Request
@@ -31,9 +32,7 @@ async def hedged(call: Errand, course: Course, wish: Wish, request: Request, fir
             racers.append(asyncio.ensure_future(attempt(call, second, request)))
         winner = await _first_to_answer(racers)
     finally:
-        for racer in racers:
-            if racer is not winner:
-                await _dismiss(call, racer)
+        await _dismiss_all(call, [racer for racer in racers if racer is not winner], winner)
     sent = winner.result()
     # Where the second one won, the first would have taken longer than that: the least that can be said of it.
     patience.observe(call.now - began, is_stream=is_stream)
@@ -61,9 +60,27 @@ async def _first_to_answer(racers: Sequence[asyncio.Task[Dispatched]]) -> asynci
                 return racer
 
 
+async def _dismiss_all(
+    call: Errand, losers: list[asyncio.Task[Dispatched]], winner: asyncio.Task[Dispatched] | None
+) -> None:
+    try:
+        while losers:
+            await _dismiss(call, losers[-1])
+            del losers[-1]
+    except asyncio.CancelledError:  # the caller leaves in this very moment: nobody wants the winner either
+        for racer in losers if winner is None else (*losers, winner):
+            racer.cancel()
+            racer.add_done_callback(partial(_drop, call))
+        raise
+
+
 async def _dismiss(call: Errand, racer: asyncio.Task[Dispatched]) -> None:
     racer.cancel()
     await asyncio.wait([racer])
+    _drop(call, racer)
+
+
+def _drop(call: Errand, racer: asyncio.Task[Dispatched]) -> None:
     if racer.cancelled() or racer.exception() is not None:
         return
     sent = racer.result()  # it had content in the same moment

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from llmgateway.dataplane.attempt import Dispatched
@@ -31,7 +32,11 @@ async def unless_refused(call: Call, dispatching: Coroutine[Any, Any, Dispatched
 async def _dismiss(call: Call, asking: "asyncio.Task[Dispatched]") -> None:
     """Nobody wants the answer any more; also if it has come in the same moment."""
     asking.cancel()
+    asking.add_done_callback(partial(_drop, call))  # also where the caller leaves before it has ended
     await asyncio.wait([asking])
+
+
+def _drop(call: Call, asking: "asyncio.Task[Dispatched]") -> None:
     if not asking.cancelled() and asking.exception() is None:
         sent = asking.result()
         if not sent.reply.is_over:
