@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from aiohttp import web
 from tests.support.staging import CONFIG, TWO_S, staged
 
 ALL_METRICS = """
@@ -149,3 +150,30 @@ async def command(it, *words, code=0):
     out, _ = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == code, out
     return out.decode()
+
+
+async def test_a_service_is_told_of_every_move(tmp_path):
+    told = []
+
+    async def take(request):
+        told.append(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    hook = f'[webhooks.team]\nurl = "http://127.0.0.1:{runner.addresses[0][1]}/hook"\n'
+    try:
+        async with staged(tmp_path, config=CONFIG + hook) as it:
+            await it.start()
+            await it.act("rollback", author="bob", reason="a feeling")
+            await it.until("rolled_back")
+            async with asyncio.timeout(5):
+                while len(told) < 4:
+                    await asyncio.sleep(0.01)
+    finally:
+        await runner.cleanup()
+    assert [each["to"] for each in told] == ["pending_start", "canary", "rolling_back", "rolled_back"]
+    assert told[2]["text"].startswith("Rollout of v2 on chat: canary → rolling_back, roll_back by bob (a feeling).")

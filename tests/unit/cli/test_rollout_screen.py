@@ -1,0 +1,60 @@
+"""A rollout on the terminal."""
+
+from io import StringIO
+
+from rich.console import Console
+
+from llmgateway.cli.rollout.screen import bar, headline, standing
+
+HEAD = {"id": "6b0", "route": "chat", "candidate": "v2", "stable": "v1", "creator": "carol", "state": "paused"}
+E = {"e": 1.5, "log_e": 0.4, "needed": 20.0}
+WHOLE = HEAD | {
+    "pause": "no_data",
+    "steps": [{"weight": 0.05, "gate": False}, {"weight": 0.5, "gate": True}],
+    "step": 1,
+    "weight": 0.5,
+    "approvals": [{"by": "ann", "at": 1.0, "counts": True}, {"by": "carol", "at": 1.0, "counts": False}],
+    "approvals_needed": 2,
+    "evidence_hash": "0123456789abcdef",
+    "metrics": [
+        {
+            "name": "error",
+            "kind": "critical",
+            "bad": {"stable": 3, "candidate": 1},
+            "units": {"stable": 40, "candidate": 10},
+            "ratio": {"low": 0.0, "high": None},
+            "harm": E,
+            "safe": E,
+        }
+    ],
+    "words": ["Paused.\x1b[2J"],
+    "file_error": "it is read-only",
+}
+
+
+def printed(rollout):
+    out = StringIO()
+    Console(file=out, width=160).print(standing(rollout))
+    return out.getvalue()
+
+
+def test_where_it_is_in_one_line():
+    assert headline(HEAD | {"pause": None}) == "chat: v2 instead of v1 · paused · rollout 6b0 by carol"
+    assert "paused (no_data)" in headline(WHOLE)
+
+
+def test_the_steps_and_whose_word_counts():
+    assert bar(WHOLE) == "steps 5% → [50%] · 50% of assignments now · approvals 1 of 2 · evidence 0123456789ab"
+
+
+def test_the_figures_the_words_and_what_is_in_the_way():
+    text = printed(WHOLE)
+    for part in ("error (critical)", "1 of 10", "3 of 40", "0.00 to ?", "1.5 / 20", "it is read-only"):
+        assert part in text
+    assert "\x1b" not in text, "what is told can't move the cursor"
+
+
+def test_one_that_is_over_has_a_line_and_no_figures():
+    assert printed(HEAD | {"state": "rolled_back"}).splitlines() == [
+        "chat: v2 instead of v1 · rolled_back · rollout 6b0 by carol"
+    ]
