@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from llmgateway.domain.score import Score
+from llmgateway.ports.datasets import DatasetReader, DatasetWriter
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
 from llmgateway.ports.reviews import ReviewReader, ReviewWriter
 from llmgateway.ports.rollouts import RolloutReader, RolloutWriter, Tally
@@ -129,7 +130,7 @@ class StoreStats:
     engine: str  # name and version, for the start-up line and bug reports
 
 
-class StoreReader(GenerationReader, ScoreReader, ReviewReader, RolloutReader, Protocol):
+class StoreReader(GenerationReader, ScoreReader, ReviewReader, RolloutReader, DatasetReader, Protocol):
     """Reading. Each call is bounded: by `limit`, and by time, after which it raises StoreUnavailableError."""
 
     async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:
@@ -177,7 +178,7 @@ class StoreReader(GenerationReader, ScoreReader, ReviewReader, RolloutReader, Pr
     async def close(self) -> None: ...
 
 
-class Store(StoreReader, GenerationWriter, ScoreWriter, ReviewWriter, RolloutWriter, Protocol):
+class Store(StoreReader, GenerationWriter, ScoreWriter, ReviewWriter, RolloutWriter, DatasetWriter, Protocol):
     """Writing as well. One object, in one process, writes."""
 
     async def open(self) -> None:

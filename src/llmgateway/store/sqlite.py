@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 from llmgateway.config.snapshot import Durability
 from llmgateway.domain.review import Concern, Item, Review, Schema
 from llmgateway.domain.score import Score
+from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
 from llmgateway.ports.generations import Generation, SeenVersion
 from llmgateway.ports.reviews import Added
 from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, Tally, TransitionRecord
 from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
 from llmgateway.store import sqlite_concerns as concerned
+from llmgateway.store import sqlite_datasets as sets
 from llmgateway.store import sqlite_generations as history
+from llmgateway.store import sqlite_replays as replayed
 from llmgateway.store import sqlite_reviews as reviews
 from llmgateway.store import sqlite_rollouts as staged
 from llmgateway.store import sqlite_scores as scored
@@ -146,6 +149,28 @@ class SqliteStore(SqliteReader):
 
     async def note_exemplars(self, rollout: str, person: str, exchanges: Sequence[str], at: float) -> None:
         await self._write(lambda connection: staged.note_exemplars(connection, rollout, person, exchanges, at))
+
+    async def add_dataset(self, dataset: Dataset) -> Dataset:
+        return await self._write(lambda connection: sets.add(connection, dataset))
+
+    async def add_dataset_items(self, name: str, version: int, items: Sequence[DatasetItem]) -> Dataset:
+        codec = self._write_codec
+        return await self._write(lambda connection: sets.add_items(connection, codec, name, version, items))
+
+    async def seal_dataset(self, name: str, version: int, content_hash: str) -> Dataset:
+        return await self._write(lambda connection: sets.seal(connection, name, version, content_hash))
+
+    async def erase_dataset_items(self, *, at: float, exchange_id: str | None, dataset: tuple[str, int] | None) -> int:
+        return await self._write(lambda connection: sets.erase(connection, at, exchange_id, dataset))
+
+    async def add_replay(self, replay: ReplayRecord) -> None:
+        await self._write(lambda connection: replayed.add(connection, replay))
+
+    async def add_pairs(self, replay_id: str, pairs: Sequence[tuple[int, bytes]], cost_usd: float) -> None:
+        await self._write(lambda connection: replayed.add_pairs(connection, replay_id, pairs, cost_usd))
+
+    async def end_replay(self, replay_id: str, ended: str | None, verdict: str | None) -> ReplayRecord:
+        return await self._write(lambda connection: replayed.end(connection, replay_id, ended, verdict))
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)

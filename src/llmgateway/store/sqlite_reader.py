@@ -8,14 +8,17 @@ from typing import TypeVar
 
 from llmgateway.domain.review import Concern, ConcernState, Item, Review, Schema
 from llmgateway.domain.score import Score
+from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
 from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
 from llmgateway.ports.reviews import Backlog, WantedItems
 from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
 from llmgateway.ports.scores import Group, WantedScores
 from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
 from llmgateway.store import sqlite_concerns as concerned
+from llmgateway.store import sqlite_datasets as sets
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_queries as queries
+from llmgateway.store import sqlite_replays as replayed
 from llmgateway.store import sqlite_reviews as reviews
 from llmgateway.store import sqlite_rollouts as staged
 from llmgateway.store import sqlite_scores as scored
@@ -143,6 +146,26 @@ class SqliteReader:
 
     async def epoch_counts(self, rollout: str) -> tuple[list[EpochCount], dict[int, float]]:
         return await self._read(lambda connection: staged.epoch_counts(connection, rollout))
+
+    async def datasets(self, name: str | None = None) -> list[Dataset]:
+        return await self._read(lambda connection: sets.every(connection, name))
+
+    async def dataset_items(
+        self, name: str, version: int, *, after: int = -1, limit: int, limit_bytes: int
+    ) -> list[DatasetItem]:
+        def work(connection: sqlite3.Connection) -> list[DatasetItem]:
+            return sets.items(connection, self._codec, (name, version), after, (limit, limit_bytes))
+
+        return await self._read(work)
+
+    async def replays(self, *, limit: int) -> list[ReplayRecord]:
+        return await self._read(lambda connection: replayed.page(connection, limit))
+
+    async def replay(self, replay_id: str) -> ReplayRecord | None:
+        return await self._read(lambda connection: replayed.one(connection, replay_id))
+
+    async def replay_pairs(self, replay_id: str, *, after: int = -1, limit: int) -> list[tuple[int, bytes]]:
+        return await self._read(lambda connection: replayed.pairs(connection, replay_id, after, limit))
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)
