@@ -14,14 +14,15 @@ from llmgateway.dataplane.call import Call, Request
 from llmgateway.dataplane.upgrade import admit_tunnel
 from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
-from llmgateway.domain.exchange import Phase
+from llmgateway.domain.exchange import REPLAY_TAG, Phase
+from llmgateway.domain.ids import is_exchange_id
 from llmgateway.domain.operation import BodyKind
 from llmgateway.http.messages import every
 from llmgateway.ports.dialect import Declared
 from llmgateway.routing.facts import Facts
 from llmgateway.routing.plan import Plan
 from llmgateway.routing.select import Choice, home, pinned, sticky_key
-from llmgateway.routing.table import MAX_MODEL, VERSION_HEADER, model_of
+from llmgateway.routing.table import MAX_MODEL, REPLAY_HEADER, VERSION_HEADER, model_of
 from llmgateway.wire.jsonscan import parse_object
 from llmgateway.wire.multipart import FieldScanner, boundary
 
@@ -207,7 +208,9 @@ def _choice(call: Call, key: Key, request: Request, found: Route) -> Choice:
     exchange, header = call.exchange, call.incoming.header
     named = header(VERSION_HEADER)
     if named is not None:
-        return pinned(found, key, named.decode("ascii", "replace"))
+        choice = pinned(found, key, named.decode("ascii", "replace"))
+        _note_replay(call)
+        return choice
     if exchange.operation.is_stateful:
         return home(found)
     chooser = call.in_force.choosers[found.name]
@@ -216,6 +219,13 @@ def _choice(call: Call, key: Key, request: Request, found: Route) -> Choice:
     if call.gateway.staged.is_any and split is chooser.split:
         split = call.gateway.staged.split(found, sticks_to, exchange) or split
     return split.choose(sticks_to, call.gateway.draw())
+
+
+def _note_replay(call: Call) -> None:
+    """Mark what a replay asks, so that nobody takes it for traffic. Only who may pin gets here."""
+    replay = (call.incoming.header(REPLAY_HEADER) or b"").decode("ascii", "replace")
+    if is_exchange_id(replay):
+        call.exchange.tags = {**call.exchange.tags, REPLAY_TAG: replay}
 
 
 def _facts(call: Call, key: Key, request: Request) -> Facts:

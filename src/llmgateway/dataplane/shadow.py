@@ -64,7 +64,7 @@ class Shadows:
     def _copy(self, primary: Errand, request: Request) -> LeftOut | None:
         """Start a copy if one is due; why not if it is due and can't be."""
         route = primary.route
-        if route is None or route.shadow is None:
+        if route is None or route.shadow is None or primary.exchange.is_replay:
             return None
         budget = primary.in_force.shadow_budgets[route.name]
         decided = verdict(route.shadow, self._question(primary, request), budget)

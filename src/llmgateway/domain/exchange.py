@@ -10,6 +10,8 @@ from typing import Final
 from llmgateway.domain.operation import Operation
 from llmgateway.domain.usage import Usage
 
+REPLAY_TAG: Final = "replay"  # on exchanges that a replay asked for: its id
+
 
 class Phase(StrEnum):
     """The story of an exchange. The same seven words are functions, metric labels, log fields and headings."""
@@ -125,6 +127,11 @@ class Exchange:
     reply_bytes: int = 0
     parse_errors: int = 0
     verdicts: list[dict[str, str | int]] = field(default_factory=list)  # what guardrails found, counted
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether a replay asks, and no caller: it is no traffic, and nothing may follow from it."""
+        return REPLAY_TAG in self.tags and self.assigned_by == "pin"
 
     def overhead_s(self, now: float) -> float:
         """The gateway's own share: from the whole request to the dispatch, and from the backend's end to `now`."""

@@ -9,6 +9,7 @@ from llmgateway.domain.errors import GatewayError
 
 ROUTE_HEADER: Final = b"x-llmgateway-route"  # for requests that name no model
 VERSION_HEADER: Final = b"x-llmgateway-version"  # for callers who may pin
+REPLAY_HEADER: Final = b"x-llmgateway-replay"  # beside a pin: which replay asks
 MAX_MODEL: Final = 256  # characters of a model's name
 REMEMBERED: Final = 1024  # names that callers chose, so there is a bound
 

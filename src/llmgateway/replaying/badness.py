@@ -1,0 +1,112 @@
+"""What was bad about one answer, by rules alone. Pure."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import re2
+
+from llmgateway.domain.exchange import End
+from llmgateway.domain.verdict import Action, Mode
+from llmgateway.guarding.pieces import texts_of_reply
+from llmgateway.guardrails.json_schema.judge import is_answer, wanted
+from llmgateway.guardrails.json_schema.schemas import SchemaError, Schemas
+from llmgateway.ports.store import Row
+from llmgateway.replaying.prompts import read
+from llmgateway.wire.jsoncodec import JsonError, decode
+
+HEAD: Final = 400  # characters of an answer in which a refusal stands
+_CUT: Final = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete"})
+_REFUSED: Final = frozenset({"refusal", "content_filter"})
+_CALLS: Final = frozenset({"tool_calls", "tool_use", "function_call"})
+_REFUSES: Final = re2.compile(
+    r"(?i)\bI(?:'|\x{2019})?(?:m| am)? ?(?:really |very )?(?:sorry|afraid)\b"
+    r".{0,60}\b(?:can(?:no|'|\x{2019})?t|unable|not able)"
+    r"|\bI (?:can(?:no|'|\x{2019})t|cannot|won(?:'|\x{2019})t|am (?:unable|not able) to|must decline to) "
+    r"(?:help|assist|comply|provide|answer|discuss|fulfil|create|share|support|do)"
+    r"|(?:申し訳|恐れ入り|残念).{0,80}(?:できません|出来ません|かねます|お断り)"
+    r"|(?:お答え|お手伝い|ご回答|提供|対応)(?:する|を|は|に|が|こと)*(?:でき|出来|いたしかね|しかね)(?:ません|ます)"
+)
+
+
+class Bad(StrEnum):
+    """What may be bad about an answer, the gravest first; the closed set behind the report's rows."""
+
+    ERROR = "error"
+    BLOCKED = "blocked"  # by a guardrail
+    SCHEMA = "schema"  # not the JSON that was asked for
+    REFUSAL = "refusal"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    SLOW = "slow"
+
+
+class Judge:
+    """Says what was bad about answers. `slow_s`: how long one may take; None: nobody minds."""
+
+    def __init__(self, slow_s: float | None = None) -> None:
+        self._slow_s = slow_s
+        self._schemas = Schemas()
+
+    def bad(self, row: Row | None, request: bytes, reply: bytes | None) -> tuple[Bad, ...]:
+        """What was bad, in the order of `Bad`. `row` with its `verdicts`; None: nothing is known of the exchange.
+
+        `reply` None, or cut: what it says is not judged.
+        """
+        if row is None:
+            return (Bad.ERROR,)
+        if _is_blocked(row):
+            return (Bad.BLOCKED,)
+        if row["end"] != End.COMPLETED or (row["status"] or 0) >= 400:
+            return (Bad.ERROR,)
+        found = set(self._of_the_text(row, request, reply))
+        if row["finish_reason"] in _CUT:
+            found.add(Bad.TRUNCATED)
+        if self._slow_s is not None and (row["duration_s"] or 0.0) > self._slow_s:
+            found.add(Bad.SLOW)
+        return tuple(each for each in Bad if each in found)
+
+    def _of_the_text(self, row: Row, request: bytes, reply: bytes | None) -> list[Bad]:
+        if row["finish_reason"] in _REFUSED:
+            return [Bad.REFUSAL]
+        document = read(reply) if reply is not None else None
+        if document is None or row["finish_reason"] in _CALLS:
+            return []
+        text = answer_of(document)
+        if not text.strip():
+            return [] if _calls(document) else [Bad.EMPTY]
+        found = [Bad.REFUSAL] if _REFUSES.search(text[:HEAD]) else []
+        if self._is_other_than_asked(request, text):
+            found.append(Bad.SCHEMA)
+        return found
+
+    def _is_other_than_asked(self, request: bytes, text: str) -> bool:
+        schema = wanted(read(request) or {})
+        if schema is None:
+            return False
+        try:
+            return self._schemas.of(schema).fault(decode(text)) is not None
+        except JsonError:
+            return True
+        except SchemaError:
+            return False  # it can't be judged by that
+
+
+def answer_of(document: Mapping[str, Any]) -> str:
+    """What a model said in a reply: its answers, without calls and thoughts."""
+    return "\n".join(said.piece.text for said in texts_of_reply(document) if is_answer(said.path))
+
+
+def _calls(document: Mapping[str, Any]) -> bool:
+    choices, output, content = document.get("choices"), document.get("output"), document.get("content")
+    messages = [each.get("message") for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
+    if any(isinstance(each, dict) and (each.get("tool_calls") or each.get("function_call")) for each in messages):
+        return True
+    blocks = [*(output if isinstance(output, list) else ()), *(content if isinstance(content, list) else ())]
+    return any(isinstance(each, dict) and str(each.get("type")).endswith(("_call", "tool_use")) for each in blocks)
+
+
+def _is_blocked(row: Row) -> bool:
+    return row["error_code"] == "guardrail_blocked" or any(
+        each["action"] == Action.BLOCK and each["mode"] == Mode.ENFORCE for each in row.get("verdicts", ())
+    )
