@@ -9,12 +9,14 @@ from llmgateway.controlplane.api import (
     catalogue,
     concerns,
     configuration,
+    datasets,
     exchanges,
     explaining,
     gateway,
     generations,
     guardrails,
     live,
+    replays,
     review,
     rollouts,
     routes,
@@ -86,6 +88,8 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
             if sources.gate is not None:
                 doors = pages.Doors(sources.gate, Sessions(sources.token_secret))
                 table |= pages.endpoints(sources.reviewing, raised, doors)
+        table |= datasets.endpoints(store, lambda: reloader.snapshot, sources.clock)
+        table |= replays.endpoints(store, sources.clock)
         if changes is not None:
             table |= configuration.endpoints(changes, reloader.links)
             table |= routes.endpoints(changes, reloader)
