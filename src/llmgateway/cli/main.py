@@ -29,6 +29,8 @@ COMMANDS: Final = {
     "logs": ("llmgateway.cli.logs", "Look at the exchanges: tail, list, show, export."),
     "review": ("llmgateway.cli.review", "Look at answers and label them; raise concerns."),
     "scores": ("llmgateway.cli.scores", "Score answers, and see what was said of them."),
+    "datasets": ("llmgateway.cli.datasets", "Make sets of logged requests to try versions on."),
+    "replay": ("llmgateway.cli.replay", "Try a version on a dataset, beside the stable one."),
     "store": ("llmgateway.cli.store", "Look after the store: check, backup, rebuild."),
     "top": ("llmgateway.cli.top", "Watch rates, latency and errors live."),
     "model-server": ("llmgateway.cli.model_server", "Serve a pretend model to try things on."),

@@ -65,15 +65,27 @@ def locate(config: Path | None, url: str | None, token_env: str) -> Source:
     return _configured(config or CONFIG, token, token_env)
 
 
+def data_plane(config: Path) -> str:
+    """Where callers send requests; leaves the program where the file can't tell."""
+    from llmgateway.config.schema import ServerTable
+
+    table = _table(config, "server", ServerTable, "or say where the gateway is with --gateway")
+    return f"{'http' if table.tls is None else 'https'}://{_reachable(table.listen.host)}:{table.listen.port}"
+
+
+def _reachable(host: str) -> str:
+    """The host as one may connect to it, as it stands in a URL."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  not bound
+    return f"[{host}]" if ":" in host else host
+
+
 def _configured(file: Path, token: str | None, token_env: str) -> Source:
     from llmgateway.config.schema import AdminTable
 
     table = _table(file, "admin", AdminTable, "or name the admin listener with --url")
     if token is None and table.token is not None:
         token = _resolved(table, token_env)
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(table.listen.host, table.listen.host)  # noqa: S104  not bound
-    shown = f"[{host}]" if ":" in host else host
-    return Source(f"http://{shown}:{table.listen.port}", token, token_env)
+    return Source(f"http://{_reachable(table.listen.host)}:{table.listen.port}", token, token_env)
 
 
 def _resolved(table: "AdminTable", token_env: str) -> str:

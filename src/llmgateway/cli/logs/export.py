@@ -70,7 +70,7 @@ def export(
     )
     plan = Walk(wanted, limit=limit, text=text, scan=scan)
     path = options.store_path(config, data)
-    with _target(output, force=force) as file:
+    with target(output, force=force) as file:
         write = csv_writer(file) if output_format is Format.CSV else jsonl_writer(file)
         count = options.with_reader(path, lambda reader: _export(reader, plan, write, with_bodies=bodies))
     notes = lines.notes()
@@ -154,7 +154,7 @@ def cell(value: Any) -> Any:
 
 
 @contextmanager
-def _target(output: Path | None, *, force: bool) -> Iterator[IO[bytes]]:
+def target(output: Path | None, *, force: bool) -> Iterator[IO[bytes]]:
     """The file, readable by its owner alone: it holds what people said."""
     if output is None:
         yield sys.stdout.buffer

@@ -1,0 +1,85 @@
+"""What a replay reads from the gateway before it begins, and writes down while it runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from llmgateway.cli import gateway
+from llmgateway.cli.datasets import asking
+from llmgateway.cli.errors import MISUSED, fail
+from llmgateway.cli.whereabouts import Source
+from llmgateway.domain.quantile import quantile
+from llmgateway.ports.datasets import DatasetItem
+from llmgateway.replaying.items import BadItemError, read_item
+from llmgateway.replaying.pairs import Pair
+from llmgateway.wire.jsoncodec import decode, encode
+
+SLOW_FACTOR: Final = 2.0  # times the p95 of the logged answers: what is slower is too slow
+LEAST_SLOW_S: Final = 1.0
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """One gateway's replays."""
+
+    place: Source
+
+    def items(self, dataset: Mapping[str, Any], limit: int | None) -> list[DatasetItem]:
+        """The first items that were not erased."""
+        found: list[DatasetItem] = []
+        for told in asking.items(self.place, dataset):
+            if told["erased_at"] is None and (limit is None or len(found) < limit):
+                found.append(_item(told))
+        return found
+
+    def estimate(self, dataset: Mapping[str, Any], query: Mapping[str, Any]) -> Mapping[str, Any]:
+        path = f"{asking.path_of(dataset)}/estimate"
+        estimate: Mapping[str, Any] = gateway.get(self.place, path, has="estimate", **query)["estimate"]
+        return estimate
+
+    def begin(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(self._post("replays", content, "replay"))
+
+    def replay(self, replay_id: str) -> dict[str, Any]:
+        """The replay; leaves the program where there is none."""
+        return dict(gateway.get(self.place, _path(replay_id), has="replay")["replay"])
+
+    def pairs(self, replay_id: str) -> Iterator[Pair]:
+        """All that is done, in the order of the items."""
+        after: str | None = None
+        while True:
+            page = gateway.get(self.place, f"{_path(replay_id)}/pairs", has="pairs", after=after)
+            for told in page["pairs"]:
+                yield Pair.read(told["ordinal"], encode(told))
+            if page["next"] is None:
+                return
+            after = str(page["next"])
+
+    def save(self, replay_id: str, pairs: Sequence[Pair], cost_usd: float) -> None:
+        told = [{"ordinal": pair.ordinal} | decode(pair.written()) for pair in pairs]
+        self._post(f"{_path(replay_id)}/pairs", {"pairs": told, "cost_usd": cost_usd}, "added")
+
+    def end(self, replay_id: str, ended: str | None, verdict: str | None) -> dict[str, Any]:
+        return dict(self._post(f"{_path(replay_id)}/end", {"ended": ended, "verdict": verdict}, "replay"))
+
+    def _post(self, path: str, content: Mapping[str, Any], has: str) -> Any:
+        return gateway.change(self.place, "POST", path, has=has, body=(_JSON, encode(content)))[has]
+
+
+def _path(replay_id: str) -> str:
+    return f"replays/{quote(replay_id, safe='')}"
+
+
+def _item(told: Mapping[str, Any]) -> DatasetItem:
+    try:
+        return read_item(told, told["ordinal"])
+    except BadItemError as error:
+        fail(f"item {told['ordinal']} can't be replayed: {error}", MISUSED)
+
+
+def slow_of(items: Sequence[DatasetItem]) -> float | None:
+    """What takes too long, by how long the logged answers took; None where nobody knows."""
+    known = sorted(each for item in items if isinstance(each := item.facts.get("duration_s"), int | float))
+    return max(LEAST_SLOW_S, SLOW_FACTOR * quantile(known, 95)) if known else None

@@ -1,0 +1,54 @@
+"""The report on a replay: what it was, what it found, which gates hold, and the worst items side by side."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from llmgateway.replaying.figures import Figures
+from llmgateway.replaying.gates import Outcome
+from llmgateway.replaying.stopping import Ended
+from llmgateway.rollout.pairs import Verdict
+
+LONGEST_TEXT: Final = 4_000  # characters of each text that is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What was asked and answered in one of the worst items; None where the log has it no more."""
+
+    ordinal: int
+    request: str | None
+    logged: str | None
+    baseline: str | None
+    candidate: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is shown."""
+
+    replay: Mapping[str, Any]
+    ended: Ended
+    figures: Figures
+    gates: Sequence[Outcome]
+    texts: Sequence[Texts]
+    redacted: int  # items from which guardrails had taken something out
+    slow_s: float | None
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether a gate fails: the test's, or one that was asked for."""
+        is_worse = self.figures.evidence.verdict is Verdict.WORSE
+        return is_worse or any(gate.is_passed is False for gate in self.gates)
+
+    def shown(self) -> dict[str, Any]:
+        """The report as JSON has it; without what was said."""
+        return {
+            "replay": dict(self.replay),
+            "ended": self.ended,
+            "failed": self.is_failed,
+            "slow_s": self.slow_s,
+            "redacted_items": self.redacted,
+            "gates": [{name: getattr(gate, name) for name in Outcome.__slots__} for gate in self.gates],
+            **self.figures.shown(),
+        }

@@ -1,0 +1,113 @@
+"""`llmgateway replay`: both versions on the same items, until it is clear, all is asked, or the money is gone.
+
+Exit codes: 0 the gates hold; 3 one fails; 2 what was asked for is wrong; 1 it was cut off, and `--resume` goes on.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from llmgateway.cli import gateway, whereabouts
+from llmgateway.cli.logs import lines
+from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
+from llmgateway.ports.datasets import MAX_ITEMS
+from llmgateway.replaying import gates
+from llmgateway.replaying.runner import MAX_CONCURRENCY
+
+if TYPE_CHECKING:
+    from llmgateway.cli.replay.asking import Target
+    from llmgateway.cli.replay.job import Job
+    from llmgateway.cli.replay.report import Report
+    from llmgateway.replaying.pairs import Pair
+
+GATE_FAILED: Final = 3
+KEY_ENV: Final = "LLMGATEWAY_KEY"
+TIMEOUT_S: Final = 600.0
+
+
+def replay(
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="NAME, or NAME@VERSION.")] = None,
+    route: Annotated[str | None, typer.Option("--route", "-r", help="The route whose versions are compared.")] = None,
+    candidate: Annotated[str | None, typer.Option(help="The version that is tried.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="What it is compared with. Default: the heaviest version.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, max=MAX_ITEMS, help="Items at most.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0.0, help="Dollars it may cost; it stops before more.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=MAX_CONCURRENCY, help="Items under way at once.")] = 4,
+    slow: Annotated[
+        float | None, typer.Option(min=0.001, help="Seconds above which an answer is too slow. Default: of the log.")
+    ] = None,
+    gate: Annotated[
+        list[str] | None, typer.Option("--gate", help="What has to hold: errors<=1.5x, refusals<=2%, cost<=1.2x.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides which version is asked first at which item.")] = 0,
+    resume: Annotated[str | None, typer.Option(help="Go on with this replay, or report on it again.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the report to this file.")] = None,
+    yes: gateway.YesOption = False,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    where: Annotated[
+        str | None, typer.Option("--gateway", help="Where requests go. Default: the configuration's.")
+    ] = None,
+    key_env: Annotated[str, typer.Option("--key-env", help="Variable with a key that may pin versions.")] = KEY_ENV,
+    as_json: gateway.JsonOption = False,
+) -> None:
+    """Put a dataset to a candidate and, afresh, to the stable version; report, and exit with 3 where a gate fails."""
+    from llmgateway.cli.replay.books import Books
+    from llmgateway.cli.replay.course import carried_out
+    from llmgateway.cli.replay.job import Choice, begun, resumed
+
+    asked_for = _gates(gate)
+    books = Books(locate(config, url, token_env))
+    if resume is not None:
+        job = resumed(books, resume, max_cost)
+    else:
+        plan = {"limit": limit, "max_cost": max_cost, "seed": seed, "slow_s": slow}
+        job = begun(books, Choice(dataset, route, candidate, baseline), plan, is_agreed=yes)
+    target = _target(job, where, config, key_env)
+    report = carried_out(books, job, target, concurrency, asked_for)
+    _write(report, job.course.pairs, html)
+    _print(report, as_json=as_json)
+    if report.is_failed:
+        raise typer.Exit(GATE_FAILED)
+
+
+def _print(report: "Report", *, as_json: bool) -> None:
+    from llmgateway.cli.replay.told import tell
+
+    if as_json:
+        gateway.print_json(report.shown())
+    else:
+        tell(lines.console(), report)
+
+
+def _gates(written: Sequence[str] | None) -> list[gates.Gate]:
+    try:
+        return [gates.read(each) for each in written] if written else list(gates.DEFAULTS)
+    except gates.GateError as error:
+        raise typer.BadParameter(str(error), param_hint="--gate") from None
+
+
+def _target(job: "Job", where: str | None, config: Path | None, key_env: str) -> "Target":
+    from llmgateway.cli.replay.asking import Target
+
+    url = where.rstrip("/") if where is not None else whereabouts.data_plane(config or whereabouts.CONFIG)
+    route = job.replay["route"]
+    return Target(url, os.environ.get(key_env), job.replay["id"], None if "*" in route else route, TIMEOUT_S)
+
+
+def _write(report: "Report", pairs: "Sequence[Pair]", file: Path | None) -> None:
+    """Write the page, readable by its owner alone: it holds what people said."""
+    if file is None:
+        return
+    from llmgateway.cli.replay.page import page
+
+    content = page(report, sorted(pairs, key=lambda pair: pair.ordinal)).encode("utf-8", "replace")
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as opened:
+        opened.write(content)
+    lines.notes().print(f"report in {file}", style="dim")

@@ -1,0 +1,83 @@
+"""The report in the terminal."""
+
+from typing import TYPE_CHECKING, Any
+
+from llmgateway.cli.logs.printable import dollars, one_line
+from llmgateway.cli.replay import words
+from llmgateway.cli.replay.report import Report
+from llmgateway.cli.tables import titled
+from llmgateway.rollout.pairs import Verdict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STYLES = {Verdict.WORSE: "bold red", Verdict.ALIKE: "bold green", Verdict.OPEN: "bold yellow"}
+_PASSED = {True: ("holds", "green"), False: ("fails", "red"), None: ("not clear", "yellow")}
+
+
+def tell(out: "Console", report: Report) -> None:
+    """Print the report."""
+    replay, figures = report.replay, report.figures
+    title = f"{replay['route']}: {replay['candidate']} beside {replay['baseline']} on "
+    out.print(one_line(f"{title}{replay['dataset']}@{replay['dataset_version']}"), style="bold")
+    out.print(words.verdict_of(figures), style=_STYLES[figures.evidence.verdict])
+    out.print(f"{words.ENDS[report.ended]}; {words.ratio_of(figures)}", style="dim")
+    told = figures.shown()
+    _rates(out, told)
+    _amounts(out, told["amounts"])
+    _gates(out, report)
+    _worst(out, report)
+    if report.redacted:
+        out.print(f"{report.redacted:,} items are without what guardrails had taken out", style="dim")
+    out.print(f"replay {replay['id']}, {dollars(replay['cost_usd']) or 'cost unknown'}", style="dim")
+
+
+def _rates(out: "Console", told: dict[str, Any]) -> None:
+    table = titled("bad answers", "", "baseline", "candidate", "lost: baseline", "candidate")
+    for group in ("rates", "guardrails"):
+        for name, line in told[group].items():
+            if name == "bad" or line["baseline"]["count"] or line["candidate"]["count"]:
+                prefix = "guardrails: " if group == "guardrails" else ""
+                lost = line["lost"]
+                table.add_row(
+                    prefix + words.TITLES[name],
+                    words.share_of(line["baseline"]),
+                    words.share_of(line["candidate"]),
+                    f"{lost['stable']:,}",
+                    f"{lost['candidate']:,}",
+                )
+    out.print(table)
+
+
+def _amounts(out: "Console", amounts: dict[str, Any]) -> None:
+    table = titled("mean (p95)", "", "logged", "baseline", "candidate", "difference")
+    for name, line in amounts.items():
+        if line["baseline"]["count"]:
+            cells = [_amount(line[side]) for side in ("logged", "baseline", "candidate")]
+            table.add_row(words.TITLES[name], *cells, words.difference_of(line))
+    if table.row_count:
+        out.print(table)
+
+
+def _amount(told: dict[str, Any]) -> str:
+    return f"{words.number(told['mean'])} ({words.number(told['p95'])})" if told["count"] else "-"
+
+
+def _gates(out: "Console", report: Report) -> None:
+    from rich.text import Text
+
+    table = titled("gates", "", "", "")
+    for gate in report.gates:
+        said, style = _PASSED[gate.is_passed]
+        table.add_row(gate.gate, Text(said, style), one_line(gate.said))
+    out.print(table)
+
+
+def _worst(out: "Console", report: Report) -> None:
+    for at, pair in enumerate(report.figures.worst[:3]):
+        texts = report.texts[at] if at < len(report.texts) else None
+        out.print(f"item {pair.ordinal}: {', '.join(pair.candidate.bad)}", style="bold")
+        if texts is not None:
+            for name in ("request", "baseline", "candidate"):
+                out.print(f"  {name:<10}{one_line(getattr(texts, name) or '(not kept)')[:200]}")
+        out.print(f"  exchanges {pair.baseline.exchange_id} and {pair.candidate.exchange_id}", style="dim")

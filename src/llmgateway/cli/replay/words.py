@@ -1,0 +1,93 @@
+"""What a replay found, in plain words. For the terminal and the page alike."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from llmgateway.replaying.figures import Figures
+from llmgateway.replaying.stopping import ALPHA, MARGIN, Ended
+from llmgateway.rollout.pairs import Verdict
+
+TITLES: Final = {
+    "bad": "anything bad",
+    "error": "errors",
+    "blocked": "blocked by a guardrail",
+    "schema": "not the JSON asked for",
+    "refusal": "refusals",
+    "empty": "empty answers",
+    "truncated": "cut off",
+    "slow": "too slow",
+    "flag": "flagged",
+    "redact": "redacted",
+    "block": "blocked",
+    "input_tokens": "input tokens",
+    "output_tokens": "output tokens",
+    "cost_usd": "cost, $",
+    "duration_s": "latency, s",
+    "first_token_s": "first token, s",
+}
+ENDS: Final = {
+    Ended.DONE: "every item was asked",
+    Ended.WORSE: "stopped early: more pairs could not change the verdict",
+    Ended.COST: "stopped by the cost cap: the next pair might have gone over it",
+    Ended.UNPRICED: "stopped: the price of an answer is not known, so the cap could not be kept",
+}
+LIMITS: Final = (
+    "A pair is lost by the version whose gravest fault is the graver, in the order of the rows above. How grave a "
+    "fault is for whoever asked, nobody here knows.",
+    "Conversations are replayed as they were logged: an answer of the candidate in the middle of one has no effect on "
+    "what comes after it.",
+    "Prompt caches are cold or warm by chance, which changes latency and cost. Which version is asked first is drawn "
+    "item by item, so neither has the advantage.",
+    "Tool calls in answers are not carried out.",
+)
+
+
+def verdict_of(figures: Figures) -> str:
+    """One or two sentences on what the pairs prove."""
+    stable, candidate = figures.evidence.lost
+    told = f"Of {figures.pairs:,} pairs the candidate lost {candidate:,}, the baseline {stable:,}; the others are ties."
+    match figures.evidence.verdict:
+        case Verdict.WORSE:
+            return (
+                f"The candidate is worse. {told} That was clear after {figures.evidence.decided_at:,} pairs; two equal "
+                f"versions come to this in at most {ALPHA:.0%} of replays."
+            )
+        case Verdict.ALIKE:
+            return f"No harm: the candidate is not bad {MARGIN:g} times as often as the baseline. {told}"
+        case _:
+            return f"Not decided: the pairs prove neither harm nor its absence. {told}"
+
+
+def ratio_of(figures: Figures) -> str:
+    """The interval of the ratio of pairs lost."""
+    low, high = figures.ratio
+    if low == 0 and math.isinf(high):
+        return "the ratio of pairs lost: nothing is known yet"
+    top = "any number" if math.isinf(high) else f"{high:.2f}"
+    return f"the candidate loses between {low:.2f} and {top} times as many pairs as the baseline"
+
+
+def share_of(told: Mapping[str, Any]) -> str:
+    """A share with its interval."""
+    if told["share"] is None:
+        return "-"
+    return f"{told['count']:,}  {100 * told['share']:.1f} % ({100 * told['low']:.1f} - {100 * told['high']:.1f})"
+
+
+def number(value: float | None) -> str:
+    """A figure, as exact as people need it."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def difference_of(told: Mapping[str, Any]) -> str:
+    """The mean difference with its interval."""
+    if told["difference"] is None:
+        return "-"
+    text = f"{told['difference']:+.3g}"
+    if told["interval"] is not None:
+        low, high = told["interval"]
+        text += f" ({low:+.3g} to {high:+.3g})"
+    return text

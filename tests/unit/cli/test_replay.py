@@ -1,0 +1,188 @@
+"""The report of a replay: well-formed, self-contained, escaped, and true to the figures; what is sent, and where."""
+
+import io
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+import typer
+from rich.console import Console
+
+from llmgateway.cli import whereabouts
+from llmgateway.cli.datasets import asking as datasets
+from llmgateway.cli.datasets.transfer import read
+from llmgateway.cli.replay import plots, words
+from llmgateway.cli.replay.asking import CutOffError, body_of, logged_of, wait_of
+from llmgateway.cli.replay.page import page
+from llmgateway.cli.replay.report import LONGEST_TEXT, Report, Texts
+from llmgateway.cli.replay.told import tell
+from llmgateway.ports.datasets import DatasetItem
+from llmgateway.replaying.badness import Bad
+from llmgateway.replaying.figures import figures_of
+from llmgateway.replaying.gates import Outcome
+from llmgateway.replaying.pairs import Pair, Side
+from llmgateway.replaying.stopping import Ended
+
+HOSTILE = "<script>alert(1)</script> & \x1b[2J"
+RECORD = {
+    "id": "r-1", "created_at": 1_700_000_000.0, "author": HOSTILE, "dataset": "golden", "dataset_version": 2,
+    "route": "chat", "candidate": "v2", "baseline": "v1", "plan": {}, "cost_usd": 1.5,
+}  # fmt: skip
+
+
+def side(*bad, **figures):
+    return Side("x-1", 200, "completed", None, "stop", bad, {"flag": 1}, figures)
+
+
+def report(pairs, texts=(), gates=()):
+    return Report(RECORD, Ended.DONE, figures_of(pairs, {}), gates, texts, 3, 2.5)
+
+
+def harmful(count=12):
+    return [Pair(at, side(duration_s=1.0 + at), side(Bad.ERROR, duration_s=2.0 + at)) for at in range(count)]
+
+
+def svgs(text):
+    return [ElementTree.fromstring(each) for each in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]  # noqa: S314 -- ours
+
+
+def test_the_page_says_it_in_words_shows_plots_and_escapes_what_was_said():
+    texts = [Texts(11, HOSTILE, None, "fine", "x" * (LONGEST_TEXT + 1))]
+    text = page(report(harmful(), texts, [Outcome("errors<=1.5x", False, HOSTILE)]), harmful())
+    assert "The candidate is worse. Of 12 pairs the candidate lost 12, the baseline 0" in text
+    assert len(svgs(text)) >= 3
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") >= 3
+    assert "not kept" in text
+    assert "x" * LONGEST_TEXT + " …" in text
+    assert "x" * (LONGEST_TEXT + 1) not in text
+    assert not re.search(r"(src|href)=|url\(|@import|https?://", text)
+
+
+def test_the_page_of_a_replay_without_a_pair_can_be_made():
+    text = page(report([]), [])
+    assert "Not decided" in text
+    assert "was bad in none" in text
+
+
+def test_the_terminal_says_the_same():
+    out = Console(file=io.StringIO(), width=160, highlight=False, markup=False, emoji=False)
+    tell(out, report(harmful(), [Texts(0, HOSTILE, None, "fine", None)], [Outcome("errors<=1.5x", None, "too few")]))
+    text = out.file.getvalue()
+    assert "The candidate is worse." in text
+    assert "12  100.0 % (75.8 - 100.0)" in text
+    assert "not clear" in text
+    assert "\x1b[2J" not in text
+
+
+@pytest.mark.parametrize(
+    ("pairs", "gates", "is_failed"),
+    [
+        (harmful(), [], True),
+        (harmful(3), [], False),
+        (harmful(3), [Outcome("errors<=1%", False, "")], True),
+        (harmful(3), [Outcome("errors<=1.5x", None, ""), Outcome("cost<=2x", True, "")], False),
+    ],
+)
+def test_it_fails_by_the_test_or_by_a_gate(pairs, gates, is_failed):
+    told = report(pairs, (), gates)
+    assert told.is_failed is is_failed
+    assert json.loads(json.dumps(told.shown()))["failed"] is is_failed
+
+
+def test_plots_stay_within_their_frame_whatever_the_values():
+    for text in (
+        plots.rates([(HOSTILE.replace("\x1b", ""), plots.Bar(0, 0, 1), plots.Bar(1, 0.9, 1))]),
+        plots.spread("s", [0.0] * 500, [1e9]),
+        plots.spread("s", [1.0], [1.0]),
+        plots.evidence([(0, 0)], "e"),
+        plots.evidence([(0, at) for at in range(500)], "e"),
+    ):
+        (drawn,) = svgs(text)
+        for each in drawn.iter():
+            for x in re.findall(r"[-\d.]+(?=,)", each.get("points", "")) + [each.get("cx", "0")]:
+                assert 0 <= float(x) <= plots.WIDTH
+    assert plots.spread("s", [], [1.0]) == ""
+
+
+def test_every_row_has_a_title():
+    told = figures_of(harmful(), {}).shown()
+    for group in ("rates", "guardrails", "amounts"):
+        assert told[group].keys() <= words.TITLES.keys()
+    assert words.ENDS.keys() == set(Ended)
+
+
+def item(request):
+    return DatasetItem(0, "x", "h", "openai", "/v1/chat/completions", request=request)
+
+
+def test_a_request_goes_as_it_was_logged_but_for_the_models_name():
+    request = b'{"model" : "old", "n":1.0, "messages":[]}'
+    assert body_of(item(request), "chat") == b'{"model" : "chat", "n":1.0, "messages":[]}'
+    assert body_of(item(request), "old") == request
+    assert body_of(item(request), None) == request
+
+
+def test_an_answer_that_was_cut_is_not_judged():
+    told = {"id": "x", "verdicts": [], "bodies": [{"kind": "reply", "content": "{}", "truncated": False, "cut": False}]}
+    assert logged_of(told) == ({"id": "x", "verdicts": []}, b"{}")
+    for flag in ("cut", "truncated"):
+        told["bodies"][0][flag] = True
+        assert logged_of(told).reply is None
+        told["bodies"][0][flag] = False
+    assert logged_of({"id": "x"}).reply is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "after", "wait"),
+    [
+        (200, "overloaded", None, None),
+        (503, "overloaded", None, 1.0),
+        (429, "rate_limited", "3", 3.0),
+        (429, "rate_limited", "3000", 60.0),
+        (429, "rate_limited", "soon", 1.0),
+        (429, "upstream_rate_limited", "3", None),
+        (502, "upstream_error", None, None),
+    ],
+)
+def test_only_the_gateways_own_lack_of_room_is_waited_for(status, code, after, wait):
+    assert wait_of(status, json.dumps({"error": {"code": code, "message": "no"}}).encode(), after) == wait
+
+
+def test_a_refusal_that_every_item_would_get_ends_it():
+    with pytest.raises(CutOffError, match="may not name a version"):
+        wait_of(403, b'{"error": {"code": "pin_not_allowed", "message": "This key may not name a version."}}', None)
+    for unreadable in (b"", b"<html>", b"[1]", b'{"error": "x"}'):
+        assert wait_of(502, unreadable, None) is None
+
+
+def test_where_requests_go_is_the_configurations_word(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('[server]\nlisten = "0.0.0.0:8080"\n')
+    assert whereabouts.data_plane(file) == "http://127.0.0.1:8080"
+    file.write_text('[server]\nlisten = "[::]:80"\n')
+    assert whereabouts.data_plane(file) == "http://[::1]:80"
+
+
+def test_datasets_are_named_with_or_without_a_version():
+    assert datasets.named("golden") == ("golden", None)
+    assert datasets.named("golden@12") == ("golden", 12)
+    with pytest.raises(typer.Exit):
+        datasets.named("golden@newest")
+
+
+def test_items_go_in_batches_that_are_bounded_by_count_and_bytes(monkeypatch):
+    assert [len(batch) for batch in datasets.batches([item(b"{}")] * 201)] == [100, 100, 1]
+    monkeypatch.setattr(datasets, "BATCH_BYTES", 5)
+    assert [len(batch) for batch in datasets.batches([item(b"{}")] * 5)] == [2, 2, 1]
+    assert list(datasets.batches([])) == []
+
+
+def test_a_file_is_read_without_doubles_and_a_bad_line_is_named(capsys):
+    lines = b'{"input":"a"}\n\n{"input":" A "}\n{"erased_at":1}\n{"input":"b"}\n'
+    items, doubles = read(io.BytesIO(lines), "f.jsonl")
+    assert ([each.ordinal for each in items], doubles) == ([0, 1], 1)
+    with pytest.raises(typer.Exit):
+        read(io.BytesIO(lines + b"{\n"), "f.jsonl")
+    assert "f.jsonl:6: it is no JSON" in capsys.readouterr().err
