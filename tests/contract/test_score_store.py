@@ -2,6 +2,7 @@
 in tests/unit/controlplane/test_scoring.py.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -270,3 +271,17 @@ async def test_a_judges_words_are_found_beside_those_of_people(store: Store, mak
     await store.add_scores([*judges, *people], b"{}")
     assert sorted(await store.labelled("kind", "rubric-3")) == [(True, False), (True, True)]
     assert await store.labelled("kind", "another") == []
+
+
+async def test_agreement_is_looked_up_from_the_side_of_people(tmp_path: Path, make: ExchangeFactory):
+    """Judges say much: a look at all of it would take seconds."""
+    store = STORES["sqlite"](tmp_path)
+    await store.open()
+    with sqlite3.connect(next(tmp_path.rglob("*.sqlite3"))) as connection:
+        plan = [
+            each[3] for each in connection.execute(f"EXPLAIN QUERY PLAN {sqlite_scores._LABELLED}", ("j", "kind", 9))
+        ]
+    await store.close()
+    assert any("score_human" in each for each in plan)
+    assert any("score_current" in each for each in plan)
+    assert not any(each.startswith("SCAN") for each in plan)

@@ -46,9 +46,9 @@ _INSERT_VALID: Final = (
 )
 _LABELLED: Final = (
     'SELECT j."data_type", j."number", j."text", h."data_type", h."number", h."text", max(h."at") '
-    'FROM score AS j JOIN score AS h ON h."exchange_seq" = j."exchange_seq" '
-    'AND h."name" = j."name" AND h."source_kind" = \'human\' AND h."is_current" = 1 '
-    'WHERE j."source_kind" = \'judge\' AND j."source_id" = ? AND j."name" = ? AND j."is_current" = 1 '
+    'FROM score AS h CROSS JOIN score AS j ON j."exchange_seq" = h."exchange_seq" '  # in this order: people say little
+    'AND j."name" = h."name" AND j."source_kind" = \'judge\' AND j."source_id" = ? AND j."is_current" = 1 '
+    'WHERE h."source_kind" = \'human\' AND h."is_current" = 1 AND h."name" = ? '
     "GROUP BY j.seq ORDER BY j.seq DESC LIMIT ?"
 )
 # Each new exchange is looked up among what waits, and never the other way round: what waits may be much.
