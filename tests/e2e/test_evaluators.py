@@ -214,3 +214,15 @@ def test_a_judge_without_a_key_is_refused_where_callers_need_one(model, wise, tm
     line = text[: text.index("[evaluators.quality]")].count("\n") + 1
     assert done.returncode == 2
     assert f"{file}:{line}: evaluators.quality: needs an api_key" in done.stdout + done.stderr
+
+
+def test_a_reload_brings_evaluators_and_takes_them_away(model, wise):  # noqa: F811
+    text = config(model, wise)
+    with running(text[: text.index("[evaluators.similarity]")]) as gateway:
+        assert evaluators(gateway).keys() == {"error", "refusal"}
+        written = gateway.config.read_text()
+        gateway.config.write_text(written.replace("[evaluators.refusal]", "[evaluators.repetition]"))
+        command(gateway, "reload")
+        assert evaluators(gateway).keys() == {"error", "repetition"}
+        ask(gateway, "What is it?")
+        until(lambda: told_of(gateway, "repetition") == 2)

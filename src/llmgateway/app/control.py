@@ -77,6 +77,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     def on_snapshot(after: Snapshot) -> None:
         prices.configure(after)
         retention.configure(after.data)
+        evaluation.configure(after)
 
     parts = Parts(
         snapshot=snapshot,
@@ -93,7 +94,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
-        services={"retention": retention.run},
+        services={"retention": retention.run, "evaluators": evaluation.run, "judges": evaluation.asking.run},
         on_snapshot=on_snapshot,
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,

@@ -166,8 +166,6 @@ class Control:
             first["scores"] = partial(self._parts.scoring.run, ingest.drained)
         if self._parts.review is not None:
             first["review"] = self._parts.review.run
-        if self._parts.evaluation is not None:
-            first |= {"evaluators": self._parts.evaluation.run, "judges": self._parts.evaluation.asking.run}
         for name, run in (first | dict(self._parts.services)).items():
             self._tasks.start(name, run)
         if self.changes is not None:
@@ -239,8 +237,6 @@ class Control:
         self._parts.recent.configure(self._labels)
         if self._parts.scoring is not None:
             self._parts.scoring.configure(snapshot, self._labels)
-        if self._parts.evaluation is not None:
-            self._parts.evaluation.configure(snapshot)
 
     def _gate(self, snapshot: Snapshot) -> Gate:
         """The token may change with a reload; what is bound stays what it was at the start."""
