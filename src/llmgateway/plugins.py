@@ -20,6 +20,18 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "openai": "llmgateway.dialects.openai.dialect:OpenAIDialect",
         "anthropic": "llmgateway.dialects.anthropic.dialect:AnthropicDialect",
     },
+    "evaluator": {
+        "empty_or_truncated": "llmgateway.evaluators.empty_or_truncated:EmptyOrTruncatedEvaluator",
+        "error": "llmgateway.evaluators.error:ErrorEvaluator",
+        "invalid_json": "llmgateway.evaluators.invalid_json:InvalidJsonEvaluator",
+        "judge": "llmgateway.evaluators.judge.judge:JudgeEvaluator",
+        "language_mismatch": "llmgateway.evaluators.language_mismatch:LanguageMismatchEvaluator",
+        "refusal": "llmgateway.evaluators.refusal:RefusalEvaluator",
+        "repetition": "llmgateway.evaluators.repetition:RepetitionEvaluator",
+        "similarity": "llmgateway.evaluators.similarity:SimilarityEvaluator",
+        "slow": "llmgateway.evaluators.slow:SlowEvaluator",
+        "too_long": "llmgateway.evaluators.too_long:TooLongEvaluator",
+    },
     "guardrail": {
         "denylist": "llmgateway.guardrails.denylist:Denylist",
         "pattern": "llmgateway.guardrails.pattern.guardrail:Pattern",

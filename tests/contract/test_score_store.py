@@ -2,6 +2,7 @@
 in tests/unit/controlplane/test_scoring.py.
 """
 
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -228,3 +229,59 @@ async def test_what_is_told_of_one_exchange_is_bounded(
     monkeypatch.setattr(sqlite_scores, "MAX_OF_EXCHANGE", 3)
     assert [each.id for each in await store.scores_of(row["seq"])] == [each.id for each in said[2:]]
     assert port.MAX_OF_EXCHANGE == 200
+
+
+async def test_many_scores_come_in_at_once_with_the_state_of_who_gave_them(store: Store, make: ExchangeFactory):
+    row = await exchange(store, make)
+    first, second = judgement(make, row["id"]), judgement(make, row["id"], value=0.75)
+    nowhere = judgement(make, make.mint())
+    assert await store.evaluation_state() is None
+    assert await store.add_scores([first, second, nowhere], b'{"cursor":7}') == 2
+    assert await store.add_scores([first, second], b'{"cursor":8}') == 0
+    assert await store.evaluation_state() == {"cursor": 8}
+    found = {each.id: each for each in await every(store)}
+    assert found.keys() == {first.id, second.id}
+    assert [found[each.id].is_current for each in (first, second)] == [False, True]
+    assert {(each.state, each.route, each.version) for each in found.values()} == {
+        (State.VALID, row["route"], row["assigned_version"])
+    }
+    assert await store.scores_state() is None
+
+
+async def test_a_judges_words_are_found_beside_those_of_people(store: Store, make: ExchangeFactory):
+    one, two, three = [await exchange(store, make) for _ in range(3)]
+    judges = [judgement(make, row["id"], name="kind", data_type=DataType.BOOL, value=True) for row in (one, two, three)]
+    people = [
+        judgement(
+            make,
+            row["id"],
+            name=name,
+            data_type=DataType.BOOL,
+            value=value,
+            source_kind=SourceKind.HUMAN,
+            source_id=who,
+        )
+        for row, name, value, who in (
+            (one, "kind", True, "ada"),
+            (two, "kind", True, "ada"),
+            (two, "kind", False, "ben"),
+            (three, "other", False, "ada"),
+        )
+    ]
+    await store.add_scores([*judges, *people], b"{}")
+    assert sorted(await store.labelled("kind", "rubric-3")) == [(True, False), (True, True)]
+    assert await store.labelled("kind", "another") == []
+
+
+async def test_agreement_is_looked_up_from_the_side_of_people(tmp_path: Path, make: ExchangeFactory):
+    """Judges say much: a look at all of it would take seconds."""
+    store = STORES["sqlite"](tmp_path)
+    await store.open()
+    with sqlite3.connect(next(tmp_path.rglob("*.sqlite3"))) as connection:
+        plan = [
+            each[3] for each in connection.execute(f"EXPLAIN QUERY PLAN {sqlite_scores._LABELLED}", ("j", "kind", 9))
+        ]
+    await store.close()
+    assert any("score_human" in each for each in plan)
+    assert any("score_current" in each for each in plan)
+    assert not any(each.startswith("SCAN") for each in plan)

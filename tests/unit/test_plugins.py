@@ -47,7 +47,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_an_unknown_kind_lists_the_known_ones() -> None:
     with pytest.raises(
-        PluginError, match=r"no kind of plug-in named 'nope'. Known: dialect, guardrail, judge, provider"
+        PluginError, match=r"no kind of plug-in named 'nope'. Known: dialect, evaluator, guardrail, judge, provider"
     ):
         plugins.names("nope")
 

@@ -18,6 +18,8 @@ from llmgateway.config.loader import Examined, examine
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.control import Control, Parts, on_rows
+from llmgateway.controlplane.evaluation.evaluation import Evaluation
+from llmgateway.controlplane.evaluation.http import OwnListener
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
@@ -60,7 +62,8 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     store = SqliteStore(started.data / STORE, snapshot.journal.durability, query_s=QUERY_S)
     feed = ReviewFeed(CLOCK)
     scoring = Scoring(store, snapshot, CLOCK, on_placed=feed.placed)
-    committed = on_rows(ledger, recent, scoring)
+    evaluation = Evaluation(store, snapshot, plugins.classes("evaluator"), OwnListener(lambda: snapshot.server), CLOCK)
+    committed = on_rows(ledger, recent, scoring, evaluation)
 
     def heard(rows: list[Row]) -> None:
         committed(rows)
@@ -74,6 +77,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     def on_snapshot(after: Snapshot) -> None:
         prices.configure(after)
         retention.configure(after.data)
+        evaluation.configure(after)
 
     parts = Parts(
         snapshot=snapshot,
@@ -90,12 +94,13 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
-        services={"retention": retention.run},
+        services={"retention": retention.run, "evaluators": evaluation.run, "judges": evaluation.asking.run},
         on_snapshot=on_snapshot,
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,
         scoring=scoring,
         review=feed,
+        evaluation=evaluation,
         token_secret=kept_secret(started.data),
     )
     return Control(parts), ingester, store
@@ -108,6 +113,7 @@ def _judge(text: str, config: Path, generation: int) -> Examined:
         providers=plugins.names("provider"),
         operations=plugins.operations(),
         guardrails=plugins.guardrails(),
+        evaluators=plugins.classes("evaluator"),
         generation=generation,
         environ=os.environ,
         name=str(config),

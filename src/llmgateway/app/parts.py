@@ -47,6 +47,7 @@ def read_snapshot(text: str, generation: int, document: Mapping[str, Any] | None
         text,
         providers=plugins.names("provider"),
         guardrails=plugins.guardrails(),
+        evaluators=plugins.classes("evaluator"),
         generation=generation,
         environ=os.environ,
         document=document,
@@ -60,6 +61,7 @@ def examine_file(config: Path, generation: int) -> Examined:
         providers=plugins.names("provider"),
         operations=plugins.operations(),
         guardrails=plugins.guardrails(),
+        evaluators=plugins.classes("evaluator"),
         generation=generation,
         environ=os.environ,
     )

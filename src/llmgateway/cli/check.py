@@ -10,6 +10,7 @@ import typer
 from llmgateway.cli.errors import MISUSED
 
 if TYPE_CHECKING:
+    from llmgateway.config.evaluators import Makers as EvaluatorMakers
     from llmgateway.config.guardrails import Makers
     from llmgateway.config.loader import Examined
     from llmgateway.config.problems import ConfigError
@@ -38,6 +39,7 @@ def check(
             providers=known_providers(),
             operations=known_operations(),
             guardrails=known_guardrails(),
+            evaluators=known_evaluators(),
             generation=0,
             environ=environ,
         )
@@ -73,6 +75,13 @@ def known_guardrails() -> "Makers":
     from llmgateway import plugins
 
     return plugins.guardrails()
+
+
+def known_evaluators() -> "EvaluatorMakers":
+    """The plug-ins that evaluators may use."""
+    from llmgateway import plugins
+
+    return plugins.classes("evaluator")
 
 
 def _refused(error: "ConfigError") -> dict[str, Any]:

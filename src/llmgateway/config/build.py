@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from llmgateway.config import guardrails, schema, snapshot
+from llmgateway.config import evaluators, guardrails, schema, snapshot
 from llmgateway.config.build_rules import rule
 from llmgateway.config.problems import Path
 from llmgateway.config.review import Review
@@ -21,6 +21,8 @@ def build(
     generation: int,
     digest: str,
     makers: guardrails.Makers,
+    *,
+    evaluating: evaluators.Makers,
 ) -> snapshot.Snapshot:
     """Build the snapshot; references must have been checked. Faults of secrets are left in `secrets`."""
     backends = {name: _backend(name, table, secrets) for name, table in config.backends.items()}
@@ -47,6 +49,10 @@ def build(
         prices={name: _price(name, table) for name, table in config.prices.items()},
         webhooks=tuple(_webhook(name, table, secrets) for name, table in config.webhooks.items()),
         guarding=guards,
+        evaluators={
+            name: evaluators.evaluator(name, table, evaluating, _evaluators_key(name, table, secrets))
+            for name, table in config.evaluators.items()
+        },
     )
 
 
@@ -141,6 +147,10 @@ def _review(table: schema.ReviewTable) -> Review:
         thumbs_down=table.thumbs_down,
         per_hour=table.per_hour,
     )
+
+
+def _evaluators_key(name: str, table: evaluators.EvaluatorTable, secrets: SecretResolver) -> snapshot.Secret | None:
+    return None if table.api_key is None else secrets.resolve(table.api_key, ("evaluators", name, "api_key"))
 
 
 def _backend(name: str, table: schema.BackendTable, secrets: SecretResolver) -> snapshot.Backend:

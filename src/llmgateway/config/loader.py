@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path as File
 from typing import Any, Final
 
+from llmgateway.config import evaluators as evaluating
 from llmgateway.config import source
 from llmgateway.config.advice import advise
 from llmgateway.config.build import build
@@ -52,15 +53,17 @@ class _Known:
     providers: Collection[str]
     operations: Collection[str] = ()
     guardrails: Makers | None = None
+    evaluators: evaluating.Makers | None = None
 
 
-def load(
+def load(  # noqa: PLR0913 - what is installed has four kinds
     origin: str | File,
     *,
     providers: Collection[str],
     generation: int,
     environ: Mapping[str, str] | None,
     guardrails: Makers | None = None,
+    evaluators: evaluating.Makers | None = None,
     name: str = DEFAULT_NAME,
     document: Mapping[str, Any] | None = None,
 ) -> Snapshot:
@@ -68,17 +71,23 @@ def load(
 
     `document` is the text parsed before, perhaps by way of JSON: TOML takes half of the time a large one needs.
 
-    `providers` are the known providers' names, `guardrails` the plug-ins, which try their settings (None: nobody does).
+    `providers` are the known providers' names, `guardrails` and `evaluators` the plug-ins, which try their settings
+    (None: nobody does).
     `environ` None leaves secrets and TLS files unlooked at: for checking a configuration elsewhere, never for serving.
     `name` is what problems of a text call its file.
     """
     file, text = _read(origin, name)
     document = source.parse(text, file) if document is None else document
-    snapshot, _, _ = _held(_Source(file, text, document), _Known(providers, guardrails=guardrails), generation, environ)
+    snapshot, _, _ = _held(
+        _Source(file, text, document),
+        _Known(providers, guardrails=guardrails, evaluators=evaluators),
+        generation,
+        environ,
+    )
     return snapshot  # without advice: that takes long for large configurations, and workers load between requests
 
 
-def examine(  # noqa: PLR0913 - what is installed has three kinds
+def examine(  # noqa: PLR0913 - what is installed has four kinds
     origin: str | File,
     *,
     providers: Collection[str],
@@ -86,6 +95,7 @@ def examine(  # noqa: PLR0913 - what is installed has three kinds
     environ: Mapping[str, str] | None,
     operations: Collection[str] = (),
     guardrails: Makers | None = None,
+    evaluators: evaluating.Makers | None = None,
     name: str = DEFAULT_NAME,
     now: float | None = None,
 ) -> Examined:
@@ -96,7 +106,7 @@ def examine(  # noqa: PLR0913 - what is installed has three kinds
     file, text = _read(origin, name)
     document = source.parse(text, file)
     snapshot, secrets, located = _held(
-        _Source(file, text, document), _Known(providers, operations, guardrails), generation, environ
+        _Source(file, text, document), _Known(providers, operations, guardrails, evaluators), generation, environ
     )
     warnings = advise(snapshot, secrets.literals, SystemClock().time() if now is None else now)
     return Examined(snapshot, tuple(located(warnings)), text, document)
@@ -117,11 +127,16 @@ def _held(
     if config is not None and known.guardrails is not None:
         named = {name: route.guardrails for name, route in config.routes.items()}
         faults += islice(wrong_guardrails(config.guardrails, named, known.guardrails, config.backends), MAX_FAULTS)
+    if config is not None and known.evaluators is not None:
+        wrong = evaluating.wrong_evaluators(
+            config.evaluators, config.routes, known.evaluators, has_keys=bool(config.keys)
+        )
+        faults += islice(wrong, MAX_FAULTS)
     if config is None or faults:
         raise ConfigError(located(faults))
     secrets = SecretResolver(environ)
     digest = hashlib.sha256(origin.text.encode()).hexdigest()
-    snapshot = build(config, secrets, generation, digest, known.guardrails or {})
+    snapshot = build(config, secrets, generation, digest, known.guardrails or {}, evaluating=known.evaluators or {})
     if faults := _refused(config, snapshot, secrets, looks_at_files=environ is not None):
         raise ConfigError(located(faults))
     return snapshot, secrets, located

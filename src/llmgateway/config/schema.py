@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, field_validator
 
 from llmgateway.config import snapshot, values
+from llmgateway.config.evaluators import MAX_EVALUATORS, EvaluatorTable
 from llmgateway.config.guardrails import GuardrailsTable, Names
 from llmgateway.config.review import Review
 from llmgateway.config.rollout_schema import RolloutTable
@@ -356,6 +357,7 @@ class Config(Table):
     scores: ScoresTable = ScoresTable()
     review: ReviewTable = ReviewTable()
     guardrails: GuardrailsTable = GuardrailsTable()
+    evaluators: Annotated[dict[Name, EvaluatorTable], Field(max_length=MAX_EVALUATORS)] = {}
     backends: Annotated[dict[Name, BackendTable], Field(max_length=10_000)] = {}
     routes: Annotated[dict[RouteName, RouteTable], Field(min_length=1, max_length=20_000)]
     keys: Annotated[dict[Name, KeyTable], Field(max_length=100_000)] = {}

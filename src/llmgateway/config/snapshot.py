@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from llmgateway.config.evaluating import Evaluator
 from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.review import Review
 from llmgateway.config.rollouts import RolloutPolicy
@@ -389,6 +390,7 @@ class Snapshot:
     keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)
     prices: Mapping[str, Price] = field(default_factory=dict)
     webhooks: tuple[Webhook, ...] = ()
+    evaluators: Mapping[str, Evaluator] = field(default_factory=dict)
     guarding: Guarding = Guarding()  # noqa: RUF009 - it is frozen
     digest: str = field(default="", compare=False)  # SHA-256 of the file's text, hexadecimal
 

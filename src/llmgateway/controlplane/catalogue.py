@@ -61,6 +61,11 @@ _ALL: Final = (
     Metric("feedback_rejected", _COUNTER, ("reason",), "What users said that belongs to no exchange of theirs."),
     Metric("review_items", _GAUGE, ("queue", "status"), "Items of the review queues."),
     Metric("review_oldest_age_seconds", _GAUGE, ("queue",), "How long the item has waited that has waited longest."),
+    Metric("evaluator_runs", _COUNTER, ("evaluator", "result"), "Exchanges that an evaluator judged, or failed to."),
+    Metric("evaluator_skipped", _COUNTER, ("evaluator", "reason"), "Exchanges that an evaluator says nothing of."),
+    Metric("evaluator_last_success_timestamp_seconds", _GAUGE, ("evaluator",), "When an evaluator last judged."),
+    Metric("evaluator_cost_usd", _COUNTER, ("evaluator",), "Cost of an evaluator's questions, in US dollars."),
+    Metric("evaluator_backlog", _GAUGE, (), "Exchanges in the store that evaluators have not looked at yet."),
     Metric("unreadable_rows", _COUNTER, (), "Exchange rows that could not be counted, or not whole."),
     Metric("label_overflow", _GAUGE, (), "Configured names beyond the caps, counted as `other`."),
     # from the workers, each second

@@ -25,10 +25,11 @@ from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.endpoints import Endpoint
+from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.feed import Feed
 from llmgateway.controlplane.gate import Gate
 from llmgateway.controlplane.history import History
-from llmgateway.controlplane.ingest import Ingester
+from llmgateway.controlplane.ingest import Ingester, damage
 from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.link import Links
@@ -61,7 +62,9 @@ Run = Callable[[], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
-def on_rows(ledger: Ledger, recent: Recent, scoring: Scoring | None = None) -> Callable[[list[Row]], None]:
+def on_rows(
+    ledger: Ledger, recent: Recent, scoring: Scoring | None = None, evaluation: Evaluation | None = None
+) -> Callable[[list[Row]], None]:
     """What the ingester calls with the rows of each commit: only now may anybody see them counted."""
 
     def committed(rows: list[Row]) -> None:
@@ -69,6 +72,8 @@ def on_rows(ledger: Ledger, recent: Recent, scoring: Scoring | None = None) -> C
         recent.observe(rows)
         if scoring is not None:
             scoring.came(rows)
+        if evaluation is not None:
+            evaluation.came(rows)
 
     return committed
 
@@ -88,8 +93,8 @@ class Parts:
     `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
     `workers`: how many there should be.
     `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations. `classes`: guardrails
-    and judges, to be tried. `scoring`: who places users' scores. `review`: who brings
-    exchanges to the review queues by itself. `token_secret`: signs browsers' tokens.
+    and judges, to be tried. `scoring`: who places users' scores. `evaluation`: who judges exchanges. `review`: who
+    brings exchanges to the review queues by itself. `token_secret`: signs browsers' tokens.
     """
 
     snapshot: Snapshot
@@ -113,21 +118,8 @@ class Parts:
     classes: FindClasses = lambda _: {}
     scoring: Scoring | None = None
     review: ReviewFeed | None = None
+    evaluation: Evaluation | None = None
     token_secret: bytes = b""
-
-
-def damage(ingest: Ingester) -> dict[str, int]:
-    """Records that did not become exchanges as they should have, by what was wrong."""
-    stats, odd, letters = ingest.backlog.stats, ingest.backlog.counts, ingest.dead_letters
-    return {
-        "damaged": stats.damaged,
-        "torn_tail": stats.torn_tails,
-        "missing_segment": stats.missing_segments,
-        "unreadable_segment": stats.unreadable_segments,
-        "orphan": odd.orphans,
-        "dead_letter": letters.count,
-        "dropped": letters.dropped,
-    }
 
 
 class Control:
@@ -282,6 +274,7 @@ class Control:
             store=self._parts.store,
             changes=self.changes,
             classes=self._parts.classes,
+            evaluation=self._parts.evaluation,
             token_secret=self._parts.token_secret,
             reviewing=_reviewing(self._parts, self.reloader, self._clock),
             gate=lambda: self._admin.gate,
@@ -324,6 +317,7 @@ class Control:
             review=self._parts.review.figures if self._parts.review is not None else None,
             rollouts=self.rollouts.figures(self._labels) if self.rollouts is not None else {},
             feedback=self._parts.scoring.figures if self._parts.scoring is not None else None,
+            evaluators=self._parts.evaluation.reading() if self._parts.evaluation is not None else None,
         )
 
     def _live(self) -> dict[str, Any]:

@@ -157,3 +157,17 @@ class Ingester:
             await self._wake.wait()
         finally:
             timer.cancel()
+
+
+def damage(ingest: Ingester) -> dict[str, int]:
+    """Records that did not become exchanges as they should have, by what was wrong."""
+    stats, odd, letters = ingest.backlog.stats, ingest.backlog.counts, ingest.dead_letters
+    return {
+        "damaged": stats.damaged,
+        "torn_tail": stats.torn_tails,
+        "missing_segment": stats.missing_segments,
+        "unreadable_segment": stats.unreadable_segments,
+        "orphan": odd.orphans,
+        "dead_letter": letters.count,
+        "dropped": letters.dropped,
+    }

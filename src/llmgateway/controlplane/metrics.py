@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
 from llmgateway.controlplane.catalogue import METRICS, PREFIX, ROLLOUTS
+from llmgateway.controlplane.evaluation import figures as evaluating
 from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, OTHER, OUTCOMES, Labels
@@ -74,6 +75,7 @@ class Reading:
     review: ReviewFigures | None = None  # the same
     rollouts: Mapping[str, Sequence[Point]] = field(default_factory=dict)  # by metric
     feedback: FeedbackFigures | None = None  # None: not known yet, or nothing scores here
+    evaluators: evaluating.Reading | None = None  # the same
 
 
 def families(reading: Reading) -> Iterator[Family]:
@@ -87,6 +89,8 @@ def families(reading: Reading) -> Iterator[Family]:
         yield _points(
             "review_oldest_age_seconds", (((queue,), age) for queue, age in sorted(reading.review.ages.items()))
         )
+    if reading.evaluators is not None:
+        yield from _evaluators(reading.evaluators)
     yield from _upstreams(reading.ledger)
     yield from _gauges(reading)
     yield from _pools(reading)
@@ -125,6 +129,16 @@ def _exchanges(view: View) -> Iterator[Family]:
     yield _points("guardrail_verdicts", sorted(view.verdicts.counts.items()))
     yield _points("unreadable_rows", [((), view.unreadable)])
     yield _points("label_overflow", [((), view.overflow)])
+
+
+def _evaluators(reading: evaluating.Reading) -> Iterator[Family]:
+    figures, asking = reading.figures, [name for name, asks in reading.asks.items() if asks]
+    yield _points("evaluator_runs", sorted(figures.runs.items()))
+    yield _points("evaluator_skipped", sorted(figures.skipped.items()))
+    times = sorted(figures.last_success.items())
+    yield _points("evaluator_last_success_timestamp_seconds", (((name,), at) for name, at in times))
+    yield _points("evaluator_cost_usd", (((name,), figures.cost.get(name, 0.0)) for name in asking))
+    yield _points("evaluator_backlog", [((), reading.backlog)])
 
 
 def _shadows(view: View) -> Iterator[Family]:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from llmgateway.domain.score import DataType, Reason, Score, SourceKind, State
+from llmgateway.domain.score import DataType, Reason, Score, SourceKind, State, Value
 
 MAX_OF_EXCHANGE: Final = 200  # told of one exchange, the newest
 MAX_GROUPS: Final = 10_000  # told in a summary
+MAX_LABELLED: Final = 5_000  # exchanges that a judge's agreement is told by, the newest
 
 
 class Cursor(NamedTuple):
@@ -101,6 +102,13 @@ class ScoreReader(Protocol):
         """All that is valid of one exchange, current or not, oldest first; at most MAX_OF_EXCHANGE, the newest."""
         ...
 
+    async def labelled(self, name: str, source_id: str) -> list[tuple[Value, Value]]:
+        """What that judge and a person said of the same exchange under the same name, the current words of both.
+
+        Where several people scored it, the last of them counts. At most MAX_LABELLED, the newest.
+        """
+        ...
+
     async def score_groups(self, wanted: WantedScores) -> list[Group]:
         """Current scores, counted; at most MAX_GROUPS."""
         ...
@@ -114,6 +122,16 @@ class ScoreWriter(Protocol):
 
         One with an id that is there already is returned as it was saved then.
         """
+        ...
+
+    async def add_scores(self, scores: Sequence[Score], state: bytes) -> int:
+        """Save scores of exchanges that are there, valid at once, and with them the JSON `state` of who evaluates: all
+        or nothing. Those that are there already, or whose exchange is not, are left out. Returns how many were new.
+        """
+        ...
+
+    async def evaluation_state(self) -> dict[str, Any] | None:
+        """That state as it was saved last."""
         ...
 
     async def unplaced(self, cursor: Cursor, *, overdue: float, limit: int) -> Found:

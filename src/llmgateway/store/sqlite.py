@@ -109,6 +109,12 @@ class SqliteStore(SqliteReader):
     async def add_score(self, score: Score) -> Score | None:
         return await self._write(lambda connection: scored.add(connection, score))
 
+    async def add_scores(self, scores: Sequence[Score], state: bytes) -> int:
+        return await self._write(lambda connection: scored.add_many(connection, scores, state))
+
+    async def evaluation_state(self) -> dict[str, Any] | None:
+        return await self._write(lambda connection: scored.state(connection, "evaluation"))
+
     async def unplaced(self, cursor: Cursor, *, overdue: float, limit: int) -> Found:
         return await self._write(lambda connection: scored.unplaced(connection, cursor, overdue, limit))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from llmgateway.domain.review import Concern, ConcernState, Item, Review, Schema
-from llmgateway.domain.score import Score
+from llmgateway.domain.score import Score, Value
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
 from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
 from llmgateway.ports.reviews import Backlog, WantedItems
@@ -81,6 +81,9 @@ class SqliteReader:
 
     async def scores_of(self, exchange_seq: int) -> list[Score]:
         return await self._read(lambda connection: scored.of_exchange(connection, exchange_seq))
+
+    async def labelled(self, name: str, source_id: str) -> list[tuple[Value, Value]]:
+        return await self._read(lambda connection: scored.labelled(connection, name, source_id))
 
     async def score_groups(self, wanted: WantedScores) -> list[Group]:
         return await self._read(lambda connection: scored.groups(connection, wanted))

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from llmgateway.domain.score import DataType, Reason, Score, SourceKind, State
+from llmgateway.domain.score import DataType, Reason, Score, SourceKind, State, Value
 from llmgateway.ports.scores import (
     MAX_GROUPS,
+    MAX_LABELLED,
     MAX_OF_EXCHANGE,
     Cursor,
     Found,
@@ -35,7 +36,20 @@ _INSERT: Final = (
     'ON CONFLICT ("id") DO NOTHING'
 )
 _SAVE_STATE: Final = (
-    "INSERT INTO ledger (name, state) VALUES ('scores', ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state"
+    "INSERT INTO ledger (name, state) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET state = excluded.state"
+)
+# Valid at once: it is written with its exchange's place, and nothing of it has to be touched again.
+_INSERT_VALID: Final = (
+    'INSERT INTO score ("id", "at", "exchange_id", "reference", "key", "name", "data_type", "number", "text", '
+    '"source_kind", "source_id", "run", "comment", "state", "exchange_seq", "route", "version", "is_current") '
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'valid', ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_LABELLED: Final = (
+    'SELECT j."data_type", j."number", j."text", h."data_type", h."number", h."text", max(h."at") '
+    'FROM score AS h CROSS JOIN score AS j ON j."exchange_seq" = h."exchange_seq" '  # in this order: people say little
+    'AND j."name" = h."name" AND j."source_kind" = \'judge\' AND j."source_id" = ? AND j."is_current" = 1 '
+    'WHERE h."source_kind" = \'human\' AND h."is_current" = 1 AND h."name" = ? '
+    "GROUP BY j.seq ORDER BY j.seq DESC LIMIT ?"
 )
 # Each new exchange is looked up among what waits, and never the other way round: what waits may be much.
 _ARRIVED: Final = (
@@ -91,6 +105,44 @@ def add(connection: sqlite3.Connection, score: Score) -> Score | None:
     return saved
 
 
+def add_many(connection: sqlite3.Connection, scores: Sequence[Score], state: bytes) -> int:
+    """Add scores of exchanges that are there, and save the state of who gave them."""
+    begin(connection)
+    targets: dict[str | None, Target | None] = {}
+    count = 0
+    for score in scores:
+        if score.exchange_id not in targets:
+            targets[score.exchange_id] = _target(connection, score)
+        target = targets[score.exchange_id]
+        count += target is not None and _add_valid(connection, score, target)
+    connection.execute(_SAVE_STATE, ("evaluation", state.decode()))
+    connection.execute("COMMIT")
+    return count
+
+
+def _add_valid(connection: sqlite3.Connection, score: Score, target: Target) -> bool:
+    """Current at once, which only fails where something of this source is there already."""
+    placed = (*_values(score)[:-1], target.seq, target.route, target.version)
+    if connection.execute(_INSERT_VALID, (*placed, 1)).rowcount:
+        return True
+    cursor = connection.execute(_INSERT_VALID, (*placed, 0))
+    if not cursor.rowcount:
+        return False
+    _make_current(connection, replace(score, seq=cursor.lastrowid or 0), target.seq)
+    return True
+
+
+def labelled(connection: sqlite3.Connection, name: str, source_id: str) -> list[tuple[Value, Value]]:
+    found = connection.execute(_LABELLED, (source_id, name, MAX_LABELLED))
+    return [(_value(*values[:3]), _value(*values[3:6])) for values in found]
+
+
+def _value(data_type: str, number: float | None, text: str | None) -> Value:
+    if data_type == DataType.BOOL:
+        return bool(number)
+    return number if number is not None else text or ""
+
+
 def unplaced(connection: sqlite3.Connection, cursor: Cursor, overdue: float, limit: int) -> Found:
     """One look, all of one moment."""
     if connection.in_transaction:
@@ -128,12 +180,12 @@ def place(connection: sqlite3.Connection, placements: Sequence[Placement], state
     begin(connection)
     for placement in placements:
         _place(connection, placement)
-    connection.execute(_SAVE_STATE, (state.decode(),))
+    connection.execute(_SAVE_STATE, ("scores", state.decode()))
     connection.execute("COMMIT")
 
 
-def state(connection: sqlite3.Connection) -> dict[str, Any] | None:
-    found = connection.execute("SELECT state FROM ledger WHERE name = 'scores'").fetchone()
+def state(connection: sqlite3.Connection, name: str = "scores") -> dict[str, Any] | None:
+    found = connection.execute("SELECT state FROM ledger WHERE name = ?", (name,)).fetchone()
     return decode(found[0]) if found else None
 
 

@@ -10,6 +10,7 @@ from tests.support.exchanges import verdict
 
 from llmgateway.controlplane import metrics
 from llmgateway.controlplane.catalogue import METRICS
+from llmgateway.controlplane.evaluation import figures as evaluating
 from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, Labels
@@ -145,15 +146,20 @@ def test_what_has_no_source_is_not_there():
     assert names.isdisjoint({"llmgateway_upstream_up", "llmgateway_log_lag_seconds", "llmgateway_log_queue_bytes"})
 
 
+def evaluators():
+    """A rule and a judge that have done something of everything."""
+    figures = evaluating.Figures()
+    figures.ran("refusal", evaluating.Result.BAD, 5.0)
+    figures.skip("kind", "cost_cap")
+    figures.paid("kind", 0.25, 5.0)
+    return evaluating.Reading(figures, 3, {"refusal": False, "kind": True})
+
+
 @pytest.mark.parametrize(("accept", "parse"), [("", plain), (OPENMETRICS, openmetrics)])
 async def test_both_formats_parse_and_hold_only_what_the_catalogue_names(accept, parse):
     feedback = FeedbackFigures({("chat", "v1", "helpful", "positive"): 2})
-    full = reading(
-        [row()],
-        [status(gauges={"pools": {"local": {"open": 1, "idle": 1, "up": 1}}})],
-        feedback=feedback,
-        review=REVIEW,
-    )
+    gauges = {"pools": {"local": {"open": 1, "idle": 1, "up": 1}}}
+    full = reading([row()], [status(gauges=gauges)], feedback=feedback, review=REVIEW, evaluators=evaluators())
     text, content_type = await Exposition(lambda: full, ManualClock()).render(accept)
     assert content_type.startswith(accept.partition(";")[0] or "text/plain")
     parsed = {family.name.removeprefix("llmgateway_").removesuffix("_total"): family for family in parse(text.decode())}

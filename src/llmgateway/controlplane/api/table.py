@@ -10,6 +10,7 @@ from llmgateway.controlplane.api import (
     concerns,
     configuration,
     datasets,
+    evaluators,
     exchanges,
     explaining,
     gateway,
@@ -27,6 +28,7 @@ from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.concerns import Concerns
 from llmgateway.controlplane.endpoints import Routes
+from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.feed import Feed
 from llmgateway.controlplane.gate import Gate
 from llmgateway.controlplane.pages import review as pages
@@ -59,6 +61,7 @@ class Sources:
     store: Store | None = None
     changes: Changes | None = None
     classes: FindClasses = lambda _: {}
+    evaluation: Evaluation | None = None
     token_secret: bytes = b""
     reviewing: Reviewing | None = None
     gate: Callable[[], Gate] | None = None
@@ -74,6 +77,8 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
     )
     table |= guardrails.endpoints(sources.reloader, sources.classes)
     reloader, store, changes = sources.reloader, sources.store, sources.changes
+    if store is not None and sources.evaluation is not None:
+        table |= evaluators.endpoints(sources.evaluation, store, lambda: reloader.snapshot, sources.clock)
     if store is not None:
         table |= exchanges.endpoints(store)
         signing = scores.Signing(lambda: reloader.snapshot.scores, sources.token_secret)

@@ -1,0 +1,1 @@
+"""The evaluator `judge`: a model that judges by the operator's rubric."""

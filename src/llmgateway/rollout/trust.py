@@ -1,0 +1,26 @@
+"""What a judge's word may do: nothing by itself, until people have agreed with it often enough."""
+
+from enum import StrEnum
+from typing import Final
+
+ENOUGH_LABELS: Final = 100
+PAUSES: Final = 0.6  # kappa from which it may pause
+ROLLS_BACK: Final = 0.75
+
+
+class Trust(StrEnum):
+    """The rungs of the ladder, the lowest first."""
+
+    ADVISORY = "advisory"
+    MAY_PAUSE = "may_pause"
+    MAY_ROLL_BACK = "may_roll_back"
+
+
+def trust(labels: int, kappa: float | None) -> Trust:
+    """How far a judge is trusted with so many items that people labelled, too, and that agreement with them.
+
+    `kappa` None: there is none, since nobody labelled, or everybody always says the same.
+    """
+    if labels < ENOUGH_LABELS or kappa is None or kappa < PAUSES:
+        return Trust.ADVISORY
+    return Trust.MAY_ROLL_BACK if kappa >= ROLLS_BACK else Trust.MAY_PAUSE
