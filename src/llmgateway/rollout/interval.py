@@ -26,16 +26,21 @@ def interval(draws: Sequence[Draw], alpha: float, beta: float, margin: float) ->
     the bets are the same ratios to the null everywhere, and so each E is monotone in its null. Takes milliseconds.
     """
     grid = safe(margin)
-    low = _edge(lambda null: log_e_once(draws, null, HARM) < -math.log(alpha))
-    high = _edge(lambda null: log_e_once(draws, null, grid) >= -math.log(beta))
-    return Interval(0.0 if low is None else low, math.inf if high is None else high)
+    least, most = map(math.exp, RANGE)
+    low = _edge(lambda null: log_e_once(draws, null, HARM) < -math.log(alpha), 0.0, most)
+    high = _edge(lambda null: log_e_once(draws, null, grid) >= -math.log(beta), least, math.inf)
+    return Interval(low, high)
 
 
-def _edge(is_above: Callable[[float], bool]) -> float | None:
-    """Where `is_above`, false for small ratios and true for large ones, changes; None where it does not."""
+def _edge(is_above: Callable[[float], bool], below: float, beyond: float) -> float:
+    """Where `is_above`, false for small ratios and true for large ones, changes: `below` or `beyond` where that is in
+    front of all that are looked at, or behind.
+    """
     low, high = RANGE
-    if is_above(math.exp(low)) or not is_above(math.exp(high)):
-        return None
+    if is_above(math.exp(low)):
+        return below
+    if not is_above(math.exp(high)):
+        return beyond
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if is_above(math.exp(middle)) else (middle, high)

@@ -30,6 +30,11 @@ def test_it_excludes_exactly_what_the_tests_reject(draws, null, margin):
         assert (known.high < margin) == (harmless >= LOG_20)
 
 
+def test_what_is_rejected_as_far_as_anybody_looks_is_no_reason_to_know_nothing():
+    assert interval([Draw(0.01, 0, 56)], 0.05, 0.05, 1.2).low > 1_000
+    assert interval([Draw(0.99, 300, 0)], 0.05, 0.05, 1.2).high < 0.002
+
+
 @given(DRAWS)
 @settings(max_examples=60, deadline=None)
 def test_its_lower_end_is_below_its_upper_end(draws):
