@@ -114,10 +114,10 @@ async def test_a_score_that_no_store_takes_becomes_a_dead_letter_and_the_others_
     plant = Plant(tmp_path)
     append = plant.store.append
 
-    async def picky(entries, positions, finished, ledger, scores=()):  # type: ignore[no-untyped-def]
+    async def picky(entries, positions, finished, ledger, scores=(), **more):  # type: ignore[no-untyped-def]
         if any(each.name == "bad" for each in scores):
             raise StoreRejectedError("no")
-        await append(entries, positions, finished, ledger, scores)
+        await append(entries, positions, finished, ledger, scores, **more)
 
     monkeypatch.setattr(plant.store, "append", picky)
     async with plant.running():

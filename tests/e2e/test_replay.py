@@ -164,7 +164,9 @@ def test_killed_it_goes_on_where_it_was(gateway):
 def test_whoever_interrupts_it_is_told_how_to_go_on(gateway):
     command = [sys.executable, "-m", "llmgateway", "replay", "--dataset", "golden", "--route", "chat", "--yes"]
     command += ["--candidate", "v4", "--concurrency", "1", "--config", str(gateway.config)]
+    heeding = signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever started the tests may have it ignored
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, heeding)
     newest = until_begun(gateway, pairs=1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=20)
@@ -176,9 +178,9 @@ def until_begun(gateway: Gateway, pairs: int) -> dict:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         url = f"{gateway.admin_url}/admin/v1/replays?limit=1"
-        (newest,) = json.loads(urllib.request.urlopen(url).read())["replays"]
-        if newest["candidate"] == "v4" and newest["pairs"] >= pairs and newest["ended"] is None:
-            return newest
+        for newest in json.loads(urllib.request.urlopen(url).read())["replays"]:
+            if newest["candidate"] == "v4" and newest["pairs"] >= pairs and newest["ended"] is None:
+                return dict(newest)
         time.sleep(0.02)
     raise AssertionError("it did not begin")
 

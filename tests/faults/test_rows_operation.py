@@ -159,6 +159,11 @@ def changed(at: int, value: str) -> str:
         lines[start : start + 4] = [line.lstrip("# ") for line in lines[start : start + 4]]
     if "[routes.assistant.rules.when]" in lines[start]:  # of a rule, which has to be there
         lines[start - 3 : start] = [line.lstrip("# ") for line in lines[start - 3 : start]]
+    if "[routes.assistant.rollout" in lines[start]:  # without its table and a step there is none
+        table = next(row for row in range(start, -1, -1) if "[routes.assistant.rollout]" in lines[row])
+        step = next(row for row in range(table, len(lines)) if "[[routes.assistant.rollout.steps]]" in lines[row])
+        for row in (table, table + 1, step, step + 1):
+            lines[row] = lines[row].lstrip("# ")
     if "[routes.assistant.shadow]" in lines[start]:
         lines[start + 1] = lines[start + 1].lstrip("# ")
     lines[start] = lines[start].lstrip("# ")
