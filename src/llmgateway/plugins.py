@@ -6,7 +6,7 @@ An installed package adds one by an entry point in the group `llmgateway.<kind>`
     acme = "acme_llmgateway:AcmeProvider"
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
@@ -86,14 +86,36 @@ def operations() -> frozenset[str]:
     return frozenset().union(*(load("dialect", name).operations for name in names("dialect")))
 
 
-def classes(kind: str) -> dict[str, Any]:
-    """Every plug-in of a kind, by name, not made yet; PluginError as `load`."""
-    return {name: load(kind, name) for name in names(kind)}
+class Classes(Mapping[str, Any]):
+    """Plug-ins of some kinds by name, not made yet. Each is imported when it is asked for: PluginError as `load`."""
+
+    def __init__(self, *kinds: str) -> None:
+        self._kinds = {name: kind for kind in kinds for name in names(kind)}
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = load(self._kinds[name], name)
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kinds  # the usual way would import it
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
 
 
-def guardrails() -> dict[str, Any]:
+def classes(kind: str) -> Classes:
+    """Every plug-in of a kind, by name."""
+    return Classes(kind)
+
+
+def guardrails() -> Classes:
     """What a guardrail in the configuration may use, by name: those that find spans, and judges of whole texts."""
-    return classes("guardrail") | classes("judge")
+    return Classes("guardrail", "judge")
 
 
 def load_all(kind: str) -> dict[str, Any]:

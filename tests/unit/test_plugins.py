@@ -74,12 +74,23 @@ def test_a_plug_in_that_calls_itself_otherwise_is_refused() -> None:
         plugins.load("provider", "other", [point("other")])
 
 
-def test_nothing_is_imported_before_it_is_asked_for() -> None:
-    code = (
-        "import sys, llmgateway.plugins as p; p.names('provider'); print([m for m in sys.modules if '.providers' in m])"
-    )
+@pytest.mark.parametrize("statement", [
+    "p.names('guardrail')",
+    "found = p.guardrails(); assert 'pii' in found and 'nope' not in found and 'http' in set(found)",
+])  # fmt: skip
+def test_nothing_is_imported_before_it_is_asked_for(statement: str) -> None:
+    code = f"import sys, llmgateway.plugins as p; {statement}; print([m for m in sys.modules if '.guardrails.' in m])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
     assert shown.stdout.strip() == "[]"
+
+
+def test_what_a_guardrail_may_use_is_both_kinds_by_name() -> None:
+    found = plugins.guardrails()
+    assert set(found) == {*plugins.names("guardrail"), *plugins.names("judge")}
+    assert len(found) == len(set(found))
+    assert found["length"] is plugins.load("judge", "length")
+    assert found["url"] is plugins.load("guardrail", "url")
+    assert found.get("nope") is None
 
 
 def test_all_of_a_kind_are_made_by_name():
