@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from llmgateway.guardrails.json_schema.judge import wanted
 from llmgateway.guardrails.json_schema.schemas import SchemaError, Schemas
 from llmgateway.ports.evaluator import Case, Given, Unknown, Why
 from llmgateway.wire.jsoncodec import JsonError, decode
 from llmgateway.wire.options import Options
+from llmgateway.wire.structured import wanted
 
 _LONGEST_PATH: Final = 200
 _CALLS: Final = frozenset({"tool_calls", "function_call", "tool_use"})

@@ -1,7 +1,6 @@
 """What was bad about one answer, by rules alone. Pure."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, Final
 
 import re2
@@ -9,11 +8,12 @@ import re2
 from llmgateway.domain.exchange import End
 from llmgateway.domain.verdict import Action, Mode
 from llmgateway.guarding.pieces import texts_of_reply
-from llmgateway.guardrails.json_schema.judge import is_answer, wanted
 from llmgateway.guardrails.json_schema.schemas import SchemaError, Schemas
 from llmgateway.ports.store import Row
+from llmgateway.replaying.pairs import Bad
 from llmgateway.replaying.prompts import read
 from llmgateway.wire.jsoncodec import JsonError, decode
+from llmgateway.wire.structured import is_answer, wanted
 
 HEAD: Final = 400  # characters of an answer in which a refusal stands
 _CUT: Final = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete"})
@@ -27,18 +27,6 @@ _REFUSES: Final = re2.compile(
     r"|(?:申し訳|恐れ入り|残念).{0,80}(?:できません|出来ません|かねます|お断り)"
     r"|(?:お答え|お手伝い|ご回答|提供|対応)(?:する|を|は|に|が|こと)*(?:でき|出来|いたしかね|しかね)(?:ません|ます)"
 )
-
-
-class Bad(StrEnum):
-    """What may be bad about an answer, the gravest first; the closed set behind the report's rows."""
-
-    ERROR = "error"
-    BLOCKED = "blocked"  # by a guardrail
-    SCHEMA = "schema"  # not the JSON that was asked for
-    REFUSAL = "refusal"
-    EMPTY = "empty"
-    TRUNCATED = "truncated"
-    SLOW = "slow"
 
 
 class Judge:

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from llmgateway.domain.proportion import mean_interval, wilson
 from llmgateway.domain.quantile import quantile
-from llmgateway.replaying.badness import Bad
-from llmgateway.replaying.pairs import FIGURES, Pair, Side, lost
+from llmgateway.replaying.pairs import FIGURES, Bad, Pair, Side, lost
 from llmgateway.replaying.stopping import ALPHA, BETA, MARGIN, Evidence, evidence_of
 from llmgateway.rollout.counts import Arms
 from llmgateway.rollout.interval import Interval, interval

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from llmgateway.replaying.badness import Bad
 from llmgateway.replaying.figures import Figures
+from llmgateway.replaying.pairs import Bad
 from llmgateway.rollout.pairs import Verdict, verdict
 
 ALPHA: Final = 0.01  # all ratios of rates together: how often any of them fails between two equal versions, at most

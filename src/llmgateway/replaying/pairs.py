@@ -2,14 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final, Self
 
 from llmgateway.ports.store import Row
-from llmgateway.replaying.badness import Bad
 from llmgateway.rollout.counts import Arms
 from llmgateway.wire.jsoncodec import decode, encode
 
 FIGURES: Final = ("input_tokens", "output_tokens", "cost_usd", "duration_s", "first_token_s")
+
+
+class Bad(StrEnum):
+    """What may be bad about an answer, the gravest first; the closed set behind the report's rows."""
+
+    ERROR = "error"
+    BLOCKED = "blocked"  # by a guardrail
+    SCHEMA = "schema"  # not the JSON that was asked for
+    REFUSAL = "refusal"
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    SLOW = "slow"
 
 
 @dataclass(frozen=True, slots=True)

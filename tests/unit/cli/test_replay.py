@@ -18,10 +18,9 @@ from llmgateway.cli.replay.page import page
 from llmgateway.cli.replay.report import LONGEST_TEXT, Report, Texts
 from llmgateway.cli.replay.told import tell
 from llmgateway.ports.datasets import DatasetItem
-from llmgateway.replaying.badness import Bad
 from llmgateway.replaying.figures import figures_of
 from llmgateway.replaying.gates import Outcome
-from llmgateway.replaying.pairs import Pair, Side
+from llmgateway.replaying.pairs import Bad, Pair, Side
 from llmgateway.replaying.stopping import Ended
 
 HOSTILE = "<script>alert(1)</script> & \x1b[2J"

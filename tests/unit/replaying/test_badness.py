@@ -5,7 +5,8 @@ import json
 import pytest
 from tests.support.exchanges import ExchangeFactory
 
-from llmgateway.replaying.badness import Bad, Judge, answer_of
+from llmgateway.replaying.badness import Judge, answer_of
+from llmgateway.replaying.pairs import Bad
 
 PLAIN = b'{"messages":[]}'
 AS_JSON = json.dumps(

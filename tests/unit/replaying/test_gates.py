@@ -4,10 +4,9 @@ import random
 
 import pytest
 
-from llmgateway.replaying.badness import Bad
 from llmgateway.replaying.figures import WORST, figures_of
 from llmgateway.replaying.gates import DEFAULTS, GateError, judged, read
-from llmgateway.replaying.pairs import Pair, Side
+from llmgateway.replaying.pairs import Bad, Pair, Side
 from llmgateway.rollout.pairs import Verdict
 
 

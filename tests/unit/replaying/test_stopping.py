@@ -5,8 +5,7 @@ from statistics import median
 
 import pytest
 
-from llmgateway.replaying.badness import Bad
-from llmgateway.replaying.pairs import Pair, Side, lost
+from llmgateway.replaying.pairs import Bad, Pair, Side, lost
 from llmgateway.replaying.stopping import Budget, Evidence, evidence_of
 from llmgateway.rollout.counts import Arms
 from llmgateway.rollout.pairs import Verdict

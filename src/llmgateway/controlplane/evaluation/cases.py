@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from llmgateway.guarding.pieces import pieces_of, texts_of_reply
-from llmgateway.guardrails.json_schema.judge import is_answer
 from llmgateway.ports.evaluator import Case, Why
 from llmgateway.ports.store import Body
 from llmgateway.wire.jsoncodec import JsonError, decode
+from llmgateway.wire.structured import is_answer
 
 MAX_PARSED: Final = 4 * 1024 * 1024  # of one body; what is larger is not looked into
 _NOT_STORED: Final = b'{"not_stored":'

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from llmgateway.domain.verdict import Finding, Stage
 from llmgateway.guardrails.json_schema.places import place
-from llmgateway.guardrails.json_schema.schemas import ANY_OBJECT, MAX_BYTES, Schema, SchemaError, Schemas
+from llmgateway.guardrails.json_schema.schemas import MAX_BYTES, Schema, SchemaError, Schemas
 from llmgateway.ports.judge import Judged, Piece
 from llmgateway.wire.jsoncodec import JsonError, decode
 from llmgateway.wire.options import OptionError, Options
+from llmgateway.wire.structured import is_answer, wanted
 
 _ABSENT: Final = object()
 _AGAIN: Final = "Answer again, with nothing but the JSON document that was asked for."
@@ -111,43 +112,6 @@ class Repairable(Answers):
         path = self._schema.fault(decode(text)) or ()
         where = "/".join(str(step) for step in path)[:_LONGEST_PATH]
         return f"That does not satisfy the JSON schema: see /{where}. {_AGAIN}"
-
-
-def wanted(document: Mapping[str, Any]) -> Any:
-    """The schema that a request asks its answer to satisfy, in any API's form; None where it asks for none."""
-    for holder, member in ((document, "response_format"), (document.get("text"), "format")):
-        if (asked := _asked(_member(holder, member))) is not None:
-            return asked
-    form = _member(document.get("output_config"), "format") or document.get("output_format")
-    return _asked(form)
-
-
-def _asked(form: Any) -> Any:
-    kind = _member(form, "type")
-    if kind == "json_object":
-        return ANY_OBJECT
-    if kind != "json_schema":
-        return None
-    inner = _member(form, "json_schema")
-    schema = _member(inner if isinstance(inner, dict) else form, "schema")
-    return ANY_OBJECT if schema is None else schema
-
-
-def _member(holder: Any, name: str) -> Any:
-    return holder.get(name) if isinstance(holder, dict) else None
-
-
-def is_answer(path: Sequence[str | int]) -> bool:
-    """Whether a text that stands there in a reply is what its model answers."""
-    match tuple(path):
-        case ("choices", int(), "message", "content") | ("choices", int(), "text"):
-            return True
-        case ("choices", int(), "message", "content", int(), "text"):
-            return True
-        case ("output", int(), "content", int(), "text") | ("content", int(), "text"):
-            return True
-        case _:
-            return False
 
 
 def _own(options: Mapping[str, Any], settings: Options) -> Any:

@@ -14,7 +14,6 @@ MAX_KEPT: Final = 256
 MAX_KEPT_BYTES: Final = 1024 * 1024  # of all of them, as they are written
 _REGEX_BYTES: Final = 256 * 1024
 _PATTERNS: Final = RegexOptions(size_limit=_REGEX_BYTES, dfa_size_limit=_REGEX_BYTES)  # the engine that is linear
-ANY_OBJECT: Final = {"type": "object"}
 
 
 class SchemaError(ValueError):
