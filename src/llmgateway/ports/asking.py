@@ -20,6 +20,9 @@ from llmgateway.wire.jsoncodec import JsonError, decode
 MAX_QUESTION: Final = 1024 * 1024  # bytes of a question's body, whatever is asked about
 OF_TEXTS: Final = frozenset({400, 413, 422})  # statuses that refuse a question, and tell nothing of whom was asked
 
+_FENCE: Final = "```"
+_BROKEN_OFF: Final = ("length", "content_filter")  # compared, not looked up: an answer may hold anything
+
 
 class Whom(StrEnum):
     """Who is asked: the definition's setting of that name says which."""
@@ -78,3 +81,26 @@ def document(answer: bytes) -> dict[str, Any]:
     if type(found) is not dict:
         raise OpinionError("The answer is no JSON object.")
     return found
+
+
+def reply_text(answer: bytes) -> str:
+    """Read the text of a chat completion; OpinionError where there is none, or where it broke off."""
+    choices = document(answer).get("choices")
+    choice = choices[0] if type(choices) is list and choices else None
+    message = choice.get("message") if type(choice) is dict else None
+    content: Any = message.get("content") if type(message) is dict else None
+    if type(choice) is not dict or type(content) is not str:
+        raise OpinionError("The answer is no chat completion with a text.")
+    if choice.get("finish_reason") in _BROKEN_OFF:
+        raise OpinionError("The answer broke off before its end.")
+    return content
+
+
+def unfenced(text: str) -> str:
+    """Take off one fence of Markdown, which models like to put around JSON; OpinionError for any other fences."""
+    if not text.startswith(_FENCE):
+        return text
+    opening, _, rest = text.partition("\n")
+    if opening not in {_FENCE, f"{_FENCE}json"} or not rest.endswith(_FENCE):
+        raise OpinionError("The answer has a fence that does not close, or more than a fence.")
+    return rest.removesuffix(_FENCE)

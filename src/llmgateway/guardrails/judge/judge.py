@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from llmgateway.domain.verdict import Finding, Stage
 from llmgateway.guardrails.judge import llama_guard
-from llmgateway.guardrails.judge.chat import Shown, reply_text, shown
+from llmgateway.guardrails.judge.chat import Shown, shown
 from llmgateway.guardrails.judge.llama_guard import LlamaGuard
 from llmgateway.guardrails.judge.rubric import NONE, Rubric
-from llmgateway.ports.asking import Question, Whom
+from llmgateway.ports.asking import Question, Whom, reply_text
 from llmgateway.ports.judge import SOURCES, Judged, Piece
 from llmgateway.wire.extracts import extracts
 from llmgateway.wire.jsoncodec import encode

@@ -1,17 +1,15 @@
 """The form for any model: the operator's own rules, texts between marks that they cannot hold, JSON as the answer."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 from llmgateway.guardrails.judge.chat import Message, Shown
-from llmgateway.ports.asking import OpinionError, document
-from llmgateway.wire.jsoncodec import encode
+from llmgateway.ports.asking import OpinionError, document, unfenced
+from llmgateway.wire.marked import mark_of, marked
 
 NONE: Final = "none"
 _MEMBERS: Final = frozenset({"verdict", "category", "score"})
 _VERDICTS: Final = ("allow", "flag")
-_FENCE: Final = "```"
 _RULES: Final = """\
 You decide whether texts may pass. What must not pass, the operator of this service has written down:
 
@@ -41,40 +39,21 @@ class Rubric:
 
     def messages(self, texts: Sequence[Shown], context: Sequence[Shown]) -> list[Message]:
         """Write the rules, and the texts between their marks."""
-        mark = _mark([*context, *texts])
+        mark = mark_of([(each.source, each.text) for each in (*context, *texts)])
         named = ", ".join(f'"{each}"' for each in self._categories)
         rules = _RULES.format(rubric=self._rubric, mark=mark, first=self._categories[0], categories=named)
-        fenced = [_fenced(mark, f"context {each.source}", each.text) for each in context]
-        fenced += [_fenced(mark, each.source, each.text) for each in texts]
+        fenced = [marked(mark, f"context {each.source}", each.text) for each in context]
+        fenced += [marked(mark, each.source, each.text) for each in texts]
         return [{"role": "system", "content": rules}, {"role": "user", "content": "\n\n".join(fenced)}]
 
     def read(self, text: str) -> list[tuple[str, float]]:
         """Give the category and its score where it is flagged; OpinionError for anything but the object asked for."""
-        verdict, category, score = _members(_unfenced(text.strip()))
+        verdict, category, score = _members(unfenced(text.strip()))
         if verdict == "allow":
             return []
         if category not in self._categories:
             raise OpinionError("The answer has a category that is none of those it was given.")
         return [(category, score)] if score >= self._threshold else []
-
-
-def _mark(texts: Sequence[Shown]) -> str:
-    """Give a word that the texts cannot hold: nobody can write a text around its own digest. Always the same."""
-    return sha256(encode([(each.source, each.text) for each in texts])).hexdigest()[:32]
-
-
-def _fenced(mark: str, title: str, text: str) -> str:
-    return f"begin {mark} {title}\n{text}\nend {mark}"
-
-
-def _unfenced(text: str) -> str:
-    """Take off one fence of Markdown, which models like to put around JSON."""
-    if not text.startswith(_FENCE):
-        return text
-    opening, _, rest = text.partition("\n")
-    if opening not in {_FENCE, f"{_FENCE}json"} or not rest.endswith(_FENCE):
-        raise OpinionError("The answer has a fence that does not close, or more than a fence.")
-    return rest.removesuffix(_FENCE)
 
 
 def _members(text: str) -> tuple[str, str, float]:
