@@ -11,21 +11,29 @@ from llmgateway.wire.view import View
 _STRICTNESS: Final = {action: at for at, action in enumerate(Action)}
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One guardrail as a route uses it. `name`: the operator's; `restore`: replies get the redacted values back.
+class Named(Protocol):
+    """A plug-in, whatever its kind."""
 
-    `is_silent`: it is there for what is stored, and nothing is told of it. `is_bound`: it is one exchange's own.
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """One plug-in as a route uses it. `name`: the operator's; `restore`: replies get the redacted values back.
+
+    `is_silent`: it is there for what is stored, and nothing is told of it.
     `refusal`: what callers are told where it blocks, instead of an error.
     """
 
     name: str
-    guardrail: Guardrail
+    guardrail: Named
     action: Action
     mode: Mode = Mode.ENFORCE
     restore: bool = False
     is_silent: bool = False
-    is_bound: bool = False
     refusal: str | None = None
 
     @property
@@ -34,32 +42,12 @@ class Link:
         return self.mode is Mode.ENFORCE and self.action in {Action.REDACT, Action.BLOCK}
 
 
-class Linked(Protocol):
-    """What is told of whoever found something: a guardrail's or a judge's link."""
+@dataclass(frozen=True, slots=True)
+class Link(Linked):
+    """One guardrail that finds spans. `is_bound`: it is one exchange's own."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def guardrail(self) -> "Named": ...
-    @property
-    def action(self) -> Action: ...
-    @property
-    def mode(self) -> Mode: ...
-    @property
-    def restore(self) -> bool: ...
-    @property
-    def is_silent(self) -> bool: ...
-    @property
-    def refusal(self) -> str | None: ...
-    @property
-    def is_enforced(self) -> bool: ...
-
-
-class Named(Protocol):
-    """A plug-in, whatever its kind."""
-
-    name: str
-    version: str
+    guardrail: Guardrail
+    is_bound: bool = False
 
 
 class Hit(NamedTuple):

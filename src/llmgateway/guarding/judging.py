@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from llmgateway.domain.verdict import Action, Mode, Stage
-from llmgateway.guarding.chain import Hit
+from llmgateway.guarding.chain import Hit, Linked
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import Said, pieces_of
@@ -14,15 +14,10 @@ from llmgateway.ports.judge import Judge, Judged, Piece
 
 
 @dataclass(frozen=True, slots=True)
-class JudgeLink:
+class JudgeLink(Linked):
     """One judge as a route uses it; it flags or blocks. `timeout_s`, `fails_closed`: of one that takes its time."""
 
-    name: str
     guardrail: Judge | AskingJudge
-    action: Action
-    mode: Mode = Mode.ENFORCE
-    restore: bool = False
-    is_silent: bool = False
     timeout_s: float = 2.0
     fails_closed: bool = False  # nothing passes that it could not be asked about
     definition: str = (
@@ -30,11 +25,6 @@ class JudgeLink:
     )
     is_slow: bool = False  # it takes its time: it asks somebody, or needs a process of its own
     is_windowed: bool = False  # it may be asked about a part of a text
-    refusal: str | None = None
-
-    @property
-    def is_enforced(self) -> bool:
-        return self.mode is Mode.ENFORCE and self.action is Action.BLOCK
 
     @property
     def must_answer(self) -> bool:
