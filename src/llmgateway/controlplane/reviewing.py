@@ -11,6 +11,7 @@ from llmgateway.config.review import Review as Settings
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.review import DEFAULT_QUEUE, BadReviewError, Item, Kind, Reason, Review, Schema, needed_words
+from llmgateway.ports.paging import pages
 from llmgateway.ports.reviews import Added
 from llmgateway.ports.store import Row, Store, Wanted
 from llmgateway.review import sampling
@@ -221,15 +222,8 @@ class Reviewing:
     async def _rows(self, wanted: Sample) -> list[Row]:
         """The exchanges of a route that were answered, the newest first."""
         asked = Wanted(route=wanted.route, since=wanted.since, until=wanted.until, end="completed", shadow=False)
-        rows: list[Row] = []
-        before = None
-        while len(rows) < MAX_LOOK:
-            page = await self.store.page(asked, limit=PAGE, before=before)
-            rows += [{"id": row["id"], "version": _version(row)} for row in page]
-            if len(page) < PAGE:
-                break
-            before = page[-1]["id"]
-        return rows
+        found = pages(self.store, asked, limit=MAX_LOOK, size=PAGE)
+        return [{"id": row["id"], "version": _version(row)} async for page in found for row in page]
 
     async def _drawn_pairs(self, wanted: Sample) -> tuple[list[Subject], int]:
         asked = Wanted(route=wanted.route, since=wanted.since, until=wanted.until)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from llmgateway.ports.datasets import DatasetItem
+from llmgateway.ports.paging import pages
 from llmgateway.ports.store import Row, StoreReader, Wanted
 from llmgateway.replaying.items import FACTS, LeftOutError, item_of
 from llmgateway.replaying.sample import Sample, Stratify
@@ -60,18 +61,13 @@ async def collect(reader: StoreReader, order: Order, step: Step = lambda *_: Non
 
 
 async def _look(reader: StoreReader, order: Order, sample: Sample, collected: Collected, step: Step) -> None:
-    before, left = None, order.scan
-    while left > 0:
-        page = await reader.page(order.wanted, limit=min(PAGE, left), before=before)
+    left = order.scan
+    async for page in pages(reader, order.wanted, limit=order.scan, size=PAGE):
         for row in page:
             sample.add({name: row[name] for name in _NEEDED})
         left -= len(page)
         step("scanned", len(page))
-        if len(page) < PAGE and left > 0:
-            return
-        if page:
-            before = page[-1]["id"]
-    collected.is_cut = True
+    collected.is_cut = left == 0
 
 
 async def _items(

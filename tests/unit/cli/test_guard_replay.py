@@ -1,11 +1,6 @@
 """`llmgateway guard replay`, as people run it: against a store file, with what it prints."""
 
-import asyncio
 import json
-import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -15,10 +10,9 @@ from tests.unit.cli.test_guard import CONFIG
 from tests.unit.cli.test_logs import HOSTILE, fill
 from typer.testing import CliRunner, Result
 
-from llmgateway.cli.guard import replay as command
-from llmgateway.cli.logs import options
+from llmgateway.cli.logs import walk
 from llmgateway.cli.main import app
-from llmgateway.ports.store import Body, Entry, Wanted
+from llmgateway.ports.store import Body, Entry
 
 VALUE = "555012345678"
 NUMBER = ("request", "digits", "number")
@@ -114,7 +108,7 @@ def test_routes_times_and_copies_are_left_out(folder: Path, make: ExchangeFactor
 
 
 def test_the_newest_are_taken_and_it_is_said(folder: Path, make: ExchangeFactory, monkeypatch) -> None:
-    monkeypatch.setattr(command, "PAGE", 2)
+    monkeypatch.setattr(walk, "PAGE", 2)
     entries = [entry(make, "1234" if at < 3 else "fine") for at in range(7)]
     fill(folder, entries)
     assert figures() == {NUMBER: (3, 3, 0, 0, 0)}
@@ -154,94 +148,6 @@ def test_nothing_in_the_log_moves_the_cursor(folder: Path, make: ExchangeFactory
     )
     for args in ((), ("--json",), ("--guardrails", "runs")):
         assert "\x1b" not in run(*args).output
-
-
-@pytest.mark.parametrize(
-    ("sizes", "expected"),
-    [
-        ([1] * 5, [2, 2, 1]),
-        ([90, 20, 1, 1], [1, 2, 1]),
-        ([500, 500], [1, 1]),
-        ([None, None], [2]),
-        ([], []),
-    ],
-)
-def test_bodies_are_read_a_few_at_a_time(monkeypatch, sizes: list[int | None], expected: list[int]) -> None:
-    monkeypatch.setattr(command, "BATCH", 2)
-    monkeypatch.setattr(command, "BATCH_BYTES", 100)
-    page = [{"request_bytes": size, "reply_bytes": 0} for size in sizes]
-    assert [len(batch) for batch in command.batches(page)] == expected
-
-
-def test_progress_is_told_as_it_goes(folder: Path, make: ExchangeFactory, monkeypatch) -> None:
-    monkeypatch.setattr(command, "BATCH", 2)
-    fill(folder, [entry(make, "1234") for _ in range(5)])
-    heard: list[int] = []
-
-    class Figures:
-        def add(self, row: dict[str, object], bodies: object) -> None: ...
-
-    step = lambda rows: heard.append(len(rows))  # noqa: E731
-    options.with_reader(folder / "store.sqlite3", lambda reader: command.gather(reader, Wanted(), 100, Figures(), step))
-    assert heard == [2, 2, 1]
-
-
-async def test_what_runs_beside_holds_nobody_up_who_leaves() -> None:
-    started, go = threading.Event(), threading.Event()
-
-    def work() -> None:
-        started.set()
-        go.wait(10)
-
-    running = asyncio.create_task(command.aside(work))
-    while not started.is_set():
-        await asyncio.sleep(0)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    (thread,) = [each for each in threading.enumerate() if each.name == command.THREAD]
-    assert thread.daemon
-    go.set()
-    thread.join(10)
-
-
-LONG = """
-import re2, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs in the background has it ignored
-from llmgateway.cli.main import main
-from llmgateway.guarding.replayed import Replay
-word, text = re2.compile("a+b"), "a" * 1_000_000
-
-def add(*_):
-    print("judging", flush=True)
-    while True:
-        word.search(text)
-
-Replay.add = add
-main()
-"""
-
-
-def test_ctrl_c_ends_it_in_the_middle_of_a_text(folder: Path, make: ExchangeFactory) -> None:
-    fill(folder, [entry(make, "1234")])
-    args = ["guard", "replay", "--guardrails", "pii", "--data", ".", "--since", "2023-01-01"]
-    folder.joinpath("config.toml").unlink()
-    program = [sys.executable, "-c", LONG, *args]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == b"judging\n"
-        running.send_signal(signal.SIGINT)
-        try:
-            out, err = running.communicate(timeout=30)
-        finally:
-            running.kill()
-    assert (running.returncode, out, err) == (130, b"", b"")
-
-
-async def test_what_goes_wrong_beside_is_raised_where_it_is_awaited() -> None:
-    with pytest.raises(ZeroDivisionError):
-        await command.aside(lambda: 1 / 0)
-    assert await command.aside(lambda: 3) == 3
 
 
 def test_it_is_told_whose_request_is_not_known(folder: Path, make: ExchangeFactory) -> None:

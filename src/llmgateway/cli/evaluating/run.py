@@ -9,8 +9,7 @@ import typer
 
 from llmgateway.cli import gateway, whereabouts
 from llmgateway.cli.errors import MISUSED, fail
-from llmgateway.cli.guard.replay import aside, batches
-from llmgateway.cli.logs import lines, options
+from llmgateway.cli.logs import lines, options, walk
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.tables import dense
 from llmgateway.ports.store import Row, StoreReader, Wanted
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from llmgateway.controlplane.evaluation.panel import Member
     from llmgateway.controlplane.evaluation.tried import Tried
 
-PAGE: Final = 500
-LIMIT: Final = 20_000
 _NUMBERS: Final = frozenset({"judged", "bad", "share", "mean", "unknown"})
 
 
@@ -40,9 +37,7 @@ def run(
         Path | None, typer.Option("--config", "-c", help="The configuration; names the data folder, too.")
     ] = None,
     data: options.DataOption = None,
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=10_000_000, help="How many exchanges at most, the newest.")
-    ] = LIMIT,
+    limit: walk.LimitOption = walk.LIMIT,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what evaluators find in logged exchanges, by version. Asks no model, writes nothing; exit code 0."""
@@ -52,7 +47,7 @@ def run(
     path = options.store_path(config or whereabouts.CONFIG, data)
     wanted = Wanted(route=route, since=options.moment(since, "--since"), until=options.moment(until, "--until"))
     tried = Tried(members)
-    options.with_reader(path, lambda reader: _with_progress(reader, wanted, limit, members, tried))
+    walk.with_progress(path, wanted, limit, "evaluating", partial(_judge, members, tried))
     if as_json:
         shown = {"since": wanted.since, "until": wanted.until, "exchanges": tried.exchanges, "lines": tried.shown()}
         gateway.print_json(shown | {"limited": tried.exchanges >= limit})
@@ -94,45 +89,14 @@ def _defined(config: Path | None) -> Mapping[str, Any]:
     return load(file, providers=known_providers(), evaluators=known_evaluators(), generation=0, environ=None).evaluators
 
 
-async def _with_progress(
-    reader: StoreReader, wanted: Wanted, limit: int, members: "Sequence[Member]", tried: "Tried"
-) -> None:
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("evaluating"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[count]:,}"))
-    notes = lines.notes()
-    with Progress(
-        *columns, TimeElapsedColumn(), console=notes, transient=True, disable=not notes.is_terminal
-    ) as progress:
-        task = progress.add_task("", total=1.0, count=0)
-        newest: float | None = None
-        before, left = None, limit
-        while left > 0:
-            page = await reader.page(wanted, limit=min(PAGE, left), before=before)
-            for batch in batches(page):
-                await _judge(reader, batch, members, tried)
-                newest = batch[0]["at"] if newest is None else newest
-                behind = _behind(newest, batch[-1]["at"], wanted.since)
-                progress.update(task, completed=max(behind, tried.exchanges / limit), count=tried.exchanges)
-            left -= len(page)
-            if len(page) < PAGE:
-                return
-            before = page[-1]["id"]
-
-
-def _behind(newest: float, reached: float, since: float | None) -> float:
-    """Which share of the time has been looked through."""
-    return 0.0 if since is None or newest <= since else (newest - reached) / (newest - since)
-
-
-async def _judge(reader: StoreReader, rows: list[Row], members: "Sequence[Member]", tried: "Tried") -> None:
+async def _judge(members: "Sequence[Member]", tried: "Tried", reader: StoreReader, rows: list[Row]) -> None:
     from llmgateway.controlplane.evaluation.batch import gather
     from llmgateway.controlplane.evaluation.panel import Due, due
     from llmgateway.controlplane.evaluation.sampling import claimed
 
     dues = [Due(row, found) for row in rows if claimed(row) is None and (found := due(row, members))]
     material = await gather(reader, dues)
-    await aside(partial(tried.add, rows, material))
+    await walk.aside(partial(tried.add, rows, material))
 
 
 def _print(found: Sequence[Mapping[str, Any]]) -> None:
