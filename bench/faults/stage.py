@@ -136,18 +136,21 @@ class Stage:
     async def caught_up(self, within_s: float = SETTLED_S) -> float:
         """Wait until the store has all that is in the journal; the seconds it took. BenchError if it never does."""
         began = monotonic()
-        while not await self._is_caught_up():
+        while not await self._is_caught_up(began):
             if monotonic() - began > within_s:
                 raise BenchError(f"the store has not caught up within {within_s:.0f} s")
             await asyncio.sleep(POLL_S)
         return monotonic() - began
 
-    async def _is_caught_up(self) -> bool:
+    async def _is_caught_up(self, since: float) -> bool:
+        """Nothing is left to be read, and what had been read is committed: the store was level since then."""
         try:
             journal = (await self.admin("/admin/v1/live"))["journal"]
         except (OSError, KeyError):
             return False
-        return journal["unread_bytes"] == 0 and journal["open_exchanges"] == 0 and journal["store_error"] is None
+        if journal["unread_bytes"] != 0 or journal["open_exchanges"] != 0 or journal["store_error"] is not None:
+            return False
+        return float(journal["lag_s"]) < monotonic() - since
 
     async def calm(self, within_s: float = SETTLED_S) -> None:
         """Wait until no worker sheds what a burst before has made it shed. BenchError if that never comes."""

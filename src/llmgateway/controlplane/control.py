@@ -254,12 +254,12 @@ class Control:
 
     def _staged(self, store: Store | None) -> RolloutService | None:
         """Rollouts, where there is a store and something that is counted into it."""
-        if store is None or self._parts.ingest is None:
+        parts, ingest = self._parts, self._parts.ingest
+        if store is None or ingest is None:
             return None
-        made = RolloutService(
-            store, Surroundings(self.links, self.reloader, self.changes, self._clock, self._parts.data_dir)
-        )
-        self._parts.ingest.count_for(made.conductor)
+        around = Surroundings(self.links, self.reloader, self.changes, self._clock, parts.data_dir, ingest.drained)
+        made = RolloutService(store, around)
+        ingest.count_for(made.conductor)
         return made
 
     def _endpoints(self) -> Mapping[tuple[str, str], Endpoint]:

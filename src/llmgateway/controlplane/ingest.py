@@ -116,7 +116,7 @@ class Ingester:
             is_more = batch.is_full
         finally:
             if is_more:
-                self._waiting += waiting
+                self._waiting += [waiter for waiter in waiting if not waiter.done()]
         if not is_more:
             self._caught_up_at = self._monotonic()
             for waiter in waiting:

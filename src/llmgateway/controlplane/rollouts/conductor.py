@@ -179,6 +179,11 @@ class Conductor:
         if self.is_loaded:
             self._told = self._workers.weigh({name: each.weight().told() for name, each in self.running.items()})
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether every worker goes by the weights as they are now."""
+        return self._workers.is_whole and self._workers.is_weighed(self._told)
+
     async def evidence(self, of: Running) -> Evidence:
         """What has been counted so far; raises StoreError."""
         name = of.record.id

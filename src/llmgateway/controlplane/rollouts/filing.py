@@ -6,7 +6,8 @@ between, the next control writes it.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from llmgateway.config.edit import EditError, UnknownRouteError, with_weights
@@ -22,6 +23,8 @@ from llmgateway.rollout.rollout import TERMINAL, State
 
 POLL_S: Final = 0.2
 RETRY_S: Final = 2.0
+UNDER_WAY_S: Final = 1.0  # for what was under way when the last worker heard of the end
+PATIENCE_S: Final = 15.0  # with workers that do not hear, or a log that is far behind
 _REFUSALS: Final = (RefusedError, ConfigError, EditError, UnknownRouteError, StoreError)
 
 log = logging.getLogger(__name__)
@@ -30,8 +33,15 @@ log = logging.getLogger(__name__)
 class Filing:
     """Writes what came of rollouts. `errors`: why that could not be done yet, by route."""
 
-    def __init__(self, conductor: Conductor, changes: Changes | None, reloader: Reloader) -> None:
+    def __init__(
+        self,
+        conductor: Conductor,
+        changes: Changes | None,
+        reloader: Reloader,
+        drained: Callable[[], Awaitable[None]],
+    ) -> None:
         self._conductor = conductor
+        self._drained = drained
         self._changes = changes
         self._reloader = reloader
         self.errors: dict[str, str] = {}
@@ -54,7 +64,17 @@ class Filing:
         wanted = wanted_weights(ended, route) if route is not None else {}
         if wanted:
             await self._write(ended, wanted)
+        await self._counted()
         await self._conductor.leave(ended, self._reloader.links.generation)
+
+    async def _counted(self) -> None:
+        """Wait until what the rollout has assigned is in the store: once filed, it counts nothing more."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_S):
+                while not self._conductor.is_heard:  # noqa: ASYNC110 - workers tell it line by line, to nobody else
+                    await asyncio.sleep(POLL_S)
+                await asyncio.sleep(UNDER_WAY_S)
+                await self._drained()
 
     async def _write(self, ended: Running, wanted: Mapping[str, float]) -> None:
         if self._changes is None:

@@ -29,13 +29,17 @@ MAX_SAID: Final = 20_000  # characters of a body that are shown
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Who else in the control plane rollouts have to do with. `changes` None: the file can't be written here."""
+    """Who else in the control plane rollouts have to do with. `changes` None: the file can't be written here.
+
+    `drained` waits until what the journal has is in the store.
+    """
 
     links: Links
     reloader: Reloader
     changes: Changes | None
     clock: Clock
     data_dir: Path
+    drained: Callable[[], Awaitable[None]]
 
 
 class RolloutService:
@@ -55,7 +59,7 @@ class RolloutService:
             on_move=self._moved,
             watch=Watchfile(around.data_dir / WATCHED, around.clock),
         )
-        self._filing = Filing(self.conductor, around.changes, reloader)
+        self._filing = Filing(self.conductor, around.changes, reloader, around.drained)
         self.people = Rollouts(store, self.conductor, lambda: reloader.snapshot, around.clock)
 
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
