@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from llmgateway.domain.score import Score
 from llmgateway.ports.datasets import DatasetReader, DatasetWriter
+from llmgateway.ports.events import EventReader, EventWriter
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
 from llmgateway.ports.reviews import ReviewReader, ReviewWriter
 from llmgateway.ports.rollouts import RolloutReader, RolloutWriter, Tally
@@ -130,7 +131,7 @@ class StoreStats:
     engine: str  # name and version, for the start-up line and bug reports
 
 
-class StoreReader(GenerationReader, ScoreReader, ReviewReader, RolloutReader, DatasetReader, Protocol):
+class StoreReader(GenerationReader, ScoreReader, ReviewReader, RolloutReader, DatasetReader, EventReader, Protocol):
     """Reading. Each call is bounded: by `limit`, and by time, after which it raises StoreUnavailableError."""
 
     async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:
@@ -178,7 +179,9 @@ class StoreReader(GenerationReader, ScoreReader, ReviewReader, RolloutReader, Da
     async def close(self) -> None: ...
 
 
-class Store(StoreReader, GenerationWriter, ScoreWriter, ReviewWriter, RolloutWriter, DatasetWriter, Protocol):
+class Store(
+    StoreReader, GenerationWriter, ScoreWriter, ReviewWriter, RolloutWriter, DatasetWriter, EventWriter, Protocol
+):
     """Writing as well. One object, in one process, writes."""
 
     async def open(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from llmgateway.config.snapshot import Durability
+from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.review import Concern, Item, Review, Schema
 from llmgateway.domain.score import Score
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
@@ -18,6 +19,7 @@ from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
+from llmgateway.store import sqlite_events as happened
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_replays as replayed
 from llmgateway.store import sqlite_reviews as reviews
@@ -177,6 +179,15 @@ class SqliteStore(SqliteReader):
 
     async def end_replay(self, replay_id: str, ended: str | None, verdict: str | None) -> ReplayRecord:
         return await self._write(lambda connection: replayed.end(connection, replay_id, ended, verdict))
+
+    async def add_events(self, events: Sequence[GatewayEvent]) -> list[GatewayEvent]:
+        return await self._write(lambda connection: happened.add(connection, events))
+
+    async def clear_event(self, event_id: str, at: float) -> bool:
+        return await self._write(lambda connection: happened.clear(connection, event_id, at))
+
+    async def note_undone(self, event_id: str, by: str, at: float) -> bool:
+        return await self._write(lambda connection: happened.note_undone(connection, event_id, by, at))
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.review import Concern, ConcernState, Item, Review, Schema
 from llmgateway.domain.score import Score, Value
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
+from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
 from llmgateway.ports.reviews import Backlog, WantedItems
 from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
@@ -16,6 +18,7 @@ from llmgateway.ports.scores import Group, WantedScores
 from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
+from llmgateway.store import sqlite_events as happened
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_queries as queries
 from llmgateway.store import sqlite_replays as replayed
@@ -169,6 +172,12 @@ class SqliteReader:
 
     async def replay_pairs(self, replay_id: str, *, after: int = -1, limit: int) -> list[tuple[int, bytes]]:
         return await self._read(lambda connection: replayed.pairs(connection, replay_id, after, limit))
+
+    async def events(self, wanted: WantedEvents, *, limit: int, before: str | None = None) -> list[GatewayEvent]:
+        return await self._read(lambda connection: happened.page(connection, wanted, limit, before))
+
+    async def event(self, event_id: str) -> GatewayEvent | None:
+        return await self._read(lambda connection: happened.one(connection, event_id))
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)
