@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from collections import Counter
 from dataclasses import replace
@@ -9,6 +10,7 @@ from hashlib import sha256
 
 import pytest
 import trustme
+import uvloop
 from tests.component.test_pipeline import CHAT, OK, SSE, STREAM, delta
 from tests.support.plane import CONFIG, KEY, Plane, plane
 from tests.support.wire_backend import WireBackend, chunk, chunked_head, expect, forever, reply, send, wait_for
@@ -242,3 +244,22 @@ async def test_a_drain_waits_for_no_idle_connection_for_long(tmp_path, monkeypat
 async def test_a_drain_with_nobody_there_is_over_at_once(tmp_path):
     async with WireBackend([]) as backend, plane(tmp_path, backend.url) as running:
         await asyncio.wait_for(running.worker.drain(), 0.5)
+
+
+def test_a_burst_of_callers_is_taken_in_several_a_turn_of_the_loop(tmp_path):
+    """libuv takes in one connection a turn: where a turn takes long, thousands would wait for seconds."""
+    burst = 80
+
+    async def turns():
+        async with plane(tmp_path, "http://127.0.0.1:9") as running:
+            callers = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(burst)]
+            count = 0
+            async with asyncio.timeout(10):
+                while running.worker.http.connections < burst:
+                    await asyncio.sleep(0)
+                    count += 1
+            for caller in callers:
+                caller.close()
+        return count
+
+    assert uvloop.run(turns()) < burst / 2

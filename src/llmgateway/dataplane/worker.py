@@ -32,6 +32,7 @@ from llmgateway.routing.places import Share
 logger = logging.getLogger(__name__)
 
 BACKLOG: Final = 4096
+ACCEPTED: Final = 8  # connections a turn of the loop: libuv takes in one for each listening handle
 HOUSEKEEPING_S: Final = 1.0
 LAST_REQUESTS_S: Final = 0.25  # for callers who have connected and whose request is on its way
 KEPT_S: Final = 2.0  # for the last request on connections that were kept: who used one lately will use it again
@@ -87,7 +88,7 @@ class Worker:
         self._installed = installed
         self._shadows = gateway.shadowing = Shadows(gateway)
         self._consultants = gateway.consulting = Consultants(gateway)
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.http = HttpServer(
             partial(handle, gateway),
@@ -107,9 +108,10 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._consultants.prepare(self.gateway.in_force.guards)
         self.gateway.sweeper.on_tick = self.gateway.gauges.lag
-        self._server = await loop.create_server(
-            self.http.protocol, sock=self._listener, backlog=BACKLOG, ssl=tls_context(self.gateway.in_force.snapshot)
-        )
+        context = tls_context(self.gateway.in_force.snapshot)
+        for listener in (self._listener, *(self._listener.dup() for _ in range(ACCEPTED - 1))):
+            server = await loop.create_server(self.http.protocol, sock=listener, backlog=BACKLOG, ssl=context)
+            self._servers.append(server)
         self._tasks = [loop.create_task(self._keep_house()), loop.create_task(self.pressure.run())]
 
     def put_in_force(self, snapshot: Snapshot) -> None:
@@ -152,8 +154,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         self.pressure.close()
-        if self._server is not None:
-            self._server.close()
+        self._close_servers()
         await self._shadows.close()
         self._consultants.close()
         for upstream in self.gateway.in_force.upstreams.values():
@@ -169,16 +170,19 @@ class Worker:
 
     async def _stop_listening(self) -> None:
         """Close the listener, and take in whoever is queued on it: the last worker to close it would reset them."""
-        if self._server is None:
+        if not self._servers:
             return
         loop, context = asyncio.get_running_loop(), tls_context(self.gateway.in_force.snapshot)
         with self._listener.dup() as listener:
-            self._server.close()
-            self._server = None
+            self._close_servers()
             callers = list(queued(listener))
         joining = [loop.connect_accepted_socket(self.http.protocol, caller, ssl=context) for caller in callers]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*joining, return_exceptions=True), HANDSHAKE_S)
+
+    def _close_servers(self) -> None:
+        while self._servers:
+            self._servers.pop().close()
 
     def _refuse(self, error: GatewayError, target: bytes) -> tuple[bytes, bytes]:
         return refuse_unparsed(self.gateway, error, target)
