@@ -35,7 +35,7 @@ async def test_a_weight_is_in_the_file_on_all_workers_and_in_the_history_within_
             params={"reason": "v2 is good"},
             headers={"x-llmgateway-author": "ada"},
         )
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 3
         assert (code, done["changed"], done["generation"]) == (200, True, 2)
         assert [(worker["slot"], worker["error"]) for worker in done["workers"]] == [(0, None), (1, None)]
         assert [(worker.generation, worker.text) for worker in workers] == [(2, HALF)] * 2

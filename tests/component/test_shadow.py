@@ -162,7 +162,7 @@ async def test_a_caller_that_leaves_does_not_take_the_copy_along(tmp_path):
 async def test_the_primarys_answer_waits_for_nothing_of_the_shadow(tmp_path):
     async with shadowed(tmp_path, [answering(OK)], [[expect(), until_closed()]]) as it:
         for _ in range(5):
-            answer = await asyncio.wait_for(it.plane.post("/v1/chat/completions", CHAT), 1)
+            answer = await asyncio.wait_for(it.plane.post("/v1/chat/completions", CHAT), 10)
             assert answer.status == 200
         assert it.shadows == 5
         await it.plane.worker._shadows.close()
@@ -183,7 +183,7 @@ async def test_a_chunked_stream_without_its_last_chunk_does_not_hold_the_copy(tm
         await it.still()
         _, copy = it.pair()
         assert copy["end"] == "completed"
-        await asyncio.wait_for(it.two.until(lambda: it.two.connections[0].left_at is not None), 3)
+        await asyncio.wait_for(it.two.until(lambda: it.two.connections[0].left_at is not None), 10)
 
 
 class Listening:

@@ -224,7 +224,7 @@ async def test_grandchildren_go_with_a_child_that_leaves_them_behind():
     )
     child = Child("the shell", process)
     grandchild = psutil.Process(int(await child.first_line()))
-    async with asyncio.timeout(3):  # and nobody waits for the pipes that it holds open
+    async with asyncio.timeout(10):  # and nobody waits for the pipes that it holds open
         await child.stop()
     _, alive = await asyncio.to_thread(psutil.wait_procs, [grandchild], 5)
     assert alive == []
