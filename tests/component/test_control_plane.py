@@ -13,11 +13,12 @@ from tests.support.control import row, status
 from llmgateway.config.loader import Examined
 from llmgateway.config.problems import ConfigError, Problem
 from llmgateway.config.snapshot import Address, Admin, Backend, Route, Secret, Snapshot, Version
-from llmgateway.controlplane.control import Control, Parts, on_rows
+from llmgateway.controlplane.control import Control
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
+from llmgateway.controlplane.parts import Parts, on_rows
 from llmgateway.dataplane.link import Link, News
 from llmgateway.domain.clock import SystemClock
 from llmgateway.telemetry.frames import revision

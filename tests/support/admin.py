@@ -14,9 +14,10 @@ from llmgateway import plugins
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
 from llmgateway.controlplane.configfile import ConfigFile
-from llmgateway.controlplane.control import Control, Parts
+from llmgateway.controlplane.control import Control
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
+from llmgateway.controlplane.parts import Parts
 from llmgateway.dataplane.link import Link
 from llmgateway.domain.clock import SystemClock
 from llmgateway.store.sqlite import SqliteStore

@@ -17,12 +17,14 @@ from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.configfile import ConfigFile
-from llmgateway.controlplane.control import Control, Parts, on_rows
+from llmgateway.controlplane.control import Control
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.http import OwnListener
+from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
+from llmgateway.controlplane.parts import Parts, on_rows
 from llmgateway.controlplane.pricing import Prices
 from llmgateway.controlplane.retention import Retention
 from llmgateway.controlplane.reviewfeed import ReviewFeed
@@ -101,6 +103,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         scoring=scoring,
         review=feed,
         evaluation=evaluation,
+        events=Events(store),
         token_secret=kept_secret(started.data),
     )
     return Control(parts), ingester, store

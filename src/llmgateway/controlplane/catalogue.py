@@ -113,7 +113,11 @@ _ALL: Final = (
     Metric("analysis_bad_units", _COUNTER, (*_METRIC, "arm"), "Units of these that had a bad event."),
     Metric("srm_log_evalue", _GAUGE, _ROUTE, "Evidence that assignments don't follow the weights, as a logarithm."),
     Metric("controller_last_tick_timestamp_seconds", _GAUGE, (), "When rollouts were last looked at, as Unix time."),
-    Metric("webhooks", _COUNTER, ("result",), "Messages about rollouts to the operator's services."),
+    # of what happens by itself
+    Metric("events", _COUNTER, ("kind", "severity"), "What the gateway did by itself, or noticed, since the start."),
+    Metric("events_dropped", _COUNTER, (), "Events that no store could take in time."),
+    Metric("alarms_open", _GAUGE, ("kind",), "Alarms that have not cleared."),
+    Metric("webhooks", _COUNTER, ("result",), "Messages about rollouts and events to the operator's services."),
     Metric("config_revision", _GAUGE, (), "Generation of the configuration in force."),
     Metric("config_reloads", _COUNTER, ("result",), "Reloads since the control process started."),
     Metric("task_failures", _COUNTER, ("task",), "Failures of the control process's tasks since it started."),
@@ -132,6 +136,5 @@ ROLLOUTS: Final = (
     "analysis_bad_units",
     "srm_log_evalue",
     "controller_last_tick_timestamp_seconds",
-    "webhooks",
 )
 """Those that `rollouts.figures` fills."""

@@ -7,15 +7,12 @@ here can end the process: a part that fails is logged, counted and started again
 import asyncio
 import logging
 import os
-import socket
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from llmgateway import __version__
-from llmgateway.config.loader import Examined
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.admin import Admin
 from llmgateway.controlplane.api.gateway import Answers, NotYetError
@@ -23,103 +20,35 @@ from llmgateway.controlplane.api.table import Sources, endpoints
 from llmgateway.controlplane.backends import Backends
 from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.changes import Changes
-from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.endpoints import Endpoint
-from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.feed import Feed
 from llmgateway.controlplane.gate import Gate
 from llmgateway.controlplane.history import History
-from llmgateway.controlplane.ingest import Ingester, damage
+from llmgateway.controlplane.ingest import damage
 from llmgateway.controlplane.labels import Labels
-from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.link import Links
-from llmgateway.controlplane.live import Recent
-from llmgateway.controlplane.memory import Memory
+from llmgateway.controlplane.memory import look_after
 from llmgateway.controlplane.metrics import Exposition, Reading
 from llmgateway.controlplane.overview import Status, overview
+from llmgateway.controlplane.parts import Parts, Run, first_tasks
 from llmgateway.controlplane.probes import Probes
 from llmgateway.controlplane.readiness import Facts, unready, unstarted
 from llmgateway.controlplane.reload import Reloader
-from llmgateway.controlplane.reviewfeed import ReviewFeed
 from llmgateway.controlplane.reviewing import Reviewing
 from llmgateway.controlplane.rollouts.service import RolloutService, Surroundings
-from llmgateway.controlplane.scoring import Scoring
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.tasks import Tasks
-from llmgateway.controlplane.watch import EVERY_S, Watch
+from llmgateway.controlplane.watch import watch
+from llmgateway.controlplane.webhooks import Webhooks
 from llmgateway.domain.clock import Clock
-from llmgateway.guarding.trial import FindClasses
-from llmgateway.ports.dialect import Dialect
-from llmgateway.ports.provider import Provider
-from llmgateway.ports.store import Row, Store
+from llmgateway.ports.store import Store
 
 SOCKET: Final = "run/control.sock"
 TALLY: Final = "run/tally.json"
 SAVE_EVERY_S: Final = 10.0
 LOOK_S: Final = 1.0  # how often it is seen who does not use the leave to try a backend
 
-Run = Callable[[], Awaitable[None]]
 log = logging.getLogger(__name__)
-
-
-def on_rows(
-    ledger: Ledger, recent: Recent, scoring: Scoring | None = None, evaluation: Evaluation | None = None
-) -> Callable[[list[Row]], None]:
-    """What the ingester calls with the rows of each commit: only now may anybody see them counted."""
-
-    def committed(rows: list[Row]) -> None:
-        ledger.commit()
-        recent.observe(rows)
-        if scoring is not None:
-            scoring.came(rows)
-        if evaluation is not None:
-            evaluation.came(rows)
-
-    return committed
-
-
-def unknown(name: str) -> Provider:
-    """No providers are known here; LookupError."""
-    raise LookupError(name)
-
-
-@dataclass(slots=True)
-class Parts:
-    """What the composition root hands in.
-
-    The ledger and `recent` are the ones that the ingester feeds: as its observer, and through `on_rows`.
-    `services`: name → a coroutine function that runs until cancelled (retention …). `on_snapshot`: called with each
-    configuration that comes into force, the first one left out. `endpoints`: further ones for the admin listener.
-    `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
-    `workers`: how many there should be.
-    `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations. `classes`: guardrails
-    and judges, to be tried. `scoring`: who places users' scores. `evaluation`: who judges exchanges. `review`: who
-    brings exchanges to the review queues by itself. `token_secret`: signs browsers' tokens.
-    """
-
-    snapshot: Snapshot
-    text: str
-    data_dir: Path
-    listener: socket.socket
-    clock: Clock
-    ledger: Ledger
-    recent: Recent
-    examine: Callable[[int], Examined]
-    save: Callable[[str, int], None]
-    ingest: Ingester | None = None
-    services: Mapping[str, Run] = field(default_factory=dict)
-    on_snapshot: Callable[[Snapshot], None] = lambda _: None
-    endpoints: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict)
-    file: ConfigFile | None = None
-    store: Store | None = None
-    workers: int = 0
-    provider: Callable[[str], Provider] = unknown
-    dialects: Mapping[str, Dialect] = field(default_factory=dict)
-    classes: FindClasses = lambda _: {}
-    scoring: Scoring | None = None
-    review: ReviewFeed | None = None
-    evaluation: Evaluation | None = None
-    token_secret: bytes = b""
 
 
 class Control:
@@ -150,6 +79,9 @@ class Control:
         self._tasks = Tasks(parts.clock.monotonic)
         self._feed = Feed(self._live)
         self.changes = self._changes()
+        self._webhooks = Webhooks(lambda: self.reloader.snapshot, parts.clock)
+        if parts.events is not None:
+            parts.events.tell = self._webhooks.tell
         self.rollouts = self._staged(parts.store)
         self._admin = Admin(parts.listener, self._endpoints(), self._gate(parts.snapshot))
         self._configure(parts.snapshot)
@@ -160,24 +92,19 @@ class Control:
         self.links.hold(self._parts.snapshot.generation, self._parts.text)
         listening = [self._listen("link", self.links.start, self.links.stop)]
         listening.append(self._listen("admin", self._admin.start, self._admin.stop))
-        ingest = self._parts.ingest
-        first = {"ingest": ingest.run} if ingest is not None else {}
-        if self._parts.scoring is not None and ingest is not None:
-            first["scores"] = partial(self._parts.scoring.run, ingest.drained)
-        if self._parts.review is not None:
-            first["review"] = self._parts.review.run
-        for name, run in (first | dict(self._parts.services)).items():
+        for name, run in first_tasks(self._parts).items():
             self._tasks.start(name, run)
         if self.changes is not None:
             self._note(self._parts.snapshot, self._parts.text)
             self._tasks.start("history", self.changes.run)
         for name, run in (self.rollouts.tasks() if self.rollouts is not None else {}).items():
             self._tasks.start(name, run)
+        self._tasks.start("webhooks", self._webhooks.run)
         self._tasks.start("tally", self._save_now_and_then)
-        self._tasks.start("watch", self._watch)
+        self._tasks.start("watch", partial(watch, self.tally.totals, self._clock))
         self._tasks.start("backends", self._look_after_backends)
         self._tasks.start("probes", self._probes.run)
-        self._tasks.start("memory", self._look_after_memory)
+        self._tasks.start("memory", partial(look_after, self.links, self._clock))
         await asyncio.gather(*(event.wait() for event in listening))
 
     async def stop(self) -> None:
@@ -185,6 +112,8 @@ class Control:
         if self.changes is not None:
             await self.changes.finish()
         await self._tasks.stop()
+        if self._parts.events is not None:
+            await self._parts.events.finish()
         self._save_tally()
 
     def drain(self) -> None:
@@ -257,7 +186,9 @@ class Control:
         parts, ingest = self._parts, self._parts.ingest
         if store is None or ingest is None:
             return None
-        around = Surroundings(self.links, self.reloader, self.changes, self._clock, parts.data_dir, ingest.drained)
+        around = Surroundings(
+            self.links, self.reloader, self.changes, self._clock, parts.data_dir, self._webhooks, ingest.drained
+        )
         made = RolloutService(store, around)
         ingest.count_for(made.conductor)
         return made
@@ -318,6 +249,8 @@ class Control:
             rollouts=self.rollouts.figures(self._labels) if self.rollouts is not None else {},
             feedback=self._parts.scoring.figures if self._parts.scoring is not None else None,
             evaluators=self._parts.evaluation.reading() if self._parts.evaluation is not None else None,
+            events=self._parts.events.figures() if self._parts.events is not None else None,
+            webhooks=dict(self._webhooks.counts),
         )
 
     def _live(self) -> dict[str, Any]:
@@ -344,25 +277,12 @@ class Control:
             await asyncio.sleep(SAVE_EVERY_S)
             self._save_tally()
 
-    async def _watch(self) -> None:
-        watch = Watch()
-        while True:
-            watch.look(self.tally.totals(), self._clock.monotonic())
-            await asyncio.sleep(EVERY_S)
-
     async def _look_after_backends(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
             workers = {worker.slot: worker for worker in self.links.live()}
             self._merged.tick(workers, self._clock.monotonic())
             self.links.share()
-
-    async def _look_after_memory(self) -> None:
-        memory = Memory(self.links, self._clock)
-        try:
-            await memory.run()
-        finally:
-            memory.close()
 
     def _save_tally(self) -> None:
         """A small file, not synced: it must survive this process, not the machine."""

@@ -45,3 +45,12 @@ class Memory:
 
     def close(self) -> None:
         self._meter.close()
+
+
+async def look_after(told: Told, clock: Clock) -> None:
+    """Look until cancelled."""
+    memory = Memory(told, clock)
+    try:
+        await memory.run()
+    finally:
+        memory.close()

@@ -18,6 +18,7 @@ from prometheus_client.samples import Exemplar, Sample
 
 from llmgateway.controlplane.catalogue import METRICS, PREFIX, ROLLOUTS
 from llmgateway.controlplane.evaluation import figures as evaluating
+from llmgateway.controlplane.events import EventFigures
 from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, OTHER, OUTCOMES, Labels
@@ -26,6 +27,7 @@ from llmgateway.controlplane.reviewfigures import ReviewFigures
 from llmgateway.controlplane.tally import OVERLOAD, Figures
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import Clock
+from llmgateway.domain.event import EventKind, EventSeverity
 from llmgateway.telemetry.histogram import (
     DURATION,
     FIRST_TOKEN,
@@ -76,6 +78,8 @@ class Reading:
     rollouts: Mapping[str, Sequence[Point]] = field(default_factory=dict)  # by metric
     feedback: FeedbackFigures | None = None  # None: not known yet, or nothing scores here
     evaluators: evaluating.Reading | None = None  # the same
+    events: EventFigures | None = None  # None: nothing writes events here
+    webhooks: Mapping[str, int] = field(default_factory=dict)  # messages by what came of them
 
 
 def families(reading: Reading) -> Iterator[Family]:
@@ -99,6 +103,9 @@ def families(reading: Reading) -> Iterator[Family]:
     yield from _control(reading)
     for name in ROLLOUTS:
         yield _points(name, reading.rollouts.get(name, ()))
+    if reading.events is not None:
+        yield from _events(reading.events)
+    yield _points("webhooks", (((result,), n) for result, n in reading.webhooks.items()))
 
 
 def _exchanges(view: View) -> Iterator[Family]:
@@ -139,6 +146,14 @@ def _evaluators(reading: evaluating.Reading) -> Iterator[Family]:
     yield _points("evaluator_last_success_timestamp_seconds", (((name,), at) for name, at in times))
     yield _points("evaluator_cost_usd", (((name,), figures.cost.get(name, 0.0)) for name in asking))
     yield _points("evaluator_backlog", [((), reading.backlog)])
+
+
+def _events(figures: EventFigures) -> Iterator[Family]:
+    counts = dict.fromkeys(itertools.product(EventKind, EventSeverity), 0) | dict(figures.counts)
+    yield _points("events", (((kind.value, severity.value), n) for (kind, severity), n in counts.items()))
+    yield _points("events_dropped", [((), figures.dropped)])
+    if figures.open is not None:
+        yield _points("alarms_open", (((kind.value,), figures.open.get(kind, 0)) for kind in EventKind))
 
 
 def _shadows(view: View) -> Iterator[Family]:

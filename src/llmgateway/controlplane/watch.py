@@ -3,10 +3,13 @@
 The workers only count it: a line for each refusal would be a flood on a machine whose disk is full already.
 """
 
+import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from llmgateway.controlplane.tally import Figures
+from llmgateway.domain.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -45,3 +48,11 @@ class Watch:
             "[data] dir, or see why the store takes nothing",
             self._missed,
         )
+
+
+async def watch(totals: Callable[[], Figures], clock: Clock) -> None:
+    """Look each second, until cancelled."""
+    watching = Watch()
+    while True:
+        watching.look(totals(), clock.monotonic())
+        await asyncio.sleep(EVERY_S)

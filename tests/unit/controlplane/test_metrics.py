@@ -11,6 +11,7 @@ from tests.support.exchanges import verdict
 from llmgateway.controlplane import metrics
 from llmgateway.controlplane.catalogue import METRICS
 from llmgateway.controlplane.evaluation import figures as evaluating
+from llmgateway.controlplane.events import EventFigures
 from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import BACKEND_STATES, Labels
@@ -20,6 +21,7 @@ from llmgateway.controlplane.reviewfigures import ReviewFigures
 from llmgateway.controlplane.tally import Tally
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import ManualClock
+from llmgateway.domain.event import EventKind, EventSeverity
 from llmgateway.ports.reviews import Backlog
 from llmgateway.telemetry.histogram import WAIT, empty, observe
 
@@ -146,6 +148,9 @@ def test_what_has_no_source_is_not_there():
     assert names.isdisjoint({"llmgateway_upstream_up", "llmgateway_log_lag_seconds", "llmgateway_log_queue_bytes"})
 
 
+EVENTS = EventFigures({(EventKind.DRIFT, EventSeverity.ALARM): 2}, {EventKind.DRIFT: 1}, 3)
+
+
 def evaluators():
     """A rule and a judge that have done something of everything."""
     figures = evaluating.Figures()
@@ -155,11 +160,28 @@ def evaluators():
     return evaluating.Reading(figures, 3, {"refusal": False, "kind": True})
 
 
+def test_events_are_there_from_the_start_by_kind_and_severity():
+    found = samples(events=EVENTS, webhooks={"sent": 4})
+    for name, labels, value in [
+        ("events_total", {"kind": "drift", "severity": "alarm"}, 2),
+        ("events_total", {"kind": "backend", "severity": "info"}, 0),
+        ("events_dropped_total", {}, 3),
+        ("alarms_open", {"kind": "drift"}, 1),
+        ("alarms_open", {"kind": "judge"}, 0),
+        ("webhooks_total", {"result": "sent"}, 4),
+    ]:
+        assert found[f"llmgateway_{name}", frozenset(labels.items())] == value
+    unread = samples(events=EVENTS._replace(open=None))
+    assert not any(name == "llmgateway_alarms_open" for name, _ in unread)
+
+
 @pytest.mark.parametrize(("accept", "parse"), [("", plain), (OPENMETRICS, openmetrics)])
 async def test_both_formats_parse_and_hold_only_what_the_catalogue_names(accept, parse):
     feedback = FeedbackFigures({("chat", "v1", "helpful", "positive"): 2})
     gauges = {"pools": {"local": {"open": 1, "idle": 1, "up": 1}}}
-    full = reading([row()], [status(gauges=gauges)], feedback=feedback, review=REVIEW, evaluators=evaluators())
+    full = reading(
+        [row()], [status(gauges=gauges)], feedback=feedback, review=REVIEW, evaluators=evaluators(), events=EVENTS
+    )
     text, content_type = await Exposition(lambda: full, ManualClock()).render(accept)
     assert content_type.startswith(accept.partition(";")[0] or "text/plain")
     parsed = {family.name.removeprefix("llmgateway_").removesuffix("_total"): family for family in parse(text.decode())}

@@ -20,7 +20,7 @@ def figures(
     moves: Mapping[tuple[str, str, str], int],
     labels: Labels,
 ) -> Points:
-    """All of them but the ticks and webhooks. `moves`: by route, target and event."""
+    """All of them but the ticks. `moves`: by route, target and event."""
     points: Points = {name: [] for name in ROLLOUTS}
     for route, each in sorted(running.items()):
         if (label := labels.route(route)) == OTHER:

@@ -17,7 +17,7 @@ from llmgateway.controlplane.rollouts.filing import Filing
 from llmgateway.controlplane.rollouts.people import Rollouts
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
-from llmgateway.controlplane.rollouts.webhooks import Webhooks
+from llmgateway.controlplane.webhooks import Webhooks
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.ports.store import Body, Store
@@ -39,6 +39,7 @@ class Surroundings:
     changes: Changes | None
     clock: Clock
     data_dir: Path
+    webhooks: Webhooks
     drained: Callable[[], Awaitable[None]]
 
 
@@ -49,7 +50,7 @@ class RolloutService:
         self._store = store
         self._clock = around.clock
         reloader = around.reloader
-        self._webhooks = Webhooks(lambda: reloader.snapshot, around.clock)
+        self._webhooks = around.webhooks
         self._moves: dict[tuple[str, str, str], int] = {}
         self.conductor = Conductor(
             store,
@@ -64,7 +65,7 @@ class RolloutService:
 
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What runs for as long as the gateway does, by name."""
-        return {"rollouts": self.conductor.run, "filing": self._filing.run, "webhooks": self._webhooks.run}
+        return {"rollouts": self.conductor.run, "filing": self._filing.run}
 
     def weights(self) -> dict[str, StagedWeight]:
         """What workers go by, by route."""
@@ -75,7 +76,6 @@ class RolloutService:
         conductor = self.conductor
         points = figures(conductor.running, conductor.known, self._moves, labels)
         points["controller_last_tick_timestamp_seconds"].append(((), conductor.ticked_at))
-        points["webhooks"] = [((result,), count) for result, count in self._webhooks.counts.items()]
         return points
 
     async def every(self, route: str | None, limit: int) -> list[dict[str, Any]]:
@@ -111,7 +111,7 @@ class RolloutService:
     def _moved(self, found: Running, row: TransitionRecord) -> None:
         key = (found.route, row.to_state, row.event)
         self._moves[key] = self._moves.get(key, 0) + 1
-        self._webhooks.tell(found, row)
+        self._webhooks.tell(shown.message(found, row))
 
     async def _last(self, route: str, rollout: str | None = None) -> RolloutRecord:
         found = await self._store.rollouts(route, limit=1 if rollout is None else 1_000)

@@ -114,6 +114,17 @@ def say(found: Running) -> str:
     return Speaker(WORDS).state(found.rollout)
 
 
+def message(found: Running, row: TransitionRecord) -> Shown:
+    """What webhooks are sent of a move."""
+    record = found.record
+    who = row.actor or "the gateway"
+    why = f" ({row.reason})" if row.reason else ""
+    change = f"{row.from_state} → {row.to_state}, {row.event} by {who}{why}"
+    text = f"Rollout of {record.candidate} on {record.route}: {change}. {say(found)}"
+    about = {"rollout": record.id, "route": record.route, "candidate": record.candidate, "stable": record.stable}
+    return {"text": text, "type": "rollout.transition"} | about | moved(row)
+
+
 def _valid(at: Moment) -> set[str]:
     return at.rollout.approvers(at.people, at.rollout.plan.approvals, at.now)
 

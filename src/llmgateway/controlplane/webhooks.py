@@ -1,7 +1,8 @@
-"""Tells an operator's own services of each move of a rollout: signed JSON, whose `text` Slack and its like show.
+"""Tells an operator's own services what happens, each move of a rollout and each event that somebody should look at:
+signed JSON, whose `text` Slack and its like show.
 
 Each has a line of its own, so that one that is away holds up no other. Lines are bounded, and so are tries: what is not
-taken in time is dropped and counted. The history has every move, whoever was told.
+taken in time is dropped and counted. The store has every move and event, whoever was told.
 """
 
 import asyncio
@@ -14,10 +15,7 @@ import aiohttp
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.config.webhooks import Webhook
-from llmgateway.controlplane.rollouts.records import Running
-from llmgateway.controlplane.rollouts.shown import moved, say
 from llmgateway.domain.clock import Clock
-from llmgateway.ports.rollouts import TransitionRecord
 from llmgateway.wire.jsoncodec import encode
 from llmgateway.wire.signature import signed
 
@@ -43,14 +41,14 @@ class Webhooks:
         self._wanted = asyncio.Event()
         self.counts = dict.fromkeys(RESULTS, 0)
 
-    def tell(self, found: Running, row: TransitionRecord) -> None:
-        """Have every service told of a move, soon."""
+    def tell(self, message: Message) -> None:
+        """Have every service told, soon. Every message has a `type`, a `text` for people, and a `key` of its own."""
         for hook in self._snapshot().webhooks:
             line = self._lines.setdefault(hook.name, deque())
             if len(line) >= MAX_WAITING:
                 line.popleft()
                 self.counts["dropped"] += 1
-            line.append(message(found, row))
+            line.append(message)
         self._wanted.set()
 
     async def run(self) -> None:
@@ -104,14 +102,3 @@ class Webhooks:
                 return None if reply.status < 300 else f"it answered {reply.status}"
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return type(error).__name__
-
-
-def message(found: Running, row: TransitionRecord) -> dict[str, Any]:
-    """What a service is sent."""
-    record = found.record
-    who = row.actor or "the gateway"
-    why = f" ({row.reason})" if row.reason else ""
-    change = f"{row.from_state} → {row.to_state}, {row.event} by {who}{why}"
-    text = f"Rollout of {record.candidate} on {record.route}: {change}. {say(found)}"
-    about = {"rollout": record.id, "route": record.route, "candidate": record.candidate, "stable": record.stable}
-    return {"text": text, "type": "rollout.transition"} | about | moved(row)

@@ -10,7 +10,8 @@ from tests.support.staged import SNAPSHOT, made
 
 from llmgateway.config.snapshot import Secret
 from llmgateway.config.webhooks import Webhook
-from llmgateway.controlplane.rollouts.webhooks import MAX_WAITING, TRIES, Webhooks
+from llmgateway.controlplane.rollouts.shown import message
+from llmgateway.controlplane.webhooks import MAX_WAITING, TRIES, Webhooks
 from llmgateway.domain.clock import ManualClock
 from llmgateway.ports.rollouts import TransitionRecord
 from llmgateway.wire.signature import SIGNATURE, TIMESTAMP, signature
@@ -89,7 +90,7 @@ async def until(condition):
 async def test_a_move_is_told_in_words_and_values_and_signed():
     service = Service()
     async with telling(service, secret=Secret(SECRET)) as hooks:
-        hooks.tell(made(), row(reason="too slow", actor="ann"))
+        hooks.tell(message(made(), row(reason="too slow", actor="ann")))
         await until(lambda: hooks.counts["sent"])
     ((headers, body),) = service.came
     told = json.loads(body)
@@ -105,7 +106,7 @@ async def test_a_move_is_told_in_words_and_values_and_signed():
 async def test_without_a_secret_nothing_is_signed():
     service = Service()
     async with telling(service) as hooks:
-        hooks.tell(made(), row())
+        hooks.tell(message(made(), row()))
         await until(lambda: hooks.counts["sent"])
     assert SIGNATURE not in {name.lower() for name in service.came[0][0]}
 
@@ -115,7 +116,7 @@ async def test_moves_come_in_order_and_again_until_they_are_taken():
     service.statuses = [500, 302, 200, 429]
     async with telling(service) as hooks:
         for revision in (1, 2, 3):
-            hooks.tell(made(), row(revision))
+            hooks.tell(message(made(), row(revision)))
         await until(lambda: hooks.counts["sent"] == 3)
     assert service.revisions == [1, 1, 1, 2, 2, 3]
 
@@ -123,7 +124,7 @@ async def test_moves_come_in_order_and_again_until_they_are_taken():
 async def test_one_that_is_away_is_given_up_and_holds_up_no_other():
     service = Service()
     async with telling(service, urls=["http://127.0.0.1:9/", "http://[broken"]) as hooks:
-        hooks.tell(made(), row())
+        hooks.tell(message(made(), row()))
         await until(lambda: hooks.counts["failed"] == 2)
         assert hooks.counts["sent"] == 1
 
@@ -132,7 +133,7 @@ async def test_tries_are_bounded():
     service = Service()
     service.statuses = [503] * 100
     async with telling(service) as hooks:
-        hooks.tell(made(), row())
+        hooks.tell(message(made(), row()))
         await until(lambda: hooks.counts["failed"])
     assert len(service.came) == TRIES
 
@@ -140,7 +141,7 @@ async def test_tries_are_bounded():
 def test_what_waits_is_bounded_and_the_oldest_goes():
     hooks = Webhooks(lambda: replace(SNAPSHOT, webhooks=(Webhook("a", Secret("http://h/")),)), ManualClock())
     for revision in range(MAX_WAITING + 3):
-        hooks.tell(made(), row(revision))
+        hooks.tell(message(made(), row(revision)))
     (line,) = hooks._lines.values()
     assert len(line) == MAX_WAITING
     assert line[0]["revision"] == hooks.counts["dropped"] == 3
@@ -148,7 +149,7 @@ def test_what_waits_is_bounded_and_the_oldest_goes():
 
 async def test_a_url_stands_in_no_log(caplog):
     async with telling(urls=["http://127.0.0.1:9/services/T000/SECRET"]) as hooks:
-        hooks.tell(made(), row())
+        hooks.tell(message(made(), row()))
         await until(lambda: hooks.counts["failed"])
     assert "webhook u0" in caplog.text
     assert "SECRET" not in caplog.text

@@ -1,0 +1,215 @@
+"""What the gateway does by itself, or notices, on its way into the store, and to those who want to be told.
+
+    note, clear ─► what waits ─► store, in order ─► of what is new there: counts, and webhooks
+
+Whoever notes something waits for nobody. A store that is away is waited for; when too much waits, the oldest is let go
+and counted. What must never be lost is saved in the transaction of the act itself (`ports.rollouts.move_rollout`), and
+`saved` hears of it.
+"""
+
+import asyncio
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
+from typing import Any, Final, NamedTuple, Protocol
+
+from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
+from llmgateway.ports.events import MAX_EVENTS, EventReader, EventWriter, WantedEvents
+from llmgateway.ports.store import StoreError, StoreRejectedError
+
+MAX_WAITING: Final = 1_000
+BATCH: Final = 100
+RETRY_MIN_S: Final = 0.5
+RETRY_MAX_S: Final = 30.0
+FINISH_S: Final = 2.0  # for what waits when the gateway stops
+_TOLD: Final = frozenset({EventSeverity.WARNING, EventSeverity.ALARM})
+_OPEN: Final = WantedEvents(is_open=True)
+_NEVER: Final = (StoreRejectedError, TypeError, ValueError)  # what no other try makes good
+
+log = logging.getLogger(__name__)
+Message = Mapping[str, Any]
+
+
+class EventStore(EventReader, EventWriter, Protocol):
+    """The part of the store that is needed here."""
+
+    async def open(self) -> None: ...
+
+
+class Cleared(NamedTuple):
+    """An alarm's cause is gone."""
+
+    event_id: str
+    at: float
+
+
+class EventFigures(NamedTuple):
+    """What /metrics shows. `counts`: since the start; `open`: alarms that last, None while nobody knows."""
+
+    counts: Mapping[tuple[EventKind, EventSeverity], int]
+    open: Mapping[EventKind, int] | None
+    dropped: int
+
+
+class Events:
+    """One task calls `run`. `tell`: who tells webhooks.
+
+    `counts`: events that are new in the store since the start, by kind and severity. `open`: alarms that last, with
+    their kind; None until it is known. `dropped`: events and clearings that are in no store and never will be.
+    """
+
+    def __init__(self, store: EventStore, tell: Callable[[Message], None] = lambda _: None) -> None:
+        self.tell = tell
+        self.counts: dict[tuple[EventKind, EventSeverity], int] = {}
+        self.open: dict[str, EventKind] | None = None
+        self.dropped = 0
+        self._store = store
+        self._waiting: deque[GatewayEvent | Cleared] = deque()
+        self._taken: deque[GatewayEvent | Cleared] = deque()  # off the line, not in the store yet
+        self._wake = asyncio.Event()
+        self._wake.set()  # what is open has to be read
+
+    def note(self, event: GatewayEvent) -> None:
+        """Have an event written, soon. One whose id is in the store already is nothing new."""
+        self._add(event)
+
+    def clear(self, event_id: str, at: float) -> None:
+        """Have it written that an alarm's cause is gone; of no effect where it is not open."""
+        self._add(Cleared(event_id, at))
+
+    def saved(self, event: GatewayEvent) -> None:
+        """Hear of an event that somebody else has saved, and told."""
+        key = event.kind, event.severity
+        self.counts[key] = self.counts.get(key, 0) + 1
+        if self.open is not None and event.severity is EventSeverity.ALARM:
+            self.open[event.id] = event.kind
+            if len(self.open) > MAX_EVENTS:  # the store has let the oldest go as well
+                self.open.pop(next(iter(self.open)))
+
+    async def run(self) -> None:
+        """Write what waits, until cancelled."""
+        wait = RETRY_MIN_S
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self.write()
+                wait = RETRY_MIN_S
+            except StoreError as error:
+                log.warning("%d events wait for the store: %s", self.waiting, error)
+                self._wake.set()
+                await asyncio.sleep(wait)
+                wait = min(RETRY_MAX_S, 2 * wait)
+
+    async def finish(self) -> None:
+        """Write what waits now; the gateway is about to stop, and a store that is away is not waited for."""
+        try:
+            async with asyncio.timeout(FINISH_S):
+                await self.write()
+        except (StoreError, TimeoutError) as error:
+            log.warning("%d events are lost: %s", self.waiting, str(error) or "the store takes too long")
+
+    def figures(self) -> EventFigures:
+        """What is known now."""
+        return EventFigures(dict(self.counts), None if self.open is None else Counter(self.open.values()), self.dropped)
+
+    @property
+    def waiting(self) -> int:
+        """How many events and clearings are not in the store yet."""
+        return len(self._waiting) + len(self._taken)
+
+    async def write(self) -> None:
+        """Write all that waits, in order; raises StoreError, and what is not written goes on waiting."""
+        if self.open is None:
+            await self._store.open()  # whoever comes first opens it
+            newest_first = await self._store.events(_OPEN, limit=MAX_EVENTS)
+            self.open = {each.id: each.kind for each in reversed(newest_first)}
+        while self._waiting or self._taken:
+            while self._waiting and len(self._taken) < BATCH:
+                self._taken.append(self._waiting.popleft())
+            first = self._taken[0]
+            if isinstance(first, Cleared):
+                await self._clear(first)
+                self._taken.popleft()
+            else:
+                await self._save([each for each in takewhile(_is_event, self._taken) if not isinstance(each, Cleared)])
+
+    def _add(self, what: GatewayEvent | Cleared) -> None:
+        if len(self._waiting) >= MAX_WAITING:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._waiting.append(what)
+        self._wake.set()
+
+    async def _save(self, events: Sequence[GatewayEvent]) -> None:
+        """Save events that come one after the other; one that the store will never take is let go."""
+        try:
+            new = await self._store.add_events(events)
+        except _NEVER as error:
+            if len(events) > 1:
+                for each in events:
+                    await self._save([each])
+                return
+            log.exception("event %s can't be stored: %s", events[0].id, type(error).__name__)
+            self.dropped += 1
+            new = []
+        for _ in events:
+            self._taken.popleft()
+        for each in new:
+            self.saved(each)
+            if each.severity in _TOLD:
+                self.tell(message(each))
+
+    async def _clear(self, cleared: Cleared) -> None:
+        if not await self._store.clear_event(cleared.event_id, cleared.at):
+            return
+        if self.open is not None:
+            self.open.pop(cleared.event_id, None)
+        event = await self._store.event(cleared.event_id)
+        if event is not None:
+            self.tell(message(event))
+
+
+def message(event: GatewayEvent) -> dict[str, Any]:
+    """What a webhook is sent of an event that is new, or has cleared."""
+    is_over = event.cleared_at is not None
+    about = [each for each in (event.route, event.version, event.backend) if each]
+    head = f"{'Cleared' if is_over else event.severity.value.capitalize()} ({event.kind.value}{_of(about)})"
+    back = (
+        f" Take it back: llmgateway events undo {event.id} --reason …" if event.undo is not None and not is_over else ""
+    )
+    return {
+        "text": f"{head}: {event.text}{back}",
+        "type": "event",
+        "key": f"{event.id}:cleared" if is_over else event.id,
+        "event": shown(event),
+    }
+
+
+def shown(event: GatewayEvent) -> dict[str, Any]:
+    """An event as JSON."""
+    return {
+        "id": event.id,
+        "at": event.at,
+        "kind": event.kind.value,
+        "action": event.action,
+        "severity": event.severity.value,
+        "text": event.text,
+        "route": event.route,
+        "version": event.version,
+        "backend": event.backend,
+        "figures": dict(event.figures),
+        "undo": None if event.undo is None else dict(event.undo),
+        "cleared_at": event.cleared_at,
+        "undone_at": event.undone_at,
+        "undone_by": event.undone_by,
+    }
+
+
+def _of(about: Sequence[str]) -> str:
+    return f", {' / '.join(about)}" if about else ""
+
+
+def _is_event(what: GatewayEvent | Cleared) -> bool:
+    return not isinstance(what, Cleared)

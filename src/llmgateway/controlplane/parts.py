@@ -1,0 +1,102 @@
+"""What the control plane is made of: what the composition root hands in."""
+
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from llmgateway.config.loader import Examined
+from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.configfile import ConfigFile
+from llmgateway.controlplane.endpoints import Endpoint
+from llmgateway.controlplane.evaluation.evaluation import Evaluation
+from llmgateway.controlplane.events import Events
+from llmgateway.controlplane.ingest import Ingester
+from llmgateway.controlplane.ledger import Ledger
+from llmgateway.controlplane.live import Recent
+from llmgateway.controlplane.reviewfeed import ReviewFeed
+from llmgateway.controlplane.scoring import Scoring
+from llmgateway.domain.clock import Clock
+from llmgateway.guarding.trial import FindClasses
+from llmgateway.ports.dialect import Dialect
+from llmgateway.ports.provider import Provider
+from llmgateway.ports.store import Row, Store
+
+Run = Callable[[], Awaitable[None]]
+
+
+def on_rows(
+    ledger: Ledger, recent: Recent, scoring: Scoring | None = None, evaluation: Evaluation | None = None
+) -> Callable[[list[Row]], None]:
+    """What the ingester calls with the rows of each commit: only now may anybody see them counted."""
+
+    def committed(rows: list[Row]) -> None:
+        ledger.commit()
+        recent.observe(rows)
+        if scoring is not None:
+            scoring.came(rows)
+        if evaluation is not None:
+            evaluation.came(rows)
+
+    return committed
+
+
+def unknown(name: str) -> Provider:
+    """No providers are known here; LookupError."""
+    raise LookupError(name)
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the composition root hands in.
+
+    The ledger and `recent` are the ones that the ingester feeds: as its observer, and through `on_rows`.
+    `services`: name → a coroutine function that runs until cancelled (retention …). `on_snapshot`: called with each
+    configuration that comes into force, the first one left out. `endpoints`: further ones for the admin listener.
+    `file` and `store`: the configuration may be changed through the admin listener, and its history is kept.
+    `workers`: how many there should be.
+    `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations. `classes`: guardrails
+    and judges, to be tried. `scoring`: who places users' scores. `evaluation`: who judges exchanges. `review`: who
+    brings exchanges to the review queues by itself. `events`: who writes down what happens by itself.
+    `token_secret`: signs browsers' tokens.
+    """
+
+    snapshot: Snapshot
+    text: str
+    data_dir: Path
+    listener: socket.socket
+    clock: Clock
+    ledger: Ledger
+    recent: Recent
+    examine: Callable[[int], Examined]
+    save: Callable[[str, int], None]
+    ingest: Ingester | None = None
+    services: Mapping[str, Run] = field(default_factory=dict)
+    on_snapshot: Callable[[Snapshot], None] = lambda _: None
+    endpoints: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict)
+    file: ConfigFile | None = None
+    store: Store | None = None
+    workers: int = 0
+    provider: Callable[[str], Provider] = unknown
+    dialects: Mapping[str, Dialect] = field(default_factory=dict)
+    classes: FindClasses = lambda _: {}
+    scoring: Scoring | None = None
+    review: ReviewFeed | None = None
+    evaluation: Evaluation | None = None
+    events: Events | None = None
+    token_secret: bytes = b""
+
+
+def first_tasks(parts: Parts) -> dict[str, Run]:
+    """What is started first and so ends last, by name: what others hand their work to, and the services."""
+    ingest, first = parts.ingest, dict[str, Run]()
+    if ingest is not None:
+        first["ingest"] = ingest.run
+    if parts.events is not None:
+        first["events"] = parts.events.run
+    if parts.scoring is not None and ingest is not None:
+        first["scores"] = partial(parts.scoring.run, ingest.drained)
+    if parts.review is not None:
+        first["review"] = parts.review.run
+    return first | dict(parts.services)
