@@ -14,6 +14,7 @@ LONGEST_BLOCK: Final = 40
 _ROOM: Final = 28
 LONGEST: Final = _BACK + LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
+_MARKS: Final = frozenset(_CITY)  # every address has one of them
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
     "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のば-もゃゅゆょ-わん"  # no particle that stands before a number
@@ -89,6 +90,8 @@ OPEN: Final = (
 def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
     """Addresses with a number in them, up to a room if there is one: those that may end after `start`."""
     folded = view.folded
+    if all(folded.find(mark, low) < 0 for mark in _CITY):
+        return
     settled = len(wide(folded[low : max(low, start - _ROOM)]))
     for before, after in matches(_BLOCK, raw, settled):
         begin, end = low + before + 1, low + after
@@ -102,7 +105,7 @@ def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
 def _start(folded: str, block: int) -> int:
     """Where the address begins whose numbers begin at `block`; `block` itself if there is none."""
     before = folded[max(0, block - _BACK) : block]
-    if not before or before.endswith(_PARTICLES):
+    if before.endswith(_PARTICLES) or _MARKS.isdisjoint(before):
         return block
     for begin, _ in matches(_BEFORE, wide(before)):
         found = before[begin:]
