@@ -3,19 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import re2
-
 from llmgateway.guardrails.language.shares import UNKNOWN, shares
 from llmgateway.ports.evaluator import Case, Given, Unknown, Why
+from llmgateway.wire.expression import Expression
 from llmgateway.wire.options import Options
 
 _LEAST: Final = 20  # letters
 _SPOKEN: Final = 0.2  # a language that so much of the question is in may be answered in
-_ASKED_FOR: Final = re2.compile(
-    r"(?i)\btranslat|翻訳|[訳译]して|英訳|和訳|übersetz|tradu|"
-    r"\b(?:in|into|to|auf|en) (?:english|japanese|german|french|spanish|chinese|korean|italian|portuguese|russian|"
-    r"deutsch|englisch|japanisch|anglais|français|español|inglés)\b|"
-    r"(?:英語|日本語|中国語|韓国語|フランス語|ドイツ語|スペイン語)(?:で|に|へ)"
+_ASKED_FOR: Final = Expression(
+    (
+        r"(?i)\btranslat|翻訳|[訳译]して|英訳|和訳|übersetz|tradu|"
+        r"\b(?:in|into|to|auf|en) (?:english|japanese|german|french|spanish|chinese|korean|italian|portuguese|russian|"
+        r"deutsch|englisch|japanisch|anglais|français|español|inglés)\b|"
+        r"(?:英語|日本語|中国語|韓国語|フランス語|ドイツ語|スペイン語)(?:で|に|へ)"
+    ).encode(),
+    latin=False,
 )
 _READ: Final = 400  # characters of a text: what it is mostly in shows by then
 
@@ -45,9 +47,10 @@ class LanguageMismatchEvaluator:
         if case.answer is None:
             return Unknown(case.unseen)
         asked = next((each.text for each in reversed(case.prompt) if each.source == "user"), "")
-        if _ASKED_FOR.search(_ends(asked).encode("utf-8", "replace").decode()):
+        asked = _ends(asked)
+        if _ASKED_FOR.search(asked.encode("utf-8", "replace")):
             return Unknown(Why.UNCLEAR)
-        question, letters = shares(_ends(asked))
+        question, letters = shares(asked)
         spoken = {language for language, share in question.items() if share >= _SPOKEN and language != UNKNOWN}
         answer, answered = shares(_ends(case.answer), spoken)
         if min(letters, answered) < self._least:

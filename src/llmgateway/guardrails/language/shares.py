@@ -18,6 +18,8 @@ _KANA_SHARE: Final = 0.1  # less of it, and ideographs are Chinese that quotes a
 _FAVOUR: Final = 1.4
 _SIGNS: Final = ".,;:!?\"'()[]{}<>*_`«»“”„¿¡…-"
 
+_NO_LETTERS: Final = bytes(code for code in range(128) if not chr(code).isalpha())
+
 _RANGES: Final = (
     (0x0041, 0x024F, "latin"), (0x0370, 0x03FF, "el"), (0x0400, 0x052F, "cyrillic"), (0x0590, 0x05FF, "he"),
     (0x0600, 0x06FF, "arabic"), (0x0900, 0x097F, "hi"), (0x0E00, 0x0E7F, "th"), (0x1100, 0x11FF, "ko"),
@@ -41,8 +43,7 @@ def shares(text: str, likely: Collection[str] = ()) -> tuple[dict[str, float], i
     Where another language is only a little more probable than a `likely` one, it is the likely one.
     """
     sample = sampled(text)
-    counts = Counter(sample)
-    scripts = _scripts(counts)
+    scripts = _latin_alone(sample) if sample.isascii() else _scripts(Counter(sample))
     total = sum(scripts.values())
     if not total:
         return {}, 0
@@ -62,14 +63,20 @@ def sampled(text: str) -> str:
 
 def latin(text: str, likely: Collection[str] = ()) -> str:
     """Tell the language of words in Latin letters, or UNKNOWN: names, code and what is on no list are in none."""
-    counts = Counter(word.strip(_SIGNS) for word in text.lower().replace("\u2019", "'").split())
-    hits: Counter[str] = Counter()
+    counts = Counter(text.lower().replace("\u2019", "'").split())
+    hits: dict[str, int] = {}
     for word, times in counts.items():
-        for language in BY_WORD.get(word, ()):
-            hits[language] += times
+        for language in BY_WORD.get(word) or BY_WORD.get(word.strip(_SIGNS), ()):
+            hits[language] = hits.get(language, 0) + times
     best = max(hits, key=lambda each: hits[each] * (_FAVOUR if each in likely else 1), default=UNKNOWN)
     enough = max(_LEAST_HITS, _LEAST_SHARE * counts.total())
-    return best if hits[best] >= enough else UNKNOWN
+    return best if hits.get(best, 0) >= enough else UNKNOWN
+
+
+def _latin_alone(text: str) -> Counter[str]:
+    """What `_scripts` would tell of ASCII, in a fraction of its time."""
+    letters = len(text.encode().translate(None, _NO_LETTERS))
+    return Counter({"latin": letters} if letters else {})
 
 
 def _scripts(counts: Mapping[str, int]) -> Counter[str]:
