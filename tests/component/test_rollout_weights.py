@@ -12,6 +12,7 @@ from llmgateway.dataplane.link import Link, News
 from llmgateway.dataplane.staged import Staged
 from llmgateway.domain.clock import SystemClock
 from llmgateway.routing.staged import StagedWeight
+from llmgateway.telemetry.keptweights import WEIGHTS, kept
 
 
 def told(weight, epoch=1):
@@ -84,3 +85,22 @@ async def test_weights_stay_while_control_is_away_and_until_the_next_one_knows_t
             name = control.weigh({})
             await until(lambda: control.is_weighed(name))
             assert not staged.is_any
+
+
+async def test_what_workers_are_told_is_kept_for_those_that_start_while_control_is_away(tmp_path):
+    path = tmp_path / "run" / "control.sock"
+    async with links(path) as control:
+        name = control.weigh(told(0.2))
+    staged = Staged()
+    assert staged.take(kept(tmp_path / WEIGHTS)) == name
+    assert staged.is_any
+
+
+async def test_weights_that_can_not_be_kept_are_told_all_the_same(tmp_path, caplog):
+    path = tmp_path / "run" / "control.sock"
+    async with links(path) as control, worker(path) as one, worker(path, 1):
+        (path.parent / "weights.new").mkdir()
+        name = control.weigh(told(0.2))
+        await until(lambda: control.is_whole and control.is_weighed(name))
+        assert one.held == name
+    assert "could not be kept" in caplog.text

@@ -7,7 +7,8 @@ from contextlib import closing, suppress
 
 import aiohttp
 import psutil
-from tests.support.staging import staged
+from tests.support.killing import roles
+from tests.support.staging import CONFIG, staged
 
 from llmgateway.supervisor import locks
 
@@ -98,3 +99,30 @@ def counted_once(store):
     for epoch in counted.keys() - {last}:  # the last one runs on while the file is written
         assert counted[epoch] == (expected[epoch, "v1"], expected[epoch, "v2"])
     assert sum(map(sum, counted.values())) > 100
+
+
+async def test_a_worker_that_starts_while_control_is_away_goes_by_the_rollouts_weights(tmp_path):
+    async with staged(tmp_path, config=CONFIG.replace('min_time = "300ms"', 'min_time = "1h"')) as it:
+        await it.start()
+        found = roles(it.gateway)
+        found.control.suspend()
+        try:
+            for each in found.workers:
+                each.kill()
+            await until_started_again(it, {each.pid for each in found.workers})
+            for _ in range(60):
+                await it.ask()
+        finally:
+            found.control.resume()
+        assert it.asked[1] > 0, "the file gives the candidate nothing, the rollout a fifth"
+
+
+async def until_started_again(it, before):
+    """Wait until both workers are others and serve."""
+    async with asyncio.timeout(30):
+        while len({each.pid for each in roles(it.gateway).workers} - before) < 2:
+            await asyncio.sleep(0.05)
+        while True:
+            with suppress(aiohttp.ClientError):
+                await it.ask()
+                return

@@ -26,6 +26,7 @@ from llmgateway.journal.writer import JournalWriter
 from llmgateway.ports.provider import Provider
 from llmgateway.routing.places import Share
 from llmgateway.supervisor.tether import Tether
+from llmgateway.telemetry.keptweights import WEIGHTS, kept
 
 
 class Installed:
@@ -87,6 +88,7 @@ async def _work(started: Started, listener: socket.socket, slot: int, line: sock
         ),
     )
     standings.tell = link.tell
+    worker.gateway.staged.take(kept(started.data / WEIGHTS))  # until control is heard, which may be away
     await worker.start()
     tether.start()
     link.start()

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +43,7 @@ from llmgateway.controlplane.watch import watch
 from llmgateway.controlplane.webhooks import Webhooks
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.store import Store
+from llmgateway.telemetry.keptweights import WEIGHTS
 
 SOCKET: Final = "run/control.sock"
 TALLY: Final = "run/tally.json"
@@ -185,6 +187,8 @@ class Control:
         """Rollouts, where there is a store and something that is counted into it."""
         parts, ingest = self._parts, self._parts.ingest
         if store is None or ingest is None:
+            with suppress(OSError):
+                (parts.data_dir / WEIGHTS).unlink()  # of a time when there were rollouts
             return None
         around = Surroundings(
             self.links, self.reloader, self.changes, self._clock, parts.data_dir, self._webhooks, ingest.drained

@@ -36,6 +36,8 @@ from llmgateway.telemetry.frames import (
     revision,
     socket_path,
 )
+from llmgateway.telemetry.keptweights import WEIGHTS as KEPT
+from llmgateway.telemetry.keptweights import keep
 from llmgateway.wire.jsoncodec import encode
 
 MAX_LINKS: Final = 256
@@ -178,7 +180,11 @@ class Links:
     def weigh(self, routes: Mapping[str, Any]) -> str:
         """Tell every worker the weights of all rollouts, by route; returns the name that workers say back."""
         name = hashlib.sha256(encode(routes)).hexdigest()[:12]
-        self._weights = frame(WEIGHTS, {"name": name, "routes": routes}, MAX_SNAPSHOT_BYTES)
+        told = {"name": name, "routes": routes}
+        line = frame(WEIGHTS, told, MAX_SNAPSHOT_BYTES)
+        if line != self._weights:
+            self._weights = line
+            self._keep(encode(told))
         for connection in self._connections:
             if connection.state is not None:
                 self._weigh(connection)
@@ -192,6 +198,13 @@ class Links:
     def is_weighed(self, name: str) -> bool:
         """Whether every worker that is connected has the weights of this name in force."""
         return all(connection.weighed == name for connection in self._connections if connection.state is not None)
+
+    def _keep(self, told: bytes) -> None:
+        """Have workers find them that start while no control is there."""
+        try:
+            keep(self._path.with_name(KEPT.name), told)
+        except OSError as error:
+            log.warning("the weights of rollouts could not be kept: %s", error.strerror or type(error).__name__)
 
     def _weigh(self, connection: _Connection) -> None:
         line = self._weights
