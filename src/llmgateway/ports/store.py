@@ -15,6 +15,7 @@ from llmgateway.domain.score import Score
 from llmgateway.ports.datasets import DatasetReader, DatasetWriter
 from llmgateway.ports.events import EventReader, EventWriter
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
+from llmgateway.ports.report import ReportReader
 from llmgateway.ports.reviews import ReviewReader, ReviewWriter
 from llmgateway.ports.rollouts import RolloutReader, RolloutWriter, Tally
 from llmgateway.ports.scores import ScoreReader, ScoreWriter
@@ -131,7 +132,9 @@ class StoreStats:
     engine: str  # name and version, for the start-up line and bug reports
 
 
-class StoreReader(GenerationReader, ScoreReader, ReviewReader, RolloutReader, DatasetReader, EventReader, Protocol):
+class StoreReader(
+    GenerationReader, ScoreReader, ReviewReader, RolloutReader, DatasetReader, EventReader, ReportReader, Protocol
+):
     """Reading. Each call is bounded: by `limit`, and by time, after which it raises StoreUnavailableError."""
 
     async def page(self, wanted: Wanted, *, limit: int, before: str | None = None) -> list[Row]:

@@ -12,6 +12,7 @@ from llmgateway.domain.score import Score, Value
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
 from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
+from llmgateway.ports.report import Found, Kept, Labelled, Reviewed, Took, Traffic, Window
 from llmgateway.ports.reviews import Backlog, WantedItems
 from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
 from llmgateway.ports.scores import Group, WantedScores
@@ -22,6 +23,7 @@ from llmgateway.store import sqlite_events as happened
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_queries as queries
 from llmgateway.store import sqlite_replays as replayed
+from llmgateway.store import sqlite_report as reported
 from llmgateway.store import sqlite_reviews as reviews
 from llmgateway.store import sqlite_rollouts as staged
 from llmgateway.store import sqlite_scores as scored
@@ -178,6 +180,27 @@ class SqliteReader:
 
     async def event(self, event_id: str) -> GatewayEvent | None:
         return await self._read(lambda connection: happened.one(connection, event_id))
+
+    async def report_traffic(self, window: Window) -> list[Traffic]:
+        return await self._read(lambda connection: reported.traffic(connection, window))
+
+    async def report_durations(self, window: Window) -> list[Took]:
+        return await self._read(lambda connection: reported.durations(connection, window))
+
+    async def report_first_tokens(self, window: Window) -> list[Took]:
+        return await self._read(lambda connection: reported.first_tokens(connection, window))
+
+    async def report_verdicts(self, window: Window) -> list[Found]:
+        return await self._read(lambda connection: reported.verdicts(connection, window))
+
+    async def report_labelled(self, window: Window) -> list[Labelled]:
+        return await self._read(lambda connection: reported.labelled(connection, window))
+
+    async def report_reviewed(self, window: Window) -> list[Reviewed]:
+        return await self._read(lambda connection: reported.reviewed(connection, window))
+
+    async def report_kept(self) -> Kept:
+        return await self._read(reported.kept)
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from llmgateway.controlplane.pages.html import Html, join, tag
 from llmgateway.controlplane.pages.session import Session
 from llmgateway.controlplane.pages.words import LANGUAGES, Tongue
+from llmgateway.drawing.html import Html, join, tag
 
 PATH: Final = "/review"
 NAMES: Final = {"en": "English", "ja": "日本語"}

@@ -7,7 +7,6 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from llmgateway.controlplane.pages.frame import PATH, Look, button, form, page
-from llmgateway.controlplane.pages.html import Html, join, tag
 from llmgateway.controlplane.reviewtexts import Said, Shown
 from llmgateway.domain.review import (
     MAX_CORRECTION,
@@ -22,6 +21,7 @@ from llmgateway.domain.review import (
     Severity,
     State,
 )
+from llmgateway.drawing.html import Html, join, tag
 from llmgateway.ports.reviews import Backlog, WantedItems
 from llmgateway.review.verdicts import SIDES
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgateway.controlplane.pages.html import Html, join, tag
+from llmgateway.drawing.html import Html, join, tag
 
 
 @given(st.text(), st.text())
