@@ -361,3 +361,12 @@ async def test_callers_in_the_queue_are_served_when_workers_die(tmp_path):
             connection.settimeout(BOUND_S)
             with connection:
                 assert (await asyncio.to_thread(connection.recv, 100)).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_new_gateway_has_nothing_to_complain_of(tmp_path: Path) -> None:
+    """Its store is being made by whoever comes first; that is no news."""
+    async with scene(tmp_path) as it:
+        it.gateway.stop()
+        assert [line for line in it.gateway.log.read_text().splitlines() if '"level":"info"' not in line][:1] == [
+            "llmgateway 0.1.0 is ready"
+        ]

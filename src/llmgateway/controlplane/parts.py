@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from llmgateway.domain.clock import Clock
 from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
-from llmgateway.ports.store import Row, Store
+from llmgateway.ports.store import Row, Store, StoreError
 
 Run = Callable[[], Awaitable[None]]
 
@@ -98,5 +99,13 @@ def first_tasks(parts: Parts) -> dict[str, Run]:
     if parts.scoring is not None and ingest is not None:
         first["scores"] = partial(parts.scoring.run, ingest.drained)
     if parts.review is not None:
-        first["review"] = parts.review.run
+        first["review"] = partial(_review, parts.review, parts.store)
     return first | dict(parts.services)
+
+
+async def _review(feed: ReviewFeed, store: Store | None) -> None:
+    """Fill the review queues. In a new gateway whoever comes first makes the store: to wait for it would be no news."""
+    if store is not None:
+        with suppress(StoreError):
+            await store.open()
+    await feed.run()
