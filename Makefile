@@ -6,7 +6,7 @@ ARGS   ?=
 
 .PHONY: demo test lint types imports unit bench kill faults simulate clean help
 help:
-	@echo "make demo    install and show the gateway at work (ARGS=--once to exit afterwards)"
+	@echo "make demo    install and show the gateway at work (ARGS=--once to exit afterwards, --rollout for rollouts)"
 	@echo "make test    install and run everything that checks the project"
 	@echo "make bench   measure beside nginx and peers (installs nothing; see bench/README.md)"
 	@echo "make kill    the long crash test: processes killed under load"

@@ -229,6 +229,26 @@ async def test_a_knob_that_does_not_exist_is_a_400_that_names_those_that_do(serv
         assert "refusal_rate" in (await reply.json())["error"]["message"]
 
 
+async def test_knobs_can_be_turned_while_it_runs(server, session):
+    async with session.put(f"{server.url}/mock/knobs", json={"error": 503, "latency": 0}) as reply:
+        shown = await reply.json()
+        assert (reply.status, shown["error"], shown["error_rate"]) == (200, 503, 1.0)
+    async with session.post(f"{server.url}/v1/chat/completions", json=ASK) as reply:
+        assert reply.status == 503
+    async with session.put(f"{server.url}/mock/knobs", json={"error_rate": 0}) as reply:
+        assert reply.status == 200
+    async with session.post(f"{server.url}/v1/chat/completions", json=ASK) as reply:
+        assert reply.status == 200
+
+
+async def test_a_knob_that_does_not_exist_turns_none(server, session):
+    async with session.put(f"{server.url}/mock/knobs", json={"error_rate": 1, "volume": 11}) as reply:
+        assert reply.status == 400
+        assert "There is no knob 'volume'" in await reply.text()
+    async with session.post(f"{server.url}/v1/chat/completions", json=ASK) as reply:
+        assert reply.status == 200
+
+
 async def test_a_key_is_asked_for_where_there_is_one(session):
     async with ModelServer(Settings(api_key="right")) as server:
         for headers, status in (({}, 401), ({"authorization": "Bearer wrong"}, 401), ({"x-api-key": "right"}, 200)):

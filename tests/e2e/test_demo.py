@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 DEADLINE_S = 60
+ROLLOUTS_S = 240  # two minutes are promised on a machine that does little else
 
 
 @contextmanager
@@ -153,3 +154,30 @@ def test_a_broken_configuration_says_what_is_wrong(tmp_path):
         assert_nothing_is_left(tmp_path)
     assert "llmgateway serve ended with exit code" in errors
     assert "workers" in errors
+
+
+def test_a_rollout_goes_right_and_one_goes_wrong(tmp_path):
+    with demo(tmp_path, "--rollout", "--once") as process:
+        said, errors = process.communicate(timeout=ROLLOUTS_S)
+        assert process.returncode == 0, said + errors
+        assert_nothing_is_left(tmp_path)
+    assert errors == ""
+    for part in (
+        "Ann (a pretend reviewer) reads 10 random answers of v2",
+        "Ann (a pretend reviewer) promotes it",
+        "✓ v2 went through every step: succeeded",
+        "✓ v3 began to fail: rolled back by the gateway",
+        "0 errors",
+        "0 cut",
+        "rollout history assistant",
+    ):
+        assert part in said
+    assert "✗" not in said
+    assert all(len(line) <= 80 for line in said.splitlines() if "--config" not in line)
+
+
+def test_the_rollouts_have_callers_of_their_own(tmp_path):
+    with demo(tmp_path, "--rollout", "--requests", "5") as process:
+        said, errors = process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == 2, said + errors
+        assert "no --requests" in " ".join(errors.replace("│", " ").split())

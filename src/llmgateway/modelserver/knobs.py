@@ -1,7 +1,8 @@
 """What can be asked of the pretend model beside its answer: slowness, length, errors, faults, bad manners.
 
-One table of knobs, four places to turn them, each stronger than the one before: the command's flags, the model's name
-(`gpt-4.1@latency=0.2,fault=cut`), the body's `metadata` (`mock_latency`), and headers (`x-mock-latency`).
+One table of knobs, four places to turn them, each stronger than the one before: the command's flags (`PUT /mock/knobs`
+turns the same ones while it runs), the model's name (`gpt-4.1@latency=0.2,fault=cut`), the body's `metadata`
+(`mock_latency`), and headers (`x-mock-latency`).
 """
 
 from collections.abc import Mapping

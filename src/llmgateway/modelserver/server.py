@@ -61,6 +61,11 @@ async def _recorded(service: Service, _request: web.Request) -> web.StreamRespon
     return web.json_response(list(service.recorded))
 
 
+async def _knobs(service: Service, request: web.Request) -> web.StreamResponse:
+    """Have the model behave otherwise from now on: an object of knobs by name. Those it leaves out stay."""
+    return web.json_response(service.turn_all(answering.parse(await request.read())))
+
+
 async def _echo(service: Service, request: web.Request) -> web.StreamResponse:
     """Show a request as it came in, for any method: what passes through a gateway unaltered can be seen here."""
     raw = await request.read()
@@ -95,6 +100,7 @@ _TABLE: Final[tuple[tuple[str, str, Endpoint], ...]] = (
     ("GET", "/v1/models/{name:.+}", _models),
     ("GET", "/health", _health),
     ("GET", "/mock/requests", _recorded),
+    ("PUT", "/mock/knobs", _knobs),
     ("*", "/v1/mock/echo{rest:.*}", _echo),
 )
 

@@ -5,7 +5,7 @@ import hmac
 import random
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from llmgateway.modelserver import compose
@@ -114,6 +114,14 @@ class Service:
             return self.settings.knobs.turned(suffix).turned(from_metadata(body)).turned(from_headers(headers))
         except KnobError as wrong:
             raise ApiError(400, str(wrong), param="metadata", code="invalid_knob") from None
+
+    def turn_all(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn knobs for all requests that begin from now on; returns all of them, by name."""
+        try:
+            self.settings = replace(self.settings, knobs=self.settings.knobs.turned(settings))
+        except KnobError as wrong:
+            raise ApiError(400, str(wrong), code="invalid_knob") from None
+        return asdict(self.settings.knobs)
 
     def check_model(self, body: Mapping[str, Any]) -> None:
         """Refuse a request without a model, or with one that is not served."""

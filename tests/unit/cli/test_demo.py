@@ -140,7 +140,7 @@ def shown(where, logged, results, width=80):
     console.print(screen.welcome())
     summary = evidence.summarize(results, logged, where, 3.2)
     console.print(screen.report(summary, logged, where))
-    screen.show_next(console, where, "lgw_key", stays=True)
+    screen.show_next(console, where, "lgw_key", screen.first_commands(where, "lgw_key"), stays=True)
     return console.file.getvalue()
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from llmgateway.cli.demo.evidence import PERCENTILES, Logged, Share, Summary
 from llmgateway.cli.demo.setting import Setting
 from llmgateway.ports.store import Body, Row
 
+WIDEST: Final = 80
 _BAR: Final = 8
 _QUOTE: Final = 120
 _LATENCIES: Final = {
@@ -35,6 +36,12 @@ _STAGED: Final = {
 }
 
 
+def console(*, is_plain: bool) -> Console:
+    """Where the demo talks: standard error when `is_plain`, for standard output is a program's then."""
+    is_narrow = is_plain or not sys.stdout.isatty()
+    return Console(stderr=is_plain, highlight=False, width=WIDEST if is_narrow else None)
+
+
 def progress(console: Console) -> Progress:
     """Make the bar that runs while requests are sent."""
     return Progress(
@@ -48,18 +55,19 @@ def progress(console: Console) -> Progress:
     )
 
 
-def welcome() -> Group:
+def welcome(*more: str) -> Panel:
     """Say what is running."""
+    lines = more or ("Two pretend models and the gateway run here; nothing leaves this machine.",)
     text = Text.assemble(
         ("llmgateway", "bold"),
         "  applications ",
         ("──►", "dim"),
         " gateway ",
         ("──►", "dim"),
-        " versions of a model\n",
-        ("Two pretend models and the gateway run here; nothing leaves this machine.", "dim"),
+        " versions of a model",
+        *((f"\n{line}", "dim") for line in lines),
     )
-    return Group(Panel(text, border_style="cyan", width=78))
+    return Panel(text, border_style="cyan", width=78)
 
 
 def report(summary: Summary, logged: Logged, setting: Setting) -> Group:
@@ -164,7 +172,7 @@ def _facts(row: Row, bodies: list[Body]) -> Iterator[tuple[str, str]]:
         yield "attempt", f"backend {attempt['backend']}: {attempt['status']} {attempt['result']}"
     for body in bodies:
         if body.content and body.kind != "events":
-            yield body.kind, _quote(body.content)
+            yield body.kind, quoted(body.content)
 
 
 def _duration(row: Row) -> str:
@@ -178,14 +186,14 @@ def _cost(row: Row) -> str:
     return f", ${row['cost_usd']:.6f}" if row["cost_usd"] is not None else ""
 
 
-def _quote(content: bytes) -> str:
-    """The words of a body, cut to a line or two."""
+def quoted(content: bytes, most: int = _QUOTE) -> str:
+    """The words of a body, cut to so many characters."""
     try:
         words = _said(json.loads(content))
     except ValueError:
         words = ""
     words = words or content.decode("utf-8", "replace")
-    return words if len(words) <= _QUOTE else words[:_QUOTE].rstrip() + " …"
+    return words if len(words) <= most else words[:most].rstrip() + " …"
 
 
 def _said(body: Any) -> str:
@@ -197,21 +205,25 @@ def _said(body: Any) -> str:
     return str(choices[0].get("message", {}).get("content") or "")
 
 
-def show_next(console: Console, setting: Setting, key: str, *, stays: bool) -> None:
+Commands = Iterable[tuple[str, str]]
+"""What for, and the command."""
+
+
+def show_next(console: Console, setting: Setting, key: str, commands: Commands, *, stays: bool) -> None:
     """Print where everything is and what to try. Never wrapped and never cut: it is there to be copied."""
     heading = "Try it, in another terminal" if stays else "What to try while it runs: leave --once out"
     console.print(f"\n{heading}", style="bold")
     places = {"applications": f"{setting.url}/v1", "health, metrics": f"{setting.admin_url}/metrics", "key": key}
     for name, place in places.items():
         console.print(Text.assemble((f"{name:<17}", "dim"), place), soft_wrap=True)
-    for why, command in _commands(setting, key):
+    for why, command in commands:
         console.print(Text.assemble("\n", (f"# {why}\n", "dim"), (command, "cyan")), soft_wrap=True)
     if stays:
         console.print("\nServing until Ctrl-C.", style="bold green")
 
 
-def _commands(setting: Setting, key: str) -> Iterator[tuple[str, str]]:
-    """What for, and the command."""
+def first_commands(setting: Setting, key: str) -> Commands:
+    """What to try after the tour."""
     yield (
         "ask something",
         f"curl {setting.url}/v1/chat/completions \\\n"
@@ -219,13 +231,19 @@ def _commands(setting: Setting, key: str) -> Iterator[tuple[str, str]]:
         "  -H 'content-type: application/json' \\\n"
         f"""  -d '{{"model": "{setting.route}", "messages": [{{"role": "user", "content": "hi"}}]}}'""",
     )
-    for why, words in (
+    yield from ours(
+        setting,
         ("watch exchanges as they end", "logs tail"),
         ("see the latest one whole", "logs show last"),
         ("watch rates, latency and errors", "top"),
         ("move traffic to the other version", f"routes weight {setting.route} v1=50 v2=50"),
         ("see who changed what, and take it back", "config history"),
-    ):
+    )
+
+
+def ours(setting: Setting, *commands: tuple[str, str]) -> Commands:
+    """This program's commands, as one has to type them here."""
+    for why, words in commands:
         yield why, f"{_program()} {words} --config {setting.config}"
 
 

@@ -11,7 +11,9 @@ import tomlkit
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where everything of one demo is. `weights` are those of the route's versions, `models` what they call."""
+    """Where everything of one demo is. `weights` are those of the route's versions, `models` what they call; `servers`
+    are the pretend models' addresses by backend.
+    """
 
     config: Path
     store: Path
@@ -20,6 +22,7 @@ class Setting:
     route: str
     weights: dict[str, float]
     models: dict[str, str]
+    servers: dict[str, str]
 
 
 def example() -> Path:
@@ -65,6 +68,7 @@ def prepare(document: Any, folder: Path, ports: dict[str, int], key_hash: str) -
         route=route,
         weights={name: float(version.get("weight", 0)) for name, version in versions.items()},
         models={name: str(version.get("model", route)) for name, version in versions.items()},
+        servers={name: f"http://127.0.0.1:{port}" for name, port in ports.items()},
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import openai
 
 _AT_ONCE: Final = 8
+_BROKE_OFF: Final = "broke off"
 _QUESTIONS: Final = (
     "Which bridge is the oldest one in town?",
     "How do I tell a lantern from a signal?",
@@ -38,6 +39,7 @@ class Request:
     kind: str
     user: str
     stream: bool
+    max_tokens: int | None = None
 
     def body(self, route: str) -> dict[str, Any]:
         """What the SDK is to send."""
@@ -57,6 +59,8 @@ class Request:
                 body["max_tokens"] = -1
             case _:
                 pass
+        if self.max_tokens is not None:
+            body["max_tokens"] = self.max_tokens
         if self.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
@@ -64,13 +68,16 @@ class Request:
 
 @dataclass(slots=True)
 class Outcome:
-    """What the caller saw. Times are seconds by its own clock; `error` is the SDK's exception or the like."""
+    """What the caller saw. Times are seconds by its own clock; `error` is the SDK's exception or the like, `version`
+    who answered in the end.
+    """
 
     request: Request
     total_s: float = 0.0
     first_token_s: float | None = None
     error: str | None = None
     exchange: str | None = None
+    version: str | None = None
 
     @property
     def is_expected(self) -> bool:
@@ -81,6 +88,11 @@ class Outcome:
     def is_staged(self) -> bool:
         """It was trouble made on purpose, and ended as it should."""
         return self.is_expected and self.request.kind in {*_TROUBLED, "stumble"}
+
+    @property
+    def is_cut(self) -> bool:
+        """A stream that had begun broke off."""
+        return self.error == _BROKE_OFF
 
     @property
     def told(self) -> str:
@@ -105,11 +117,11 @@ async def send(
     """Send the requests, a few at a time and in order; `done` hears of each."""
     queue: Iterator[Request] = iter(requests)
     outcomes: list[Outcome] = []
-    async with openai.AsyncOpenAI(base_url=f"{base_url}/v1", api_key=key, max_retries=0, timeout=30) as client:
+    async with connected(base_url, key) as client:
 
         async def caller() -> None:
             for request in queue:
-                outcome = await _send(client, request, route)
+                outcome = await ask(client, request, route)
                 outcomes.append(outcome)
                 done(outcome)
 
@@ -119,11 +131,18 @@ async def send(
     return outcomes
 
 
-async def _send(client: openai.AsyncOpenAI, request: Request, route: str) -> Outcome:
+def connected(base_url: str, key: str) -> openai.AsyncOpenAI:
+    """The official client, as applications use it, but for retries: what goes wrong is to be seen."""
+    return openai.AsyncOpenAI(base_url=f"{base_url}/v1", api_key=key, max_retries=0, timeout=30)
+
+
+async def ask(client: openai.AsyncOpenAI, request: Request, route: str) -> Outcome:
+    """Send one request and read all of the answer. Never raises what a gateway can cause."""
     outcome, start = Outcome(request), time.perf_counter()
     try:
         raw = await client.chat.completions.with_raw_response.create(**request.body(route))
         outcome.exchange = raw.headers.get("x-request-id")
+        outcome.version = raw.headers.get("x-llmgateway-version")
         if request.stream:
             async for chunk in raw.parse():
                 if outcome.first_token_s is None and chunk.choices and chunk.choices[0].delta.content:
@@ -132,7 +151,7 @@ async def _send(client: openai.AsyncOpenAI, request: Request, route: str) -> Out
         outcome.error = str(error.status_code)
         outcome.exchange = error.response.headers.get("x-request-id")
     except openai.APIError as error:
-        outcome.error = "broke off" if outcome.first_token_s is not None else type(error).__name__
+        outcome.error = _BROKE_OFF if outcome.first_token_s is not None else type(error).__name__
     except OSError as error:
         outcome.error = type(error).__name__
     outcome.total_s = time.perf_counter() - start

@@ -28,7 +28,7 @@ def standing(rollout: Mapping[str, Any]) -> "Group":
 
     parts: list[Any] = [Text(headline(rollout), _STYLES.get(rollout["state"], "bold"))]
     if "metrics" in rollout:
-        parts += [Text(bar(rollout)), _metrics(rollout["metrics"])]
+        parts += [Text(bar(rollout)), figures(rollout["metrics"])]
         parts += [Text(one_line(each)) for each in rollout["words"]]
     if rollout.get("file_error"):
         parts.append(Text(f"! the file does not say so yet: {one_line(rollout['file_error'])}", "bold red"))
@@ -37,27 +37,37 @@ def standing(rollout: Mapping[str, Any]) -> "Group":
 
 def headline(rollout: Mapping[str, Any]) -> str:
     """One line about it."""
+    return f"{place(rollout)} · " + one_line(f"rollout {rollout['id']} by {rollout['creator']}")
+
+
+def place(rollout: Mapping[str, Any]) -> str:
+    """Who is to take over from whom, and where that is."""
     pause = f" ({rollout['pause']})" if rollout.get("pause") else ""
     return one_line(
-        f"{rollout['route']}: {rollout['candidate']} instead of {rollout['stable']} · {rollout['state']}{pause} · "
-        f"rollout {rollout['id']} by {rollout['creator']}"
+        f"{rollout['route']}: {rollout['candidate']} instead of {rollout['stable']} · {rollout['state']}{pause}"
     )
 
 
 def bar(rollout: Mapping[str, Any]) -> str:
-    """The steps, the one it is at in brackets, and the weight."""
-    steps = [
-        f"[{each['weight']:.0%}]" if index == rollout["step"] else f"{each['weight']:.0%}"
-        for index, each in enumerate(rollout["steps"])
-    ]
+    """The steps, the weight, and whose word on which evidence."""
     approvals = sum(each["counts"] for each in rollout["approvals"])
     return (
-        f"steps {' → '.join(steps)} · {rollout['weight']:.0%} of assignments now · "
-        f"approvals {approvals} of {rollout['approvals_needed']} · evidence {rollout['evidence_hash'][:12]}"
+        f"{steps(rollout)} · approvals {approvals} of {rollout['approvals_needed']} · "
+        f"evidence {rollout['evidence_hash'][:12]}"
     )
 
 
-def _metrics(metrics: list[Mapping[str, Any]]) -> "Table":
+def steps(rollout: Mapping[str, Any]) -> str:
+    """The steps, the one it is at in brackets, and the weight."""
+    told = [
+        f"[{each['weight']:.0%}]" if index == rollout["step"] else f"{each['weight']:.0%}"
+        for index, each in enumerate(rollout["steps"])
+    ]
+    return f"steps {' → '.join(told)} · {rollout['weight']:.0%} of assignments now"
+
+
+def figures(metrics: list[Mapping[str, Any]]) -> "Table":
+    """Counts, ratio and tests, a line a metric."""
     from rich.text import Text
 
     table = dense()
