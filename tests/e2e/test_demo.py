@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from llmgateway.cli.demo.rollout.scenes import RATIONALE
 
 DEADLINE_S = 60
 ROLLOUTS_S = 240  # two minutes are promised on a machine that does little else
@@ -60,6 +63,22 @@ def wait_until(is_so, what: str) -> None:
 def assert_nothing_is_left(folder: Path) -> None:
     assert leftovers(folder) == []
     assert list(folder.glob("lgw-demo-*")) == []
+
+
+def readme(part: str) -> list[str]:
+    """The lines of one of README's pictures."""
+    text = Path(__file__).parents[2].joinpath("README.md").read_text()
+    return text.partition(f"<!-- {part}:begin -->")[2].partition(f"<!-- {part}:end -->")[0].splitlines()
+
+
+def is_kept(line: str) -> bool:
+    """A line that is the same in every run, but for its figures."""
+    return re.match(r" *[\d.]+ s  |── Roll|assistant:| metric|│ ✓|callers:|The trust|  harm: were", line) is not None
+
+
+def shape(line: str) -> str:
+    """A line without its figures, and without the width that they take."""
+    return re.sub(r"\s+", " ", re.sub(r"[\d.,]*\d(e[+-]\d+)?", "#", line)).strip()
 
 
 def test_once_shows_everything_in_80_columns_and_leaves_nothing_behind(tmp_path):
@@ -157,7 +176,8 @@ def test_a_broken_configuration_says_what_is_wrong(tmp_path):
 
 
 def test_a_rollout_goes_right_and_one_goes_wrong(tmp_path):
-    with demo(tmp_path, "--rollout", "--once") as process:
+    report = tmp_path / "report.html"
+    with demo(tmp_path, "--rollout", "--once", "--report", str(report)) as process:
         said, errors = process.communicate(timeout=ROLLOUTS_S)
         assert process.returncode == 0, said + errors
         assert_nothing_is_left(tmp_path)
@@ -173,11 +193,25 @@ def test_a_rollout_goes_right_and_one_goes_wrong(tmp_path):
     ):
         assert part in said
     assert "✗" not in said
-    assert all(len(line) <= 80 for line in said.splitlines() if "--config" not in line)
+    assert all(len(line) <= 80 for line in said.splitlines() if "--config" not in line and "file://" not in line)
+    assert report.as_uri() in said
+    told = {shape(line) for line in said.splitlines()}
+    assert [line for line in readme("rollout") if is_kept(line) and shape(line) not in told] == []
+    text = report.read_text()
+    for part in ("<svg", "v2", "v3", "succeeded", "rolled", "Ann (a pretend reviewer)", RATIONALE):
+        assert part in text
 
 
-def test_the_rollouts_have_callers_of_their_own(tmp_path):
-    with demo(tmp_path, "--rollout", "--requests", "5") as process:
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--rollout", "--requests", "5"), "no --requests"),
+        (("--rollout", "--config", "config.toml"), "no --config"),
+        (("--report", "report.html"), "only --rollout writes a trust report"),
+    ],
+)
+def test_options_that_mean_nothing_here_are_refused(tmp_path, words, why):
+    with demo(tmp_path, *words) as process:
         said, errors = process.communicate(timeout=DEADLINE_S)
         assert process.returncode == 2, said + errors
-        assert "no --requests" in " ".join(errors.replace("│", " ").split())
+        assert why in " ".join(errors.replace("│", " ").split())

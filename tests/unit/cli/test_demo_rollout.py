@@ -12,7 +12,7 @@ from llmgateway.cli.demo import setting
 from llmgateway.cli.demo.rollout import play, plot, screen, verdict
 from llmgateway.cli.demo.rollout.configuration import published, staged
 from llmgateway.cli.demo.rollout.course import EVERY_S, MOST_POINTS, Course, Point
-from llmgateway.cli.demo.rollout.crowd import MAX_TOKENS, QUESTIONS, RECENT, Crowd, Seen, questions
+from llmgateway.cli.demo.rollout.crowd import MAX_TOKENS, MOST, QUESTIONS, RECENT, Crowd, Seen, questions
 from llmgateway.cli.demo.rollout.desk import RefusedError
 from llmgateway.cli.demo.rollout.play import Play
 from llmgateway.cli.demo.rollout.scenes import SCENES, UNWATCHED, WATCHED, Deed, Doings, is_over
@@ -23,6 +23,7 @@ from llmgateway.config.loader import load
 from llmgateway.domain.clock import ManualClock
 from llmgateway.modelserver.server import ModelServer
 from llmgateway.modelserver.service import Settings
+from llmgateway.wire.jsoncodec import decode, encode
 
 GOOD, BAD = SCENES
 ERROR = {
@@ -198,7 +199,9 @@ def test_a_plot_of_nothing_and_of_a_short_time_keeps_its_scale():
 
 
 def test_users_ask_twice_and_some_answers_are_streams():
-    made = [request for request, _ in zip(questions("s"), range(40), strict=False)]
+    everything = list(questions("s"))
+    assert len(everything) == MOST
+    made = everything[:40]
     assert len({request.user for request in made}) == 40 / QUESTIONS
     assert {request.max_tokens for request in made} == {MAX_TOKENS}
     assert sum(request.stream for request in made) == 10
@@ -207,7 +210,7 @@ def test_users_ask_twice_and_some_answers_are_streams():
 def test_what_callers_see_is_counted_with_a_bound():
     seen, request = Seen(), Request(0, "chat", "u", stream=True)
     for _ in range(RECENT + 5):
-        seen.note(Outcome(request, total_s=0.1, version="v1"))
+        seen.note(Outcome(request, total_s=0.1))
     seen.note(Outcome(request, error="broke off"))
     seen.note(Outcome(replace(request, stream=False), error="500"))
     assert (seen.asked, seen.answered, seen.streams, seen.cut) == (RECENT + 7, RECENT + 5, RECENT + 6, 1)
@@ -459,6 +462,24 @@ def test_the_closing_says_what_was_kept_and_what_was_not():
     assert "✗" not in text
     assert "after the fault too many: decision 0.50 s, last request to v3 0.20 s" in text
     assert "out 3.0 s after it began to fail" in text
+
+
+def test_programs_get_every_figure_and_promise():
+    shown = verdict.closing([WELL, ILL], ROWS, a_crowd(), 60.0).shown()
+    assert decode(encode(shown)) == shown | {"promises": [dict(each) for each in shown["promises"]]}
+    assert (shown["is_sound"], shown["bad"]["rescued"], shown["asked"]) == (True, 2, 7)
+    assert all(each["is_kept"] for each in shown["promises"])
+
+
+def test_commands_are_those_of_this_gateway_and_not_all_of_one_person(tmp_path):
+    document = staged(tomlkit.parse(setting.example().read_text()), UNWATCHED)
+    where = setting.prepare(document, tmp_path, {"one": 4001, "two": 4002, "three": 4003}, "sha256:" + "0" * 64)
+    lines = [command for _, command in screen.commands(where)]
+    assert "curl -X PUT http://127.0.0.1:4003/mock/knobs -d '{\"error_rate\": 1}'" in lines
+    ours = [line for line in lines if not line.startswith("curl")]
+    assert all(line.endswith(f"--config {where.config}") for line in ours)
+    people = {line.split()[0] == "LOGNAME=ann": line for line in ours if " start " in line or " approve " in line}
+    assert set(people) == {True, False}
 
 
 def test_a_terminal_gets_a_live_picture_and_everything_else_lines():

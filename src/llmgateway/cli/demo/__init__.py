@@ -27,20 +27,29 @@ def demo(
         int | None, typer.Option(min=1, max=10_000, help=f"How many requests to send; {REQUESTS} by default.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Another example to start from.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Where --rollout leaves its trust report; else among temporary files.")
+    ] = None,
 ) -> None:
     """Show the gateway at work: two versions of a model, real traffic, the log. Needs no key and no network."""
     from llmgateway.cli.demo.stage import perform
 
-    raise typer.Exit(perform(_show(rollout, once, as_json, requests, config), once=once))
+    show: Show
+    if rollout:
+        _refuse("--rollout has callers and a configuration of its own", requests=requests, config=config)
+        from llmgateway.cli.demo.rollout.show import Rollouts
 
-
-def _show(rollout: bool, once: bool, as_json: bool, requests: int | None, config: Path | None) -> "Show":
-    if not rollout:
+        show = Rollouts(once=once, as_json=as_json, report=report)
+    else:
+        _refuse("only --rollout writes a trust report", report=report)
         from llmgateway.cli.demo.tour import Tour
 
-        return Tour(once=once, as_json=as_json, requests=requests or REQUESTS, config=config)
-    if requests is not None or config is not None:
-        raise typer.BadParameter("--rollout has callers and a configuration of its own: no --requests, no --config")
-    from llmgateway.cli.demo.rollout.show import Rollouts
+        show = Tour(once=once, as_json=as_json, requests=requests or REQUESTS, config=config)
+    raise typer.Exit(perform(show, once=once))
 
-    return Rollouts(once=once, as_json=as_json)
+
+def _refuse(why: str, **options: object) -> None:
+    """Say that options have no meaning here, if they were given."""
+    for name, value in options.items():
+        if value is not None:
+            raise typer.BadParameter(f"{why}: no --{name}")

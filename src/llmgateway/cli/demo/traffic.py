@@ -68,16 +68,13 @@ class Request:
 
 @dataclass(slots=True)
 class Outcome:
-    """What the caller saw. Times are seconds by its own clock; `error` is the SDK's exception or the like, `version`
-    who answered in the end.
-    """
+    """What the caller saw. Times are seconds by its own clock; `error` is the SDK's exception or the like."""
 
     request: Request
     total_s: float = 0.0
     first_token_s: float | None = None
     error: str | None = None
     exchange: str | None = None
-    version: str | None = None
 
     @property
     def is_expected(self) -> bool:
@@ -142,7 +139,6 @@ async def ask(client: openai.AsyncOpenAI, request: Request, route: str) -> Outco
     try:
         raw = await client.chat.completions.with_raw_response.create(**request.body(route))
         outcome.exchange = raw.headers.get("x-request-id")
-        outcome.version = raw.headers.get("x-llmgateway-version")
         if request.stream:
             async for chunk in raw.parse():
                 if outcome.first_token_s is None and chunk.choices and chunk.choices[0].delta.content:

@@ -1,7 +1,6 @@
 """The callers of the rollouts' demo: users who come, ask twice, and are gone. They are the witnesses as well."""
 
 import asyncio
-import itertools
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from llmgateway.cli.demo.traffic import Outcome, Request, ask, connected
 from llmgateway.domain.quantile import quantile
 
 AT_ONCE: Final = 8
+MOST: Final = 20_000  # requests of one crowd: whoever forgets a demo finds room on the disk
 EVERY_S: Final = 0.025  # between two requests
 QUESTIONS: Final = 2  # of one user, who keeps the version of the first
 MAX_TOKENS: Final = 64  # some answers want more, and are cut off: a thing to compare
@@ -28,7 +28,6 @@ class Seen:
     streams: int = 0
     cut: int = 0
     errors: Counter[str] = field(default_factory=Counter)
-    versions: Counter[str] = field(default_factory=Counter)
     durations: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def note(self, outcome: Outcome) -> None:
@@ -40,7 +39,6 @@ class Seen:
             self.errors[outcome.error] += 1
             return
         self.answered += 1
-        self.versions[outcome.version or "?"] += 1
         self.durations.append(outcome.total_s)
 
     def percentile_ms(self, share: int) -> float | None:
@@ -49,14 +47,14 @@ class Seen:
 
 
 def questions(salt: str) -> Iterator[Request]:
-    """Requests without end, user after user."""
-    for number in itertools.count():
+    """Requests, user after user."""
+    for number in range(MOST):
         user = f"user-{salt}{number // QUESTIONS}"
         yield Request(number, "chat", user, number % STREAMED == 0, MAX_TOKENS)
 
 
 class Crowd:
-    """Asks on and on, at a pace that leaves room for everybody else on the machine, until `is_over`."""
+    """Asks on and on, at a pace that leaves room for everybody else on the machine, until `is_over` or MOST."""
 
     def __init__(self, base_url: str, key: str, route: str, *, every_s: float = EVERY_S, salt: str = "") -> None:
         self.seen = Seen()
@@ -73,9 +71,11 @@ class Crowd:
                 group.create_task(self._caller(client))
 
     async def _caller(self, client: openai.AsyncOpenAI) -> None:
-        while not self.is_over:
+        for request in self._requests:
             await asyncio.sleep(self._wait())
-            self.seen.note(await ask(client, next(self._requests), self._route))
+            if self.is_over:
+                return
+            self.seen.note(await ask(client, request, self._route))
 
     def _wait(self) -> float:
         """Until it is the next one's turn; who is late does not hurry."""

@@ -1,9 +1,10 @@
 """The rollouts' demo on the terminal. Made for 80 columns and 24 lines, with and without colour."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -134,6 +135,12 @@ def closing(found: Closing) -> Panel:
     return Panel(table, title=title, title_align="left", border_style="cyan", width=WIDTH)
 
 
+def show_report(console: Console, report: Path) -> None:
+    """Say where the report is. Never wrapped: it is there to be copied."""
+    console.print("\nThe trust report, with plots", style="bold")
+    console.print(Text(report.absolute().as_uri(), "cyan"), soft_wrap=True)
+
+
 def _story(each: Ending) -> str:
     told = f"{each.candidate}: {each.seconds:.0f} s, {each.assigned} requests of {each.users} users"
     if each.failed:
@@ -143,20 +150,23 @@ def _story(each: Ending) -> str:
     return told
 
 
-def commands(setting: Setting) -> Sequence[tuple[str, str]]:
-    """What to try while it serves on: callers go on asking, and v3 is in order again."""
+def commands(setting: Setting) -> Iterator[tuple[str, str]]:
+    """What to try while it serves on: callers go on asking for a while, and the last candidate is in order again."""
     route, bad = setting.route, SCENES[1].candidate
-    return [
-        *ours(
-            setting,
-            ("see every move of the last rollout: when, who, why", f"rollout history {route}"),
-            (f"roll {bad} out once more: it is in order again, and callers go on", f"rollout start {route} --reason x"),
-            ("watch it", f"rollout status {route} --watch"),
-            ("when it asks for people: read ten answers and promote it", f"rollout approve {route}"),
-            ("and", f"rollout promote {route} --rationale 'as good as before'"),
-        ),
-        (
-            "or have it fail again, and see what becomes of it",
-            f"""curl -X PUT {setting.servers[FAULTY_BACKEND]}/mock/knobs -d '{{"error_rate": 1}}'""",
-        ),
-    ]
+    yield from ours(
+        setting,
+        ("read the report here", f"report --route {route} --since 1h"),
+        ("see every move of the last rollout: when, who, why", f"rollout history {route}"),
+        (f"roll {bad} out again: it is in order, and callers go on", f"rollout start {route} --reason 'once more'"),
+        ("watch it", f"rollout status {route} --watch"),
+    )
+    yield (
+        "have it fail again and see what becomes of it, or",
+        f"""curl -X PUT {setting.servers[FAULTY_BACKEND]}/mock/knobs -d '{{"error_rate": 1}}'""",
+    )
+    of_others = ours(
+        setting,
+        ("when it waits for people: approve, as somebody who did not start it", f"rollout approve {route}"),
+        ("read ten answers, and promote it", f"rollout promote {route} --rationale 'as good as before'"),
+    )
+    yield from ((why, f"LOGNAME=ann {command}") for why, command in of_others)

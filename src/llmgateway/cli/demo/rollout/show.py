@@ -1,9 +1,11 @@
 """The show: two rollouts with real processes, real callers and pretend people, and what came of them."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -24,9 +26,16 @@ from llmgateway.cli.demo.rollout.telling import Telling
 from llmgateway.cli.demo.rollout.verdict import Closing, closing
 from llmgateway.cli.demo.setting import Setting
 from llmgateway.cli.demo.stage import Stage
+from llmgateway.cli.report import Form, write, written
 from llmgateway.config.minting import DEMO_KEY
+from llmgateway.domain.clock import SystemClock
+from llmgateway.report.collect import report
+from llmgateway.report.wanted import WantedReport
+from llmgateway.store.sqlite_reader import SqliteReader
 from llmgateway.wire.jsoncodec import encode_pretty
 
+PREFIX: Final = "llmgateway-trust-report-"
+BEFORE_S: Final = 10.0  # so that nothing of it lies before the report's begin
 LATER_S: Final = 0.1  # between two requests when the show is over
 
 
@@ -36,6 +45,7 @@ class Rollouts:
 
     once: bool
     as_json: bool
+    report: Path | None
 
     async def __call__(self, stage: Stage) -> bool:
         console = self._console()
@@ -45,10 +55,12 @@ class Rollouts:
             where = await stage.watched(stage.start(document, CHARACTERS))
         console.print(common.welcome(*screen.WELCOME))
         found = await stage.watched(_play(where, Telling(console), tempo))
+        report = await stage.watched(_reported(where, found, self.report))
         if self.as_json:
-            typer.echo(encode_pretty(asdict(found)).decode())
+            typer.echo(encode_pretty({**found.shown(), "report": str(report)}).decode())
         else:
             console.print(screen.closing(found))
+            screen.show_report(console, report)
             common.show_next(console, where, DEMO_KEY, screen.commands(where), stays=not self.once)
         if not self.once:
             crowd = Crowd(where.url, DEMO_KEY, where.route, every_s=LATER_S, salt="later-")
@@ -76,6 +88,19 @@ async def _play(where: Setting, telling: Telling, tempo: Tempo) -> Closing:
         await desk.turn(where.servers[FAULTY_BACKEND], SOUND)
     logged = await read_log(where.store, crowd.seen.asked)
     return closing((good, bad), logged.rows, crowd.seen, telling.seconds)
+
+
+async def _reported(where: Setting, found: Closing, file: Path | None) -> Path:
+    """Write the trust report on the time of the demo; it stays when the demo is over."""
+    now = SystemClock.time()
+    reader = SqliteReader(where.store)
+    try:
+        made = await report(reader, WantedReport(now - found.seconds - BEFORE_S, now, now))
+    finally:
+        await reader.close()
+    place = file or Path(tempfile.mkstemp(prefix=PREFIX, suffix=".html")[1])
+    write(place, written(made, Form.HTML, "en"))
+    return place
 
 
 @asynccontextmanager

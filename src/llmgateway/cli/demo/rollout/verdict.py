@@ -1,7 +1,7 @@
 """What the demo can prove: figures of both rollouts from the log, and whether everything was as promised."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from llmgateway.cli.demo.rollout.crowd import Seen
@@ -106,6 +106,10 @@ class Closing:
     @property
     def is_sound(self) -> bool:
         return all(promise.is_kept for promise in self.promises)
+
+    def shown(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {**asdict(self), "is_sound": self.is_sound}
 
 
 def closing(played: Sequence[Played], rows: Sequence[Row], seen: Seen, seconds: float) -> Closing:
