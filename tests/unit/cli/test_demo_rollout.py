@@ -4,20 +4,25 @@ import io
 import math
 from dataclasses import replace
 
+import aiohttp
 import pytest
 import tomlkit
+from aiohttp import web
 from rich.console import Console
+from typer.testing import CliRunner
 
+from llmgateway.cli import main as root
 from llmgateway.cli.demo import setting
 from llmgateway.cli.demo.rollout import play, plot, screen, verdict
 from llmgateway.cli.demo.rollout.configuration import published, staged
 from llmgateway.cli.demo.rollout.course import EVERY_S, MOST_POINTS, Course, Point
 from llmgateway.cli.demo.rollout.crowd import MAX_TOKENS, MOST, QUESTIONS, RECENT, Crowd, Seen, questions
-from llmgateway.cli.demo.rollout.desk import RefusedError
+from llmgateway.cli.demo.rollout.desk import Desk, RefusedError
 from llmgateway.cli.demo.rollout.play import Play
 from llmgateway.cli.demo.rollout.scenes import SCENES, UNWATCHED, WATCHED, Deed, Doings, is_over
 from llmgateway.cli.demo.rollout.telling import Telling
 from llmgateway.cli.demo.rollout.verdict import Played
+from llmgateway.cli.demo.stage import StuckError, perform
 from llmgateway.cli.demo.traffic import Outcome, Request
 from llmgateway.config.loader import load
 from llmgateway.domain.clock import ManualClock
@@ -496,3 +501,62 @@ def test_a_terminal_gets_a_live_picture_and_everything_else_lines():
         assert ("error 0 of 20 against" in text) is not is_terminal
         assert "4.0 s  something" in text or is_terminal
         assert "of assignments now" in text
+
+
+# --- the desk, the report, and what can't go on
+
+
+@pytest.fixture
+async def admin():
+    """An admin listener that refuses everything but looking, and remembers who asked for what."""
+    asked = []
+
+    async def answer(request):
+        asked.append((request.method, request.path_qs, request.headers.get("x-llmgateway-author")))
+        if request.method == "GET":
+            return web.json_response({"rollout": {"id": "6b0"}, "transitions": [{"to": "canary"}]})
+        return web.json_response({"error": {"code": "rollout_refused", "message": "Not now."}}, status=409)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Desk(session, f"http://127.0.0.1:{runner.addresses[0][1]}", "assistant"), asked
+    finally:
+        await runner.cleanup()
+
+
+async def test_the_desk_asks_in_somebodys_name_and_says_what_was_refused(admin):
+    desk, asked = admin
+    assert await desk.rollout() == {"id": "6b0"}
+    assert await desk.history("6b0") == [{"to": "canary"}]
+    with pytest.raises(RefusedError, match="409 Not now"):
+        await desk.act("promote", "Ann", reason="good")
+    assert asked == [
+        ("GET", "/admin/v1/rollouts/assistant", None),
+        ("GET", "/admin/v1/rollouts/assistant/history?id=6b0", None),
+        ("POST", "/admin/v1/rollouts/assistant/promote?reason=good", "Ann"),
+    ]
+
+
+async def test_a_gateway_that_is_gone_ends_the_show_with_a_sentence():
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(StuckError, match="GET http://127.0.0.1:9/admin/v1/rollouts/assistant had no answer"):
+            await Desk(session, "http://127.0.0.1:9", "assistant").rollout()
+
+
+def test_a_show_that_can_not_go_on_fails_with_its_reason(capsys):
+    async def show(_):
+        raise StuckError("the model is out of town")
+
+    assert perform(show, once=True) == 1
+    assert "error: the model is out of town" in capsys.readouterr().err
+
+
+def test_a_report_that_can_not_be_written_is_refused_before_the_show(tmp_path):
+    result = CliRunner().invoke(root.app, ["demo", "--rollout", "--report", str(tmp_path / "gone" / "report.html")])
+    assert result.exit_code == 2
+    assert "there is no folder" in " ".join(result.output.replace("│", " ").split())

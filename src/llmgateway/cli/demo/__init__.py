@@ -37,6 +37,8 @@ def demo(
     show: Show
     if rollout:
         _refuse("--rollout has callers and a configuration of its own", requests=requests, config=config)
+        if report is not None and not report.absolute().parent.is_dir():
+            raise typer.BadParameter(f"there is no folder {report.absolute().parent}", param_hint="--report")
         from llmgateway.cli.demo.rollout.show import Rollouts
 
         show = Rollouts(once=once, as_json=as_json, report=report)

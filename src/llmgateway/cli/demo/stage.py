@@ -32,6 +32,10 @@ class EndedError(Exception):
     """Somebody pressed Ctrl-C, or asked the demo to stop."""
 
 
+class StuckError(Exception):
+    """The show can't go on; the message says why."""
+
+
 Show = Callable[["Stage"], Awaitable[bool]]
 """What is played; tells whether everything went as it should."""
 
@@ -41,8 +45,8 @@ def perform(show: Show, *, once: bool) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
             return asyncio.run(_perform(show, Path(folder), once=once))
-    except ChildDiedError as died:
-        typer.echo(f"error: {died}", err=True)
+    except (ChildDiedError, StuckError) as failed:
+        typer.echo(f"error: {failed}", err=True)
         return 1
 
 

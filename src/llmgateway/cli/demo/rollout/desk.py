@@ -5,18 +5,18 @@ from typing import Any, Final
 
 import aiohttp
 
-from llmgateway.cli.demo.children import ChildDiedError
+from llmgateway.cli.demo.stage import StuckError
 
 TIMEOUT_S: Final = 30.0
 Answer = dict[str, Any]
 
 
-class RefusedError(Exception):
+class RefusedError(StuckError):
     """The gateway would not do it; the message says why."""
 
 
 class Desk:
-    """Asks one gateway about one route. Raises RefusedError, and ChildDiedError where nothing answers."""
+    """Asks one gateway about one route. Raises RefusedError, and StuckError where nothing answers."""
 
     def __init__(self, session: aiohttp.ClientSession, admin_url: str, route: str) -> None:
         self._session = session
@@ -58,7 +58,7 @@ class Desk:
             async with self._session.request(method, url, headers=headers, **more) as reply:
                 answer: Answer = await reply.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise ChildDiedError(f"{method} {url} had no answer ({type(error).__name__}: {error})") from None
+            raise StuckError(f"{method} {url} had no answer ({type(error).__name__}: {error})") from None
         if reply.status >= 400:
             raise RefusedError(f"{method} {url}: {reply.status} {answer.get('error', {}).get('message', '')}")
         return answer

@@ -25,7 +25,7 @@ from llmgateway.cli.demo.rollout.scenes import ENGINEER, SCENES, UNWATCHED, WATC
 from llmgateway.cli.demo.rollout.telling import Telling
 from llmgateway.cli.demo.rollout.verdict import Closing, closing
 from llmgateway.cli.demo.setting import Setting
-from llmgateway.cli.demo.stage import Stage
+from llmgateway.cli.demo.stage import Stage, StuckError
 from llmgateway.cli.report import Form, write, written
 from llmgateway.config.minting import DEMO_KEY
 from llmgateway.domain.clock import SystemClock
@@ -82,6 +82,8 @@ async def _play(where: Setting, telling: Telling, tempo: Tempo) -> Closing:
         play = Play(desk, telling, crowd.seen, where.servers[FAULTY_BACKEND], tempo)
         async with _asking(crowd):
             good = await play.scene(SCENES[0])
+            if good.state != SCENES[0].ends:
+                raise StuckError(f"the first rollout is {good.state} after {good.seconds:.0f} s, not {SCENES[0].ends}")
             telling.say(f"{ENGINEER} publishes {SCENES[1].candidate} beside it, with no traffic")
             await desk.publish(published(where.config.read_text()), ENGINEER, "a newer model")
             bad = await play.scene(SCENES[1])
@@ -98,8 +100,11 @@ async def _reported(where: Setting, found: Closing, file: Path | None) -> Path:
         made = await report(reader, WantedReport(now - found.seconds - BEFORE_S, now, now))
     finally:
         await reader.close()
-    place = file or Path(tempfile.mkstemp(prefix=PREFIX, suffix=".html")[1])
-    write(place, written(made, Form.HTML, "en"))
+    try:
+        place = file or Path(tempfile.mkstemp(prefix=PREFIX, suffix=".html")[1])
+        write(place, written(made, Form.HTML, "en"))
+    except OSError as error:
+        raise StuckError(f"the trust report could not be written: {error}") from None
     return place
 
 
