@@ -24,7 +24,9 @@ def model_server(
     model: Annotated[list[str] | None, typer.Option(help="Serve only this model; may be repeated.")] = None,
     knob: Annotated[
         list[str] | None,
-        typer.Option(help="Turn a knob: latency=0.2, error_rate=0.1, fault=cut, … The same as the x-mock- headers."),
+        typer.Option(
+            help="Turn a knob: latency=0.2, error_rate=0.1, fault=cut, … The same as the x-mock- headers; PUT /mock/knobs later."
+        ),
     ] = None,
     latency: Annotated[float | None, typer.Option(help="Seconds before the reply begins.")] = None,
     ttft: Annotated[float | None, typer.Option(help="Seconds from there to the first token.")] = None,

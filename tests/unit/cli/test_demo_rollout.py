@@ -409,6 +409,7 @@ def a_course(**fields):
 def test_the_picture_has_figures_plot_meaning_and_callers_within_a_small_terminal():
     truncated = {**ERROR, "name": "truncated", "bad": {"candidate": 3, "stable": 9}, "ratio": {"low": 0.3, "high": 2.0}}
     lacks = [{"what": "units", "values": {"units": 20, "needed": 50}}, {"what": "rationale", "values": {}}]
+    lacks.append({"what": "unseen", "values": {"seen": 0, "needed": 10}})
     course = a_course(metrics=[ERROR, truncated], missing=lacks, step=1, weight=0.5)
     text = printed(screen.frame(course, a_crowd()))
     for part in (
@@ -421,7 +422,8 @@ def test_the_picture_has_figures_plot_meaning_and_callers_within_a_small_termina
         "callers: 7 requests · 0 errors · 0 streams cut",
     ):
         assert part in text
-    assert "write why" not in text, "what a person writes only then is not missing now"
+    assert "write why" not in text, "what a person does only then is not missing now"
+    assert "Random answers" not in text
     lines = text.splitlines()
     assert len(lines) < 24
     assert max(map(len, lines)) <= 80

@@ -101,7 +101,8 @@ class Play:
     async def _read_answers(self, rollout: Answer) -> None:
         shown: list[Any] = (await self.desk.act("exemplars", REVIEWER))["exemplars"]
         self._read = len(shown)
-        self.telling.say(f"{REVIEWER} reads {len(shown)} random answers of {rollout['candidate']}:")
+        told = f"{REVIEWER} reads {len(shown)} random answers of {rollout['candidate']}, as who promotes it has to:"
+        self.telling.say(told)
         self.telling.show(screen.exemplars(shown))
 
     async def _approve(self, rollout: Answer) -> None:

@@ -32,6 +32,7 @@ WELCOME: Final = (
 _LABEL: Final = 7
 _QUOTED: Final = 68
 _STYLES: Final = {plot.HARM: "bold red", plot.SAFE: "green", plot.BOTH: "yellow", plot.ENOUGH: "dim"}
+_OF_WHO_ACTS: Final = frozenset({Lacking.RATIONALE, Lacking.REASON, Lacking.UNSEEN})  # nobody has done so beforehand
 _CLEAR: Final = 0.01
 _WORTH_WORDS: Final = 1.5
 
@@ -101,7 +102,7 @@ def missing(rollout: Mapping[str, Any]) -> list[str]:
     """What keeps it from what comes next."""
     say = Speaker(WORDS)
     lacks = [Lack(Lacking(each["what"]), each["values"]) for each in rollout["missing"]]
-    told = [say.lack(each) for each in lacks if each.what not in {Lacking.RATIONALE, Lacking.REASON}]
+    told = [say.lack(each) for each in lacks if each.what not in _OF_WHO_ACTS]
     return [f"still missing: {' '.join(told)}"] if told else []
 
 
