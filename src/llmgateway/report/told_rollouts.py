@@ -8,6 +8,7 @@ from llmgateway.report.document import RouteReport
 from llmgateway.report.plots import COLOURS, FAILED, Span
 from llmgateway.report.rollouts import Move, RolloutStory
 from llmgateway.report.say import Say, minute, said, second
+from llmgateway.rollout.states import Event
 
 _COLOURS: Final = {"rolled_back": FAILED, "rolling_back": FAILED, "aborted": FAILED, "succeeded": "#2e7d32"}
 
@@ -48,13 +49,13 @@ def _story(story: RolloutStory, say: Say) -> Iterator[Block]:
     if story.moves_left_out:
         yield Text(say("rollouts.left_out", count=story.moves_left_out), is_aside=True)
     columns = [say(f"rollouts.{name}") for name in ("at", "move", "weight", "who", "why")]
-    yield Table(columns, [_move(each, say) for each in story.moves], frozenset({2}))
+    yield Table(columns, [_move(each, say) for each in story.moves], frozenset({2}), frozenset({0}))
     for approval in story.approvals:
         yield Text(
             say("rollouts.approved", by=said(approval.by), at=second(approval.at), content=said(approval.content)[:12])
         )
     for move in story.moves:
-        if move.event == "promote":
+        if move.event == Event.PROMOTE:
             yield Quote(said(move.reason), say("rollouts.promoted", by=_who(move, say), at=minute(move.at)))
 
 
@@ -63,7 +64,8 @@ def _move(move: Move, say: Say) -> list[str]:
     if move.pause:
         to = f"{to} ({say.name('pause', move.pause)})"
     happened = say.name("event", move.event)
-    return [second(move.at), f"{happened} → {to}", f"{100 * move.weight:g} %", _who(move, say), said(move.reason)]
+    reason = say("rollouts.below") if move.event == Event.PROMOTE else said(move.reason)
+    return [second(move.at), f"{happened} → {to}", f"{100 * move.weight:g} %", _who(move, say), reason]
 
 
 def _who(move: Move, say: Say) -> str:
