@@ -10,7 +10,7 @@ from llmgateway.domain.review import Concern, ConcernState, Severity
 from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.ports.generations import GenerationHead
 from llmgateway.ports.report import Found, Kept, Labelled, Reviewed, Took, Traffic
-from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, TransitionRecord
+from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
 from llmgateway.ports.scores import Group
 from llmgateway.report.document import Report, RouteReport
 from llmgateway.report.findings import findings_of
@@ -62,6 +62,10 @@ def move(revision: int = 1, **changes: Any) -> TransitionRecord:
 
 def approval(**changes: Any) -> ApprovalRecord:
     return ApprovalRecord("r1", "bob", "c0ffee", "e", START + 5)._replace(**changes)
+
+
+def counted(epoch: int = 1, metric: str = "error", **changes: Any) -> EpochCount:
+    return EpochCount(epoch, metric, 900, 100, 9, 5)._replace(**changes)
 
 
 def event(number: int = 1, **changes: Any) -> GatewayEvent:
@@ -131,7 +135,7 @@ def route_report(**changes: Any) -> RouteReport:
             [Labelled("support", "grounded", "judge-2", "1", "1", 8), Labelled("support", "grounded", "judge-2", "1", "0", 2)],
         ),
         "findings": findings_of([found(), found(2, mode="observe", kind=HOSTILE, action="block")]),
-        "rollouts": [story_of(record(), moves, [approval()])],
+        "rollouts": [story_of(record(), moves, [approval()], [counted()])],
         "events": Some([event(), event(2, cleared_at=START + 9, undone_at=START + 8, undone_by="ann")]),
         "reviews": reviews_of([Reviewed("support", "random", "done", 2)], looked(), "support", end),
         "concerns": concerns_of([concern(1), accepted(2)], START, end),

@@ -123,7 +123,8 @@ async def _rollouts(reader: StoreReader, route: str, window: Window) -> Sequence
     """Those that were under way in the time, the oldest first."""
     found = []
     for record in await reader.rollouts(route, limit=MAX_ROLLOUTS):
-        story = story_of(record, await reader.transitions(record.id), await reader.approvals(record.id))
+        counts, _ = await reader.epoch_counts(record.id)
+        story = story_of(record, await reader.transitions(record.id), await reader.approvals(record.id), counts)
         if belongs(story, window.since, window.until):
             found.append(story)
     return found[::-1]

@@ -36,7 +36,8 @@ svg .dim{fill:#7d8a97}svg .lane{font-weight:600}svg .p50{fill:#3d5a80}svg .p95{f
 blockquote{margin:.7rem 0;padding:.5rem 1rem;border-left:4px solid #3d5a80;background:#f4f6f8;break-inside:avoid}
 blockquote p{margin:0}blockquote footer{color:#5b6875;font-size:.85rem;margin-top:.2rem}
 @page{size:A4;margin:16mm}
-@media print,(max-width:56rem){table{font-size:.8rem}th,td{padding:.25rem .4rem}td{min-width:3.6rem}.w{white-space:normal}}
+@media print,(max-width:56rem){table{font-size:.8rem}
+th,td{padding:.25rem .4rem}td{min-width:3.6rem}.w{white-space:normal}}
 @media print{body{font-size:10pt;margin:0;padding:0;max-width:none}h2{margin-top:1.6rem}.tile b{font-size:1.35rem}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """

@@ -9,6 +9,7 @@ from tests.support.reports import (
     accepted,
     approval,
     concern,
+    counted,
     empty_route,
     event,
     found,
@@ -137,6 +138,21 @@ def test_a_rollout_is_told_move_by_move_with_who_and_why():
     assert quote.text == "it is better"
     assert "bob" in quote.by
     assert any(each.startswith("Approved by eve") for each in texts(report))
+
+
+def test_a_rollout_is_told_with_what_it_was_judged_by_over_all_its_weights():
+    counts = [
+        counted(1),
+        counted(2, stable_units=100, candidate_units=0, stable_bad=1, candidate_bad=0),
+        counted(2, "!requests"),
+        counted(2, ""),
+    ]
+    report = made(route_report(rollouts=[story_of(record(), [], [], counts)]))
+    (row,) = rows(report, "judged by")
+    assert [" ".join(each.split()) for each in row[:2]] == ["error", "10 / 1,000 = 1.00 % (0.54\u20131.83 %)"]
+    assert row[2].startswith("5 / 100 = 5.0")
+    nothing = made(route_report(rollouts=[story_of(record(), [], [], [counted(candidate_units=0, candidate_bad=0)])]))
+    assert rows(nothing, "judged by")[0][2] == "0 / 0"
 
 
 def test_a_rollout_belongs_to_every_time_it_was_under_way_in():
