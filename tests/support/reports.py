@@ -157,7 +157,7 @@ def made(*routes: RouteReport, route: str | None = "support", kept: Kept | None 
     kept = kept or Kept(START, 0, START)
     values: dict[str, Any] = {
         "wanted": wanted, "kept": kept, "periods": periods_of(wanted, kept), "routes": routes or (route_report(),),
-        "routes_left_out": 0, "homeless": 0, "events": Some([event(3, route=None, kind=EventKind.BACKEND, backend="one")]),
+        "routes_left_out": 0, "homeless": 0, "is_cut": False, "events": Some([event(3, route=None, kind=EventKind.BACKEND, backend="one")]),
         "changes": changes_of([head(2), head(1, refused=HOSTILE)]),
     }  # fmt: skip
     return Report(**(values | changes))

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.generations import GenerationHead
-from llmgateway.ports.report import Found, Labelled, Reviewed, Took, Traffic, Window
+from llmgateway.ports.report import MAX_GROUPS, Found, Labelled, Reviewed, Took, Traffic, Window
 from llmgateway.ports.scores import WantedScores
 from llmgateway.ports.store import StoreReader
 from llmgateway.report.document import Report, RouteReport
@@ -42,6 +42,11 @@ class _Counted:
     reviewed: Sequence[Reviewed]
     looked: Looked
 
+    @property
+    def is_cut(self) -> bool:
+        told = (self.traffic, self.durations, self.first_tokens, self.found, self.labelled, self.reviewed)
+        return any(len(each) >= MAX_GROUPS for each in told)
+
 
 async def report(reader: StoreReader, wanted: WantedReport, step: Step = lambda _: None) -> Report:
     """Look up what happened from `wanted.since` to `wanted.until`. StoreError."""
@@ -64,6 +69,7 @@ async def report(reader: StoreReader, wanted: WantedReport, step: Step = lambda 
         events=await _events(reader, window, None),
         changes=changes_of(await _changes(reader, window)),
         routes_left_out=max(0, len(routes) - MAX_ROUTES),
+        is_cut=counted.is_cut,
         homeless=sum(each.exchanges for each in counted.traffic if each.route is None),
     )
 

@@ -34,7 +34,8 @@ class RouteReport:
 @dataclass(frozen=True, slots=True)
 class Report:
     """`events`: those of no route. `changes`: of the whole configuration. `homeless`: exchanges that named no route
-    that there is. `routes_left_out`: routes that are not told of.
+    that there is. `routes_left_out`: routes that are not told of. `is_cut`: there were more different figures than can
+    be counted at once, and the rarest are in none.
     """
 
     wanted: WantedReport
@@ -45,6 +46,7 @@ class Report:
     changes: Changes
     routes_left_out: int
     homeless: int
+    is_cut: bool
 
     def shown(self) -> dict[str, Any]:
         """As JSON has it."""

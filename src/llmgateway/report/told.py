@@ -104,6 +104,8 @@ def _limits(report: Report, say: Say) -> Iterator[Block]:
         yield Text(say("limits.homeless", count=count(report.homeless)))
     if report.routes_left_out:
         yield Text(say("limits.routes", count=count(report.routes_left_out)))
+    if report.is_cut:
+        yield Text(say("limits.cut"))
     yield Text(say("limits.always"))
 
 

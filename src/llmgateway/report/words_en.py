@@ -281,5 +281,6 @@ WORDS: Final[Mapping[str, str]] = {
     "limits.no_texts": "The log has no texts of what was asked and answered: figures can be checked, answers can't be read again.",
     "limits.homeless": "{count} requests named no route that there is. They are in no figure above.",
     "limits.routes": "{count} routes with less traffic are left out.",
+    "limits.cut": "There were more different figures than are counted at once. The rarest are in none: ask for one route, or a shorter time.",
     "limits.always": "Counted is what reached the gateway: a caller who could not reach it at all is in no figure. Times of answers are measured at the gateway and rounded to two digits. Copies that no caller waits for are left out.",
 }

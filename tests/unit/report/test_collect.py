@@ -110,6 +110,12 @@ async def test_an_end_in_the_past_is_kept_to(store):
     assert [each.id for each in found.routes[0].events.told] == ["e1"]
 
 
+async def test_what_is_too_much_to_count_is_said(store, monkeypatch):
+    assert not (await report(store, wanted())).is_cut
+    monkeypatch.setattr(collect, "MAX_GROUPS", 1)
+    assert (await report(store, wanted())).is_cut
+
+
 async def test_it_says_what_it_looks_at(store):
     steps = []
     await report(store, wanted("support"), steps.append)

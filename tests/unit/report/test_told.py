@@ -188,6 +188,7 @@ def test_what_is_gone_or_left_out_is_said():
         "7 further requests were tests",
     ):  # fmt: skip
         assert words in all_of_it, words
+    assert "more different figures" in " ".join(texts(made(is_cut=True)))
     assert "has no texts" in " ".join(texts(made(kept=Kept(START, 0, None))))
 
 
