@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 WORDS: Final[Mapping[str, str]] = {
-    "interval": "({low}~{high})",
+    "interval": "({low}〜{high})",
     "gateway": "ゲートウェイ",
     "title": "信頼性報告書",
     "title.route": "信頼性報告書: {route}",
@@ -119,6 +119,7 @@ WORDS: Final[Mapping[str, str]] = {
     "pause.no_data": "判定の途絶",
     "pause.srm": "割り当ての不一致",
     "pause.controller_lost": "監視の中断",
+    "pause.feedback": "利用者の声が一方の版に偏った",
     "pause.andon": "レビュー担当者の求め",
     "event.submit": "提出",
     "event.shadow": "写しの開始",
@@ -129,6 +130,7 @@ WORDS: Final[Mapping[str, str]] = {
     "event.srm": "割り当てが不一致",
     "event.no_data": "判定が途絶",
     "event.controller_lost": "監視が中断",
+    "event.feedback": "利用者の声が一方の版に偏った",
     "event.pause": "人が停止",
     "event.andon": "レビュー担当者が停止",
     "event.cleared": "原因が解消",
