@@ -15,6 +15,7 @@ WIDTH: Final = 940
 LEFT: Final = 70
 RIGHT: Final = 120
 GAP: Final = 30  # between lanes
+LINE: Final = 14  # of words
 INK: Final = "#33414e"
 FAILED: Final = "#b3261e"
 VOLUME: Final = "#b9c6d2"
@@ -178,11 +179,13 @@ def _latency(service: Service, axis: Axis, say: Say) -> tuple[str, float]:
     top = 1.15 * max(each.p95 for each in took.values())  # room for the lane's name
     half = axis.step / 2
     parts: list[str] = []
-    for name, colour, dash in (("p95", COLOURS[1], "5 3"), ("p50", COLOURS[0], "")):
+    below = height + LINE  # where the name beside the line before stands
+    for name, colour, dash in (("p50", COLOURS[0], ""), ("p95", COLOURS[1], "5 3")):
         points = [(axis.left(at) + half, height * (1 - getattr(each, name) / top)) for at, each in took.items()]
         parts.extend(polyline(run, colour, dash) for run in _runs(points, axis.step))
         parts.extend(dot(x, y, colour, is_filled=name == "p50", radius=2) for x, y in points)
-        parts.append(text(WIDTH - RIGHT + 14, points[-1][1] + 4, say(f"plot.{name}"), kind=name))
+        below = min(below - LINE, points[-1][1] + 4)
+        parts.append(text(WIDTH - RIGHT + 14, below, say(f"plot.{name}"), kind=name))
     return _lane(say("plot.latency"), "".join(parts), height, seconds(top), "0")
 
 

@@ -38,6 +38,8 @@ def _head(report: Report, say: Say) -> Iterator[Block]:
         say("head.time", **times) + " " + say("head.made", at=minute(wanted.made_at), version=__version__),
         is_aside=True,
     )
+    if (begins := report.kept.oldest_at) is not None and begins > wanted.since:
+        yield Text(say("head.begins", at=minute(begins)))
     if not report.routes:
         yield Text(say("head.nothing"))
 
@@ -94,8 +96,6 @@ def _gateway(report: Report, say: Say) -> Iterator[Block]:
 def _limits(report: Report, say: Say) -> Iterator[Block]:
     yield Heading(say("limits"), 2)
     kept = report.kept
-    if kept.oldest_at is not None and kept.oldest_at > report.wanted.since:
-        yield Text(say("limits.begins", at=minute(kept.oldest_at)))
     if kept.deleted:
         yield Text(say("limits.deleted", count=count(kept.deleted)))
     yield Text(say("limits.texts", at=minute(kept.texts_at)) if kept.texts_at else say("limits.no_texts"))

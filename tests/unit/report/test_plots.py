@@ -61,6 +61,12 @@ def test_a_line_breaks_where_nobody_asked():
     assert len(drawn_lines) == 4, "two of each"
 
 
+def test_the_names_of_two_lines_do_not_lie_on_each_other():
+    service = service_of([traffic(9)], [took(9, 1.0)], [], [])
+    words = {each.text: float(each.get("y")) for each in drawn(overview(service, PERIODS, [], [], SAY))["text"]}
+    assert words["half within"] - words["95 of 100"] >= 12
+
+
 @pytest.mark.parametrize("periods", [made().periods])
 @pytest.mark.parametrize("groups", [[], [traffic(1)], [traffic(10**9, at) for at in range(3)]])
 def test_nothing_is_outside_the_frame(periods, groups):
