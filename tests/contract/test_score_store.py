@@ -142,7 +142,8 @@ async def test_pages_are_walked_without_gap_or_overlap_and_filters_are_exact(
     for wanted, count in (
         (WantedScores(route="a"), 4), (WantedScores(route="a", version="v2"), 2), (WantedScores(name="safe"), 4),
         (WantedScores(source_kind=SourceKind.HUMAN), 4), (WantedScores(source_id="ann", route="b"), 2),
-        (WantedScores(since=middle), 4), (WantedScores(exchange_id=rows[0]["id"]), 2), (WantedScores(name="x"), 0),
+        (WantedScores(since=middle), 4), (WantedScores(until=middle), 4), (WantedScores(exchange_id=rows[0]["id"]), 2),
+        (WantedScores(name="x"), 0),
     ):  # fmt: skip
         assert len(await every(store, wanted)) == count, wanted
 

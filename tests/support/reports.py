@@ -3,9 +3,19 @@
 from html.parser import HTMLParser
 from typing import Any
 
-from llmgateway.ports.report import Kept, Took, Traffic
-from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, TransitionRecord
+from tests.support.reviews import item, review
+
+from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
+from llmgateway.domain.review import Concern, ConcernState, Severity
+from llmgateway.domain.score import DataType, SourceKind
+from llmgateway.ports.generations import GenerationHead
+from llmgateway.ports.report import Found, Kept, Labelled, Reviewed, Took, Traffic
+from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
+from llmgateway.ports.scores import Group
 from llmgateway.report.document import Report, RouteReport
+from llmgateway.report.findings import findings_of
+from llmgateway.report.people import Some, changes_of, concerns_of, reviews_of
+from llmgateway.report.quality import quality_of
 from llmgateway.report.rollouts import story_of
 from llmgateway.report.service import service_of
 from llmgateway.report.wanted import WantedReport, periods_of
@@ -54,18 +64,92 @@ def approval(**changes: Any) -> ApprovalRecord:
     return ApprovalRecord("r1", "bob", "c0ffee", "e", START + 5)._replace(**changes)
 
 
+def counted(epoch: int = 1, metric: str = "error", **changes: Any) -> EpochCount:
+    return EpochCount(epoch, metric, 900, 100, 9, 5)._replace(**changes)
+
+
+def event(number: int = 1, **changes: Any) -> GatewayEvent:
+    values: dict[str, Any] = {
+        "id": f"e{number}", "at": START + number, "kind": EventKind.DRIFT, "action": "risen", "severity": EventSeverity.ALARM,
+        "text": HOSTILE, "route": "support", "version": "v2",
+    }  # fmt: skip
+    return GatewayEvent(**(values | changes))
+
+
+def concern(number: int = 1, **changes: Any) -> Concern:
+    values: dict[str, Any] = {
+        "id": f"c{number}", "at": START + number, "by": "mika", "route": "support", "version": "v2",
+        "severity": Severity.HIGH, "text": HOSTILE, "owner": "chris",
+    }  # fmt: skip
+    return Concern(**(values | changes))
+
+
+def accepted(number: int = 1, **changes: Any) -> Concern:
+    closed = {"state": ConcernState.ACCEPTED, "closed_at": START + 50, "closed_by": "bob", "closed_reason": HOSTILE}
+    return concern(number, **(closed | changes))
+
+
+def group(count: int = 20, yes: float = 15, **changes: Any) -> Group:
+    values: dict[str, Any] = {
+        "route": "support", "version": "v1", "name": "helpful", "data_type": DataType.BOOL, "source_kind": SourceKind.USER,
+        "category": None, "count": count, "total": yes, "squares": yes,
+    }  # fmt: skip
+    return Group(**(values | changes))
+
+
+def found(exchanges: int = 4, **changes: Any) -> Found:
+    made = Found("support", "pii", "request", "pii.email", "redact", "enforce", exchanges, 2 * exchanges)
+    return made._replace(**changes)
+
+
+def head(number: int = 1, **changes: Any) -> GenerationHead:
+    values: dict[str, Any] = {
+        "number": number,
+        "at": START + number,
+        "author": "ann",
+        "reason": HOSTILE,
+        "refused": None,
+    }
+    return GenerationHead(**(values | changes))
+
+
+def looked() -> list[Any]:
+    """Two answers drawn at random, of which two reviewers said the same once."""
+    seen = [item(f"x{number}", labels={"quality": "good"}, route="support", served="v1") for number in range(2)]
+    return [
+        (seen[0], [review(seen[0], "mika"), review(seen[0], "taro")]),
+        (seen[1], [review(seen[1], "mika"), review(seen[1], "taro", "bad")]),
+    ]
+
+
 def route_report(**changes: Any) -> RouteReport:
     """One with something in every section."""
+    end = START + 2 * DAY
+    answers = [traffic(90), traffic(60, 1, served="v2", assigned="v2"), failed(3, 1), traffic(2, assigned="v2")]
+    moves = [move(1, event="start"), move(2, event="promote", actor="ann", reason=HOSTILE)]
     values: dict[str, Any] = {
         "route": "support",
-        "service": service_of(
-            [traffic(90), traffic(60, 1, served="v2", assigned="v2"), failed(3, 1)], [took(90), took(60, 1.2, 1, "v2")], [], []
+        "service": service_of([*answers, traffic(7, is_replay=True)], [took(90), took(60, 1.2, 1, "v2")], [], []),
+        "quality": quality_of(
+            [group(), group(4, 1, version="v2"), group(9, 20.0, name="length", data_type=DataType.NUMBER, squares=90.0)],
+            [Labelled("support", "grounded", "judge-2", "1", "1", 8), Labelled("support", "grounded", "judge-2", "1", "0", 2)],
         ),
-        "rollouts": [
-            story_of(record(), [move(1, event="start"), move(2, event="promote", actor="ann", reason=HOSTILE)], [approval()])
-        ],
+        "findings": findings_of([found(), found(2, mode="observe", kind=HOSTILE, action="block")]),
+        "rollouts": [story_of(record(), moves, [approval()], [counted()])],
+        "events": Some([event(), event(2, cleared_at=START + 9, undone_at=START + 8, undone_by="ann")]),
+        "reviews": reviews_of([Reviewed("support", "random", "done", 2)], looked(), "support", end),
+        "concerns": concerns_of([concern(1), accepted(2)], START, end),
     }  # fmt: skip
     return RouteReport(**(values | changes))
+
+
+def empty_route(**changes: Any) -> RouteReport:
+    """One of which nothing is known."""
+    values: dict[str, Any] = {
+        "service": service_of([], [], [], []), "quality": quality_of([], []), "findings": findings_of([]), "rollouts": [],
+        "events": Some([]), "reviews": reviews_of([], [], "support", START), "concerns": Some([]),
+    }  # fmt: skip
+    return route_report(**(values | changes))
 
 
 def made(*routes: RouteReport, route: str | None = "support", kept: Kept | None = None, **changes: Any) -> Report:
@@ -73,7 +157,8 @@ def made(*routes: RouteReport, route: str | None = "support", kept: Kept | None 
     kept = kept or Kept(START, 0, START)
     values: dict[str, Any] = {
         "wanted": wanted, "kept": kept, "periods": periods_of(wanted, kept), "routes": routes or (route_report(),),
-        "routes_left_out": 0, "homeless": 0,
+        "routes_left_out": 0, "homeless": 0, "is_cut": False, "events": Some([event(3, route=None, kind=EventKind.BACKEND, backend="one")]),
+        "changes": changes_of([head(2), head(1, refused=HOSTILE)]),
     }  # fmt: skip
     return Report(**(values | changes))
 

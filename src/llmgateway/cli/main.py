@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "logs": ("llmgateway.cli.logs", "Look at the exchanges: tail, list, show, export."),
     "review": ("llmgateway.cli.review", "Look at answers and label them; raise concerns."),
     "scores": ("llmgateway.cli.scores", "Score answers, and see what was said of them."),
-    "report": ("llmgateway.cli.report", "Report to people who ask whether the service can be relied on."),
+    "report": ("llmgateway.cli.report", "Say whether the service can be relied on."),
     "datasets": ("llmgateway.cli.datasets", "Make sets of logged requests to try versions on."),
     "replay": ("llmgateway.cli.replay", "Try a version on a dataset, beside the stable one."),
     "store": ("llmgateway.cli.store", "Look after the store: check, backup, rebuild."),

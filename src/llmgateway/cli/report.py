@@ -1,14 +1,14 @@
 """`llmgateway report`: what the log says to somebody who asks whether the service can be relied on."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from llmgateway.cli.files import write_private
 from llmgateway.cli.logs import lines, options
-from llmgateway.cli.logs.printable import json_text, many_lines
+from llmgateway.cli.logs.printable import json_text, many_lines, one_line
 from llmgateway.domain.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -57,12 +57,14 @@ def report(
     """Say which versions served, how available they were, what was found, and who decided what: a trust report."""
     wanted = _wanted(since, until, route)
     found = _found(options.store_path(config, data), wanted)
+    if route is not None and not found.routes[0].service.exchanges:
+        lines.notes().print(f"nobody asked for {one_line(route)} in this time", style="yellow")
     chosen = Form.JSON if as_json else form or _by_name(output)
     text = written(found, chosen, language.value)
     if output is None:
         typer.echo(many_lines(text), nl=False)
         return
-    write(output, text)
+    write_private(output, text)
     lines.notes().print(f"report in {output}", style="dim")
 
 
@@ -78,12 +80,6 @@ def written(found: "Report", form: Form, language: str) -> str:
             return render_markdown(found, language)
         case Form.JSON:
             return json_text(found.shown(), pretty=True) + "\n"
-
-
-def write(file: Path, text: str) -> None:
-    """Write a file that its owner alone may read: it holds what people said."""
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as opened:
-        opened.write(text.encode("utf-8", "replace"))
 
 
 def _by_name(output: Path | None) -> Form:

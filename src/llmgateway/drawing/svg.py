@@ -12,7 +12,7 @@ Point = tuple[float, float]
 def svg(title: str, content: str, height: float, width: float = WIDTH) -> str:
     """A whole plot; `title` is what somebody hears who can't see it."""
     return (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(title)}">'
+        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="img" aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title>{content}</svg>"
     )
 

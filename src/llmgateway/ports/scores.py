@@ -70,6 +70,7 @@ class WantedScores:
     source_kind: SourceKind | None = None
     source_id: str | None = None
     since: float | None = None  # said at or after
+    until: float | None = None  # said before
     every: bool = False  # history, pending and rejected ones, too
 
 

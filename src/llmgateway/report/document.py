@@ -5,8 +5,13 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
+from llmgateway.domain.event import GatewayEvent
+from llmgateway.domain.review import Concern
 from llmgateway.ports.report import Kept
 from llmgateway.report.figures import Share
+from llmgateway.report.findings import Findings
+from llmgateway.report.people import Changes, Reviews, Some
+from llmgateway.report.quality import Quality
 from llmgateway.report.rollouts import RolloutStory
 from llmgateway.report.service import Service
 from llmgateway.report.wanted import Periods, WantedReport
@@ -18,19 +23,30 @@ class RouteReport:
 
     route: str
     service: Service
+    quality: Quality
+    findings: Findings
     rollouts: Sequence[RolloutStory]
+    events: Some[GatewayEvent]
+    reviews: Reviews
+    concerns: Some[Concern]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`homeless`: exchanges that named no route that there is. `routes_left_out`: routes that are not told of."""
+    """`events`: those of no route. `changes`: of the whole configuration. `homeless`: exchanges that named no route
+    that there is. `routes_left_out`: routes that are not told of. `is_cut`: there were more different figures than can
+    be counted at once, and the rarest are in none.
+    """
 
     wanted: WantedReport
     kept: Kept
     periods: Periods
     routes: Sequence[RouteReport]
+    events: Some[GatewayEvent]
+    changes: Changes
     routes_left_out: int
     homeless: int
+    is_cut: bool
 
     def shown(self) -> dict[str, Any]:
         """As JSON has it."""

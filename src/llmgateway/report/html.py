@@ -13,29 +13,32 @@ STYLE: Final = """
 :root{color-scheme:light}
 *{box-sizing:border-box}
 body{font:15px/1.55 system-ui,"Segoe UI","Noto Sans","Noto Sans JP","Hiragino Sans","Yu Gothic",sans-serif;
-color:#1d2733;background:#fff;max-width:62rem;margin:2.5rem auto;padding:0 1.5rem}
+color:#1d2733;background:#fff;max-width:62rem;margin:2.5rem auto;padding:0 1.5rem;overflow-wrap:anywhere}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .3rem;letter-spacing:-.01em}
 h2{font-size:1.35rem;margin:3rem 0 .6rem;padding-top:.6rem;border-top:3px solid #1d2733}
 h3{font-size:1.08rem;margin:2.1rem 0 .5rem}h4{font-size:.95rem;margin:1.4rem 0 .3rem}
 h1,h2,h3,h4{break-after:avoid}
 p{margin:.4rem 0;max-width:48rem}p.aside{color:#5b6875;font-size:.87rem}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.8rem;margin:1.4rem 0}
+.tiles{display:grid;grid-template-columns:repeat(3,1fr);gap:.8rem;margin:1.4rem 0}
 .tile{border:1px solid #d8dee4;border-top:4px solid #3d5a80;border-radius:4px;padding:.7rem .9rem;break-inside:avoid}
 .tile b{display:block;font-size:1.7rem;line-height:1.25;font-weight:600;font-variant-numeric:tabular-nums}
 .tile span{display:block;color:#5b6875;font-size:.84rem}
 table{border-collapse:collapse;width:100%;margin:.6rem 0;font-size:.89rem}
-th{font-weight:600;color:#5b6875;border-bottom:2px solid #9aa5b0}
+th{font-weight:600;color:#5b6875;border-bottom:2px solid #9aa5b0;overflow-wrap:normal}
 th,td{text-align:left;padding:.32rem .6rem;vertical-align:top}
-td{overflow-wrap:anywhere;border-bottom:1px solid #e3e8ec}tr{break-inside:avoid}thead{display:table-header-group}
-.n{text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:normal}.w{white-space:nowrap}
+td{min-width:5.5rem;border-bottom:1px solid #e3e8ec}
+tr{break-inside:avoid}thead{display:table-header-group}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:normal;min-width:0}.w{white-space:nowrap}
 figure{margin:1rem 0;break-inside:avoid}
-svg{width:100%;height:auto;display:block}
+svg{max-width:100%;height:auto;display:block}
 svg text{font:12px system-ui,"Noto Sans JP","Hiragino Sans","Yu Gothic",sans-serif;fill:#33414e}
 svg .dim{fill:#7d8a97}svg .lane{font-weight:600}svg .p50{fill:#3d5a80}svg .p95{fill:#b25416}
 blockquote{margin:.7rem 0;padding:.5rem 1rem;border-left:4px solid #3d5a80;background:#f4f6f8;break-inside:avoid}
 blockquote p{margin:0}blockquote footer{color:#5b6875;font-size:.85rem;margin-top:.2rem}
 @page{size:A4;margin:16mm}
-@media print{body{font-size:10.5pt;margin:0;padding:0;max-width:none}
+@media print,(max-width:56rem){table{font-size:.8rem}
+th,td{padding:.25rem .4rem}td{min-width:3.6rem}.w{white-space:normal}}
+@media print{body{font-size:10pt;margin:0;padding:0;max-width:none}h2{margin-top:1.6rem}.tile b{font-size:1.35rem}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 

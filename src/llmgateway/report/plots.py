@@ -11,10 +11,11 @@ from llmgateway.report.say import Say, count, said, seconds, tick
 from llmgateway.report.service import Service
 from llmgateway.report.wanted import Periods
 
-WIDTH: Final = 880
-LEFT: Final = 92
+WIDTH: Final = 940
+LEFT: Final = 70
 RIGHT: Final = 120
-GAP: Final = 26  # between lanes
+GAP: Final = 30  # between lanes
+LINE: Final = 14  # of words
 INK: Final = "#33414e"
 FAILED: Final = "#b3261e"
 VOLUME: Final = "#b9c6d2"
@@ -103,6 +104,11 @@ def _lane(title: str, content: str, height: float, top: str = "", bottom: str = 
     return text(LEFT, -5, title, kind="lane") + content + base + ends, height
 
 
+def colours_of(service: Service) -> dict[str, str]:
+    """Which colour stands for which version, in all pictures of a route."""
+    return {name: colour for name, colour, _ in stacked(service)}
+
+
 def stacked(service: Service) -> list[tuple[str, str, dict[int, int]]]:
     """The versions as they lie on each other, the oldest first: name, colour, answers by period."""
     chosen = sorted(service.versions[: len(COLOURS)], key=lambda each: (each.first_at or 0.0, each.name))
@@ -170,14 +176,16 @@ def _latency(service: Service, axis: Axis, say: Say) -> tuple[str, float]:
     took = {at: each.took for at, each in service.periods.items() if each.took is not None}
     if not took:
         return _lane(say("plot.latency"), text(LEFT + 6, height - 8, say("plot.no_answers"), kind="dim"), height)
-    top = max(each.p95 for each in took.values())
+    top = 1.15 * max(each.p95 for each in took.values())  # room for the lane's name
     half = axis.step / 2
     parts: list[str] = []
-    for name, colour, dash in (("p95", COLOURS[1], "5 3"), ("p50", COLOURS[0], "")):
+    below = height + LINE  # where the name beside the line before stands
+    for name, colour, dash in (("p50", COLOURS[0], ""), ("p95", COLOURS[1], "5 3")):
         points = [(axis.left(at) + half, height * (1 - getattr(each, name) / top)) for at, each in took.items()]
         parts.extend(polyline(run, colour, dash) for run in _runs(points, axis.step))
         parts.extend(dot(x, y, colour, is_filled=name == "p50", radius=2) for x, y in points)
-        parts.append(text(WIDTH - RIGHT + 14, points[-1][1] + 4, say(f"plot.{name}"), kind=name))
+        below = min(below - LINE, points[-1][1] + 4)
+        parts.append(text(WIDTH - RIGHT + 14, below, say(f"plot.{name}"), kind=name))
     return _lane(say("plot.latency"), "".join(parts), height, seconds(top), "0")
 
 
@@ -203,7 +211,7 @@ def _happened(spans: Sequence[Span], marks: Sequence[Mark], axis: Axis, say: Say
         parts.append(text(at, y + 9, short(span.title, 48), "start" if is_left else "end"))
         y += 17
     for kind in MARKS:
-        chosen = [each for each in marks if each.kind == kind]
+        chosen = [each for each in marks if each.kind == kind and each.at >= axis.periods.origin]
         if not chosen:
             continue
         colour, is_filled = MARKS[kind]
@@ -215,10 +223,10 @@ def _happened(spans: Sequence[Span], marks: Sequence[Mark], axis: Axis, say: Say
     return _lane(say("plot.happened"), "".join(parts), y + 4)
 
 
-def sparks(values: Sequence[float], top: float) -> str:
-    """Values from 0 to `top` as a line of characters."""
-    last = len(SPARKS) - 1
-    return "".join(SPARKS[min(last, max(0, round(last * value / top)))] if top > 0 else SPARKS[0] for value in values)
+def sparks(values: Sequence[float]) -> str:
+    """Values as a line of characters, the largest the tallest."""
+    top, last = max(values, default=0.0) or 1.0, len(SPARKS) - 1
+    return "".join(SPARKS[min(last, max(0, round(last * value / top)))] for value in values)
 
 
 def short(name: str, most: int) -> str:

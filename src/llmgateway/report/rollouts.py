@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
-from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, TransitionRecord
+from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
+from llmgateway.report.figures import Share
 
 MAX_ROLLOUTS: Final = 20  # of one route, the newest
 MAX_MOVES: Final = 60  # of one rollout, the last ones
@@ -34,6 +36,15 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """By one metric: how many of each version's units were bad, of those that were judged."""
+
+    metric: str
+    stable: Share
+    candidate: Share
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutStory:
     """One rollout, from its beginning on. `moves_left_out`: earlier ones that are not told."""
 
@@ -48,6 +59,7 @@ class RolloutStory:
     moves: Sequence[Move]
     moves_left_out: int
     approvals: Sequence[Approval]
+    judged: Sequence[Judged]
 
     @property
     def ended_at(self) -> float | None:
@@ -56,7 +68,10 @@ class RolloutStory:
 
 
 def story_of(
-    record: RolloutRecord, transitions: Sequence[TransitionRecord], approvals: Iterable[ApprovalRecord]
+    record: RolloutRecord,
+    transitions: Sequence[TransitionRecord],
+    approvals: Iterable[ApprovalRecord],
+    counts: Iterable[EpochCount] = (),
 ) -> RolloutStory:
     """Put together what the store has of one rollout."""
     told = transitions[-MAX_MOVES:]
@@ -75,7 +90,20 @@ def story_of(
         ],
         moves_left_out=len(transitions) - len(told),
         approvals=[Approval(each.at, each.by, each.version_hash) for each in approvals],
+        judged=_judged(counts),
     )
+
+
+def _judged(counts: Iterable[EpochCount]) -> list[Judged]:
+    """Sums over all weights. Rows whose name is no metric's count something else."""
+    ordered = sorted((each for each in counts if each.metric[:1].isalnum()), key=lambda each: each.metric)
+    found = []
+    for metric, same in groupby(ordered, key=lambda each: each.metric):
+        rows = list(same)
+        stable = Share(sum(each.stable_bad for each in rows), sum(each.stable_units for each in rows))
+        candidate = Share(sum(each.candidate_bad for each in rows), sum(each.candidate_units for each in rows))
+        found.append(Judged(metric, stable, candidate))
+    return found
 
 
 def belongs(story: RolloutStory, since: float, until: float) -> bool:

@@ -50,10 +50,12 @@ class Say:
 
 def seconds(value: float) -> str:
     """A duration, to two digits."""
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2g} s" if value < 10 else f"{value:,.0f} s"
+    return (
+        f"{value * 1000:.0f}\u00a0ms" if value < 1 else f"{value:.2g}\u00a0s" if value < 10 else f"{value:,.0f}\u00a0s"
+    )
 
 
-def percent(value: float, of: int, form: str = "{} %") -> str:
+def percent(value: float, of: int, form: str = "{}\u00a0%") -> str:
     """Per cent, with as many digits as a share of so many has."""
     digits = 1 if of < 1_000 else 2 if of < 100_000 else 3
     return form.format(f"{100 * value:.{digits}f}")

@@ -18,15 +18,14 @@ def versions(route: RouteReport, say: Say) -> Iterator[Block]:
         yield Text(say("versions.none"))
         return
     columns = [
-        say(f"versions.{name}")
-        for name in ("name", "since", "until", "share", "available", "p50", "p95", "first", "content")
+        say(f"versions.{name}") for name in ("name", "since", "until", "share", "available", "took", "first", "content")
     ]
     answered = service.available.count
     yield Table(
         columns,
         [_version(each, answered, say) for each in service.versions],
-        frozenset({3, 4, 5, 6, 7}),
-        frozenset({1, 2, 5, 6}),
+        frozenset({3, 4, 5, 6}),
+        frozenset({1, 2, 5}),
     )
     if service.versions_left_out:
         yield Text(say("versions.left_out", count=service.versions_left_out), is_aside=True)
@@ -41,10 +40,9 @@ def _version(version: Version, answered: int, say: Say) -> list[str]:
         NOTHING if version.last_at is None else minute(version.last_at),
         f"{say.share(share)} ({count(version.answered)})",
         _with_interval(version.available, say),
-        say.half(version.took),
-        say.most(version.took),
+        f"{say.half(version.took)} / {say.most(version.took)}",
         say.half(version.first_token),
-        said(version.content)[:12],
+        said(version.content)[:8],
     ]
 
 

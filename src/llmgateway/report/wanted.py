@@ -9,7 +9,7 @@ from llmgateway.ports.report import Kept, Window
 MAX_PERIODS: Final = 60
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _LENGTHS: Final = (
-    1, 2, 5, 10, 30, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, _DAY,
+    1, 2, 5, 10, 30, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 30 * _MINUTE, _HOUR, 3 * _HOUR, 6 * _HOUR, _DAY,
     7 * _DAY, 30 * _DAY, 365 * _DAY,
 )  # fmt: skip
 

@@ -285,6 +285,8 @@ def _conditions(wanted: WantedScores) -> tuple[str, list[Any]]:
     parts = [(f's."{column}" = ?', storable(value)) for column, value in named if value is not None]
     if wanted.since is not None:
         parts.append(('s."at" >= ?', wanted.since))
+    if wanted.until is not None:
+        parts.append(('s."at" < ?', wanted.until))
     where = [sql for sql, _ in parts] + ([] if wanted.every else ['s."is_current" = 1'])
     return " AND ".join(where) or "1", [value for _, value in parts]
 

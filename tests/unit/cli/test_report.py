@@ -49,6 +49,7 @@ def test_markdown_is_printed_with_all_routes_the_busiest_first(filled: Path) -> 
 
 def test_a_file_is_written_as_its_name_says_and_is_its_owners_alone(filled: Path, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
+    file.touch(0o644)
     result = run("--data", str(filled), "--route", "support", "--language", "ja", "--output", str(file))
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
@@ -71,6 +72,9 @@ def test_a_time_without_traffic_is_said_to_be_one(filled: Path) -> None:
     result = run("--data", str(filled), "--since", "10m")
     assert result.exit_code == 0, result.output
     assert "The log has no requests from this time" in result.stdout
+    result = run("--data", str(filled), "--route", "suport")
+    assert result.exit_code == 0
+    assert "nobody asked for suport in this time" in result.stderr
 
 
 def test_what_makes_no_sense_is_refused(filled: Path, tmp_path: Path) -> None:

@@ -5,6 +5,10 @@ import re
 import pytest
 
 from llmgateway.domain.errors import ERRORS, Fault
+from llmgateway.domain.event import EventKind, EventSeverity
+from llmgateway.domain.review import ConcernState, Reason, Severity
+from llmgateway.domain.score import DataType, SourceKind
+from llmgateway.domain.verdict import Action, Stage
 from llmgateway.report import words_en, words_ja
 from llmgateway.report.outcomes import Outcome
 from llmgateway.rollout.rollout import Pause, State
@@ -24,7 +28,12 @@ def test_both_languages_tell_the_same_figures():
 
 @pytest.mark.parametrize("words", BOTH, ids=["en", "ja"])
 def test_there_is_a_word_for_everything(words):
-    for family, members in (("state", State), ("pause", Pause), ("event", Event), ("outcome", Outcome)):
+    families = {
+        "state": State, "pause": Pause, "event": Event, "outcome": Outcome, "kind": EventKind, "severity": EventSeverity,
+        "reason": Reason, "weight": Severity, "concerns": ConcernState, "source": SourceKind, "figure": DataType,
+        "stage": Stage, "action": Action,
+    }  # fmt: skip
+    for family, members in families.items():
         for member in members:
             assert words[f"{family}.{member}"], f"{family}.{member}"
     ours = {code for code, kind in ERRORS.items() if kind.fault is not Fault.CALLER}

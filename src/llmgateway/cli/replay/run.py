@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from llmgateway.cli import gateway, whereabouts
+from llmgateway.cli.files import write_private
 from llmgateway.cli.logs import lines
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 from llmgateway.ports.datasets import MAX_ITEMS
@@ -107,7 +108,5 @@ def _write(report: "Report", pairs: "Sequence[Pair]", file: Path | None) -> None
         return
     from llmgateway.cli.replay.page import page
 
-    content = page(report, sorted(pairs, key=lambda pair: pair.ordinal)).encode("utf-8", "replace")
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as opened:
-        opened.write(content)
+    write_private(file, page(report, sorted(pairs, key=lambda pair: pair.ordinal)))
     lines.notes().print(f"report in {file}", style="dim")

@@ -32,6 +32,7 @@ from llmgateway.controlplane.reviewtexts import shown
 from llmgateway.domain.ids import is_exchange_id
 from llmgateway.domain.review import BadReviewError, Item, Reason, Schema, State
 from llmgateway.ports.reviews import WantedItems
+from llmgateway.report import reviewers
 from llmgateway.review.labels import BUILT_IN, read_schema
 from llmgateway.wire.jsoncodec import encode
 
@@ -237,8 +238,8 @@ class _ReviewFamily:
         looked = await self._store.reviewed(queue, since=asked.query["since"])
         content = {
             "backlog": reviewfigures.backlog(reviewfigures.ReviewFigures(lines, now), since, now),
-            "agreement": await asyncio.to_thread(reviewfigures.agreement, looked),
-            "random_sample": await asyncio.to_thread(reviewfigures.rates, looked),
+            "agreement": await asyncio.to_thread(reviewers.agreement, looked),
+            "random_sample": await asyncio.to_thread(reviewers.rates, looked),
         }
         return reply(200, content)
 
