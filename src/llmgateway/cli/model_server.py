@@ -24,9 +24,7 @@ def model_server(
     model: Annotated[list[str] | None, typer.Option(help="Serve only this model; may be repeated.")] = None,
     knob: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Turn a knob: latency=0.2, error_rate=0.1, fault=cut, … The same as the x-mock- headers; PUT /mock/knobs later."
-        ),
+        typer.Option(help="Turn a knob: latency=0.2, fault=cut, … As x-mock- headers do; later by PUT /mock/knobs."),
     ] = None,
     latency: Annotated[float | None, typer.Option(help="Seconds before the reply begins.")] = None,
     ttft: Annotated[float | None, typer.Option(help="Seconds from there to the first token.")] = None,
