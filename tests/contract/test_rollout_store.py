@@ -9,6 +9,8 @@ from tests.support.staged import entry, made, record
 
 from llmgateway.controlplane.rollouts.records import REQUESTS, evidence_of
 from llmgateway.controlplane.rollouts.tally import tallies
+from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
+from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.rollouts import ApprovalRecord, TransitionRecord
 from llmgateway.ports.store import StoreKnownError, StoreRejectedError
 from llmgateway.rollout.counts import Arms
@@ -81,6 +83,17 @@ async def test_a_move_is_made_from_the_revision_before_it_or_not_at_all(store):
     (row,) = await store.transitions("r1")
     assert row == moved("canary", 1)[1]
     assert (await store.epoch_counts("r1"))[1] == {1: 0.2}
+
+
+async def test_a_move_and_its_event_are_there_together_or_not_at_all(store):
+    await store.add_rollout(record())
+    event = GatewayEvent("rollout-r1-1", 5.0, EventKind.ROLLOUT, "start", EventSeverity.INFO, "it has begun")
+    assert not await store.move_rollout(*moved("canary", 2), event), "one is missing in between"
+    assert await store.event("rollout-r1-1") is None
+    assert await store.move_rollout(*moved("canary", 1), event)
+    with pytest.raises(StoreRejectedError):
+        await store.move_rollout(*moved("paused", 2, key="r1:1:x"), replace(event, id="rollout-r1-2"))
+    assert await store.events(WantedEvents(), limit=9) == [event]
 
 
 async def test_a_transitions_key_is_there_once(store):

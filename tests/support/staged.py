@@ -5,7 +5,7 @@ from llmgateway.config.snapshot import Route, Snapshot, Sticky, StickyBy, Versio
 from llmgateway.controlplane.rollouts import policy
 from llmgateway.controlplane.rollouts.policy import Slow
 from llmgateway.controlplane.rollouts.records import running
-from llmgateway.ports.rollouts import RolloutRecord
+from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.ports.store import Entry
 from llmgateway.rollout.rollout import Rollout
 
@@ -42,6 +42,16 @@ def record(name="r1", of=POLICY, **changes):
 
 def made(name="r1", of=POLICY):
     return running(record(name, of))
+
+
+def row(revision=1, **changes):
+    """A move of that rollout: it does harm."""
+    given = {
+        "rollout": "r1", "revision": revision, "key": f"r1:{revision}:harm", "at": 5.0, "event": "harm",
+        "from_state": "canary", "to_state": "rolling_back", "pause": None, "step": 0, "epoch": 2, "weight": 0.0,
+        "actor": "", "reason": "", "evidence": {}, "evidence_hash": "h", "generation": 3,
+    }  # fmt: skip
+    return TransitionRecord(**(given | changes))
 
 
 def entry(make, user, *, version="v1", epoch=1, rollout="r1", **changes):

@@ -191,7 +191,14 @@ class Control:
                 (parts.data_dir / WEIGHTS).unlink()  # of a time when there were rollouts
             return None
         around = Surroundings(
-            self.links, self.reloader, self.changes, self._clock, parts.data_dir, self._webhooks, ingest.drained
+            self.links,
+            self.reloader,
+            self.changes,
+            self._clock,
+            parts.data_dir,
+            self._webhooks,
+            ingest.drained,
+            parts.events.saved if parts.events is not None else lambda _: None,
         )
         made = RolloutService(store, around)
         ingest.count_for(made.conductor)

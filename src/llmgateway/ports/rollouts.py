@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
+from llmgateway.domain.event import GatewayEvent
+
 MAX_TRANSITIONS: Final = 1_000  # read at once
 
 UnitMark = tuple[str, str, str]
@@ -144,8 +146,12 @@ class RolloutWriter(Protocol):
         """Save a new one. Raises StoreRejectedError if its route has one that runs."""
         ...
 
-    async def move_rollout(self, record: RolloutRecord, transition: TransitionRecord) -> bool:
-        """Save a move in one transaction, if the store has the rollout at the revision before. False: it has not."""
+    async def move_rollout(
+        self, record: RolloutRecord, transition: TransitionRecord, event: GatewayEvent | None = None
+    ) -> bool:
+        """Save a move, and the event that it is, in one transaction, if the store has the rollout at the revision
+        before. False: it has not.
+        """
         ...
 
     async def file_rollout(self, rollout: str, generation: int) -> None:

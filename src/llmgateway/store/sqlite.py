@@ -146,8 +146,10 @@ class SqliteStore(SqliteReader):
     async def add_rollout(self, record: RolloutRecord) -> None:
         await self._write(lambda connection: staged.add(connection, record))
 
-    async def move_rollout(self, record: RolloutRecord, transition: TransitionRecord) -> bool:
-        return await self._write(lambda connection: staged.move(connection, record, transition))
+    async def move_rollout(
+        self, record: RolloutRecord, transition: TransitionRecord, event: GatewayEvent | None = None
+    ) -> bool:
+        return await self._write(lambda connection: staged.move(connection, record, transition, event))
 
     async def file_rollout(self, rollout: str, generation: int) -> None:
         await self._write(lambda connection: staged.file(connection, rollout, generation))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from typing import Any, Final
 
+from llmgateway.domain.event import GatewayEvent
 from llmgateway.ports.rollouts import (
     MAX_TRANSITIONS,
     Added,
@@ -16,6 +17,7 @@ from llmgateway.ports.rollouts import (
     UnitMark,
 )
 from llmgateway.store.rows import storable
+from llmgateway.store.sqlite_events import insert
 from llmgateway.store.sqlite_queries import marks, one_rollouts_rows
 from llmgateway.store.sqlite_write import begin
 from llmgateway.wire.jsoncodec import decode, encode
@@ -86,7 +88,9 @@ def add(connection: sqlite3.Connection, record: RolloutRecord) -> None:
     connection.execute("COMMIT")
 
 
-def move(connection: sqlite3.Connection, record: RolloutRecord, transition: TransitionRecord) -> bool:
+def move(
+    connection: sqlite3.Connection, record: RolloutRecord, transition: TransitionRecord, event: GatewayEvent | None
+) -> bool:
     """Compare, set and note, or nothing of it."""
     begin(connection)
     moved = connection.execute(
@@ -96,6 +100,7 @@ def move(connection: sqlite3.Connection, record: RolloutRecord, transition: Tran
     if moved:
         values = [_text(each) if isinstance(each, dict) else storable(each) for each in astuple(transition)]
         connection.execute(f"INSERT INTO transition VALUES ({marks(values)})", values)  # noqa: S608 -- question marks
+        insert(connection, () if event is None else (event,))
     connection.execute("COMMIT")
     return bool(moved)
 

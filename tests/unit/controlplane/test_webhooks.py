@@ -6,39 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from aiohttp import web
-from tests.support.staged import SNAPSHOT, made
+from tests.support.staged import SNAPSHOT, made, row
 
 from llmgateway.config.snapshot import Secret
 from llmgateway.config.webhooks import Webhook
 from llmgateway.controlplane.rollouts.shown import message
 from llmgateway.controlplane.webhooks import MAX_WAITING, TRIES, Webhooks
 from llmgateway.domain.clock import ManualClock
-from llmgateway.ports.rollouts import TransitionRecord
 from llmgateway.wire.signature import SIGNATURE, TIMESTAMP, signature
 
 SECRET = "a secret that is shared"
-
-
-def row(revision=1, **changes):
-    given = TransitionRecord(
-        "r1",
-        revision,
-        f"r1:{revision}:harm",
-        5.0,
-        "harm",
-        "canary",
-        "rolling_back",
-        None,
-        0,
-        2,
-        0.0,
-        "",
-        "",
-        {},
-        "h",
-        3,
-    )
-    return replace(given, **changes)
 
 
 class Service:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.rollouts.eventful import automatic
 from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of, running
 from llmgateway.controlplane.rollouts.tally import tallies
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.domain.clock import Clock
+from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.review import Concern
 from llmgateway.ports.rollouts import RolloutReader, RolloutRecord, RolloutWriter, Tally, TransitionRecord
 from llmgateway.ports.store import Entry, StoreError
@@ -67,6 +69,7 @@ class Conductor:
         clock: Clock,
         *,
         on_move: OnMove = lambda _, __: None,
+        on_event: Callable[[GatewayEvent], None] = lambda _: None,
         watch: Watchfile | None = None,
     ) -> None:
         self._watch = watch or Watchfile(None, clock)
@@ -76,6 +79,7 @@ class Conductor:
         self._snapshot = snapshot
         self._clock = clock
         self._on_move = on_move
+        self._on_event = on_event
         self.known: dict[str, Evidence] = {}  # as read last, by rollout
         self._stale: set[str] = set()  # rollouts whose evidence has grown in the store
         self._told = ""
@@ -254,7 +258,8 @@ class Conductor:
         if isinstance(followed, Refused):
             return followed
         moved, row = found.moved(followed, evidence, self._snapshot().generation)
-        if not await self._store.move_rollout(moved.record, row):
+        event = automatic(moved, row, evidence, self._snapshot().routes.get(found.route))
+        if not await self._store.move_rollout(moved.record, row, event):
             await self._read_running()  # a move of ours was saved and never heard of
             raise StoreError(f"rollout {found.record.id} stands elsewhere than thought")
         self.running[found.route] = moved
@@ -263,6 +268,8 @@ class Conductor:
         self.tell()
         log.info("rollout %s of %s: %s → %s (%s)", row.rollout, found.route, row.from_state, row.to_state, row.event)
         self._on_move(moved, row)
+        if event is not None:
+            self._on_event(event)
         return moved
 
 

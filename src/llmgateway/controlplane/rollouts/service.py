@@ -19,6 +19,7 @@ from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.controlplane.webhooks import Webhooks
 from llmgateway.domain.clock import Clock
+from llmgateway.domain.event import GatewayEvent
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.ports.store import Body, Store
 from llmgateway.routing.staged import StagedWeight
@@ -31,7 +32,7 @@ MAX_SAID: Final = 20_000  # characters of a body that are shown
 class Surroundings:
     """Who else in the control plane rollouts have to do with. `changes` None: the file can't be written here.
 
-    `drained` waits until what the journal has is in the store.
+    `drained` waits until what the journal has is in the store. `saved` hears of events that were saved with a move.
     """
 
     links: Links
@@ -41,6 +42,7 @@ class Surroundings:
     data_dir: Path
     webhooks: Webhooks
     drained: Callable[[], Awaitable[None]]
+    saved: Callable[[GatewayEvent], None] = lambda _: None
 
 
 class RolloutService:
@@ -58,6 +60,7 @@ class RolloutService:
             lambda: reloader.snapshot,
             around.clock,
             on_move=self._moved,
+            on_event=around.saved,
             watch=Watchfile(around.data_dir / WATCHED, around.clock),
         )
         self._filing = Filing(self.conductor, around.changes, reloader, around.drained)

@@ -11,6 +11,7 @@ from llmgateway.controlplane.rollouts.conductor import UNHEARD_S, Act, Conductor
 from llmgateway.controlplane.rollouts.watchfile import LOST_S, Watchfile
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.review import Concern, Severity
+from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.rollouts import ApprovalRecord
 from llmgateway.ports.store import StoreError
 from llmgateway.rollout.rollout import Pause, State
@@ -45,13 +46,21 @@ class Setting:
     def __init__(self, store):
         self.store, self.workers, self.clock = store, Workers(), ManualClock()
         self.snapshot, self.moves, self.make = SNAPSHOT, [], ExchangeFactory()
+        self.events = []
         self.conductor = self.conduct()
 
     def conduct(self):
         def note(_, row):
             self.moves.append(row.event)
 
-        return Conductor(self.store, self.workers, lambda: self.snapshot, self.clock, on_move=note)
+        return Conductor(
+            self.store,
+            self.workers,
+            lambda: self.snapshot,
+            self.clock,
+            on_move=note,
+            on_event=self.events.append,
+        )
 
     async def restart(self):
         self.conductor = self.conduct()
@@ -231,6 +240,45 @@ async def test_a_move_that_was_saved_and_never_heard_of_is_read_again(it, monkey
     with pytest.raises(StoreError, match="elsewhere"):
         await it.act(Event.PAUSE)
     assert it.rollout.state is State.PAUSED
+
+
+async def test_what_it_does_by_itself_is_an_event_and_what_people_do_is_none(it):
+    await it.begin()
+    await it.act(Event.PAUSE)
+    await it.act(Event.RESUME)
+    await it.see(6, status=500)
+    await it.look()
+    await it.look()
+    kept = await it.store.events(WantedEvents(), limit=9)
+    assert [(each.id, each.action) for each in reversed(kept)] == [
+        ("rollout-r1-2", "start"), ("rollout-r1-5", "roll_back"), ("rollout-r1-6", "in_force"),
+    ]  # fmt: skip
+    assert [each.id for each in it.events] == [each.id for each in reversed(kept)]
+    assert "rolled back: the candidate does harm. Bad so far: error 6 of 6 on the candidate" in kept[1].text
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_killed_around_the_commit_of_a_move_no_event_is_lost_and_none_is_there_twice(it, when, monkeypatch):
+    await it.begin()
+    await it.see(6, status=500)
+    real = it.store.move_rollout
+
+    async def dying(*move):
+        if when == "after":
+            await real(*move)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(it.store, "move_rollout", dying)
+    with pytest.raises(KeyboardInterrupt):
+        await it.look()
+    monkeypatch.undo()
+    await it.restart()
+    await it.look()
+    await it.look()
+    moves = [f"rollout-r1-{row.revision}" for row in await it.store.transitions("r1") if not row.actor]
+    kept = await it.store.events(WantedEvents(), limit=9)
+    assert [each.id for each in reversed(kept)] == moves
+    assert [each.action for each in kept] == ["in_force", "roll_back", "start"]
 
 
 @pytest.mark.parametrize("what", ["gone", "candidate", "stable"])
