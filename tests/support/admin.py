@@ -15,6 +15,7 @@ from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.control import Control
+from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
 from llmgateway.controlplane.parts import Parts
@@ -95,6 +96,7 @@ class AdminGateway:
             dialects=plugins.load_all("dialect"),
             classes=plugins.classes,
             token_secret=TOKEN_SECRET,
+            events=Events(self.store),
         )
         return Control(parts)
 

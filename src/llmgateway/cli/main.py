@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "routes": ("llmgateway.cli.routes", "See and steer where requests go."),
     "rollout": ("llmgateway.cli.rollout", "Bring a new version in by steps, and see what becomes of it."),
     "backends": ("llmgateway.cli.backends", "See how the backends are; take one out, and bring it back."),
+    "events": ("llmgateway.cli.events", "See what the gateway did by itself; take it back."),
     "eval": ("llmgateway.cli.evaluating", "See how the evaluators do, and try them on the log."),
     "guard": ("llmgateway.cli.guard", "Try guardrails on a text or on the log, and list them."),
     "keys": ("llmgateway.cli.keys", "Make keys for callers."),

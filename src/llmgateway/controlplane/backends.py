@@ -5,9 +5,10 @@ at a half-open backend, errors that are few at each worker and many in all. An o
 probes come in here as well. Times are monotonic seconds.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from llmgateway.config.snapshot import Backend, Snapshot
 from llmgateway.controlplane.tally import number
@@ -16,6 +17,7 @@ from llmgateway.routing.health import HALF_OPEN, IN, Health, Reason, Record, Ste
 from llmgateway.routing.peers import Peers
 
 PROBES_THAT_EJECT: Final = 3  # failures in a row
+MAX_OUTAGES: Final = 256
 UNUSED_GRANT_S: Final = 3.0  # a worker that may try a backend and does not: the next one may
 
 
@@ -49,13 +51,32 @@ class Entry:
         return self.is_drained or self.backend.is_drained or self.gone_until > now
 
 
+class Outage(NamedTuple):
+    """A backend was in and is out. `at` is monotonic; `seconds`: until it is tried again; `attempts` and `faults` of
+    the window, as far as the workers have told them; `detail`: what the last probe found, where probes put it out.
+    """
+
+    backend: str
+    reason: Reason
+    at: float
+    seconds: float
+    ejections: int
+    attempts: int
+    faults: int
+    detail: str
+
+
 class Backends:
-    """By name. What changes here, whoever calls shares (`Links.share`). `epoch` tells this control from the last."""
+    """By name. What changes here, whoever calls shares (`Links.share`). `epoch` tells this control from the last.
+
+    `outages`: those that began since somebody took them from there, the last `MAX_OUTAGES`.
+    """
 
     def __init__(self, snapshot: Snapshot, epoch: str) -> None:
         self._epoch = epoch
         self._entries: dict[str, Entry] = {}
         self.ejections: dict[tuple[str, str], int] = {}  # by backend and reason
+        self.outages: deque[Outage] = deque(maxlen=MAX_OUTAGES)
         self.configure(snapshot)
 
     def __getitem__(self, name: str) -> Entry:
@@ -189,8 +210,12 @@ class Backends:
     def _eject(self, entry: Entry, reason: Reason, now: float) -> bool:
         if not self._peers.may_go(entry.backend.name, self._entries, now):
             return False
+        counted = entry.record.attempts, entry.record.faults
         entry.health.eject(reason, now, entry.backend.health)
         self._out(entry, reason)
+        detail = entry.probed.detail if reason is Reason.PROBE else ""
+        until, count = entry.health.until - now, entry.health.count
+        self.outages.append(Outage(entry.backend.name, reason, now, until, count, *counted, detail))
         return True
 
     def _out(self, entry: Entry, reason: Reason) -> None:

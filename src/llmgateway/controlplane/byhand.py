@@ -123,18 +123,19 @@ def why(entry: Entry, now: float, *, is_suspect: bool) -> str:
     if entry.gone_until > now:
         return "ejected by hand"
     if entry.health.state is not IN:
-        return _WHY.get(entry.health.reason or "", "sick")
+        return WHY.get(entry.health.reason or "", "sick")
     if entry.cool_until > now:
         return "at its rate limit, asked for a pause"
     return "sick, and kept in because too many others are" if is_suspect else ""
 
 
-_WHY: Final = {
+WHY: Final = {
     "consecutive": "faults in a row",
     "error_share": "too large a share of errors",
     "slow": "much slower than the others",
     "auth": "refuses the gateway's credential",
     "probe": "the gateway's probes fail",
+    "hand": "an operator said so",
 }
 
 

@@ -30,6 +30,7 @@ from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.link import Links
 from llmgateway.controlplane.memory import look_after
 from llmgateway.controlplane.metrics import Exposition, Reading
+from llmgateway.controlplane.outages import Outages
 from llmgateway.controlplane.overview import Status, overview
 from llmgateway.controlplane.parts import Parts, Run, first_tasks
 from llmgateway.controlplane.probes import Probes
@@ -289,11 +290,15 @@ class Control:
             self._save_tally()
 
     async def _look_after_backends(self) -> None:
+        events = self._parts.events
+        outages = Outages(events, self._merged, self._clock) if events is not None else None
         while True:
             await asyncio.sleep(LOOK_S)
             workers = {worker.slot: worker for worker in self.links.live()}
             self._merged.tick(workers, self._clock.monotonic())
             self.links.share()
+            if outages is not None:
+                outages.look()
 
     def _save_tally(self) -> None:
         """A small file, not synced: it must survive this process, not the machine."""

@@ -15,10 +15,11 @@ from itertools import takewhile
 from typing import Any, Final, NamedTuple, Protocol
 
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
-from llmgateway.ports.events import MAX_EVENTS, EventReader, EventWriter, WantedEvents
+from llmgateway.ports.events import EventReader, EventWriter, WantedEvents
 from llmgateway.ports.store import StoreError, StoreRejectedError
 
 MAX_WAITING: Final = 1_000
+MAX_OPEN: Final = 1_000
 BATCH: Final = 100
 RETRY_MIN_S: Final = 0.5
 RETRY_MAX_S: Final = 30.0
@@ -55,14 +56,15 @@ class EventFigures(NamedTuple):
 class Events:
     """One task calls `run`. `tell`: who tells webhooks.
 
-    `counts`: events that are new in the store since the start, by kind and severity. `open`: alarms that last, with
-    their kind; None until it is known. `dropped`: events and clearings that are in no store and never will be.
+    `counts`: events that are new in the store since the start, by kind and severity. `open`: the alarms that last, by
+    id, at most the last MAX_OPEN; None until they are known. `dropped`: events and clearings that are in no store and
+    never will be.
     """
 
     def __init__(self, store: EventStore, tell: Callable[[Message], None] = lambda _: None) -> None:
         self.tell = tell
         self.counts: dict[tuple[EventKind, EventSeverity], int] = {}
-        self.open: dict[str, EventKind] | None = None
+        self.open: dict[str, GatewayEvent] | None = None
         self.dropped = 0
         self._store = store
         self._waiting: deque[GatewayEvent | Cleared] = deque()
@@ -83,8 +85,8 @@ class Events:
         key = event.kind, event.severity
         self.counts[key] = self.counts.get(key, 0) + 1
         if self.open is not None and event.severity is EventSeverity.ALARM:
-            self.open[event.id] = event.kind
-            if len(self.open) > MAX_EVENTS:  # the store has let the oldest go as well
+            self.open[event.id] = event
+            if len(self.open) > MAX_OPEN:
                 self.open.pop(next(iter(self.open)))
 
     async def run(self) -> None:
@@ -112,7 +114,11 @@ class Events:
 
     def figures(self) -> EventFigures:
         """What is known now."""
-        return EventFigures(dict(self.counts), None if self.open is None else Counter(self.open.values()), self.dropped)
+        return EventFigures(
+            dict(self.counts),
+            None if self.open is None else Counter(each.kind for each in self.open.values()),
+            self.dropped,
+        )
 
     @property
     def waiting(self) -> int:
@@ -123,8 +129,8 @@ class Events:
         """Write all that waits, in order; raises StoreError, and what is not written goes on waiting."""
         if self.open is None:
             await self._store.open()  # whoever comes first opens it
-            newest_first = await self._store.events(_OPEN, limit=MAX_EVENTS)
-            self.open = {each.id: each.kind for each in reversed(newest_first)}
+            newest_first = await self._store.events(_OPEN, limit=MAX_OPEN)
+            self.open = {each.id: each for each in reversed(newest_first)}
         while self._waiting or self._taken:
             while self._waiting and len(self._taken) < BATCH:
                 self._taken.append(self._waiting.popleft())

@@ -229,7 +229,7 @@ def test_a_message_says_what_it_is_about_and_how_it_is_taken_back():
 
 
 def test_the_alarms_that_are_remembered_are_bounded(monkeypatch):
-    monkeypatch.setattr(module, "MAX_EVENTS", 2)
+    monkeypatch.setattr(module, "MAX_OPEN", 2)
     events = Events(Store())
     events.open = {}
     for number in range(3):

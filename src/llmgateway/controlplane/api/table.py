@@ -11,6 +11,7 @@ from llmgateway.controlplane.api import (
     configuration,
     datasets,
     evaluators,
+    events,
     exchanges,
     explaining,
     gateway,
@@ -36,6 +37,7 @@ from llmgateway.controlplane.pages.session import Sessions
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.controlplane.reviewing import Reviewing
 from llmgateway.controlplane.rollouts.service import RolloutService
+from llmgateway.controlplane.undoing import Undoing
 from llmgateway.domain.clock import Clock
 from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
@@ -83,6 +85,15 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
         table |= exchanges.endpoints(store)
         signing = scores.Signing(lambda: reloader.snapshot.scores, sources.token_secret)
         table |= scores.endpoints(store, signing, sources.clock)
+        undoing = Undoing(
+            store,
+            sources.clock,
+            lambda: reloader.snapshot,
+            backends=sources.backends,
+            rollouts=sources.rollouts,
+            changes=changes,
+        )
+        table |= events.endpoints(store, undoing)
         if sources.rollouts is not None:
             table |= rollouts.endpoints(sources.rollouts)
         table |= catalogue.endpoints(lambda: reloader.snapshot, store)

@@ -201,17 +201,22 @@ async def test_no_worker_is_told_anything_before_the_store_was_read(it):
     assert it.workers.told == {"chat": "as before"}
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-async def test_killed_around_the_commit_of_a_move_it_is_made_once(it, when, monkeypatch):
-    await it.begin()
-    real = it.store.move_rollout
+def die(store, when, monkeypatch):
+    """Have control killed before or after the next move is in the store."""
+    real = store.move_rollout
 
     async def dying(*move):
         if when == "after":
             await real(*move)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(it.store, "move_rollout", dying)
+    monkeypatch.setattr(store, "move_rollout", dying)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_killed_around_the_commit_of_a_move_it_is_made_once(it, when, monkeypatch):
+    await it.begin()
+    die(it.store, when, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         await it.act(Event.ROLL_BACK)
     assert it.workers.weight == 0.2, "nobody hears of what is not in the store"
@@ -261,14 +266,7 @@ async def test_what_it_does_by_itself_is_an_event_and_what_people_do_is_none(it)
 async def test_killed_around_the_commit_of_a_move_no_event_is_lost_and_none_is_there_twice(it, when, monkeypatch):
     await it.begin()
     await it.see(6, status=500)
-    real = it.store.move_rollout
-
-    async def dying(*move):
-        if when == "after":
-            await real(*move)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(it.store, "move_rollout", dying)
+    die(it.store, when, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         await it.look()
     monkeypatch.undo()
