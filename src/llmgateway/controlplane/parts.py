@@ -12,6 +12,7 @@ from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.endpoints import Endpoint
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
+from llmgateway.controlplane.evaluation.silence import Silences
 from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
@@ -96,6 +97,8 @@ def first_tasks(parts: Parts) -> dict[str, Run]:
         first["ingest"] = ingest.run
     if parts.events is not None:
         first["events"] = parts.events.run
+    if parts.events is not None and parts.evaluation is not None:
+        first["silence"] = Silences(parts.events, parts.evaluation, parts.clock).run
     if parts.scoring is not None and ingest is not None:
         first["scores"] = partial(parts.scoring.run, ingest.drained)
     if parts.review is not None:
