@@ -21,6 +21,7 @@ from llmgateway.controlplane.control import Control
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.http import OwnListener
 from llmgateway.controlplane.events import Events
+from llmgateway.controlplane.fingerprints import Fingerprints
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
@@ -31,7 +32,6 @@ from llmgateway.controlplane.reviewfeed import ReviewFeed
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.journal import reclaim
 from llmgateway.journal.layout import journal_folder
-from llmgateway.ports.store import Row
 from llmgateway.store.sqlite import SqliteStore
 from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import DRAIN, LEAVE, RELOAD
@@ -65,22 +65,20 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     feed = ReviewFeed(CLOCK)
     scoring = Scoring(store, snapshot, CLOCK, on_placed=feed.placed)
     evaluation = Evaluation(store, snapshot, plugins.classes("evaluator"), OwnListener(lambda: snapshot.server), CLOCK)
-    committed = on_rows(ledger, recent, scoring, evaluation)
-
-    def heard(rows: list[Row]) -> None:
-        committed(rows)
-        feed.came(rows)
-
+    events = Events(store)
+    fingerprints = Fingerprints(store, events, snapshot)
+    heard = on_rows(ledger, recent, scoring, evaluation, feed, fingerprints)
     ingester = Ingester(
         journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake
     )
     retention = Retention(store, snapshot.data, CLOCK)
 
     def on_snapshot(after: Snapshot) -> None:
-        prices.configure(after)
         retention.configure(after.data)
-        evaluation.configure(after)
+        for each in (prices, evaluation, fingerprints):
+            each.configure(after)
 
+    services = {"retention": retention.run, "evaluators": evaluation.run, "judges": evaluation.asking.run}
     parts = Parts(
         snapshot=snapshot,
         text=started.text,
@@ -96,14 +94,14 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
-        services={"retention": retention.run, "evaluators": evaluation.run, "judges": evaluation.asking.run},
+        services=services | {"fingerprints": fingerprints.run},
         on_snapshot=on_snapshot,
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,
         scoring=scoring,
         review=feed,
         evaluation=evaluation,
-        events=Events(store),
+        events=events,
         token_secret=kept_secret(started.data),
     )
     return Control(parts), ingester, store

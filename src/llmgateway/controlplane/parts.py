@@ -1,11 +1,12 @@
 """What the control plane is made of: what the composition root hands in."""
 
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from llmgateway.config.loader import Examined
 from llmgateway.config.snapshot import Snapshot
@@ -28,18 +29,20 @@ from llmgateway.ports.store import Row, Store, StoreError
 Run = Callable[[], Awaitable[None]]
 
 
-def on_rows(
-    ledger: Ledger, recent: Recent, scoring: Scoring | None = None, evaluation: Evaluation | None = None
-) -> Callable[[list[Row]], None]:
+class Hearer(Protocol):
+    """Who hears of exchanges once they are in the store."""
+
+    def came(self, rows: Sequence[Row], /) -> None: ...
+
+
+def on_rows(ledger: Ledger, recent: Recent, *hearers: Hearer) -> Callable[[list[Row]], None]:
     """What the ingester calls with the rows of each commit: only now may anybody see them counted."""
 
     def committed(rows: list[Row]) -> None:
         ledger.commit()
         recent.observe(rows)
-        if scoring is not None:
-            scoring.came(rows)
-        if evaluation is not None:
-            evaluation.came(rows)
+        for hearer in hearers:
+            hearer.came(rows)
 
     return committed
 

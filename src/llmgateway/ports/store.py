@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from llmgateway.domain.score import Score
 from llmgateway.ports.datasets import DatasetReader, DatasetWriter
 from llmgateway.ports.events import EventReader, EventWriter
+from llmgateway.ports.fingerprints import FingerprintReader, FingerprintWriter
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
 from llmgateway.ports.report import ReportReader
 from llmgateway.ports.reviews import ReviewReader, ReviewWriter
@@ -133,7 +134,15 @@ class StoreStats:
 
 
 class StoreReader(
-    GenerationReader, ScoreReader, ReviewReader, RolloutReader, DatasetReader, EventReader, ReportReader, Protocol
+    GenerationReader,
+    ScoreReader,
+    ReviewReader,
+    RolloutReader,
+    DatasetReader,
+    EventReader,
+    FingerprintReader,
+    ReportReader,
+    Protocol,
 ):
     """Reading. Each call is bounded: by `limit`, and by time, after which it raises StoreUnavailableError."""
 
@@ -183,7 +192,15 @@ class StoreReader(
 
 
 class Store(
-    StoreReader, GenerationWriter, ScoreWriter, ReviewWriter, RolloutWriter, DatasetWriter, EventWriter, Protocol
+    StoreReader,
+    GenerationWriter,
+    ScoreWriter,
+    ReviewWriter,
+    RolloutWriter,
+    DatasetWriter,
+    EventWriter,
+    FingerprintWriter,
+    Protocol,
 ):
     """Writing as well. One object, in one process, writes."""
 

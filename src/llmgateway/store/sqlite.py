@@ -12,6 +12,7 @@ from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.review import Concern, Item, Review, Schema
 from llmgateway.domain.score import Score
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
+from llmgateway.ports.fingerprints import Fingerprint
 from llmgateway.ports.generations import Generation, SeenVersion
 from llmgateway.ports.reviews import Added
 from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, Tally, TransitionRecord
@@ -20,6 +21,7 @@ from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnav
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
 from llmgateway.store import sqlite_events as happened
+from llmgateway.store import sqlite_fingerprints as prints
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_replays as replayed
 from llmgateway.store import sqlite_reviews as reviews
@@ -190,6 +192,9 @@ class SqliteStore(SqliteReader):
 
     async def note_undone(self, event_id: str, by: str, at: float) -> bool:
         return await self._write(lambda connection: happened.note_undone(connection, event_id, by, at))
+
+    async def add_fingerprints(self, seen: Sequence[Fingerprint]) -> None:
+        await self._write(lambda connection: prints.add(connection, seen))
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)

@@ -11,6 +11,7 @@ from llmgateway.domain.review import Concern, ConcernState, Item, Review, Schema
 from llmgateway.domain.score import Score, Value
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
 from llmgateway.ports.events import WantedEvents
+from llmgateway.ports.fingerprints import Fingerprint
 from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
 from llmgateway.ports.report import Found, Kept, Labelled, Reviewed, Took, Traffic, Window
 from llmgateway.ports.reviews import Backlog, WantedItems
@@ -20,6 +21,7 @@ from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, Stor
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
 from llmgateway.store import sqlite_events as happened
+from llmgateway.store import sqlite_fingerprints as prints
 from llmgateway.store import sqlite_generations as history
 from llmgateway.store import sqlite_queries as queries
 from llmgateway.store import sqlite_replays as replayed
@@ -201,6 +203,9 @@ class SqliteReader:
 
     async def report_kept(self) -> Kept:
         return await self._read(reported.kept)
+
+    async def fingerprints(self) -> list[Fingerprint]:
+        return await self._read(prints.every)
 
     async def stats(self) -> StoreStats:
         used, free, size = await self._read(page_counts)
