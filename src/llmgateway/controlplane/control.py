@@ -28,9 +28,9 @@ from llmgateway.controlplane.history import History
 from llmgateway.controlplane.ingest import damage
 from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.link import Links
-from llmgateway.controlplane.memory import look_after
+from llmgateway.controlplane.memory import watch_memory
 from llmgateway.controlplane.metrics import Exposition, Reading
-from llmgateway.controlplane.outages import Outages
+from llmgateway.controlplane.outages import look_after
 from llmgateway.controlplane.overview import Status, overview
 from llmgateway.controlplane.parts import Parts, Run, first_tasks
 from llmgateway.controlplane.probes import Probes
@@ -49,7 +49,6 @@ from llmgateway.telemetry.keptweights import WEIGHTS
 SOCKET: Final = "run/control.sock"
 TALLY: Final = "run/tally.json"
 SAVE_EVERY_S: Final = 10.0
-LOOK_S: Final = 1.0  # how often it is seen who does not use the leave to try a backend
 
 log = logging.getLogger(__name__)
 
@@ -105,9 +104,9 @@ class Control:
         self._tasks.start("webhooks", self._webhooks.run)
         self._tasks.start("tally", self._save_now_and_then)
         self._tasks.start("watch", partial(watch, self.tally.totals, self._clock))
-        self._tasks.start("backends", self._look_after_backends)
+        self._tasks.start("backends", partial(look_after, self._merged, self.links, self._parts.events, self._clock))
         self._tasks.start("probes", self._probes.run)
-        self._tasks.start("memory", partial(look_after, self.links, self._clock))
+        self._tasks.start("memory", partial(watch_memory, self.links, self._clock))
         await asyncio.gather(*(event.wait() for event in listening))
 
     async def stop(self) -> None:
@@ -288,17 +287,6 @@ class Control:
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
             self._save_tally()
-
-    async def _look_after_backends(self) -> None:
-        events = self._parts.events
-        outages = Outages(events, self._merged, self._clock) if events is not None else None
-        while True:
-            await asyncio.sleep(LOOK_S)
-            workers = {worker.slot: worker for worker in self.links.live()}
-            self._merged.tick(workers, self._clock.monotonic())
-            self.links.share()
-            if outages is not None:
-                outages.look()
 
     def _save_tally(self) -> None:
         """A small file, not synced: it must survive this process, not the machine."""

@@ -47,7 +47,7 @@ class Memory:
         self._meter.close()
 
 
-async def look_after(told: Told, clock: Clock) -> None:
+async def watch_memory(told: Told, clock: Clock) -> None:
     """Look until cancelled."""
     memory = Memory(told, clock)
     try:

@@ -4,17 +4,32 @@ One outage is one event, however often an attempt finds out in between that it i
 who is out: what a killed one had noticed is there already, and what it had not is noticed now.
 """
 
+import asyncio
 from typing import Final
 
 from llmgateway.controlplane.backends import Backends, Outage
 from llmgateway.controlplane.byhand import WHY
 from llmgateway.controlplane.events import Events
+from llmgateway.controlplane.link import Links
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 from llmgateway.domain.undo import UndoAct
 from llmgateway.routing.health import IN
 
+LOOK_S: Final = 1.0
 SETTLE_S: Final = 15.0  # after a start: until then not every worker has told who is out
+
+
+async def look_after(backends: Backends, links: Links, events: Events | None, clock: Clock) -> None:
+    """See each second who does not use the leave to try a backend, and who is out and in again; until cancelled."""
+    outages = Outages(events, backends, clock) if events is not None else None
+    while True:
+        await asyncio.sleep(LOOK_S)
+        workers = {worker.slot: worker for worker in links.live()}
+        backends.tick(workers, clock.monotonic())
+        links.share()
+        if outages is not None:
+            outages.look()
 
 
 class Outages:
