@@ -22,12 +22,14 @@ class Backends:
     """Knows one backend, and counts who heals it."""
 
     def __init__(self):
-        self.healed = 0
+        self.healed, self.gate = 0, asyncio.Event()
+        self.gate.set()
 
     async def heal(self, name):
         if name != "one":
             raise KeyError(name)
         self.healed += 1
+        await self.gate.wait()
 
 
 @dataclass
@@ -229,7 +231,11 @@ async def test_where_nothing_rolls_out_and_nothing_can_be_written_that_is_said(i
 
 async def test_two_who_ask_at_once_do_it_once(it):
     await it.store.add_events([event()])
-    asked = [it.undoing.undo("e1", name, "why") for name in ("ann", "bob")]
+    it.backends.gate.clear()
+    asked = [asyncio.ensure_future(it.undoing.undo("e1", name, "why")) for name in ("ann", "bob")]
+    for _ in range(10):  # the store answers in turn: whoever asks it has been answered by then
+        await it.store.event("e1")
+    it.backends.gate.set()
     done = await asyncio.gather(*asked, return_exceptions=True)
     assert it.backends.healed == 1
     assert isinstance(done[1], RefusedError)
