@@ -121,3 +121,19 @@ async def test_control_killed_right_after_each_move_loses_no_event(tmp_path):
             events = store.execute("SELECT id FROM event WHERE kind = 'rollout'").fetchall()
         assert len(moves) >= 3
         assert sorted(name for (name,) in events) == sorted(f"rollout-{rollout}-{number}" for rollout, number in moves)
+
+
+async def test_the_only_backend_that_fails_is_an_alarm_though_nothing_can_be_done(start_gateway: Starter) -> None:
+    config = (
+        BACKENDS.replace('["bad", "good", "spare"]', '["bad"]')
+        .replace("BACKEND", "1")
+        .replace('probe = "models", ', "")
+    )
+    gateway = await asyncio.to_thread(start_gateway, config)
+    async with asyncio.timeout(60):
+        while not (found := await listed(gateway, "--open", "--kind", "backend")):
+            assert set(await ask(gateway, 2)) == {502}
+    ((event),) = found
+    assert (event["backend"], event["action"], event["undo"]) == ("bad", "sick", None)
+    code, refused = await run(gateway, "events", "undo", event["id"], "--reason", "please")
+    assert (code, "(nothing_to_undo)" in refused) == (1, True), refused

@@ -151,6 +151,9 @@ def troubles(view: Mapping[str, Any]) -> list[str]:
         if line["bad"]
     ]
     found += [f"backend {each['name']} is {state(each)}" for each in view["out"]]
+    found += [
+        f"alarm {each['id']}: {each['text']}" for each in view.get("alarms", ()) if each["kind"] != "backend"
+    ]  # backends have had their line
     found += view["unready"]
     found += [
         f"the journal of worker {worker['slot']} is full, and new requests get 503: free disk space"

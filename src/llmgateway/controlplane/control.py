@@ -276,6 +276,7 @@ class Control:
             lag=ingest.lag() if ingest is not None else None,
             store_error=ingest.error if ingest is not None else None,
             backends=self.backends.shown(),
+            alarms=self._parts.events.lasting() if self._parts.events is not None else (),
         )
         return overview(self._parts.recent, self.links.live(), status, now)
 

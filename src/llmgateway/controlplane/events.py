@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from itertools import takewhile
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -25,6 +26,11 @@ RETRY_MIN_S: Final = 0.5
 RETRY_MAX_S: Final = 30.0
 FINISH_S: Final = 2.0  # for what waits when the gateway stops
 _TOLD: Final = frozenset({EventSeverity.WARNING, EventSeverity.ALARM})
+_LEVELS: Final = {
+    EventSeverity.INFO: logging.INFO,
+    EventSeverity.WARNING: logging.WARNING,
+    EventSeverity.ALARM: logging.WARNING,
+}
 _OPEN: Final = WantedEvents(is_open=True)
 _NEVER: Final = (StoreRejectedError, TypeError, ValueError)  # what no other try makes good
 
@@ -120,6 +126,10 @@ class Events:
             self.dropped,
         )
 
+    def lasting(self) -> tuple[GatewayEvent, ...]:
+        """The alarms that have not cleared, as far as is known, the oldest first."""
+        return tuple((self.open or {}).values())
+
     @property
     def waiting(self) -> int:
         """How many events and clearings are not in the store yet."""
@@ -164,6 +174,7 @@ class Events:
             self._taken.popleft()
         for each in new:
             self.saved(each)
+            log.log(_LEVELS[each.severity], "event %s: %s", each.id, each.action)  # its text may be a backend's words
             if each.severity in _TOLD:
                 self.tell(message(each))
 
@@ -186,7 +197,7 @@ def message(event: GatewayEvent) -> dict[str, Any]:
         f" Take it back: llmgateway events undo {event.id} --reason …" if event.undo is not None and not is_over else ""
     )
     return {
-        "text": f"{head}: {event.text}{back}",
+        "text": escape(f"{head}: {event.text}{back}", quote=False),  # what Slack and its like ask for
         "type": "event",
         "key": f"{event.id}:cleared" if is_over else event.id,
         "event": shown(event),

@@ -1,22 +1,30 @@
-"""Backends that are put out, as alarms: from the moment they are out until they are in again.
+"""Backends that are put out, as alarms: from the moment they are out until they are in again. And those that should be
+out and are kept in, because nobody else is left who could answer.
 
 One outage is one event, however often an attempt finds out in between that it is not over. Workers tell a new control
 who is out: what a killed one had noticed is there already, and what it had not is noticed now.
 """
 
 import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from llmgateway.controlplane.backends import Backends, Outage
 from llmgateway.controlplane.byhand import WHY
 from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.link import Links
+from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 from llmgateway.domain.undo import UndoAct
 from llmgateway.routing.health import IN
 
 LOOK_S: Final = 1.0
+EJECTED: Final = "ejected"
+SICK: Final = "sick"
+SICK_S: Final = 5.0  # without a break: less than that is not worth telling
+CALM_S: Final = 15.0  # without being sick: it is over
 SETTLE_S: Final = 15.0  # after a start: until then not every worker has told who is out
 
 
@@ -25,11 +33,16 @@ async def look_after(backends: Backends, links: Links, events: Events | None, cl
     outages = Outages(events, backends, clock) if events is not None else None
     while True:
         await asyncio.sleep(LOOK_S)
-        workers = {worker.slot: worker for worker in links.live()}
-        backends.tick(workers, clock.monotonic())
+        live = links.live()
+        backends.tick({worker.slot: worker for worker in live}, clock.monotonic())
         links.share()
         if outages is not None:
-            outages.look()
+            outages.look(kept_in(live))
+
+
+def kept_in(workers: Iterable[WorkerState]) -> set[str]:
+    """The backends that some worker would have taken out, were they not needed."""
+    return {name for worker in workers for name, pool in worker.pools().items() if pool.get("suspect")}
 
 
 class Outages:
@@ -40,26 +53,46 @@ class Outages:
         self._backends = backends
         self._clock = clock
         self._settled_at = clock.monotonic() + SETTLE_S
+        self._sick: dict[str, Spell] = {}
 
-    def look(self) -> None:
-        """Note who was put out since the last look, and who is in again."""
+    def look(self, sick: Collection[str] = ()) -> None:
+        """Note who was put out since the last look, and who is in again. `sick`: who should be out and is kept in."""
         known = self._events.open
         if known is None:
             return  # the store could not be read yet
         now, outages = self._clock.monotonic(), self._backends.outages
-        out = {event.backend for event in known.values() if event.kind is EventKind.BACKEND}
+        alarms = [event for event in known.values() if event.kind is EventKind.BACKEND]
+        told = {(event.backend, event.action) for event in alarms}
         while outages:
             outage = outages.popleft()
-            if outage.backend not in out:
+            if (outage.backend, EJECTED) not in told:
                 self._events.note(event_of(outage, self._clock.time() + outage.at - now))
+        for name in self._lasting(sick, now):
+            if (name, SICK) not in told:
+                self._events.note(sick_event(name, self._clock.time()))
         if now >= self._settled_at:
-            self._clear()
+            self._clear(alarms)
 
-    def _clear(self) -> None:
-        sick = {entry.backend.name for entry in self._backends if entry.health.state is not IN}
-        for event in tuple((self._events.open or {}).values()):
-            if event.kind is EventKind.BACKEND and event.backend not in sick:
+    def _lasting(self, sick: Collection[str], now: float) -> list[str]:
+        """Who has been sick for long enough to be told."""
+        self._sick = {name: each for name, each in self._sick.items() if now - each.last < CALM_S}
+        for name in sick:
+            self._sick.setdefault(name, Spell(now, now)).last = now
+        return [name for name, each in self._sick.items() if each.last - each.since >= SICK_S]
+
+    def _clear(self, alarms: Iterable[GatewayEvent]) -> None:
+        out = {entry.backend.name for entry in self._backends if entry.health.state is not IN}
+        for event in alarms:
+            if event.backend not in (out if event.action == EJECTED else self._sick):
                 self._events.clear(event.id, self._clock.time())
+
+
+@dataclass(slots=True)
+class Spell:
+    """A backend was seen to be sick from `since` to `last`."""
+
+    since: float
+    last: float
 
 
 def event_of(outage: Outage, at: float) -> GatewayEvent:
@@ -69,7 +102,7 @@ def event_of(outage: Outage, at: float) -> GatewayEvent:
         id=f"backend-{outage.backend}-{round(1_000 * at):x}",
         at=at,
         kind=EventKind.BACKEND,
-        action="ejected",
+        action=EJECTED,
         severity=EventSeverity.ALARM,
         text=f"The backend {outage.backend} gets no new exchanges: {why}. "
         f"It is tried again after {outage.seconds:.3g} s, and then by and by.",
@@ -82,4 +115,18 @@ def event_of(outage: Outage, at: float) -> GatewayEvent:
             "faults": outage.faults,
         },
         undo={"act": UndoAct.HEAL.value, "backend": outage.backend},
+    )
+
+
+def sick_event(backend: str, at: float) -> GatewayEvent:
+    """The alarm that one fails and is kept in. Nothing was done, so nothing takes it back."""
+    return GatewayEvent(
+        id=f"backend-{backend}-sick-{round(1_000 * at):x}",
+        at=at,
+        kind=EventKind.BACKEND,
+        action=SICK,
+        severity=EventSeverity.ALARM,
+        text=f"The backend {backend} fails and is kept in, because too many others that could answer are out or there "
+        "are none: exchanges are tried there, and fall back where the route has somewhere to fall.",
+        backend=backend,
     )

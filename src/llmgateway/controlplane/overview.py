@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.live import WINDOW_S, Recent
 from llmgateway.controlplane.worker import WorkerState
+from llmgateway.domain.event import GatewayEvent
+
+MAX_ALARMS: Final = 20  # that are shown, the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Status:
     lag: Lag | None  # None: nothing ingests here
     store_error: str | None
     backends: Sequence[Mapping[str, Any]] = ()  # as `byhand` shows them
+    alarms: Sequence[GatewayEvent] = ()  # that have not cleared
 
 
 def overview(recent: Recent, workers: Sequence[WorkerState], status: Status, now: float) -> dict[str, Any]:
@@ -41,6 +45,7 @@ def overview(recent: Recent, workers: Sequence[WorkerState], status: Status, now
         "connections": sum(worker.gauge("connections") for worker in fresh),
         "backends": _backends(fresh),
         "out": [_out(backend) for backend in status.backends if backend["why"]],
+        "alarms": [_alarm(each) for each in status.alarms[-MAX_ALARMS:]],
         "workers": [_worker(worker, status.starts, now) for worker in workers],
         "journal": _journal(status),
         "task_failures": dict(status.task_failures),
@@ -82,6 +87,10 @@ def _worker(worker: WorkerState, starts: Mapping[int, int], now: float) -> dict[
 def _out(backend: Mapping[str, Any]) -> dict[str, Any]:
     """A backend with something against it."""
     return {name: backend[name] for name in ("name", "state", "why", "since", "until")}
+
+
+def _alarm(event: GatewayEvent) -> dict[str, Any]:
+    return {"id": event.id, "kind": event.kind.value, "at": event.at, "text": event.text}
 
 
 def _summed(workers: Sequence[WorkerState], gauge: str) -> dict[str, float]:

@@ -12,14 +12,15 @@ from tests.support.control import AT, row, status
 from typer.testing import CliRunner
 
 from llmgateway.cli import top
-from llmgateway.cli.top import fetch, screen, span
+from llmgateway.cli.top import fetch, screen, span, troubles
 from llmgateway.cli.whereabouts import TOKEN_ENV, Source, UnreachableError
 from llmgateway.controlplane.ingest import Lag
 from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.live import Recent
-from llmgateway.controlplane.overview import Status, overview
+from llmgateway.controlplane.overview import MAX_ALARMS, Status, overview
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import ManualClock
+from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 from llmgateway.wire.jsoncodec import decode, encode
 
 TOKEN = "canary-token"
@@ -41,6 +42,18 @@ def view(*, rows=True, lag=True, **changes):
     }
     workers = [WorkerState.read(status(0), 98.0), WorkerState.read(status(1), 10.0)]
     return decode(encode(overview(recent, workers, Status(**(facts | changes)), 100.0)))
+
+
+def test_an_alarm_that_lasts_has_a_line_and_backends_have_only_their_own():
+    alarms = [
+        GatewayEvent("e1", 5.0, EventKind.JUDGE, "silent", EventSeverity.ALARM, "nobody\x1b judges"),
+        GatewayEvent("e2", 5.0, EventKind.BACKEND, "ejected", EventSeverity.ALARM, "it is out"),
+    ]
+    given = view(alarms=alarms)
+    assert [each["id"] for each in given["alarms"]] == ["e1", "e2"]
+    assert "alarm e1: nobody\\u001b judges" in troubles(given)
+    assert not any("e2" in each for each in troubles(given))
+    assert len(view(alarms=alarms * 100)["alarms"]) == MAX_ALARMS
 
 
 def shown(given):

@@ -228,6 +228,19 @@ def test_a_message_says_what_it_is_about_and_how_it_is_taken_back():
     assert "undo" not in message(replace(given, cleared_at=5.0))["text"]
 
 
+def test_what_an_upstream_says_of_itself_calls_nobody_in_a_chat():
+    assert "<!channel>" not in message(event(1, text="answers as <!channel>"))["text"]
+    assert "&lt;!channel&gt;" in message(event(1, text="answers as <!channel>"))["text"]
+
+
+async def test_the_log_has_a_line_and_nothing_that_a_backend_said(events, caplog):
+    caplog.set_level("INFO")
+    events.note(event(1, INFO, text="answers as\nFAKE"))
+    await events.write()
+    assert "event e1: drifted" in caplog.text
+    assert "FAKE" not in caplog.text
+
+
 def test_the_alarms_that_are_remembered_are_bounded(monkeypatch):
     monkeypatch.setattr(module, "MAX_OPEN", 2)
     events = Events(Store())

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 from tests.support.backends import NOW, World
+from tests.support.control import status
 
 from llmgateway.controlplane.backends import MAX_OUTAGES, PROBES_THAT_EJECT, Backends
 from llmgateway.controlplane.events import Events
-from llmgateway.controlplane.outages import SETTLE_S, Outages
+from llmgateway.controlplane.outages import CALM_S, SETTLE_S, SICK_S, Outages, kept_in
+from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.event import EventSeverity
 from llmgateway.ports.events import WantedEvents
@@ -33,12 +35,11 @@ class Setting:
         news = {"what": what, "backend": name, "reason": "consecutive", "epoch": "now"} | more
         self.backends.hear(0, news, self.clock.monotonic())
 
-    async def look(self, seconds=1.0):
+    async def look(self, seconds=1.0, sick=()):
         self.clock.advance(seconds)
-        self.outages.look()
-        await self.events.write()
-        self.outages.look()
-        await self.events.write()
+        for _ in range(2):
+            self.outages.look(sick)
+            await self.events.write()
 
     async def kept(self, **wanted):
         return [each async for each in self._every(**wanted)]
@@ -160,6 +161,50 @@ async def test_what_waits_for_the_store_is_bounded(it):
     assert len(it.backends.outages) == MAX_OUTAGES
     await it.look()
     assert len(await it.kept()) <= MAX_OUTAGES
+
+
+async def test_one_that_fails_and_is_kept_in_is_an_alarm_of_its_own(it):
+    await it.look(1, ["a"])
+    await it.look(SICK_S - 1, ["a"])
+    assert await it.kept() == []
+    await it.look(1, ["a"])
+    await it.look(1, ["a"])
+    (event,) = await it.kept(is_open=True)
+    assert (event.backend, event.action, event.undo) == ("a", "sick", None)
+    assert event.text.startswith("The backend a fails and is kept in")
+
+
+async def test_it_is_over_when_no_worker_has_found_it_so_for_a_while(it):
+    await it.look(1, ["a"])
+    await it.look(SICK_S, ["a"])
+    await it.look(CALM_S - 1)
+    assert len(await it.kept(is_open=True)) == 1
+    await it.look(1)
+    assert await it.kept(is_open=True) == []
+
+
+async def test_one_that_is_sick_for_a_moment_now_and_then_is_none(it):
+    for _ in range(5):
+        await it.look(1, ["a"])
+        await it.look(CALM_S)
+    assert await it.kept() == []
+
+
+async def test_one_that_is_put_out_in_the_end_has_both(it):
+    await it.look(1, ["a"])
+    await it.look(SICK_S, ["a"])
+    await it.look(1)
+    it.hear("eject")
+    await it.look(CALM_S)
+    assert [each.action for each in await it.kept()] == ["sick", "ejected"]
+    assert [each.action for each in await it.kept(is_open=True)] == ["ejected"]
+
+
+def test_who_is_kept_in_is_what_any_worker_says():
+    pools = [{"a": {"open": 1}, "b": {"open": 1, "suspect": 1}}, {"a": {"open": 1, "suspect": 1}}]
+    given = [WorkerState.read(status(slot) | {"gauges": {"pools": each}}, NOW) for slot, each in enumerate(pools)]
+    assert kept_in(given) == {"a", "b"}
+    assert kept_in([]) == set()
 
 
 async def test_alarms_of_other_kinds_are_none_of_its_business(it):
