@@ -85,13 +85,14 @@ def test_the_program_and_every_line_of_watch_it_work(gateway, tmp_path):
     table = re.search(r"^\| command \|.*?\n\n", README, re.MULTILINE | re.DOTALL)
     assert table
     said = {line: _watched(line, gateway, tmp_path) for line in re.findall(r"^\| `([^`]+)` \|", table[0], re.MULTILINE)}
-    assert len(said) == 13
+    assert len(said) == 14
     assert "Good morning" in said["llmgateway logs show last"]
     assert "Good morning" in tmp_path.joinpath("log.jsonl").read_text()
     assert "assistant" in said["llmgateway logs tail"]
     assert "assistant" in said["llmgateway top"]
     assert "current is the likeliest (90 %)" in said["llmgateway routes explain --route assistant"]
     assert "generation 2 is in force" in said["llmgateway routes weight assistant current=50 next=50"]
+    assert said["llmgateway events"] == "", "the model answers, so nothing has happened by itself"
     assert "assistant/next" in said["llmgateway backends list"]
     assert "generation 3 is in force" in said["llmgateway reload"]
     assert "llmgateway_requests_total" in said["curl 127.0.0.1:8081/metrics"]

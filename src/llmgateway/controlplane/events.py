@@ -15,6 +15,7 @@ from html import escape
 from itertools import takewhile
 from typing import Any, Final, NamedTuple, Protocol
 
+from llmgateway.controlplane.patience import Patience
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 from llmgateway.ports.events import EventReader, EventWriter, WantedEvents
 from llmgateway.ports.store import StoreError, StoreRejectedError
@@ -22,8 +23,6 @@ from llmgateway.ports.store import StoreError, StoreRejectedError
 MAX_WAITING: Final = 1_000
 MAX_OPEN: Final = 1_000
 BATCH: Final = 100
-RETRY_MIN_S: Final = 0.5
-RETRY_MAX_S: Final = 30.0
 FINISH_S: Final = 2.0  # for what waits when the gateway stops
 _TOLD: Final = frozenset({EventSeverity.WARNING, EventSeverity.ALARM})
 _LEVELS: Final = {
@@ -75,6 +74,7 @@ class Events:
         self._store = store
         self._waiting: deque[GatewayEvent | Cleared] = deque()
         self._taken: deque[GatewayEvent | Cleared] = deque()  # off the line, not in the store yet
+        self._patience = Patience("events")
         self._wake = asyncio.Event()
         self._wake.set()  # what is open has to be read
 
@@ -97,18 +97,11 @@ class Events:
 
     async def run(self) -> None:
         """Write what waits, until cancelled."""
-        wait = RETRY_MIN_S
         while True:
             await self._wake.wait()
             self._wake.clear()
-            try:
-                await self.write()
-                wait = RETRY_MIN_S
-            except StoreError as error:
-                log.warning("%d events wait for the store: %s", self.waiting, error)
-                self._wake.set()
-                await asyncio.sleep(wait)
-                wait = min(RETRY_MAX_S, 2 * wait)
+            while not await self._patience.tried(self.write):
+                pass
 
     async def finish(self) -> None:
         """Write what waits now; the gateway is about to stop, and a store that is away is not waited for."""

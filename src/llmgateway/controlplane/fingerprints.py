@@ -6,7 +6,6 @@ over restarts; what is new is a warning. The first thing it says is none.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Sequence
 from hashlib import sha256
@@ -14,6 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.events import Events
+from llmgateway.controlplane.patience import Patience
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 from llmgateway.ports.fingerprints import Fingerprint, FingerprintReader, FingerprintWriter
 from llmgateway.ports.store import Row, StoreError
@@ -22,10 +22,7 @@ MAX_KEYS: Final = 2_000  # of versions, backends and facets; then the one that w
 MAX_VALUES: Final = 16  # of one of them; more than that is no change but a habit
 MAX_LENGTH: Final = 200  # of a value, in characters
 MAX_WAITING: Final = 1_000
-RETRY_S: Final = 5.0
 MAX_SEEN: Final = 4_096  # of different words; then looking at them begins anew
-
-log = logging.getLogger(__name__)
 
 
 class FingerprintStore(FingerprintReader, FingerprintWriter, Protocol):
@@ -87,6 +84,7 @@ class Fingerprints:
         self._known: Known | None = None  # until the store has been read
         self._waiting: deque[Fingerprint] = deque(maxlen=MAX_WAITING)
         self._seen = set[Word]()  # nearly every exchange says what one before it did, and then is no work
+        self._patience = Patience("the fingerprints of versions")
         self._wake = asyncio.Event()
         self._wake.set()
         self.configure(snapshot)
@@ -119,12 +117,8 @@ class Fingerprints:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            try:
-                await self.save()
-            except StoreError as error:
-                log.warning("what answers say of themselves waits for the store: %s", error)
-                self._wake.set()
-                await asyncio.sleep(RETRY_S)
+            while not await self._patience.tried(self.save):
+                pass
 
     async def save(self) -> None:
         """Read what is known, and save what is not; raises StoreError."""
