@@ -1,8 +1,12 @@
 """Events over the admin API: pages of what is wanted, one with everything, and taking one back."""
 
+from types import SimpleNamespace
+
 import pytest
+from aiohttp import web
 from tests.support.admin import CONFIG, AdminGateway, until
 
+from llmgateway.controlplane import outages
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 
 
@@ -11,6 +15,23 @@ def gateway(tmp_path):
     gateway = AdminGateway(tmp_path, CONFIG.replace('["one"]', '["one", "two"]'))
     yield gateway
     gateway.listener.close()
+
+
+@pytest.fixture
+async def service():
+    """An operator's service: remembers what it was told."""
+    app, told = web.Application(), []
+
+    async def hear(request):
+        told.append(await request.json())
+        return web.Response()
+
+    app.router.add_post("/hook", hear)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield SimpleNamespace(url=f"http://127.0.0.1:{runner.addresses[0][1]}/hook", told=told)
+    await runner.cleanup()
 
 
 def event(number, **changes):
@@ -69,7 +90,9 @@ async def test_one_event_has_everything(gateway):
         assert (status, answer["error"]["code"]) == (404, "event_not_found")
 
 
-async def test_a_backend_that_is_out_is_an_alarm_that_is_undone_and_clears(gateway):
+async def test_a_backend_that_is_out_is_an_alarm_that_is_undone_and_clears(gateway, service, monkeypatch):
+    monkeypatch.setattr(outages, "SETTLE_S", 0.0)
+    gateway.file.write_text(gateway.file.read_text() + f'[webhooks.ops]\nurl = "{service.url}"\n')
     async with gateway.running() as (control, (worker, _)):
         news = {"n": 1, "what": "eject", "backend": "one", "reason": "consecutive", "epoch": control._merged._epoch}
         assert worker.link.tell(news)
@@ -88,3 +111,9 @@ async def test_a_backend_that_is_out_is_an_alarm_that_is_undone_and_clears(gatew
         status, answer = await gateway.ask("POST", f"events/{name}/undo", **said)
         assert (status, answer["error"]["code"]) == (409, "undone_already")
         assert "ada has taken this back already" in answer["error"]["message"]
+        await until(lambda: len(service.told) == 2)
+        status, live = await gateway.ask("GET", "live")
+        assert (status, live["alarms"]) == (200, [])
+    assert [(each["type"], each["key"]) for each in service.told] == [("event", name), ("event", f"{name}:cleared")]
+    assert f"llmgateway events undo {name}" in service.told[0]["text"]
+    assert service.told[1]["event"]["cleared_at"] is not None

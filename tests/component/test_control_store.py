@@ -10,12 +10,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.exchanges import ExchangeFactory
 
 from llmgateway.app.control import build_control
-from llmgateway.app.parts import Started
+from llmgateway.app.parts import STORE, Started
 from llmgateway.config.snapshot import Backend, Data, Journal, Price, Route, Snapshot, Version
+from llmgateway.controlplane.parts import first_tasks
 from llmgateway.domain.clock import SystemClock
+from llmgateway.domain.event import EventKind
 from llmgateway.journal.layout import journal_folder
 from llmgateway.journal.records import admitted, settled
 from llmgateway.journal.writer import JournalWriter
+from llmgateway.ports.events import WantedEvents
+from llmgateway.store.sqlite_reader import SqliteReader
 
 BACKEND = Backend("primary", "openai", "http://127.0.0.1:9")
 
@@ -95,3 +99,33 @@ async def test_the_sums_are_there_before_the_first_new_row(plant):
     async with plant.control() as ingester, asyncio.timeout(20):
         await ingester.drained()
         assert (await plant.counts())["requests_total", ("ok", None)] == 3
+
+
+async def test_an_upstream_that_is_somebody_else_now_is_an_event_and_who_looks_for_it_runs(plant):
+    async with plant.control() as ingester, asyncio.timeout(60):
+        await ingester.drained()
+        store = SqliteReader(plant.started.data / STORE)
+
+        async def until(fingerprint, found):
+            while not await found():  # what comes before it is known what was known is passed over
+                plant.log(1, fingerprint=fingerprint)
+                await ingester.drained()
+
+        async def is_known():
+            return "fp_a" in [each.value for each in await store.fingerprints()]
+
+        await until("fp_a", is_known)
+        await until("fp_b", lambda: store.events(WantedEvents(), limit=9))
+        ((event),) = await store.events(WantedEvents(), limit=9)
+        await store.close()
+    assert (event.kind, event.version, event.figures["value"]) == (EventKind.FINGERPRINT, "v1", "fp_b")
+
+
+def test_those_who_look_for_what_happens_by_itself_are_started(plant, tmp_path):
+    async def names():
+        control, _, store = build_control(plant.started, plant.listener)
+        found = set(first_tasks(control._parts))
+        await store.close()
+        return found
+
+    assert {"events", "silence", "fingerprints"} <= asyncio.run(names())
