@@ -26,7 +26,8 @@ from llmgateway.cli.demo.rollout.telling import Telling
 from llmgateway.cli.demo.rollout.verdict import Closing, closing
 from llmgateway.cli.demo.setting import Setting
 from llmgateway.cli.demo.stage import Stage, StuckError
-from llmgateway.cli.report import Form, write, written
+from llmgateway.cli.files import write_private
+from llmgateway.cli.report import Form, written
 from llmgateway.config.minting import DEMO_KEY
 from llmgateway.domain.clock import SystemClock
 from llmgateway.report.collect import report
@@ -102,7 +103,7 @@ async def _reported(where: Setting, found: Closing, file: Path | None) -> Path:
         await reader.close()
     try:
         place = file or Path(tempfile.mkstemp(prefix=PREFIX, suffix=".html")[1])
-        write(place, written(made, Form.HTML, "en"))
+        write_private(place, written(made, Form.HTML, "en"))
     except OSError as error:
         raise StuckError(f"the trust report could not be written: {error}") from None
     return place
