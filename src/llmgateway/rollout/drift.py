@@ -6,15 +6,24 @@ least A.
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Self
+from functools import lru_cache
+from typing import Final, NamedTuple, Self
 
 from llmgateway.rollout.eprocess import log_mean, value
 
 RATIOS: Final = (1.5, 2.0, 4.0, 8.0)  # of the reference rate
 THRESHOLD: Final = 1e4  # A: one false alarm in ten thousand events, at the most and on average
 LARGEST_RATE: Final = 0.9
+_NOTHING: Final = 1e-16  # of a sum, in floating point
+_CEILING: Final = math.log(THRESHOLD * len(RATIOS))  # one statistic up here is an alarm, whatever the others say
+
+
+class _Move(NamedTuple):
+    """What an event adds to one statistic's logarithm."""
+
+    good: float
+    bad: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,14 @@ class Watch:
     def ran(self, good: int, *, is_bad: bool) -> Self:
         """After `good` events that were not bad, and then one that was if `is_bad`."""
         logs = []
-        for log, rate in zip(self.logs, self._rates(), strict=True):
-            fall = math.log1p(-rate) - math.log1p(-self.reference)
-            moved = max(max(0.0, log) + good * fall, fall) if good else log
-            logs.append(max(0.0, moved) + math.log(rate / self.reference) if is_bad else moved)
+        for log, move in zip(self.logs, _moves(self.reference), strict=True):
+            moved = max(max(0.0, log) + good * move.good, move.good) if good else log
+            logs.append(max(0.0, moved) + move.bad if is_bad else moved)
         return type(self)(self.reference, tuple(logs))
+
+    def held(self) -> Self:
+        """The same with no statistic far above the threshold: an alarm that has lasted for long can end soon."""
+        return type(self)(self.reference, tuple(min(log, _CEILING) for log in self.logs))
 
     @property
     def evidence(self) -> float:
@@ -53,9 +65,19 @@ class Watch:
     def is_alarmed(self) -> bool:
         return log_mean(self.logs) >= math.log(THRESHOLD)
 
-    def _rates(self) -> Iterable[float]:
-        # between the reference and one, however high the reference is
-        return (min(ratio * self.reference, (self.reference + 1) / 2) for ratio in RATIOS)
+    @property
+    def is_calm(self) -> bool:
+        """Whether no statistic holds anything against the version: all it ever showed has been taken back."""
+        return max(self.logs) <= 0
+
+
+@lru_cache(maxsize=1_024)
+def _moves(reference: float) -> tuple[_Move, ...]:
+    # between the reference and one, however high the reference is
+    rates = (min(ratio * reference, (reference + 1) / 2) for ratio in RATIOS)
+    return tuple(
+        _Move(math.log1p(-rate) - math.log1p(-reference), math.log(rate) - math.log(reference)) for rate in rates
+    )
 
 
 def upper_bound(bad: int, events: int, confidence: float = 0.95) -> float:
@@ -75,10 +97,14 @@ def upper_bound(bad: int, events: int, confidence: float = 0.95) -> float:
 
 
 def _at_most(bad: int, events: int, rate: float) -> float:
-    """P(X ≤ bad) for a binomial, summed: a window has some thousands of events."""
+    """P(X ≤ bad) for a binomial, where `bad` is below what is expected: summed from there down, while it adds up."""
     log_rate, log_rest = math.log(rate), math.log1p(-rate)
-    whole = math.lgamma(events + 1)
-    return math.fsum(
-        math.exp(whole - math.lgamma(k + 1) - math.lgamma(events - k + 1) + k * log_rate + (events - k) * log_rest)
-        for k in range(bad + 1)
-    )
+    whole, total = math.lgamma(events + 1), 0.0
+    for k in range(bad, -1, -1):
+        term = math.exp(
+            whole - math.lgamma(k + 1) - math.lgamma(events - k + 1) + k * log_rate + (events - k) * log_rest
+        )
+        total += term
+        if term <= total * _NOTHING:
+            break
+    return total

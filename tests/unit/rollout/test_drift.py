@@ -69,6 +69,26 @@ def test_an_alarm_needs_the_threshold():
     assert before.evidence < THRESHOLD <= watch.evidence
 
 
+def test_an_alarm_is_held_near_its_threshold_and_goes_on_being_one():
+    watch = Watch(0.02)
+    for _ in range(500):
+        watch = watch.seen(is_bad=True).held()
+    assert watch.is_alarmed
+    assert watch.evidence <= len(RATIOS) * THRESHOLD * 1.001
+    watch = Watch(0.02, (watch.logs[0], 0.0, 0.0, 0.0))
+    assert watch.is_alarmed  # one of them suffices
+
+
+def test_it_is_calm_when_all_that_was_held_against_it_is_gone():
+    watch = Watch(0.02)
+    assert watch.is_calm
+    watch = watch.seen(is_bad=True)
+    assert not watch.is_calm
+    watch = watch.ran(1_000, is_bad=False)
+    assert watch.is_calm
+    assert watch.evidence < 1
+
+
 @pytest.mark.parametrize("reference", [0.0, 0.9, 1.0, -0.1, float("nan")])
 def test_what_is_no_reference_is_refused(reference):
     with pytest.raises(ValueError, match="reference"):
@@ -81,6 +101,10 @@ def test_what_is_no_reference_is_refused(reference):
 )
 def test_the_upper_bound_where_it_has_a_closed_form(bad, events, bound):
     assert upper_bound(bad, events) == pytest.approx(bound, rel=1e-6)
+
+
+def test_the_upper_bound_of_a_long_window_is_right():
+    assert upper_bound(50_000, 100_000) == pytest.approx(0.5 + 1.6449 * 0.5 / math.sqrt(100_000), abs=2e-5)
 
 
 def test_the_upper_bound_against_a_table():
