@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from llmgateway.domain.score import Score
 from llmgateway.ports.datasets import DatasetReader, DatasetWriter
+from llmgateway.ports.drift import DriftWriter
 from llmgateway.ports.events import EventReader, EventWriter
 from llmgateway.ports.fingerprints import FingerprintReader, FingerprintWriter
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
@@ -200,6 +201,7 @@ class Store(
     DatasetWriter,
     EventWriter,
     FingerprintWriter,
+    DriftWriter,
     Protocol,
 ):
     """Writing as well. One object, in one process, writes."""

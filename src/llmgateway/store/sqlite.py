@@ -20,6 +20,7 @@ from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
+from llmgateway.store import sqlite_drift as drifting
 from llmgateway.store import sqlite_events as happened
 from llmgateway.store import sqlite_fingerprints as prints
 from llmgateway.store import sqlite_generations as history
@@ -195,6 +196,12 @@ class SqliteStore(SqliteReader):
 
     async def add_fingerprints(self, seen: Sequence[Fingerprint]) -> None:
         await self._write(lambda connection: prints.add(connection, seen))
+
+    async def save_drift(self, state: bytes) -> None:
+        await self._write(lambda connection: drifting.save(connection, state))
+
+    async def drift_state(self) -> dict[str, Any] | None:
+        return await self._write(drifting.state)
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)
