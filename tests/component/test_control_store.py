@@ -1,63 +1,41 @@
 """Journal, ingester, store, ledger and /metrics together, with the real parts; the control plane killed in between."""
 
 import asyncio
-import socket
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.support.exchanges import ExchangeFactory
+from tests.support import plant as support
 
 from llmgateway.app.control import build_control
-from llmgateway.app.parts import STORE, Started
-from llmgateway.config.snapshot import Backend, Data, Journal, Price, Route, Snapshot, Version
+from llmgateway.config.snapshot import Backend, Data, Price, Route, Snapshot, Version
 from llmgateway.controlplane.parts import first_tasks
-from llmgateway.domain.clock import SystemClock
 from llmgateway.domain.event import EventKind
-from llmgateway.journal.layout import journal_folder
-from llmgateway.journal.records import admitted, settled
-from llmgateway.journal.writer import JournalWriter
 from llmgateway.ports.events import WantedEvents
-from llmgateway.store.sqlite_reader import SqliteReader
 
 BACKEND = Backend("primary", "openai", "http://127.0.0.1:9")
+VERSION = Version("v1", "0a1b2c3d4e5f", (BACKEND,), model="gpt-4o-mini", weight=1)
 
 
-class Plant:
+class Plant(support.Plant):
+    """A route whose model has a price."""
+
     def __init__(self, folder):
-        version = Version("v1", "0a1b2c3d4e5f", (BACKEND,), model="gpt-4o-mini", weight=1)
-        self.snapshot = Snapshot(
-            1,
-            data=Data(dir=str(folder)),
-            backends={"primary": BACKEND},
-            routes={"support": Route("support", (version,))},
-            prices={"gpt-4o-mini": Price("gpt-4o-mini", 1.0, 2.0)},
+        super().__init__(
+            Snapshot(
+                1,
+                data=Data(dir=str(folder)),
+                backends={"primary": BACKEND},
+                routes={"support": Route("support", (VERSION,))},
+                prices={"gpt-4o-mini": Price("gpt-4o-mini", 1.0, 2.0)},
+            )
         )
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/metrics"
-        self.factory = ExchangeFactory(start=SystemClock().time())
-        self.journal = JournalWriter.open(journal_folder(folder), Journal(), SystemClock())
-        self.started = Started(folder / "config.toml", "", self.snapshot)
 
     def log(self, count, **changes):
-        for _ in range(count):
-            exchange = self.factory.exchange(assigned_version="v1", served_version="v1", is_stream=True, **changes)
-            self.journal.append(admitted(exchange, None))
-            self.journal.append(settled(exchange, exchange.started + 0.5, None))
-
-    @asynccontextmanager
-    async def control(self):
-        control, ingester, store = build_control(self.started, self.listener)
-        await control.start()
-        try:
-            yield ingester
-        finally:
-            await control.stop()
-            await store.close()
+        super().log(count, is_stream=True, **changes)
 
     async def counts(self):
-        async with aiohttp.ClientSession() as http, http.get(self.url) as answer:
+        async with aiohttp.ClientSession() as http, http.get(f"{self.url}/metrics") as answer:
             text = await answer.text()
         return {
             (sample.name.removeprefix("llmgateway_"), tuple(sample.labels.get(name) for name in ("outcome", "kind"))): (
@@ -73,14 +51,13 @@ class Plant:
 def plant(tmp_path):
     plant = Plant(tmp_path)
     yield plant
-    plant.journal.close()
-    plant.listener.close()
+    plant.close()
 
 
 async def test_what_is_in_the_journal_is_counted_once_however_often_control_dies(plant):
     for lives in range(1, 4):
         plant.log(10)
-        async with plant.control() as ingester, asyncio.timeout(20):
+        async with plant.control() as (ingester, _), asyncio.timeout(20):
             await ingester.drained()
             counts = await plant.counts()
         assert counts["requests_total", ("ok", None)] == 10 * lives
@@ -94,17 +71,16 @@ async def test_what_is_in_the_journal_is_counted_once_however_often_control_dies
 
 async def test_the_sums_are_there_before_the_first_new_row(plant):
     plant.log(3)
-    async with plant.control() as ingester, asyncio.timeout(20):
+    async with plant.control() as (ingester, _), asyncio.timeout(20):
         await ingester.drained()
-    async with plant.control() as ingester, asyncio.timeout(20):
+    async with plant.control() as (ingester, _), asyncio.timeout(20):
         await ingester.drained()
         assert (await plant.counts())["requests_total", ("ok", None)] == 3
 
 
 async def test_an_upstream_that_is_somebody_else_now_is_an_event_and_who_looks_for_it_runs(plant):
-    async with plant.control() as ingester, asyncio.timeout(60):
+    async with plant.control() as (ingester, store), asyncio.timeout(60):
         await ingester.drained()
-        store = SqliteReader(plant.started.data / STORE)
 
         async def until(fingerprint, found):
             while not await found():  # what comes before it is known what was known is passed over
@@ -117,7 +93,6 @@ async def test_an_upstream_that_is_somebody_else_now_is_an_event_and_who_looks_f
         await until("fp_a", is_known)
         await until("fp_b", lambda: store.events(WantedEvents(), limit=9))
         ((event),) = await store.events(WantedEvents(), limit=9)
-        await store.close()
     assert (event.kind, event.version, event.figures["value"]) == (EventKind.FINGERPRINT, "v1", "fp_b")
 
 
