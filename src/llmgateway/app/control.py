@@ -18,6 +18,7 @@ from llmgateway.config.loader import Examined, examine
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.control import Control
+from llmgateway.controlplane.drift.watch import DriftWatch
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.http import OwnListener
 from llmgateway.controlplane.events import Events
@@ -67,7 +68,8 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     evaluation = Evaluation(store, snapshot, plugins.classes("evaluator"), OwnListener(lambda: snapshot.server), CLOCK)
     events = Events(store)
     fingerprints = Fingerprints(store, events, snapshot)
-    heard = on_rows(ledger, recent, scoring, evaluation, feed, fingerprints)
+    drift = DriftWatch(store, snapshot, events, CLOCK)
+    heard = on_rows(ledger, recent, scoring, evaluation, feed, fingerprints, drift)
     ingester = Ingester(
         journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake
     )
@@ -75,7 +77,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
 
     def on_snapshot(after: Snapshot) -> None:
         retention.configure(after.data)
-        for each in (prices, evaluation, fingerprints):
+        for each in (prices, evaluation, fingerprints, drift):
             each.configure(after)
 
     services = {"retention": retention.run, "evaluators": evaluation.run, "judges": evaluation.asking.run}
@@ -94,7 +96,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
-        services=services | {"fingerprints": fingerprints.run},
+        services=services | {"fingerprints": fingerprints.run, "drift": drift.run},
         on_snapshot=on_snapshot,
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,
@@ -102,6 +104,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         review=feed,
         evaluation=evaluation,
         events=events,
+        drift=drift,
         token_secret=kept_secret(started.data),
     )
     return Control(parts), ingester, store

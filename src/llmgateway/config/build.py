@@ -8,6 +8,7 @@ from typing import Any
 
 from llmgateway.config import evaluators, guardrails, schema, snapshot
 from llmgateway.config.build_rules import rule
+from llmgateway.config.drift import Drift
 from llmgateway.config.problems import Path
 from llmgateway.config.review import Review
 from llmgateway.config.rollout_schema import policy
@@ -37,6 +38,7 @@ def build(
         journal=_journal(config.journal),
         scores=_scores(config.scores, secrets),
         review=_review(config.review),
+        drift=_drift(config.drift),
         backends=backends,
         routes={
             name: replace(
@@ -146,6 +148,16 @@ def _review(table: schema.ReviewTable) -> Review:
         near_threshold=table.near_threshold,
         thumbs_down=table.thumbs_down,
         per_hour=table.per_hour,
+    )
+
+
+def _drift(table: schema.DriftTable) -> Drift:
+    return Drift(
+        signals=frozenset(table.signals),
+        features=frozenset(table.features),
+        reference=table.reference,
+        comparison=table.comparison,
+        floor=table.floor,
     )
 
 

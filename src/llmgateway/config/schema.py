@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, field_validator
 
 from llmgateway.config import snapshot, values
+from llmgateway.config.drift import Drift, DriftFeature, DriftSignal
 from llmgateway.config.evaluators import MAX_EVALUATORS, EvaluatorTable
 from llmgateway.config.guardrails import GuardrailsTable, Names
 from llmgateway.config.review import Review
@@ -37,6 +38,7 @@ _DATA: Final = snapshot.Data()
 _JOURNAL: Final = snapshot.Journal()
 _SCORES: Final = snapshot.Scores()
 _REVIEW: Final = Review()
+_DRIFT: Final = Drift()
 _BACKEND: Final = snapshot.Backend("", "", "")
 _HEALTH: Final = snapshot.HealthRules()
 _RETRIES: Final = snapshot.Retries()
@@ -209,6 +211,16 @@ class ReviewTable(Table):
     per_hour: int = Field(_REVIEW.per_hour, ge=1, le=10_000)
 
 
+class DriftTable(Table):
+    """[drift]"""
+
+    signals: Annotated[list[Annotated[DriftSignal, Field(strict=False)]], Field(max_length=20)] = list(DriftSignal)
+    features: Annotated[list[Annotated[DriftFeature, Field(strict=False)]], Field(max_length=20)] = list(DriftFeature)
+    reference: int = Field(_DRIFT.reference, ge=200, le=100_000)
+    comparison: int = Field(_DRIFT.comparison, ge=200, le=100_000)
+    floor: float = Field(_DRIFT.floor, ge=0, le=10)
+
+
 class BackendTimeoutsTable(Table):
     """[backends.NAME.timeouts]"""
 
@@ -356,6 +368,7 @@ class Config(Table):
     journal: JournalTable = JournalTable()
     scores: ScoresTable = ScoresTable()
     review: ReviewTable = ReviewTable()
+    drift: DriftTable = DriftTable()
     guardrails: GuardrailsTable = GuardrailsTable()
     evaluators: Annotated[dict[Name, EvaluatorTable], Field(max_length=MAX_EVALUATORS)] = {}
     backends: Annotated[dict[Name, BackendTable], Field(max_length=10_000)] = {}

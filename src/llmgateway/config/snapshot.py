@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
+from llmgateway.config.drift import Drift
 from llmgateway.config.evaluating import Evaluator
 from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.review import Review
@@ -230,19 +231,12 @@ class Backend:
 
 
 _NOBODY = Backend("", "", "")
+_OF_TRAFFIC: Final = ("weight", "max_concurrent", "queue", "queue_wait_s", "is_drained", "health")
 
 
 def _endpoint(backend: Backend) -> Backend:
     """The backend without what only says how much traffic it gets."""
-    return replace(
-        backend,
-        weight=_NOBODY.weight,
-        max_concurrent=_NOBODY.max_concurrent,
-        queue=_NOBODY.queue,
-        queue_wait_s=_NOBODY.queue_wait_s,
-        is_drained=_NOBODY.is_drained,
-        health=_NOBODY.health,
-    )
+    return replace(backend, **{name: getattr(_NOBODY, name) for name in _OF_TRAFFIC})
 
 
 class StickyBy(StrEnum):
@@ -385,6 +379,7 @@ class Snapshot:
     journal: Journal = Journal()
     scores: Scores = Scores()
     review: Review = field(default_factory=Review)
+    drift: Drift = field(default_factory=Drift)
     backends: Mapping[str, Backend] = field(default_factory=dict)
     routes: Mapping[str, Route] = field(default_factory=dict)
     keys: Mapping[bytes, Key] = field(default_factory=dict)  # by digest; empty: callers need no key (loopback only)

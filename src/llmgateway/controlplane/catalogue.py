@@ -36,6 +36,7 @@ _COUNTER, _GAUGE, _HISTOGRAM, _SUMMARY = Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRA
 _VERSION = ("route", "version")
 _ROUTE = ("route",)
 _METRIC = ("route", "metric")
+_FEATURE = ("route", "feature")
 _UPSTREAM = ("upstream",)
 _VERDICT = ("guardrail", "stage", "action", "mode", "kind")
 
@@ -66,6 +67,8 @@ _ALL: Final = (
     Metric("evaluator_last_success_timestamp_seconds", _GAUGE, ("evaluator",), "When an evaluator last judged."),
     Metric("evaluator_cost_usd", _COUNTER, ("evaluator",), "Cost of an evaluator's questions, in US dollars."),
     Metric("evaluator_backlog", _GAUGE, (), "Exchanges in the store that evaluators have not looked at yet."),
+    Metric("drift_score", _GAUGE, _FEATURE, "How near the worst of a route's versions is to a drift alarm; 1 is one."),
+    Metric("drift_alarms", _COUNTER, _FEATURE, "Drift alarms and warnings that were raised."),
     Metric("unreadable_rows", _COUNTER, (), "Exchange rows that could not be counted, or not whole."),
     Metric("label_overflow", _GAUGE, (), "Configured names beyond the caps, counted as `other`."),
     # from the workers, each second

@@ -217,6 +217,7 @@ class Control:
             changes=self.changes,
             classes=self._parts.classes,
             evaluation=self._parts.evaluation,
+            drift=self._parts.drift,
             token_secret=self._parts.token_secret,
             reviewing=_reviewing(self._parts, self.reloader, self._clock),
             gate=lambda: self._admin.gate,
@@ -261,6 +262,7 @@ class Control:
             feedback=self._parts.scoring.figures if self._parts.scoring is not None else None,
             evaluators=self._parts.evaluation.reading() if self._parts.evaluation is not None else None,
             events=self._parts.events.figures() if self._parts.events is not None else None,
+            drift=self._parts.drift.figures(self._labels) if self._parts.drift is not None else None,
             webhooks=dict(self._webhooks.counts),
         )
 

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 
 from llmgateway.controlplane.catalogue import METRICS, PREFIX, ROLLOUTS
+from llmgateway.controlplane.drift.shown import DriftFigures
 from llmgateway.controlplane.evaluation import figures as evaluating
 from llmgateway.controlplane.events import EventFigures
 from llmgateway.controlplane.feedbackfigures import FeedbackFigures
@@ -79,6 +80,7 @@ class Reading:
     feedback: FeedbackFigures | None = None  # None: not known yet, or nothing scores here
     evaluators: evaluating.Reading | None = None  # the same
     events: EventFigures | None = None  # None: nothing writes events here
+    drift: DriftFigures | None = None  # None: not known yet, or nothing is watched
     webhooks: Mapping[str, int] = field(default_factory=dict)  # messages by what came of them
 
 
@@ -103,6 +105,9 @@ def families(reading: Reading) -> Iterator[Family]:
     yield from _control(reading)
     for name in ROLLOUTS:
         yield _points(name, reading.rollouts.get(name, ()))
+    if reading.drift is not None:
+        yield _points("drift_score", reading.drift.scores)
+        yield _points("drift_alarms", reading.drift.alarms)
     if reading.events is not None:
         yield from _events(reading.events)
     yield _points("webhooks", (((result,), n) for result, n in reading.webhooks.items()))

@@ -11,6 +11,7 @@ from typing import Protocol
 from llmgateway.config.loader import Examined
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.configfile import ConfigFile
+from llmgateway.controlplane.drift.watch import DriftWatch
 from llmgateway.controlplane.endpoints import Endpoint
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.silence import Silences
@@ -64,7 +65,7 @@ class Parts:
     `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations. `classes`: guardrails
     and judges, to be tried. `scoring`: who places users' scores. `evaluation`: who judges exchanges. `review`: who
     brings exchanges to the review queues by itself. `events`: who writes down what happens by itself.
-    `token_secret`: signs browsers' tokens.
+    `drift`: who watches versions for drift. `token_secret`: signs browsers' tokens.
     """
 
     snapshot: Snapshot
@@ -90,6 +91,7 @@ class Parts:
     review: ReviewFeed | None = None
     evaluation: Evaluation | None = None
     events: Events | None = None
+    drift: DriftWatch | None = None
     token_secret: bytes = b""
 
 

@@ -10,6 +10,7 @@ from tests.support.exchanges import verdict
 
 from llmgateway.controlplane import metrics
 from llmgateway.controlplane.catalogue import METRICS
+from llmgateway.controlplane.drift.shown import DriftFigures
 from llmgateway.controlplane.evaluation import figures as evaluating
 from llmgateway.controlplane.events import EventFigures
 from llmgateway.controlplane.feedbackfigures import FeedbackFigures
@@ -148,6 +149,7 @@ def test_what_has_no_source_is_not_there():
     assert names.isdisjoint({"llmgateway_upstream_up", "llmgateway_log_lag_seconds", "llmgateway_log_queue_bytes"})
 
 
+DRIFT = DriftFigures([(("chat", "refusal"), 0.25)], [(("chat", "refusal"), 2)])
 EVENTS = EventFigures({(EventKind.DRIFT, EventSeverity.ALARM): 2}, {EventKind.DRIFT: 1}, 3)
 
 
@@ -158,6 +160,14 @@ def evaluators():
     figures.skip("kind", "cost_cap")
     figures.paid("kind", 0.25, 5.0)
     return evaluating.Reading(figures, 3, {"refusal": False, "kind": True})
+
+
+def test_drift_is_there_where_it_is_watched():
+    found = samples(drift=DRIFT)
+    labels = frozenset({"route": "chat", "feature": "refusal"}.items())
+    assert found["llmgateway_drift_score", labels] == 0.25
+    assert found["llmgateway_drift_alarms_total", labels] == 2
+    assert not any("drift_" in name for name, _ in samples(drift=None))
 
 
 def test_events_are_there_from_the_start_by_kind_and_severity():
@@ -179,9 +189,8 @@ def test_events_are_there_from_the_start_by_kind_and_severity():
 async def test_both_formats_parse_and_hold_only_what_the_catalogue_names(accept, parse):
     feedback = FeedbackFigures({("chat", "v1", "helpful", "positive"): 2})
     gauges = {"pools": {"local": {"open": 1, "idle": 1, "up": 1}}}
-    full = reading(
-        [row()], [status(gauges=gauges)], feedback=feedback, review=REVIEW, evaluators=evaluators(), events=EVENTS
-    )
+    others = {"review": REVIEW, "evaluators": evaluators(), "events": EVENTS, "drift": DRIFT}
+    full = reading([row()], [status(gauges=gauges)], feedback=feedback, **others)
     text, content_type = await Exposition(lambda: full, ManualClock()).render(accept)
     assert content_type.startswith(accept.partition(";")[0] or "text/plain")
     parsed = {family.name.removeprefix("llmgateway_").removesuffix("_total"): family for family in parse(text.decode())}

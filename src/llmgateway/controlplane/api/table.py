@@ -10,6 +10,7 @@ from llmgateway.controlplane.api import (
     concerns,
     configuration,
     datasets,
+    drift,
     evaluators,
     events,
     exchanges,
@@ -28,6 +29,7 @@ from llmgateway.controlplane.api.openapi import with_description
 from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.concerns import Concerns
+from llmgateway.controlplane.drift.watch import DriftWatch
 from llmgateway.controlplane.endpoints import Routes
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.feed import Feed
@@ -64,6 +66,7 @@ class Sources:
     changes: Changes | None = None
     classes: FindClasses = lambda _: {}
     evaluation: Evaluation | None = None
+    drift: DriftWatch | None = None
     token_secret: bytes = b""
     reviewing: Reviewing | None = None
     gate: Callable[[], Gate] | None = None
@@ -81,6 +84,8 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
     reloader, store, changes = sources.reloader, sources.store, sources.changes
     if store is not None and sources.evaluation is not None:
         table |= evaluators.endpoints(sources.evaluation, store, lambda: reloader.snapshot, sources.clock)
+    if sources.drift is not None:
+        table |= drift.endpoints(sources.drift, lambda: reloader.snapshot)
     if store is not None:
         table |= exchanges.endpoints(store)
         signing = scores.Signing(lambda: reloader.snapshot.scores, sources.token_secret)
