@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from llmgateway.domain.score import Score
 from llmgateway.ports.datasets import DatasetReader, DatasetWriter
-from llmgateway.ports.drift import DriftWriter
 from llmgateway.ports.events import EventReader, EventWriter
 from llmgateway.ports.fingerprints import FingerprintReader, FingerprintWriter
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
@@ -21,6 +20,7 @@ from llmgateway.ports.report import ReportReader
 from llmgateway.ports.reviews import ReviewReader, ReviewWriter
 from llmgateway.ports.rollouts import RolloutReader, RolloutWriter, Tally
 from llmgateway.ports.scores import ScoreReader, ScoreWriter
+from llmgateway.ports.states import StateWriter
 
 Row = dict[str, Any]
 Pair = tuple[Row | None, Row]
@@ -201,7 +201,7 @@ class Store(
     DatasetWriter,
     EventWriter,
     FingerprintWriter,
-    DriftWriter,
+    StateWriter,
     Protocol,
 ):
     """Writing as well. One object, in one process, writes."""

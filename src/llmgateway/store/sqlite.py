@@ -17,10 +17,10 @@ from llmgateway.ports.generations import Generation, SeenVersion
 from llmgateway.ports.reviews import Added
 from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, Tally, TransitionRecord
 from llmgateway.ports.scores import Cursor, Found, Placement
+from llmgateway.ports.states import StateOf
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
-from llmgateway.store import sqlite_drift as drifting
 from llmgateway.store import sqlite_events as happened
 from llmgateway.store import sqlite_fingerprints as prints
 from llmgateway.store import sqlite_generations as history
@@ -28,6 +28,7 @@ from llmgateway.store import sqlite_replays as replayed
 from llmgateway.store import sqlite_reviews as reviews
 from llmgateway.store import sqlite_rollouts as staged
 from llmgateway.store import sqlite_scores as scored
+from llmgateway.store import sqlite_states as states
 from llmgateway.store import sqlite_write as write
 from llmgateway.store.rows import BodyCodec
 from llmgateway.store.schema import check, prepare
@@ -197,11 +198,11 @@ class SqliteStore(SqliteReader):
     async def add_fingerprints(self, seen: Sequence[Fingerprint]) -> None:
         await self._write(lambda connection: prints.add(connection, seen))
 
-    async def save_drift(self, state: bytes) -> None:
-        await self._write(lambda connection: drifting.save(connection, state))
+    async def save_state(self, whose: StateOf, state: bytes) -> None:
+        await self._write(lambda connection: states.save(connection, whose, state))
 
-    async def drift_state(self) -> dict[str, Any] | None:
-        return await self._write(drifting.state)
+    async def saved_state(self, whose: StateOf) -> dict[str, Any] | None:
+        return await self._write(lambda connection: states.saved(connection, whose))
 
     def _insert(self, connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
         write.begin(connection)

@@ -25,6 +25,7 @@ from llmgateway.controlplane.labels import Labels
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import EventKind, GatewayEvent
 from llmgateway.ports.events import WantedEvents
+from llmgateway.ports.states import StateOf
 from llmgateway.ports.store import Row, Store, StoreError, Wanted
 from llmgateway.wire.jsoncodec import encode
 
@@ -131,7 +132,7 @@ class DriftWatch:
 
     async def _known(self) -> Books:
         if self._books is None:
-            state = await self._store.drift_state()
+            state = await self._store.saved_state(StateOf.DRIFT)
             if self._books is None:  # else another was quicker
                 books = Books.restored(state, self._settings)
                 for event in _raised(books.every()):
@@ -220,7 +221,7 @@ class DriftWatch:
     async def _save(self, books: Books) -> None:
         self._is_changed = False
         try:
-            await self._store.save_drift(encode(books.state()))
+            await self._store.save_state(StateOf.DRIFT, encode(books.state()))
         except BaseException:
             self._is_changed = True
             raise

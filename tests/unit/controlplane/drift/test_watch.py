@@ -16,6 +16,7 @@ from llmgateway.controlplane.drift.watch import DriftWatch
 from llmgateway.controlplane.labels import Labels
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 from llmgateway.ports.events import WantedEvents
+from llmgateway.ports.states import StateOf
 from llmgateway.ports.store import StoreUnavailableError
 from llmgateway.store.sqlite import SqliteStore
 from llmgateway.wire.jsoncodec import encode
@@ -317,7 +318,7 @@ async def test_rows_that_cannot_be_read_stop_nothing(fed):
     "state", [{}, {"format": 2}, {"format": 1, "cursor": 1, "eras": 3}, {"format": 1, "watched": []}, []]
 )
 async def test_a_state_that_cannot_be_read_begins_anew(fed, state, caplog):
-    await fed.store.save_drift(encode(state))
+    await fed.store.save_state(StateOf.DRIFT, encode(state))
     await fed.watch.settle()
     await fed.ingest(10)
     assert (await fed.line())["exchanges"] == 100 or (await fed.line())["exchanges"] == 10
@@ -327,16 +328,16 @@ async def test_a_state_that_cannot_be_read_begins_anew(fed, state, caplog):
 async def test_a_store_that_is_away_is_waited_for(fed, monkeypatch, caplog):
     monkeypatch.setattr(module, "SAVE_EVERY_S", 0.0)
     failures = 3
-    real = fed.store.drift_state
+    real = fed.store.saved_state
 
-    async def away():
+    async def away(whose):
         nonlocal failures
         failures -= 1
         if failures >= 0:
             raise StoreUnavailableError("locked")
-        return await real()
+        return await real(whose)
 
-    monkeypatch.setattr(fed.store, "drift_state", away)
+    monkeypatch.setattr(fed.store, "saved_state", away)
     task = asyncio.ensure_future(fed.watch.run())
     try:
         async with asyncio.timeout(20):
@@ -351,13 +352,13 @@ async def test_a_store_that_is_away_is_waited_for(fed, monkeypatch, caplog):
 
 async def test_it_saves_what_came_and_sleeps_when_nothing_comes(fed, monkeypatch):
     monkeypatch.setattr(module, "SAVE_EVERY_S", 0.0)
-    saves, real = [], fed.store.save_drift
+    saves, real = [], fed.store.save_state
 
-    async def counted(state):
-        await real(state)
+    async def counted(whose, state):
+        await real(whose, state)
         saves.append(state)
 
-    monkeypatch.setattr(fed.store, "save_drift", counted)
+    monkeypatch.setattr(fed.store, "save_state", counted)
     task = asyncio.ensure_future(fed.watch.run())
     try:
         async with asyncio.timeout(20):
@@ -365,7 +366,7 @@ async def test_it_saves_what_came_and_sleeps_when_nothing_comes(fed, monkeypatch
                 await asyncio.sleep(0)
             before = len(saves)
             await fed.ingest(100)
-            while (await fed.store.drift_state())["cursor"] != 100:
+            while (await fed.store.saved_state(StateOf.DRIFT))["cursor"] != 100:
                 await asyncio.sleep(0.01)
         assert len(saves) <= before + 2
     finally:
