@@ -32,6 +32,7 @@ REQUIRED: dict[str, Any] = {
     "use": {"v": 1},
     "version": "v",
     "candidate": "v",
+    "dataset": "d",
     "weight": 0.5,
 }
 

@@ -15,7 +15,6 @@ from llmgateway.app.parts import CLOCK, STORE, Leave, Started, examine_file, lat
 from llmgateway.app.tokensecret import kept_secret
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
-from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.control import Control
 from llmgateway.controlplane.drift.watch import DriftWatch
@@ -23,10 +22,12 @@ from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.http import OwnListener
 from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.fingerprints import Fingerprints
+from llmgateway.controlplane.golden.asking import Asker
+from llmgateway.controlplane.golden.watch import GoldenWatch
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
-from llmgateway.controlplane.parts import Parts, on_rows
+from llmgateway.controlplane.parts import Parts, in_turn, on_rows
 from llmgateway.controlplane.pricing import Prices
 from llmgateway.controlplane.retention import Retention
 from llmgateway.controlplane.reviewfeed import ReviewFeed
@@ -73,14 +74,8 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     ingester = Ingester(
         journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake
     )
+    golden = GoldenWatch(store, snapshot, events, Asker(lambda: snapshot.server, store, ingester.drained), CLOCK)
     retention = Retention(store, snapshot.data, CLOCK)
-
-    def on_snapshot(after: Snapshot) -> None:
-        retention.configure(after.data)
-        for each in (prices, evaluation, fingerprints, drift):
-            each.configure(after)
-
-    services = {"retention": retention.run, "evaluators": evaluation.run, "judges": evaluation.asking.run}
     parts = Parts(
         snapshot=snapshot,
         text=started.text,
@@ -96,8 +91,17 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
-        services=services | {"fingerprints": fingerprints.run, "drift": drift.run},
-        on_snapshot=on_snapshot,
+        services={
+            "retention": retention.run,
+            "evaluators": evaluation.run,
+            "judges": evaluation.asking.run,
+            "fingerprints": fingerprints.run,
+        },
+        on_snapshot=in_turn(
+            prices.configure,
+            lambda after: retention.configure(after.data),
+            *(each.configure for each in (evaluation, fingerprints, drift, golden)),
+        ),
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,
         scoring=scoring,
@@ -105,6 +109,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         evaluation=evaluation,
         events=events,
         drift=drift,
+        golden=golden,
         token_secret=kept_secret(started.data),
     )
     return Control(parts), ingester, store

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "events": ("llmgateway.cli.events", "See what the gateway did by itself; take it back."),
     "eval": ("llmgateway.cli.evaluating", "See how the evaluators do, and try them on the log."),
     "drift": ("llmgateway.cli.drift", "See whether versions still do what they did."),
+    "golden": ("llmgateway.cli.golden", "Ask golden questions again and again; see who fails them."),
     "guard": ("llmgateway.cli.guard", "Try guardrails on a text or on the log, and list them."),
     "keys": ("llmgateway.cli.keys", "Make keys for callers."),
     "logs": ("llmgateway.cli.logs", "Look at the exchanges: tail, list, show, export."),

@@ -69,6 +69,7 @@ def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
     _print_choices(console, routes)
     _print_guardrails(console, routes)
     _print_rollouts(console, [(route["name"], route["rollout"]) for route in routes if route["rollout"] is not None])
+    _print_golden(console, [(route["name"], route["golden"]) for route in routes if route["golden"] is not None])
     _print_shadows(console, [(route["name"], route["shadow"]) for route in routes if route["shadow"] is not None])
 
 
@@ -141,6 +142,17 @@ def _print_health(console: "Console", backends: list[dict[str, Any]]) -> None:
     table = titled("Backends: limits and health", "backend", "limit", "taken out after", "for", "probe")
     for words, names in alike.items():
         table.add_row(", ".join(names), *words)
+    console.print(table)
+
+
+def _print_golden(console: "Console", golden: list[tuple[str, dict[str, Any]]]) -> None:
+    if not golden:
+        return
+    table = titled("Golden questions", "route", "dataset", "asked every", "at most", "an answer must")
+    musts = {"rules": "have nothing bad about it", "contains": "say the dataset's, too", "exact": "say the dataset's"}
+    for route, each in golden:
+        most = f"{each['items']:,} questions, ${each['max_cost']:g}"
+        table.add_row(route, each["dataset"], each["every"], most, musts[each["match"]])
     console.print(table)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from llmgateway.config import evaluators, guardrails, schema, snapshot
 from llmgateway.config.build_rules import rule
 from llmgateway.config.drift import Drift
+from llmgateway.config.golden_schema import golden
 from llmgateway.config.problems import Path
 from llmgateway.config.review import Review
 from llmgateway.config.rollout_schema import policy
@@ -44,6 +45,7 @@ def build(
             name: replace(
                 _route(name, table, backends, config.journal),
                 guardrails=guardrails.of_route(table.guardrails, guards, makers),
+                golden=golden(table.golden, _golden_key(name, table, secrets)),
             )
             for name, table in config.routes.items()
         },
@@ -159,6 +161,11 @@ def _drift(table: schema.DriftTable) -> Drift:
         comparison=table.comparison,
         floor=table.floor,
     )
+
+
+def _golden_key(name: str, table: schema.RouteTable, secrets: SecretResolver) -> snapshot.Secret | None:
+    written = None if table.golden is None else table.golden.api_key
+    return None if written is None else secrets.resolve(written, ("routes", name, "golden", "api_key"))
 
 
 def _evaluators_key(name: str, table: evaluators.EvaluatorTable, secrets: SecretResolver) -> snapshot.Secret | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from llmgateway.config.advice import allowed_keys
 from llmgateway.config.conditions import conditions
+from llmgateway.config.drift import Drift
+from llmgateway.config.golden import Golden
 from llmgateway.config.guarding import Guardrail
 from llmgateway.config.rollouts import RolloutPolicy
 from llmgateway.config.rules import FaultKind, Rule
@@ -38,6 +40,7 @@ def describe(snapshot: Snapshot) -> Described:
         | _reach(snapshot.admin.listen),
         "data": _data(snapshot),
         "journal": _journal(snapshot),
+        "drift": _drift(snapshot.drift),
         "routes": [described_route(route, snapshot) for route in snapshot.routes.values()],
         "backends": [described_backend(backend) for backend in snapshot.backends.values()],
         "keys": [_key(key) for key in snapshot.keys.values()],
@@ -112,6 +115,7 @@ def described_route(route: Route, snapshot: Snapshot) -> Described:
         "keys": allowed_keys(snapshot, route.name) if snapshot.keys else None,
         "shadow": _shadow(route.shadow) if route.shadow is not None else None,
         "rollout": _rollout(route.rollout) if route.rollout is not None else None,
+        "golden": _golden(route.golden) if route.golden is not None else None,
         "versions": [_version(version, share[version.name]) for version in route.versions],
     }
 
@@ -169,6 +173,28 @@ def _rollout(policy: RolloutPolicy) -> Described:
         "approvals": {"count": approvals.count, "start": approvals.start, "by": list(approvals.by)},
         "bake": {"holdback": policy.bake.holdback, "min_time": duration(policy.bake.min_time_s)},
         "deadline": duration(policy.deadline_s),
+    }
+
+
+def _golden(golden: Golden) -> Described:
+    """Which questions are asked again and again, and how often."""
+    return {
+        "dataset": golden.dataset,
+        "every": duration(golden.every_s),
+        "items": golden.items,
+        "match": golden.match.value,
+        "max_cost": golden.max_cost,
+    }
+
+
+def _drift(drift: Drift) -> Described:
+    """What is watched of every version; nothing, if it is off."""
+    return {
+        "signals": sorted(each.value for each in drift.signals),
+        "features": sorted(each.value for each in drift.features),
+        "reference": drift.reference,
+        "comparison": drift.comparison,
+        "floor": drift.floor,
     }
 
 

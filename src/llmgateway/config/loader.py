@@ -11,6 +11,7 @@ from llmgateway.config import evaluators as evaluating
 from llmgateway.config import source
 from llmgateway.config.advice import advise
 from llmgateway.config.build import build
+from llmgateway.config.golden_schema import unfit_golden
 from llmgateway.config.guardrails import Makers, wrong_guardrails
 from llmgateway.config.positions import Positions
 from llmgateway.config.problems import MAX_FAULTS, ConfigError, Fault, Problem, dotted
@@ -144,6 +145,7 @@ def _held(
 
 def _refused(config: Config, snapshot: Snapshot, secrets: SecretResolver, *, looks_at_files: bool) -> list[Fault]:
     faults = [*secrets.faults, *open_doors(config), *unreachable(snapshot), *unfit_rollouts(config.routes)]
+    faults += unfit_golden(config.routes, has_keys=bool(config.keys))
     if looks_at_files:
         faults += [*weak_secrets(snapshot), *unusable_files(config)]
     return faults

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 from llmgateway.config import snapshot, values
 from llmgateway.config.drift import Drift, DriftFeature, DriftSignal
 from llmgateway.config.evaluators import MAX_EVALUATORS, EvaluatorTable
+from llmgateway.config.golden_schema import GoldenTable
 from llmgateway.config.guardrails import GuardrailsTable, Names
 from llmgateway.config.review import Review
 from llmgateway.config.rollout_schema import RolloutTable
@@ -325,6 +326,7 @@ class RouteTable(Table):
     shadow: ShadowTable | None = None
     hedge: HedgeTable | None = None
     rollout: RolloutTable | None = None
+    golden: GoldenTable | None = None
     guardrails: Names = []
     parallel: bool = False
     versions: Annotated[dict[Name, VersionTable], Field(min_length=1, max_length=100)]

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from llmgateway.config.drift import Drift
 from llmgateway.config.evaluating import Evaluator
+from llmgateway.config.golden import Golden
 from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.review import Review
 from llmgateway.config.rollouts import RolloutPolicy
@@ -330,6 +331,7 @@ class Route:
     hedge: Hedge | None = None
     guardrails: tuple[Guardrail, ...] = ()  # in order, the baseline first
     rollout: RolloutPolicy | None = None
+    golden: Golden | None = None
     is_parallel: bool = False  # the backend is asked while guardrails that take their time look at the request
 
     def version(self, name: str) -> Version:

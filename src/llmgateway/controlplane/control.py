@@ -218,6 +218,7 @@ class Control:
             classes=self._parts.classes,
             evaluation=self._parts.evaluation,
             drift=self._parts.drift,
+            golden=self._parts.golden,
             token_secret=self._parts.token_secret,
             reviewing=_reviewing(self._parts, self.reloader, self._clock),
             gate=lambda: self._admin.gate,

@@ -16,6 +16,7 @@ from llmgateway.controlplane.endpoints import Endpoint
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.silence import Silences
 from llmgateway.controlplane.events import Events
+from llmgateway.controlplane.golden.watch import GoldenWatch
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
@@ -48,6 +49,16 @@ def on_rows(ledger: Ledger, recent: Recent, *hearers: Hearer) -> Callable[[list[
     return committed
 
 
+def in_turn(*takers: Callable[[Snapshot], None]) -> Callable[[Snapshot], None]:
+    """What gives a configuration to each of several, one after the other."""
+
+    def configure(snapshot: Snapshot) -> None:
+        for take in takers:
+            take(snapshot)
+
+    return configure
+
+
 def unknown(name: str) -> Provider:
     """No providers are known here; LookupError."""
     raise LookupError(name)
@@ -65,7 +76,8 @@ class Parts:
     `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations. `classes`: guardrails
     and judges, to be tried. `scoring`: who places users' scores. `evaluation`: who judges exchanges. `review`: who
     brings exchanges to the review queues by itself. `events`: who writes down what happens by itself.
-    `drift`: who watches versions for drift. `token_secret`: signs browsers' tokens.
+    `drift`: who watches versions for drift. `golden`: who asks golden questions. `token_secret`: signs browsers'
+    tokens.
     """
 
     snapshot: Snapshot
@@ -92,6 +104,7 @@ class Parts:
     evaluation: Evaluation | None = None
     events: Events | None = None
     drift: DriftWatch | None = None
+    golden: GoldenWatch | None = None
     token_secret: bytes = b""
 
 
@@ -108,6 +121,10 @@ def first_tasks(parts: Parts) -> dict[str, Run]:
         first["scores"] = partial(parts.scoring.run, ingest.drained)
     if parts.review is not None:
         first["review"] = partial(_review, parts.review, parts.store)
+    if parts.drift is not None:
+        first["drift"] = parts.drift.run
+    if parts.golden is not None:
+        first["golden"] = parts.golden.run
     return first | dict(parts.services)
 
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
+from llmgateway.wire.jsonscan import splice
 
 OPERATIONS: Final = frozenset({"chat.completions", "completions", "responses", "messages"})
 PATHS: Final = ("/chat/completions", "/completions", "/responses", "/messages")
@@ -22,6 +23,14 @@ def read(request: bytes) -> dict[str, Any] | None:
     except JsonError:
         return None
     return document if isinstance(document, dict) else None
+
+
+def body_of(request: bytes, model: str | None) -> bytes:
+    """The request as it was logged, byte for byte, but for the model's name where it is for another route."""
+    document = read(request)
+    if model is None or document is None or document.get("model") == model:
+        return request
+    return splice(request, document, {"model": encode(model)})
 
 
 def prompt_hash(document: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from llmgateway.cli import whereabouts
 from llmgateway.cli.datasets import asking as datasets
 from llmgateway.cli.datasets.transfer import read
 from llmgateway.cli.replay import plots, words
-from llmgateway.cli.replay.asking import CutOffError, body_of, logged_of, wait_of
+from llmgateway.cli.replay.asking import CutOffError, logged_of, wait_of
 from llmgateway.cli.replay.page import page
 from llmgateway.cli.replay.report import LONGEST_TEXT, Report, Texts
 from llmgateway.cli.replay.told import tell
@@ -21,6 +21,7 @@ from llmgateway.ports.datasets import DatasetItem
 from llmgateway.replaying.figures import figures_of
 from llmgateway.replaying.gates import Outcome
 from llmgateway.replaying.pairs import Bad, Pair, Side
+from llmgateway.replaying.prompts import body_of
 from llmgateway.replaying.stopping import Ended
 
 HOSTILE = "<script>alert(1)</script> & \x1b[2J"
@@ -118,9 +119,9 @@ def item(request):
 
 def test_a_request_goes_as_it_was_logged_but_for_the_models_name():
     request = b'{"model" : "old", "n":1.0, "messages":[]}'
-    assert body_of(item(request), "chat") == b'{"model" : "chat", "n":1.0, "messages":[]}'
-    assert body_of(item(request), "old") == request
-    assert body_of(item(request), None) == request
+    assert body_of(request, "chat") == b'{"model" : "chat", "n":1.0, "messages":[]}'
+    assert body_of(request, "old") == request
+    assert body_of(request, None) == request
 
 
 def test_an_answer_that_was_cut_is_not_judged():

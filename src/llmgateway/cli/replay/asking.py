@@ -16,10 +16,9 @@ import aiohttp
 from llmgateway.cli.whereabouts import Source
 from llmgateway.ports.datasets import MAX_ITEM_BYTES, DatasetItem
 from llmgateway.ports.store import Row
-from llmgateway.replaying.prompts import read
+from llmgateway.replaying.prompts import body_of
 from llmgateway.replaying.runner import Logged
-from llmgateway.wire.jsoncodec import JsonError, decode, encode
-from llmgateway.wire.jsonscan import splice
+from llmgateway.wire.jsoncodec import JsonError, decode
 
 LOGGED_S: Final = 30.0  # for an exchange to come into the log
 FIRST_LOOK_S: Final = 0.02
@@ -94,7 +93,9 @@ class GatewayAsking:
         exchange_id: str | None = None
         try:
             async with self._http.post(
-                f"{target.url}{item.path}", data=body_of(item, target.model), headers=self._headers(item, version)
+                f"{target.url}{item.path}",
+                data=body_of(item.request or b"", target.model),
+                headers=self._headers(item, version),
             ) as answer:
                 exchange_id = answer.headers.get(_ID)
                 head = await _read_to_its_end(answer)
@@ -146,15 +147,6 @@ class GatewayAsking:
             **_VERSION.get(item.dialect or "", {}),
             **key,
         }
-
-
-def body_of(item: DatasetItem, model: str | None) -> bytes:
-    """The request as it was logged, byte for byte, but for the model's name where the item is for another route."""
-    request = item.request or b""
-    document = read(request)
-    if model is None or document is None or document.get("model") == model:
-        return request
-    return splice(request, document, {"model": encode(model)})
 
 
 def _check(row: Row) -> None:

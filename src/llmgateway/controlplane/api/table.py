@@ -17,6 +17,7 @@ from llmgateway.controlplane.api import (
     explaining,
     gateway,
     generations,
+    golden,
     guardrails,
     live,
     replays,
@@ -34,6 +35,7 @@ from llmgateway.controlplane.endpoints import Routes
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.feed import Feed
 from llmgateway.controlplane.gate import Gate
+from llmgateway.controlplane.golden.watch import GoldenWatch
 from llmgateway.controlplane.pages import review as pages
 from llmgateway.controlplane.pages.session import Sessions
 from llmgateway.controlplane.reload import Reloader
@@ -67,6 +69,7 @@ class Sources:
     classes: FindClasses = lambda _: {}
     evaluation: Evaluation | None = None
     drift: DriftWatch | None = None
+    golden: GoldenWatch | None = None
     token_secret: bytes = b""
     reviewing: Reviewing | None = None
     gate: Callable[[], Gate] | None = None
@@ -84,6 +87,8 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
     reloader, store, changes = sources.reloader, sources.store, sources.changes
     if store is not None and sources.evaluation is not None:
         table |= evaluators.endpoints(sources.evaluation, store, lambda: reloader.snapshot, sources.clock)
+    if sources.golden is not None:
+        table |= golden.endpoints(sources.golden, lambda: reloader.snapshot)
     if sources.drift is not None:
         table |= drift.endpoints(sources.drift, lambda: reloader.snapshot)
     if store is not None:

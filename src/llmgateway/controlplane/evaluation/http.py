@@ -5,10 +5,10 @@ So a judge's question is routed, guarded, limited, logged and priced as everybod
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import aiohttp
 
@@ -57,18 +57,30 @@ class OwnListener:
         }
         if definition.api_key is not None:
             headers["authorization"] = f"Bearer {definition.api_key.reveal()}"
-        server = self._server()
-        pinned: Any = True if server.tls is None else await asyncio.to_thread(_fingerprint, server.tls.cert)
-        async with (
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session,
-            session.post(
-                url_of(server) + question.path, data=question.body, headers=headers, allow_redirects=False, ssl=pinned
-            ) as reply,
-        ):
-            body = await _bounded(reply.content)
-            if reply.status != 200:
-                raise NoAnswerError(f"status {reply.status}")
-            return body
+        reply = await post(self._server(), question, headers)
+        if reply.status != 200:
+            raise NoAnswerError(f"status {reply.status}")
+        return reply.body
+
+
+class Reply(NamedTuple):
+    """What came back, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def post(server: Server, question: Question, headers: Mapping[str, str]) -> Reply:
+    """Put a question to the listener. NoAnswerError for too long an answer; else what aiohttp and TLS raise."""
+    pinned: Any = True if server.tls is None else await asyncio.to_thread(_fingerprint, server.tls.cert)
+    async with (
+        aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as session,
+        session.post(
+            url_of(server) + question.path, data=question.body, headers=headers, allow_redirects=False, ssl=pinned
+        ) as reply,
+    ):
+        return Reply(reply.status, reply.headers, await _bounded(reply.content))
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:
