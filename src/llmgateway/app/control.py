@@ -69,7 +69,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     evaluation = Evaluation(store, snapshot, plugins.classes("evaluator"), OwnListener(lambda: snapshot.server), CLOCK)
     events = Events(store)
     fingerprints = Fingerprints(store, events, snapshot)
-    drift = DriftWatch(store, snapshot, events, CLOCK)
+    drift = DriftWatch(store, snapshot, events, CLOCK, offer=feed.drifted)
     heard = on_rows(ledger, recent, scoring, evaluation, feed, fingerprints, drift)
     ingester = Ingester(
         journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake

@@ -149,6 +149,7 @@ def _review(table: schema.ReviewTable) -> Review:
         random=table.random,
         near_threshold=table.near_threshold,
         thumbs_down=table.thumbs_down,
+        drift=table.drift,
         per_hour=table.per_hour,
     )
 

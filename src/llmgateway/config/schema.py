@@ -209,6 +209,7 @@ class ReviewTable(Table):
     random: float = Field(_REVIEW.random, ge=0, le=1)
     near_threshold: float = Field(_REVIEW.near_threshold, ge=0, le=1)
     thumbs_down: float = Field(_REVIEW.thumbs_down, ge=0, le=1)
+    drift: float = Field(_REVIEW.drift, ge=0, le=1)
     per_hour: int = Field(_REVIEW.per_hour, ge=1, le=10_000)
 
 

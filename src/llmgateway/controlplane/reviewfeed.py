@@ -17,7 +17,7 @@ from llmgateway.domain.review import Reason
 from llmgateway.domain.score import State
 from llmgateway.ports.scores import Placement
 from llmgateway.ports.store import Row, StoreError
-from llmgateway.review.hooks import Allowance, is_thumb_down, reason_of_row
+from llmgateway.review.hooks import Allowance, drawn, is_thumb_down, reason_of_row
 
 MAX_WAITING: Final = 1_000  # exchanges that are to be brought in, while the store is away
 LOOK_S: Final = 15.0  # between two counts of what waits
@@ -64,6 +64,14 @@ class ReviewFeed:
                 continue
             if is_thumb_down(placement.score, target.id, rates):
                 self._want(target.id, Reason.THUMBS_DOWN, rates.per_hour)
+
+    def drifted(self, exchanges: Sequence[str]) -> None:
+        """Hear of exchanges that are examples of what has drifted."""
+        if self._reviewing is None or not (rates := self._reviewing.settings()).drift:
+            return
+        for exchange_id in exchanges:
+            if drawn(exchange_id, Reason.DRIFT, rates):
+                self._want(exchange_id, Reason.DRIFT, rates.per_hour)
 
     def changed(self) -> None:
         """Count anew soon."""

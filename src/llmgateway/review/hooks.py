@@ -17,9 +17,9 @@ def reason_of_row(row: Mapping[str, Any], rates: Review) -> Reason | None:
     """Why somebody should look at an exchange that has just come into the store; None for most."""
     if row.get("shadow_of") is not None or not row.get("route"):
         return None
-    if rates.near_threshold and is_near(row.get("verdicts") or ()) and _drawn(row["id"], Reason.NEAR_THRESHOLD, rates):
+    if rates.near_threshold and is_near(row.get("verdicts") or ()) and drawn(row["id"], Reason.NEAR_THRESHOLD, rates):
         return Reason.NEAR_THRESHOLD
-    if rates.random and row.get("end") == "completed" and _drawn(row["id"], Reason.RANDOM, rates):
+    if rates.random and row.get("end") == "completed" and drawn(row["id"], Reason.RANDOM, rates):
         return Reason.RANDOM
     return None
 
@@ -35,10 +35,11 @@ def is_near(verdicts: Iterable[Mapping[str, Any]]) -> bool:
 def is_thumb_down(score: Score, exchange_id: str, rates: Review) -> bool:
     """Whether a score that has found its exchange brings that into the queue."""
     is_down = score.source_kind is SourceKind.USER and polarity(score) is Polarity.NEGATIVE
-    return is_down and _drawn(exchange_id, Reason.THUMBS_DOWN, rates)
+    return is_down and drawn(exchange_id, Reason.THUMBS_DOWN, rates)
 
 
-def _drawn(exchange_id: str, reason: Reason, rates: Review) -> bool:
+def drawn(exchange_id: str, reason: Reason, rates: Review) -> bool:
+    """Whether an exchange is in the share that a reason has."""
     return share("rate", reason, exchange_id) < rates.rate(reason)
 
 

@@ -56,6 +56,17 @@ async def test_what_was_drawn_is_in_the_queue_once_however_often_it_is_told(fed)
     assert fed.feed.figures.counts["default", "open"] == 2
 
 
+async def test_examples_of_drift_come_in_where_they_are_asked_for(fed):
+    fed.settings = Review()
+    ids = await fed.ingest(3)
+    fed.feed.drifted(ids)
+    assert await fed.items() == []
+    fed.settings = Review(drift=1.0)
+    fed.feed.drifted(ids)
+    fed.feed.drifted(ids)
+    assert [(each.reason, each.added_by) for each in await fed.items()] == [(Reason.DRIFT, "gateway")] * 3
+
+
 async def test_findings_that_passed_are_near_the_threshold(fed):
     fed.settings = Review(near_threshold=1.0)
     (flagged,) = await fed.ingest(verdicts=[verdict(action="flag")])

@@ -49,6 +49,7 @@ def risen(place: Place, name: str, watched: Watched, cause: Cause) -> GatewayEve
         "events": among,
         "reference": reference,
         "window": signal.window,
+        "exchanges": list(signal.exchanges),
         "evidence": None if signal.watch is None else signal.watch.evidence,
     }
     return _event(place, cause, EventSeverity.ALARM, text, figures | {"signal": name})

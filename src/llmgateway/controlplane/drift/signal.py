@@ -4,13 +4,14 @@ Events are numbered by whoever counts them; a signal hears of the bad ones alone
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
 
 from llmgateway.rollout.drift import LARGEST_RATE, Watch, upper_bound
 
 CONFIDENCE: Final = 0.95
+EXEMPLARS: Final = 5  # exchanges to look at
 
 
 class Turn(StrEnum):
@@ -25,7 +26,8 @@ class Signal:
     """`bad`: of the frozen window, which has `window` events; `later`: since then. `seen`: the last event looked at.
 
     `watch` None: the window is not over, or so much was bad in it that no rise could be told. `run_from`, `run_bad`:
-    since when there is evidence, and how many were bad since. `alarm`: what it was raised with.
+    since when there is evidence, and how many were bad since. `alarm`: what it was raised with. `exchanges`: the last
+    that were bad since the window.
     """
 
     bad: int = 0
@@ -36,6 +38,7 @@ class Signal:
     run_bad: int = 0
     alarm: Mapping[str, Any] | None = None
     later: int = 0
+    exchanges: list[str] = field(default_factory=list)
 
     @property
     def is_frozen(self) -> bool:
@@ -52,12 +55,13 @@ class Signal:
         rate = upper_bound(self.bad, events, CONFIDENCE) if events else 1.0
         self.watch = Watch(rate) if rate < LARGEST_RATE else None
 
-    def went_bad(self, event: int) -> list[Turn]:
-        """Take a bad event, by its number from 1."""
+    def went_bad(self, event: int, exchange: str) -> list[Turn]:
+        """Take a bad event, by its number from 1, and the id of its exchange."""
         if not self.is_frozen:
             self.bad += 1
             return []
         self.later += 1
+        self.exchanges = [*self.exchanges[1 - EXEMPLARS :], exchange]
         if self.watch is None:
             return []
         turns = self.look(event - 1)
@@ -91,6 +95,7 @@ class Signal:
             "watch": watch,
             "run": run,
             "later": self.later,
+            "exchanges": self.exchanges,
         } | ({} if self.alarm is None else {"alarm": dict(self.alarm)})
 
     @classmethod
@@ -99,4 +104,5 @@ class Signal:
         watch = None if state["watch"] is None else Watch(state["watch"][0], tuple(map(float, state["watch"][1:])))
         run_from, run_bad = map(int, state["run"])
         bad, window, seen = (int(state[name]) for name in ("bad", "window", "seen"))
-        return cls(bad, window, seen, watch, run_from, run_bad, state.get("alarm"), int(state["later"]))
+        exchanges = list(map(str, state["exchanges"]))
+        return cls(bad, window, seen, watch, run_from, run_bad, state.get("alarm"), int(state["later"]), exchanges)

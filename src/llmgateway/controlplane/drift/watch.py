@@ -9,7 +9,7 @@ left out, nothing counts twice, and what is told again is the same event. Nothin
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from llmgateway.config.drift import DriftFeature, DriftSignal
@@ -41,14 +41,26 @@ _UNREADABLE: Final = (TypeError, ValueError, AttributeError)  # a row of another
 
 
 class DriftWatch:
-    """One task runs it. `came` is called with the rows of each commit, in their order."""
+    """One task runs it. `came` is called with the rows of each commit, in their order.
 
-    def __init__(self, store: Store, snapshot: Snapshot, events: Sink, clock: Clock) -> None:
+    `offer`: who takes examples of what has drifted, as ids of exchanges, for people to look at.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        snapshot: Snapshot,
+        events: Sink,
+        clock: Clock,
+        *,
+        offer: Callable[[Sequence[str]], None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._snapshot = snapshot
         self._settings = snapshot.drift
         self._events = events
         self._clock = clock
+        self._offer = offer
         self._books: Books | None = None  # None until the store was asked
         self._is_live = False  # whether all that is in the store is counted
         self._is_reconciled = False
@@ -203,6 +215,7 @@ class DriftWatch:
         if name in watched.signals:
             event = risen(place, name, watched, cause)
             watched.signals[name].alarm = kept(event)
+            self._offer(watched.signals[name].exchanges)
         else:
             event = moved(place, name, watched, cause)
             watched.features[name].warning = kept(event)

@@ -84,7 +84,9 @@ class Watched:
     def _bad(self, bad: tuple[str, ...], row: Mapping[str, Any]) -> list[Found]:
         if bad is not FAILED:
             self._answer(row)
-        found = [Found(name, turn) for name in bad for turn in self.signals[name].went_bad(self.events(name))]
+        found = [
+            Found(name, turn) for name in bad for turn in self.signals[name].went_bad(self.events(name), row["id"])
+        ]
         return found + self._due() if self.answered >= self._at else found
 
     def _answer(self, row: Mapping[str, Any]) -> None:

@@ -37,7 +37,7 @@ def until(rate, usual, events, rng):
         event += int(math.log(1 - rng.random()) / math.log1p(-rate)) + 1
         if event - SETTINGS.reference > events:
             return events
-        if Turn.RAISED in signal.went_bad(event):
+        if Turn.RAISED in signal.went_bad(event, "x"):
             return event - SETTINGS.reference
 
 

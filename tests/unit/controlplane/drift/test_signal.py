@@ -21,7 +21,7 @@ class Run:
 
     def see(self, *, is_bad):
         self.event += 1
-        found = self.signal.went_bad(self.event) if is_bad else []
+        found = self.signal.went_bad(self.event, f"x{self.event}") if is_bad else []
         for turn in found:
             self.turns.append((self.event, turn))
             self.signal.alarm = {"id": "x"} if turn is Turn.RAISED else None
@@ -102,8 +102,16 @@ def test_what_is_nearly_always_bad_cannot_rise():
     run = Run(bad=1_990)
     assert run.signal.watch is None
     assert run.signal.is_frozen
-    assert run.signal.went_bad(run.event + 1) == []
+    assert run.signal.went_bad(run.event + 1, "x") == []
     assert run.signal.look(run.event + 9) == []
+
+
+def test_the_last_that_were_bad_are_there_to_look_at():
+    run = Run()
+    assert run.signal.exchanges == []
+    for _ in range(9):
+        run.see(is_bad=True)
+    assert run.signal.exchanges == [f"x{number}" for number in range(2_005, 2_010)]
 
 
 def test_a_window_without_events_shows_nothing():

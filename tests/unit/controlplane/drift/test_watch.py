@@ -52,10 +52,11 @@ class Fed:
     def __init__(self, store: SqliteStore) -> None:
         self.store, self.make, self.sink = store, ExchangeFactory(), Sink()
         self.snapshot = snapshot()
+        self.offered: list[Any] = []
         self.watch = self.begin()
 
     def begin(self) -> DriftWatch:
-        return DriftWatch(self.store, self.snapshot, self.sink, self.make.clock)
+        return DriftWatch(self.store, self.snapshot, self.sink, self.make.clock, offer=self.offered.append)
 
     async def killed(self) -> None:
         self.watch = self.begin()
@@ -109,6 +110,10 @@ async def test_a_share_that_rises_is_an_alarm_with_figures_and_a_way_back(fed):
     assert event.text.startswith("More refusals of version v1 of route support: ")
     assert event.figures["signal"] == "refusal"
     assert event.figures["bad"] / event.figures["events"] > event.figures["reference"]
+    assert fed.offered == [event.figures["exchanges"]]
+    assert len(event.figures["exchanges"]) == 5
+    exemplar = await fed.store.exchange(event.figures["exchanges"][-1])
+    assert exemplar["finish_reason"] == "refusal"
     assert event.undo == {"act": "drift.reset", "route": "support", "version": "v1"}
     line = next(each for each in (await fed.line())["signals"] if each["name"] == "refusal")
     assert (line["state"], line["event"], line["text"]) == ("alarm", event.id, event.text)
@@ -175,6 +180,7 @@ def _rounded(entry: list[Any]) -> Any:
     for each in (*watched["signals"].values(), *watched["features"].values()):
         each.pop("alarm", None)
         each.pop("warning", None)
+        each.pop("exchanges", None)
         each["watch"] = [round(number, 9) for number in each.get("watch") or ()]
     return entry
 
