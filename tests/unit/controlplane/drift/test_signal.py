@@ -5,7 +5,7 @@ import random
 import pytest
 
 from llmgateway.controlplane.drift.signal import Signal, Turn
-from llmgateway.rollout.drift import THRESHOLD, upper_bound
+from llmgateway.rollout.drift import THRESHOLD, Watch, upper_bound
 from llmgateway.wire.jsoncodec import decode, encode
 
 
@@ -36,6 +36,17 @@ def test_the_reference_is_the_upper_bound_of_the_window():
     run = Run()
     assert run.signal.reference == pytest.approx(upper_bound(40, 2_000))
     assert run.turns == []
+
+
+def test_it_is_the_watch_over_every_event_though_it_hears_of_the_bad_ones_alone():
+    run, plain = Run(), Watch(upper_bound(40, 2_000))
+    rng = random.Random(5)
+    for _ in range(2_000):
+        is_bad = rng.random() < 0.03
+        run.see(is_bad=is_bad)
+        plain = plain.seen(is_bad=is_bad)
+    run.signal.look(run.event)
+    assert run.signal.watch.logs == pytest.approx(plain.logs, abs=1e-9)
 
 
 def test_a_share_that_rises_is_told_once():
