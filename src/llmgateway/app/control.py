@@ -7,7 +7,7 @@ import signal
 import socket
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llmgateway import plugins
 from llmgateway.app.cores import worker_count
@@ -15,6 +15,7 @@ from llmgateway.app.parts import CLOCK, STORE, Leave, Started, examine_file, lat
 from llmgateway.app.tokensecret import kept_secret
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
+from llmgateway.config.snapshot import Server, Snapshot
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.control import Control
 from llmgateway.controlplane.drift.watch import DriftWatch
@@ -22,8 +23,7 @@ from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.http import OwnListener
 from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.fingerprints import Fingerprints
-from llmgateway.controlplane.golden.asking import Asker
-from llmgateway.controlplane.golden.watch import GoldenWatch
+from llmgateway.controlplane.golden.lazily import LazyGolden
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
@@ -38,6 +38,9 @@ from llmgateway.store.sqlite import SqliteStore
 from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import DRAIN, LEAVE, RELOAD
 from llmgateway.supervisor.tether import Tether
+
+if TYPE_CHECKING:
+    from llmgateway.controlplane.golden.watch import GoldenWatch
 
 LAST_INGEST_S: Final = 20.0
 LAST_TRY_S: Final = 2.0  # where the store takes nothing: it would have to come back just now
@@ -74,7 +77,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     ingester = Ingester(
         journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake
     )
-    golden = GoldenWatch(store, snapshot, events, Asker(lambda: snapshot.server, store, ingester.drained), CLOCK)
+    golden = LazyGolden(snapshot, lambda now: _golden(now, snapshot.server, store, events, ingester))
     retention = Retention(store, snapshot.data, CLOCK)
     parts = Parts(
         snapshot=snapshot,
@@ -113,6 +116,16 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         token_secret=kept_secret(started.data),
     )
     return Control(parts), ingester, store
+
+
+def _golden(
+    snapshot: Snapshot, server: Server, store: SqliteStore, events: Events, ingester: Ingester
+) -> "GoldenWatch":
+    """Who asks golden questions. `server`: how the listener was bound at the start, whatever a reload says."""
+    from llmgateway.controlplane.golden.asking import Asker
+    from llmgateway.controlplane.golden.watch import GoldenWatch
+
+    return GoldenWatch(store, snapshot, events, Asker(lambda: server, store, ingester.drained), CLOCK)
 
 
 def _judge(text: str, config: Path, generation: int) -> Examined:

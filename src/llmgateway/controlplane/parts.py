@@ -16,7 +16,7 @@ from llmgateway.controlplane.endpoints import Endpoint
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.silence import Silences
 from llmgateway.controlplane.events import Events
-from llmgateway.controlplane.golden.watch import GoldenWatch
+from llmgateway.controlplane.golden.lazily import LazyGolden
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
@@ -104,7 +104,7 @@ class Parts:
     evaluation: Evaluation | None = None
     events: Events | None = None
     drift: DriftWatch | None = None
-    golden: GoldenWatch | None = None
+    golden: LazyGolden | None = None
     token_secret: bytes = b""
 
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.endpoints import Asked, Endpoint, Routes
-from llmgateway.controlplane.golden.watch import GoldenWatch
+from llmgateway.controlplane.golden.lazily import LazyGolden
 from llmgateway.controlplane.query import Kind, Param
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.replies import reply
@@ -16,7 +16,7 @@ PATH: Final = "/admin/v1/golden"
 _AWAY: Final = "The store is away."
 
 
-def endpoints(golden: GoldenWatch, snapshot: Callable[[], Snapshot]) -> Routes:
+def endpoints(golden: LazyGolden, snapshot: Callable[[], Snapshot]) -> Routes:
     """The family's part of the table."""
 
     async def every(asked: Asked) -> web.StreamResponse:

@@ -35,7 +35,7 @@ from llmgateway.controlplane.endpoints import Routes
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.feed import Feed
 from llmgateway.controlplane.gate import Gate
-from llmgateway.controlplane.golden.watch import GoldenWatch
+from llmgateway.controlplane.golden.lazily import LazyGolden
 from llmgateway.controlplane.pages import review as pages
 from llmgateway.controlplane.pages.session import Sessions
 from llmgateway.controlplane.reload import Reloader
@@ -69,7 +69,7 @@ class Sources:
     classes: FindClasses = lambda _: {}
     evaluation: Evaluation | None = None
     drift: DriftWatch | None = None
-    golden: GoldenWatch | None = None
+    golden: LazyGolden | None = None
     token_secret: bytes = b""
     reviewing: Reviewing | None = None
     gate: Callable[[], Gate] | None = None
