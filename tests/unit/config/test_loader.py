@@ -185,7 +185,7 @@ def test_every_field_of_the_snapshot_can_be_set() -> None:
         for field in dataclasses.fields(got)
         if getattr(got, field.name) == getattr(default, field.name)
     ]
-    assert unset == []
+    assert unset == ["Route.golden"]  # is for routes with one name: test_drift.py
 
 
 def test_what_went_through_json_means_the_same() -> None:
