@@ -73,9 +73,14 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
     events = Events(store)
     fingerprints = Fingerprints(store, events, snapshot)
     drift = DriftWatch(store, snapshot, events, CLOCK, offer=feed.drifted)
-    heard = on_rows(ledger, recent, scoring, evaluation, feed, fingerprints, drift)
     ingester = Ingester(
-        journal_folder(started.data), store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake
+        journal_folder(started.data),
+        store,
+        prices,
+        ledger,
+        CLOCK,
+        on_rows=on_rows(ledger, recent, scoring, evaluation, feed, fingerprints, drift),
+        on_scores=scoring.wake,
     )
     golden = LazyGolden(snapshot, lambda now: _golden(now, snapshot.server, store, events, ingester))
     retention = Retention(store, snapshot.data, CLOCK)
@@ -94,17 +99,8 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
-        services={
-            "retention": retention.run,
-            "evaluators": evaluation.run,
-            "judges": evaluation.asking.run,
-            "fingerprints": fingerprints.run,
-        },
-        on_snapshot=in_turn(
-            prices.configure,
-            lambda after: retention.configure(after.data),
-            *(each.configure for each in (evaluation, fingerprints, drift, golden)),
-        ),
+        services={"retention": retention.run, "fingerprints": fingerprints.run},
+        on_snapshot=in_turn(prices, retention, evaluation, fingerprints, drift, golden),
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,
         scoring=scoring,

@@ -49,12 +49,18 @@ def on_rows(ledger: Ledger, recent: Recent, *hearers: Hearer) -> Callable[[list[
     return committed
 
 
-def in_turn(*takers: Callable[[Snapshot], None]) -> Callable[[Snapshot], None]:
+class Configured(Protocol):
+    """Who takes the configurations that come into force."""
+
+    def configure(self, snapshot: Snapshot, /) -> None: ...
+
+
+def in_turn(*takers: Configured) -> Callable[[Snapshot], None]:
     """What gives a configuration to each of several, one after the other."""
 
     def configure(snapshot: Snapshot) -> None:
-        for take in takers:
-            take(snapshot)
+        for taker in takers:
+            taker.configure(snapshot)
 
     return configure
 
@@ -121,6 +127,8 @@ def first_tasks(parts: Parts) -> dict[str, Run]:
         first["scores"] = partial(parts.scoring.run, ingest.drained)
     if parts.review is not None:
         first["review"] = partial(_review, parts.review, parts.store)
+    if parts.evaluation is not None:
+        first["evaluators"], first["judges"] = parts.evaluation.run, parts.evaluation.asking.run
     if parts.drift is not None:
         first["drift"] = parts.drift.run
     if parts.golden is not None:

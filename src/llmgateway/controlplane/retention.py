@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
-from llmgateway.config.snapshot import Data
+from llmgateway.config.snapshot import Data, Snapshot
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.store import Store, StoreError
 
@@ -43,8 +43,9 @@ class Retention:
         self.total = Swept()
         self.error: str | None = None  # why the last pass failed
 
-    def configure(self, limits: Data) -> None:
-        self._limits = limits
+    def configure(self, snapshot: Snapshot) -> None:
+        """Take a configuration's limits."""
+        self._limits = snapshot.data
 
     async def run(self) -> None:
         """Sweep every minute, until cancelled."""

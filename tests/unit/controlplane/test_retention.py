@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.support.exchanges import ExchangeFactory
 
-from llmgateway.config.snapshot import Data
+from llmgateway.config.snapshot import Data, Snapshot
 from llmgateway.controlplane import retention
 from llmgateway.controlplane.retention import Retention
 from llmgateway.ports.store import Body, Entry, StoreUnavailableError, Wanted
@@ -45,7 +45,7 @@ async def test_by_age_bodies_go_first_then_exchanges(store: SqliteStore, make: E
     keeper = Retention(store, Data(keep_exchanges_s=None, keep_bodies_s=1800), make.clock)
     swept = await keeper.sweep()
     assert (swept.exchanges, swept.bodies) == (0, 60)
-    keeper.configure(Data(keep_exchanges_s=1800, keep_bodies_s=None))
+    keeper.configure(Snapshot(2, data=Data(keep_exchanges_s=1800, keep_bodies_s=None)))
     assert (await keeper.sweep()).exchanges == 30
     assert await count(store) == 10
     assert (keeper.total.exchanges, keeper.total.bodies) == (30, 60)
