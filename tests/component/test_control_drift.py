@@ -66,11 +66,15 @@ async def test_refusals_that_rise_are_an_alarm_event_until_somebody_says_that_th
         assert samples["drift_alarms_total", "refusal"] == 1
         assert samples["drift_alarms_total", "error"] == 0
 
+        status, undone = await plant.ask("POST", f"/admin/v1/events/{event.id}/undo?reason=meant")
+        assert (status, undone["event"]["undone_at"] is not None) == (200, True)
+        await until(lambda: _is_cleared(store, event.id))
+        assert await plant.exchanges() == 0
+
         assert (await plant.ask("POST", "/admin/v1/drift/support/reset?version=v9"))[0] == 404
         assert (await plant.ask("POST", "/admin/v1/drift/nobody/reset"))[0] == 404
         status, found = await plant.ask("POST", "/admin/v1/drift/support/reset?version=v1")
         assert (status, found["versions"][0]["state"]) == (200, "learning")
-        await until(lambda: _is_cleared(store, event.id))
 
 
 async def test_a_restart_in_the_middle_loses_and_doubles_nothing(plant):

@@ -9,6 +9,7 @@ from llmgateway.config.edit import with_weights
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.changes import Changes, Order
+from llmgateway.controlplane.drift.watch import DriftWatch
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.rollouts.service import RolloutService
 from llmgateway.domain.clock import Clock
@@ -35,6 +36,7 @@ class Undoing:
         backends: ByHand,
         rollouts: RolloutService | None,
         changes: Changes | None,
+        drift: DriftWatch | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -42,6 +44,7 @@ class Undoing:
         self._backends = backends
         self._rollouts = rollouts
         self._changes = changes
+        self._drift = drift
         self._turn = asyncio.Lock()  # what two ask for at once is done once
 
     async def undo(self, event_id: str, author: str, reason: str) -> GatewayEvent:
@@ -66,6 +69,8 @@ class Undoing:
         if act is UndoAct.HEAL:
             await self._heal(undo["backend"])
             log.info("backend %s healed by %s: %s", undo["backend"], author, one_line(reason))
+        elif act is UndoAct.DRIFT:
+            await self._begin_anew(undo, author)
         elif act is UndoAct.WEIGHTS:
             await self._weigh(undo, author, reason)
         else:
@@ -85,6 +90,12 @@ class Undoing:
             await self._backends.heal(backend)
         except KeyError:
             raise RefusedError(404, "backend_not_found", f"No backend is called {backend} any more.") from None
+
+    async def _begin_anew(self, undo: Mapping[str, Any], author: str) -> None:
+        route, version = undo["route"], undo["version"]
+        if self._drift is None or not await self._drift.begin_anew(route, version, author, undo["id"]):
+            message = f"The version {version} of {route} is not the one that this event is of, or is not watched."
+            raise RefusedError(409, "moved_on", message)
 
     async def _weigh(self, undo: Mapping[str, Any], author: str, reason: str) -> None:
         route, changes = undo["route"], self._changes

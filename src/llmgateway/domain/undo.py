@@ -12,3 +12,4 @@ class UndoAct(StrEnum):
     ROLLBACK = "rollout.rollback"  # the same
     WEIGHTS = "routes.weight"  # the same, and weights by version
     HEAL = "backends.heal"  # backend
+    DRIFT = "drift.reset"  # route, version, and the id of its content

@@ -45,13 +45,32 @@ class Changes:
         self.orders.append(order)
 
 
+class Drift:
+    """Watches one version, and notes who takes a new reference for it."""
+
+    def __init__(self):
+        self.begun = []
+
+    async def begin_anew(self, route, version, by, content=None):
+        if (route, version, content) != ("chat", "v1", "aaa"):
+            return []
+        self.begun.append(by)
+        return [version]
+
+
 class Setting(People):
     def __init__(self, store):
         super().__init__(store)
-        self.backends, self.changes = Backends(), Changes("", [])
+        self.backends, self.changes, self.drift = Backends(), Changes("", []), Drift()
         rollouts = SimpleNamespace(conductor=self.conductor, people=self.people)
         self.undoing = Undoing(
-            store, self.clock, lambda: self.snapshot, backends=self.backends, rollouts=rollouts, changes=self.changes
+            store,
+            self.clock,
+            lambda: self.snapshot,
+            backends=self.backends,
+            rollouts=rollouts,
+            changes=self.changes,
+            drift=self.drift,
         )
 
     async def last(self, action):
@@ -121,6 +140,17 @@ async def test_an_unknown_event_a_gone_backend_and_a_missing_reason_are_said(it)
     with refuses("reason_missing"):
         await it.undoing.undo("e1", "ann", "")
     assert (await it.store.event("e2")).undone_at is None, "what failed is not undone"
+
+
+async def test_drift_is_undone_by_a_new_reference_of_the_version_it_is_of(it):
+    undo = {"act": "drift.reset", "route": "chat", "version": "v1", "id": "aaa"}
+    moved = event(id="e2", kind=EventKind.DRIFT, undo=undo | {"id": "bbb"})
+    await it.store.add_events([event(kind=EventKind.DRIFT, undo=undo), moved])
+    done = await it.undoing.undo("e1", "ann", "the prompt is new")
+    assert (it.drift.begun, done.undone_by) == (["ann"], "ann")
+    with refuses("moved_on"):
+        await it.undoing.undo("e2", "ann", "why")
+    assert it.drift.begun == ["ann"]
 
 
 async def test_a_start_is_undone_by_a_rollback(it):

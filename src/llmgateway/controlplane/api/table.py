@@ -102,6 +102,7 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
             backends=sources.backends,
             rollouts=sources.rollouts,
             changes=changes,
+            drift=sources.drift,
         )
         table |= events.endpoints(store, undoing)
         if sources.rollouts is not None:

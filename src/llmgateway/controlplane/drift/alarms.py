@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple, Protocol
 from llmgateway.controlplane.drift.eras import Place
 from llmgateway.controlplane.drift.watched import Watched
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
+from llmgateway.domain.undo import UndoAct
 
-ACT: Final = "drift.reset"  # what takes a drift event back: a new reference
 _WORDS: Final = {
     "error": "failed exchanges",
     "refusal": "refusals",
@@ -80,7 +80,7 @@ def _event(place: Place, cause: Cause, severity: EventSeverity, text: str, figur
         route=place.route,
         version=place.version,
         figures=figures,
-        undo={"act": ACT, "route": place.route, "version": place.version},
+        undo={"act": UndoAct.DRIFT.value, "route": place.route, "version": place.version, "id": place.id},
     )
 
 

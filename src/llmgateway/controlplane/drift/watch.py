@@ -131,10 +131,14 @@ class DriftWatch:
         if self._is_changed:
             await self._save(books)
 
-    async def begin_anew(self, route: str, version: str | None, by: str) -> list[Place]:
-        """Take what comes next as the reference of a route's versions, or of one; returns which those are."""
+    async def begin_anew(self, route: str, version: str | None, by: str, content: str | None = None) -> list[Place]:
+        """Take what comes next as the reference of a route's versions, or of one; returns which those are.
+
+        `content`: only where the version still is the one with this id.
+        """
         books = await self._known()
-        chosen = [place for place, _ in books.current() if place.route == route and version in {None, place.version}]
+        places = [place for place, _ in books.current() if place.route == route and version in {None, place.version}]
+        chosen = [place for place in places if content in {None, place.id}]
         for place in chosen:
             log.info("drift of version %s of route %s: a new reference, says %s", place.version, place.route, by)
             self._put_aside(books.begin_anew(place, self._settings))

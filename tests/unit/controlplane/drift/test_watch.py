@@ -114,7 +114,7 @@ async def test_a_share_that_rises_is_an_alarm_with_figures_and_a_way_back(fed):
     assert len(event.figures["exchanges"]) == 5
     exemplar = await fed.store.exchange(event.figures["exchanges"][-1])
     assert exemplar["finish_reason"] == "refusal"
-    assert event.undo == {"act": "drift.reset", "route": "support", "version": "v1"}
+    assert event.undo == {"act": "drift.reset", "route": "support", "version": "v1", "id": "aaa"}
     line = next(each for each in (await fed.line())["signals"] if each["name"] == "refusal")
     assert (line["state"], line["event"], line["text"]) == ("alarm", event.id, event.text)
     assert line["score"] >= 1
@@ -300,6 +300,8 @@ async def test_a_new_reference_ends_the_alarms_of_the_old_one(fed):
     assert (await fed.line())["exchanges"] == 0
     assert [each.version for each in await fed.watch.begin_anew("support", None, "ann")] == ["v1", "v2"]
     assert await fed.watch.begin_anew("elsewhere", None, "ann") == []
+    assert await fed.watch.begin_anew("support", "v1", "ann", "another content") == []
+    assert [each.id for each in await fed.watch.begin_anew("support", "v1", "ann", "aaa")] == ["aaa"]
 
 
 async def test_off_it_does_nothing_and_begins_anew_afterwards(fed):
