@@ -11,6 +11,7 @@ from llmgateway.config.build_rules import rule
 from llmgateway.config.problems import Path
 from llmgateway.config.review import Review
 from llmgateway.config.rollout_schema import policy
+from llmgateway.config.rollout_scores import Reading
 from llmgateway.config.secrets import SecretResolver
 from llmgateway.config.webhooks import Webhook
 
@@ -27,6 +28,7 @@ def build(
     """Build the snapshot; references must have been checked. Faults of secrets are left in `secrets`."""
     backends = {name: _backend(name, table, secrets) for name, table in config.backends.items()}
     guards = guardrails.guarding(config.guardrails, makers)
+    reading = Reading(config.evaluators, evaluating)
     keys = (_key(name, table) for name, table in config.keys.items())
     return snapshot.Snapshot(
         generation=generation,
@@ -42,6 +44,7 @@ def build(
             name: replace(
                 _route(name, table, backends, config.journal),
                 guardrails=guardrails.of_route(table.guardrails, guards, makers),
+                rollout=policy(table.rollout, reading),
             )
             for name, table in config.routes.items()
         },
@@ -223,7 +226,6 @@ def _route(
         shadow=_shadow(table.shadow, versions),
         balance=table.balance,
         hedge=_hedge(table.hedge),
-        rollout=policy(table.rollout),
         is_parallel=table.parallel,
     )
 

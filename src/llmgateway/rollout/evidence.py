@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from llmgateway.rollout.counts import NOTHING, Arms, Draw, Epochs, added, checked, draws
 from llmgateway.rollout.hardstop import Failing
+from llmgateway.rollout.trust import Standing, Standings
 
 MAX_METRICS: Final = 32
 MAX_EPOCHS: Final = 256
@@ -23,7 +24,8 @@ class Evidence:
     `weights`: the candidate's share of assignments in each epoch. `assigned`: units by arm at their first assignment.
     `units`, `bad`: of each metric, units that it could judge and those that had a bad event (see `units`). `pairs`:
     discordant pairs lost. `failing`: requests lately. `heard`: Unix times at which a metric last judged a stable and
-    a candidate unit. ValueError for an epoch with two weights, or more metrics or epochs than fit.
+    a candidate unit. `trust`: of metrics that a model judges, how far people agree with it. ValueError
+    for an epoch with two weights, or more metrics or epochs than fit.
     """
 
     weights: Mapping[int, float] = field(default_factory=dict)
@@ -33,6 +35,7 @@ class Evidence:
     pairs: Arms = NOTHING
     failing: Failing = field(default_factory=Failing)
     heard: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    trust: Standings = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.weights) > MAX_EPOCHS:
@@ -56,6 +59,7 @@ class Evidence:
             pairs=self.pairs.plus(other.pairs),
             failing=self.failing.plus(other.failing),
             heard={name: _later(self, other, name) for name in sorted({*self.heard, *other.heard})},
+            trust={**self.trust, **other.trust},
         )
 
     def bad_draws(self, metric: str) -> list[Draw]:
@@ -76,7 +80,7 @@ class Evidence:
     def written(self) -> dict[str, Any]:
         """JSON-able, and the same for the same evidence."""
         failing = self.failing
-        return {
+        written = {
             "weights": {str(epoch): self.weights[epoch] for epoch in sorted(self.weights)},
             "assigned": _written(self.assigned),
             "units": {name: _written(self.units[name]) for name in sorted(self.units)},
@@ -85,6 +89,8 @@ class Evidence:
             "failing": [list(each) for each in (failing.requests, failing.failed, failing.run)],
             "heard": {name: list(self.heard[name]) for name in sorted(self.heard)},
         }
+        trust = {name: [each.labels, each.kappa] for name, each in sorted(self.trust.items())}
+        return written | ({"trust": trust} if trust else {})
 
     def hash(self) -> str:
         """What an approval of this evidence is bound to: SHA-256 of the written form, in hex."""
@@ -103,6 +109,7 @@ def read(written: Mapping[str, Any]) -> Evidence:
         pairs=checked(written["pairs"]),
         failing=Failing(requests, failed, run),
         heard={name: (float(stable), float(candidate)) for name, (stable, candidate) in written["heard"].items()},
+        trust={name: Standing(int(labels), kappa) for name, (labels, kappa) in written.get("trust", {}).items()},
     )
 
 

@@ -11,13 +11,16 @@ from llmgateway.rollout.evidence import NEVER, Evidence
 from llmgateway.rollout.grid import CLEAN, HARM, UNEQUAL, safe
 from llmgateway.rollout.pairs import draws_of
 from llmgateway.rollout.plan import Kind, Metric, Plan
+from llmgateway.rollout.standing import in_force
 
 NO_EVIDENCE: Final = 0.0  # log 1
 
 
 @dataclass(frozen=True, slots=True)
 class MetricReading:
-    """One metric: log E against "at most r0", "at least r_m", and "at least r_m and at least the ceiling"."""
+    """One metric, of the kind that it may be now: log E against "at most r0", "at least r_m", and "at least r_m and at
+    least the ceiling".
+    """
 
     metric: Metric
     harm: float
@@ -60,8 +63,10 @@ class Readings:
         return not self.unproven()
 
     def unproven(self) -> list[str]:
-        """Which have not been shown yet."""
-        return [each.metric.name for each in self.metrics if each.safe < -math.log(self.plan.beta)]
+        """Which have not been shown yet. What is advisory is not waited for."""
+        needed = -math.log(self.plan.beta)
+        counting = (each for each in self.metrics if each.metric.kind is not Kind.ADVISORY)
+        return [each.metric.name for each in counting if each.safe < needed]
 
     def culprits(self, kind: Kind) -> list[str]:
         """Metrics that would be enough alone, each at 1/(alpha·weight); else the worst."""
@@ -73,7 +78,7 @@ class Readings:
 
 def readings(plan: Plan, evidence: Evidence, *, srm_from: int = 0, accepted: frozenset[str] = frozenset()) -> Readings:
     """Read the evidence: assignments from epoch `srm_from` on, without the signals that people `accepted`."""
-    metrics = tuple(read_metric(plan, metric, evidence) for metric in plan.metrics)
+    metrics = tuple(read_metric(plan, metric, evidence) for metric in in_force(plan, evidence.trust))
     pairs = log_e(draws_of(evidence.pairs), plan.r0, HARM)
     critical = [(each.harm, each.metric.weight) for each in metrics if each.metric.kind is Kind.CRITICAL]
     if plan.shadow is not None:
@@ -100,8 +105,9 @@ def read_metric(plan: Plan, metric: Metric, evidence: Evidence) -> MetricReading
 
 
 def absent(plan: Plan, evidence: Evidence, now: float) -> list[str]:
-    """Metrics that have judged nothing for too long on one arm or the other, or never."""
-    return [metric.name for metric in plan.metrics if _is_silent(metric, evidence, now)]
+    """Metrics that have judged nothing for too long on one arm or the other, or never. Advisory ones are not missed."""
+    counting = (each for each in in_force(plan, evidence.trust) if each.kind is not Kind.ADVISORY)
+    return [metric.name for metric in counting if _is_silent(metric, evidence, now)]
 
 
 def _is_silent(metric: Metric, evidence: Evidence, now: float) -> bool:

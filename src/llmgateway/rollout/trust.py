@@ -1,5 +1,7 @@
 """What a judge's word may do: nothing by itself, until people have agreed with it often enough."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -24,3 +26,20 @@ def trust(labels: int, kappa: float | None) -> Trust:
     if labels < ENOUGH_LABELS or kappa is None or kappa < PAUSES:
         return Trust.ADVISORY
     return Trust.MAY_ROLL_BACK if kappa >= ROLLS_BACK else Trust.MAY_PAUSE
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a judge agrees with people: on so many exchanges, with that kappa."""
+
+    labels: int = 0
+    kappa: float | None = None
+
+    @property
+    def rung(self) -> Trust:
+        return trust(self.labels, self.kappa)
+
+
+UNKNOWN: Final = Standing()
+Standings = Mapping[str, Standing]
+"""By metric."""

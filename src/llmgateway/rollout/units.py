@@ -13,7 +13,7 @@ Units move from stable to candidate once, as weights rise, and never back. A uni
 metric on both arms, so a mover is not counted twice. A unit counts from its first exchange and may turn bad at a
 later one, which makes the absolute test stricter than its words: "one exchange is bad with probability at least the
 ceiling". Without sticky routing each exchange is its own unit, no marks are needed, and `exchange id` stands for the
-unit.
+unit. Scores of exchanges come later, and several may say the same: they always leave marks, and assign nothing.
 """
 
 from collections.abc import Callable, Iterable
@@ -59,8 +59,9 @@ class Counted:
     bad: dict[tuple[str, int], Arms]
 
 
-def count(batch: Iterable[Seen], is_marked: Callable[[Mark], bool]) -> Counted:
-    """Count a batch of exchanges in the order in which they were settled; `is_marked` asks the store.
+def count(batch: Iterable[Seen], is_marked: Callable[[Mark], bool], *, assigns: bool = True) -> Counted:
+    """Count a batch of exchanges in the order in which they were settled; `is_marked` asks the store. `assigns` False:
+    their assignments have been counted before.
 
     ValueError where the batch is longer than `MAX_BATCH`.
     """
@@ -68,14 +69,19 @@ def count(batch: Iterable[Seen], is_marked: Callable[[Mark], bool]) -> Counted:
     for number, seen in enumerate(batch):
         if number >= MAX_BATCH:
             raise ValueError(f"more than {MAX_BATCH} exchanges in a batch")
-        _one(seen, counted, lambda mark: mark in counted.marks or is_marked(mark))
+        if assigns:
+            _assigned(seen, counted, lambda mark: mark in counted.marks or is_marked(mark))
+        _judged(seen, counted, lambda mark: mark in counted.marks or is_marked(mark))
     return counted
 
 
-def _one(seen: Seen, counted: Counted, is_marked: Callable[[Mark], bool]) -> None:
+def _assigned(seen: Seen, counted: Counted, is_marked: Callable[[Mark], bool]) -> None:
     if not is_marked(first := Mark(ASSIGNED, seen.unit)):
         counted.marks.add(first)
         _add(counted.units, ASSIGNED, seen)
+
+
+def _judged(seen: Seen, counted: Counted, is_marked: Callable[[Mark], bool]) -> None:
     for metric, is_bad in seen.bad.items():
         was_bad = Mark(metric, seen.unit)
         if is_marked(was_bad):

@@ -61,6 +61,13 @@ WORDS: Final[Mapping[str, str]] = {
     "metric.safe": "{metric}: evidence of no harm {e}; {needed} show that the candidate is not {r_m} times as bad.",
     "metric.safe_ceiling": "{metric}: evidence of no harm {e}; {needed} show that the candidate is not both {r_m} times as bad and"
     " above {ceiling}.",
+    "trust.advisory": "{metric}: a model judges this. It is shown and moves nothing: people have labelled {labels} of the {enough}"
+    " exchanges that are needed, and agree with it by kappa {kappa}; it may pause from {pauses}, and roll back from {rolls_back}.",
+    "trust.may_pause": "{metric}: a model judges this. On {labels} labelled exchanges people agree with it by kappa {kappa}: it may"
+    " pause the rollout, and roll it back from {rolls_back}.",
+    "trust.may_roll_back": "{metric}: a model judges this. On {labels} labelled exchanges people agree with it by kappa {kappa}: it"
+    " may do what the plan says.",
+    "trust.no_kappa": "unknown",
     "all.harm": "Evidence of harm in all critical metrics together: {e}. It rolls back at {needed}.",
     "all.srm": "Evidence that assignments don't follow the weights: {e}. It pauses at {needed}.",
     "all.broken": "The candidate fails most of the time: no test is needed.",

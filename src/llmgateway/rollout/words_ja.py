@@ -61,6 +61,12 @@ WORDS: Final[Mapping[str, str]] = {
     "metric.safe": "{metric}: 害がない証拠は {e}。{needed} に達すると、候補版が {r_m} 倍も悪くはないと示されます。",
     "metric.safe_ceiling": "{metric}: 害がない証拠は {e}。{needed} に達すると、候補版が {r_m} 倍悪くかつ {ceiling} を超えることは"
     "ないと示されます。",
+    "trust.advisory": "{metric}: モデルによる判定です。表示されるだけで、何も動かしません。人の評価は必要な {enough} 件中 {labels} 件、"
+    "人との一致は kappa {kappa} です。{pauses} 以上で一時停止、{rolls_back} 以上で切り戻しができるようになります。",
+    "trust.may_pause": "{metric}: モデルによる判定です。人が評価した {labels} 件での一致は kappa {kappa} で、一時停止はできます。"
+    "切り戻しができるのは {rolls_back} 以上からです。",
+    "trust.may_roll_back": "{metric}: モデルによる判定です。人が評価した {labels} 件での一致は kappa {kappa} で、計画どおりに働きます。",
+    "trust.no_kappa": "不明",
     "all.harm": "重大な指標を合わせた害の証拠: {e}。{needed} で切り戻します。",
     "all.srm": "割り当てが重みと合わない証拠: {e}。{needed} で一時停止します。",
     "all.broken": "候補版はほとんど失敗しています。検定するまでもありません。",
