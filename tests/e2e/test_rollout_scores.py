@@ -75,6 +75,29 @@ async def test_a_candidate_that_users_thumb_down_is_rolled_back(tmp_path):
     assert candidate > stable * 0.2, "the candidate's share of exchanges is a fifth, of thumbs down it is not"
 
 
+async def test_a_candidate_that_an_evaluator_finds_wanting_is_rolled_back(tmp_path):
+    wordy = """
+[routes.chat.rollout.metrics.error]
+ceiling = 0.2
+[routes.chat.rollout.metrics.wordy]
+evaluator = "wordy"
+bad = true
+[evaluators.wordy]
+use = "too_long"
+tokens = 40
+"""
+    async with staged(tmp_path, wordy, STAYS) as it:
+        it.turn(it.one, tokens=10)
+        it.turn(it.two, tokens=45)
+        await it.start()
+        async with it.traffic():
+            await it.until("rolled_back", seconds=PATIENCE_S)
+        *_, decided, _ = await it.history()
+        _, answer = await it.admin("GET", "evaluators")
+    assert decided["event"] == "harm"
+    assert answer["evaluators"][0]["runs"]["bad"] > 0
+
+
 async def test_what_users_say_counts_once_whenever_control_is_killed(tmp_path):
     async with staged(tmp_path, METRICS, STAYS) as it:
         await it.start()

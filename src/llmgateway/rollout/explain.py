@@ -144,6 +144,9 @@ class Speaker:
                 beta=percent(1 - plan.beta),
             ),
         ]
+        if metric.name in at.evidence.said:
+            needed = number(plan.srm_threshold)
+            said.append(self("metric.said", metric=metric.name, e=figure(read.said), needed=needed))
         return said if metric.kind is Kind.ADVISORY else said + self.tests(read, at)
 
     def tests(self, read: MetricReading, at: Moment) -> list[str]:

@@ -97,7 +97,12 @@ def last_step(at: Moment) -> Lack | None:
 def no_alarm(at: Moment) -> Lack | None:
     """Nothing speaks for harm, and the arms can be compared."""
     read = at.read
-    alarms = {"harm": read.is_harmful, "signal": read.is_signalling, "srm": read.is_unequal}
+    alarms = {
+        "harm": read.is_harmful,
+        "signal": read.is_signalling,
+        "srm": read.is_unequal,
+        "feedback": bool(read.lopsided),
+    }
     loud = [name for name, is_on in alarms.items() if is_on]
     return Lack(Lacking.ALARM, {"alarms": loud}) if loud else None
 

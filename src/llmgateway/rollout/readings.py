@@ -12,6 +12,7 @@ from llmgateway.rollout.grid import CLEAN, HARM, UNEQUAL, safe
 from llmgateway.rollout.pairs import draws_of
 from llmgateway.rollout.plan import Kind, Metric, Plan
 from llmgateway.rollout.standing import in_force
+from llmgateway.rollout.units import SAID
 
 NO_EVIDENCE: Final = 0.0  # log 1
 
@@ -19,7 +20,7 @@ NO_EVIDENCE: Final = 0.0  # log 1
 @dataclass(frozen=True, slots=True)
 class MetricReading:
     """One metric, of the kind that it may be now: log E against "at most r0", "at least r_m", and "at least r_m and at
-    least the ceiling".
+    least the ceiling". `said`: that users speak of both versions as often as the weights say.
     """
 
     metric: Metric
@@ -27,6 +28,7 @@ class MetricReading:
     relative: float
     absolute: float | None
     safe: float
+    said: float = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Readings:
     srm: float
     pairs: float
     is_broken: bool  # the crude stop
+    lopsided: tuple[str, ...] = ()  # metrics in which users speak of one version more often than of the other
 
     @property
     def is_harmful(self) -> bool:
@@ -77,7 +80,9 @@ class Readings:
 
 
 def readings(plan: Plan, evidence: Evidence, *, srm_from: int = 0, accepted: frozenset[str] = frozenset()) -> Readings:
-    """Read the evidence: assignments from epoch `srm_from` on, without the signals that people `accepted`."""
+    """Read the evidence: assignments from epoch `srm_from` on, without the signals that people `accepted` (names of
+    metrics, with SAID before them where it is about who is heard).
+    """
     metrics = tuple(read_metric(plan, metric, evidence) for metric in in_force(plan, evidence.trust))
     pairs = log_e(draws_of(evidence.pairs), plan.r0, HARM)
     critical = [(each.harm, each.metric.weight) for each in metrics if each.metric.kind is Kind.CRITICAL]
@@ -92,6 +97,11 @@ def readings(plan: Plan, evidence: Evidence, *, srm_from: int = 0, accepted: fro
         srm=log_e(evidence.assigned_draws(srm_from), 1.0, UNEQUAL),
         pairs=pairs,
         is_broken=evidence.failing.is_broken(),
+        lopsided=tuple(
+            each.metric.name
+            for each in metrics
+            if each.said >= math.log(plan.srm_threshold) and SAID + each.metric.name not in accepted
+        ),
     )
 
 
@@ -101,7 +111,8 @@ def read_metric(plan: Plan, metric: Metric, evidence: Evidence) -> MetricReading
     relative = log_e(draws, plan.r_m, safe(plan.r_m))
     absolute = None if metric.ceiling is None else _absolute(metric, evidence)
     both = relative if absolute is None else log_mean([relative, absolute])
-    return MetricReading(metric, log_e(draws, plan.r0, HARM), relative, absolute, both)
+    said = log_e(evidence.said_draws(metric.name), 1.0, UNEQUAL)
+    return MetricReading(metric, log_e(draws, plan.r0, HARM), relative, absolute, both, said)
 
 
 def absent(plan: Plan, evidence: Evidence, now: float) -> list[str]:

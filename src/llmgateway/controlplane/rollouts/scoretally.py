@@ -12,7 +12,7 @@ from typing import Any
 from llmgateway.controlplane.rollouts import policy
 from llmgateway.controlplane.rollouts.judging import is_ours
 from llmgateway.controlplane.rollouts.tally import assigned_arm, sums_of
-from llmgateway.domain.score import Score
+from llmgateway.domain.score import Score, SourceKind
 from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.ports.rollouts import Added, RolloutRecord, UnitMark
 from llmgateway.rollout.rollout import TERMINAL
@@ -53,7 +53,8 @@ class ScoreTally:
         if arm is None or not found or is_ours(exchange):
             return
         epoch, is_candidate = arm
-        self._seen.append(Seen(exchange["unit"] or exchange["id"], epoch, is_candidate, found))
+        said = tuple(found) if score.source_kind is SourceKind.USER else ()
+        self._seen.append(Seen(exchange["unit"] or exchange["id"], epoch, is_candidate, found, said))
         self._at = max(self._at, score.at)
 
     def count(self, marked: Collection[UnitMark]) -> Added:

@@ -150,6 +150,7 @@ def _metric(read: MetricReading, at: Moment) -> Shown:
         "ratio": {"low": known.low, "high": known.high if math.isfinite(known.high) else None},
         "absent": metric.name in at.absent,
         "trust": _trust(metric, at),
+        "said": _figures(read.said, plan.srm_threshold) if metric.name in at.evidence.said else None,
     }
 
 

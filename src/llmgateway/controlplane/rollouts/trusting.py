@@ -6,8 +6,7 @@ from typing import Final, Protocol
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.score import SourceKind, Value
 from llmgateway.domain.scorerule import ScoreRule
-from llmgateway.rollout.agreement import cohen_kappa
-from llmgateway.rollout.trust import UNKNOWN, Standing
+from llmgateway.rollout.trust import UNKNOWN, Standing, standing
 
 FRESH_S: Final = 30.0
 MAX_JUDGES: Final = 100  # remembered; more are looked up anew
@@ -39,11 +38,10 @@ class Trusting:
         if rule.name is None or rule.source_id is None:
             return UNKNOWN
         judge, now = (rule.name, rule.source_id), self._clock.monotonic()
-        looked, standing = self._known.get(judge, (0.0, UNKNOWN))
-        if judge not in self._known or now - looked >= FRESH_S:
-            pairs = await self._store.labelled(*judge)
-            standing = Standing(len(pairs), cohen_kappa(pairs))
-            if len(self._known) >= MAX_JUDGES:
-                self._known.clear()
-            self._known[judge] = now, standing
-        return standing
+        if (found := self._known.get(judge)) is not None and now - found[0] < FRESH_S:
+            return found[1]
+        known = standing(await self._store.labelled(*judge))
+        if len(self._known) >= MAX_JUDGES:
+            self._known.clear()
+        self._known[judge] = now, known
+        return known

@@ -12,6 +12,7 @@ from llmgateway.controlplane.rollouts import scoretally
 from llmgateway.controlplane.rollouts.scoretally import score_tally
 from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.domain.scorerule import ScoreRule
+from llmgateway.rollout.units import SAID
 
 THUMBS = ScoreRule("helpful", SourceKind.USER, bad=(False,))
 TONE = ScoreRule("relevance", SourceKind.JUDGE, "rubric-3", below=0.4)
@@ -37,7 +38,13 @@ class Said:
         return row
 
     def counts(self, marked=()):
-        return {(each.epoch, each.metric): tuple(each[2:6]) for each in self.tally.count(marked).counts}
+        counts = self.tally.count(marked).counts
+        return {(each.epoch, each.metric): tuple(each[2:6]) for each in counts if not each.metric.startswith(SAID)}
+
+    def heard(self, marked=()):
+        """Units by arm, as users spoke for the first time."""
+        counts = self.tally.count(marked).counts
+        return {(each.epoch, each.metric[6:]): tuple(each[2:6]) for each in counts if each.metric.startswith(SAID)}
 
 
 def test_a_thumb_counts_for_the_version_and_the_epoch_of_its_exchange(make):
@@ -92,6 +99,27 @@ def test_without_stickiness_an_exchange_is_a_unit_however_many_speak_of_it(make)
     assert ("thumbs", row["id"], "") in set(said.tally.count(()).marks)
 
 
+def test_who_speaks_is_counted_once_on_the_arm_where_they_spoke_first(make):
+    said = Said(make)
+    said.say("ann", True)
+    said.say("ann", True, version="v2", epoch=2)  # she has moved on with the weights
+    said.say("bob", False, version="v2", epoch=2)
+    said.say("bob", False, version="v2", epoch=2)
+    assert said.heard() == {(1, "thumbs"): (1, 0, 0, 0), (2, "thumbs"): (0, 1, 0, 0)}
+    marks = said.tally.count(()).marks
+    later = Said(make)
+    later.say("ann", False, version="v2", epoch=2)
+    assert later.heard(marks) == {}
+    assert later.counts(marks) == {(2, "thumbs"): (0, 0, 0, 1)}, "what she says is judged all the same"
+
+
+def test_of_judges_and_programs_nobody_counts_how_often_they_speak(make):
+    said = Said(make)
+    row = entry(make, "ann").row
+    said.tally.add(judgement(make, row["id"], value=0.3), row)
+    assert said.heard() == {}
+
+
 def test_assignments_are_not_counted_again(make):
     said = Said(make)
     said.say("ann", True)
@@ -135,7 +163,7 @@ def test_several_metrics_read_what_is_theirs(make):
 def test_when_it_was_heard_is_when_it_was_said(make):
     said = Said(make)
     said.say("ann", True)
-    (found,) = said.tally.count(()).counts
+    (found,) = [each for each in said.tally.count(()).counts if each.metric == "thumbs"]
     assert (found.stable_at, found.candidate_at) == (pytest.approx(make.clock.time(), abs=1), 0.0)
 
 
