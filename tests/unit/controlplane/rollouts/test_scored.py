@@ -80,6 +80,30 @@ async def test_a_candidate_that_users_thumb_down_is_out_at_the_next_look(store):
     assert it.moves[-2:] == ["harm", "in_force"]
 
 
+async def test_scores_move_it_though_the_log_has_nothing_new(store):
+    it = Scored(store, THUMBS)
+    await it.begin()
+    liked, disliked = await it.answered(40, "v1"), await it.answered(4, "v2") + await it.answered(8, "v2")
+    await it.look(0)
+    for up, exchanges in ((True, liked), (False, disliked)):
+        for exchange in exchanges:
+            await store.add_score(score(it.make, exchange, value=up))
+    await it.look()
+    assert it.rollout.state is State.ROLLED_BACK
+
+
+async def test_users_who_fall_silent_about_the_candidate_pause_it(store):
+    it = Scored(store, THUMBS)
+    await it.begin()
+    await it.thumbs(160, "v1", up=True)
+    await it.answered(40, "v2")
+    await it.look()
+    assert (it.rollout.state, it.rollout.pause) == (State.PAUSED, Pause.FEEDBACK)
+    await it.act(Event.RESUME, reason="it is shown without its buttons")
+    await it.look()
+    assert it.rollout.state is State.CANARY
+
+
 async def test_a_candidate_that_users_like_goes_on(store):
     it = Scored(store, THUMBS)
     await it.begin()
