@@ -15,13 +15,15 @@ from llmgateway.cli.datasets.transfer import read
 from llmgateway.cli.replay import plots, words
 from llmgateway.cli.replay.asking import CutOffError, body_of, logged_of, wait_of
 from llmgateway.cli.replay.page import page
-from llmgateway.cli.replay.report import LONGEST_TEXT, Report, Texts
+from llmgateway.cli.replay.report import LONGEST_TEXT, NOBODY, Report, Texts
 from llmgateway.cli.replay.told import tell
 from llmgateway.ports.datasets import DatasetItem
 from llmgateway.replaying.figures import figures_of
 from llmgateway.replaying.gates import Outcome
 from llmgateway.replaying.pairs import Bad, Pair, Side
+from llmgateway.replaying.people import People
 from llmgateway.replaying.stopping import Ended
+from llmgateway.rollout.counts import Arms
 
 HOSTILE = "<script>alert(1)</script> & \x1b[2J"
 RECORD = {
@@ -34,8 +36,8 @@ def side(*bad, **figures):
     return Side("x-1", 200, "completed", None, "stop", bad, {"flag": 1}, figures)
 
 
-def report(pairs, texts=(), gates=()):
-    return Report(RECORD, Ended.DONE, figures_of(pairs, {}), gates, texts, 3, 2.5)
+def report(pairs, texts=(), gates=(), people=NOBODY):
+    return Report(RECORD, Ended.DONE, figures_of(pairs, {}), gates, texts, 3, 2.5, people)
 
 
 def harmful(count=12):
@@ -88,6 +90,20 @@ def test_it_fails_by_the_test_or_by_a_gate(pairs, gates, is_failed):
     told = report(pairs, (), gates)
     assert told.is_failed is is_failed
     assert json.loads(json.dumps(told.shown()))["failed"] is is_failed
+
+
+def test_what_people_say_is_told_everywhere_and_can_fail_it():
+    out = Console(file=io.StringIO(), width=160, highlight=False, markup=False, emoji=False)
+    people = People(14, Arms(1, 12))
+    told = report([], people=people)
+    tell(out, told)
+    sentence = "People compared 14 pairs: the candidate lost 12, the baseline 1; the candidate is worse in their eyes."
+    assert sentence in out.file.getvalue()
+    assert sentence in page(told, [])
+    assert told.shown()["people"] == people.shown()
+    assert told.is_failed
+    assert not report([], people=People(14, Arms(6, 6))).is_failed
+    assert "No one has compared a pair yet." in page(report([]), [])
 
 
 def test_plots_stay_within_their_frame_whatever_the_values():

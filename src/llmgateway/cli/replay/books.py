@@ -10,13 +10,17 @@ from llmgateway.cli.datasets import asking
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.whereabouts import Source
 from llmgateway.domain.quantile import quantile
+from llmgateway.domain.review import Reason
 from llmgateway.ports.datasets import DatasetItem
 from llmgateway.replaying.items import BadItemError, read_item
 from llmgateway.replaying.pairs import Pair
+from llmgateway.replaying.people import QUESTION, Preferred, Said
 from llmgateway.wire.jsoncodec import decode, encode
 
 SLOW_FACTOR: Final = 2.0  # times the p95 of the logged answers: what is slower is too slow
 LEAST_SLOW_S: Final = 1.0
+SAID_AT_ONCE: Final = 1_000
+MAX_SAID: Final = 20_000
 _JSON: Final = "application/json"
 
 
@@ -63,6 +67,30 @@ class Books:
 
     def end(self, replay_id: str, ended: str | None, verdict: str | None) -> dict[str, Any]:
         return dict(self._post(f"{_path(replay_id)}/end", {"ended": ended, "verdict": verdict}, "replay"))
+
+    def hand_out(self, pairs: Sequence[Pair], note: str) -> int:
+        """Put pairs into the review queue, blindly; those that are there already stay. Returns how many came."""
+        added = 0
+        for pair in pairs:
+            item = {"exchange_id": pair.baseline.exchange_id, "other_id": pair.candidate.exchange_id}
+            content = item | {"reason": Reason.CANARY_PAIR.value, "note": note}
+            added += self._post("review/items", content, "added")
+        return added
+
+    def said(self, since: float) -> Said:
+        """What people said of pairs from a time on; at most the last MAX_SAID words."""
+        found: dict[str, dict[str, Preferred]] = {}
+        query = {"source": "human", "name": QUESTION, "since": since, "limit": SAID_AT_ONCE}
+        before: str | None = None
+        for _ in range(MAX_SAID // SAID_AT_ONCE):
+            page = gateway.get(self.place, "scores", has="scores", before=before, **query)
+            for told in page["scores"]:
+                if told["value"] in set(Preferred):
+                    found.setdefault(told["exchange_id"], {})[told["source_id"]] = Preferred(told["value"])
+            if page["next"] is None:
+                break
+            before = str(page["next"])
+        return found
 
     def _post(self, path: str, content: Mapping[str, Any], has: str) -> Any:
         return gateway.change(self.place, "POST", path, has=has, body=(_JSON, encode(content)))[has]

@@ -6,9 +6,12 @@ from typing import Any, Final
 
 from llmgateway.replaying.figures import Figures
 from llmgateway.replaying.gates import Outcome
+from llmgateway.replaying.people import People
 from llmgateway.replaying.stopping import Ended
+from llmgateway.rollout.counts import Arms
 from llmgateway.rollout.pairs import Verdict
 
+NOBODY: Final = People(0, Arms())
 LONGEST_TEXT: Final = 4_000  # characters of each text that is shown
 
 
@@ -34,11 +37,12 @@ class Report:
     texts: Sequence[Texts]
     redacted: int  # items from which guardrails had taken something out
     slow_s: float | None
+    people: People = NOBODY
 
     @property
     def is_failed(self) -> bool:
-        """Whether a gate fails: the test's, or one that was asked for."""
-        is_worse = self.figures.evidence.verdict is Verdict.WORSE
+        """Whether a gate fails: the test's, people's, or one that was asked for."""
+        is_worse = Verdict.WORSE in {self.figures.evidence.verdict, self.people.verdict}
         return is_worse or any(gate.is_passed is False for gate in self.gates)
 
     def shown(self) -> dict[str, Any]:
@@ -49,6 +53,7 @@ class Report:
             "failed": self.is_failed,
             "slow_s": self.slow_s,
             "redacted_items": self.redacted,
+            "people": self.people.shown(),
             "gates": [{name: getattr(gate, name) for name in Outcome.__slots__} for gate in self.gates],
             **self.figures.shown(),
         }

@@ -20,13 +20,18 @@ from llmgateway.replaying.runner import MAX_CONCURRENCY
 
 if TYPE_CHECKING:
     from llmgateway.cli.replay.asking import Target
+    from llmgateway.cli.replay.books import Books
     from llmgateway.cli.replay.job import Job
     from llmgateway.cli.replay.report import Report
     from llmgateway.replaying.pairs import Pair
 
 GATE_FAILED: Final = 3
 KEY_ENV: Final = "LLMGATEWAY_KEY"
+MAX_REVIEWED: Final = 1_000
 TIMEOUT_S: Final = 600.0
+ReviewOption = Annotated[
+    int, typer.Option("--review", min=0, max=MAX_REVIEWED, help="Pairs for the review queue, drawn at random.")
+]
 
 
 def replay(
@@ -48,6 +53,7 @@ def replay(
     seed: Annotated[int, typer.Option(help="Decides which version is asked first at which item.")] = 0,
     resume: Annotated[str | None, typer.Option(help="Go on with this replay, or report on it again.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write the report to this file.")] = None,
+    review: ReviewOption = 0,
     yes: gateway.YesOption = False,
     config: gateway.ConfigOption = None,
     url: UrlOption = None,
@@ -72,10 +78,23 @@ def replay(
         job = begun(books, Choice(dataset, route, candidate, baseline), plan, is_agreed=yes)
     target = _target(job, where, config, key_env)
     report = carried_out(books, job, target, concurrency, asked_for)
+    _hand_out(books, job, review)
     _write(report, job.course.pairs, html)
     _print(report, as_json=as_json)
     if report.is_failed:
         raise typer.Exit(GATE_FAILED)
+
+
+def _hand_out(books: "Books", job: "Job", count: int) -> None:
+    """Have people compare some of the pairs, without knowing which version is which."""
+    from llmgateway.replaying.people import drawn
+
+    if not count:
+        return
+    pairs = drawn(job.course.pairs, count, job.replay["plan"].get("seed") or 0)
+    added = books.hand_out(pairs, f"replay {job.replay['id']}")
+    told = f"{len(pairs):,} pairs are in the review queue, {added:,} of them new"
+    lines.notes().print(f"{told}; --resume {job.replay['id']} tells what people make of them", style="dim")
 
 
 def _print(report: "Report", *, as_json: bool) -> None:

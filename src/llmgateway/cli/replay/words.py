@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from llmgateway.replaying.figures import Figures
+from llmgateway.replaying.people import People
 from llmgateway.replaying.stopping import ALPHA, MARGIN, Ended
 from llmgateway.rollout.pairs import Verdict
 
@@ -32,6 +33,11 @@ ENDS: Final = {
     Ended.COST: "stopped by the cost cap: the next pair might have gone over it",
     Ended.UNPRICED: "stopped: the price of an answer is not known, so the cap could not be kept",
 }
+_PROVEN: Final = {
+    Verdict.WORSE: "the candidate is worse in their eyes",
+    Verdict.ALIKE: "no harm in their eyes",
+    Verdict.OPEN: "that proves neither harm nor its absence",
+}
 LIMITS: Final = (
     "A pair is lost by the version whose gravest fault is the graver, in the order of the rows above. How grave a "
     "fault is for whoever asked, nobody here knows.",
@@ -57,6 +63,15 @@ def verdict_of(figures: Figures) -> str:
             return f"No harm: the candidate is not bad {MARGIN:g} times as often as the baseline. {told}"
         case _:
             return f"Not decided: the pairs prove neither harm nor its absence. {told}"
+
+
+def people_of(people: People) -> str:
+    """A sentence on what reviewers make of the pairs."""
+    if not people.pairs:
+        return "No one has compared a pair yet."
+    stable, candidate = people.lost
+    told = f"People compared {people.pairs:,} pairs: the candidate lost {candidate:,}, the baseline {stable:,}"
+    return f"{told}; {_PROVEN[people.verdict]}."
 
 
 def ratio_of(figures: Figures) -> str:
