@@ -197,9 +197,13 @@ class Conductor:
         name = of.record.id
         known = self.known.get(name)
         if known is None or name in self._stale:
-            self._stale.discard(name)
-            counts, weights = await self._store.epoch_counts(name)
-            trust = await self._trusting.of(of.policy.scores)
+            self._stale.discard(name)  # first: what comes meanwhile is for the next time
+            try:
+                counts, weights = await self._store.epoch_counts(name)
+                trust = await self._trusting.of(of.policy.scores)
+            except StoreError:
+                self._stale.add(name)
+                raise
             known = self.known[name] = replace(evidence_of(counts, weights, of.rollout.epoch), trust=trust)
         return known
 

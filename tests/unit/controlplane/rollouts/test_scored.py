@@ -13,6 +13,7 @@ from llmgateway.controlplane.rollouts.shown import shown
 from llmgateway.controlplane.rollouts.trusting import FRESH_S
 from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.domain.scorerule import ScoreRule
+from llmgateway.ports.store import StoreUnavailableError
 from llmgateway.rollout.rollout import UNASKED, Pause, State
 from llmgateway.rollout.states import Event
 from llmgateway.store.sqlite import SqliteStore
@@ -121,6 +122,25 @@ async def test_what_was_said_while_control_was_away_counts_when_it_is_back(store
     await it.thumbs(40, "v1", up=True)
     await it.thumbs(12, "v2", up=False)
     await it.restart()
+    await it.look()
+    assert it.rollout.state is State.ROLLED_BACK
+
+
+async def test_what_could_not_be_read_is_read_when_the_store_is_back(store, monkeypatch):
+    it = Scored(store, THUMBS)
+    await it.begin()
+    await it.thumbs(40, "v1", up=True)
+    await it.thumbs(12, "v2", up=False)
+
+    async def away(_):
+        raise StoreUnavailableError("the disk is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "epoch_counts", away)
+        with pytest.raises(StoreUnavailableError):
+            await it.look()
+    found = it.conductor.running["chat"]
+    assert (await it.conductor.evidence(found)).bad["thumbs"][1].candidate == 12
     await it.look()
     assert it.rollout.state is State.ROLLED_BACK
 
