@@ -1,4 +1,4 @@
-"""What people who saw pairs blindly make of them: who lost how many, and what that proves. Pure."""
+"""What people who saw pairs blindly make of them, or a judge: who lost how many, and what that proves. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +22,7 @@ class Preferred(StrEnum):
     TIE = "tie"
 
 
+JUDGED: Final = {"better": Preferred.WON, "worse": Preferred.LOST, "tie": Preferred.TIE}  # as judges of pairs score
 Said = Mapping[str, Mapping[str, Preferred]]
 """What was said of an exchange, by reviewer; by the exchange's id."""
 
@@ -29,8 +30,8 @@ _OTHER: Final = {Preferred.WON: Preferred.LOST, Preferred.LOST: Preferred.WON, P
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """Pairs that were reviewed, and those that each version lost; the others are ties."""
+class Compared:
+    """Pairs that somebody compared, and those that each version lost; the others are ties."""
 
     pairs: int
     lost: Arms
@@ -43,11 +44,20 @@ class People:
         return {"pairs": self.pairs, "lost": self.lost._asdict(), "verdict": self.verdict}
 
 
-def people_of(found: Iterable[Pair], said: Said) -> People:
+def people_of(found: Iterable[Pair], said: Said) -> Compared:
     """Sum up: a pair is lost by the version that more reviewers think the worse one."""
     opinions = [opinion for pair in found if (opinion := _opinion(pair, said)) is not None]
-    lost = Arms(opinions.count(Preferred.WON), opinions.count(Preferred.LOST))
-    return People(len(opinions), lost)
+    return _counted(opinions)
+
+
+def judged(found: Iterable[Pair], said: Mapping[str, Preferred]) -> Compared:
+    """Sum up what one judge said of the candidate's answers, by the exchange's id."""
+    words = (said.get(pair.candidate.exchange_id or "") for pair in found)
+    return _counted([word for word in words if word is not None])
+
+
+def _counted(opinions: Sequence[Preferred]) -> Compared:
+    return Compared(len(opinions), Arms(opinions.count(Preferred.WON), opinions.count(Preferred.LOST)))
 
 
 def _opinion(pair: Pair, said: Said) -> Preferred | None:
@@ -63,9 +73,13 @@ def _opinion(pair: Pair, said: Said) -> Preferred | None:
 
 
 def drawn(found: Iterable[Pair], count: int, seed: int) -> Sequence[Pair]:
-    """Which pairs people are to see: at random, of those in which both versions answered. The same draw each time."""
-    answered = [each for each in found if _is_answered(each)]
-    return sorted(answered, key=lambda pair: rank(f"review/{pair.ordinal}", seed))[:count]
+    """Which pairs people are to see: at random, of those that were answered. The same draw each time."""
+    return sorted(answered(found), key=lambda pair: rank(f"review/{pair.ordinal}", seed))[:count]
+
+
+def answered(found: Iterable[Pair]) -> list[Pair]:
+    """Those in which both versions answered."""
+    return [each for each in found if _is_answered(each)]
 
 
 def _is_answered(pair: Pair) -> bool:

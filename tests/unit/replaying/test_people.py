@@ -3,7 +3,7 @@
 import pytest
 
 from llmgateway.replaying.pairs import Pair, Side
-from llmgateway.replaying.people import People, Preferred, drawn, people_of
+from llmgateway.replaying.people import JUDGED, Compared, Preferred, drawn, judged, people_of
 from llmgateway.rollout.counts import Arms
 from llmgateway.rollout.pairs import Verdict
 
@@ -24,13 +24,13 @@ def said(**words):
 @pytest.mark.parametrize(
     ("words", "people"),
     [
-        ({"ann": LOST}, People(1, Arms(0, 1))),
-        ({"ann": WON}, People(1, Arms(1, 0))),
-        ({"ann": TIE}, People(1, Arms(0, 0))),
-        ({"ann": LOST, "bob": LOST, "cat": WON}, People(1, Arms(0, 1))),
-        ({"ann": LOST, "bob": WON}, People(1, Arms(0, 0))),
-        ({"ann": LOST, "bob": TIE}, People(1, Arms(0, 1))),
-        ({}, People(0, Arms(0, 0))),
+        ({"ann": LOST}, Compared(1, Arms(0, 1))),
+        ({"ann": WON}, Compared(1, Arms(1, 0))),
+        ({"ann": TIE}, Compared(1, Arms(0, 0))),
+        ({"ann": LOST, "bob": LOST, "cat": WON}, Compared(1, Arms(0, 1))),
+        ({"ann": LOST, "bob": WON}, Compared(1, Arms(0, 0))),
+        ({"ann": LOST, "bob": TIE}, Compared(1, Arms(0, 1))),
+        ({}, Compared(0, Arms(0, 0))),
     ],
 )
 def test_a_pair_is_lost_by_what_more_of_them_think_the_worse(words, people):
@@ -59,3 +59,9 @@ def test_the_draw_is_the_same_each_time_and_holds_what_was_answered():
     assert some != drawn(every, 10, seed=8)
     assert [each.ordinal for each in some] != list(range(10))
     assert {each.ordinal for each in drawn(every, 100, seed=7)} == set(range(50))
+
+
+def test_a_judges_words_are_of_the_candidates_answer():
+    assert JUDGED == {"better": WON, "worse": LOST, "tie": TIE}
+    said = {"b0": LOST, "b1": WON, "b2": TIE, "a3": LOST, "elsewhere": LOST}
+    assert judged([pair(at) for at in range(5)], said) == Compared(3, Arms(1, 1))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from llmgateway.cli import gateway
@@ -14,7 +14,8 @@ from llmgateway.domain.review import Reason
 from llmgateway.ports.datasets import DatasetItem
 from llmgateway.replaying.items import BadItemError, read_item
 from llmgateway.replaying.pairs import Pair
-from llmgateway.replaying.people import QUESTION, Preferred, Said
+from llmgateway.replaying.people import JUDGED, QUESTION, Preferred, Said
+from llmgateway.rollout.trust import Trust
 from llmgateway.wire.jsoncodec import decode, encode
 
 SLOW_FACTOR: Final = 2.0  # times the p95 of the logged answers: what is slower is too slow
@@ -22,6 +23,13 @@ LEAST_SLOW_S: Final = 1.0
 SAID_AT_ONCE: Final = 1_000
 MAX_SAID: Final = 20_000
 _JSON: Final = "application/json"
+
+
+class JudgeNow(NamedTuple):
+    """With how many exchanges a judge is through since its figures began, and how far it is trusted."""
+
+    through: int
+    trust: Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +88,40 @@ class Books:
     def said(self, since: float) -> Said:
         """What people said of pairs from a time on; at most the last MAX_SAID words."""
         found: dict[str, dict[str, Preferred]] = {}
-        query = {"source": "human", "name": QUESTION, "since": since, "limit": SAID_AT_ONCE}
+        for told in self._scores(source="human", name=QUESTION, since=since):
+            if told["value"] in set(Preferred):
+                found.setdefault(told["exchange_id"], {})[told["source_id"]] = Preferred(told["value"])
+        return found
+
+    def judged(self, name: str, since: float) -> dict[str, Preferred]:
+        """What a judge of pairs has said from a time on, by exchange."""
+        every = self._scores(source="judge", source_id=name, since=since)
+        return {told["exchange_id"]: JUDGED[told["value"]] for told in every if told["value"] in JUDGED}
+
+    def judge(self, name: str) -> JudgeNow:
+        """How an evaluator is; leaves the program where none of the name is asked."""
+        every = gateway.get(self.place, "evaluators", has="evaluators")["evaluators"]
+        found = next((each for each in every if each["name"] == name and each["asks"] is not None), None)
+        if found is None:
+            fail(f"no judge is called {name}: `llmgateway eval list` has those there are", MISUSED)
+        through = sum(found["runs"].values()) + sum(found["skipped"].values())
+        return JudgeNow(through, Trust(found["agreement"]["trust"]))
+
+    def compare(self, name: str, pairs: Sequence[Pair]) -> int:
+        """Have a judge compare pairs; returns how many it is to look at."""
+        told = [
+            {"exchange_id": each.candidate.exchange_id, "reference_id": each.baseline.exchange_id} for each in pairs
+        ]
+        return int(self._post(f"evaluators/{quote(name, safe='')}/compare", {"pairs": told}, "asked"))
+
+    def _scores(self, **query: Any) -> Iterator[Mapping[str, Any]]:
         before: str | None = None
         for _ in range(MAX_SAID // SAID_AT_ONCE):
-            page = gateway.get(self.place, "scores", has="scores", before=before, **query)
-            for told in page["scores"]:
-                if told["value"] in set(Preferred):
-                    found.setdefault(told["exchange_id"], {})[told["source_id"]] = Preferred(told["value"])
+            page = gateway.get(self.place, "scores", has="scores", before=before, limit=SAID_AT_ONCE, **query)
+            yield from page["scores"]
             if page["next"] is None:
-                break
+                return
             before = str(page["next"])
-        return found
 
     def _post(self, path: str, content: Mapping[str, Any], has: str) -> Any:
         return gateway.change(self.place, "POST", path, has=has, body=(_JSON, encode(content)))[has]

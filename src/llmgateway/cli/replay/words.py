@@ -4,10 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from llmgateway.cli.replay.report import Judgement
 from llmgateway.replaying.figures import Figures
-from llmgateway.replaying.people import People
+from llmgateway.replaying.people import Compared
 from llmgateway.replaying.stopping import ALPHA, MARGIN, Ended
 from llmgateway.rollout.pairs import Verdict
+from llmgateway.rollout.trust import Trust
 
 TITLES: Final = {
     "bad": "anything bad",
@@ -34,8 +36,8 @@ ENDS: Final = {
     Ended.UNPRICED: "stopped: the price of an answer is not known, so the cap could not be kept",
 }
 _PROVEN: Final = {
-    Verdict.WORSE: "the candidate is worse in their eyes",
-    Verdict.ALIKE: "no harm in their eyes",
+    Verdict.WORSE: "that proves the candidate worse",
+    Verdict.ALIKE: "that proves no harm",
     Verdict.OPEN: "that proves neither harm nor its absence",
 }
 LIMITS: Final = (
@@ -65,13 +67,23 @@ def verdict_of(figures: Figures) -> str:
             return f"Not decided: the pairs prove neither harm nor its absence. {told}"
 
 
-def people_of(people: People) -> str:
+def people_of(people: Compared) -> str:
     """A sentence on what reviewers make of the pairs."""
-    if not people.pairs:
-        return "No one has compared a pair yet."
-    stable, candidate = people.lost
-    told = f"People compared {people.pairs:,} pairs: the candidate lost {candidate:,}, the baseline {stable:,}"
-    return f"{told}; {_PROVEN[people.verdict]}."
+    return _compared_by("People", people) if people.pairs else "No one has compared a pair yet."
+
+
+def judge_of(judge: Judgement) -> str:
+    """A sentence on what a judge makes of them, and on what its word does here."""
+    told = _compared_by(f"The judge {judge.name}", judge.compared)
+    if judge.trust is Trust.MAY_ROLL_BACK:
+        return told
+    return f"{told} That fails nothing: people do not agree with it often enough yet ({judge.trust})."
+
+
+def _compared_by(who: str, found: Compared) -> str:
+    stable, candidate = found.lost
+    told = f"{who} compared {found.pairs:,} pairs: the candidate lost {candidate:,}, the baseline {stable:,}"
+    return f"{told}; {_PROVEN[found.verdict]}."
 
 
 def ratio_of(figures: Figures) -> str:
