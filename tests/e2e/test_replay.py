@@ -12,6 +12,9 @@ from collections.abc import Iterator
 import pytest
 from tests.support.gateway import Gateway, free_port, running
 
+from llmgateway.domain.review import DEFAULT_QUEUE, Reason
+from llmgateway.review.sampling import is_swapped, item_id
+
 ITEMS = 60
 CONFIG = """
 [server]
@@ -132,6 +135,37 @@ def test_an_equal_candidate_passes(gateway):
     listed = json.loads(llmgateway(gateway, "logs", "list", "--route", "chat", "--limit", "1", "--json").stdout)
     assert listed["tags"] == {"replay": told["replay"]["id"]}
     assert listed["assigned_by"] == "pin"
+
+
+def admin(gateway: Gateway, method: str, path: str, body: dict | None = None) -> dict:
+    content = None if body is None else json.dumps(body).encode()
+    headers = {"content-type": "application/json", "x-llmgateway-author": "ann"}
+    request = urllib.request.Request(f"{gateway.admin_url}/admin/v1/{path}", content, headers, method=method)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read())
+
+
+def test_people_compare_pairs_blindly_and_the_report_tells_what_they_make_of_them(gateway):
+    told = replayed(gateway, "--candidate", "v3", "--limit", "20", "--review", "12")
+    assert told["people"] == {"pairs": 0, "lost": {"stable": 0, "candidate": 0}, "verdict": "open"}
+    replay = told["replay"]["id"]
+    again = llmgateway(gateway, "replay", "--resume", replay, "--review", "12")
+    assert "12 pairs are in the review queue, 0 of them new" in again.stderr.replace("\n", " ")
+    items = {
+        item_id(DEFAULT_QUEUE, *(each[side]["exchange_id"] for side in ("baseline", "candidate")), Reason.CANARY_PAIR)
+        for each in admin(gateway, "GET", f"replays/{replay}/pairs")["pairs"]
+    }
+    for _ in range(12):
+        item = admin(gateway, "POST", "review/next", {})["item"]
+        assert item["id"] in items
+        better = "right" if is_swapped(item["id"]) else "left"  # where the baseline stands, which nobody is told
+        admin(gateway, "POST", f"review/items/{item['id']}/submit", {"labels": {"preference": better}})
+    deadline = time.monotonic() + 60
+    while len(admin(gateway, "GET", "scores?source=human&limit=100")["scores"]) < 24:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    told = json.loads(llmgateway(gateway, "replay", "--resume", replay, "--json", code=3).stdout)
+    assert told["people"] == {"pairs": 12, "lost": {"stable": 0, "candidate": 12}, "verdict": "worse"}
 
 
 def test_the_cost_cap_stops_it_and_a_higher_one_goes_on(gateway):

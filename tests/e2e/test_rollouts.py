@@ -105,8 +105,9 @@ async def test_a_stream_that_runs_on_the_candidate_is_not_cut_when_it_is_rolled_
         async with asyncio.TaskGroup() as group:
             for _ in range(30):
                 group.create_task(it.ask(stream=True))
-            await asyncio.sleep(0.5)
-            assert it.two.service.tallies.active
+            async with asyncio.timeout(20):
+                while not it.two.service.tallies.active:
+                    await asyncio.sleep(0.05)
             await it.act("rollback", author="bob", reason="a feeling")
             await it.until("rolled_back")
             assert it.two.service.tallies.active, "streams run on"

@@ -32,7 +32,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print what the gateway says as JSON.")]
 
 
-def get(source: Source, path: str, *, has: str, **query: Any) -> Mapping[str, Any]:
+def get(source: Source, path: str, /, *, has: str, **query: Any) -> Mapping[str, Any]:
     """Read something; leaves the program with a sentence where that fails."""
     return _asked(source, "GET", path, query, has=has)
 

@@ -178,15 +178,22 @@ def _print_rollouts(console: "Console", rollouts: list[tuple[str, dict[str, Any]
             + (", then a gate" if step["gate"] else "")
             for step in rollout["steps"]
         )
-        metrics = "\n".join(
-            f"{metric['name']} ({metric['kind']}"
-            + (f", ceiling {100 * metric['ceiling']:g} %)" if metric["ceiling"] else ")")
-            for metric in rollout["metrics"]
-        )
+        metrics = "\n".join(map(_metric, rollout["metrics"]))
         count = rollout["approvals"]["count"]
         needs = f"{count} approval{'s' * (count != 1)}; ends within {rollout['deadline']}"
         table.add_row(route, rollout["candidate"], steps, metrics, needs)
     console.print(table)
+
+
+def _metric(metric: dict[str, Any]) -> str:
+    ceiling = f", ceiling {100 * metric['ceiling']:g} %" if metric["ceiling"] else ""
+    said = f"{metric['name']} ({metric['kind']}{ceiling})"
+    if "score" not in metric:
+        return said
+    whose = f"{metric['source']} {metric['source_id']}" if metric["source_id"] else metric["source"]
+    bad = [*(str(each).lower() if isinstance(each, bool) else each for each in metric["bad"])]
+    bad += [f"{side} {metric[side]:g}" for side in ("below", "above") if metric[side] is not None]
+    return f"{said}: score {metric['score'] or 'of any name'} by {whose}, bad: {', '.join(bad)}"
 
 
 def _print_backends(console: "Console", backends: list[dict[str, Any]]) -> None:

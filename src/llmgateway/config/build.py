@@ -13,6 +13,7 @@ from llmgateway.config.golden_schema import golden
 from llmgateway.config.problems import Path
 from llmgateway.config.review import Review
 from llmgateway.config.rollout_schema import policy
+from llmgateway.config.rollout_scores import Reading
 from llmgateway.config.secrets import SecretResolver
 from llmgateway.config.webhooks import Webhook
 
@@ -29,6 +30,7 @@ def build(
     """Build the snapshot; references must have been checked. Faults of secrets are left in `secrets`."""
     backends = {name: _backend(name, table, secrets) for name, table in config.backends.items()}
     guards = guardrails.guarding(config.guardrails, makers)
+    reading = Reading(config.evaluators, evaluating)
     keys = (_key(name, table) for name, table in config.keys.items())
     return snapshot.Snapshot(
         generation=generation,
@@ -46,6 +48,7 @@ def build(
                 _route(name, table, backends, config.journal),
                 guardrails=guardrails.of_route(table.guardrails, guards, makers),
                 golden=golden(table.golden, _golden_key(name, table, secrets)),
+                rollout=policy(table.rollout, reading),
             )
             for name, table in config.routes.items()
         },
@@ -243,7 +246,6 @@ def _route(
         shadow=_shadow(table.shadow, versions),
         balance=table.balance,
         hedge=_hedge(table.hedge),
-        rollout=policy(table.rollout),
         is_parallel=table.parallel,
     )
 

@@ -26,6 +26,7 @@ from llmgateway.config.snapshot import (
 )
 from llmgateway.config.words import choosing, ejection, limits, probe
 from llmgateway.config.written import duration, size
+from llmgateway.domain.scorerule import ScoreRule
 
 Described = dict[str, Any]
 
@@ -167,7 +168,7 @@ def _rollout(policy: RolloutPolicy) -> Described:
             for step in policy.steps
         ],
         "metrics": [
-            {"name": metric.name.value, "kind": metric.kind.value, "ceiling": metric.ceiling}
+            {"name": str(metric.name), "kind": metric.kind.value, "ceiling": metric.ceiling} | _reads(metric.reads)
             for metric in policy.metrics
         ],
         "approvals": {"count": approvals.count, "start": approvals.start, "by": list(approvals.by)},
@@ -196,6 +197,14 @@ def _drift(drift: Drift) -> Described:
         "comparison": drift.comparison,
         "floor": drift.floor,
     }
+
+
+def _reads(rule: ScoreRule | None) -> Described:
+    """Which scores a metric looks at, if it does."""
+    if rule is None:
+        return {}
+    whose = {"score": rule.name, "source": rule.source_kind.value, "source_id": rule.source_id}
+    return whose | {"bad": list(rule.bad), "below": rule.below, "above": rule.above}
 
 
 def hedge(hedge: Hedge) -> Described:

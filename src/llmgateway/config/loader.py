@@ -19,6 +19,7 @@ from llmgateway.config.reach import unreachable
 from llmgateway.config.references import dangling
 from llmgateway.config.refusals import open_doors, unusable_files, weak_secrets
 from llmgateway.config.rollout_schema import unfit_rollouts
+from llmgateway.config.rollout_scores import Reading
 from llmgateway.config.schema import Config
 from llmgateway.config.secrets import SecretResolver
 from llmgateway.config.shape import fit
@@ -138,13 +139,15 @@ def _held(
     secrets = SecretResolver(environ)
     digest = hashlib.sha256(origin.text.encode()).hexdigest()
     snapshot = build(config, secrets, generation, digest, known.guardrails or {}, evaluating=known.evaluators or {})
-    if faults := _refused(config, snapshot, secrets, looks_at_files=environ is not None):
+    faults = _refused(config, snapshot, secrets, looks_at_files=environ is not None)
+    faults += unfit_rollouts(config.routes, Reading(config.evaluators, known.evaluators or {}))
+    if faults:
         raise ConfigError(located(faults))
     return snapshot, secrets, located
 
 
 def _refused(config: Config, snapshot: Snapshot, secrets: SecretResolver, *, looks_at_files: bool) -> list[Fault]:
-    faults = [*secrets.faults, *open_doors(config), *unreachable(snapshot), *unfit_rollouts(config.routes)]
+    faults = [*secrets.faults, *open_doors(config), *unreachable(snapshot)]
     faults += unfit_golden(config.routes, has_keys=bool(config.keys))
     if looks_at_files:
         faults += [*weak_secrets(snapshot), *unusable_files(config)]

@@ -4,16 +4,20 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainValidator
 
 from llmgateway.config import rollouts
 from llmgateway.config.problems import Fault, Path, did_you_mean, quoted
+from llmgateway.config.rollout_scores import Reading, bad_values
 from llmgateway.config.table import STRICT, Seconds
+from llmgateway.domain.score import MAX_WORD, SourceKind
+from llmgateway.domain.scorerule import ScoreRule
 
 if TYPE_CHECKING:
     from llmgateway.config.schema import RouteTable
 
 MAX_STEPS: Final = 32
+MAX_METRICS: Final = 32
 MIN_MARGIN: Final = 1.1  # what a harmless candidate may turn out to be; nearer, nothing could be told from it
 
 _YEAR: Final = 366 * rollouts.DAY_S
@@ -22,6 +26,7 @@ _METRIC: Final = rollouts.RolloutMetric(rollouts.MetricName.ERROR)
 _APPROVALS: Final = rollouts.RolloutApprovals()
 _BAKE: Final = rollouts.RolloutBake()
 _POLICY: Final = rollouts.RolloutPolicy("")
+_Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD)]
 
 
 class Table(BaseModel):
@@ -45,9 +50,16 @@ class RolloutMetricTable(Table):
     kind: Annotated[rollouts.MetricKind, Field(strict=False)] = _METRIC.kind
     ceiling: float | None = Field(None, gt=0, lt=1)
     weight: float = Field(_METRIC.weight, gt=0, le=1_000)
-    silent: Seconds = Field(_METRIC.silent_s, ge=0.1, le=_YEAR)
+    silent: Seconds | None = Field(None, ge=0.1, le=_YEAR)
     first_token: Seconds | None = Field(None, ge=0.001, le=rollouts.DAY_S)
     total: Seconds | None = Field(None, ge=0.001, le=rollouts.DAY_S)
+    score: _Word | None = None
+    evaluator: str | None = None
+    source: Annotated[SourceKind, Field(strict=False)] = SourceKind.USER
+    source_id: _Word | None = None
+    bad: Annotated[tuple[bool | str, ...] | None, PlainValidator(bad_values)] = None
+    below: float | None = None
+    above: float | None = None
 
 
 class RolloutApprovalsTable(Table):
@@ -74,9 +86,9 @@ class RolloutTable(Table):
     steps: Annotated[list[RolloutStepTable], Field(min_length=1, max_length=MAX_STEPS)] = [
         RolloutStepTable(weight=step.weight) for step in rollouts.STEPS
     ]
-    metrics: Annotated[
-        dict[Annotated[rollouts.MetricName, Field(strict=False)], RolloutMetricTable], Field(min_length=1)
-    ] = {metric.name: RolloutMetricTable(ceiling=metric.ceiling) for metric in rollouts.METRICS}
+    metrics: Annotated[dict[str, RolloutMetricTable], Field(min_length=1, max_length=MAX_METRICS)] = {
+        str(metric.name): RolloutMetricTable(ceiling=metric.ceiling) for metric in rollouts.METRICS
+    }
     approvals: RolloutApprovalsTable = RolloutApprovalsTable()
     bake: RolloutBakeTable = RolloutBakeTable()
     alpha: float = Field(_POLICY.alpha, gt=0, le=0.5)
@@ -87,7 +99,7 @@ class RolloutTable(Table):
     deadline: Seconds = Field(_POLICY.deadline_s, ge=1, le=_YEAR)
 
 
-def policy(table: RolloutTable | None) -> rollouts.RolloutPolicy | None:
+def policy(table: RolloutTable | None, reading: Reading) -> rollouts.RolloutPolicy | None:
     """The frozen values of a route's table, if it has one."""
     if table is None:
         return None
@@ -97,12 +109,7 @@ def policy(table: RolloutTable | None) -> rollouts.RolloutPolicy | None:
         steps=tuple(
             rollouts.RolloutStep(each.weight, each.min_time, each.min_units, each.gate) for each in table.steps
         ),
-        metrics=tuple(
-            rollouts.RolloutMetric(
-                name, each.kind, each.ceiling, each.weight, each.silent, each.first_token, each.total
-            )
-            for name, each in table.metrics.items()
-        ),
+        metrics=tuple(_metric(name, each, reading.rule(each)) for name, each in table.metrics.items()),
         approvals=rollouts.RolloutApprovals(
             approvals.count, approvals.start, tuple(approvals.by), approvals.creator_may, approvals.valid
         ),
@@ -116,7 +123,15 @@ def policy(table: RolloutTable | None) -> rollouts.RolloutPolicy | None:
     )
 
 
-def unfit_rollouts(routes: "Mapping[str, RouteTable]") -> Iterator[Fault]:
+def _metric(name: str, table: RolloutMetricTable, reads: ScoreRule | None) -> rollouts.RolloutMetric:
+    usual = rollouts.SILENT_S if reads is None else rollouts.SCORES_SILENT_S
+    silent_s = usual if table.silent is None else table.silent
+    return rollouts.RolloutMetric(
+        name, table.kind, table.ceiling, table.weight, silent_s, table.first_token, table.total, reads
+    )
+
+
+def unfit_rollouts(routes: "Mapping[str, RouteTable]", reading: Reading) -> Iterator[Fault]:
     """Find rollouts that make no sense: settings that contradict each other, or the route."""
     for name, route in routes.items():
         if route.rollout is not None:
@@ -124,6 +139,7 @@ def unfit_rollouts(routes: "Mapping[str, RouteTable]") -> Iterator[Fault]:
             yield from _of_route(path, route.rollout, route)
             yield from _of_steps(path, route.rollout)
             yield from _of_metrics(path, route.rollout)
+            yield from _of_scores(path, name, route.rollout, reading)
             yield from _of_people(path, route.rollout)
 
 
@@ -152,8 +168,19 @@ def _of_metrics(path: Path, table: RolloutTable) -> Iterator[Fault]:
         yield (*path, "r_m"), "has to be above r0"
     for name, metric in table.metrics.items():
         for setting in ("first_token", "total"):
-            if name is not rollouts.MetricName.SLOW and getattr(metric, setting) is not None:
-                yield (*path, "metrics", name.value, setting), 'is a setting of the metric "slow" alone'
+            if name != rollouts.MetricName.SLOW and getattr(metric, setting) is not None:
+                yield (*path, "metrics", name, setting), 'is a setting of the metric "slow" alone'
+
+
+def _of_scores(path: Path, route: str, table: RolloutTable, reading: Reading) -> Iterator[Fault]:
+    for name, metric in table.metrics.items():
+        yield from reading.faults((*path, "metrics", name), route, name, metric)
+    rules = [reading.rule(each) for each in table.metrics.values() if each.kind is rollouts.MetricKind.CRITICAL]
+    if rules and all(rule is not None and rule.source_kind is SourceKind.JUDGE for rule in rules):
+        yield (
+            (*path, "metrics"),
+            'at least one "critical" metric has to be no model\'s word, which is not trusted at first',
+        )
 
 
 def _of_people(path: Path, table: RolloutTable) -> Iterator[Fault]:

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from llmgateway.domain.score import SourceKind
+from llmgateway.domain.scorerule import ScoreRule
+
+SILENT_S: Final = 600.0  # of metrics of the log
+SCORES_SILENT_S: Final = 86_400.0  # people take their time
 DAY_S: Final = 86_400.0
 
 
@@ -36,15 +41,24 @@ class RolloutStep:
 
 @dataclass(frozen=True, slots=True)
 class RolloutMetric:
-    """How one metric counts. `first_token_s`, `total_s`: of `slow`; None: as the stable version was at the start."""
+    """How one metric counts. `first_token_s`, `total_s`: of `slow`; None: as the stable version was at the start.
 
-    name: MetricName
+    `name`: a MetricName's, or any where it `reads` scores.
+    """
+
+    name: str
     kind: MetricKind = MetricKind.CRITICAL
     ceiling: float | None = None
     weight: float = 1.0
-    silent_s: float = 600.0
+    silent_s: float = SILENT_S
     first_token_s: float | None = None
     total_s: float | None = None
+    reads: ScoreRule | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a model says it."""
+        return self.reads is not None and self.reads.source_kind is SourceKind.JUDGE
 
 
 @dataclass(frozen=True, slots=True)

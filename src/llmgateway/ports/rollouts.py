@@ -4,11 +4,12 @@ Where a rollout stands moves by compare-and-set of its revision; each move is a 
 transaction that brings the exchanges they were counted from, so a journal that is read again counts nothing twice.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
 from llmgateway.domain.event import GatewayEvent
+from llmgateway.domain.score import Score
 
 MAX_TRANSITIONS: Final = 1_000  # read at once
 
@@ -111,6 +112,22 @@ class Tally(Protocol):
         ...
 
 
+class ScoreTally(Tally, Protocol):
+    """Counts scores of one rollout's exchanges. Used in the store's thread, for one transaction."""
+
+    def add(self, score: Score, exchange: dict[str, Any]) -> None:
+        """Take a score that has become the current word of its source. `exchange`: the columns STAMP of its row."""
+        ...
+
+
+ScoreTallies = Callable[[RolloutRecord], ScoreTally | None]
+"""Gives who counts the scores of a rollout; None where none count. Raises nothing."""
+
+STAMP: Final = (
+    "id", "rollout", "epoch", "unit", "assigned_version", "assigned_by", "shadow_of", "end", "error_code",
+)  # fmt: skip
+
+
 class RolloutReader(Protocol):
     """Reading; bounded as all reading is."""
 
@@ -141,6 +158,12 @@ class RolloutReader(Protocol):
 
 class RolloutWriter(Protocol):
     """Writing."""
+
+    def count_scores(self, tallies: ScoreTallies) -> None:
+        """From now on have every score counted that becomes the current word of its source, whoever brings it, in the
+        transaction that makes it so. Before that, and for rollouts that are filed, none are.
+        """
+        ...
 
     async def add_rollout(self, record: RolloutRecord) -> None:
         """Save a new one. Raises StoreRejectedError if its route has one that runs."""

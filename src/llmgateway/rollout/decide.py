@@ -22,6 +22,7 @@ ALARMS: Final[tuple[tuple[Event, Callable[[Moment], bool]], ...]] = (
     (Event.SRM, lambda at: at.read.is_unequal),
     (Event.NO_DATA, _has_been_silent),
     (Event.SIGNAL, lambda at: at.read.is_signalling),
+    (Event.FEEDBACK, lambda at: bool(at.read.lopsided)),
 )
 FORWARD: Final = (
     Event.CLEARED,

@@ -11,9 +11,11 @@ from llmgateway.rollout.eprocess import value
 from llmgateway.rollout.evidence import Evidence
 from llmgateway.rollout.guards import Lack, Lacking, Moment
 from llmgateway.rollout.interval import interval
+from llmgateway.rollout.plan import Kind, Metric
 from llmgateway.rollout.readings import MetricReading
 from llmgateway.rollout.rollout import LIVE, UNASKED, People, Rollout, State
 from llmgateway.rollout.states import TABLE, Event, lacking
+from llmgateway.rollout.trust import ENOUGH_LABELS, PAUSES, ROLLS_BACK, UNKNOWN
 
 
 class Language(StrEnum):
@@ -119,14 +121,12 @@ class Speaker:
         return [*said, self("zone", r0=number(plan.r0), r_m=number(plan.r_m)), self("assumptions")]
 
     def metric(self, read: MetricReading, at: Moment) -> list[str]:
-        """One metric: the counts, the interval, both tests."""
+        """One metric: what a model's word may do, the counts, the interval, both tests."""
         plan, metric = at.rollout.plan, read.metric
         units, bad = (total(each.get(metric.name, {})) for each in (at.evidence.units, at.evidence.bad))
-        whole = sum(each.weight for each in plan.metrics if each.kind is metric.kind)
         known = interval(at.evidence.bad_draws(metric.name), plan.alpha, plan.beta, plan.r_m)
-        proof = {"e": figure(read.safe), "needed": number(1 / plan.beta), "r_m": number(plan.r_m)}
-        ceiling = {} if metric.ceiling is None else {"ceiling": percent(metric.ceiling)}
-        return [
+        said = [
+            *self.trust(metric, at),
             self(
                 "metric.counts",
                 metric=metric.name,
@@ -143,6 +143,19 @@ class Speaker:
                 alpha=percent(1 - plan.alpha),
                 beta=percent(1 - plan.beta),
             ),
+        ]
+        if metric.name in at.evidence.said:
+            needed = number(plan.srm_threshold)
+            said.append(self("metric.said", metric=metric.name, e=figure(read.said), needed=needed))
+        return said if metric.kind is Kind.ADVISORY else said + self.tests(read, at)
+
+    def tests(self, read: MetricReading, at: Moment) -> list[str]:
+        """What speaks for harm and against it in one metric, and how much of it is enough."""
+        plan, metric = at.rollout.plan, read.metric
+        whole = sum(each.metric.weight for each in at.read.metrics if each.metric.kind is metric.kind)
+        proof = {"e": figure(read.safe), "needed": number(1 / plan.beta), "r_m": number(plan.r_m)}
+        ceiling = {} if metric.ceiling is None else {"ceiling": percent(metric.ceiling)}
+        return [
             self(
                 "metric.harm" if read.harm > 0 else "metric.no_harm_seen",
                 metric=metric.name,
@@ -153,6 +166,15 @@ class Speaker:
             ),
             self("metric.safe_ceiling" if ceiling else "metric.safe", metric=metric.name, **proof, **ceiling),
         ]
+
+    def trust(self, metric: Metric, at: Moment) -> list[str]:
+        """What a model's word may do in this metric, and how far people agree with it."""
+        if not metric.is_judged:
+            return []
+        standing = at.evidence.trust.get(metric.name, UNKNOWN)
+        kappa = self("trust.no_kappa") if standing.kappa is None else f"{standing.kappa:.2f}"
+        needed = {"enough": ENOUGH_LABELS, "pauses": PAUSES, "rolls_back": ROLLS_BACK}
+        return [self(f"trust.{standing.rung}", metric=metric.name, labels=standing.labels, kappa=kappa, **needed)]
 
 
 def next_event(rollout: Rollout) -> Event | None:

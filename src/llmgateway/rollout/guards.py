@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from llmgateway.rollout.evidence import Evidence
-from llmgateway.rollout.plan import Approvals
+from llmgateway.rollout.plan import Approvals, Kind
 from llmgateway.rollout.readings import Readings, absent, readings
 from llmgateway.rollout.rollout import MUST_SEE, UNASKED, Pause, People, Rollout
 
@@ -81,7 +81,8 @@ def step_units(at: Moment) -> Lack | None:
     """Each critical metric has judged enough units of the candidate in this step."""
     needed = at.rollout.plan.steps[at.rollout.step].min_units
     epoch = at.rollout.epoch
-    fewest = min(at.evidence.candidate_units(each.name, epoch) for each in at.rollout.plan.critical())
+    critical = [each.metric.name for each in at.read.metrics if each.metric.kind is Kind.CRITICAL]
+    fewest = min(at.evidence.candidate_units(name, epoch) for name in critical)
     return Lack(Lacking.UNITS, {"units": fewest, "needed": needed}) if fewest < needed else None
 
 
@@ -96,7 +97,12 @@ def last_step(at: Moment) -> Lack | None:
 def no_alarm(at: Moment) -> Lack | None:
     """Nothing speaks for harm, and the arms can be compared."""
     read = at.read
-    alarms = {"harm": read.is_harmful, "signal": read.is_signalling, "srm": read.is_unequal}
+    alarms = {
+        "harm": read.is_harmful,
+        "signal": read.is_signalling,
+        "srm": read.is_unequal,
+        "feedback": bool(read.lopsided),
+    }
     loud = [name for name, is_on in alarms.items() if is_on]
     return Lack(Lacking.ALARM, {"alarms": loud}) if loud else None
 

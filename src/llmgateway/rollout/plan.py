@@ -17,6 +17,7 @@ class Kind(StrEnum):
 
     CRITICAL = "critical"  # it is rolled back
     SIGNAL = "signal"  # it pauses
+    ADVISORY = "advisory"  # it is shown; no plan says so, but a model's word that is not trusted yet does no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A yes/no event that is bad. `ceiling`: a rate that would be fine by itself. `weight`: its part of `alpha`, beside
-    the others of its kind. `silent_s`: judging nothing on an arm for as long counts as missing.
+    the others of its kind. `silent_s`: judging nothing on an arm for as long counts as missing. `is_judged`: a model
+    says it, and what it may do depends on how far people agree with it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Metric:
     ceiling: float | None = None
     weight: float = 1.0
     silent_s: float = 600.0
+    is_judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ def _about_metrics(plan: Plan) -> list[str]:
         "two metrics have one name": len(set(names)) != len(names),
         "a metric has a name": "" in names,
         "at least one metric is critical": not plan.critical(),
+        "at least one critical metric is no model's word": all(each.is_judged for each in plan.critical()),
         "a metric's weight is above 0": not all(
             metric.weight > 0 and math.isfinite(metric.weight) for metric in plan.metrics
         ),

@@ -11,19 +11,24 @@ from llmgateway.rollout.evidence import NEVER, Evidence
 from llmgateway.rollout.grid import CLEAN, HARM, UNEQUAL, safe
 from llmgateway.rollout.pairs import draws_of
 from llmgateway.rollout.plan import Kind, Metric, Plan
+from llmgateway.rollout.standing import in_force
+from llmgateway.rollout.units import SAID
 
 NO_EVIDENCE: Final = 0.0  # log 1
 
 
 @dataclass(frozen=True, slots=True)
 class MetricReading:
-    """One metric: log E against "at most r0", "at least r_m", and "at least r_m and at least the ceiling"."""
+    """One metric, of the kind that it may be now: log E against "at most r0", "at least r_m", and "at least r_m and at
+    least the ceiling". `said`: that users speak of both versions as often as the weights say.
+    """
 
     metric: Metric
     harm: float
     relative: float
     absolute: float | None
     safe: float
+    said: float = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Readings:
     srm: float
     pairs: float
     is_broken: bool  # the crude stop
+    lopsided: tuple[str, ...] = ()  # metrics in which users speak of one version more often than of the other
 
     @property
     def is_harmful(self) -> bool:
@@ -60,8 +66,10 @@ class Readings:
         return not self.unproven()
 
     def unproven(self) -> list[str]:
-        """Which have not been shown yet."""
-        return [each.metric.name for each in self.metrics if each.safe < -math.log(self.plan.beta)]
+        """Which have not been shown yet. What is advisory is not waited for."""
+        needed = -math.log(self.plan.beta)
+        counting = (each for each in self.metrics if each.metric.kind is not Kind.ADVISORY)
+        return [each.metric.name for each in counting if each.safe < needed]
 
     def culprits(self, kind: Kind) -> list[str]:
         """Metrics that would be enough alone, each at 1/(alpha·weight); else the worst."""
@@ -72,8 +80,10 @@ class Readings:
 
 
 def readings(plan: Plan, evidence: Evidence, *, srm_from: int = 0, accepted: frozenset[str] = frozenset()) -> Readings:
-    """Read the evidence: assignments from epoch `srm_from` on, without the signals that people `accepted`."""
-    metrics = tuple(read_metric(plan, metric, evidence) for metric in plan.metrics)
+    """Read the evidence: assignments from epoch `srm_from` on, without the signals that people `accepted` (names of
+    metrics, with SAID before them where it is about who is heard).
+    """
+    metrics = tuple(read_metric(plan, metric, evidence) for metric in in_force(plan, evidence.trust))
     pairs = log_e(draws_of(evidence.pairs), plan.r0, HARM)
     critical = [(each.harm, each.metric.weight) for each in metrics if each.metric.kind is Kind.CRITICAL]
     if plan.shadow is not None:
@@ -87,6 +97,11 @@ def readings(plan: Plan, evidence: Evidence, *, srm_from: int = 0, accepted: fro
         srm=log_e(evidence.assigned_draws(srm_from), 1.0, UNEQUAL),
         pairs=pairs,
         is_broken=evidence.failing.is_broken(),
+        lopsided=tuple(
+            each.metric.name
+            for each in metrics
+            if each.said >= math.log(plan.srm_threshold) and SAID + each.metric.name not in accepted
+        ),
     )
 
 
@@ -96,12 +111,14 @@ def read_metric(plan: Plan, metric: Metric, evidence: Evidence) -> MetricReading
     relative = log_e(draws, plan.r_m, safe(plan.r_m))
     absolute = None if metric.ceiling is None else _absolute(metric, evidence)
     both = relative if absolute is None else log_mean([relative, absolute])
-    return MetricReading(metric, log_e(draws, plan.r0, HARM), relative, absolute, both)
+    said = log_e(evidence.said_draws(metric.name), 1.0, UNEQUAL)
+    return MetricReading(metric, log_e(draws, plan.r0, HARM), relative, absolute, both, said)
 
 
 def absent(plan: Plan, evidence: Evidence, now: float) -> list[str]:
-    """Metrics that have judged nothing for too long on one arm or the other, or never."""
-    return [metric.name for metric in plan.metrics if _is_silent(metric, evidence, now)]
+    """Metrics that have judged nothing for too long on one arm or the other, or never. Advisory ones are not missed."""
+    counting = (each for each in in_force(plan, evidence.trust) if each.kind is not Kind.ADVISORY)
+    return [metric.name for metric in counting if _is_silent(metric, evidence, now)]
 
 
 def _is_silent(metric: Metric, evidence: Evidence, now: float) -> bool:

@@ -38,6 +38,7 @@ class Pause(StrEnum):
     SRM = "srm"  # sample-ratio mismatch: assignments don't follow the weights
     CONTROLLER_LOST = "controller_lost"
     ANDON = "andon"  # a reviewer pulled the cord
+    FEEDBACK = "feedback"  # users speak of one version more often than of the other
 
 
 TERMINAL: Final = frozenset({State.SUCCEEDED, State.ROLLED_BACK, State.ABORTED, State.SUPERSEDED})

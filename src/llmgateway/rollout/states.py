@@ -15,6 +15,7 @@ from llmgateway.rollout.evidence import Evidence
 from llmgateway.rollout.guards import Guard, Lack, Lacking, Moment
 from llmgateway.rollout.plan import Kind
 from llmgateway.rollout.rollout import UNASKED, Pause, People, Rollout, State
+from llmgateway.rollout.units import SAID
 
 
 class Event(StrEnum):
@@ -31,6 +32,7 @@ class Event(StrEnum):
     CONTROLLER_LOST = "controller_lost"
     PAUSE = "pause"
     ANDON = "andon"
+    FEEDBACK = "feedback"
     CLEARED = "cleared"  # the cause of a pause is gone
     RESUME = "resume"
     PROVEN = "proven"
@@ -58,6 +60,7 @@ PAUSES: Final[Mapping[Event, Pause]] = {
     Event.SRM: Pause.SRM,
     Event.CONTROLLER_LOST: Pause.CONTROLLER_LOST,
     Event.ANDON: Pause.ANDON,
+    Event.FEEDBACK: Pause.FEEDBACK,
 }
 
 _FLOORS: Final = (guards.step_time, guards.step_units, guards.no_alarm, guards.heard_of_all)
@@ -181,4 +184,6 @@ def _noted(after: Rollout, at: Moment) -> Rollout:
         return replace(after, srm_from=at.rollout.epoch + 1)
     if at.rollout.pause is Pause.SIGNAL_METRIC:
         return replace(after, accepted=at.rollout.accepted.union(at.read.culprits(Kind.SIGNAL)))
+    if at.rollout.pause is Pause.FEEDBACK:
+        return replace(after, accepted=at.rollout.accepted.union(SAID + name for name in at.read.lopsided))
     return after

@@ -8,12 +8,13 @@ unique key, inserted in the transaction that adds to the counts. Whether a mark 
 | (ASSIGNED, unit) | the unit's first eligible exchange | one assignment on its arm, for the sample-ratio test |
 | (metric, unit, arm) | its first exchange on that arm that the metric judged, unless it was bad before | one unit |
 | (metric, unit) | its first bad event | one bad unit on the arm assigned *then* |
+| (SAID + metric, unit) | its first word in a metric that reads what users say | one word: the test of who is heard |
 
 Units move from stable to candidate once, as weights rise, and never back. A unit that had its bad event is out of the
 metric on both arms, so a mover is not counted twice. A unit counts from its first exchange and may turn bad at a
 later one, which makes the absolute test stricter than its words: "one exchange is bad with probability at least the
 ceiling". Without sticky routing each exchange is its own unit, no marks are needed, and `exchange id` stands for the
-unit.
+unit. Scores of exchanges come later, and several may say the same: they always leave marks, and assign nothing.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ from typing import Final, NamedTuple
 from llmgateway.rollout.counts import NOTHING, Arms
 
 ASSIGNED: Final = ""  # stands where a metric's name would
+SAID: Final = "!said:"  # before a metric's name
 MAX_BATCH: Final = 10_000
 
 
@@ -37,13 +39,14 @@ class Mark(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One eligible exchange: its unit, where it was assigned, and for each metric that could judge it whether it was
-    bad.
+    bad. `said`: the metrics in which a user has spoken.
     """
 
     unit: str
     epoch: int
     is_candidate: bool
     bad: dict[str, bool]
+    said: tuple[str, ...] = ()
 
     @property
     def arm(self) -> str:
@@ -59,8 +62,9 @@ class Counted:
     bad: dict[tuple[str, int], Arms]
 
 
-def count(batch: Iterable[Seen], is_marked: Callable[[Mark], bool]) -> Counted:
-    """Count a batch of exchanges in the order in which they were settled; `is_marked` asks the store.
+def count(batch: Iterable[Seen], is_marked: Callable[[Mark], bool], *, assigns: bool = True) -> Counted:
+    """Count a batch of exchanges in the order in which they were settled; `is_marked` asks the store. `assigns` False:
+    their assignments have been counted before.
 
     ValueError where the batch is longer than `MAX_BATCH`.
     """
@@ -68,14 +72,22 @@ def count(batch: Iterable[Seen], is_marked: Callable[[Mark], bool]) -> Counted:
     for number, seen in enumerate(batch):
         if number >= MAX_BATCH:
             raise ValueError(f"more than {MAX_BATCH} exchanges in a batch")
-        _one(seen, counted, lambda mark: mark in counted.marks or is_marked(mark))
+        if assigns:
+            _first(ASSIGNED, seen, counted, lambda mark: mark in counted.marks or is_marked(mark))
+        for metric in seen.said:
+            _first(SAID + metric, seen, counted, lambda mark: mark in counted.marks or is_marked(mark))
+        _judged(seen, counted, lambda mark: mark in counted.marks or is_marked(mark))
     return counted
 
 
-def _one(seen: Seen, counted: Counted, is_marked: Callable[[Mark], bool]) -> None:
-    if not is_marked(first := Mark(ASSIGNED, seen.unit)):
+def _first(name: str, seen: Seen, counted: Counted, is_marked: Callable[[Mark], bool]) -> None:
+    """Count a unit under a name once, on whichever arm it is then."""
+    if not is_marked(first := Mark(name, seen.unit)):
         counted.marks.add(first)
-        _add(counted.units, ASSIGNED, seen)
+        _add(counted.units, name, seen)
+
+
+def _judged(seen: Seen, counted: Counted, is_marked: Callable[[Mark], bool]) -> None:
     for metric, is_bad in seen.bad.items():
         was_bad = Mark(metric, seen.unit)
         if is_marked(was_bad):

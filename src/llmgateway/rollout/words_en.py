@@ -29,6 +29,7 @@ WORDS: Final[Mapping[str, str]] = {
     "pause.srm": "assignments do not follow the weights, so the versions can't be compared",
     "pause.controller_lost": "nobody was watching for a while",
     "pause.andon": "a reviewer pulled the cord",
+    "pause.feedback": "users speak of one version more often than of the other, so what they say can't be compared",
     "lack.edge": "{event} is not possible from {state}.",
     "lack.preflight": "The checks beforehand have not passed, and nobody has written why they need not.",
     "lack.reason": "A reason has to be given.",
@@ -48,6 +49,7 @@ WORDS: Final[Mapping[str, str]] = {
     "lack.cause": "A person has to end this pause.",
     "alarm.harm": "harm",
     "alarm.signal": "a signal metric",
+    "alarm.feedback": "users who speak of one version more often than of the other",
     "alarm.srm": "assignments that don't follow the weights",
     "missing.nothing": "Nothing is missing for the next thing to happen.",
     "missing.some": "Still missing:",
@@ -61,6 +63,14 @@ WORDS: Final[Mapping[str, str]] = {
     "metric.safe": "{metric}: evidence of no harm {e}; {needed} show that the candidate is not {r_m} times as bad.",
     "metric.safe_ceiling": "{metric}: evidence of no harm {e}; {needed} show that the candidate is not both {r_m} times as bad and"
     " above {ceiling}.",
+    "metric.said": "{metric}: evidence that users speak of one version more often than of the other: {e}. It pauses at {needed}.",
+    "trust.advisory": "{metric}: a model judges this. It is shown and moves nothing: people have labelled {labels} of the {enough}"
+    " exchanges that are needed, and agree with it by kappa {kappa}; it may pause from {pauses}, and roll back from {rolls_back}.",
+    "trust.may_pause": "{metric}: a model judges this. On {labels} labelled exchanges people agree with it by kappa {kappa}: it may"
+    " pause the rollout, and roll it back from {rolls_back}.",
+    "trust.may_roll_back": "{metric}: a model judges this. On {labels} labelled exchanges people agree with it by kappa {kappa}: it"
+    " may do what the plan says.",
+    "trust.no_kappa": "unknown",
     "all.harm": "Evidence of harm in all critical metrics together: {e}. It rolls back at {needed}.",
     "all.srm": "Evidence that assignments don't follow the weights: {e}. It pauses at {needed}.",
     "all.broken": "The candidate fails most of the time: no test is needed.",

@@ -29,6 +29,7 @@ WORDS: Final[Mapping[str, str]] = {
     "pause.srm": "割り当ての比率が重みと合わず、版どうしを比較できません",
     "pause.controller_lost": "しばらく監視する者がいませんでした",
     "pause.andon": "レビュー担当者が停止を求めました",
+    "pause.feedback": "利用者の声が片方の版に偏っており、その評価を比較できません",
     "lack.edge": "{state} の状態からは {event} できません。",
     "lack.preflight": "事前の確認が通っておらず、省く理由も書かれていません。",
     "lack.reason": "理由を書く必要があります。",
@@ -48,6 +49,7 @@ WORDS: Final[Mapping[str, str]] = {
     "lack.cause": "この一時停止は人が解除する必要があります。",
     "alarm.harm": "害",
     "alarm.signal": "注意指標",
+    "alarm.feedback": "利用者の声が片方の版に偏っていること",
     "alarm.srm": "重みと合わない割り当て",
     "missing.nothing": "次に進むために足りないものはありません。",
     "missing.some": "まだ足りないもの:",
@@ -61,6 +63,13 @@ WORDS: Final[Mapping[str, str]] = {
     "metric.safe": "{metric}: 害がない証拠は {e}。{needed} に達すると、候補版が {r_m} 倍も悪くはないと示されます。",
     "metric.safe_ceiling": "{metric}: 害がない証拠は {e}。{needed} に達すると、候補版が {r_m} 倍悪くかつ {ceiling} を超えることは"
     "ないと示されます。",
+    "metric.said": "{metric}: 利用者の声が片方の版に偏っている証拠は {e} です。{needed} で一時停止します。",
+    "trust.advisory": "{metric}: モデルによる判定です。表示されるだけで、何も動かしません。人の評価は必要な {enough} 件中 {labels} 件、"
+    "人との一致は kappa {kappa} です。{pauses} 以上で一時停止、{rolls_back} 以上で切り戻しができるようになります。",
+    "trust.may_pause": "{metric}: モデルによる判定です。人が評価した {labels} 件での一致は kappa {kappa} で、一時停止はできます。"
+    "切り戻しができるのは {rolls_back} 以上からです。",
+    "trust.may_roll_back": "{metric}: モデルによる判定です。人が評価した {labels} 件での一致は kappa {kappa} で、計画どおりに働きます。",
+    "trust.no_kappa": "不明",
     "all.harm": "重大な指標を合わせた害の証拠: {e}。{needed} で切り戻します。",
     "all.srm": "割り当てが重みと合わない証拠: {e}。{needed} で一時停止します。",
     "all.broken": "候補版はほとんど失敗しています。検定するまでもありません。",

@@ -15,7 +15,7 @@ from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
 from llmgateway.ports.fingerprints import Fingerprint
 from llmgateway.ports.generations import Generation, SeenVersion
 from llmgateway.ports.reviews import Added
-from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, Tally, TransitionRecord
+from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, ScoreTallies, Tally, TransitionRecord
 from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.states import StateOf
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
@@ -57,6 +57,10 @@ class SqliteStore(SqliteReader):
         self._identity: FileIdentity | None = None
         self._write_codec = BodyCodec()
         self._turn = asyncio.Lock()
+        self._score_tallies: ScoreTallies | None = None
+
+    def count_scores(self, tallies: ScoreTallies) -> None:
+        self._score_tallies = tallies
 
     async def open(self) -> None:
         async with self._turn:
@@ -113,10 +117,10 @@ class SqliteStore(SqliteReader):
         await self._write(lambda connection: history.refuse(connection, number, reason))
 
     async def add_score(self, score: Score) -> Score | None:
-        return await self._write(lambda connection: scored.add(connection, score))
+        return await self._write(lambda connection: scored.add(connection, score, self._score_tallies))
 
     async def add_scores(self, scores: Sequence[Score], state: bytes) -> int:
-        return await self._write(lambda connection: scored.add_many(connection, scores, state))
+        return await self._write(lambda connection: scored.add_many(connection, scores, state, self._score_tallies))
 
     async def evaluation_state(self) -> dict[str, Any] | None:
         return await self._write(lambda connection: scored.state(connection, "evaluation"))
@@ -125,7 +129,7 @@ class SqliteStore(SqliteReader):
         return await self._write(lambda connection: scored.unplaced(connection, cursor, overdue, limit))
 
     async def place_scores(self, placements: Sequence[Placement], state: bytes) -> None:
-        await self._write(lambda connection: scored.place(connection, placements, state))
+        await self._write(lambda connection: scored.place(connection, placements, state, self._score_tallies))
 
     async def scores_state(self) -> dict[str, Any] | None:
         return await self._write(scored.state)

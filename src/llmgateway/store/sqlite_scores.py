@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from llmgateway.domain.score import DataType, Reason, Score, SourceKind, State, Value
+from llmgateway.ports.rollouts import ScoreTallies
 from llmgateway.ports.scores import (
     MAX_GROUPS,
     MAX_LABELLED,
@@ -19,6 +20,7 @@ from llmgateway.ports.scores import (
 )
 from llmgateway.store.rows import storable
 from llmgateway.store.sqlite_queries import last_seq
+from llmgateway.store.sqlite_scoretallies import News, count
 from llmgateway.store.sqlite_write import begin
 from llmgateway.wire.jsoncodec import decode
 
@@ -91,7 +93,7 @@ def insert(connection: sqlite3.Connection, scores: Iterable[Score]) -> None:
     connection.executemany(_INSERT, [_values(score) for score in scores])
 
 
-def add(connection: sqlite3.Connection, score: Score) -> Score | None:
+def add(connection: sqlite3.Connection, score: Score, tallies: ScoreTallies | None = None) -> Score | None:
     begin(connection)
     found = connection.execute(_BY_ID, (score.exchange_id,)).fetchone()
     if found is None:
@@ -99,37 +101,45 @@ def add(connection: sqlite3.Connection, score: Score) -> Score | None:
         return None
     if connection.execute(_INSERT, _values(replace(score, state=State.PENDING))).rowcount:
         (saved,) = _select(connection, 's."id" = ?', [score.id])
-        _place(connection, Placement(saved, State.VALID, Target(*found)))
+        news = _place(connection, Placement(saved, State.VALID, Target(*found)))
+        count(connection, news, tallies)
     connection.execute("COMMIT")
     (saved,) = _select(connection, 's."id" = ?', [score.id])
     return saved
 
 
-def add_many(connection: sqlite3.Connection, scores: Sequence[Score], state: bytes) -> int:
+def add_many(
+    connection: sqlite3.Connection, scores: Sequence[Score], state: bytes, tallies: ScoreTallies | None = None
+) -> int:
     """Add scores of exchanges that are there, and save the state of who gave them."""
     begin(connection)
     targets: dict[str | None, Target | None] = {}
-    count = 0
+    added = 0
+    news: list[News] = []
     for score in scores:
         if score.exchange_id not in targets:
             targets[score.exchange_id] = _target(connection, score)
         target = targets[score.exchange_id]
-        count += target is not None and _add_valid(connection, score, target)
+        if target is not None and (is_current := _add_valid(connection, score, target)) is not None:
+            added += 1
+            news += [(score, target.seq)] if is_current else []
+    count(connection, news, tallies)
     connection.execute(_SAVE_STATE, ("evaluation", state.decode()))
     connection.execute("COMMIT")
-    return count
+    return added
 
 
-def _add_valid(connection: sqlite3.Connection, score: Score, target: Target) -> bool:
-    """Current at once, which only fails where something of this source is there already."""
+def _add_valid(connection: sqlite3.Connection, score: Score, target: Target) -> bool | None:
+    """Add it, current at once, which only fails where something of this source is there already. Tells whether it is
+    the current word; None: it is there already.
+    """
     placed = (*_values(score)[:-1], target.seq, target.route, target.version)
     if connection.execute(_INSERT_VALID, (*placed, 1)).rowcount:
         return True
     cursor = connection.execute(_INSERT_VALID, (*placed, 0))
     if not cursor.rowcount:
-        return False
-    _make_current(connection, replace(score, seq=cursor.lastrowid or 0), target.seq)
-    return True
+        return None
+    return _make_current(connection, replace(score, seq=cursor.lastrowid or 0), target.seq)
 
 
 def labelled(connection: sqlite3.Connection, name: str, source_id: str) -> list[tuple[Value, Value]]:
@@ -176,10 +186,14 @@ def _unplaced(connection: sqlite3.Connection, cursor: Cursor, overdue: float, li
     return Found(list(pairs.values()), Cursor(reached, upto), is_more, waiting)
 
 
-def place(connection: sqlite3.Connection, placements: Sequence[Placement], state: bytes) -> None:
+def place(
+    connection: sqlite3.Connection,
+    placements: Sequence[Placement],
+    state: bytes,
+    tallies: ScoreTallies | None = None,
+) -> None:
     begin(connection)
-    for placement in placements:
-        _place(connection, placement)
+    count(connection, [each for placement in placements for each in _place(connection, placement)], tallies)
     connection.execute(_SAVE_STATE, ("scores", state.decode()))
     connection.execute("COMMIT")
 
@@ -227,7 +241,8 @@ def forget(connection: sqlite3.Connection, before: float, limit: int) -> int:
     return connection.execute(_FORGET, (before, limit)).rowcount
 
 
-def _place(connection: sqlite3.Connection, placement: Placement) -> None:
+def _place(connection: sqlite3.Connection, placement: Placement) -> list[News]:
+    """Say what becomes of it. Gives it back, with its exchange's number, if it is its source's current word now."""
     score, target = placement.score, placement.target or Target(0, "", None, None, None)
     moved = connection.execute(
         _PLACE,
@@ -243,20 +258,21 @@ def _place(connection: sqlite3.Connection, placement: Placement) -> None:
     ).rowcount
     if placement.forgets:
         connection.execute(_FORGET_ONE, (score.seq,))
-    if moved and placement.state is State.VALID:
-        _make_current(connection, score, target.seq)
+    is_current = moved and placement.state is State.VALID and _make_current(connection, score, target.seq)
+    return [(score, target.seq)] if is_current else []
 
 
-def _make_current(connection: sqlite3.Connection, score: Score, exchange_seq: int) -> None:
+def _make_current(connection: sqlite3.Connection, score: Score, exchange_seq: int) -> bool:
     """The last word of a source counts, also where an earlier one comes in after it."""
     slot = (exchange_seq, score.name, score.source_kind, score.source_id)
     same = '"exchange_seq" = ? AND "name" = ? AND "source_kind" = ? AND "source_id" = ? AND "is_current" = 1'
     held = connection.execute(f'SELECT seq, "at", "id" FROM score WHERE {same}', slot).fetchone()  # noqa: S608 -- a constant
     if held is not None and (held[1], held[2]) > (score.at, score.id):
-        return
+        return False
     if held is not None:
         connection.execute('UPDATE score SET "is_current" = 0 WHERE seq = ?', held[:1])
     connection.execute('UPDATE score SET "is_current" = 1 WHERE seq = ?', (score.seq,))
+    return True
 
 
 def _target(connection: sqlite3.Connection, score: Score) -> Target | None:

@@ -176,3 +176,37 @@ def test_how_a_backend_is_chosen_limited_and_judged_is_told(file: Path) -> None:
 
 def test_where_nothing_is_chosen_there_is_no_table_of_choices(file: Path) -> None:
     assert "Several backends" not in runner.invoke(app, ["check", str(file)]).output
+
+
+def test_metrics_that_read_scores_are_told_with_what_is_bad(file: Path) -> None:
+    metrics = """[routes.assistant.rollout]
+candidate = "v2"
+metrics.error = { ceiling = 0.01 }
+metrics.thumbs = { score = "helpful", bad = false, kind = "signal" }
+metrics.stars = { score = "stars", below = 3, source_id = "app" }
+metrics.wordy = { evaluator = "too_long", bad = true }
+[evaluators.too_long]
+"""
+    file.write_text(TEXT.replace("[keys.app]", metrics + "[keys.app]"))
+    result = runner.invoke(app, ["check", str(file)], env={"COLUMNS": "220"})
+    assert result.exit_code == 0, result.output
+    for words in (
+        "error (critical, ceiling 1 %)",
+        "thumbs (signal): score helpful by user, bad: false",
+        "stars (critical): score stars by user app, bad: below 3",
+        "wordy (critical): score too_long by code too_long, bad: true",
+    ):
+        assert words in result.output
+
+
+def test_a_metric_of_an_evaluator_that_is_not_there_is_refused_with_its_line(file: Path) -> None:
+    text = TEXT.replace(
+        "[keys.app]",
+        '[routes.assistant.rollout]\ncandidate = "v2"\nmetrics.error = {}\n'
+        '[routes.assistant.rollout.metrics.tone]\nevaluator = "tone"\nbad = false\n[keys.app]',
+    )
+    file.write_text(text)
+    result = runner.invoke(app, ["check", str(file)])
+    line = text.splitlines().index('evaluator = "tone"') + 1
+    assert result.exit_code == 2
+    assert f"{file}:{line}: routes.assistant.rollout.metrics.tone.evaluator: no evaluator" in result.stderr

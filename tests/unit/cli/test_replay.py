@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -12,17 +13,20 @@ from rich.console import Console
 from llmgateway.cli import whereabouts
 from llmgateway.cli.datasets import asking as datasets
 from llmgateway.cli.datasets.transfer import read
-from llmgateway.cli.replay import plots, words
-from llmgateway.cli.replay.asking import CutOffError, logged_of, wait_of
+from llmgateway.cli.replay import judging, plots, words
+from llmgateway.cli.replay.asking import CutOffError, body_of, logged_of, wait_of
+from llmgateway.cli.replay.books import JudgeNow
 from llmgateway.cli.replay.page import page
-from llmgateway.cli.replay.report import LONGEST_TEXT, Report, Texts
+from llmgateway.cli.replay.report import LONGEST_TEXT, NOBODY, Judgement, Report, Texts
 from llmgateway.cli.replay.told import tell
 from llmgateway.ports.datasets import DatasetItem
 from llmgateway.replaying.figures import figures_of
 from llmgateway.replaying.gates import Outcome
 from llmgateway.replaying.pairs import Bad, Pair, Side
-from llmgateway.replaying.prompts import body_of
+from llmgateway.replaying.people import Compared, Preferred
 from llmgateway.replaying.stopping import Ended
+from llmgateway.rollout.counts import Arms
+from llmgateway.rollout.trust import Trust
 
 HOSTILE = "<script>alert(1)</script> & \x1b[2J"
 RECORD = {
@@ -35,8 +39,8 @@ def side(*bad, **figures):
     return Side("x-1", 200, "completed", None, "stop", bad, {"flag": 1}, figures)
 
 
-def report(pairs, texts=(), gates=()):
-    return Report(RECORD, Ended.DONE, figures_of(pairs, {}), gates, texts, 3, 2.5)
+def report(pairs, texts=(), gates=(), people=NOBODY):
+    return Report(RECORD, Ended.DONE, figures_of(pairs, {}), gates, texts, 3, 2.5, people)
 
 
 def harmful(count=12):
@@ -89,6 +93,75 @@ def test_it_fails_by_the_test_or_by_a_gate(pairs, gates, is_failed):
     told = report(pairs, (), gates)
     assert told.is_failed is is_failed
     assert json.loads(json.dumps(told.shown()))["failed"] is is_failed
+
+
+def test_what_people_say_is_told_everywhere_and_can_fail_it():
+    out = Console(file=io.StringIO(), width=160, highlight=False, markup=False, emoji=False)
+    people = Compared(14, Arms(1, 12))
+    told = report([], people=people)
+    tell(out, told)
+    sentence = "People compared 14 pairs: the candidate lost 12, the baseline 1; that proves the candidate worse."
+    assert sentence in out.file.getvalue()
+    assert sentence in page(told, [])
+    assert told.shown()["people"] == people.shown()
+    assert told.is_failed
+    assert not report([], people=Compared(14, Arms(6, 6))).is_failed
+    assert "No one has compared a pair yet." in page(report([]), [])
+
+
+@pytest.mark.parametrize(("trust", "fails"), [("advisory", False), ("may_pause", False), ("may_roll_back", True)])
+def test_what_a_judge_says_is_told_and_fails_it_once_people_agree_with_it(trust, fails):
+    out = Console(file=io.StringIO(), width=200, highlight=False, markup=False, emoji=False)
+    told = replace(report([]), judge=Judgement("kind", Compared(14, Arms(1, 12)), Trust(trust)))
+    tell(out, told)
+    assert "The judge kind compared 14 pairs: the candidate lost 12, the baseline 1" in out.file.getvalue()
+    assert ("That fails nothing" in page(told, [])) is not fails
+    assert told.is_failed is fails
+    assert told.shown()["judge"]["trust"] == trust
+    assert report([]).shown()["judge"] is None
+
+
+class Judging:
+    """A gateway's books as `judging` sees them. `says`: what becomes of each pair; None: nothing, ever."""
+
+    def __init__(self, says, known=()):
+        self.says, self.verdicts, self.asked, self.through = says, dict.fromkeys(known, Preferred.TIE), [], 7
+
+    def judged(self, name, since):
+        return dict(self.verdicts)
+
+    def judge(self, name):
+        return JudgeNow(self.through, Trust.ADVISORY)
+
+    def compare(self, name, pairs):
+        self.asked.append(len(pairs))
+        if self.says is not None:
+            self.through += len(pairs)
+            self.verdicts |= {each.candidate.exchange_id: self.says for each in pairs}
+        return len(pairs)
+
+
+def compared(count):
+    ends = {"end": "completed"}
+    return [Pair(at, Side(f"a{at}", **ends), Side(f"b{at}", **ends)) for at in range(count)]
+
+
+def test_a_judge_is_asked_about_what_it_has_not_seen_a_few_at_a_time():
+    books = Judging(Preferred.LOST, known=[f"b{at}" for at in range(5)])
+    found = judging.judgement(books, "kind", compared(50), 0.0)
+    assert books.asked == [20, 20, 5]
+    assert (found.compared, found.trust) == (Compared(50, Arms(0, 45)), Trust.ADVISORY)
+    judging.judgement(books, "kind", compared(50), 0.0)
+    assert len(books.asked) == 3, "nothing is left to ask"
+
+
+def test_a_judge_that_says_nothing_is_given_up(monkeypatch, capsys):
+    monkeypatch.setattr(judging, "STALLED_S", 0.0)
+    monkeypatch.setattr(judging, "POLL_S", 0.0)
+    books = Judging(None)
+    assert judging.judgement(books, "kind", compared(50), 0.0).compared.pairs == 0
+    assert books.asked == [20]
+    assert "has said nothing" in capsys.readouterr().err
 
 
 def test_plots_stay_within_their_frame_whatever_the_values():

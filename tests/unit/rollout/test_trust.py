@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmgateway.rollout.trust import Trust, trust
+from llmgateway.rollout.trust import Standing, Trust, alike, standing, trust
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,15 @@ from llmgateway.rollout.trust import Trust, trust
 )
 def test_each_rung_has_its_numbers(labels, kappa, rung):
     assert trust(labels, kappa) is rung
+
+
+def test_a_judge_stands_by_what_it_and_people_say():
+    assert standing([]) == Standing(0, None)
+    assert standing([(True, True), (False, False)] * 50) == Standing(100, 1.0)
+    assert standing([(True, True), (False, False)] * 50).rung is Trust.MAY_ROLL_BACK
+
+
+def test_reviewers_say_yes_and_no_where_a_judge_says_true_and_false():
+    assert alike([(True, "yes"), (False, "no"), (True, "unclear")]) == [(True, True), (False, False), (True, "unclear")]
+    assert alike([("yes", "yes"), ("good", "no"), (1.0, 1.0)]) == [("yes", "yes"), ("good", "no"), (1.0, 1.0)]
+    assert standing([(True, "yes"), (False, "no")] * 50).kappa == 1.0

@@ -19,6 +19,7 @@ from llmgateway.replaying import gates
 from llmgateway.replaying.badness import Judge
 from llmgateway.replaying.figures import figures_of
 from llmgateway.replaying.pairs import Pair
+from llmgateway.replaying.people import people_of
 from llmgateway.replaying.runner import Means, Setting, run
 from llmgateway.replaying.stopping import Ended
 
@@ -54,7 +55,7 @@ async def _run(books: Books, job: Job, target: Target, concurrency: int, asked_f
             verdict = job.course.evidence.verdict
             job.replay = await asyncio.to_thread(books.end, replay["id"], ended, verdict)
             job.done = ended
-        return await _report(job, asking, asked_for)
+        return await _report(books, job, asking, asked_for)
 
 
 async def _save(books: Books, replay_id: str, pairs: Sequence[Pair], cost_usd: float) -> None:
@@ -83,8 +84,7 @@ async def _with_progress(job: Job, setting: Setting, means: Means) -> Ended:
         return await run(left, setting, course, replace(means, save=save))
 
 
-async def _report(job: Job, asking: GatewayAsking, asked_for: list[gates.Gate]) -> Report:
-
+async def _report(books: Books, job: Job, asking: GatewayAsking, asked_for: list[gates.Gate]) -> Report:
     facts = {item.ordinal: item.facts for item in job.items}
     figures = figures_of(job.course.pairs, facts)
     by_ordinal = {item.ordinal: item for item in job.items}
@@ -92,7 +92,10 @@ async def _report(job: Job, asking: GatewayAsking, asked_for: list[gates.Gate]) 
     asked = {pair.ordinal for pair in job.course.pairs}
     redacted = sum(bool(item.redaction) for item in job.items if item.ordinal in asked)
     assert job.done is not None
-    return Report(job.replay, job.done, figures, gates.judged(asked_for, figures), texts, redacted, job.slow_s)
+    said = await asyncio.to_thread(books.said, job.replay["created_at"])
+    outcomes = gates.judged(asked_for, figures)
+    people = people_of(job.course.pairs, said)
+    return Report(job.replay, job.done, figures, outcomes, texts, redacted, job.slow_s, people)
 
 
 async def _texts(pair: Pair, item: DatasetItem | None, asking: GatewayAsking) -> Texts:

@@ -48,6 +48,7 @@ def page(report: Report, pairs: Sequence[Pair]) -> str:
             _about(report),
             f'<p class="verdict {escape(verdict)}">{escape(words.verdict_of(figures))}<br>'
             f"<span class=dim>{escape(words.ENDS[report.ended])}; {escape(words.ratio_of(figures))}.</span></p>",
+            *(f"<p>{escape(each)}</p>" for each in _opinions(report)),
             _gates(report),
             '<h2>Bad answers</h2><p class=key><i style="border-color:#56708c"></i>baseline'
             '<i style="border-color:#c2571a;background:#c2571a"></i>candidate</p>',
@@ -63,6 +64,11 @@ def page(report: Report, pairs: Sequence[Pair]) -> str:
             "</ul></body></html>",
         )
     )
+
+
+def _opinions(report: Report) -> list[str]:
+    judge = [] if report.judge is None else [words.judge_of(report.judge)]
+    return [words.people_of(report.people), *judge]
 
 
 def _about(report: Report) -> str:

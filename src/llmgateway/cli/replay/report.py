@@ -6,9 +6,13 @@ from typing import Any, Final
 
 from llmgateway.replaying.figures import Figures
 from llmgateway.replaying.gates import Outcome
+from llmgateway.replaying.people import Compared
 from llmgateway.replaying.stopping import Ended
+from llmgateway.rollout.counts import Arms
 from llmgateway.rollout.pairs import Verdict
+from llmgateway.rollout.trust import Trust
 
+NOBODY: Final = Compared(0, Arms())
 LONGEST_TEXT: Final = 4_000  # characters of each text that is shown
 
 
@@ -24,6 +28,23 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a judge makes of the pairs, and what its word may do."""
+
+    name: str
+    compared: Compared
+    trust: Trust
+
+    @property
+    def is_against(self) -> bool:
+        """Whether it proves the candidate worse, and is trusted with that."""
+        return self.compared.verdict is Verdict.WORSE and self.trust is Trust.MAY_ROLL_BACK
+
+    def shown(self) -> dict[str, Any]:
+        return {"name": self.name, "trust": self.trust.value} | self.compared.shown()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that is shown."""
 
@@ -34,11 +55,14 @@ class Report:
     texts: Sequence[Texts]
     redacted: int  # items from which guardrails had taken something out
     slow_s: float | None
+    people: Compared = NOBODY
+    judge: Judgement | None = None
 
     @property
     def is_failed(self) -> bool:
-        """Whether a gate fails: the test's, or one that was asked for."""
-        is_worse = self.figures.evidence.verdict is Verdict.WORSE
+        """Whether a gate fails: the test's, people's, a trusted judge's, or one that was asked for."""
+        is_worse = Verdict.WORSE in {self.figures.evidence.verdict, self.people.verdict}
+        is_worse = is_worse or (self.judge is not None and self.judge.is_against)
         return is_worse or any(gate.is_passed is False for gate in self.gates)
 
     def shown(self) -> dict[str, Any]:
@@ -49,6 +73,8 @@ class Report:
             "failed": self.is_failed,
             "slow_s": self.slow_s,
             "redacted_items": self.redacted,
+            "people": self.people.shown(),
+            "judge": None if self.judge is None else self.judge.shown(),
             "gates": [{name: getattr(gate, name) for name in Outcome.__slots__} for gate in self.gates],
             **self.figures.shown(),
         }

@@ -20,13 +20,23 @@ from llmgateway.replaying.runner import MAX_CONCURRENCY
 
 if TYPE_CHECKING:
     from llmgateway.cli.replay.asking import Target
+    from llmgateway.cli.replay.books import Books
     from llmgateway.cli.replay.job import Job
     from llmgateway.cli.replay.report import Report
     from llmgateway.replaying.pairs import Pair
 
 GATE_FAILED: Final = 3
 KEY_ENV: Final = "LLMGATEWAY_KEY"
+MAX_REVIEWED: Final = 1_000
 TIMEOUT_S: Final = 600.0
+ReviewOption = Annotated[
+    int, typer.Option("--review", min=0, max=MAX_REVIEWED, help="Pairs for the review queue, drawn at random.")
+]
+KeyEnvOption = Annotated[str, typer.Option("--key-env", help="Variable with a key that may pin versions.")]
+WhereOption = Annotated[str | None, typer.Option("--gateway", help="Where requests go. Default: the configuration's.")]
+JudgeOption = Annotated[
+    str | None, typer.Option("--judge", help="An evaluator of pairs (form = pairwise) that compares the answers.")
+]
 
 
 def replay(
@@ -48,14 +58,14 @@ def replay(
     seed: Annotated[int, typer.Option(help="Decides which version is asked first at which item.")] = 0,
     resume: Annotated[str | None, typer.Option(help="Go on with this replay, or report on it again.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write the report to this file.")] = None,
+    review: ReviewOption = 0,
+    judge: JudgeOption = None,
     yes: gateway.YesOption = False,
     config: gateway.ConfigOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,
-    where: Annotated[
-        str | None, typer.Option("--gateway", help="Where requests go. Default: the configuration's.")
-    ] = None,
-    key_env: Annotated[str, typer.Option("--key-env", help="Variable with a key that may pin versions.")] = KEY_ENV,
+    where: WhereOption = None,
+    key_env: KeyEnvOption = KEY_ENV,
     as_json: gateway.JsonOption = False,
 ) -> None:
     """Put a dataset to a candidate and, afresh, to the stable version; report, and exit with 3 where a gate fails."""
@@ -65,17 +75,42 @@ def replay(
 
     asked_for = _gates(gate)
     books = Books(locate(config, url, token_env))
+    if judge is not None:
+        books.compare(judge, ())  # refused now rather than when all is asked
     if resume is not None:
         job = resumed(books, resume, max_cost)
     else:
         plan = {"limit": limit, "max_cost": max_cost, "seed": seed, "slow_s": slow}
         job = begun(books, Choice(dataset, route, candidate, baseline), plan, is_agreed=yes)
     target = _target(job, where, config, key_env)
-    report = carried_out(books, job, target, concurrency, asked_for)
+    report = _with_judge(carried_out(books, job, target, concurrency, asked_for), books, job, judge)
+    _hand_out(books, job, review)
     _write(report, job.course.pairs, html)
     _print(report, as_json=as_json)
-    if report.is_failed:
-        raise typer.Exit(GATE_FAILED)
+    raise typer.Exit(GATE_FAILED if report.is_failed else 0)
+
+
+def _with_judge(report: "Report", books: "Books", job: "Job", judge: str | None) -> "Report":
+    """The report with what a judge makes of the pairs, if one is to look at them."""
+    from dataclasses import replace
+
+    from llmgateway.cli.replay.judging import judgement
+
+    if judge is None:
+        return report
+    return replace(report, judge=judgement(books, judge, job.course.pairs, job.replay["created_at"]))
+
+
+def _hand_out(books: "Books", job: "Job", count: int) -> None:
+    """Have people compare some of the pairs, without knowing which version is which."""
+    from llmgateway.replaying.people import drawn
+
+    if not count:
+        return
+    pairs = drawn(job.course.pairs, count, job.replay["plan"].get("seed") or 0)
+    added = books.hand_out(pairs, f"replay {job.replay['id']}")
+    told = f"{len(pairs):,} pairs are in the review queue, {added:,} of them new"
+    lines.notes().print(f"{told}; --resume {job.replay['id']} tells what people make of them", style="dim")
 
 
 def _print(report: "Report", *, as_json: bool) -> None:

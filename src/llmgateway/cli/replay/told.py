@@ -22,6 +22,9 @@ def tell(out: "Console", report: Report) -> None:
     out.print(one_line(f"{title}{replay['dataset']}@{replay['dataset_version']}"), style="bold")
     out.print(words.verdict_of(figures), style=_STYLES[figures.evidence.verdict])
     out.print(f"{words.ENDS[report.ended]}; {words.ratio_of(figures)}", style="dim")
+    out.print(words.people_of(report.people), style="dim" if not report.people.pairs else None)
+    if report.judge is not None:
+        out.print(one_line(words.judge_of(report.judge)))
     told = figures.shown()
     _rates(out, told)
     _amounts(out, told["amounts"])

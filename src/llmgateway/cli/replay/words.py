@@ -4,9 +4,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from llmgateway.cli.replay.report import Judgement
 from llmgateway.replaying.figures import Figures
+from llmgateway.replaying.people import Compared
 from llmgateway.replaying.stopping import ALPHA, MARGIN, Ended
 from llmgateway.rollout.pairs import Verdict
+from llmgateway.rollout.trust import Trust
 
 TITLES: Final = {
     "bad": "anything bad",
@@ -31,6 +34,11 @@ ENDS: Final = {
     Ended.WORSE: "stopped early: more pairs could not change the verdict",
     Ended.COST: "stopped by the cost cap: the next pair might have gone over it",
     Ended.UNPRICED: "stopped: the price of an answer is not known, so the cap could not be kept",
+}
+_PROVEN: Final = {
+    Verdict.WORSE: "that proves the candidate worse",
+    Verdict.ALIKE: "that proves no harm",
+    Verdict.OPEN: "that proves neither harm nor its absence",
 }
 LIMITS: Final = (
     "A pair is lost by the version whose gravest fault is the graver, in the order of the rows above. How grave a "
@@ -57,6 +65,25 @@ def verdict_of(figures: Figures) -> str:
             return f"No harm: the candidate is not bad {MARGIN:g} times as often as the baseline. {told}"
         case _:
             return f"Not decided: the pairs prove neither harm nor its absence. {told}"
+
+
+def people_of(people: Compared) -> str:
+    """A sentence on what reviewers make of the pairs."""
+    return _compared_by("People", people) if people.pairs else "No one has compared a pair yet."
+
+
+def judge_of(judge: Judgement) -> str:
+    """A sentence on what a judge makes of them, and on what its word does here."""
+    told = _compared_by(f"The judge {judge.name}", judge.compared)
+    if judge.trust is Trust.MAY_ROLL_BACK:
+        return told
+    return f"{told} That fails nothing: people do not agree with it often enough yet ({judge.trust})."
+
+
+def _compared_by(who: str, found: Compared) -> str:
+    stable, candidate = found.lost
+    told = f"{who} compared {found.pairs:,} pairs: the candidate lost {candidate:,}, the baseline {stable:,}"
+    return f"{told}; {_PROVEN[found.verdict]}."
 
 
 def ratio_of(figures: Figures) -> str:

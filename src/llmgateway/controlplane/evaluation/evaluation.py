@@ -111,6 +111,27 @@ class Evaluation:
         self.backlog = max(0, last - (rows[-1]["seq"] if rows else last))
         return len(rows) == BATCH
 
+    async def compare(self, name: str, pairs: Sequence[tuple[str, str]]) -> int:
+        """Have a judge of pairs compare exchanges, each with another one; tells how many it is to look at.
+
+        Somebody names them: they need be no copies, nor in its share. KeyError: no evaluator of the name judges pairs.
+        """
+        found = {each.name: each for each in self.members if each.asks and each.needs_reference}
+        member = found[name]
+        dues = [
+            Due(row | {"shadow_of": other}, (member,))
+            for exchange_id, other in pairs
+            if (row := await self._store.exchange(exchange_id)) is not None
+        ]
+        heard = Heard(self._clock.time())
+        usual = (await self._books.known()).usual
+        for part in parts(dues):
+            for each in await in_thread(judged, await gather(self._store, part), usual):
+                heard.take(each)
+        await self._books.save(heard.scores, heard.count)
+        self.asking.add(heard.asked)
+        return len(dues)
+
     async def _caught_up(self, cursor: int, last: int) -> int:
         """Leave out the oldest where too many wait; gives where to go on."""
         too_many = last - cursor - MAX_BACKLOG

@@ -10,8 +10,7 @@ from llmgateway.controlplane.evaluation.figures import Figures
 from llmgateway.controlplane.evaluation.panel import Member
 from llmgateway.domain.score import Value
 from llmgateway.ports.store import StoreReader
-from llmgateway.rollout.agreement import cohen_kappa
-from llmgateway.rollout.trust import trust
+from llmgateway.rollout.trust import alike, standing
 
 
 async def shown(evaluation: Evaluation, store: StoreReader, snapshot: Snapshot, now: float) -> list[dict[str, Any]]:
@@ -72,13 +71,13 @@ async def _asking(
 
 def agreement(pairs: list[tuple[Value, Value]]) -> dict[str, Any]:
     """How far a judge agrees with people, and what its word may do."""
-    kappa = cohen_kappa(pairs)
-    same = sum(judge == person for judge, person in pairs)
+    found = standing(pairs)
+    same = sum(judge == person for judge, person in alike(pairs))
     return {
-        "labels": len(pairs),
-        "agree": same / len(pairs) if pairs else None,
-        "kappa": kappa,
-        "trust": trust(len(pairs), kappa).value,
+        "labels": found.labels,
+        "agree": same / found.labels if found.labels else None,
+        "kappa": found.kappa,
+        "trust": found.rung.value,
     }
 
 

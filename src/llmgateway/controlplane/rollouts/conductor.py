@@ -7,13 +7,14 @@ the weights there are those that workers have, or are told then. Workers keep th
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.rollouts.eventful import automatic
 from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of, running
 from llmgateway.controlplane.rollouts.tally import tallies
+from llmgateway.controlplane.rollouts.trusting import Labels, Trusting
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import GatewayEvent
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 OnMove = Callable[[Running, TransitionRecord], None]
 
 
-class RolloutStore(RolloutReader, RolloutWriter, Protocol):
+class RolloutStore(RolloutReader, RolloutWriter, Labels, Protocol):
     """The part of the store that is needed here."""
 
     async def open_concerns(self, route: str, *versions: str) -> list[Concern]: ...
@@ -82,6 +83,7 @@ class Conductor:
         self._on_event = on_event
         self.known: dict[str, Evidence] = {}  # as read last, by rollout
         self._stale: set[str] = set()  # rollouts whose evidence has grown in the store
+        self._trusting = Trusting(store, clock)
         self._told = ""
         self._turn = asyncio.Lock()
         self.wake = asyncio.Event()
@@ -139,6 +141,8 @@ class Conductor:
 
     async def look(self) -> None:
         """Move every rollout as far as evidence and time take it."""
+        # scores are counted by the store itself, whoever brings them: nobody says when
+        self._stale.update(each.record.id for each in self.running.values() if each.policy.scores)
         for route in list(self.running):
             try:
                 await self._go(route)
@@ -193,9 +197,14 @@ class Conductor:
         name = of.record.id
         known = self.known.get(name)
         if known is None or name in self._stale:
-            self._stale.discard(name)
-            counts, weights = await self._store.epoch_counts(name)
-            known = self.known[name] = evidence_of(counts, weights, of.rollout.epoch)
+            self._stale.discard(name)  # first: what comes meanwhile is for the next time
+            try:
+                counts, weights = await self._store.epoch_counts(name)
+                trust = await self._trusting.of(of.policy.scores)
+            except StoreError:
+                self._stale.add(name)
+                raise
+            known = self.known[name] = replace(evidence_of(counts, weights, of.rollout.epoch), trust=trust)
         return known
 
     async def people(self, of: Running, actor: str = "") -> People:

@@ -35,6 +35,9 @@ MOVES: Final[Mapping[Event, Move]] = {
     Event.SIGNAL: Move(_PAUSE, _WARNING, "is paused: a signal metric got worse", UndoAct.RESUME),
     Event.SRM: Move(_PAUSE, _WARNING, "is paused: assignments do not follow the weights", UndoAct.RESUME),
     Event.NO_DATA: Move(_PAUSE, _WARNING, "is paused: a metric has judged nothing for too long", UndoAct.RESUME),
+    Event.FEEDBACK: Move(
+        _PAUSE, _WARNING, "is paused: users speak of one version more often than of the other", UndoAct.RESUME
+    ),
     Event.CONTROLLER_LOST: Move(_PAUSE, _WARNING, "is paused: nobody was watching for a while", UndoAct.RESUME),
     Event.CLEARED: Move("resume", _INFO, "goes on: the cause of its pause is gone", UndoAct.PAUSE),
     Event.PROVEN: Move("proven", _WARNING, "is shown to do no harm, and waits for people"),

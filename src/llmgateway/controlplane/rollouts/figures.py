@@ -47,6 +47,8 @@ def _analysis(label: str, each: Running, known: Evidence) -> Iterator[tuple[str,
         name = metric.metric.name
         yield "analysis_log_evalue", (label, name, "harm"), metric.harm
         yield "analysis_log_evalue", (label, name, "no_harm"), metric.safe
+        if name in known.said:
+            yield "analysis_log_evalue", (label, name, "said"), metric.said
         for kind, epochs in (("analysis_units", known.units), ("analysis_bad_units", known.bad)):
             for arm, count in total(epochs.get(name, {}))._asdict().items():
                 yield kind, (label, name, arm), count

@@ -1,10 +1,12 @@
 """A rollout's policy between the three who have it: the configuration, the decisions, the store's JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from llmgateway.config.rollouts import MetricName, RolloutPolicy
+from llmgateway.domain.score import SourceKind
+from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.rollout.plan import Approvals, Bake, Kind, Metric, Plan, Step
 
 
@@ -26,6 +28,7 @@ class Policy:
 
     plan: Plan
     slow: Slow = Slow()
+    scores: Mapping[str, ScoreRule] = field(default_factory=dict)  # what metrics read that look at scores
 
     @property
     def metrics(self) -> frozenset[str]:
@@ -33,7 +36,8 @@ class Policy:
 
     def written(self) -> dict[str, Any]:
         """JSON-able."""
-        return {"plan": _plain(asdict(self.plan)), "slow": asdict(self.slow)}
+        scores = {name: _plain(asdict(rule)) for name, rule in self.scores.items()}
+        return {"plan": _plain(asdict(self.plan)), "slow": asdict(self.slow), "scores": scores}
 
 
 _SLOW: Final = MetricName.SLOW
@@ -46,7 +50,7 @@ def of_config(policy: RolloutPolicy, slow: Slow) -> Policy:
     plan = Plan(
         steps=tuple(Step(each.weight, each.min_time_s, each.min_units, each.gate) for each in policy.steps),
         metrics=tuple(
-            Metric(each.name.value, Kind(each.kind.value), each.ceiling, each.weight, each.silent_s)
+            Metric(str(each.name), Kind(each.kind.value), each.ceiling, each.weight, each.silent_s, each.is_judged)
             for each in policy.metrics
         ),
         alpha=policy.alpha,
@@ -59,17 +63,17 @@ def of_config(policy: RolloutPolicy, slow: Slow) -> Policy:
         bake=Bake(bake.holdback, bake.min_time_s),
         deadline_s=policy.deadline_s,
     )
-    return Policy(plan, slow)
+    return Policy(plan, slow, {each.name: each.reads for each in policy.metrics if each.reads is not None})
 
 
 def told_slow(policy: RolloutPolicy) -> Slow:
     """What the configuration calls slow, as far as it does."""
-    return next((Slow(each.first_token_s, each.total_s) for each in policy.metrics if each.name is _SLOW), Slow())
+    return next((Slow(each.first_token_s, each.total_s) for each in policy.metrics if each.name == _SLOW), Slow())
 
 
 def judges_slow(policy: RolloutPolicy) -> bool:
     """Whether slowness is looked at."""
-    return any(each.name is _SLOW for each in policy.metrics)
+    return any(each.name == _SLOW for each in policy.metrics)
 
 
 def read(written: Mapping[str, Any]) -> Policy:
@@ -86,7 +90,18 @@ def read(written: Mapping[str, Any]) -> Policy:
             **plan,
         ),
         Slow(**written["slow"]),
+        read_scores(written),
     )
+
+
+def read_scores(written: Mapping[str, Any]) -> dict[str, ScoreRule]:
+    """The part of a policy that says which scores count; raises as `read` does. Older ones have none."""
+    return {name: _rule(each) for name, each in written.get("scores", {}).items()}
+
+
+def _rule(written: Mapping[str, Any]) -> ScoreRule:
+    kind, bad = SourceKind(written["source_kind"]), tuple(written["bad"])
+    return ScoreRule(**{**written, "source_kind": kind, "bad": bad})
 
 
 def _approvals(written: Mapping[str, Any]) -> Approvals:

@@ -11,6 +11,7 @@ from llmgateway.rollout.evidence import Evidence
 from llmgateway.rollout.hardstop import Failing
 from llmgateway.rollout.rollout import Approval, Rollout
 from llmgateway.rollout.states import Transition
+from llmgateway.rollout.units import SAID
 from llmgateway.routing.staged import StagedWeight
 
 REQUESTS: Final = "!requests"  # the row of `epoch_count` that counts requests, not units: no metric is called so
@@ -70,6 +71,7 @@ def evidence_of(counts: list[EpochCount], weights: dict[int, float], epoch: int)
     assigned: dict[int, Arms] = {}
     units: dict[str, dict[int, Arms]] = {}
     bad: dict[str, dict[int, Arms]] = {}
+    said: dict[str, dict[int, Arms]] = {}
     heard: dict[str, tuple[float, float]] = {}
     failing = Failing()
     for each in counts:
@@ -80,6 +82,8 @@ def evidence_of(counts: list[EpochCount], weights: dict[int, float], epoch: int)
                 failing = Failing(both, failed, Arms(each.stable_run, each.candidate_run))
         elif not each.metric:
             assigned[each.epoch] = both
+        elif each.metric.startswith(SAID):
+            said.setdefault(each.metric.removeprefix(SAID), {})[each.epoch] = both
         else:
             units.setdefault(each.metric, {})[each.epoch] = both
             bad.setdefault(each.metric, {})[each.epoch] = failed
@@ -93,6 +97,7 @@ def evidence_of(counts: list[EpochCount], weights: dict[int, float], epoch: int)
         bad={name: _of(each, known) for name, each in bad.items()},
         failing=failing,
         heard=heard,
+        said={name: _of(each, known) for name, each in said.items()},
     )
 
 

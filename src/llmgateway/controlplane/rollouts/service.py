@@ -16,6 +16,7 @@ from llmgateway.controlplane.rollouts.figures import Points, figures
 from llmgateway.controlplane.rollouts.filing import Filing
 from llmgateway.controlplane.rollouts.people import Rollouts
 from llmgateway.controlplane.rollouts.records import Running
+from llmgateway.controlplane.rollouts.scoretally import score_tally
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.controlplane.webhooks import Webhooks
 from llmgateway.domain.clock import Clock
@@ -53,6 +54,7 @@ class RolloutService:
         self._clock = around.clock
         reloader = around.reloader
         self._webhooks = around.webhooks
+        store.count_scores(score_tally)
         self._moves: dict[tuple[str, str, str], int] = {}
         self.conductor = Conductor(
             store,

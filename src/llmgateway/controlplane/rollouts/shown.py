@@ -13,9 +13,11 @@ from llmgateway.rollout.evidence import Evidence
 from llmgateway.rollout.explain import Language, Speaker, explain, next_event
 from llmgateway.rollout.guards import Moment
 from llmgateway.rollout.interval import interval
+from llmgateway.rollout.plan import Metric
 from llmgateway.rollout.readings import MetricReading
 from llmgateway.rollout.rollout import People
 from llmgateway.rollout.states import TABLE, lacking
+from llmgateway.rollout.trust import UNKNOWN
 
 Shown = dict[str, Any]
 
@@ -147,4 +149,14 @@ def _metric(read: MetricReading, at: Moment) -> Shown:
         "safe": _figures(read.safe, 1 / plan.beta),
         "ratio": {"low": known.low, "high": known.high if math.isfinite(known.high) else None},
         "absent": metric.name in at.absent,
+        "trust": _trust(metric, at),
+        "said": _figures(read.said, plan.srm_threshold) if metric.name in at.evidence.said else None,
     }
+
+
+def _trust(metric: Metric, at: Moment) -> Shown | None:
+    """Of a metric that a model judges: what its word may do, and why."""
+    if not metric.is_judged:
+        return None
+    standing = at.evidence.trust.get(metric.name, UNKNOWN)
+    return {"rung": standing.rung.value, "labels": standing.labels, "kappa": standing.kappa}

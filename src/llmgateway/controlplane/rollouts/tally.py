@@ -1,15 +1,17 @@
 """What a batch of exchanges adds to the evidence of one rollout, counted in the transaction that stores them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from llmgateway.controlplane.rollouts.judging import bad_events, has_failed
 from llmgateway.controlplane.rollouts.records import REQUESTS, Running
-from llmgateway.ports.rollouts import Added, EpochCount, Tally, UnitMark
+from llmgateway.ports.rollouts import Added, EpochCount, RolloutRecord, Tally, UnitMark
 from llmgateway.ports.store import Entry
 from llmgateway.rollout.counts import NOTHING, Arms
-from llmgateway.rollout.units import Seen, count
+from llmgateway.rollout.units import Counted, Seen, count
 
 SPLIT = "split"
+_ARMS: Final = ("stable", "candidate")
 
 
 class RolloutTally:
@@ -29,15 +31,12 @@ class RolloutTally:
 
     def add(self, entry: Entry) -> None:
         """Take an exchange, if it is one that counts."""
-        row, record = entry.row, self._running.record
-        epoch, assigned = row.get("epoch"), row.get("assigned_version")
-        if type(epoch) is not int or assigned not in (record.candidate, record.stable):
-            return
-        if row.get("shadow_of") is not None or row.get("assigned_by") != SPLIT:
+        row = entry.row
+        if (arm := assigned_arm(row, self._running.record)) is None:
             return
         policy = self._running.policy
         bad = bad_events(row, entry.bodies, policy.slow, policy.metrics)
-        is_candidate, unit = assigned == record.candidate, row.get("unit")
+        (epoch, is_candidate), unit = arm, row.get("unit")
         seen = Seen(unit or row["id"], epoch, is_candidate, bad)
         (self._once if unit is None else self._sticky).append(seen)
         if bad:
@@ -47,23 +46,36 @@ class RolloutTally:
     def count(self, marked: Collection[UnitMark]) -> Added:
         sticky = count(self._sticky, lambda mark: mark in marked)
         once = count(self._once, lambda _: False)
-        sums: dict[tuple[str, int], tuple[Arms, Arms]] = {}
-        for counted in (sticky, once):
-            for key in {*counted.units, *counted.bad}:
-                units, bad = sums.get(key, (NOTHING, NOTHING))
-                sums[key] = units.plus(counted.units.get(key, NOTHING)), bad.plus(counted.bad.get(key, NOTHING))
-        heard = {(name, seen.epoch, seen.arm) for seen in (*self._sticky, *self._once) for name in seen.bad}
-        for name, epoch, _ in heard:
-            sums.setdefault((name, epoch), (NOTHING, NOTHING))  # heard of, though nobody new was judged
-        counts = [self._sum(name, epoch, *both, heard) for (name, epoch), both in sums.items()]
+        counts = sums_of((sticky, once), (*self._sticky, *self._once), self._at)
         runs, broken = _runs(self._requests)
         return Added({(mark.metric, mark.unit, mark.arm) for mark in sticky.marks}, [*counts, *runs], broken)
 
-    def _sum(
-        self, name: str, epoch: int, units: Arms, bad: Arms, heard: Collection[tuple[str, int, str]]
-    ) -> EpochCount:
-        stable, candidate = (self._at if (name, epoch, arm) in heard else 0.0 for arm in ("stable", "candidate"))
-        return EpochCount(epoch, name, *units, *bad, stable, candidate)
+
+def assigned_arm(row: Mapping[str, Any], record: RolloutRecord) -> tuple[int, bool] | None:
+    """The epoch, and whether it is the candidate's, of an exchange whose version a rollout's weights assigned."""
+    epoch, assigned = row.get("epoch"), row.get("assigned_version")
+    if type(epoch) is not int or assigned not in (record.candidate, record.stable):
+        return None
+    if row.get("shadow_of") is not None or row.get("assigned_by") != SPLIT:
+        return None
+    return epoch, assigned == record.candidate
+
+
+def sums_of(every: Iterable[Counted], seen: Sequence[Seen], at: float) -> list[EpochCount]:
+    """What was counted, as sums; `seen`: all that was looked at, last at the Unix time `at`."""
+    sums: dict[tuple[str, int], tuple[Arms, Arms]] = {}
+    for counted in every:
+        for key in {*counted.units, *counted.bad}:
+            units, bad = sums.get(key, (NOTHING, NOTHING))
+            sums[key] = units.plus(counted.units.get(key, NOTHING)), bad.plus(counted.bad.get(key, NOTHING))
+    heard = {(name, each.epoch, each.arm) for each in seen for name in each.bad}
+    for name, epoch, _ in heard:
+        sums.setdefault((name, epoch), (NOTHING, NOTHING))  # heard of, though nobody new was judged
+    counts = []
+    for (name, epoch), (units, bad) in sums.items():
+        stable, candidate = (at if (name, epoch, arm) in heard else 0.0 for arm in _ARMS)
+        counts.append(EpochCount(epoch, name, *units, *bad, stable, candidate))
+    return counts
 
 
 def tallies(entries: Iterable[Entry], running: Mapping[str, Running]) -> list[Tally]:

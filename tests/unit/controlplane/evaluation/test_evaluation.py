@@ -394,3 +394,40 @@ async def test_without_evaluators_nothing_is_read_but_where_the_log_ends(bench):
     evaluation.configure(snapshot(rule("error")))
     await settled(evaluation)
     assert await bench.said() == []
+
+
+PAIRWISE = rule("pairs", "judge", options=JUDGE | {"form": "pairwise"}, sample=0.0)
+
+
+async def test_a_judge_of_pairs_compares_what_it_is_given_though_it_is_in_no_share(bench):
+    evaluation = bench.evaluation(PAIRWISE)
+    candidate, baseline = await bench.come("No."), await bench.come()
+    other, alone = await bench.come("Tomorrow."), await bench.come("Never.")
+    bench.answers = [verdict("second"), verdict("first"), verdict("first"), verdict("first")]
+    async with bench.asking(evaluation):
+        assert await evaluation.compare("pairs", [(candidate, baseline)]) == 1
+        await until(lambda: evaluation.figures.runs.get(("pairs", "bad")) == 1)
+        assert await evaluation.compare("pairs", [(other, baseline), (alone, "gone"), ("gone", baseline)]) == 2
+        await until(lambda: evaluation.figures.runs.get(("pairs", "good")) == 1)
+    expected = sorted([("pairs", candidate, "worse"), ("pairs", other, "tie")])
+    assert await bench.said() == expected
+    assert evaluation.figures.skipped["pairs", "no_reference"] == 1
+    assert evaluation.figures.runs["pairs", "judge_error"] == 0
+
+
+async def test_compared_again_it_is_the_same_score(bench):
+    evaluation = bench.evaluation(PAIRWISE)
+    candidate, baseline = await bench.come("No."), await bench.come()
+    for at in (1, 2):
+        bench.answers = [verdict("second"), verdict("first")]
+        async with bench.asking(evaluation):
+            await evaluation.compare("pairs", [(candidate, baseline)])
+            await until(lambda at=at: evaluation.figures.runs.get(("pairs", "bad")) == at)
+    assert len(await bench.said()) == 1
+
+
+@pytest.mark.parametrize("name", ["error", "kind", "nobody"])
+async def test_who_judges_no_pairs_is_not_asked_to(bench, name):
+    evaluation = bench.evaluation(rule("error"), rule("kind", "judge", options=JUDGE))
+    with pytest.raises(KeyError):
+        await evaluation.compare(name, [])

@@ -1,15 +1,18 @@
 """Policies are the same behind the configuration, and behind the store."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tests.support.staged import POLICY, made, record
 
 from llmgateway.config.loader import load
-from llmgateway.config.rollouts import RolloutPolicy
+from llmgateway.config.rollouts import RolloutMetric, RolloutPolicy
 from llmgateway.controlplane.rollouts import policy
 from llmgateway.controlplane.rollouts.policy import Slow
 from llmgateway.controlplane.rollouts.records import running
+from llmgateway.domain.score import SourceKind
+from llmgateway.domain.scorerule import ScoreRule
 
 CONFIG = """
 [backends.one]
@@ -25,7 +28,11 @@ candidate = "v2"
 """
 
 
-@pytest.mark.parametrize("of", [POLICY, RolloutPolicy("v2")])
+THUMBS = RolloutMetric("thumbs", reads=ScoreRule("helpful", SourceKind.USER, bad=(False,)))
+TONE = RolloutMetric("tone", reads=ScoreRule("tone", SourceKind.JUDGE, "kind", below=0.5))
+
+
+@pytest.mark.parametrize("of", [POLICY, RolloutPolicy("v2"), replace(POLICY, metrics=(*POLICY.metrics, THUMBS, TONE))])
 def test_a_policy_survives_being_written(of):
     before = policy.of_config(of, Slow(1.0, None))
     assert policy.read(json.loads(json.dumps(before.written()))) == before
@@ -46,6 +53,20 @@ def test_a_plan_takes_whatever_the_configuration_takes(more):
     snapshot = load(CONFIG + more, providers=("openai",), generation=1, environ={})
     made = policy.of_config(snapshot.routes["chat"].rollout, Slow())
     assert made.plan.steps
+
+
+def test_only_what_a_model_says_needs_trust():
+    made = policy.of_config(replace(POLICY, metrics=(*POLICY.metrics, THUMBS, TONE)), Slow())
+    assert [each.is_judged for each in made.plan.metrics] == [False, False, True]
+    assert made.scores == {"thumbs": THUMBS.reads, "tone": TONE.reads}
+
+
+def test_one_from_before_there_were_scores_has_none():
+    written = policy.of_config(POLICY, Slow()).written()
+    del written["scores"]
+    for metric in written["plan"]["metrics"]:
+        del metric["is_judged"]
+    assert policy.read(written) == policy.of_config(POLICY, Slow())
 
 
 def test_a_record_is_read_back_as_the_rollout_it_was():

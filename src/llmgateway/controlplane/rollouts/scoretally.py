@@ -1,0 +1,74 @@
+"""What scores add to the evidence of one rollout, counted in the transaction that makes them current.
+
+A score counts for the version and the weight epoch that its exchange was assigned, however late it comes. What is
+judged for the first time is a unit; the first bad word is a bad unit, and stays one: what was decided on it is not
+undone when somebody takes it back. Marks in the store keep what several say, or say again, from counting twice.
+"""
+
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from llmgateway.controlplane.rollouts import policy
+from llmgateway.controlplane.rollouts.judging import is_ours
+from llmgateway.controlplane.rollouts.tally import assigned_arm, sums_of
+from llmgateway.domain.score import Score, SourceKind
+from llmgateway.domain.scorerule import ScoreRule
+from llmgateway.ports.rollouts import Added, RolloutRecord, UnitMark
+from llmgateway.rollout.rollout import TERMINAL
+from llmgateway.rollout.units import MAX_BATCH, Seen, count
+
+log = logging.getLogger(__name__)
+
+
+def score_tally(record: RolloutRecord) -> "ScoreTally | None":
+    """Who counts the scores of this rollout's exchanges; None where none count. Called in the store's thread."""
+    if not record.policy.get("scores") or record.state in TERMINAL:  # by its name
+        return None
+    try:
+        return ScoreTally(record, policy.read_scores(record.policy))
+    except (ValueError, KeyError, TypeError):
+        log.exception("rollout %s of %s can't be read, and no scores count for it", record.id, record.route)
+        return None
+
+
+class ScoreTally:
+    """One rollout's part of some scores (ports.rollouts.ScoreTally)."""
+
+    def __init__(self, record: RolloutRecord, rules: Mapping[str, ScoreRule]) -> None:
+        self.rollout = record.id
+        self._record = record
+        self._rules = rules
+        self._seen: list[Seen] = []
+        self._at = 0.0
+
+    @property
+    def units(self) -> Collection[str]:
+        return {seen.unit for seen in self._seen}
+
+    def add(self, score: Score, exchange: dict[str, Any]) -> None:
+        """Take a score that has become its source's current word on an exchange."""
+        arm = assigned_arm(exchange, self._record)
+        found = dict(self._judged(score))
+        if arm is None or not found or is_ours(exchange):
+            return
+        epoch, is_candidate = arm
+        said = tuple(found) if score.source_kind is SourceKind.USER else ()
+        self._seen.append(Seen(exchange["unit"] or exchange["id"], epoch, is_candidate, found, said))
+        self._at = max(self._at, score.at)
+
+    def count(self, marked: Collection[UnitMark]) -> Added:
+        known = set(marked)  # a Mark is one of these
+        added: list[UnitMark] = []
+        counted = []
+        for start in range(0, len(self._seen), MAX_BATCH):
+            part = count(self._seen[start : start + MAX_BATCH], known.__contains__, assigns=False)
+            known.update(part.marks)
+            added += part.marks
+            counted.append(part)
+        return Added(added, sums_of(counted, self._seen, self._at))
+
+    def _judged(self, score: Score) -> Iterator[tuple[str, bool]]:
+        for name, rule in self._rules.items():
+            if rule.reads(score) and (is_bad := rule.is_bad(score)) is not None:
+                yield name, is_bad

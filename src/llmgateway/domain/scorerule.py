@@ -1,0 +1,40 @@
+"""Which scores are asked about, and which of their values are bad."""
+
+from dataclasses import dataclass
+
+from llmgateway.domain.score import DataType, Score, SourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRule:
+    """Scores of one name by one kind of source, or by one source of it.
+
+    `name` None: whatever the source gives. `bad`: yes or no, or categories. `below`, `above`: of numbers.
+    """
+
+    name: str | None
+    source_kind: SourceKind
+    source_id: str | None = None
+    bad: tuple[bool | str, ...] = ()
+    below: float | None = None
+    above: float | None = None
+
+    def reads(self, score: Score) -> bool:
+        """Whether a score is one of these."""
+        return (
+            score.source_kind is self.source_kind
+            and self.name in (None, score.name)
+            and self.source_id in (None, score.source_id)
+        )
+
+    def is_bad(self, score: Score) -> bool | None:
+        """Whether what it says is bad; None where that is no value of the kind that is asked about."""
+        value = score.value
+        if score.data_type is DataType.NUMBER and isinstance(value, int | float):
+            return None if self.bad else self._is_outside(value)
+        if score.data_type not in {DataType.BOOL, DataType.CATEGORY} or not self.bad:
+            return None
+        return value in self.bad if type(value) is type(self.bad[0]) else None
+
+    def _is_outside(self, value: float) -> bool:
+        return (self.below is not None and value < self.below) or (self.above is not None and value > self.above)
