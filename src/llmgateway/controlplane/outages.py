@@ -67,18 +67,19 @@ class Outages:
             outage = outages.popleft()
             if (outage.backend, EJECTED) not in told:
                 self._events.note(event_of(outage, self._clock.time() + outage.at - now))
-        for name in self._lasting(sick, now):
-            if (name, SICK) not in told:
+        for name, spell in self._lasting(sick, now):
+            if (name, SICK) not in told and not spell.is_told:
                 self._events.note(sick_event(name, self._clock.time()))
+            spell.is_told = True
         if now >= self._settled_at:
             self._clear(alarms)
 
-    def _lasting(self, sick: Collection[str], now: float) -> list[str]:
+    def _lasting(self, sick: Collection[str], now: float) -> list[tuple[str, "Spell"]]:
         """Who has been sick for long enough to be told."""
         self._sick = {name: each for name, each in self._sick.items() if now - each.last < CALM_S}
         for name in sick:
             self._sick.setdefault(name, Spell(now, now)).last = now
-        return [name for name, each in self._sick.items() if each.last - each.since >= SICK_S]
+        return [(name, each) for name, each in self._sick.items() if each.last - each.since >= SICK_S]
 
     def _clear(self, alarms: Iterable[GatewayEvent]) -> None:
         out = {entry.backend.name for entry in self._backends if entry.health.state is not IN}
@@ -93,6 +94,7 @@ class Spell:
 
     since: float
     last: float
+    is_told: bool = False
 
 
 def event_of(outage: Outage, at: float) -> GatewayEvent:

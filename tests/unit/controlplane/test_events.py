@@ -170,6 +170,24 @@ async def test_whoever_notes_waits_for_nobody_and_the_oldest_go_when_there_are_t
     assert events.figures().dropped == 3
 
 
+async def test_what_is_said_again_while_it_waits_waits_once(events, store):
+    await events.write()
+    store.is_away = True
+    for _ in range(MAX_WAITING + 3):
+        events.note(event(1))
+        events.clear("e1", 5.0)
+    assert (events.waiting, events.dropped) == (2, 0)
+    with pytest.raises(StoreUnavailableError):
+        await events.write()
+    events.note(event(1, at=9.0))
+    events.clear("e1", 6.0)
+    assert events.waiting == 2
+    store.is_away = False
+    await events.write()
+    assert store.there["e1"].cleared_at == 5.0
+    assert store.there["e1"].at == 1.0
+
+
 async def test_what_has_been_taken_off_the_line_is_not_what_is_dropped(events, store):
     await events.write()
     events.note(event(0))
