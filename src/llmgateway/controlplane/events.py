@@ -110,6 +110,8 @@ class Events:
 
     async def finish(self) -> None:
         """Write what waits now; the gateway is about to stop, and a store that is away is not waited for."""
+        if not self.waiting:
+            return
         try:
             async with asyncio.timeout(FINISH_S):
                 await self.write()

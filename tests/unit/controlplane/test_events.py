@@ -235,6 +235,12 @@ async def test_a_store_that_is_away_does_not_hold_up_the_end(events, store, capl
     assert "1 events are lost: locked" in caplog.text
 
 
+async def test_where_nothing_waits_the_end_asks_nobody(events, store, caplog):
+    store.is_away = True
+    await events.finish()
+    assert caplog.messages == []
+
+
 def test_a_message_says_what_it_is_about_and_how_it_is_taken_back():
     given = event(1, WARNING, route="chat", version="v2", backend="one", undo={"act": "heal", "backend": "one"})
     made = message(given)
