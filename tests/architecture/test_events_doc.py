@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support.control import row
 
-from llmgateway.controlplane import events, fingerprints, outages
+from llmgateway.controlplane import distress, events, fingerprints, outages
 from llmgateway.controlplane.backends import Outage
 from llmgateway.controlplane.evaluation import silence
 from llmgateway.controlplane.evaluation.silence import Quiet
@@ -25,6 +25,8 @@ MADE = [
     fingerprints.changed(row(), KEY, "b", ["a"]),
     silence.silent(Quiet("kind", 1.0, None, {"failed": 3}), 2.0),
     silence.capped("kind", "2026-11-28", 1.0),
+    distress.alarm(distress.OVERLOADED, (), 1.0),
+    distress.alarm(distress.LOG_FULL, (), 1.0),
 ]
 WRITTEN = [
     *((EventKind.ROLLOUT, each.action, each.severity, each.undo) for each in MOVES.values()),
@@ -43,7 +45,7 @@ def test_what_is_written_stands_in_the_table_with_its_severity_and_what_takes_it
 
 def test_the_table_names_nothing_that_is_not_written():
     told = {(kind, action) for kind, actions, *_ in ROWS for action in re.findall(r"`(\w+)`", actions)}
-    mine = {EventKind.ROLLOUT, EventKind.BACKEND, EventKind.FINGERPRINT, EventKind.JUDGE}
+    mine = {EventKind.ROLLOUT, EventKind.BACKEND, EventKind.FINGERPRINT, EventKind.JUDGE, EventKind.GATEWAY}
     assert {each for each in told if each[0] in mine} == {(kind, action) for kind, action, *_ in WRITTEN}
     assert {kind for kind, _ in told} <= set(EventKind)
 
@@ -58,6 +60,8 @@ def test_the_figures_are_those_of_the_code():
         (events.MAX_WAITING, "up to 1,000 wait"),
         (int(outages.SICK_S), "fails for 5 seconds"),
         (int(outages.CALM_S), "clears 15 seconds after"),
+        (int(distress.AFTER_S), "turns work away for 3 seconds"),
+        (int(distress.CALM_S), "clears 15 seconds after the last did"),
         (int(silence.SILENT_S / 60), "in 15 minutes"),
         (silence.MIN_MISSED, "due 3 times or more"),
         (fingerprints.MAX_VALUES - 1, "After 15 changes"),
