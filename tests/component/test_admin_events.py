@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
+from tests.support import admin
 from tests.support.admin import CONFIG, AdminGateway, until
+from tests.support.control import status
 
-from llmgateway.controlplane import outages
+from llmgateway.controlplane import distress, outages
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 
 
@@ -88,6 +90,24 @@ async def test_one_event_has_everything(gateway):
         assert (shown["kind"], shown["severity"], shown["cleared_at"]) == ("drift", "alarm", None)
         status, answer = await gateway.ask("GET", "events/nothing")
         assert (status, answer["error"]["code"]) == (404, "event_not_found")
+
+
+async def test_a_journal_that_can_not_be_written_is_an_alarm(gateway, monkeypatch):
+    monkeypatch.setattr(distress, "AFTER_S", 0.0)
+
+    def full(slot, **changes):
+        fields = status(slot, **changes)
+        return fields | {"gauges": fields["gauges"] | {"journal_full": 1}}
+
+    monkeypatch.setattr(admin, "status", full)
+    async with gateway.running():
+
+        async def is_told():
+            return (await ids(gateway, open="true", kind="gateway"))[0]
+
+        await until(is_told)
+        ((name,), _) = await ids(gateway, open="true")
+        assert name.startswith("gateway-log_full-")
 
 
 async def test_a_backend_that_is_out_is_an_alarm_that_is_undone_and_clears(gateway, service, monkeypatch):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 TIMEOUT_S: Final = 3.0
+_HAVE_LINES: Final = frozenset({"backend", "gateway"})  # of their own, whether it lasts or not
 _STEPS: Final = (  # of the overload ladder: what a worker does on them
     "",
     "it keeps no connection open",
@@ -152,8 +153,8 @@ def troubles(view: Mapping[str, Any]) -> list[str]:
     ]
     found += [f"backend {each['name']} is {state(each)}" for each in view["out"]]
     found += [
-        f"alarm {each['id']}: {each['text']}" for each in view.get("alarms", ()) if each["kind"] != "backend"
-    ]  # backends have had their line
+        f"alarm {each['id']}: {each['text']}" for each in view.get("alarms", ()) if each["kind"] not in _HAVE_LINES
+    ]
     found += view["unready"]
     found += [
         f"the journal of worker {worker['slot']} is full, and new requests get 503: free disk space"

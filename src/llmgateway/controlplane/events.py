@@ -9,7 +9,7 @@ and counted. What must never be lost is saved in the transaction of the act itse
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import takewhile
@@ -50,6 +50,11 @@ class Cleared(NamedTuple):
     at: float
 
 
+Key = tuple[str, bool]
+"""An event's id, and whether it is its end that waits."""
+Line = dict[Key, GatewayEvent | Cleared]
+
+
 class EventFigures(NamedTuple):
     """What /metrics shows. `counts`: since the start; `open`: alarms that last, None while nobody knows."""
 
@@ -72,19 +77,19 @@ class Events:
         self.open: dict[str, GatewayEvent] | None = None
         self.dropped = 0
         self._store = store
-        self._waiting: deque[GatewayEvent | Cleared] = deque()
-        self._taken: deque[GatewayEvent | Cleared] = deque()  # off the line, not in the store yet
+        self._waiting: Line = {}
+        self._taken: Line = {}  # off the line, not in the store yet
         self._patience = Patience("events")
         self._wake = asyncio.Event()
         self._wake.set()  # what is open has to be read
 
     def note(self, event: GatewayEvent) -> None:
-        """Have an event written, soon. One whose id is in the store already is nothing new."""
-        self._add(event)
+        """Have an event written, soon. One whose id waits, or is in the store already, is nothing new."""
+        self._add((event.id, False), event)
 
     def clear(self, event_id: str, at: float) -> None:
         """Have it written that an alarm's cause is gone; of no effect where it is not open."""
-        self._add(Cleared(event_id, at))
+        self._add((event_id, True), Cleared(event_id, at))
 
     def saved(self, event: GatewayEvent) -> None:
         """Hear of an event that somebody else has saved, and told."""
@@ -105,6 +110,8 @@ class Events:
 
     async def finish(self) -> None:
         """Write what waits now; the gateway is about to stop, and a store that is away is not waited for."""
+        if not self.waiting:
+            return
         try:
             async with asyncio.timeout(FINISH_S):
                 await self.write()
@@ -136,19 +143,23 @@ class Events:
             self.open = {each.id: each for each in reversed(newest_first)}
         while self._waiting or self._taken:
             while self._waiting and len(self._taken) < BATCH:
-                self._taken.append(self._waiting.popleft())
-            first = self._taken[0]
+                key = next(iter(self._waiting))
+                self._taken[key] = self._waiting.pop(key)
+            key, first = next(iter(self._taken.items()))
             if isinstance(first, Cleared):
                 await self._clear(first)
-                self._taken.popleft()
+                del self._taken[key]
             else:
-                await self._save([each for each in takewhile(_is_event, self._taken) if not isinstance(each, Cleared)])
+                ahead = takewhile(_is_event, self._taken.values())
+                await self._save([each for each in ahead if not isinstance(each, Cleared)])
 
-    def _add(self, what: GatewayEvent | Cleared) -> None:
+    def _add(self, key: Key, what: GatewayEvent | Cleared) -> None:
+        if key in self._waiting or key in self._taken:
+            return  # whoever looks now and then says it again, as long as the store is away
         if len(self._waiting) >= MAX_WAITING:
-            self._waiting.popleft()
+            del self._waiting[next(iter(self._waiting))]
             self.dropped += 1
-        self._waiting.append(what)
+        self._waiting[key] = what
         self._wake.set()
 
     async def _save(self, events: Sequence[GatewayEvent]) -> None:
@@ -163,8 +174,8 @@ class Events:
             log.exception("event %s can't be stored: %s", events[0].id, type(error).__name__)
             self.dropped += 1
             new = []
-        for _ in events:
-            self._taken.popleft()
+        for each in events:
+            self._taken.pop((each.id, False), None)
         for each in new:
             self.saved(each)
             log.log(_LEVELS[each.severity], "event %s: %s", each.id, each.action)  # its text may be a backend's words

@@ -7,13 +7,14 @@ who is out: what a killed one had noticed is there already, and what it had not 
 
 import asyncio
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from llmgateway.controlplane.backends import Backends, Outage
 from llmgateway.controlplane.byhand import WHY
+from llmgateway.controlplane.distress import Distress
 from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.link import Links
+from llmgateway.controlplane.spells import Spells
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
@@ -29,8 +30,11 @@ SETTLE_S: Final = 15.0  # after a start: until then not every worker has told wh
 
 
 async def look_after(backends: Backends, links: Links, events: Events | None, clock: Clock) -> None:
-    """See each second who does not use the leave to try a backend, and who is out and in again; until cancelled."""
+    """See each second who does not use the leave to try a backend, who is out and in again, and how the workers are;
+    until cancelled.
+    """
     outages = Outages(events, backends, clock) if events is not None else None
+    distress = Distress(events, clock) if events is not None else None
     while True:
         await asyncio.sleep(LOOK_S)
         live = links.live()
@@ -38,6 +42,8 @@ async def look_after(backends: Backends, links: Links, events: Events | None, cl
         links.share()
         if outages is not None:
             outages.look(kept_in(live))
+        if distress is not None:
+            distress.look(live)
 
 
 def kept_in(workers: Iterable[WorkerState]) -> set[str]:
@@ -53,7 +59,7 @@ class Outages:
         self._backends = backends
         self._clock = clock
         self._settled_at = clock.monotonic() + SETTLE_S
-        self._sick: dict[str, Spell] = {}
+        self._sick = Spells(SICK_S, CALM_S)
 
     def look(self, sick: Collection[str] = ()) -> None:
         """Note who was put out since the last look, and who is in again. `sick`: who should be out and is kept in."""
@@ -67,32 +73,18 @@ class Outages:
             outage = outages.popleft()
             if (outage.backend, EJECTED) not in told:
                 self._events.note(event_of(outage, self._clock.time() + outage.at - now))
-        for name in self._lasting(sick, now):
+        for name in self._sick.look(sick, now):
             if (name, SICK) not in told:
                 self._events.note(sick_event(name, self._clock.time()))
         if now >= self._settled_at:
             self._clear(alarms)
 
-    def _lasting(self, sick: Collection[str], now: float) -> list[str]:
-        """Who has been sick for long enough to be told."""
-        self._sick = {name: each for name, each in self._sick.items() if now - each.last < CALM_S}
-        for name in sick:
-            self._sick.setdefault(name, Spell(now, now)).last = now
-        return [name for name, each in self._sick.items() if each.last - each.since >= SICK_S]
-
     def _clear(self, alarms: Iterable[GatewayEvent]) -> None:
         out = {entry.backend.name for entry in self._backends if entry.health.state is not IN}
         for event in alarms:
-            if event.backend not in (out if event.action == EJECTED else self._sick):
+            is_over = event.backend not in out if event.action == EJECTED else event.backend not in self._sick
+            if is_over:
                 self._events.clear(event.id, self._clock.time())
-
-
-@dataclass(slots=True)
-class Spell:
-    """A backend was seen to be sick from `since` to `last`."""
-
-    since: float
-    last: float
 
 
 def event_of(outage: Outage, at: float) -> GatewayEvent:

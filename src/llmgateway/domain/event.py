@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     FINGERPRINT = "fingerprint"  # a backend answers as another model, though the version is the same
     PROBE = "probe"  # a golden question was answered otherwise than before
     JUDGE = "judge"  # an evaluator stopped judging, or began again
+    GATEWAY = "gateway"  # it turns work away: too much of it, or no room for the log
 
 
 class EventSeverity(StrEnum):

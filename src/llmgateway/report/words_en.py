@@ -216,6 +216,7 @@ WORDS: Final[Mapping[str, str]] = {
     "kind.fingerprint": "other model behind the same name",
     "kind.probe": "test question",
     "kind.judge": "judging",
+    "kind.gateway": "the gateway itself",
     "severity.info": "for information",
     "severity.warning": "warning",
     "severity.alarm": "alarm",

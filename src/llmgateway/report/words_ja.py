@@ -216,6 +216,7 @@ WORDS: Final[Mapping[str, str]] = {
     "kind.fingerprint": "同じ名前で別のモデル",
     "kind.probe": "試験の質問",
     "kind.judge": "判定",
+    "kind.gateway": "ゲートウェイ自体",
     "severity.info": "情報",
     "severity.warning": "注意",
     "severity.alarm": "警報",

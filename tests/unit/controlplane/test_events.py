@@ -170,6 +170,24 @@ async def test_whoever_notes_waits_for_nobody_and_the_oldest_go_when_there_are_t
     assert events.figures().dropped == 3
 
 
+async def test_what_is_said_again_while_it_waits_waits_once(events, store):
+    await events.write()
+    store.is_away = True
+    for _ in range(MAX_WAITING + 3):
+        events.note(event(1))
+        events.clear("e1", 5.0)
+    assert (events.waiting, events.dropped) == (2, 0)
+    with pytest.raises(StoreUnavailableError):
+        await events.write()
+    events.note(event(1, at=9.0))
+    events.clear("e1", 6.0)
+    assert events.waiting == 2
+    store.is_away = False
+    await events.write()
+    assert store.there["e1"].cleared_at == 5.0
+    assert store.there["e1"].at == 1.0
+
+
 async def test_what_has_been_taken_off_the_line_is_not_what_is_dropped(events, store):
     await events.write()
     events.note(event(0))
@@ -215,6 +233,12 @@ async def test_a_store_that_is_away_does_not_hold_up_the_end(events, store, capl
     events.note(event(1))
     await events.finish()
     assert "1 events are lost: locked" in caplog.text
+
+
+async def test_where_nothing_waits_the_end_asks_nobody(events, store, caplog):
+    store.is_away = True
+    await events.finish()
+    assert caplog.messages == []
 
 
 def test_a_message_says_what_it_is_about_and_how_it_is_taken_back():

@@ -13,6 +13,7 @@ from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.event import EventSeverity
 from llmgateway.ports.events import WantedEvents
+from llmgateway.ports.store import StoreUnavailableError
 from llmgateway.store.sqlite import SqliteStore
 
 AT = 1_800_000_000.0
@@ -172,6 +173,20 @@ async def test_one_that_fails_and_is_kept_in_is_an_alarm_of_its_own(it):
     (event,) = await it.kept(is_open=True)
     assert (event.backend, event.action, event.undo) == ("a", "sick", None)
     assert event.text.startswith("The backend a fails and is kept in")
+
+
+async def test_it_is_noted_once_though_the_store_is_away(it, monkeypatch):
+    async def away(_):
+        raise StoreUnavailableError("locked")
+
+    monkeypatch.setattr(it.store, "add_events", away)
+    for _ in range(20):
+        it.clock.advance(1.0)
+        it.outages.look(["a"])
+    assert it.events.waiting == 1
+    monkeypatch.undo()
+    await it.look(1, ["a"])
+    assert len(await it.kept()) == 1
 
 
 async def test_it_is_over_when_no_worker_has_found_it_so_for_a_while(it):
