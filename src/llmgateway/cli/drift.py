@@ -65,6 +65,8 @@ def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
         gateway.console().print("nothing is watched: [drift] names no signals and no features")
     else:
         _print(found["versions"])
+        if found["left_out"]:
+            gateway.console().print(f"{found['left_out']:,} more versions are not watched: there are too many")
 
 
 def _print(versions: Sequence[Mapping[str, Any]]) -> None:

@@ -34,7 +34,7 @@ LEARNING = {
 }
 WATCHING = {"route": "chat", "version": "v1", "id": "a", "state": "watching", "missing": 7,
             "signals": [SIGNAL, *OTHERS], "features": [FEATURE, BLANK]}  # fmt: skip
-ANSWER = {"is_on": True, "versions": [WATCHING, LEARNING]}
+ANSWER = {"is_on": True, "versions": [WATCHING, LEARNING], "left_out": 3, "unreadable": 0}
 
 
 @pytest.fixture
@@ -73,6 +73,7 @@ def test_status_has_a_line_for_each_thing_that_is_watched(asked):
     assert lines[4] == ["chat", "v1", "prompt_length", "too", "few"]
     assert lines[5] == ["chat", "v2", "learning,", "1,234", "to", "go"]
     assert "More refusals" in result.stdout
+    assert "3 more versions are not watched" in result.stdout
     assert "\x1b" not in result.stdout
 
 

@@ -22,8 +22,7 @@ def endpoints(drift: DriftWatch, snapshot: Callable[[], Snapshot]) -> Routes:
     """The family's part of the table."""
 
     async def every(asked: Asked) -> web.StreamResponse:
-        watching = snapshot().drift.is_on
-        return reply(200, {"is_on": watching, "versions": await drift.status(asked.query["route"])})
+        return reply(200, await drift.status(asked.query["route"]))
 
     async def reset(asked: Asked) -> web.StreamResponse:
         route, version = asked.names["route"], asked.query["version"]
@@ -35,7 +34,7 @@ def endpoints(drift: DriftWatch, snapshot: Callable[[], Snapshot]) -> Routes:
         if not snapshot().drift.is_on:
             raise RefusedError(409, "drift_is_off", "Nothing is watched: [drift] names no signals and no features.")
         await drift.begin_anew(route, version, author(asked))
-        return reply(200, {"is_on": True, "versions": await drift.status(route)})
+        return reply(200, await drift.status(route))
 
     return {
         ("GET", PATH): Endpoint(

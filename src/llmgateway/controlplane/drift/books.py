@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from llmgateway.config.drift import Drift
 from llmgateway.config.snapshot import Snapshot
-from llmgateway.controlplane.drift.eras import Eras, Place, names_of
+from llmgateway.controlplane.drift.eras import MAX_VERSIONS, Eras, Place, names_of
 from llmgateway.controlplane.drift.watched import Watched
 
 log = logging.getLogger(__name__)
@@ -16,13 +16,15 @@ FORMAT: Final = 1
 class Books:
     """`cursor`: the `seq` of the last row that is counted; None: counting begins with what comes.
 
-    `alarms`: how often something was told, by route and name.
+    `alarms`: how often something was told, by route and name. `left_out`: versions beyond the bound, which nobody
+    watches. `unreadable`: exchanges that could not be counted.
     """
 
     def __init__(self) -> None:
         self.cursor: int | None = None
         self.alarms: dict[tuple[str, str], int] = {}
         self.unreadable = 0
+        self.left_out = 0
         self._eras = Eras()
         self._watched: dict[Place, Watched] = {}
         self._current: dict[tuple[str, str], tuple[Place, Watched]] = {}
@@ -38,6 +40,7 @@ class Books:
             self._watched.setdefault(place, Watched(settings)).configure(settings)
         self._index()
         routes = snapshot.routes
+        self.left_out = max(0, sum(len(route.versions) for route in routes.values()) - MAX_VERSIONS)
         self.alarms = {key: count for key, count in self.alarms.items() if key[0] in routes}
         return gone
 

@@ -37,7 +37,13 @@ MAX_BACKLOG: Final = 50_000  # rows that are caught up with; of more, the newest
 MAX_OPEN: Final = 1_000
 _EVERY: Final = Wanted()
 _OPEN: Final = WantedEvents(kind=EventKind.DRIFT, is_open=True)
-_UNREADABLE: Final = (TypeError, ValueError, AttributeError)  # a row of another program's making
+_UNREADABLE: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)  # of a row as nobody writes it
 
 
 class DriftWatch:
@@ -73,9 +79,13 @@ class DriftWatch:
         """For /metrics; None while nobody knows, or nothing is watched."""
         return None if self.books is None else figures(self.books, self._settings, labels)
 
-    async def status(self, route: str | None = None) -> list[dict[str, Any]]:
+    async def status(self, route: str | None = None) -> dict[str, Any]:
         """How it stands with every version in the configuration, or with those of a route. Raises StoreError."""
-        return status((await self._known()).current(), self._settings, route) if self._settings.is_on else []
+        if not self._settings.is_on:
+            return {"is_on": False, "versions": [], "left_out": 0, "unreadable": 0}
+        books = await self._known()
+        versions = status(books.current(), self._settings, route)
+        return {"is_on": True, "versions": versions, "left_out": books.left_out, "unreadable": books.unreadable}
 
     @property
     def books(self) -> Books | None:

@@ -12,6 +12,7 @@ from tests.support.exchanges import ExchangeFactory
 from llmgateway.config.drift import Drift, DriftSignal
 from llmgateway.config.snapshot import Route, Snapshot, Version
 from llmgateway.controlplane.drift import watch as module
+from llmgateway.controlplane.drift.eras import MAX_VERSIONS
 from llmgateway.controlplane.drift.watch import DriftWatch
 from llmgateway.controlplane.labels import Labels
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
@@ -80,7 +81,7 @@ class Fed:
         return self.watch.books.state()
 
     async def line(self, version: str = "v1") -> dict[str, Any]:
-        (found,) = [each for each in await self.watch.status() if each["version"] == version]
+        (found,) = [each for each in (await self.watch.status())["versions"] if each["version"] == version]
         return found
 
 
@@ -313,7 +314,7 @@ async def test_off_it_does_nothing_and_begins_anew_afterwards(fed):
     assert fed.sink.cleared == [fed.sink.noted[0].id]
     assert fed.watch.books is None
     assert fed.watch.figures(Labels()) is None
-    assert await fed.watch.status() == []
+    assert not (await fed.watch.status())["is_on"]
     await fed.ingest(200)
     await fed.watch.settle()
     fed.watch.configure(snapshot(3))
@@ -333,6 +334,12 @@ async def test_a_signal_that_is_watched_no_more_ends_its_alarm_and_raises_none(f
     assert fed.sink.cleared == [noted[0].id]
     await fed.ingest(700, refusals=1.0)
     assert fed.sink.noted == noted
+
+
+async def test_versions_beyond_the_bound_are_counted(fed):
+    fed.watch.configure(snapshot(2, **{f"v{number}": str(number) for number in range(MAX_VERSIONS + 7)}))
+    found = await fed.watch.status()
+    assert (len(found["versions"]), found["left_out"]) == (MAX_VERSIONS, 7)
 
 
 async def test_figures_for_metrics(fed):
@@ -355,7 +362,7 @@ async def test_rows_that_cannot_be_read_stop_nothing(fed):
     await fed.ingest(100)
     rows = [fed.make.row(seq=101, input_tokens="many", finish_reason=["stop"]), fed.make.row(seq=102)]
     fed.watch.came(rows)
-    assert fed.watch.books.unreadable == 1
+    assert (await fed.watch.status())["unreadable"] == 1
     assert (await fed.line())["exchanges"] >= 101
 
 
