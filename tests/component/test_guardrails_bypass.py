@@ -90,15 +90,6 @@ async def test_by_a_body_of_another_kind(tmp_path, path, media):
         assert backend.requests == []
 
 
-async def test_by_a_realtime_session(tmp_path):
-    headers = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
-    headers["sec-websocket-key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
-    async with guarded(tmp_path, answers(OK)) as (backend, running):
-        answer = await running.ask("GET", "/v1/realtime?model=assistant", b"", headers)
-        assert b"guardrail_unsupported" in answer.body
-        assert backend.requests == []
-
-
 HIDING = {
     "text": lambda text: part(type="text", text=text),
     "input_text": lambda text: part(type="input_text", text=text),

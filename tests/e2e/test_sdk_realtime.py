@@ -21,6 +21,15 @@ from websockets.asyncio.client import connect  # noqa: E402
 assert served, start_gateway  # the fixtures
 MODEL = "gpt-realtime"
 
+GUARDRAILS = """
+[guardrails]
+baseline = ["pii", "names"]
+[guardrails.names]
+use = "denylist"
+words = ["codename x"]
+action = "block"
+"""
+
 
 def spoken(text: str) -> dict:
     return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
@@ -107,6 +116,41 @@ async def test_large_messages_go_through_whole(served: Served):
             if len(kinds) == 2:
                 break
     assert kinds == ["session.created", "error"]
+
+
+async def test_the_sdk_copes_with_what_guardrails_do(start_gateway: Starter):
+    """Redacted, blocked and answered in one session: the SDK gives `error` events out like any others."""
+    with ModelThread() as url:
+        config = SERVED.replace("{models}", url).replace("{model_key}", MODEL_KEY).replace("{hash}", KEY_HASH)
+        config += GUARDRAILS
+        gateway = await asyncio.to_thread(start_gateway, config)
+        client = openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=KEY, max_retries=0)
+        async with client.realtime.connect(model=MODEL) as connection:
+            await connection.send(
+                {"type": "conversation.item.create", "item": spoken("codename X"), "event_id": "mine"}
+            )
+            await connection.conversation.item.create(item=spoken("Write to ada.lovelace@example.com about the river"))
+            await connection.response.create()
+            events = []
+            async for event in connection:
+                events.append(event)
+                if event.type == "response.done":
+                    break
+        (told,) = [event for event in events if event.type == "error"]
+        assert (told.error.code, told.error.event_id) == ("guardrail_blocked", "mine")
+        (added,) = [event for event in events if event.type == "conversation.item.added"]
+        assert added.item.content[0].text == "Write to [EMAIL] about the river"
+        assert events[-1].response.status == "completed"
+        streamed = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+        assert streamed == events[-1].response.output[0].content[0].text
+        (row,) = await asyncio.to_thread(rows, gateway, 1)
+        assert row["end"] == "completed"
+        with closing(sqlite3.connect(f"file:{gateway.store}?mode=ro", uri=True)) as store:
+            found = store.execute("SELECT guardrail, stage, action, count FROM verdict ORDER BY guardrail").fetchall()
+        assert found == [("names", "request", "block", 1), ("pii", "request", "redact", 1)]
+        await asyncio.to_thread(gateway.stop)
+        for path in gateway.data.rglob("*"):
+            assert not path.is_file() or b"ada.lovelace" not in path.read_bytes(), path
 
 
 @pytest.mark.slow

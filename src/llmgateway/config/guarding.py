@@ -28,3 +28,4 @@ class Guarding:
     named: Mapping[str, Guardrail] = field(default_factory=dict)
     baseline: tuple[Guardrail, ...] = ()  # on every route, before its own
     hold_s: float = 5.0  # how long a stream's text waits for what follows it
+    passes_sound: bool = False  # in realtime sessions, where nobody can judge it

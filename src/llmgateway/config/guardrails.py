@@ -6,7 +6,7 @@ ask somebody (`question`).
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -55,6 +55,7 @@ class GuardrailsTable(BaseModel):
 
     baseline: Names = []
     hold: Seconds = Field(_GUARDING.hold_s, ge=0.1, le=60)
+    realtime_audio: Literal["refuse", "pass"] = "refuse"
 
     @property
     def named(self) -> dict[str, GuardrailTable]:
@@ -165,7 +166,7 @@ def guarding(table: GuardrailsTable, makers: Makers) -> Guarding:
     """What the section becomes."""
     named = {name: _guardrail(name, each, makers) for name, each in table.named.items()}
     baseline = tuple(named.get(name) or undefined(name, makers) for name in table.baseline)
-    return Guarding(named, baseline, table.hold)
+    return Guarding(named, baseline, table.hold, passes_sound=table.realtime_audio == "pass")
 
 
 def of_route(names: list[str], found: Guarding, makers: Makers) -> tuple[Guardrail, ...]:

@@ -15,7 +15,7 @@ from llmgateway.dataplane.masking import MAX_DETAIL
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.sending import send
 from llmgateway.dataplane.turns import take_place
-from llmgateway.dataplane.upgrade import Opening
+from llmgateway.dataplane.upgrade import GuardedOpening, Opening
 from llmgateway.domain.errors import OF_GUARDRAILS, GatewayError
 from llmgateway.domain.exchange import Attempt, AttemptKind
 from llmgateway.http.connection import Connection
@@ -155,7 +155,8 @@ async def _ask(call: Errand, target: Target, request: Request, pooled: Connectio
     reader = upstream.provider.reader(call.exchange.operation)
     guard = reply_guard(call, upstream) if call.in_force.guards.by_route else None
     if guard is not None:
-        reply: Reply = GuardedReply(attempt, reader, call.gateway.clock, guard, upstream.secrets)
+        guarded = GuardedReply if request.upgrade is None else GuardedOpening
+        reply: Reply = guarded(attempt, reader, call.gateway.clock, guard, upstream.secrets)
     else:
         answer = Reply if request.upgrade is None else Opening
         reply = answer(attempt, reader, call.gateway.clock, secrets=upstream.secrets, events_limit=limit)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, understand
 from llmgateway.dataplane.call import Call, Errand, Request, Subject
@@ -28,6 +28,11 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.tokens import refuse_tokens
 from llmgateway.wire.jsoncodec import decode
 
+_NO_SESSIONS: Final = (
+    "The route has guardrails that can't follow a session: such as take their time, judge whole replies, or must know "
+    "the request."
+)
+
 
 async def guard_request(call: Call, request: Request) -> Request:
     """Check the prompt; what this returns is all that later phases see. GatewayError guardrail_blocked."""
@@ -45,7 +50,7 @@ async def guard_request(call: Call, request: Request) -> Request:
     elif request.upload is not None and _must_see(guard):
         guarded, document = await guard_upload(call, guard, request, request.upload)
     else:
-        _refuse_session(guard, request)
+        _open_session(call, guard, request)
         await _bound(call, guard, request)
         return request
     await _bound(call, guard, guarded)
@@ -128,10 +133,19 @@ def _must_see(guard: Guard) -> bool:
     return bool(guard.request.enforced) or any(link.must_answer for link in (*guard.judges, *guard.slow))
 
 
-def _refuse_session(guard: Guard, request: Request) -> None:
-    """Sessions pass message by message, which no guardrail can look into."""
-    if request.upgrade is not None and (guard.reply or _must_see(guard)):
-        raise GatewayError("guardrail_unsupported")
+def _open_session(call: Call, guard: Guard, request: Request) -> None:
+    """Make a session ready to be judged; GatewayError guardrail_unsupported where somebody could not look into it."""
+    if request.upgrade is None or not _guards_sessions(guard):
+        return
+    if guard.cannot_follow_sessions:
+        raise GatewayError("guardrail_unsupported", _NO_SESSIONS)
+    if guard.restores:
+        call.placeholders = Placeholders()
+
+
+def _guards_sessions(guard: Guard) -> bool:
+    """Whether a session's messages must be judged; where guardrails only flag, it is a tunnel like any other."""
+    return bool(guard.reply) or _must_see(guard)
 
 
 async def _anew(call: Call, request: Request, body: bytes) -> Request:
@@ -151,7 +165,10 @@ def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:
     guard = call.guard
     if guard is None or call.exchange.shadow_of is not None:
         return None
-    if not guard.reply and not call.placeholders.values and not guard.holds_replies:
+    is_session = call.request is not None and call.request.upgrade is not None
+    if is_session and not _guards_sessions(guard):
+        return None
+    if not is_session and not guard.reply and not call.placeholders.values and not guard.holds_replies:
         return None
     return ReplyGuard(
         chain=guard.reply,

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.errors import Fault, GatewayError
 from llmgateway.domain.exchange import End
-from llmgateway.wire.websocket import GOING_AWAY, INTERNAL_ERROR, NORMAL, PROTOCOL_ERROR, TOO_BIG, FrameFault
+from llmgateway.wire.websocket import GOING_AWAY, INTERNAL_ERROR, NORMAL, POLICY, PROTOCOL_ERROR, TOO_BIG, FrameFault
 
 _GOOD_ORDER: Final = frozenset({None, NORMAL, GOING_AWAY})
 _NEVER_SENT: Final = frozenset({1004, 1005, 1006, 1015})  # RFC 6455, section 7.4
@@ -82,6 +82,13 @@ def broken_by_caller(fault: FrameFault) -> Ending:
 
 def broken_by_backend(fault: FrameFault) -> Ending:
     return ENDINGS[Cause.BACKEND_TOO_LONG if fault.code == TOO_BIG else Cause.BACKEND_BROKE_RULES]
+
+
+def unguarded(error: GatewayError) -> Ending:
+    """Guardrails can't follow the session any further, or have failed."""
+    is_fault = error.kind.fault is Fault.GATEWAY
+    end, code = (End.GATEWAY_ERROR, INTERNAL_ERROR) if is_fault else (End.REFUSED, POLICY)
+    return Ending(end, error.code, code, GOING_AWAY)
 
 
 def _detail(who: str, code: int | None) -> str:

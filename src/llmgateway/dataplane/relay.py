@@ -9,6 +9,7 @@ from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.gate import judged
 from llmgateway.dataplane.guardedflow import GuardedFlow
 from llmgateway.dataplane.guardedreply import GuardedReply
+from llmgateway.dataplane.guardedtunnel import tunnel_of
 from llmgateway.dataplane.linger import Linger
 from llmgateway.dataplane.masking import look_ahead
 from llmgateway.dataplane.opinions import opinion_of
@@ -47,7 +48,7 @@ async def relay(call: Call, sent: Dispatched) -> None:
     if sent.reply.way is Way.WHOLE:
         await _whole(call, sent)
     elif sent.reply.way is Way.TUNNEL:
-        await tunnel(call, sent)
+        await tunnel(call, sent, tunnel_of(call, sent))
     else:
         await _streamed(call, sent)
 

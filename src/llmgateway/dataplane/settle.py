@@ -7,7 +7,7 @@ from llmgateway.config.snapshot import Bodies
 from llmgateway.dataplane.call import Errand
 from llmgateway.dataplane.masking import guarded_message, mask_facts, storable
 from llmgateway.dataplane.reply import Reply, Way
-from llmgateway.dataplane.upgrade import Opening
+from llmgateway.dataplane.upgrade import Tunnelled
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
 from llmgateway.domain.usage import estimate_tokens
@@ -114,6 +114,6 @@ def _observe(call: Errand, reply: Reply | None) -> bytes | None:
 def _message(reply: Reply) -> bytes | None:
     if reply.way is Way.EVENTS:
         return reply.reader.message()
-    if isinstance(reply, Opening) and reply.is_ok:
+    if isinstance(reply, Tunnelled) and reply.is_ok:
         return reply.session()
     return reply.body() if reply.way is Way.WHOLE else None

@@ -3,6 +3,7 @@
     OPEN ──► ENDED (settling) ──► PARTING ──► parted
 ENDED: what ended it is known and being written down; PARTING: both sides have been told, and get a moment to answer.
 Frames pass unaltered. They are looked at for their boundaries, for close codes, and for what a backend says of usage.
+Where guardrails must see what is said, see `guardedtunnel`.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from llmgateway.dataplane.parting import (
     closed_by_caller,
 )
 from llmgateway.dataplane.settle import settle
-from llmgateway.dataplane.upgrade import Opening
+from llmgateway.dataplane.upgrade import Tunnelled
 from llmgateway.domain.errors import GatewayError
 from llmgateway.wire.websocket import TEXT, FrameFlow, close_frame, frame
 
@@ -31,9 +32,8 @@ CLOSE_S: Final = 5.0  # for the answer to a close frame, and for what was said b
 PARTING_S: Final = 1.0  # the same when the worker ends; below the supervisor's patience after a drain
 
 
-async def tunnel(call: Call, sent: Dispatched) -> None:
+async def tunnel(call: Call, sent: Dispatched, pipe: "Tunnel") -> None:
     """Carry a session; returns when both sides are told that it is over. It is settled before the caller is told."""
-    pipe = Tunnel(call, sent)
     exchange, gateway = call.exchange, call.gateway
     exchange.status = 101
     route = exchange.route or "other"
@@ -54,6 +54,7 @@ async def tunnel(call: Call, sent: Dispatched) -> None:
         gateway.gauges.open_tunnels[route] -= 1
         gateway.tunnels.open.discard(pipe)
         gateway.sweeper.forget(pipe)
+        pipe.close()
     call.incoming.end()
     sent.connection.cancel()
 
@@ -90,7 +91,7 @@ class Tunnel:
     )
 
     def __init__(self, call: Call, sent: Dispatched) -> None:
-        assert isinstance(sent.reply, Opening)
+        assert isinstance(sent.reply, Tunnelled)
         loop, server = asyncio.get_running_loop(), call.in_force.snapshot.server
         limit = server.max_tunnel_message_bytes
         reader = sent.reply.reader
@@ -139,10 +140,16 @@ class Tunnel:
         flow = self._from_caller
         was_over = flow.is_over
         ready = flow.feed(piece)
-        if was_over:
-            return
+        if not was_over:
+            self._take_in(ready)
+
+    def _take_in(self, ready: bytes) -> None:
         if ready and not self._is_backend_told:
             self._connection.send_piece(ready)
+        self._look_at_caller()
+
+    def _look_at_caller(self) -> None:
+        flow = self._from_caller
         if flow.fault is not None:
             self._end(broken_by_caller(flow.fault))
         elif flow.close is not None:
@@ -170,20 +177,26 @@ class Tunnel:
         ready = flow.feed(piece)
         if self.ended.done():
             self._look_parted()
-            return
+        else:
+            self._take_out(ready)
+
+    def _take_out(self, ready: bytes) -> None:
         if ready:
             self._call.incoming.write(ready)
+        self._look_at_backend()
+
+    def _look_at_backend(self) -> None:
+        flow = self._from_backend
         if flow.fault is not None:
             self._end(broken_by_backend(flow.fault))
         elif flow.close is not None:
             self._end(self._by_caller() or closed_by_backend(flow.close_code))
+        elif self._is_backend_gone:
+            self._end(self._by_caller() or ENDINGS[Cause.BACKEND_GONE])
 
     def _backend_over(self) -> None:
         self._is_backend_gone = True
-        if self.ended.done():
-            self._look_parted()
-        else:
-            self._end(self._by_caller() or ENDINGS[Cause.BACKEND_GONE])
+        (self._look_parted if self.ended.done() else self._look_at_backend)()
 
     # --- back-pressure: who reads slowly is read slowly from
 
@@ -221,6 +234,9 @@ class Tunnel:
 
     # --- the end
 
+    def close(self) -> None:
+        """All is over, in whatever way."""
+
     def go_away(self) -> None:
         """The worker ends, and so does every tunnel that is still open."""
         self._patience_s = PARTING_S
@@ -250,9 +266,9 @@ class Tunnel:
         caller, backend = self._from_caller, self._from_backend
         if backend.close is not None and backend.fault is None:
             self._call.incoming.write(backend.close)
-        elif ending.to_caller is not None and backend.is_between:
+        elif ending.to_caller is not None and self._is_out_whole:
             self._call.incoming.write(self._last_words(ending))
-        if ending.to_backend is not None and caller.is_between and caller.close is None:
+        if ending.to_backend is not None and self._is_in_whole and caller.close is None:
             self._connection.send_piece(close_frame(ending.to_backend, mask=os.urandom(4)))
         self.deadline = self._clock.monotonic() + self._patience_s
         self._look_parted()
@@ -261,11 +277,23 @@ class Tunnel:
         """A fault is told in the caller's dialect before the close frame, unless a message stands half said."""
         assert ending.to_caller is not None
         closing = close_frame(ending.to_caller, ending.reason)
-        if ending.error is None or self._from_backend.is_in_message:
+        if ending.error is None or self._is_half_said:
             return closing
         call = self._call
         event = call.dialect.error_event(GatewayError(ending.error), call.exchange.id)
         return frame(TEXT, event.removeprefix(b"data: ").strip()) + closing
+
+    @property
+    def _is_out_whole(self) -> bool:
+        return self._from_backend.is_between
+
+    @property
+    def _is_in_whole(self) -> bool:
+        return self._from_caller.is_between
+
+    @property
+    def _is_half_said(self) -> bool:
+        return self._from_backend.is_in_message
 
     @property
     def _is_backend_told(self) -> bool:
@@ -283,7 +311,7 @@ class Tunnel:
 
     def _look_parted(self) -> None:
         """Both have closed: nobody has to be waited for. Not before both are told (`part` sets the deadline)."""
-        is_torn = not self._from_backend.is_between  # the caller can be told nothing in the middle of a frame
+        is_torn = not self._is_out_whole  # the caller can be told nothing in the middle of a frame
         has_backend_closed = self._is_backend_gone or self._from_backend.is_over
         if self.deadline is not None and (is_torn or (has_backend_closed and self._from_caller.is_over)):
             self._resolve()

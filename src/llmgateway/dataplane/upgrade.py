@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from llmgateway.dataplane.call import Call, Errand, Request
+from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.reply import Reply, Way, resolve
 from llmgateway.dataplane.tunnels import Upgrade
 from llmgateway.domain.errors import GatewayError
@@ -41,26 +42,28 @@ def admit_tunnel(call: Call) -> Request:
     return call.request
 
 
-class Opening(Reply):
+class Tunnelled(Reply):
     """A backend's answer to an offer: a refusal, taken in like every other, or the beginning of a tunnel.
 
     After a 101 the connection rests until `release`; then each piece goes to the outlet as it comes, and `on_over`
     hears of the end.
     """
 
-    __slots__ = ("_hold", "_offer", "closed", "messages_in", "messages_out", "on_over", "protocol")
-
+    # No slots: with some of its own it could not stand beside GuardedReply, which has some, too.
     _offer: Offer
     _hold: Callable[[], None]
+    closed: str | None
+    messages_in: int  # the caller's
+    messages_out: int  # the backend's; both are told once the tunnel is over
+    on_over: Callable[[], None] | None
+    protocol: bytes | None
 
     def expect(self, offer: Offer, hold: Callable[[], None]) -> None:
         """Say what was offered; `hold` stops the backend's bytes."""
         self._offer = offer
         self._hold = hold
-        self.protocol: bytes | None = None
-        self.on_over: Callable[[], None] | None = None
-        self.messages_in = self.messages_out = 0  # the caller's and the backend's; told once the tunnel is over
-        self.closed: str | None = None
+        self.protocol = self.on_over = self.closed = None
+        self.messages_in = self.messages_out = 0
 
     @property
     def is_ok(self) -> bool:
@@ -125,10 +128,23 @@ class Opening(Reply):
         return encode(told) if said is None else encode(told)[:-1] + b',"responses":' + said + b"}"
 
 
+class Opening(Tunnelled):
+    """See Tunnelled; nothing has to be judged."""
+
+
+class GuardedOpening(Tunnelled, GuardedReply):
+    """See Tunnelled; a refusal is judged as any reply is, and the session's messages by `guardedtunnel`."""
+
+    def on_head(self, status: int, headers: Headers) -> None:
+        super().on_head(status, headers)
+        if status == 101 and not hasattr(self.guard.shape, "cancel"):  # nobody knows where the texts are
+            self.fail(GatewayError("guardrail_unsupported"))
+
+
 def offer_tunnel(call: Errand, target: Target, connection: Connection, hop: bytes) -> None:
     """Put the caller's offer to a backend, with the version's model in the query; `hop` is one more header line."""
     reply, upgrade = call.reply, call.request.upgrade if call.request is not None else None
-    assert isinstance(reply, Opening)
+    assert isinstance(reply, Tunnelled)
     assert upgrade is not None
     upstream, incoming = call.in_force.upstreams[target.backend.name], call.incoming
     reply.expect(upgrade.offer, connection.pause)

@@ -68,6 +68,16 @@ class Guard:
         return any(link.must_answer for link in self.reply_judges)
 
     @property
+    def cannot_follow_sessions(self) -> bool:
+        """Whether somebody enforces something who takes his time, judges whole replies, or must know the request."""
+        bound = {id(each) for each in self.binders}
+        return (
+            self.holds_replies
+            or any(link.must_answer for link in self.slow)
+            or any(id(link.guardrail) in bound for link in self.reply.enforced)
+        )
+
+    @property
     def restores(self) -> bool:
         """Whether replies may have to have values put back."""
         return any(link.restore for link in self.request.links)

@@ -1,5 +1,6 @@
 """What stands in the place of a value, and how the value comes back. One mapping an exchange, in memory only."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from llmgateway.guarding.chain import Hit
@@ -25,17 +26,32 @@ class Placeholders:
     no caller can have another value put in the place of words of his own.
     """
 
-    __slots__ = ("_by_value", "_counts", "_taken", "is_closed", "values")
+    __slots__ = ("_avoided", "_by_value", "_counts", "_taken", "is_closed", "values")
 
     def __init__(self, taken: str = "") -> None:
         self._by_value: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
         self._taken = taken.casefold()
+        self._avoided: set[str] = set()
         self.values: dict[str, str] = {}
         self.is_closed = False
 
     def __repr__(self) -> str:
         return f"<Placeholders {len(self.values)}>"  # never the values
+
+    def closing(self) -> "Placeholders":
+        """The same values for those who look at what a model says, while the caller may still name new ones."""
+        made = Placeholders()
+        made._by_value, made.values, made.is_closed = self._by_value, self.values, True
+        return made
+
+    def avoid(self, names: Iterable[str]) -> None:
+        """Know of more names that the caller has written himself: from now on nothing is called so."""
+        for name in names:
+            if len(self._avoided) >= MAX_VALUES:
+                self.is_closed = True
+                return
+            self._avoided.add(name)
 
     def stand_in(self, hit: Hit, value: str) -> str:
         """What to write instead of `value`."""
@@ -52,7 +68,7 @@ class Placeholders:
         while True:
             number = self._counts[label] = self._counts.get(label, 0) + 1
             name = f"{label}_{number}"
-            if name.casefold() not in self._taken:
+            if name.casefold() not in self._taken and name.casefold() not in self._avoided:
                 break
         placeholder = f"<{name}>"
         self._by_value[kind, value] = placeholder

@@ -3,6 +3,7 @@
 Models repeat placeholders with small changes: other case, other brackets, blanks, a backslash before the underscore.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import re2
@@ -34,6 +35,13 @@ def restored(text: str, placeholders: Placeholders) -> str:
             at = found.end()
     pieces.append(text[at:])
     return "".join(pieces)
+
+
+def names_in(text: str) -> Iterator[str]:
+    """What a text has that looks like a placeholder's name, as `Placeholders.avoid` takes it."""
+    if "_" in text:
+        for found in _PLACEHOLDER.finditer(text):
+            yield (found.group(1) or found.group(2)).replace("\\", "").casefold()
 
 
 def restored_json(body: bytes, placeholders: Placeholders) -> bytes:

@@ -149,6 +149,22 @@ class GuardedStream:
         """The stream is over: give what waits."""
         return list(self._flush(None))
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a text may go on, so that something of it may wait."""
+        return any(not channel.is_over for channel in self._channels.values())
+
+    def end(self, belongs: Callable[[Any], bool]) -> list[Passed]:
+        """All groups that belong there are over: give what waits of their texts, and forget them. None may go on."""
+        passed = list(self._flush(frozenset(key[0] for key in self._channels if belongs(key[0]))))
+        self.forget(belongs)
+        return passed
+
+    def forget(self, belongs: Callable[[Any], bool]) -> None:
+        """Forget these groups' texts, with what waits of them: their caller gets nothing more of them."""
+        for key in [key for key in self._channels if belongs(key[0])]:
+            del self._channels[key]
+
     def decide(self) -> list[Passed]:
         """The stream has been silent for too long: give what waits as it is; what follows is judged beside it still."""
         return [passed for key in self._channels for passed in self._decided(key)]

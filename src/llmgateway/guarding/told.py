@@ -7,7 +7,7 @@ from llmgateway.wire.jsontexts import WORD
 
 MAX_KNOWN: Final = 256  # members of one stream's events
 _LONG: Final = 256  # characters of a value that is not worth remembering
-_NEW_EACH_TIME: Final = frozenset({"obfuscation"})
+_NEW_EACH_TIME: Final = frozenset({"obfuscation", "event_id"})
 _SOUND: Final = frozenset({"delta"})
 _BASE64: Final = str.maketrans("", "", "+/=")
 
@@ -57,5 +57,5 @@ def _is_noise(name: str, value: str | None) -> bool:
     if value is None:
         return False
     if name in _NEW_EACH_TIME:
-        return len(value) <= WORD and value.isalnum()
+        return len(value) <= WORD and value.isascii() and value.replace("_", "a").isalnum()
     return name in _SOUND and len(value) > WORD and value.isascii() and value.translate(_BASE64).isalnum()

@@ -23,7 +23,7 @@ _VOCABULARY: Final = (
 )
 _FORMATS_OWN: Final = frozenset(_VOCABULARY.split())
 _IDS: Final = frozenset(
-    {b"id", b"item_id", b"call_id", b"tool_call_id", b"response_id", b"system_fingerprint", b"obfuscation"}
+    b"id item_id call_id tool_call_id response_id event_id previous_item_id system_fingerprint obfuscation".split()
 )
 _OF_IDS: Final[Mapping[Stage, frozenset[bytes]]] = {Stage.REQUEST: frozenset(), Stage.REPLY: _IDS}
 _OF_FILES: Final = frozenset(

@@ -66,6 +66,14 @@ class Dialect(Protocol):
         """The server-sent event that tells of a failure after the stream began; ends with a blank line."""
         ...
 
+    def session_error(self, error: GatewayError, exchange_id: str, about: str | None = None) -> bytes:
+        """The event that tells of an error in a session that goes on, as JSON; `about`: the caller's name of the event
+        that it is about.
+
+        A dialect without operations that are tunnels need not have this member.
+        """
+        ...
+
     def refusal(self, text: str, wanted: Wanted) -> Refusal | None:
         """The answer that says `text`, and that a model's words were kept back; None where the operation has no words.
 

@@ -56,6 +56,11 @@ class OpenAIDialect:
         }
         return b"data: " + encode(event) + b"\n\n"
 
+    def session_error(self, error: GatewayError, exchange_id: str, about: str | None = None) -> bytes:
+        """SDKs hand it on as any event: what it is about is in `error.event_id`."""
+        described = {**_described(error), "event_id": about}
+        return encode({"type": "error", "event_id": f"event_{exchange_id}", "error": described})
+
     def again(self, operation: str, document: Mapping[str, Any], answer: str, complaint: str) -> dict[str, Any] | None:
         """Chats and responses; a response that goes on from a stored one has it in `input` all the same."""
         member = _MESSAGES.get(operation)

@@ -1,6 +1,6 @@
 """OpenAI's API as a backend."""
 
-from typing import Final
+from typing import Final, cast
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.operation import Operation
@@ -11,6 +11,7 @@ from llmgateway.providers.openai.chat import ChatReader
 from llmgateway.providers.openai.completions import CompletionsReader
 from llmgateway.providers.openai.realtime import RealtimeReader
 from llmgateway.providers.openai.responses import ResponsesReader
+from llmgateway.providers.openai.sessions import RealtimeShape
 from llmgateway.providers.openai.shapes import ChoicesShape, ResponsesShape
 from llmgateway.providers.openai.usage import read_usage
 from llmgateway.wire.replies import BaseReader, GenericReader, OpaqueReader
@@ -26,6 +27,7 @@ _SHAPES: Final[dict[str, StreamShape]] = {
     "chat.completions": ChoicesShape(),
     "completions": ChoicesShape(),
     "responses": ResponsesShape(),
+    "realtime": cast(StreamShape, RealtimeShape()),  # a session has no `ending`: what is blocked in it is cut
 }
 _JSON: Final = frozenset({"embeddings", "moderations", "rerank", "responses.compact", "responses.input_tokens"})
 _IMAGES: Final = frozenset({"images.generations", "images.edits", "images.variations"})

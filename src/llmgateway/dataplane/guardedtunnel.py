@@ -1,0 +1,213 @@
+"""A tunnel whose messages guardrails must see: put together, judged, and written anew, either way.
+
+Nothing but judged messages and codes goes from one side to the other: pings are answered here, and close frames go on
+without their reasons. How it ends is the tunnel's own table.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Final, cast
+
+from llmgateway.dataplane.attempt import Dispatched
+from llmgateway.dataplane.call import Call
+from llmgateway.dataplane.guardedflow import blocked
+from llmgateway.dataplane.guardedreply import ReplyGuard
+from llmgateway.dataplane.lane import Lane
+from llmgateway.dataplane.parting import unguarded
+from llmgateway.dataplane.tunnel import Tunnel
+from llmgateway.dataplane.upgrade import GuardedOpening
+from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.guards import Guard
+from llmgateway.guarding.session import GuardedSession, Rules, Step
+from llmgateway.ports.session import SessionShape
+from llmgateway.wire.messages import Message, MessageFlow
+from llmgateway.wire.websocket import CLOSE, PING, PONG, TEXT, FrameFlow, close_frame, frame
+
+logger = logging.getLogger(__name__)
+
+MAX_MESSAGE: Final = 8 * 1024 * 1024  # bytes of one message that is judged: as of replies
+MAX_DEPTH: Final = 200  # of JSON that is written anew
+
+
+def tunnel_of(call: Call, sent: Dispatched) -> Tunnel:
+    """The tunnel that this session needs."""
+    if isinstance(sent.reply, GuardedOpening):
+        return GuardedTunnel(call, sent, sent.reply.guard)
+    return Tunnel(call, sent)
+
+
+class GuardedTunnel(Tunnel):
+    """See Tunnel."""
+
+    __slots__ = ("_decide_at", "_hold_s", "_in", "_messages_in", "_messages_out", "_out", "_pauses", "_session")
+
+    def __init__(self, call: Call, sent: Dispatched, guard: ReplyGuard) -> None:
+        super().__init__(call, sent)
+        limit = min(call.in_force.snapshot.server.max_tunnel_message_bytes, MAX_MESSAGE)
+        self._from_caller = FrameFlow(is_masked=True, max_message=limit)
+        self._from_backend = FrameFlow(is_masked=False, max_message=limit)
+        self._messages_in = MessageFlow(is_masked=True)
+        self._messages_out = MessageFlow(is_masked=False)
+        assert call.guard is not None  # else there were no ReplyGuard
+        self._session = GuardedSession(_rules(call, call.guard, guard), guard.notes, guard.placeholders)
+        self._pauses: dict[str, set[str]] = {"in": set(), "out": set()}
+        self._in = Lane(self._of_caller, self._act, self._failed, partial(self._hold, "in", "judging"))
+        self._out = Lane(self._of_backend, self._act, self._failed, partial(self._hold, "out", "judging"))
+        self._hold_s = guard.hold_s
+        self._decide_at: float | None = None
+
+    # --- what comes
+
+    def _take_in(self, ready: bytes) -> None:
+        flow = self._from_caller
+        if flow.close is not None:
+            flow.close = _without_reason(flow.close_code, mask=os.urandom(4))
+        said = [each for each in self._messages_in.feed(ready) if not self._is_ping(each, self._answer_caller)]
+        self._in.put(said, self._look_at_caller)
+
+    def _take_out(self, ready: bytes) -> None:
+        flow = self._from_backend
+        if flow.close is not None:
+            flow.close = _without_reason(flow.close_code)
+        said = [each for each in self._messages_out.feed(ready) if not self._is_ping(each, self._answer_backend)]
+        self._out.put(said, self._look_at_backend)
+
+    def _look_at_backend(self) -> None:
+        if self._out.is_busy or self.ended.done():
+            return  # it is looked at again once that is done
+        if self._from_backend.is_over or self._is_backend_gone:
+            self._safely(self._session.finish)
+        super()._look_at_backend()
+
+    def _of_caller(self, message: Message) -> Step:
+        session = self._session
+        return session.said(message.payload) if message.opcode == TEXT else session.refuse_bytes()
+
+    def _of_backend(self, message: Message) -> Step:
+        session = self._session
+        return session.heard(message.payload) if message.opcode == TEXT else session.refuse_bytes()
+
+    @staticmethod
+    def _is_ping(message: Message, answer: Callable[[bytes], None]) -> bool:
+        """Whether it is a ping, or an answer to none of ours: nothing of what it carries goes on."""
+        if message.opcode == PING:
+            answer(message.payload)
+        return message.opcode in {PING, PONG}
+
+    def _answer_caller(self, payload: bytes) -> None:
+        if not self.ended.done():
+            self._call.incoming.write(frame(PONG, payload))
+
+    def _answer_backend(self, payload: bytes) -> None:
+        if not self.ended.done():
+            self._connection.send_piece(frame(PONG, payload, mask=os.urandom(4)))
+
+    # --- what follows
+
+    def _act(self, step: Step) -> None:
+        for event in step.logged:
+            self._reply.reader.event(b"", event)
+        if self.ended.done():
+            return
+        for event in step.to_caller:
+            self._call.incoming.write(frame(TEXT, event))
+        for event in step.to_backend:
+            self._connection.send_piece(frame(TEXT, event, mask=os.urandom(4)))
+        if step.is_text and self._session.is_waiting:
+            self._decide_at = self._clock.monotonic() + self._hold_s
+            self._look_again()
+
+    def _safely(self, judge: Callable[[], Step]) -> None:
+        try:
+            step = judge()
+        except GatewayError as error:
+            self._failed(error)
+        except Exception:
+            logger.exception("a guardrail failed")
+            self._failed(GatewayError("internal_error"))
+        else:
+            self._act(step)
+
+    def _failed(self, error: GatewayError) -> None:
+        self._end(unguarded(error))
+
+    # --- deadlines: a text does not wait for ever for what follows it
+
+    def expire(self) -> None:
+        """Called by the sweeper."""
+        at, now = self._decide_at, self._clock.monotonic()
+        if at is None or now < at or self.ended.done() or self._from_caller.close is not None:
+            super().expire()
+            return
+        if self._out.is_busy or self._pauses["out"]:
+            self._decide_at = now + self._hold_s  # the backend is not silent: it is kept waiting
+        else:
+            self._decide_at = None
+            self._safely(self._session.decide)
+        if not self.ended.done():
+            self._arm()
+
+    def _arm(self) -> None:
+        super()._arm()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if self._decide_at is not None and self.deadline is not None and self._from_caller.close is None:
+            self.deadline = min(self.deadline, self._decide_at)
+
+    # --- back-pressure: what a caller says is answered, too, so who does not read is not heard
+
+    def _caller_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
+        for way in self._pauses:
+            self._hold(way, "caller", not is_writable)
+
+    def _backend_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
+        self._hold("in", "backend", not is_writable)
+
+    def _hold(self, way: str, why: str, is_held: bool) -> None:  # noqa: FBT001 - the lanes' callback
+        reasons = self._pauses[way]
+        (reasons.add if is_held else reasons.discard)(why)
+        source = self._call.incoming if way == "in" else self._connection
+        if reasons:
+            source.pause()
+        else:
+            source.resume()
+
+    # --- the end
+
+    def close(self) -> None:
+        self._in.close()
+        self._out.close()
+
+    @property
+    def _is_out_whole(self) -> bool:
+        return True
+
+    @property
+    def _is_in_whole(self) -> bool:
+        return True
+
+    @property
+    def _is_half_said(self) -> bool:
+        return False
+
+
+def _without_reason(code: int | None, mask: bytes | None = None) -> bytes:
+    return frame(CLOSE, mask=mask) if code is None else close_frame(code, mask=mask)
+
+
+def _rules(call: Call, guard: Guard, judged: ReplyGuard) -> Rules:
+    limits = call.in_force.snapshot.server
+    return Rules(
+        request=guard.request,
+        reply=judged.chain,
+        judges=guard.judges,
+        shape=cast(SessionShape, judged.shape),
+        complain=lambda error, about: call.dialect.session_error(error, call.exchange.id, about),
+        blocked=blocked,
+        max_depth=min(limits.max_json_depth, MAX_DEPTH),
+        max_tokens=limits.max_json_tokens,
+        passes_sound=call.in_force.snapshot.guarding.passes_sound,
+    )

@@ -1,0 +1,96 @@
+"""One direction of a guarded session: messages are judged in order, short ones at once, long ones beside the loop."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from llmgateway.dataplane.bodies import QUICK, asked_aside
+from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.session import Step
+from llmgateway.wire.messages import Message
+
+logger = logging.getLogger(__name__)
+
+Judge = Callable[[Message], Step]
+
+
+class Lane:
+    """`judge` says what follows from a message, `act` does it, `fail` hears that nothing more can follow. `hold` is
+    told to stop the flow of messages while one is judged aside, so few ever wait here.
+    """
+
+    __slots__ = ("_act", "_fail", "_hold", "_judge", "_task", "_then", "_waiting", "is_closed")
+
+    def __init__(
+        self,
+        judge: Judge,
+        act: Callable[[Step], None],
+        fail: Callable[[GatewayError], None],
+        hold: Callable[[bool], None],
+    ) -> None:
+        self._judge = judge
+        self._act = act
+        self._fail = fail
+        self._hold = hold
+        self._waiting: deque[Message] = deque()
+        self._then: Callable[[], None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.is_closed = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a message is being judged aside."""
+        return self._task is not None
+
+    def put(self, messages: Iterable[Message], then: Callable[[], None]) -> None:
+        """Judge these behind those that wait; `then` is called once nothing waits any more."""
+        self._waiting.extend(messages)
+        self._then = then
+        if self._task is None:
+            self._work()
+
+    def close(self) -> None:
+        """Nothing that waits is wanted."""
+        self.is_closed = True
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _work(self) -> None:
+        while self._waiting and not self.is_closed:
+            message = self._waiting.popleft()
+            if len(message.payload) > QUICK:
+                self._task = asyncio.ensure_future(self._aside(message))
+                self._hold(True)
+                return
+            try:
+                step = self._judge(message)
+            except Exception as error:  # noqa: BLE001 - see _failed
+                self._failed(error)
+                return
+            self._act(step)
+        if self._then is not None and not self.is_closed:
+            self._then()
+
+    async def _aside(self, message: Message) -> None:
+        try:
+            step = await asked_aside(len(message.payload), self._judge, message)
+        except Exception as error:  # noqa: BLE001 - see _failed
+            self._task = None
+            self._failed(error)
+            return
+        self._task = None
+        self._act(step)
+        self._hold(False)
+        self._work()
+
+    def _failed(self, error: Exception) -> None:
+        """A guardrail that fails ends this session and nothing else."""
+        self._waiting.clear()
+        self.is_closed = True
+        if isinstance(error, GatewayError):
+            self._fail(error)
+            return
+        logger.error("a guardrail failed", exc_info=error)
+        self._fail(GatewayError("internal_error"))

@@ -1,0 +1,40 @@
+"""The part of a provider that knows the events of a session: what belongs together, how it ends, how it is called off.
+
+A guardrail must see the pieces of one text as one (`StreamShape`), and where it lets something no further it must be
+able to call off the whole of what that is a part of. A provider's `shape` of an operation that is a tunnel has these
+members, too.
+"""
+
+from collections.abc import Hashable
+from typing import Any, Protocol
+
+from llmgateway.ports.shape import StreamShape
+
+
+class SessionShape(StreamShape, Protocol):
+    """Reads parsed events of one operation's sessions. Stateless; no exception leaves it.
+
+    The first member of each of its slots' channels is a tuple that begins with the text's owner.
+    """
+
+    def owner(self, event: Any) -> Hashable | None:
+        """Say what a backend's event is a part of, as a response is of many; None: it stands for itself."""
+        ...
+
+    def is_end(self, event: Any) -> bool:
+        """Whether nothing more of its owner follows this event."""
+        ...
+
+    def is_sound(self, event: Any) -> bool:
+        """Whether a backend's event has nothing but a piece of sound."""
+        ...
+
+    def cancel(self, owner: Hashable) -> bytes | None:
+        """The client's event that calls an owner off; None where that can't be done."""
+        ...
+
+    def cut(self, event: Any) -> bytes | None:
+        """The last event of an owner as the caller gets it whose guardrails have kept something back: without a text,
+        with the usage. None: there is no such event.
+        """
+        ...

@@ -1,0 +1,183 @@
+"""Where the texts are in the events of OpenAI's realtime sessions, and how a response in one is called off.
+
+https://platform.openai.com/docs/api-reference/realtime-server-events; names of the beta are understood, too.
+"""
+
+from collections.abc import Hashable
+from typing import Any, Final
+
+from llmgateway.ports.shape import Pieces, Slot
+from llmgateway.wire.jsoncodec import encode
+from llmgateway.wire.replies import SHAPE_ERRORS, place
+
+_UNKNOWN: Final = Pieces([], is_known=False)
+_SOUND: Final = frozenset({"response.output_audio.delta", "response.audio.delta"})
+_DELTA: Final = frozenset(
+    {
+        "type",
+        "event_id",
+        "response_id",
+        "item_id",
+        "output_index",
+        "content_index",
+        "delta",
+        "logprobs",
+        "obfuscation",
+    }
+)
+_TRANSCRIPTION: Final = "conversation.item.input_audio_transcription."
+_SEGMENT: Final = _TRANSCRIPTION + "segment"
+_ENDS: Final = frozenset({"response.done", _TRANSCRIPTION + "completed", _TRANSCRIPTION + "failed"})
+_PARTS: Final = {
+    "text": ("text", "text"),
+    "output_text": ("text", "text"),
+    "audio": ("transcript", "audio_transcript"),
+    "output_audio": ("transcript", "audio_transcript"),
+}
+_ITEMS: Final = {
+    "function_call": ("arguments", "function_call_arguments"),
+    "mcp_call": ("arguments", "mcp_call_arguments"),
+}
+_IN_ONE: Final = frozenset({"id", "type", "role", "name", "format", "status"})
+_USAGE_DETAILS: Final = frozenset({"input_token_details", "output_token_details", "cached_tokens_details"})
+_FILTERED: Final = {"type": "incomplete", "reason": "content_filter"}
+
+
+class RealtimeShape:
+    """A response's events name it; those of a transcription name the caller's item. See ports.session."""
+
+    def pieces(self, event: Any) -> Pieces:
+        try:
+            return _pieces(event["type"], event)
+        except SHAPE_ERRORS:
+            return _UNKNOWN
+
+    def carrier(self, event: Any, slot: Slot) -> tuple[Any, Slot]:
+        group: Any = slot.channel[0]
+        (_, item, content), kind = group, str(slot.channel[1])
+        if event["type"] == _SEGMENT:
+            made = {**event, slot.key: ""}
+            return made, slot._replace(holder=made)
+        if event["type"].endswith(".delta"):
+            made = {name: value for name, value in event.items() if name != "logprobs"}
+        else:  # what began with a text goes on with deltas
+            made = {"type": f"response.{_spelled(kind, event)}.delta", "response_id": event.get("response_id")}
+            made |= {"item_id": item, "output_index": event.get("output_index"), "content_index": content}
+        if isinstance(made.get("delta"), dict):
+            made["delta"] = {slot.key: ""}
+            return made, slot._replace(holder=made["delta"])
+        made["delta"] = ""
+        return made, slot._replace(holder=made, key="delta")
+
+    def owner(self, event: Any) -> Hashable | None:
+        try:
+            return _owner(event)
+        except SHAPE_ERRORS:
+            return None
+
+    def is_end(self, event: Any) -> bool:
+        return event.get("type") in _ENDS
+
+    def is_sound(self, event: Any) -> bool:
+        return event.get("type") in _SOUND
+
+    def cancel(self, owner: Hashable) -> bytes | None:
+        return encode({"type": "response.cancel", "response_id": owner}) if isinstance(owner, str) else None
+
+    def cut(self, event: Any) -> bytes | None:
+        response = event.get("response")
+        if event.get("type") != "response.done" or not isinstance(response, dict):
+            return None
+        said = {"object": "realtime.response", "id": response.get("id"), "status": "incomplete"}
+        said |= {"status_details": _FILTERED, "output": [], "usage": _counts(response.get("usage"))}
+        return encode({"type": "response.done", "event_id": f"event_{response.get('id')}", "response": said})
+
+
+def _pieces(kind: str, event: Any) -> Pieces:
+    if kind in _SOUND:
+        return Pieces([], is_known=event.keys() <= _DELTA)
+    if kind.endswith(".delta"):
+        return _of_delta(kind, event)
+    if kind == _SEGMENT and isinstance(event["text"], str):
+        return Pieces([Slot(_channel(event, kind), event, "text")], is_known=False)
+    if kind.endswith(".added") and "response_id" in event:
+        return Pieces(_of_start(event), is_known=False)
+    ended = kind.endswith(".done") or kind in _ENDS
+    return Pieces([], is_known=False, ended=frozenset({_group(event)}) if ended else frozenset())
+
+
+def _of_delta(kind: str, event: Any) -> Pieces:
+    delta, channel = event["delta"], _channel(event, kind.removesuffix(".delta"))
+    is_altered = bool(event.get("logprobs"))
+    if is_altered:
+        event["logprobs"] = []
+    if isinstance(delta, dict):
+        texts = [name for name, value in delta.items() if isinstance(value, str) and name not in _IN_ONE]
+        slots = [Slot((*channel, name), delta, name) for name in texts]
+        return Pieces(slots, is_known=False, is_altered=is_altered)
+    slot = Slot(channel, event, "delta", is_json="arguments" in kind)
+    is_known = isinstance(delta, str) and event.keys() <= _DELTA
+    return Pieces([slot] if isinstance(delta, str) else [], is_known, is_bare=is_known, is_altered=is_altered)
+
+
+def _of_start(event: Any) -> list[Slot]:
+    """Parts and items may begin with a text, which their deltas go on with."""
+    item = event.get("item")
+    slots = _of_begun(event.get("part"), _PARTS, event, event.get("content_index"))
+    if isinstance(item, dict):
+        slots += _of_begun(item, _ITEMS, event, None)
+        for at, part in enumerate(item.get("content") or ()):
+            slots += _of_begun(part, _PARTS, event, at)
+    return slots
+
+
+def _of_begun(holder: Any, known: dict[str, tuple[str, str]], event: Any, content: Any) -> list[Slot]:
+    key, kind = known.get(str(holder.get("type")), ("", "")) if isinstance(holder, dict) else ("", "")
+    if not key or not isinstance(holder.get(key), str):
+        return []
+    return [Slot((_group(event, content), kind), holder, key, is_json=key == "arguments")]
+
+
+def _channel(event: Any, kind: str) -> tuple[Any, ...]:
+    """A text under its two names, the beta's and today's, is one text."""
+    return _group(event), kind.removeprefix("response.").removeprefix("output_")
+
+
+def _group(event: Any, content: Any = None) -> tuple[Any, ...]:
+    """Clients put a text together by its item; where that has no name, by its place in the response."""
+    item = event.get("item_id")
+    inner = event.get("item")
+    if item is None and isinstance(inner, dict):
+        item = inner.get("id")
+    where = item if item is not None else place(event.get("output_index"))
+    return _owner(event), where, place(event.get("content_index") if content is None else content)
+
+
+def _owner(event: Any) -> Hashable | None:
+    kind = event["type"]
+    if kind.startswith(_TRANSCRIPTION):
+        return "item", str(event.get("item_id")), str(place(event.get("content_index")))
+    response = event.get("response")
+    name = response.get("id") if isinstance(response, dict) else event.get("response_id")
+    return name if isinstance(name, str) else None
+
+
+def _spelled(kind: str, event: Any) -> str:
+    """What deltas of this kind are called by the API that the event is of."""
+    part = event.get("part")
+    is_beta = isinstance(part, dict) and not str(part.get("type")).startswith("output_")
+    return kind if is_beta or "arguments" in kind else f"output_{kind}"
+
+
+def _counts(usage: Any) -> dict[str, Any] | None:
+    """A usage's numbers, and nothing else that may stand in there."""
+    if not isinstance(usage, dict):
+        return None
+    counts: dict[str, Any] = {name: value for name, value in usage.items() if _is_count(name, value)}
+    for name in _USAGE_DETAILS & usage.keys():
+        counts[name] = _counts(usage[name])
+    return counts
+
+
+def _is_count(name: str, value: Any) -> bool:
+    return name.endswith("_tokens") and name.replace("_", "").isalpha() and type(value) is int
