@@ -64,6 +64,9 @@ class GuardedTunnel(Tunnel):
         flow = self._from_caller
         if flow.close is not None:
             flow.close = _without_reason(flow.close_code, mask=os.urandom(4))
+        if self.ended.done():
+            self._look_at_caller()
+            return
         said = [each for each in self._messages_in.feed(ready) if not self._is_ping(each, self._answer_caller)]
         self._in.put(said, self._look_at_caller)
 
@@ -101,7 +104,8 @@ class GuardedTunnel(Tunnel):
             self._call.incoming.write(frame(PONG, payload))
 
     def _answer_backend(self, payload: bytes) -> None:
-        if not self.ended.done():
+        """Who pings and does not read the answers gets none."""
+        if not self.ended.done() and "backend" not in self._pauses["in"]:
             self._connection.send_piece(frame(PONG, payload, mask=os.urandom(4)))
 
     # --- what follows

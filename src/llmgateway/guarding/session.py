@@ -23,9 +23,9 @@ from llmgateway.guarding.sound import holder_of, is_unheard, sounds, taken_out
 from llmgateway.guarding.stream import GuardedStream, Passed
 from llmgateway.ports.judge import Piece
 from llmgateway.ports.session import SessionShape
-from llmgateway.wire.jsoncodec import decode, encode
+from llmgateway.wire.jsoncodec import decode, encode, unambiguous
 from llmgateway.wire.jsonscan import parse_object
-from llmgateway.wire.jsontexts import literals, unescaped
+from llmgateway.wire.jsontexts import unescaped
 from llmgateway.wire.view import View, shown
 
 MAX_OWNERS: Final = 10_000  # responses of one session that are remembered as over
@@ -118,8 +118,7 @@ class GuardedSession:
         return self._complaint(GatewayError("guardrail_unsupported", _SENSELESS), None)
 
     def _judged(self, message: bytes, event: dict[str, Any]) -> bytes:
-        if _is_ambiguous(message, event):
-            message = encode(event)
+        message = unambiguous(message, event)
         paths = list(sounds(event)) if self._is_strict else []
         if not paths:
             return self._sifted(message, event)
@@ -153,10 +152,10 @@ class GuardedSession:
         except GatewayError:
             return self._complaint(GatewayError("guardrail_unsupported", _SENSELESS), None)
         owner = shape.owner(event)
-        if owner is not None and owner in self._over:
-            return Step()
+        if owner in self._over and shape.pieces(event).slots:
+            return Step()  # whoever puts texts together could still put it to what has ended
         if owner in self._barred:
-            return self._of_barred(owner, event)
+            return self._cut(owner, event, Step()) if shape.is_end(event) else Step()
         if self._is_silenced(event):
             return self._of_sound(None)
         message = self._without_sound(message, event)
@@ -193,7 +192,10 @@ class GuardedSession:
 
     def _bar(self, owner: Hashable | None, event: dict[str, Any], verdict: Blocked | GatewayError) -> Step:
         """Let nothing more through of what this is a part of."""
-        step = self._complaint(self._rules.blocked(verdict) if isinstance(verdict, Blocked) else verdict, None)
+        error = self._rules.blocked(verdict) if isinstance(verdict, Blocked) else verdict
+        if owner is None and self._stream.at is not None:
+            raise error  # a text that is a part of nothing goes on and on, and nobody can call it off
+        step = self._complaint(error, None)
         if owner is None:
             return step
         self._stream.forget(lambda group: group[0] == owner)
@@ -205,9 +207,6 @@ class GuardedSession:
         cancel = self._rules.shape.cancel(owner)
         step.to_backend += [cancel] if cancel is not None else []
         return step
-
-    def _of_barred(self, owner: Hashable | None, event: dict[str, Any]) -> Step:
-        return self._cut(owner, event, Step()) if self._rules.shape.is_end(event) else Step()
 
     def _cut(self, owner: Hashable | None, event: dict[str, Any], step: Step) -> Step:
         self._barred.discard(owner)
@@ -278,14 +277,3 @@ def _said(event: Mapping[str, Any]) -> Iterator[Piece]:
     """The texts that judges are asked about; what configures a session or a response is read as a request is."""
     for name, value in event.items():
         yield from pieces_of(value if name in _FLATTENED and isinstance(value, dict) else {name: value})
-
-
-def _is_ambiguous(message: bytes, event: dict[str, Any]) -> bool:
-    """Whether a member comes twice anywhere, of which only one was read."""
-    return sum(each.is_name for each in literals(message)) != _members(event)
-
-
-def _members(value: Any) -> int:
-    if isinstance(value, dict):
-        return len(value) + sum(map(_members, value.values()))
-    return sum(map(_members, value)) if isinstance(value, list) else 0

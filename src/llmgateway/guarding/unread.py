@@ -20,6 +20,20 @@ _VOCABULARY: Final = (
     "disabled object array string number integer boolean null response list embedding error text_completion "
     "chat.completion chat.completion.chunk text_delta input_json_delta thinking_delta signature_delta "
     "content_block_delta content_block_start content_block_stop message_start message_delta message_stop ping "
+    "session.update session.created session.updated conversation.created conversation.item.create "
+    "conversation.item.created conversation.item.added conversation.item.done conversation.item.retrieve "
+    "conversation.item.retrieved conversation.item.truncate conversation.item.truncated conversation.item.delete "
+    "conversation.item.deleted conversation.item.input_audio_transcription.delta "
+    "conversation.item.input_audio_transcription.completed conversation.item.input_audio_transcription.failed "
+    "input_audio_buffer.append input_audio_buffer.commit input_audio_buffer.committed input_audio_buffer.clear "
+    "input_audio_buffer.cleared input_audio_buffer.speech_started input_audio_buffer.speech_stopped response.create "
+    "response.cancel response.created response.done response.output_item.added response.output_item.done "
+    "response.content_part.added response.content_part.done response.output_text.delta response.output_text.done "
+    "response.text.delta response.text.done response.output_audio.delta response.output_audio.done "
+    "response.audio.delta response.audio.done response.output_audio_transcript.delta "
+    "response.output_audio_transcript.done response.audio_transcript.delta response.audio_transcript.done "
+    "response.function_call_arguments.delta response.function_call_arguments.done rate_limits.updated error "
+    "realtime realtime.session realtime.item realtime.response realtime.conversation output_audio "
 )
 _FORMATS_OWN: Final = frozenset(_VOCABULARY.split())
 _IDS: Final = frozenset(

@@ -20,6 +20,10 @@ def encode_pretty(value: Any) -> bytes:
 
 
 def unambiguous(written: bytes, document: Any) -> bytes:
-    """A document's bytes; written anew if a member comes twice in them, of which only one was read."""
+    """A document's bytes; written anew if a member comes twice in them, of which only one was read.
+
+    A member that is not there costs its quotes; a quote that is written as a number could make up for them.
+    """
     again = encode(document)
-    return written if again.count(b'"') == written.count(b'"') else again
+    is_same = again.count(b'"') == written.count(b'"') and b"\\u0022" not in written
+    return written if is_same else again

@@ -76,10 +76,10 @@ class RealtimeShape:
             return None
 
     def is_end(self, event: Any) -> bool:
-        return event.get("type") in _ENDS
+        return str(event.get("type")) in _ENDS
 
     def is_sound(self, event: Any) -> bool:
-        return event.get("type") in _SOUND
+        return str(event.get("type")) in _SOUND
 
     def cancel(self, owner: Hashable) -> bytes | None:
         return encode({"type": "response.cancel", "response_id": owner}) if isinstance(owner, str) else None
@@ -90,7 +90,7 @@ class RealtimeShape:
             return None
         said = {"object": "realtime.response", "id": response.get("id"), "status": "incomplete"}
         said |= {"status_details": _FILTERED, "output": [], "usage": _counts(response.get("usage"))}
-        return encode({"type": "response.done", "event_id": f"event_{response.get('id')}", "response": said})
+        return encode({"type": "response.done", "event_id": event.get("event_id"), "response": said})
 
 
 def _pieces(kind: str, event: Any) -> Pieces:

@@ -1,0 +1,406 @@
+"""Sessions before a chain, without a socket: whatever the cuts and however responses are mixed, the same goes on."""
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.guardrails import Shouting, chain, numbers, word
+
+from llmgateway.dialects.openai.dialect import OpenAIDialect
+from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.verdict import Action, Stage
+from llmgateway.guarding import session as module
+from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.chain import Chain
+from llmgateway.guarding.judging import JudgeLink
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.session import GuardedSession, Rules, Step
+from llmgateway.providers.openai.sessions import RealtimeShape
+
+LINKS = chain(numbers(), word("secret"))
+BLOCKING = chain(numbers(), word("secret", Action.BLOCK))
+PIECES = ["12", "34", "567", " ", "sec", "ret", "secret", "a", ". ", "日本", "\n", '"', "\\"]
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+KINDS = [
+    "response.output_text",
+    "response.text",
+    "response.output_audio_transcript",
+    "response.function_call_arguments",
+    "response.mcp_call_arguments",
+]
+
+
+def guarded(request=LINKS, reply=LINKS, notes=None, judges=(), **more) -> GuardedSession:
+    rules = Rules(
+        request=request,
+        reply=reply,
+        judges=judges,
+        shape=RealtimeShape(),
+        complain=lambda error, about: OpenAIDialect().session_error(error, "x", about),
+        blocked=lambda verdict: GatewayError("guardrail_blocked", f"It is {verdict.hit.kind}."),
+        max_depth=200,
+        max_tokens=1000,
+        **more,
+    )
+    return GuardedSession(rules, notes or Notes(), Placeholders())
+
+
+def written(event) -> bytes:
+    return event if isinstance(event, bytes) else json.dumps(event, ensure_ascii=False).encode()
+
+
+def given_of(*steps: Step) -> list[dict]:
+    return [json.loads(each) for step in steps for each in step.to_caller]
+
+
+def redacted(text: str) -> str:
+    return Sieve(LINKS, Stage.REPLY, Notes(), Placeholders()).text(text)
+
+
+def cut(text: str, dice: random.Random) -> list[str]:
+    pieces, at = [], 0
+    while at < len(text):
+        size = dice.choice([1, 1, 2, 3, 8])
+        pieces.append(text[at : at + size])
+        at += size
+    return pieces
+
+
+def response(number: int, kind: str, text: str, dice: random.Random) -> list[dict]:
+    """The events of one response with one text."""
+    is_json = "arguments" in kind
+    said = json.dumps({"t": text}) if is_json else text
+    where = {"response_id": f"r{number}", "item_id": f"i{number}", "output_index": 0, "content_index": 0}
+    member = "arguments" if is_json else "transcript" if "transcript" in kind else "text"
+    item = {"id": f"i{number}", "arguments": said} if is_json else {"id": f"i{number}", "content": [{member: said}]}
+    last = {"id": f"r{number}", "status": "completed", "output": [item]}
+    return [
+        {"type": "response.created", "event_id": "e", "response": {"id": f"r{number}", "output": []}},
+        *({"type": f"{kind}.delta", "event_id": f"e{at}", **where, "delta": p} for at, p in enumerate(cut(said, dice))),
+        {"type": f"{kind}.done", "event_id": "e", **where, member: said},
+        {"type": "response.done", "event_id": "e", "response": last},
+    ]
+
+
+def mixed(rows: list[list[dict]], dice: random.Random) -> list[dict]:
+    """Events of several responses that run at once, each in its own order."""
+    rows, events = [list(row) for row in rows], []
+    while rows:
+        row = dice.choice(rows)
+        events.append(row.pop(0))
+        rows = [each for each in rows if each]
+    return events
+
+
+def texts_of(events: list[dict], number: int, kind: str) -> tuple[str, str, str]:
+    """What one response says in its pieces, in the event that repeats them, and in its last one."""
+    own = [each for each in events if each.get("response_id") == f"r{number}"]
+    streamed = "".join(each["delta"] for each in own if each["type"].endswith(".delta"))
+    member = "arguments" if "arguments" in kind else "transcript" if "transcript" in kind else "text"
+    (done,) = (each[member] for each in own if each["type"].endswith(".done"))
+    (last,) = (
+        each["response"]["output"][0]
+        for each in events
+        if each["type"] == "response.done" and each["response"]["id"] == f"r{number}"
+    )
+    whole = last["arguments"] if "arguments" in kind else last["content"][0][member]
+    if "arguments" in kind:
+        return tuple(json.loads(each)["t"] for each in (streamed, done, whole))  # type: ignore[return-value]
+    return streamed, done, whole
+
+
+@settings(max_examples=150)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=3), kind=st.sampled_from(KINDS), seed=st.integers(0, 10_000))
+def test_any_cut_gives_what_judging_the_whole_gives(texts, kind, seed):
+    dice, session = random.Random(seed), guarded()
+    rows = [response(at, kind, text, dice) for at, text in enumerate(texts)]
+    steps = [session.heard(written(each)) for each in mixed(rows, dice)]
+    events = given_of(*steps, session.finish())
+    assert not any(each["type"] == "error" for each in events)
+    for at, text in enumerate(texts):
+        assert texts_of(events, at, kind) == (redacted(text),) * 3
+    assert [json.loads(each) for step in steps for each in step.logged] == given_of(*steps)
+
+
+@settings(max_examples=150)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=3), kind=st.sampled_from(KINDS), seed=st.integers(0, 10_000))
+def test_of_what_blocks_nothing_goes_on_and_the_others_do(texts, kind, seed):
+    dice, session = random.Random(seed), guarded(reply=BLOCKING)
+    rows = [response(at, kind, text, dice) for at, text in enumerate(texts)]
+    steps = [session.heard(written(each)) for each in mixed(rows, dice)]
+    events = given_of(*steps)
+    for at in range(len(texts)):
+        own = (str(each.get("delta", "")) for each in events if each.get("response_id") == f"r{at}")
+        assert "secret" not in "".join(own)
+    assert not any("secret" in json.dumps(each) for each in events if not each["type"].endswith(".delta"))
+    ends = {each["response"]["id"]: each["response"] for each in events if each["type"] == "response.done"}
+    assert ends.keys() == {f"r{at}" for at in range(len(texts))}
+    for at, text in enumerate(texts):
+        is_blocked = "secret" in text
+        assert (ends[f"r{at}"]["status"] == "incomplete") is is_blocked
+        if not is_blocked:
+            assert texts_of(events, at, kind) == (redacted(text),) * 3
+    assert sum(each["type"] == "error" for each in events) == sum("secret" in text for text in texts)
+
+
+@settings(max_examples=100)
+@given(text=TEXTS, seed=st.integers(0, 10_000))
+def test_a_silence_gives_no_more_than_what_has_come(text, seed):
+    """Whatever a silence lets go is decided as if it were all; what follows is judged beside it."""
+    dice, session = random.Random(seed), guarded(reply=BLOCKING)
+    steps: list[Step] = []
+    for event in response(0, KINDS[0], text, dice):
+        steps.append(session.heard(written(event)))
+        if dice.random() < 0.2:
+            steps.append(session.decide())
+    streamed = "".join(each["delta"] for each in given_of(*steps) if each["type"].endswith(".delta"))
+    assert "secret" not in streamed
+    if "secret" in text:
+        assert any(each["type"] == "error" for each in given_of(*steps))
+
+
+@settings(max_examples=100)
+@given(text=TEXTS)
+def test_an_event_of_the_callers_is_judged_as_a_request_is(text):
+    event = {
+        "type": "conversation.item.create",
+        "item": {"role": "user", "content": [{"type": "input_text", "text": text}]},
+    }
+    (passed,) = guarded().said(written(event)).to_backend
+    assert json.loads(passed)["item"]["content"][0]["text"] == redacted(text)
+    step = guarded(request=BLOCKING).said(written(event))
+    assert bool(step.to_backend) is ("secret" not in text)
+    assert bool(step.to_caller) is ("secret" in text)
+
+
+# --- what the caller says ---
+
+
+def test_what_passes_unaltered_stays_byte_for_byte():
+    raw = b'{"type" : "response.create",\n "a":1.0, "b":"\\u65e5", "n":12345678901234567890}'
+    assert guarded().said(raw).to_backend == [raw]
+
+
+def test_edits_are_spliced():
+    raw = b'{"type" : "x",\n "a":1.0, "b":"call 12345 \\n now"}'
+    assert guarded().said(raw).to_backend == [b'{"type" : "x",\n "a":1.0, "b":"call [NUMBER] \\n now"}']
+
+
+@pytest.mark.parametrize(
+    ("name", "about"), [("e1", "e1"), ("12345", None), ("x" * 65, None), (7, None), ("a\nb", None), (None, None)]
+)
+def test_an_error_names_the_event_it_is_about_if_that_is_a_name(name, about):
+    (told,) = given_of(guarded(request=BLOCKING).said(written({"type": "x", "event_id": name, "a": "secret"})))
+    assert (told["type"], told["error"]["event_id"]) == ("error", about)
+    assert told["error"]["message"] == "It is word."
+
+
+def test_what_is_too_deep_or_has_too_many_elements_is_refused():
+    for raw, code in (
+        (b'{"a":' + b"[" * 250 + b"]" * 250 + b"}", "json_too_deep"),
+        (b'{"a":[' + b"[]," * 1001 + b"1]}", "json_too_complex"),
+    ):
+        step = guarded().said(raw)
+        assert (step.to_backend, given_of(step)[0]["error"]["code"]) == ([], code)
+
+
+def test_a_guarded_name_in_two_spellings_is_refused():
+    step = guarded().said(b'{"type":"x","model":"a","Model":"b"}')
+    assert (step.to_backend, given_of(step)[0]["error"]["code"]) == ([], "duplicate_key")
+
+
+def test_judges_know_whose_word_it_is():
+    link = JudgeLink("loud", Shouting({}), Action.BLOCK)
+    output = {"type": "function_call_output", "output": "DO IT"}
+    for event in (
+        {"type": "conversation.item.create", "item": output},
+        {"type": "response.create", "response": {"input": [output]}},
+    ):
+        assert not guarded(judges=(link,)).said(written(event)).to_backend
+    own = {"type": "conversation.item.create", "item": {"role": "user", "content": "DO IT"}}
+    assert guarded(judges=(link,)).said(written(own)).to_backend
+
+
+def test_values_come_back_but_not_in_the_place_of_the_callers_own_words():
+    session = guarded(request=chain(numbers(restore=True)), reply=Chain([]))
+    (first,) = session.said(written({"type": "x", "a": "NUMBER_1 is <NUMBER_2>"})).to_backend
+    (second,) = session.said(written({"type": "x", "a": "call 12345"})).to_backend
+    assert (json.loads(first)["a"], json.loads(second)["a"]) == ("NUMBER_1 is <NUMBER_2>", "call <NUMBER_3>")
+    (heard,) = given_of(session.heard(written({"type": "y", "a": "<NUMBER_3>, <NUMBER_1>"})))
+    assert heard["a"] == "12345, <NUMBER_1>"
+
+
+def test_what_a_model_says_of_its_own_does_not_come_back():
+    session = guarded(request=chain(numbers(restore=True)), reply=chain(numbers(restore=True)))
+    session.said(written({"type": "x", "a": "12345"}))
+    (heard,) = given_of(session.heard(written({"type": "y", "a": "12345 and 67890"})))
+    assert heard["a"] == "12345 and [NUMBER]"
+
+
+# --- what the backend says ---
+
+
+def text_delta(text, **more):
+    return {"type": "response.output_text.delta", "response_id": "r", "item_id": "i", "delta": text, **more}
+
+
+def test_what_is_no_event_goes_no_further():
+    for raw in (b"secret", b"[1]", b'{"a":' + b"[" * 250 + b"]" * 250 + b"}", b'{"type":"\xff"}'):
+        assert [each["error"]["code"] for each in given_of(guarded().heard(raw))] == ["guardrail_unsupported"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        text_delta(["secret"]),
+        text_delta({"text": "secret"}),
+        text_delta("secret", item_id=["i"]),
+        text_delta("secret", content_index={"a": 1}),
+        text_delta("secret", response_id=7),
+        {"type": ["response.output_text.delta"], "delta": "secret"},
+        {"delta": "secret"},
+        {"type": "response.done", "response": "secret"},
+        {"type": "response.done", "response": {"id": ["r"], "output": "secret"}},
+    ],
+)
+def test_events_of_another_form_hide_nothing(event):
+    session, seen = guarded(reply=BLOCKING), []
+    try:
+        seen = [session.heard(written(event)), session.finish()]
+    except GatewayError as error:
+        assert error.code == "guardrail_blocked"
+    assert "secret" not in json.dumps(given_of(*seen))
+
+
+def test_a_text_that_belongs_to_nothing_ends_the_session_where_it_blocks():
+    session = guarded(reply=BLOCKING)
+    session.heard(written({"type": "session.output_transcript.delta", "delta": "sec"}))
+    with pytest.raises(GatewayError) as ended:
+        session.heard(written({"type": "session.output_transcript.delta", "delta": "ret"}))
+    assert ended.value.code == "guardrail_blocked"
+
+
+def test_only_what_could_be_put_to_an_ended_text_is_dropped():
+    session = guarded()
+    session.heard(written(text_delta("12")))
+    session.heard(written({"type": "response.done", "response": {"id": "r"}}))
+    assert given_of(session.heard(written(text_delta("345")))) == []
+    later = {"type": "output_audio_buffer.stopped", "response_id": "r"}
+    assert given_of(session.heard(written(later))) == [later]
+
+
+def test_a_response_that_blocks_at_its_end_is_not_called_off():
+    session = guarded(reply=BLOCKING)
+    step = session.heard(written({"type": "response.done", "response": {"id": "r", "output": ["secret"]}}))
+    assert [each["type"] for each in given_of(step)] == ["error", "response.done"]
+    assert step.to_backend == []
+
+
+def test_the_last_event_of_a_blocked_response_says_nothing_but_numbers():
+    usage = {
+        "input_tokens": 3,
+        "secret_tokens_x": 1,
+        "output_tokens": "secret",
+        "input_token_details": {"text_tokens": 3, "a": "secret"},
+    }
+    end = {
+        "type": "response.done",
+        "event_id": "e",
+        "response": {"id": "r", "output": ["secret"], "usage": usage, "metadata": {"a": "b"}},
+    }
+    (_, last) = given_of(guarded(reply=BLOCKING).heard(written(end)))
+    assert last["response"]["usage"] == {"input_tokens": 3, "input_token_details": {"text_tokens": 3}}
+    assert last["response"].keys() == {"object", "id", "status", "status_details", "output", "usage"}
+
+
+def test_a_name_that_may_not_pass_is_not_in_the_last_event_either():
+    step = guarded(reply=BLOCKING).heard(
+        written({"type": "response.done", "response": {"id": "a secret", "output": []}})
+    )
+    assert [each["type"] for each in given_of(step)] == ["error"]
+
+
+@pytest.mark.parametrize("is_blocked", [True, False])
+def test_responses_are_remembered_up_to_a_bound(monkeypatch, is_blocked):
+    monkeypatch.setattr(module, "MAX_OWNERS", 3)
+    session = guarded(reply=BLOCKING)
+    made = [text_delta("secret", response_id=f"r{at}") for at in range(4)]
+    if not is_blocked:
+        made = [{"type": "response.done", "response": {"id": f"r{at}"}} for at in range(4)]
+    for event in made[:3]:
+        session.heard(written(event))
+    with pytest.raises(GatewayError) as ended:
+        session.heard(written(made[3]))
+    assert ended.value.code == "guardrail_unsupported"
+
+
+def test_of_many_responses_nothing_is_kept():
+    session = guarded()
+    for at in range(1500):  # more than a stream may have texts
+        session.heard(written(text_delta("12", response_id=f"r{at}")))
+        assert session.is_waiting
+        session.heard(written({"type": "response.done", "response": {"id": f"r{at}"}}))
+        assert not session.is_waiting
+
+
+def test_what_repeats_is_not_counted_again():
+    notes = Notes()
+    session = guarded(notes=notes)
+    for event in response(0, KINDS[0], "call 12345 now", random.Random(1)):
+        session.heard(written(event))
+    assert list(notes.counts.values()) == [1]
+
+
+def test_a_member_that_comes_twice_goes_on_once():
+    raw = b'{"type":"response.output_text.delta","response_id":"r","item_id":"i","delta":"secret","delta":"\\u0022\\u0022\\u0022\\u0022"}'
+    (passed,) = guarded(reply=BLOCKING).heard(raw).to_caller
+    assert b"secret" not in passed
+
+
+# --- sound ---
+
+SOUND = "/+8B" * 40
+
+
+def test_sound_is_told_of_once_either_way():
+    session = guarded()
+    steps = [
+        session.said(written({"type": "input_audio_buffer.append", "audio": SOUND})),
+        session.said(written({"type": "input_audio_buffer.append", "audio": SOUND})),
+        session.heard(written({"type": "response.output_audio.delta", "response_id": "r", "delta": SOUND})),
+        session.heard(written({"type": "response.audio.delta", "response_id": "r", "delta": SOUND})),
+    ]
+    assert [each["error"]["code"] for each in given_of(*steps)] == ["guardrail_unsupported"]
+    assert not any(step.to_backend for step in steps)
+
+
+def test_sound_in_an_item_is_taken_out():
+    item = {"type": "conversation.item.retrieved", "item": {"content": [{"type": "input_audio", "audio": SOUND}]}}
+    (given_,) = given_of(guarded().heard(written(item)))
+    assert given_["item"]["content"] == [{"type": "input_audio", "audio": ""}]
+
+
+def test_sound_passes_in_a_direction_that_nobody_guards():
+    append = written({"type": "input_audio_buffer.append", "audio": SOUND})
+    assert guarded(request=Chain([])).said(append).to_backend == [append]
+    spoken = written({"type": "response.output_audio.delta", "response_id": "r", "delta": SOUND})
+    assert guarded(reply=Chain([])).heard(spoken).to_caller == [spoken]
+
+
+def test_sound_passes_where_the_operator_lets_it_and_what_stands_beside_it_is_judged():
+    session = guarded(passes_sound=True)
+    append = {"type": "input_audio_buffer.append", "event_id": "12345", "audio": SOUND}
+    (passed,) = session.said(written(append)).to_backend
+    assert json.loads(passed) == {**append, "event_id": "[NUMBER]"}
+    spoken = {"type": "response.output_audio.delta", "response_id": "r", "delta": SOUND}
+    assert given_of(session.heard(written(spoken))) == [spoken]
+
+
+def test_sound_that_can_not_be_put_back_is_refused():
+    session = guarded(request=chain(word("12345")), passes_sound=True)
+    event = {"12345": {"type": "input_audio", "audio": SOUND}}
+    step = session.said(written(event))
+    assert (step.to_backend, given_of(step)[0]["error"]["code"]) == ([], "guardrail_unsupported")
