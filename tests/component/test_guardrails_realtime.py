@@ -32,8 +32,11 @@ CREATED = {"type": "response.created", "event_id": "ev_1", "response": {"id": "r
 
 
 @pytest.fixture(autouse=True)
-def installed(monkeypatch):
+def installed(monkeypatch, caplog):
     guardrails.install(monkeypatch)
+    yield
+    for secret in (NUMBER, WORD):
+        assert secret not in caplog.text
 
 
 def item(text, **more):
@@ -618,6 +621,46 @@ async def test_a_message_that_is_too_long_ends_the_session(tmp_path, by_caller, 
         assert code == 1009
         (error,) = messages
         assert json.loads(error)["error"]["code"] == ("payload_too_large" if by_caller else "upstream_too_long")
+
+
+async def test_what_callers_say_in_half_counts_as_request_bodies_do(tmp_path):
+    async with talk(tmp_path, listens_to_the_end) as (caller, heard, running):
+        memory = running.worker.gateway.bodies
+        caller.writer.write(framed(b"x" * 100_000, is_masked=True, is_last=False))
+        async with asyncio.timeout(10):
+            while memory.held < 100_000:
+                await asyncio.sleep(0.01)
+        memory.limit = 150_000
+        caller.writer.write(framed(b"x" * 100_000, 0, is_masked=True, is_last=False))
+        messages, code = await caller.until_closed()
+        assert (json.loads(messages[-1])["error"]["code"], code) == ("overloaded", 1011)
+        caller.close()
+        await running.quiet()
+        assert memory.held == 0
+
+
+async def test_what_has_been_judged_is_given_back(tmp_path):
+    async with talk(tmp_path, listens, *spoken("fine")) as (caller, _, running):
+        caller.send(item("a word " * 30_000))
+        await events(caller)
+        assert running.worker.gateway.bodies.held == 0
+
+
+async def test_a_text_that_belongs_to_nothing_closes_the_session_where_it_blocks(tmp_path):
+    piece = {"type": "session.output_transcript.delta", "delta": "for"}
+    async with talk(tmp_path, say(piece), say({**piece, "delta": "bidden"}), listens_to_the_end) as (
+        caller,
+        heard,
+        running,
+    ):
+        messages, code = await caller.until_closed()
+        assert [json.loads(each)["error"]["code"] for each in messages] == ["guardrail_blocked"]
+        assert code == 1008
+        caller.close()
+        await running.quiet()
+        meta = running.outcome().meta
+        assert (meta["end"], meta["error_code"]) == ("refused", "guardrail_blocked")
+        assert code_of(heard[-1][1]) == 1001
 
 
 async def test_a_caller_that_does_not_read_is_not_heard(tmp_path):

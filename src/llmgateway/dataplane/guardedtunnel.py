@@ -21,6 +21,7 @@ from llmgateway.dataplane.upgrade import GuardedOpening
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.session import GuardedSession, Rules, Step
+from llmgateway.limits.bodies import Claim
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.messages import Message, MessageFlow
 from llmgateway.wire.websocket import CLOSE, PING, PONG, TEXT, FrameFlow, close_frame, frame
@@ -41,13 +42,24 @@ def tunnel_of(call: Call, sent: Dispatched) -> Tunnel:
 class GuardedTunnel(Tunnel):
     """See Tunnel."""
 
-    __slots__ = ("_decide_at", "_hold_s", "_in", "_messages_in", "_messages_out", "_out", "_pauses", "_session")
+    __slots__ = (
+        "_claim",
+        "_decide_at",
+        "_hold_s",
+        "_in",
+        "_messages_in",
+        "_messages_out",
+        "_out",
+        "_pauses",
+        "_session",
+    )
 
     def __init__(self, call: Call, sent: Dispatched, guard: ReplyGuard) -> None:
         super().__init__(call, sent)
         limit = min(call.in_force.snapshot.server.max_tunnel_message_bytes, MAX_MESSAGE)
         self._from_caller = FrameFlow(is_masked=True, max_message=limit)
         self._from_backend = FrameFlow(is_masked=False, max_message=limit)
+        self._claim = Claim(call.gateway.bodies)
         self._messages_in = MessageFlow(is_masked=True)
         self._messages_out = MessageFlow(is_masked=False)
         assert call.guard is not None  # else there were no ReplyGuard
@@ -69,6 +81,7 @@ class GuardedTunnel(Tunnel):
             return
         said = [each for each in self._messages_in.feed(ready) if not self._is_ping(each, self._answer_caller)]
         self._in.put(said, self._look_at_caller)
+        self._count_held()
 
     def _take_out(self, ready: bytes) -> None:
         flow = self._from_backend
@@ -83,6 +96,15 @@ class GuardedTunnel(Tunnel):
         if self._from_backend.is_over or self._is_backend_gone:
             self._safely(self._session.finish)
         super()._look_at_backend()
+
+    def _count_held(self) -> None:
+        """What callers have said in half counts as request bodies do."""
+        size = self._messages_in.held + self._in.held
+        if size != self._claim.size and not self._in.is_closed:
+            try:
+                self._claim.become(size)
+            except GatewayError as error:
+                self._failed(error)
 
     def _of_caller(self, message: Message) -> Step:
         session = self._session
@@ -178,10 +200,13 @@ class GuardedTunnel(Tunnel):
             source.pause()
         else:
             source.resume()
+        if why == "judging":
+            self._count_held()
 
     # --- the end
 
     def close(self) -> None:
+        self._claim.become(0)
         self._in.close()
         self._out.close()
 

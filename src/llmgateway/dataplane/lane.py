@@ -20,7 +20,7 @@ class Lane:
     told to stop the flow of messages while one is judged aside, so few ever wait here.
     """
 
-    __slots__ = ("_act", "_fail", "_hold", "_judge", "_task", "_then", "_waiting", "is_closed")
+    __slots__ = ("_act", "_aside_size", "_fail", "_hold", "_judge", "_task", "_then", "_waiting", "is_closed")
 
     def __init__(
         self,
@@ -36,12 +36,18 @@ class Lane:
         self._waiting: deque[Message] = deque()
         self._then: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._aside_size = 0
         self.is_closed = False
 
     @property
     def is_busy(self) -> bool:
         """Whether a message is being judged aside."""
         return self._task is not None
+
+    @property
+    def held(self) -> int:
+        """Bytes of messages that are not through."""
+        return self._aside_size + sum(len(each.payload) for each in self._waiting)
 
     def put(self, messages: Iterable[Message], then: Callable[[], None]) -> None:
         """Judge these behind those that wait; `then` is called once nothing waits any more."""
@@ -61,6 +67,7 @@ class Lane:
         while self._waiting and not self.is_closed:
             message = self._waiting.popleft()
             if len(message.payload) > QUICK:
+                self._aside_size = len(message.payload)
                 self._task = asyncio.ensure_future(self._aside(message))
                 self._hold(True)
                 return
@@ -77,10 +84,10 @@ class Lane:
         try:
             step = await asked_aside(len(message.payload), self._judge, message)
         except Exception as error:  # noqa: BLE001 - see _failed
-            self._task = None
             self._failed(error)
             return
-        self._task = None
+        finally:
+            self._task, self._aside_size = None, 0
         self._act(step)
         self._hold(False)
         self._work()

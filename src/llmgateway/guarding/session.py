@@ -24,7 +24,7 @@ from llmgateway.guarding.stream import GuardedStream, Passed
 from llmgateway.ports.judge import Piece
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.jsoncodec import decode, encode, unambiguous
-from llmgateway.wire.jsonscan import parse_object
+from llmgateway.wire.jsonscan import parse_bounded, parse_object
 from llmgateway.wire.jsontexts import unescaped
 from llmgateway.wire.view import View, shown
 
@@ -103,7 +103,7 @@ class GuardedSession:
         """Take a message of the caller's."""
         about: str | None = None
         try:
-            event = self._parsed(message)
+            event = parse_object(message, max_depth=self._rules.max_depth, max_tokens=self._rules.max_tokens)
             about = _id(event)
             return Step(to_backend=[self._judged(message, event)])
         except Blocked as verdict:
@@ -148,7 +148,7 @@ class GuardedSession:
         """Take a message of the backend's."""
         shape = self._rules.shape
         try:
-            event = self._parsed(message)
+            event = parse_bounded(message, self._rules.max_depth, self._rules.max_tokens)
         except GatewayError:
             return self._complaint(GatewayError("guardrail_unsupported", _SENSELESS), None)
         owner = shape.owner(event)
@@ -227,9 +227,6 @@ class GuardedSession:
         self._over.add(owner)
 
     # --- both
-
-    def _parsed(self, message: bytes) -> dict[str, Any]:
-        return parse_object(message, max_depth=self._rules.max_depth, max_tokens=self._rules.max_tokens)
 
     def _complaint(self, error: GatewayError, about: str | None) -> Step:
         if about is not None and self._rules.request.enforced_hits(View(shown(about))):

@@ -64,3 +64,21 @@ class BodyMemory:
     def _refusal(self) -> GatewayError:
         self.refused += 1
         return GatewayError("overloaded", _NO_ROOM, retry_after_s=1.0)
+
+
+class Claim:
+    """What one session has claimed: it changes with what it holds."""
+
+    __slots__ = ("_memory", "size")
+
+    def __init__(self, memory: BodyMemory) -> None:
+        self._memory = memory
+        self.size = 0
+
+    def become(self, size: int) -> None:
+        """Claim this many bytes instead; GatewayError overloaded where there are not so many, and nothing changes."""
+        if size > self.size:
+            self._memory.grow(size - self.size, self.size)
+        else:
+            self._memory.release(self.size - size)
+        self.size = size

@@ -41,7 +41,7 @@ def parse_object(body: bytes, *, max_depth: int, max_tokens: int) -> dict[str, A
 
     Raises GatewayError json_too_complex, json_too_deep, invalid_json or duplicate_key; all are the caller's fault.
     """
-    document = _parsed(body, max_depth, max_tokens)
+    document = parse_bounded(body, max_depth, max_tokens)
     refuse_ambiguous(body, document)
     return document
 
@@ -51,14 +51,18 @@ def parse_large(body: bytes, *, max_depth: int, max_tokens: int) -> tuple[dict[s
 
     Meant for a thread of its own: it is many calls of some ten milliseconds at most, so other threads get their turn.
     """
-    document = _parsed(body, max_depth, max_tokens)
+    document = parse_bounded(body, max_depth, max_tokens)
     _refuse_odd_names(document)
     names = _names(body)
     _refuse_repeated(names)
     return document, _members(body, names)
 
 
-def _parsed(body: bytes, max_depth: int, max_tokens: int) -> dict[str, Any]:
+def parse_bounded(body: bytes, max_depth: int, max_tokens: int) -> dict[str, Any]:
+    """Parse what must be one JSON object, whatever its members are called.
+
+    Raises GatewayError json_too_complex, json_too_deep or invalid_json.
+    """
     opened = _check_tokens(body, max_tokens)
     try:
         document = decode(body)

@@ -30,6 +30,11 @@ class MessageFlow:
         self._opcode = 0
         self._parts: list[bytes] = []  # of a message in several frames
 
+    @property
+    def held(self) -> int:
+        """Bytes that wait for the rest of their message."""
+        return len(self._rest) + sum(map(len, self._parts))
+
     def feed(self, ready: bytes) -> list[Message]:
         """Take the next bytes, cut anywhere; give what is whole, in order."""
         rest = self._rest

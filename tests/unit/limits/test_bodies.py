@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from llmgateway.config.snapshot import Overload, Server
 from llmgateway.domain.errors import GatewayError
-from llmgateway.limits.bodies import SMALL, BodyMemory, room
+from llmgateway.limits.bodies import SMALL, BodyMemory, Claim, room
 
 MIB = 1024 * 1024
 
@@ -92,3 +92,16 @@ def test_what_is_configured_is_the_most_and_one_of_the_largest_always_fits():
     memory = BodyMemory(room(Server(), 1, 1))
     assert not is_refused(memory.claim, 32 * MIB)
     assert not is_refused(memory.claim, SMALL)
+
+
+def test_a_sessions_claim_changes_with_what_it_holds():
+    memory = BodyMemory(1_000_000)
+    claim = Claim(memory)
+    claim.become(700_000)
+    claim.become(300_000)
+    assert (claim.size, memory.held) == (300_000, 300_000)
+    with pytest.raises(GatewayError):
+        claim.become(2_000_000)
+    assert (claim.size, memory.held) == (300_000, 300_000)
+    claim.become(0)
+    assert memory.held == 0

@@ -72,3 +72,11 @@ def test_a_message_of_empty_frames_is_empty():
     flow = MessageFlow(is_masked=False)
     assert flow.feed(frame(TEXT, is_last=False) + frame(CONTINUATION)) == [Message(TEXT, b"")]
     assert flow.feed(frame(BINARY)) == [Message(BINARY, b"")]
+
+
+def test_what_waits_for_its_rest_is_counted():
+    flow = MessageFlow(is_masked=False)
+    flow.feed(frame(TEXT, b"abc", is_last=False) + frame(CONTINUATION, b"defg")[:-1])
+    assert flow.held == 3 + 5
+    flow.feed(b"g")
+    assert flow.held == 0
