@@ -234,6 +234,18 @@ async def test_what_waits_is_given_before_the_backends_close(tmp_path):
         assert streamed(json.loads(each) for each in messages) == "call 555"
 
 
+async def test_what_waits_is_given_when_the_worker_goes_away(tmp_path):
+    config = GUARDED.replace('hold = "0.3s"', 'hold = "60s"')
+    async with talk(tmp_path, say(CREATED), say(delta("call 555")), config=config) as (caller, _, running):
+        assert streamed(await events(caller, "response.output_text.delta")) == "call "
+        for pipe in running.worker.gateway.tunnels.open:
+            pipe.go_away()
+        messages, code = await caller.until_closed()
+        found = [json.loads(each) for each in messages]
+        assert ([each["type"] for each in found], code) == (["response.output_text.delta", "error"], 1001)
+        assert streamed(found) == "555"
+
+
 HIDDEN = {
     "instructions": lambda text: {"type": "session.update", "session": {"type": "realtime", "instructions": text}},
     "a tool": lambda text: {
@@ -574,19 +586,59 @@ async def test_a_quick_judge_looks_at_each_event_and_knows_whose_word_it_is(tmp_
         assert json.loads(heard[0][1]) == item("DO IT")
 
 
-async def test_where_guardrails_only_flag_frames_pass_as_they_are(tmp_path):
-    config = GUARDED.replace("least = 7", 'least = 7\naction = "flag"').replace('action = "block"', 'action = "flag"')
-    raw = b'{"type" : "x", "a":1.0, "a":"5551234"}'
-    async with guarded(
-        tmp_path, [*opened(), hear(heard := []), send(framed(raw, is_masked=False)), until_closed()], config=config
-    ) as (
-        _,
+FLAGGING = GUARDED.replace("least = 7", 'least = 7\naction = "flag"').replace('action = "block"', 'mode = "observe"')
+
+
+async def test_where_guardrails_only_look_frames_pass_as_they_are_and_what_they_find_is_counted(tmp_path):
+    raw = b'{"type" : "x", "a":1.0, "a":"call 5551234"}'
+    long = json.dumps(item("forbidden " * 10_000)).encode()
+    script = [*opened(), hear(heard := []), hear(heard), send(framed(raw, is_masked=False)), until_closed()]
+    async with guarded(tmp_path, script, config=FLAGGING) as (_, running):
+        caller = await session(running)
+        caller.send(raw)
+        caller.send(long)
+        assert await caller.receive() == (TEXT, raw)
+        assert heard == [(TEXT, raw), (TEXT, long)]
+        await caller.leave()
+        await running.quiet()
+        found = verdicts(running)
+        assert found["request", "number", "flag"] == 1
+        assert found["request", "word", "redact"] >= 1
+        assert running.worker.gateway.bodies.held == 0
+
+
+@pytest.mark.parametrize("sent", [b"no JSON", b'{"a":', b"[]", b'{"a":' + b"[" * 300 + b"]" * 300 + b"}", b""])
+async def test_who_only_looks_is_not_troubled_by_what_makes_no_sense(tmp_path, sent):
+    async with guarded(tmp_path, [*opened(), hear(heard := []), hear(heard), until_closed()], config=FLAGGING) as (
+        backend,
         running,
     ):
         caller = await session(running)
-        caller.send(raw)
-        assert await caller.receive() == (TEXT, raw)
-        assert heard == [(TEXT, raw)]
+        caller.send(sent)
+        caller.send(b"\x00", BINARY)
+        await backend.connections[0].until(lambda: len(heard) == 2)
+        assert heard == [(TEXT, sent), (BINARY, b"\x00")]
+
+
+async def test_who_only_looks_stops_where_there_is_no_room(tmp_path):
+    async with guarded(tmp_path, [*opened(), hear(heard := []), until_closed()], config=FLAGGING) as (backend, running):
+        running.worker.gateway.bodies.limit = 50_000
+        caller = await session(running)
+        caller.send(b"x" * 100_000)
+        await backend.connections[0].until(lambda: len(heard) == 1)
+        assert heard == [(TEXT, b"x" * 100_000)]
+        assert running.worker.gateway.bodies.held == 0
+
+
+async def test_a_guardrail_that_only_looks_and_fails_stops_nothing(tmp_path, caplog):
+    config = FLAGGING.replace('use = "runs"', 'use = "fragile"')
+    async with guarded(tmp_path, [*opened(), hear(heard := []), until_closed()], config=config) as (backend, running):
+        caller = await session(running)
+        caller.send(item("boom"))
+        await backend.connections[0].until(lambda: len(heard) == 1)
+        async with asyncio.timeout(10):
+            while "a guardrail failed" not in caplog.text:
+                await asyncio.sleep(0.01)
 
 
 # --- long ones ---
@@ -669,10 +721,10 @@ async def test_a_caller_that_does_not_read_is_not_heard(tmp_path):
         (pipe,) = running.worker.gateway.tunnels.open
         junk = framed(b"x" * 100, is_masked=True) * 200
         async with asyncio.timeout(30):
-            while not pipe._pauses["in"]:
+            while not pipe._caller.reasons:
                 caller.writer.write(junk)
                 await asyncio.sleep(0)
-        assert pipe._pauses == {"in": {"caller"}, "out": {"caller"}}
+        assert pipe._caller.reasons == pipe._backend.reasons == {"caller"}
 
 
 async def test_a_guardrail_that_fails_ends_the_session_and_lets_nothing_through(tmp_path):

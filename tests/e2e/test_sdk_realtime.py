@@ -148,6 +148,8 @@ async def test_the_sdk_copes_with_what_guardrails_do(start_gateway: Starter):
         with closing(sqlite3.connect(f"file:{gateway.store}?mode=ro", uri=True)) as store:
             found = store.execute("SELECT guardrail, stage, action, count FROM verdict ORDER BY guardrail").fetchall()
         assert found == [("names", "request", "block", 1), ("pii", "request", "redact", 1)]
+        counted = 'llmgateway_guardrail_verdicts_total{action="block",guardrail="names"'
+        assert "lovelace" not in await asyncio.to_thread(_until_metric, gateway, counted)
         await asyncio.to_thread(gateway.stop)
         for path in gateway.data.rglob("*"):
             assert not path.is_file() or b"ada.lovelace" not in path.read_bytes(), path
@@ -192,7 +194,8 @@ async def test_a_stop_closes_sessions_in_good_order_and_the_metrics_tell_of_them
         assert (row["end"], row["error_code"], row["status"]) == ("completed", "draining", 101)
 
 
-def _until_metric(gateway, wanted: str) -> None:
+def _until_metric(gateway, wanted: str) -> str:
+    """All metrics, once one of them is there."""
     import urllib.error
     import urllib.request
 
@@ -203,7 +206,7 @@ def _until_metric(gateway, wanted: str) -> None:
             contextlib.suppress(urllib.error.HTTPError),
             urllib.request.urlopen(f"{gateway.admin_url}/metrics", timeout=5) as reply,
         ):
-            if wanted in reply.read().decode():
-                return
+            if wanted in (metrics := reply.read().decode()):
+                return metrics
         assert time.monotonic() < until, wanted
         time.sleep(0.2)

@@ -7,7 +7,6 @@ without their reasons. How it ends is the tunnel's own table.
 import logging
 import os
 from collections.abc import Callable
-from functools import partial
 from typing import Final, cast
 
 from llmgateway.dataplane.attempt import Dispatched
@@ -18,9 +17,13 @@ from llmgateway.dataplane.lane import Lane
 from llmgateway.dataplane.parting import unguarded
 from llmgateway.dataplane.tunnel import Tunnel
 from llmgateway.dataplane.upgrade import GuardedOpening
+from llmgateway.dataplane.valve import Valve
+from llmgateway.dataplane.watchedtunnel import WatchedTunnel
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.guards import Guard
+from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.session import GuardedSession, Rules, Step
+from llmgateway.guarding.watching import Watch, watchers
 from llmgateway.limits.bodies import Claim
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.messages import Message, MessageFlow
@@ -36,13 +39,19 @@ def tunnel_of(call: Call, sent: Dispatched) -> Tunnel:
     """The tunnel that this session needs."""
     if isinstance(sent.reply, GuardedOpening):
         return GuardedTunnel(call, sent, sent.reply.guard)
-    return Tunnel(call, sent)
+    guard = call.guard
+    if guard is None or not (guard.judges or watchers(guard)):
+        return Tunnel(call, sent)
+    notes = call.notes = call.notes or Notes()
+    return WatchedTunnel(call, sent, Watch(watchers(guard), guard.judges, notes, _bounds(call)))
 
 
 class GuardedTunnel(Tunnel):
     """See Tunnel."""
 
     __slots__ = (
+        "_backend",
+        "_caller",
         "_claim",
         "_decide_at",
         "_hold_s",
@@ -50,7 +59,6 @@ class GuardedTunnel(Tunnel):
         "_messages_in",
         "_messages_out",
         "_out",
-        "_pauses",
         "_session",
     )
 
@@ -64,9 +72,9 @@ class GuardedTunnel(Tunnel):
         self._messages_out = MessageFlow(is_masked=False)
         assert call.guard is not None  # else there were no ReplyGuard
         self._session = GuardedSession(_rules(call, call.guard, guard), guard.notes, guard.placeholders)
-        self._pauses: dict[str, set[str]] = {"in": set(), "out": set()}
-        self._in = Lane(self._of_caller, self._act, self._failed, partial(self._hold, "in", "judging"))
-        self._out = Lane(self._of_backend, self._act, self._failed, partial(self._hold, "out", "judging"))
+        self._caller, self._backend = Valve(call.incoming), Valve(sent.connection)
+        self._in = Lane(self._of_caller, self._act, self._failed, self._hold_in)
+        self._out = Lane(self._of_backend, self._act, self._failed, self._hold_out)
         self._hold_s = guard.hold_s
         self._decide_at: float | None = None
 
@@ -127,7 +135,7 @@ class GuardedTunnel(Tunnel):
 
     def _answer_backend(self, payload: bytes) -> None:
         """Who pings and does not read the answers gets none."""
-        if not self.ended.done() and "backend" not in self._pauses["in"]:
+        if not self.ended.done() and "backend" not in self._caller.reasons:
             self._connection.send_piece(frame(PONG, payload, mask=os.urandom(4)))
 
     # --- what follows
@@ -167,7 +175,7 @@ class GuardedTunnel(Tunnel):
         if at is None or now < at or self.ended.done() or self._from_caller.close is not None:
             super().expire()
             return
-        if self._out.is_busy or self._pauses["out"]:
+        if self._out.is_busy or self._backend.reasons:
             self._decide_at = now + self._hold_s  # the backend is not silent: it is kept waiting
         else:
             self._decide_at = None
@@ -186,24 +194,25 @@ class GuardedTunnel(Tunnel):
     # --- back-pressure: what a caller says is answered, too, so who does not read is not heard
 
     def _caller_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
-        for way in self._pauses:
-            self._hold(way, "caller", not is_writable)
+        for valve in (self._caller, self._backend):
+            valve.turn("caller", is_shut=not is_writable)
 
     def _backend_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
-        self._hold("in", "backend", not is_writable)
+        self._caller.turn("backend", is_shut=not is_writable)
 
-    def _hold(self, way: str, why: str, is_held: bool) -> None:  # noqa: FBT001 - the lanes' callback
-        reasons = self._pauses[way]
-        (reasons.add if is_held else reasons.discard)(why)
-        source = self._call.incoming if way == "in" else self._connection
-        if reasons:
-            source.pause()
-        else:
-            source.resume()
-        if why == "judging":
-            self._count_held()
+    def _hold_in(self, is_held: bool) -> None:  # noqa: FBT001 - the lane's callback
+        self._caller.turn("judging", is_shut=is_held)
+        self._count_held()
+
+    def _hold_out(self, is_held: bool) -> None:  # noqa: FBT001 - the lane's callback
+        self._backend.turn("judging", is_shut=is_held)
 
     # --- the end
+
+    def go_away(self) -> None:
+        if not self.ended.done() and not self._out.is_busy:
+            self._safely(self._session.finish)
+        super().go_away()
 
     def close(self) -> None:
         self._claim.become(0)
@@ -228,7 +237,7 @@ def _without_reason(code: int | None, mask: bytes | None = None) -> bytes:
 
 
 def _rules(call: Call, guard: Guard, judged: ReplyGuard) -> Rules:
-    limits = call.in_force.snapshot.server
+    depth, tokens = _bounds(call)
     return Rules(
         request=guard.request,
         reply=judged.chain,
@@ -236,7 +245,13 @@ def _rules(call: Call, guard: Guard, judged: ReplyGuard) -> Rules:
         shape=cast(SessionShape, judged.shape),
         complain=lambda error, about: call.dialect.session_error(error, call.exchange.id, about),
         blocked=blocked,
-        max_depth=min(limits.max_json_depth, MAX_DEPTH),
-        max_tokens=limits.max_json_tokens,
+        max_depth=depth,
+        max_tokens=tokens,
         passes_sound=call.in_force.snapshot.guarding.passes_sound,
     )
+
+
+def _bounds(call: Call) -> tuple[int, int]:
+    """How deep the JSON of a message may be, and how many elements it may have."""
+    limits = call.in_force.snapshot.server
+    return min(limits.max_json_depth, MAX_DEPTH), limits.max_json_tokens

@@ -5,7 +5,7 @@ further, the caller is told with an event of the session's own kind, and the ses
 blocked the rest is swallowed, its backend is told to stop, and its last event comes without a text.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,12 +16,11 @@ from llmgateway.guarding.chain import Chain
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.judging import JudgeLink, judge_all
 from llmgateway.guarding.notes import Notes
-from llmgateway.guarding.pieces import pieces_of
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.restore import names_in
 from llmgateway.guarding.sound import holder_of, is_unheard, sounds, taken_out
 from llmgateway.guarding.stream import GuardedStream, Passed
-from llmgateway.ports.judge import Piece
+from llmgateway.guarding.watching import said
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.jsoncodec import decode, encode, unambiguous
 from llmgateway.wire.jsonscan import parse_bounded, parse_object
@@ -30,7 +29,6 @@ from llmgateway.wire.view import View, shown
 
 MAX_OWNERS: Final = 10_000  # responses of one session that are remembered as over
 MAX_ID: Final = 64
-_FLATTENED: Final = frozenset({"session", "response"})  # events that configure: their members are as a request's
 _WRAPPED: Final = (KeyError, IndexError, TypeError)
 
 _NO_SOUND: Final = "The route's guardrails can't judge sound: this session takes and gives texts only."
@@ -139,7 +137,7 @@ class GuardedSession:
         if self._restores:
             self._placeholders.avoid(names_in(unescaped(message.decode())))
         if rules.judges:
-            judge_all(rules.judges, list(_said(event)), Stage.REQUEST, self._notes)
+            judge_all(rules.judges, list(said(event)), Stage.REQUEST, self._notes)
         return Sieve(rules.request, Stage.REQUEST, self._notes, self._placeholders, is_strict=True).json(message)
 
     # --- the backend's
@@ -268,9 +266,3 @@ def _id(event: Mapping[str, Any]) -> str | None:
     """The caller's own name of its event, if it is a name."""
     found = event.get("event_id")
     return found if isinstance(found, str) and found.isprintable() and len(found) <= MAX_ID else None
-
-
-def _said(event: Mapping[str, Any]) -> Iterator[Piece]:
-    """The texts that judges are asked about; what configures a session or a response is read as a request is."""
-    for name, value in event.items():
-        yield from pieces_of(value if name in _FLATTENED and isinstance(value, dict) else {name: value})
