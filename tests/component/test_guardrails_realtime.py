@@ -234,6 +234,14 @@ async def test_what_waits_is_given_before_the_backends_close(tmp_path):
         assert streamed(json.loads(each) for each in messages) == "call 555"
 
 
+async def test_a_long_message_is_not_lost_when_the_backend_goes_away_behind_it(tmp_path):
+    long = "a word " * 30_000
+    async with talk(tmp_path, say(delta(long)), finish()) as (caller, _, _running):
+        messages, code = await caller.until_closed()
+        found = [json.loads(each) for each in messages]
+        assert (streamed(found), found[-1]["error"]["code"], code) == (long, "upstream_truncated", 1011)
+
+
 async def test_what_waits_is_given_when_the_worker_goes_away(tmp_path):
     config = GUARDED.replace('hold = "0.3s"', 'hold = "60s"')
     async with talk(tmp_path, say(CREATED), say(delta("call 555")), config=config) as (caller, _, running):

@@ -287,7 +287,7 @@ def test_only_what_could_be_put_to_an_ended_text_is_dropped():
     session = guarded()
     session.heard(written(text_delta("12")))
     session.heard(written({"type": "response.done", "response": {"id": "r"}}))
-    assert given_of(session.heard(written(text_delta("345")))) == []
+    assert given_of(session.heard(written(text_delta(" and more. ")))) == []
     later = {"type": "output_audio_buffer.stopped", "response_id": "r"}
     assert given_of(session.heard(written(later))) == [later]
 
@@ -344,6 +344,7 @@ def test_of_many_responses_nothing_is_kept():
         assert session.is_waiting
         session.heard(written({"type": "response.done", "response": {"id": f"r{at}"}}))
         assert not session.is_waiting
+    assert not session._stream._channels
 
 
 def test_what_repeats_is_not_counted_again():
@@ -352,6 +353,30 @@ def test_what_repeats_is_not_counted_again():
     for event in response(0, KINDS[0], "call 12345 now", random.Random(1)):
         session.heard(written(event))
     assert list(notes.counts.values()) == [1]
+
+
+def test_of_a_response_that_blocks_nothing_is_left_to_be_decided():
+    session = guarded(reply=BLOCKING)
+    steps = [session.heard(written(text_delta(text))) for text in ("12", " sec", "ret")]
+    assert [each["type"] for each in given_of(*steps)][-1] == "error"
+    assert not session.is_waiting
+    assert session.decide() == session.finish() == Step()
+
+
+@pytest.mark.parametrize("kind", ["response.function_call_arguments", "response.mcp_call_arguments"])
+def test_escapes_in_arguments_hide_nothing(kind):
+    session = guarded(reply=BLOCKING)
+    steps = [
+        session.heard(written({**text_delta(piece), "type": f"{kind}.delta"}))
+        for piece in ('{"a": "\\u0073', "ecr", "\\u00", '65t"}')
+    ]
+    assert [each["type"] for each in given_of(*steps)][-1] == "error"
+    assert "ecr" not in json.dumps(given_of(*steps))
+
+
+def test_a_member_of_the_callers_that_comes_twice_goes_on_once():
+    raw = b'{"type":"x","a":"b","a":"\\u0022\\u0022\\u0022\\u0022"}'
+    assert guarded().said(raw).to_backend == [b'{"type":"x","a":"\\"\\"\\"\\""}']
 
 
 def test_a_member_that_comes_twice_goes_on_once():
