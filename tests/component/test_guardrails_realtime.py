@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
@@ -24,6 +25,8 @@ from tests.support.websocket import (
     session,
 )
 from tests.support.wire_backend import finish, forever, send, send_bytewise, until_closed, wait_for
+
+from llmgateway.guarding.session import GuardedSession
 
 SECRETS = (NUMBER.encode(), WORD.encode())
 AUDIO = base64.b64encode(bytes(range(256)) * 2).decode()
@@ -240,6 +243,34 @@ async def test_a_long_message_is_not_lost_when_the_backend_goes_away_behind_it(t
         messages, code = await caller.until_closed()
         found = [json.loads(each) for each in messages]
         assert (streamed(found), found[-1]["error"]["code"], code) == (long, "upstream_truncated", 1011)
+
+
+async def test_what_is_still_being_judged_at_the_end_goes_nowhere(tmp_path, monkeypatch):
+    go, judge = threading.Event(), GuardedSession.said
+
+    def slowly(session, message):
+        assert go.wait(10)
+        return judge(session, message)
+
+    monkeypatch.setattr(GuardedSession, "said", slowly)
+    script = [*opened(), hear(heard := [], until=CLOSE), until_closed()]
+    async with guarded(tmp_path, script) as (backend, running):
+        caller = await session(running)
+        caller.send(item("a word " * 30_000))
+        (pipe,) = running.worker.gateway.tunnels.open
+        async with asyncio.timeout(10):
+            while not pipe._in.is_busy:
+                await asyncio.sleep(0.001)
+            pipe.go_away()
+            await caller.until_closed()
+            go.set()
+            while pipe._in.is_busy:
+                await asyncio.sleep(0.001)
+        caller.close()
+        assert await caller.ended()
+        await running.quiet()
+        assert [kind for kind, _ in heard] == [CLOSE]
+        assert backend.connections[0].unread == b""
 
 
 async def test_what_waits_is_given_when_the_worker_goes_away(tmp_path):
