@@ -28,6 +28,7 @@ from llmgateway.wire.jsontexts import unescaped
 from llmgateway.wire.view import View, shown
 
 MAX_OWNERS: Final = 10_000  # responses of one session that are remembered as over
+MAX_ITEMS: Final = 20_000  # of all of them
 MAX_ID: Final = 64
 _WRAPPED: Final = (KeyError, IndexError, TypeError)
 
@@ -71,6 +72,7 @@ class GuardedSession:
         "_barred",
         "_has_told_of_sound",
         "_is_strict",
+        "_items",
         "_notes",
         "_over",
         "_placeholders",
@@ -86,6 +88,7 @@ class GuardedSession:
         self._stream = GuardedStream(rules.reply, rules.shape, notes, placeholders.closing())
         self._barred: set[Hashable] = set()  # of these nothing more goes on
         self._over: set[Hashable] = set()
+        self._items: dict[str, str] = {}  # the response that each is of
         self._has_told_of_sound = False
         self._restores = any(link.restore for link in rules.request.links)
         self._is_strict = bool(rules.request.enforced) or any(link.must_answer for link in rules.judges)
@@ -154,14 +157,14 @@ class GuardedSession:
             return Step()  # whoever puts texts together could still put it to what has ended
         if owner in self._barred:
             return self._cut(owner, event, Step()) if shape.is_end(event) else Step()
-        if self._is_silenced(event):
-            return self._of_sound(None)
-        message = self._without_sound(message, event)
+        return self._of_sound(None) if self._is_silenced(event) else self._of_backend(owner, event, message)
+
+    def _of_backend(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> Step:
         try:
-            passed = self._passed(owner, event, message)
+            self._check_item(owner, event)
+            step = _given(self._passed(owner, event, self._without_sound(message, event)))
         except (Blocked, GatewayError) as verdict:
             return self._bar(owner, event, verdict)
-        step = _given(passed)
         step.is_text = self._stream.at is not None
         return step
 
@@ -223,6 +226,15 @@ class GuardedSession:
         if len(self._over) >= MAX_OWNERS:
             raise GatewayError("guardrail_unsupported")
         self._over.add(owner)
+
+    def _check_item(self, owner: Hashable | None, event: dict[str, Any]) -> None:
+        """An item may be no other response's, too: clients would put the texts of both together. GatewayError."""
+        item = self._rules.shape.item(event)
+        if item is None or not isinstance(owner, str):
+            return
+        is_full = len(self._items) >= MAX_ITEMS and item not in self._items
+        if is_full or self._items.setdefault(item, owner) != owner:
+            raise GatewayError("guardrail_unsupported", _SENSELESS)
 
     # --- both
 

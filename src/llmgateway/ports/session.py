@@ -21,6 +21,10 @@ class SessionShape(StreamShape, Protocol):
         """Say what a backend's event is a part of, as a response is of many; None: it stands for itself."""
         ...
 
+    def item(self, event: Any) -> str | None:
+        """Name what of its owner an event is about, where clients put texts together by that name alone."""
+        ...
+
     def is_end(self, event: Any) -> bool:
         """Whether nothing more of its owner follows this event."""
         ...

@@ -283,6 +283,28 @@ def test_a_text_that_belongs_to_nothing_ends_the_session_where_it_blocks():
     assert ended.value.code == "guardrail_blocked"
 
 
+@pytest.mark.parametrize("is_over", [True, False])
+def test_an_item_is_of_one_response(is_over):
+    session = guarded(reply=BLOCKING)
+    session.heard(written(text_delta("a sec")))
+    if is_over:
+        session.heard(written({"type": "response.done", "response": {"id": "r"}}))
+    step = session.heard(written(text_delta("ret", response_id="r2")))
+    assert [each["error"]["code"] for each in given_of(step)] == ["guardrail_unsupported"]
+    assert [json.loads(each)["response_id"] for each in step.to_backend] == ["r2"]
+    again = session.heard(written(text_delta("fine ", response_id="r3", item_id="j")))
+    assert given_of(again) == [text_delta("fine ", response_id="r3", item_id="j")]
+
+
+def test_items_are_remembered_up_to_a_bound(monkeypatch):
+    monkeypatch.setattr(module, "MAX_ITEMS", 3)
+    session = guarded()
+    for at in (0, 1, 2, 2):
+        session.heard(written(text_delta("a ", item_id=f"i{at}")))
+    step = session.heard(written(text_delta("a ", item_id="i3")))
+    assert [each["error"]["code"] for each in given_of(step)] == ["guardrail_unsupported"]
+
+
 def test_only_what_could_be_put_to_an_ended_text_is_dropped():
     session = guarded()
     session.heard(written(text_delta("12")))
@@ -340,7 +362,7 @@ def test_responses_are_remembered_up_to_a_bound(monkeypatch, is_blocked):
 def test_of_many_responses_nothing_is_kept():
     session = guarded()
     for at in range(1500):  # more than a stream may have texts
-        session.heard(written(text_delta("12", response_id=f"r{at}")))
+        session.heard(written(text_delta("12", response_id=f"r{at}", item_id=f"i{at}")))
         assert session.is_waiting
         session.heard(written({"type": "response.done", "response": {"id": f"r{at}"}}))
         assert not session.is_waiting

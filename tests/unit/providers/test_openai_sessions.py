@@ -132,6 +132,21 @@ def test_who_owns_an_event():
 
 
 @pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        ({"item_id": "i"}, "i"),
+        ({"item": {"id": "i"}}, "i"),
+        ({"item_id": "i", "item": {"id": "j"}}, "i"),
+        ({"item_id": 7}, None),
+        ({"item": "i"}, None),
+        ({}, None),
+    ],
+)
+def test_what_an_event_is_about(event, name):
+    assert SHAPE.item(event) == name
+
+
+@pytest.mark.parametrize(
     ("kind", "is_end"),
     [
         ("response.done", True),

@@ -75,6 +75,11 @@ class RealtimeShape:
         except SHAPE_ERRORS:
             return None
 
+    def item(self, event: Any) -> str | None:
+        item, inner = event.get("item_id"), event.get("item")
+        name = inner.get("id") if item is None and isinstance(inner, dict) else item
+        return name if isinstance(name, str) else None
+
     def is_end(self, event: Any) -> bool:
         return str(event.get("type")) in _ENDS
 
@@ -145,8 +150,7 @@ def _channel(event: Any, kind: str) -> tuple[Any, ...]:
 
 def _group(event: Any, content: Any = None) -> tuple[Any, ...]:
     """Clients put a text together by its item; where that has no name, by its place in the response."""
-    item = event.get("item_id")
-    inner = event.get("item")
+    item, inner = event.get("item_id"), event.get("item")
     if item is None and isinstance(inner, dict):
         item = inner.get("id")
     where = item if item is not None else place(event.get("output_index"))
