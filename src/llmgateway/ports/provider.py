@@ -48,5 +48,8 @@ class Provider(Protocol):
         ...
 
     def shape(self, operation: Operation) -> StreamShape | None:
-        """Where the texts are in this operation's streams; None: unknown, so guardrails let no such stream pass."""
+        """Where the texts are in this operation's streams; None: unknown, so guardrails let no such stream pass.
+
+        Of an operation that is a tunnel it is a `ports.session.SessionShape`.
+        """
         ...

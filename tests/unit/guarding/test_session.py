@@ -407,6 +407,65 @@ def test_a_member_that_comes_twice_goes_on_once():
     assert b"secret" not in passed
 
 
+NAMES = ["type", "event_id", "response_id", "item_id", "content_index", "output_index", "delta", "text", "part", "item"]
+MORE = ["content", "response", "output", "id", "audio", "transcript", "arguments", "logprobs", "usage", "x"]
+WORDS = [
+    "secret",
+    "sec",
+    "ret",
+    "12345",
+    "r",
+    "i",
+    "",
+    "text",
+    "output_text",
+    "function_call",
+    "output_audio",
+    "/+8B" * 40,
+]
+TYPES = [
+    *(f"{kind}.{end}" for kind in KINDS for end in ("delta", "done")),
+    *(
+        f"response.{kind}"
+        for kind in ("done", "created", "content_part.added", "output_item.added", "output_item.done")
+    ),
+    *(f"conversation.item.{kind}" for kind in ("added", "input_audio_transcription.delta", "retrieved")),
+    *("conversation.item.input_audio_transcription.segment", "response.output_audio.delta", "error", "session.updated"),
+]
+VALUES = st.recursive(
+    st.sampled_from([*WORDS, 0, 1, 1.5, None, True]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES + MORE), inner, max_size=4),
+    max_leaves=8,
+)
+EVENTS = st.builds(
+    lambda kind, more: {**more, "type": kind},
+    st.sampled_from(TYPES),
+    st.dictionaries(st.sampled_from(NAMES + MORE), VALUES, max_size=7),
+)
+
+
+def without_ids(value):
+    """All but what no guardrail looks at in a reply."""
+    if isinstance(value, dict):
+        return {name: without_ids(each) for name, each in value.items() if not name.endswith("id")}
+    return [without_ids(each) for each in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=200)
+@given(events=st.lists(EVENTS, max_size=6), passes_sound=st.booleans())
+def test_whatever_the_events_nothing_forbidden_is_in_what_goes_on_and_nothing_breaks(events, passes_sound):
+    session, steps = guarded(BLOCKING, BLOCKING, passes_sound=passes_sound), []
+    try:
+        for event in events:
+            steps += [session.heard(written(event)), session.said(written(event)), session.decide()]
+        steps.append(session.finish())
+    except GatewayError as ended:
+        assert ended.code in {"guardrail_blocked", "guardrail_unsupported"}
+    for step in steps:
+        for each in (*step.to_caller, *step.to_backend, *step.logged):
+            assert "secret" not in json.dumps(without_ids(json.loads(each)))
+
+
 # --- sound ---
 
 SOUND = "/+8B" * 40
