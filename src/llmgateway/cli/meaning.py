@@ -53,6 +53,10 @@ def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
         for index, version in enumerate(route["versions"]):
             share = f"{version['share_percent']:g} %" if version["weight"] else _without_weight(version["name"], route)
             model = (version["model"] or "as called") + "".join(f"\n{k} = {v}" for k, v in version["params"].items())
+            if (prompt := version["prompt"]) is not None:
+                model += f"\nprompt of {prompt['characters']:,} characters" + (
+                    f" from {prompt['file']}" if prompt["file"] is not None else ""
+                )
             backends = ", ".join(version["backends"])
             table.add_row("" if index else route["name"], version["name"], share, model, backends, version["id"])
         table.add_section()

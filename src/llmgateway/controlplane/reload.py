@@ -8,12 +8,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from llmgateway.config.loader import Examined
 from llmgateway.config.problems import ConfigError
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.link import Ack, Links
+
+MAX_TOLD: Final = 20
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class Report:
     warnings: Sequence[str] = ()
     needs_restart: Sequence[str] = ()
     acks: Sequence[Ack] = ()
+    versions: Sequence[str] = ()  # those that have another content than before, as sentences
 
     def shown(self) -> dict[str, Any]:
         """As the admin API tells it."""
@@ -38,6 +41,7 @@ class Report:
             "problems": list(self.problems),
             "warnings": list(self.warnings),
             "needs_restart": list(self.needs_restart),
+            "versions": list(self.versions),
             "workers": workers,
         }
 
@@ -97,17 +101,27 @@ class Reloader:
             return self._refusal(error)
         warnings = [str(warning) for warning in examined.warnings]
         restart = self.needs_restart(examined.snapshot)
-        warnings += await self.keep(examined.text, generation)
+        whole, versions = examined.whole, other_versions(self.snapshot, examined.snapshot)
+        warnings += await self.keep(whole, generation)
         self.enforce(examined.snapshot)
-        acks = await self.links.publish(generation, examined.text, examined.document)
-        self._on_taken(examined.snapshot, examined.text)
+        acks = await self.links.publish(generation, whole, examined.document)
+        self._on_taken(examined.snapshot, whole)
         for line in (*warnings, *(f"{name} takes effect at the next start" for name in restart)):
             log.warning("configuration %d: %s", generation, line)
+        for line in versions:
+            log.info("configuration %d: %s", generation, line)
         for ack in acks:
             if ack.error is not None:
                 log.error("worker %d did not take configuration %d: %s", ack.slot, generation, ack.error)
         log.info("configuration %d is in force in %d workers", generation, sum(ack.error is None for ack in acks))
-        return Report(is_taken=True, generation=generation, warnings=warnings, needs_restart=restart, acks=acks)
+        return Report(
+            is_taken=True,
+            generation=generation,
+            warnings=warnings,
+            needs_restart=restart,
+            acks=acks,
+            versions=versions,
+        )
 
     async def keep(self, text: str, generation: int) -> list[str]:
         """Keep the text for a start when the file is broken; what went wrong with that, as a sentence."""
@@ -125,6 +139,19 @@ class Reloader:
     def needs_restart(self, snapshot: Snapshot) -> list[str]:
         """The settings in `snapshot` that take effect at the next start."""
         return needs_restart(self._begun_with, snapshot)
+
+
+def other_versions(old: Snapshot, new: Snapshot) -> list[str]:
+    """What to say of versions that have their name still and another content: at most MAX_TOLD of them."""
+    before = {(route.name, version.name): version for route in old.routes.values() for version in route.versions}
+    told = []
+    for route in new.routes.values():
+        for version in route.versions:
+            former = before.get((route.name, version.name))
+            if former is not None and former.id != version.id:
+                why = " with another prompt" if former.prompt != version.prompt else ""
+                told.append(f"{route.name}/{version.name} is another version now{why}: {version.id}, not {former.id}")
+    return told if len(told) <= MAX_TOLD else [*told[:MAX_TOLD], f"and {len(told) - MAX_TOLD} more"]
 
 
 def needs_restart(old: Snapshot, new: Snapshot) -> list[str]:

@@ -59,6 +59,7 @@ async def test_a_file_that_holds_is_kept_put_in_force_and_numbered_on(file):
         "problems": [],
         "warnings": ["config.toml:4: keys.team: expires tomorrow"],
         "needs_restart": [],
+        "versions": [],
         "workers": [],
     }
     assert file.saved == [("two", 2)]
