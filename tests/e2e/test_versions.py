@@ -165,3 +165,75 @@ def test_check_says_what_a_version_puts_in_front(gateway):
     )
     assert "prompt of 8 characters from prompts/v1.txt" in done.stdout
     assert "prompt of 6 characters" in done.stdout
+
+
+def known(gateway: Gateway) -> list[dict]:
+    """The versions in force, once all are taken down."""
+    found: list[dict] = []
+
+    def are_recorded() -> bool:
+        code, out, _ = command(gateway, "versions", "list", "--json")
+        if code != 0:
+            return False
+        found[:] = json.loads(out)["versions"]
+        shown = [command(gateway, "versions", "show", each["id"], "--json") for each in found]
+        return all(code == 0 and json.loads(out)["spec"] is not None for code, out, _ in shown)
+
+    wait_for(are_recorded)
+    return found
+
+
+def test_versions_are_listed_shown_compared_labelled_and_written_about(gateway, echo):
+    first, second = known(gateway)
+    assert (first["route"], first["name"], second["name"]) == ("chat", "v1", "v2")
+    asked(gateway, echo)
+    wait_for(lambda: json.loads(command(gateway, "versions", "list", "--json")[1])["versions"][0]["last_served"])
+
+    code, out, err = command(gateway, "versions", "label", "chat/v2", "stage=canary", "ticket=T-1")
+    assert (code, out) == (0, f"{second['id']} has stage=canary, ticket=T-1\n"), err
+    code, out, err = command(gateway, "versions", "label", second["id"][:6], "ticket=")
+    assert (code, out) == (0, f"{second['id']} has stage=canary\n"), err
+    code, out, err = command(gateway, "versions", "note", "chat/v2", "Asks twice.")
+    assert (code, out) == (0, f"{second['id']} has 1 note\n"), err
+
+    code, out, _ = command(gateway, "versions", "list")
+    assert code == 0
+    line = next(line for line in out.splitlines() if second["id"] in line)
+    assert "m2" in line
+    assert "canary" in out
+    assert "1 note" in out
+    code, out, _ = command(gateway, "versions", "show", "chat/v2")
+    assert code == 0
+    for wanted in ("model: m2", "\n  Rhyme.\n", "stage = canary  (ada)", "    Asks twice.", "chat/v2 (in force)"):
+        assert wanted in out
+    code, out, _ = command(gateway, "versions", "diff", "chat/v1", "chat/v2")
+    assert code == 0
+    for wanted in ("-model: as called", "+model: m2", "-  Be kind.", "+  Rhyme.", "-prompt from prompts/v1.txt"):
+        assert wanted in out
+    code, out, err = command(gateway, "versions", "diff", "chat/v1", first["id"])
+    assert (code, out, err.strip()) == (0, "", "no difference")
+    assert json.loads(command(gateway, "versions", "diff", "chat/v1", "chat/v2", "--json")[1])["after"] == second["id"]
+
+    for words, says in (
+        (("show", "0" * 12), "There is and was no version"),
+        (("show", "chat/v9"), "no version v9 is in force on a route chat"),
+        (("show", "zz"), "no versions begin with zz"),
+        (("label", "chat/v2", "stage"), "is no label: write KEY=VALUE"),
+        (("note", "chat/v2", " "), "invalid_body"),
+    ):
+        code, _, err = command(gateway, "versions", *words)
+        assert (code, says in err) == (2, True), (words, err)
+
+
+def test_a_version_of_the_past_is_still_known_with_its_prompt(gateway, echo):
+    before = known(gateway)[0]["id"]
+    (gateway.config.parent / "prompts" / "v1.txt").write_text("Be brief.\n")
+    assert command(gateway, "reload")[0] == 0
+    after = known(gateway)[0]["id"]
+    assert after != before
+    listed = json.loads(command(gateway, "versions", "list", "--past", "--json")[1])["versions"]
+    assert [each["id"] for each in listed if each["name"] == "v1"] == [after, before]
+    code, out, _ = command(gateway, "versions", "show", before)
+    assert (code, "Be kind." in out, "chat/v1 (past)" in out) == (0, True, True)
+    code, out, _ = command(gateway, "versions", "diff", before, after)
+    assert "\n-  Be kind.\n+  Be brief.\n" in out

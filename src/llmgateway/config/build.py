@@ -68,12 +68,19 @@ def build(
 
 
 def version_id(
-    backends: Sequence[snapshot.Backend], model: str | None, params: dict[str, Any], prompt: str | None = None
+    backends: Sequence[snapshot.Backend], model: str | None, params: Mapping[str, Any], prompt: str | None = None
 ) -> str:
     """Name a version by its content: the first 12 hex digits of the SHA-256 of its canonical JSON.
 
     Weight and name are not content; nor is a backend's name, credential or timeout.
     """
+    return hashlib.sha256(canonical_spec(backends, model, params, prompt).encode()).hexdigest()[:12]
+
+
+def canonical_spec(
+    backends: Sequence[snapshot.Backend], model: str | None, params: Mapping[str, Any], prompt: str | None
+) -> str:
+    """What a version is made of, as JSON that is the same for the same content."""
     content: dict[str, Any] = {
         "backends": sorted([backend.provider, backend.base_url] for backend in backends),
         "model": model,
@@ -81,8 +88,7 @@ def version_id(
     }
     if prompt is not None:  # else versions without one keep the ids that they had before there were any
         content["prompt"] = prompt
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _server(table: schema.ServerTable) -> snapshot.Server:
