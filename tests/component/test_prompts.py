@@ -155,6 +155,23 @@ async def test_what_is_logged_is_what_the_caller_sent(tmp_path):
     assert records[0].meta["request_bytes"] == len(body)
 
 
+async def test_tokens_that_are_estimated_are_those_of_the_prompt_as_well(tmp_path):
+    silent = whole({"id": "c", "choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}}]})
+    long = PROMPTED.replace(STRING, json.dumps("word " * 800))
+    counted = []
+    for config in (CONFIG, long):
+        async with (
+            WireBackend(answers(silent)) as backend,
+            plane(tmp_path / str(len(counted)), backend.url, "http://127.0.0.1:9", config=config) as it,
+        ):
+            await it.ask("POST", CHATS, f'{{"model":"assistant","messages":[{TURN}]}}'.encode())
+            await it.post("/v1/completions", {"model": "assistant", "prompt": "Once"})
+            counted.append([record.meta["input_tokens"] for record in it.of_kind("settled")])
+    (chat, completion_), (prompted, unprompted) = counted
+    assert prompted - chat >= 800
+    assert completion_ == unprompted
+
+
 async def test_guardrails_judge_what_the_caller_says_and_not_what_the_operator_does(tmp_path):
     words = (
         '[guardrails]\nbaseline = ["names"]\n[guardrails.names]\nuse = "denylist"\nwords = ["kind"]\naction = "block"\n'

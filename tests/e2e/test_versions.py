@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -89,9 +90,17 @@ def gateway(echo: ThreadingHTTPServer, tmp_path: Path) -> Iterator[Gateway]:
 
 
 def command(gateway: Gateway, *words: str) -> tuple[int, str, str]:
+    return ran(*words, "--config", str(gateway.config))
+
+
+def checked(gateway: Gateway) -> tuple[int, str, str]:
+    return ran("check", str(gateway.config))
+
+
+def ran(*words: str) -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "llmgateway", *words, "--config", str(gateway.config)],
-        env={**os.environ, **ENVIRON},
+        [sys.executable, "-m", "llmgateway", *words],
+        env={**os.environ, **ENVIRON, "COLUMNS": "200"},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -136,8 +145,12 @@ def test_a_prompts_file_is_in_force_from_one_reload_to_the_next_and_nothing_else
     gateway.wait_ready()
     assert asked(gateway, echo) == "Be kind."
 
+    code, out, _ = checked(gateway)
+    assert code == 0
+    assert re.search(r"chat/v1 is another version after a reload with another prompt: \w{12}, not \w{12}", out)
     code, out, err = command(gateway, "reload")
     assert code == 0, err
+    assert "another version" not in checked(gateway)[1]
     assert "chat/v1 is another version now with another prompt: " in out
     assert asked(gateway, echo) == 'Be "brief".\nありがとう'
     wait_for(lambda: "\n-#| Be kind.\n" in command(gateway, "config", "diff", "2")[1])
@@ -156,15 +169,10 @@ def test_check_says_what_a_version_puts_in_front(gateway):
     code, out, _ = command(gateway, "config", "show")
     assert code == 0
     assert 'prompt_file = "prompts/v1.txt"' in out
-    done = subprocess.run(
-        [sys.executable, "-m", "llmgateway", "check", str(gateway.config)],
-        env={**os.environ, **ENVIRON, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "prompt of 8 characters from prompts/v1.txt" in done.stdout
-    assert "prompt of 6 characters" in done.stdout
+    code, out, _ = checked(gateway)
+    assert code == 0
+    assert "prompt of 8 characters from prompts/v1.txt" in out
+    assert "prompt of 6 characters" in out
 
 
 def known(gateway: Gateway) -> list[dict]:

@@ -8,14 +8,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from llmgateway.config.loader import Examined
 from llmgateway.config.problems import ConfigError
 from llmgateway.config.snapshot import Snapshot
+from llmgateway.config.successors import other_versions
 from llmgateway.controlplane.link import Ack, Links
-
-MAX_TOLD: Final = 20
 
 log = logging.getLogger(__name__)
 
@@ -139,19 +138,6 @@ class Reloader:
     def needs_restart(self, snapshot: Snapshot) -> list[str]:
         """The settings in `snapshot` that take effect at the next start."""
         return needs_restart(self._begun_with, snapshot)
-
-
-def other_versions(old: Snapshot, new: Snapshot) -> list[str]:
-    """What to say of versions that have their name still and another content: at most MAX_TOLD of them."""
-    before = {(route.name, version.name): version for route in old.routes.values() for version in route.versions}
-    told = []
-    for route in new.routes.values():
-        for version in route.versions:
-            former = before.get((route.name, version.name))
-            if former is not None and former.id != version.id:
-                why = " with another prompt" if former.prompt != version.prompt else ""
-                told.append(f"{route.name}/{version.name} is another version now{why}: {version.id}, not {former.id}")
-    return told if len(told) <= MAX_TOLD else [*told[:MAX_TOLD], f"and {len(told) - MAX_TOLD} more"]
 
 
 def needs_restart(old: Snapshot, new: Snapshot) -> list[str]:
