@@ -178,7 +178,7 @@ def _judge(guardrail: definition.Guardrail, plugin: Judge | AskingJudge) -> Judg
     )
 
 
-def _prompts(route: snapshot.Route) -> tuple[str, ...]:
+def prompts_of(route: snapshot.Route) -> tuple[str, ...]:
     """What its versions put in front of requests, each once and all within a bound: every exchange is told of them."""
     found: list[str] = []
     left = _MAX_PROMPTS
@@ -207,7 +207,7 @@ class _Maker:
         if key not in self._guards:
             self._guards[key] = self._new(route.guardrails, masks=masks)
         guard = self._guards[key]
-        prompts = _prompts(route) if guard.binders else ()
+        prompts = prompts_of(route) if guard.binders else ()
         return replace(guard, prompts=prompts) if prompts else guard
 
     def strictest(self, routes: Iterable[snapshot.Route]) -> Guard | None:
