@@ -216,7 +216,8 @@ async def test_a_version_that_answered_says_when_before_that_is_saved_and_after(
         version = (await ids(gateway))["chat", "v2"]
         await recorded(gateway, version)
         registry = control._parts.registry
-        registry.came([{"route": "chat", "served_version": "v2", "generation": 1, "at": 1_790_000_000.0}])
+        row = {"route": "chat", "served_version": "v2", "generation": 1, "shadow_of": None, "tags": None}
+        registry.came([row | {"at": 1_790_000_000.0}])
         for _ in range(2):
             _, view = await gateway.ask("GET", "versions", params={"route": "chat"})
             assert [each["last_served"] for each in view["versions"]] == [None, 1_790_000_000.0]

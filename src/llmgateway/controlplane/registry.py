@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
 from llmgateway.config.snapshot import Snapshot
@@ -25,6 +26,8 @@ MAX_GENERATIONS: Final = (
 BATCH: Final = 1_000  # records in a transaction, so that exchanges come in between
 SAVE_S: Final = 60.0  # between two savings of who answered when
 RETRY_S: Final = 5.0
+
+_fields_of: Final = itemgetter("generation", "route", "served_version", "at", "shadow_of", "tags")
 
 Place = tuple[str, str]  # route and name
 Sighting = tuple[str, str, str]  # and id
@@ -76,15 +79,13 @@ class Registry:
 
     def came(self, rows: Iterable[Row]) -> None:
         """Hear of exchanges that are in the store. Copies and replays answer no caller."""
-        for row in rows:
-            ids = self._ids.get(row.get("generation") or 0)
-            place = (row.get("route") or "", row.get("served_version") or "")
-            if ids is None or place not in ids or row.get("shadow_of") or REPLAY_TAG in (row.get("tags") or ()):
+        for (generation, *place), at in _newest(rows).items():
+            version_id = self._ids.get(generation, {}).get((place[0], place[1]))
+            if version_id is None:
                 continue
-            sighting = (*place, ids[place])
-            if row["at"] > self._served.get(sighting, 0.0):
-                self._served[sighting] = row["at"]
-                self._has_served.set()
+            sighting = (place[0], place[1], version_id)
+            self._served[sighting] = max(at, self._served.get(sighting, 0.0))
+            self._has_served.set()
 
     def served_since(self) -> Mapping[Sighting, float]:
         """Who answered when, as far as that is not in the store yet."""
@@ -136,6 +137,22 @@ class Registry:
         for sighting, at in saved.items():
             if self._served.get(sighting) == at:
                 del self._served[sighting]
+
+
+def _newest(rows: Iterable[Row]) -> dict[tuple[int, str, str], float]:
+    """When which version answered a caller last, by generation, route and name."""
+    newest: dict[tuple[int, str, str], float] = {}
+    for row in rows:
+        try:
+            generation, route, name, at, shadow_of, tags = _fields_of(row)
+        except KeyError:  # a record from another version of this program
+            continue
+        if shadow_of or (tags and REPLAY_TAG in tags):
+            continue
+        key = (generation, route, name)
+        if at > newest.get(key, 0.0):
+            newest[key] = at
+    return newest
 
 
 def _sighting(record: VersionRecord) -> Sighting:
