@@ -102,6 +102,7 @@ async def test_a_change_takes_a_prompts_file_along_as_it_is_now_and_says_so(gate
         assert "Be kind." in control.links.text
         code, done = await gateway.weights(v1=50, v2=50)
         assert (code, done["diff"]) == (200, dry["diff"])
+        assert done["replaces_edits"] is dry["replaces_edits"] is False
         assert "#|" not in gateway.file.read_text()
         assert {worker.text for worker in workers} == {control.links.text}
         code, done = await gateway.weights(v1=50, v2=50)

@@ -81,7 +81,7 @@ class PromptFiles:
         return self._refused.get(name, "")
 
     def _room_for(self, prompt: str) -> str:
-        if sum(map(len, self.texts.values())) + len(prompt) > MAX_TOTAL_BYTES:
+        if sum(len(each.encode()) for each in (*self.texts.values(), prompt)) > MAX_TOTAL_BYTES:
             raise ValueError(f"is one too many: all prompts' files hold more than {MAX_TOTAL_BYTES // 1024} KiB")
         return prompt
 

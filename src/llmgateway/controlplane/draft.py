@@ -56,7 +56,7 @@ def draft(start: Start, edit: Edit, judge: Judge, confirmed: Collection[str] = (
         raise ConfigError(_problems(faults, text, file))
     examined = judge(text, 0)
     whole = examined.whole
-    _fits(whole, file)
+    fits(whole, file)
     return Draft(text, whole, examined, difference(start.in_force, whole, "in force", "afterwards"))
 
 
@@ -76,8 +76,8 @@ def _problems(faults: Collection[Fault], text: str, file: str) -> list[Problem]:
     )
 
 
-def _fits(text: str, file: str) -> None:
-    """Refuse what no worker could be sent."""
+def fits(text: str, file: str) -> None:
+    """Refuse what no worker could be sent; raises ConfigError."""
     try:
         frame(SNAPSHOT, {"generation": _NUMBER, "text": text}, MAX_SNAPSHOT_BYTES)
     except ValueError:

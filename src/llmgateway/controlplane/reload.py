@@ -14,6 +14,7 @@ from llmgateway.config.loader import Examined
 from llmgateway.config.problems import ConfigError
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.config.successors import other_versions
+from llmgateway.controlplane.draft import fits
 from llmgateway.controlplane.link import Ack, Links
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Reloader:
         generation = self.links.generation + 1
         try:
             examined = await asyncio.to_thread(self._examine, generation)
+            fits(examined.whole, "the configuration")
         except ConfigError as error:
             return self._refusal(error)
         warnings = [str(warning) for warning in examined.warnings]
