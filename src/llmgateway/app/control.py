@@ -71,7 +71,7 @@ def build_control(  # noqa: PLR0914 - one for each part
     ledger, recent, prices = Ledger(), Recent(CLOCK), Prices(snapshot)
     store = SqliteStore(started.data / STORE, snapshot.journal.durability, query_s=QUERY_S)
     feed = ReviewFeed(CLOCK)
-    registry = Registry(store, snapshot, CLOCK)
+    registry = Registry(store, snapshot, CLOCK, prices)
     scoring = Scoring(store, snapshot, CLOCK, on_placed=feed.placed)
     evaluation = Evaluation(store, snapshot, plugins.classes("evaluator"), OwnListener(lambda: snapshot.server), CLOCK)
     events = Events(store)

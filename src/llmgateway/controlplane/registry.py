@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
 from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.pricing import Prices
 from llmgateway.controlplane.terms import records
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.exchange import REPLAY_TAG
@@ -50,8 +51,10 @@ class _InForce(NamedTuple):
 class Registry:
     """One control process's. `note` and `came` are called on the event loop and return at once; `tasks` do the rest."""
 
-    def __init__(self, store: RegistryStore, snapshot: Snapshot, clock: Clock) -> None:
+    def __init__(self, store: RegistryStore, snapshot: Snapshot, clock: Clock, prices: Prices | None = None) -> None:
+        """`prices`: whose list says what the operator has not; it is loaded before the first version is taken down."""
         self.store = store
+        self._prices = prices
         self.clock = clock
         self._waiting: deque[_InForce] = deque(maxlen=MAX_WAITING)
         self._wanted = asyncio.Event()
@@ -105,9 +108,13 @@ class Registry:
 
     async def catch_up(self) -> None:
         """Take down what waits; raises StoreError, and then it waits on."""
+        listed = []
+        if self._prices is not None:
+            await self._prices.load()
+            listed.append(self._prices.listed)
         while self._waiting:
             each = self._waiting[0]
-            made = await asyncio.to_thread(records, each.snapshot, each.text, each.generation)
+            made = await asyncio.to_thread(records, each.snapshot, each.text, each.generation, *listed)
             new = [record for record in made if self._recorded.get(_sighting(record)) != record.terms]
             for start in range(0, len(new), BATCH):
                 await self.store.record_versions(new[start : start + BATCH])

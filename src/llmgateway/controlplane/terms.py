@@ -3,7 +3,7 @@ guardrails, its price. Pure.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from llmgateway.config.masking import UnmaskableError, masked_document
 from llmgateway.config.problems import ConfigError
 from llmgateway.config.prompts import parted
 from llmgateway.config.snapshot import Backend, Price, Route, Snapshot, Version
+from llmgateway.controlplane.pricing import MILLION, Rate, Rates
 from llmgateway.ports.generations import Generation
 from llmgateway.ports.versions import VersionRecord
 from llmgateway.wire.jsoncodec import encode
@@ -20,11 +21,24 @@ from llmgateway.wire.jsoncodec import encode
 _HASH: Final = 12  # hexadecimal digits, as in a version's id
 
 References = Mapping[str, str]
+Listed = Callable[[Backend, str, float], Rates | None]
 
 
-def records(snapshot: Snapshot, text: str, generation: Generation) -> list[VersionRecord]:
-    """Every version of a snapshot as it came into force. `text`: the configuration's, where secrets are references."""
+def records(
+    snapshot: Snapshot, text: str, generation: Generation, listed: Listed = lambda *_: None
+) -> list[VersionRecord]:
+    """Every version of a snapshot as it came into force. `text`: the configuration's, where secrets are references.
+
+    `listed` knows the prices that the operator has not set himself.
+    """
     known = _references(text)
+    prices = {name: _configured(price) for name, price in snapshot.prices.items()}
+
+    def priced(version: Version) -> dict[str, Any] | None:
+        if version.model is None:  # the caller's own name decides
+            return None
+        return prices.get(version.model) or _listed(listed(version.backends[0], version.model, generation.at))
+
     return [
         VersionRecord(
             route.name,
@@ -34,19 +48,21 @@ def records(snapshot: Snapshot, text: str, generation: Generation) -> list[Versi
             generation.at,
             generation.author,
             canonical_spec(version.backends, version.model, version.params, version.prompt),
-            encode(_terms(version, snapshot, policy, known)).decode(),
+            encode(_terms(version, priced(version), policy, known)).decode(),
         )
         for route, policy in ((route, _policy(route)) for route in snapshot.routes.values())
         for version in route.versions
     ]
 
 
-def _terms(version: Version, snapshot: Snapshot, policy: Mapping[str, Any], known: References) -> dict[str, Any]:
+def _terms(
+    version: Version, price: Mapping[str, Any] | None, policy: Mapping[str, Any], known: References
+) -> dict[str, Any]:
     return {
         "backends": [_backend(backend, known) for backend in version.backends],
         "prompt_file": version.prompt_file,
         "guardrails": policy,
-        "price": _price(snapshot.prices.get(version.model or "")),
+        "price": price,
     }
 
 
@@ -69,9 +85,25 @@ def _policy(route: Route) -> dict[str, Any]:
     }
 
 
-def _price(price: Price | None) -> dict[str, Any] | None:
+def _configured(price: Price) -> dict[str, Any]:
     """The operator's own price, in dollars for a million tokens."""
-    return None if price is None else {"input": price.input, "output": price.output, "cached": price.cached}
+    return {"input": price.input, "output": price.output, "cached": price.cached, "source": "configured"}
+
+
+def _listed(rates: Rates | None) -> dict[str, Any] | None:
+    """The list's, as far as it is simple: long prompts may cost more."""
+    if rates is None:
+        return None
+    return {
+        "input": _million(rates.input),
+        "output": _million(rates.output),
+        "cached": _million(rates.cached),
+        "source": "list",
+    }
+
+
+def _million(rate: Rate | None) -> float | None:
+    return None if rate is None else round(rate.base * MILLION, 9)
 
 
 def _references(text: str) -> dict[str, str]:

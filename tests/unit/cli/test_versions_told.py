@@ -13,7 +13,7 @@ TERMS: dict[str, Any] = {
     "backends": [{"name": "one", "provider": "openai", "base_url": "http://h/v1", "credential": "env:ONE"}],
     "prompt_file": "prompts/v2.txt",
     "guardrails": {"policy": "0123456789ab", "names": ["pii", "secrets"]},
-    "price": {"input": 2.0, "output": 8.5, "cached": 0.25},
+    "price": {"input": 2.0, "output": 8.5, "cached": 0.25, "source": "configured"},
 }
 VERSION: dict[str, Any] = {
     "id": "aaaaaaaaaaaa",
@@ -51,14 +51,14 @@ chat/v2 (in force)
     backend one: openai http://h/v1, credential env:ONE
     prompt from prompts/v2.txt
     guardrails: pii, secrets (policy 0123456789ab)
-    price for a million tokens: 2 in, 8.5 out, cached 0.25
+    price for a million tokens: 2 in, 8.5 out, 0.25 cached
 
 old/v1 (past)
   from generation 3, 2026-11-28T09:14:02+00:00, by somebody
     backend one: openai http://h/v1, credential env:ONE
     prompt from prompts/v2.txt
     guardrails: pii, secrets (policy 0123456789ab)
-    price for a million tokens: 2 in, 8.5 out, cached 0.25
+    price for a million tokens: 2 in, 8.5 out, 0.25 cached
 
 labels
   stage = canary  (bob)
@@ -87,7 +87,7 @@ def test_a_diff_has_what_differs_line_by_line_and_all_else_around_it() -> None:
     other = deepcopy(VERSION) | {"id": "bbbbbbbbbbbb"}
     other["spec"]["prompt"] = "Be kind.\nBe brief."
     other["routes"][0]["terms"].append(
-        {**TERMS, "generation": 4, "price": {"input": 3.0, "output": 8.5, "cached": None}}
+        {**TERMS, "generation": 4, "price": {"input": 3.0, "output": 8.5, "cached": None, "source": "list"}}
     )
     text = difference(VERSION, other)
     changed = [line for line in text.splitlines() if line[:1] in "+-"]
@@ -96,8 +96,8 @@ def test_a_diff_has_what_differs_line_by_line_and_all_else_around_it() -> None:
         "+++ bbbbbbbbbbbb",
         "-  ありがとう",
         "+  Be brief.",
-        "-price for a million tokens: 2 in, 8.5 out, cached 0.25",
-        "+price for a million tokens: 3 in, 8.5 out",
+        "-price for a million tokens: 2 in, 8.5 out, 0.25 cached",
+        "+price for a million tokens: 3 in, 8.5 out, by the list",
     ]
     assert "\n model: m2\n" in text
     assert difference(VERSION, deepcopy(VERSION)) == ""

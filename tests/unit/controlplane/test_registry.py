@@ -13,6 +13,7 @@ from llmgateway.config.loader import load
 from llmgateway.config.prompts import of_snapshot, whole
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane import registry as module
+from llmgateway.controlplane.pricing import Prices, Rate, Rates
 from llmgateway.controlplane.registry import Registry
 from llmgateway.controlplane.terms import records
 from llmgateway.domain.clock import ManualClock
@@ -108,12 +109,39 @@ def test_a_record_has_the_spec_that_its_id_is_the_hash_of_and_what_it_is_in_forc
         ],
         "prompt_file": "p.txt",
         "guardrails": {"policy": None, "names": []},
-        "price": {"input": 2.0, "output": 8.0, "cached": None},
+        "price": {"input": 2.0, "output": 8.0, "cached": None, "source": "configured"},
     }
     terms = json.loads(first.terms)
     assert [each["credential"] for each in terms["backends"]] == ["***", "env:ONE", None]
     assert terms["price"] is None
     assert "sk-" not in first.spec + first.terms + second.spec + second.terms
+
+
+def test_a_price_that_the_operator_has_not_set_is_the_lists():
+    asked = []
+
+    def listed(backend, model, at):
+        asked.append((backend.name, model, at))
+        return Rates(Rate(2.5e-06), None, Rate(1e-07, ((1000, 5e-07),)))
+
+    text = TEXT.partition("[prices")[0]
+    first, second = records(snapshot_of(text), text, generation(3), listed)
+    assert json.loads(second.terms)["price"] == {"input": 2.5, "output": None, "cached": 0.1, "source": "list"}
+    assert json.loads(first.terms)["price"] is None  # the caller's own name decides
+    assert asked == [("one", "m2", 3.0)]
+    assert json.loads(records(snapshot_of(), TEXT, generation(3), listed)[1].terms)["price"]["source"] == "configured"
+    assert len(asked) == 1
+
+
+async def test_the_list_is_loaded_before_the_first_version_is_taken_down(store):
+    text = TEXT.partition("[prices")[0].replace('"m2"', '"gpt-4o-mini"').replace("127.0.0.1:9001", "api.openai.com")
+    snapshot = snapshot_of(text)
+    registry = Registry(store, snapshot, ManualClock(), Prices(snapshot))
+    registry.note(snapshot, text, generation(1))
+    await registry.catch_up()
+    price = json.loads(store.records[1].terms)["price"]
+    assert price["source"] == "list"
+    assert 0 < price["input"] < price["output"]
 
 
 def test_the_policy_is_another_when_anything_that_guardrails_are_told_is():

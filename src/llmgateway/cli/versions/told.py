@@ -60,8 +60,13 @@ def in_force_under(terms: Mapping[str, Any]) -> list[str]:
     names = ", ".join(guardrails["names"])
     lines.append(f"guardrails: {names} (policy {guardrails['policy']})" if names else "guardrails: none")
     if price is not None:
-        cached = "" if price["cached"] is None else f", cached {price['cached']:g}"
-        lines.append(f"price for a million tokens: {price['input']:g} in, {price['output']:g} out{cached}")
+        from_list = ", by the list" if price["source"] == "list" else ""
+        amounts = ", ".join(
+            f"{price[name]:g} {word}"
+            for name, word in (("input", "in"), ("output", "out"), ("cached", "cached"))
+            if price[name] is not None
+        )
+        lines.append(f"price for a million tokens: {amounts}{from_list}")
     return lines
 
 
