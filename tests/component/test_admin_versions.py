@@ -165,6 +165,20 @@ async def test_labels_and_notes_are_said_by_name_and_stand_in_the_list(gateway):
         assert (await ids(gateway))["chat", "v2"] == version
 
 
+async def test_versions_of_a_route_that_is_gone_are_still_told(gateway):
+    async with gateway.running():
+        gone = (await ids(gateway))["vendor/m-*", "pass"]
+        text = gateway.file.read_text()
+        code, _ = await gateway.put_text(text[: text.index('[routes."vendor')])
+        assert code == 200
+        assert ("vendor/m-*", "pass") not in await ids(gateway)
+        for query in ({"past": "true"}, {"past": "true", "route": "vendor/m-*"}):
+            assert (await ids(gateway, **query))["vendor/m-*", "pass"] == gone
+        assert await ids(gateway, route="vendor/m-*") == {}
+        places = (await recorded(gateway, gone))["routes"]
+        assert [(each["name"], each["in_force"]) for each in places] == [("v1", True), ("pass", False)]
+
+
 @pytest.mark.parametrize(
     ("what", "sent"),
     [

@@ -188,6 +188,22 @@ async def test_guardrails_judge_what_the_caller_says_and_not_what_the_operator_d
     assert len(bodies(backend)) == 1
 
 
+async def test_what_a_guardrail_has_changed_goes_behind_the_prompt(tmp_path):
+    words = '[guardrails]\nbaseline = ["names"]\n[guardrails.names]\nuse = "denylist"\nwords = ["nightingale"]\n'
+    config = PROMPTED.replace("[backends.one]", words + "[backends.one]", 1)
+    async with (
+        WireBackend(answers(OK)) as backend,
+        plane(tmp_path, backend.url, "http://127.0.0.1:9", config=config) as it,
+    ):
+        system = '{"role": "system", "content": "Of nightingale."}'
+        await it.ask("POST", CHATS, f'{{"model":"assistant","messages":[{system},{TURN}]}}'.encode())
+    (received,) = bodies(backend)
+    first, second = json.loads(received)["messages"]
+    assert first["content"].startswith(f"{OURS}\n\nOf ")
+    assert "nightingale" not in first["content"]
+    assert second == json.loads(TURN)
+
+
 SECRET = (
     "You are Ava of Northwind Bank. Refunds above 500 pounds are approved by hand on Thursdays, which nobody may know."
 )

@@ -70,6 +70,13 @@ async def test_a_version_from_before_specs_were_kept_is_known_by_its_sighting(st
     assert await store.label_version(TWO, {"was": "good"}, "ada", 1.0)
 
 
+async def test_routes_of_the_past_are_known(store: Store) -> None:
+    for number, names in ((1, ["b", "a"]), (2, ["a", "c"])):
+        seen = [SeenVersion(name, f"v{number}", ONE, 1.0, number) for name in names]
+        await store.add_generation(Generation(number, 1.0, "file", "", "", "text"), seen)
+    assert await store.version_routes() == ["a", "b", "c"]
+
+
 async def test_when_a_version_answered_last_only_grows(store: Store) -> None:
     await store.record_versions([record(), record(version=TWO, name="v2")])
     for at in (5.0, 9.0, 7.0):

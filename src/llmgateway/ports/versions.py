@@ -96,6 +96,10 @@ class VersionReader(Protocol):
         """One version; None where nothing is known of it."""
         ...
 
+    async def version_routes(self) -> list[str]:
+        """Every route that ever had a version, those of the past too."""
+        ...
+
     async def said_of_versions(self, version_ids: Sequence[str]) -> Said:
         """For lists. At most MAX_ASKED ids."""
         ...

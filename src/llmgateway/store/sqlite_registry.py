@@ -20,6 +20,9 @@ class RegistryReading(ABC):
     async def known_version(self, version_id: str) -> KnownVersion | None:
         return await self._read(lambda connection: versions.known(connection, version_id))
 
+    async def version_routes(self) -> list[str]:
+        return await self._read(versions.routes)
+
     async def said_of_versions(self, version_ids: Sequence[str]) -> Said:
         return await self._read(lambda connection: versions.said(connection, version_ids))
 

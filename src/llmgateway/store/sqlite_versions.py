@@ -144,6 +144,10 @@ _OF_ONE: Final = {
 }
 
 
+def routes(connection: sqlite3.Connection) -> list[str]:
+    return [route for (route,) in connection.execute("SELECT DISTINCT route FROM seen_version ORDER BY route")]
+
+
 def said(connection: sqlite3.Connection, version_ids: Sequence[str]) -> Said:
     among = f'WHERE "id" IN ({marks(version_ids)})'
     labels: dict[str, dict[str, str]] = {}

@@ -107,7 +107,9 @@ class _Versions:
 
     async def every(self, asked: Asked) -> web.StreamResponse:
         now, only, past = self._snapshot(), asked.query["route"], asked.query["past"]
-        routes = now.routes.keys() if only is None else {only} if past else {only} & now.routes.keys()
+        routes = {*now.routes, *(await self._registry.store.version_routes() if past else ())}
+        if only is not None:
+            routes &= {only}
         names, following = page_of(routes, asked.query)
         seen = await self._history.seen_versions(names)
         lines = versions_of(now, names, seen, past=past)
