@@ -29,8 +29,10 @@ def _id(source: Source, written: str) -> str:
         if not ids:
             fail(f"no version {one_line(name)} is in force on a route {one_line(route)}", MISUSED)
         return str(ids.pop())
-    if len(written) >= _DIGITS or not written:
+    if len(written) >= _DIGITS:
         return written
+    if not written:
+        fail("a version goes by its id, the beginning of one, or ROUTE/NAME", MISUSED)
     ids = {each["id"] for each in listed(source, past=True) if each["id"].startswith(written)}
     if len(ids) != 1:
         fail(f"{len(ids) or 'no'} version{'s' * (len(ids) != 1)} begin with {one_line(written)}", MISUSED)
