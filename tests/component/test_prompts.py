@@ -251,3 +251,21 @@ async def test_a_replay_of_a_candidate_has_the_candidates(tmp_path):
         replay = {"x-llmgateway-version": "v2", "x-llmgateway-replay": "0193e0a0-0000-7000-8000-000000000001"}
         assert (await it.ask("POST", CHATS, body, replay)).status == 200
     assert json.loads(bodies(two)[0])["messages"][0] == {"role": "system", "content": LATER}
+
+
+@pytest.mark.parametrize("said", [None, "Answer in rhymes about ships and the sea whenever that is at all possible."])
+async def test_an_api_that_repeats_its_instructions_gives_the_prompt_away_and_that_is_found(tmp_path, said):
+    repeated = SECRET if said is None else f"{SECRET}\n\n{said}"
+    output = [{"type": "message", "id": "m", "role": "assistant", "content": [{"type": "output_text", "text": "fine"}]}]
+    reply = {"id": "r", "object": "response", "status": "completed", "instructions": repeated, "output": output}
+    leak = '[guardrails]\nbaseline = ["system_leak"]\n[backends.one]'
+    config = PROMPTED.replace(STRING, json.dumps(SECRET))
+    sent = {"model": "assistant", "input": "hi"} | ({} if said is None else {"instructions": said})
+    for name, text in (("bare", config), ("guarded", config.replace("[backends.one]", leak, 1))):
+        async with (
+            WireBackend(answers(whole(reply))) as backend,
+            plane(tmp_path / name, backend.url, "http://127.0.0.1:9", config=text) as it,
+        ):
+            answer = await it.post(RESPONSES, sent)
+        assert (b"Thursdays" in answer.body) is (name == "bare")
+        assert b"fine" in answer.body
