@@ -77,15 +77,9 @@ def build_control(  # noqa: PLR0914 - one for each part
     events = Events(store)
     fingerprints = Fingerprints(store, events, snapshot)
     drift = DriftWatch(store, snapshot, events, CLOCK, offer=feed.drifted)
-    ingester = Ingester(
-        journal_folder(started.data),
-        store,
-        prices,
-        ledger,
-        CLOCK,
-        on_rows=on_rows(ledger, recent, scoring, evaluation, feed, fingerprints, drift, registry),
-        on_scores=scoring.wake,
-    )
+    heard = on_rows(ledger, recent, scoring, evaluation, feed, fingerprints, drift, registry)
+    folder = journal_folder(started.data)
+    ingester = Ingester(folder, store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake)
     golden = LazyGolden(snapshot, lambda now: _golden(now, snapshot.server, store, events, ingester))
     retention = Retention(store, snapshot.data, CLOCK)
     parts = Parts(
