@@ -16,6 +16,8 @@ from llmgateway.domain.errors import ERRORS, GatewayError
 from llmgateway.domain.operation import Operation
 from llmgateway.ports.dialect import Dialect, Wanted
 from llmgateway.wire.jsoncodec import decode
+from llmgateway.wire.jsonscan import splice
+from llmgateway.wire.prefix import Prefix
 from llmgateway.wire.sse import SseDecoder
 
 DIALECTS = plugins.names("dialect")
@@ -47,6 +49,19 @@ Handler = Callable[[httpx2.Request], httpx2.Response]
 @cache
 def dialect(name: str) -> Dialect:
     return plugins.load("dialect", name)()
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_an_operators_prompt_has_its_place_in_operations_that_there_are(name: str) -> None:
+    speaks = dialect(name)
+    places = getattr(speaks, "system_places", {})
+    assert places
+    assert places.keys() <= set(speaks.operations)
+    for place in places.values():
+        body = b'{"model":"m","messages":[],"input":"x"}'
+        added, others = Prefix("Be kind.").edits(body, decode(body), place, None)
+        changed = decode(splice(body, decode(body), added, others))
+        assert "Be kind." in str(changed[place.value])
 
 
 def http(reply: httpx2.Response) -> httpx2.Client:

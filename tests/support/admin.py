@@ -13,12 +13,15 @@ from tests.support.control import status
 from llmgateway import plugins
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine
+from llmgateway.config.problems import ConfigError
+from llmgateway.config.prompts import parted
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.control import Control
 from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
 from llmgateway.controlplane.parts import Parts
+from llmgateway.controlplane.registry import Registry
 from llmgateway.dataplane.link import Link
 from llmgateway.domain.clock import SystemClock
 from llmgateway.store.sqlite import SqliteStore
@@ -75,12 +78,20 @@ class AdminGateway:
     def judge(self, text: str, generation: int) -> Examined:
         return examine(text, providers=PROVIDERS, generation=generation, environ=self.environ, name=str(self.file))
 
+    def begun_with(self) -> str:
+        """What a first start puts in force: the file's text with those of its prompts behind it."""
+        text = self.file.read_text()
+        try:
+            return self.judge(text, 1).whole
+        except ConfigError:
+            return text
+
     def control(self) -> Control:
         """A control plane as a start makes it: with the last text that was in force, else the file's."""
         kept = lastgood.load(self.data)
-        generation, text = (kept.generation, kept.text) if kept else (1, self.file.read_text())
+        generation, text = (kept.generation, kept.text) if kept else (1, self.begun_with())
         parts = Parts(
-            snapshot=self.judge(text, generation).snapshot,
+            snapshot=self.judge(parted(text)[0], generation).snapshot,
             text=text,
             data_dir=self.data,
             listener=self.listener,
@@ -98,6 +109,7 @@ class AdminGateway:
             token_secret=TOKEN_SECRET,
             events=Events(self.store),
         )
+        parts.registry = Registry(self.store, parts.snapshot, parts.clock)
         return Control(parts)
 
     @asynccontextmanager
@@ -153,7 +165,7 @@ class LinkedWorker:
     """A data plane that has nothing but a link. `refuses`: says no to texts that hold it; `is_deaf`: says nothing."""
 
     def __init__(self, gateway: AdminGateway, slot: int) -> None:
-        text = gateway.file.read_text()
+        text = gateway.begun_with()
         kept = lastgood.load(gateway.data)
         self.slot, self.generation, self.text = slot, kept.generation if kept else 1, kept.text if kept else text
         self.refuses: str | None = None
@@ -175,7 +187,7 @@ class LinkedWorker:
 @asynccontextmanager
 async def silent_worker(gateway: AdminGateway, slot: int) -> AsyncIterator[asyncio.StreamReader]:
     """A worker that says who it is and then nothing more; gives what it is sent."""
-    text = gateway.file.read_text()
+    text = gateway.begun_with()
     path = gateway.data / "run" / "control.sock"
     with socket_path(path) as short:
         reader, writer = await asyncio.open_unix_connection(short, limit=MAX_SNAPSHOT_BYTES)

@@ -29,6 +29,7 @@ from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
 from llmgateway.controlplane.parts import Parts, in_turn, on_rows
 from llmgateway.controlplane.pricing import Prices
+from llmgateway.controlplane.registry import Registry
 from llmgateway.controlplane.retention import Retention
 from llmgateway.controlplane.reviewfeed import ReviewFeed
 from llmgateway.controlplane.scoring import Scoring
@@ -62,26 +63,23 @@ def control_main(started: Started, listener: socket.socket, line: socket.socket)
     run_loop(lambda: _control(started, listener, line), role="control")
 
 
-def build_control(started: Started, listener: socket.socket) -> tuple[Control, Ingester, SqliteStore]:
+def build_control(  # noqa: PLR0914 - one for each part
+    started: Started, listener: socket.socket
+) -> tuple[Control, Ingester, SqliteStore]:
     """Make the control plane for the running event loop; `start` and `stop` it, then close the store."""
     snapshot = started.snapshot
     ledger, recent, prices = Ledger(), Recent(CLOCK), Prices(snapshot)
     store = SqliteStore(started.data / STORE, snapshot.journal.durability, query_s=QUERY_S)
     feed = ReviewFeed(CLOCK)
+    registry = Registry(store, snapshot, CLOCK, prices)
     scoring = Scoring(store, snapshot, CLOCK, on_placed=feed.placed)
     evaluation = Evaluation(store, snapshot, plugins.classes("evaluator"), OwnListener(lambda: snapshot.server), CLOCK)
     events = Events(store)
     fingerprints = Fingerprints(store, events, snapshot)
     drift = DriftWatch(store, snapshot, events, CLOCK, offer=feed.drifted)
-    ingester = Ingester(
-        journal_folder(started.data),
-        store,
-        prices,
-        ledger,
-        CLOCK,
-        on_rows=on_rows(ledger, recent, scoring, evaluation, feed, fingerprints, drift),
-        on_scores=scoring.wake,
-    )
+    heard = on_rows(ledger, recent, scoring, evaluation, feed, fingerprints, drift, registry)
+    folder = journal_folder(started.data)
+    ingester = Ingester(folder, store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake)
     golden = LazyGolden(snapshot, lambda now: _golden(now, snapshot.server, store, events, ingester))
     retention = Retention(store, snapshot.data, CLOCK)
     parts = Parts(
@@ -100,7 +98,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
         services={"retention": retention.run, "fingerprints": fingerprints.run},
-        on_snapshot=in_turn(prices, retention, evaluation, fingerprints, drift, golden),
+        on_snapshot=in_turn(prices, retention, evaluation, fingerprints, drift, golden, registry),
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,
         scoring=scoring,
@@ -109,6 +107,7 @@ def build_control(started: Started, listener: socket.socket) -> tuple[Control, I
         events=events,
         drift=drift,
         golden=golden,
+        registry=registry,
         token_secret=kept_secret(started.data),
     )
     return Control(parts), ingester, store

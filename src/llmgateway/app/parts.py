@@ -14,6 +14,7 @@ import uvloop
 from llmgateway import plugins
 from llmgateway.config import lastgood
 from llmgateway.config.loader import Examined, examine, load
+from llmgateway.config.prompts import parted
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.domain.clock import SystemClock
 from llmgateway.telemetry.logs import setup_logging
@@ -30,7 +31,7 @@ STORE: Final = "store.sqlite3"
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The configuration of a start. `text` is the file's, references unresolved."""
+    """The configuration of a start. `text` is the file's, references unresolved, with its prompts behind it."""
 
     config: Path
     text: str
@@ -42,9 +43,14 @@ class Started:
 
 
 def read_snapshot(text: str, generation: int, document: Mapping[str, Any] | None = None) -> Snapshot:
-    """Load a configuration with what is installed here; raises ConfigError. `document`: the text parsed before."""
+    """Load a configuration with what is installed here; raises ConfigError. `document`: the text parsed before.
+
+    The texts of prompts' files are those that stand behind `text`: the files may be others by now.
+    """
+    text, prompts = parted(text)
     return load(
         text,
+        prompts=prompts,
         providers=plugins.names("provider"),
         guardrails=plugins.guardrails(),
         evaluators=plugins.classes("evaluator"),

@@ -40,7 +40,7 @@ def run(config: Path, announce: Callable[[dict[str, Any]], None]) -> int:
     try:
         lock, has_orphans = _own(data)
         started = Started(
-            config.absolute(), first.text, replace(first.snapshot, generation=_generation(data, first.text))
+            config.absolute(), first.whole, replace(first.snapshot, generation=_generation(data, first.whole))
         )
         _examine_store(data)
         listeners = _bind(first.snapshot, ORPHANS_S if has_orphans else 0.0)

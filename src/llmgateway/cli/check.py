@@ -48,12 +48,32 @@ def check(
             raise
         _print_json(_refused(error))
         raise typer.Exit(MISUSED) from None
+    versions = _other_versions(examined)
     if as_json:
-        _print_json(_accepted(examined))
+        _print_json(_accepted(examined) | {"versions": versions})
     else:
         from llmgateway.cli.meaning import print_meaning
 
-        print_meaning(file, examined)
+        print_meaning(file, examined, versions)
+
+
+def _other_versions(examined: "Examined") -> list[str]:
+    """What a start or reload would make another version of what was in force last, if that is known here."""
+    from llmgateway.config import lastgood
+    from llmgateway.config.loader import load
+    from llmgateway.config.problems import ConfigError
+    from llmgateway.config.prompts import parted
+    from llmgateway.config.successors import other_versions
+
+    kept = lastgood.load(examined.snapshot.data.dir)
+    if kept is None:
+        return []
+    text, prompts = parted(kept.text)
+    try:
+        before = load(text, providers=known_providers(), generation=0, environ=None, prompts=prompts)
+    except ConfigError:  # of another version of this program
+        return []
+    return other_versions(before, examined.snapshot, "after a reload")
 
 
 def known_providers() -> Sequence[str]:

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "reload": ("llmgateway.cli.serve", "Make the running gateway read its configuration again."),
     "config": ("llmgateway.cli.config", "Show, change and roll back the configuration."),
     "routes": ("llmgateway.cli.routes", "See and steer where requests go."),
+    "versions": ("llmgateway.cli.versions", "See what versions are made of; label them and write notes."),
     "rollout": ("llmgateway.cli.rollout", "Bring a new version in by steps, and see what becomes of it."),
     "backends": ("llmgateway.cli.backends", "See how the backends are; take one out, and bring it back."),
     "events": ("llmgateway.cli.events", "See what the gateway did by itself; take it back."),

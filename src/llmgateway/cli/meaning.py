@@ -1,5 +1,6 @@
 """What a configuration means, as tables for people. The words are `config.describe`'s."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ if TYPE_CHECKING:
     from llmgateway.config.loader import Examined
 
 
-def print_meaning(file: Path, examined: "Examined") -> None:
-    """Print it: the gateway, its routes, backends and keys, and what the file is warned of."""
+def print_meaning(file: Path, examined: "Examined", versions: Sequence[str] = ()) -> None:
+    """Print it: the gateway, its routes, backends and keys, and what the file is warned of. `versions`: those that are
+    others than the ones in force.
+    """
     from rich.console import Console
 
     from llmgateway.config.describe import describe
@@ -24,6 +27,8 @@ def print_meaning(file: Path, examined: "Examined") -> None:
     _print_backends(console, meaning["backends"])
     _print_health(console, meaning["backends"])
     _print_keys(console, meaning["keys"])
+    for line in versions:
+        console.print(line, soft_wrap=True)
     for warning in examined.warnings:
         console.print(f"warning: {warning}", style="yellow", soft_wrap=True)
     count = len(examined.warnings)
@@ -53,6 +58,10 @@ def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
         for index, version in enumerate(route["versions"]):
             share = f"{version['share_percent']:g} %" if version["weight"] else _without_weight(version["name"], route)
             model = (version["model"] or "as called") + "".join(f"\n{k} = {v}" for k, v in version["params"].items())
+            if (prompt := version["prompt"]) is not None:
+                model += f"\nprompt of {prompt['characters']:,} characters" + (
+                    f" from {prompt['file']}" if prompt["file"] is not None else ""
+                )
             backends = ", ".join(version["backends"])
             table.add_row("" if index else route["name"], version["name"], share, model, backends, version["id"])
         table.add_section()

@@ -94,9 +94,16 @@ def reload(
 def _lines(report: Mapping[str, Any]) -> list[str]:
     if not report.get("taken"):
         return [*report.get("problems", ()), f"the old configuration stays: generation {report.get('generation')}"]
+    versions = report.get("versions", ())
     restarts = [f"{name} takes effect at the next start" for name in report.get("needs_restart", ())]
     silent = [f"worker {ack['slot']}: {ack['error']}" for ack in report.get("workers", ()) if ack.get("error")]
-    return [f"generation {report['generation']} is in force", *report.get("warnings", ()), *restarts, *silent]
+    return [
+        f"generation {report['generation']} is in force",
+        *versions,
+        *report.get("warnings", ()),
+        *restarts,
+        *silent,
+    ]
 
 
 def _pretty(report: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +26,12 @@ def build(
     makers: guardrails.Makers,
     *,
     evaluating: evaluators.Makers,
+    prompts: Mapping[str, str],
 ) -> snapshot.Snapshot:
-    """Build the snapshot; references must have been checked. Faults of secrets are left in `secrets`."""
+    """Build the snapshot; references must have been checked. Faults of secrets are left in `secrets`.
+
+    `prompts`: the texts of the files that versions name.
+    """
     backends = {name: _backend(name, table, secrets) for name, table in config.backends.items()}
     guards = guardrails.guarding(config.guardrails, makers)
     reading = Reading(config.evaluators, evaluating)
@@ -45,7 +49,7 @@ def build(
         backends=backends,
         routes={
             name: replace(
-                _route(name, table, backends, config.journal),
+                _route(name, table, backends, config.journal, prompts),
                 guardrails=guardrails.of_route(table.guardrails, guards, makers),
                 golden=golden(table.golden, _golden_key(name, table, secrets)),
                 rollout=policy(table.rollout, reading),
@@ -63,18 +67,28 @@ def build(
     )
 
 
-def version_id(backends: Sequence[snapshot.Backend], model: str | None, params: dict[str, Any]) -> str:
+def version_id(
+    backends: Sequence[snapshot.Backend], model: str | None, params: Mapping[str, Any], prompt: str | None = None
+) -> str:
     """Name a version by its content: the first 12 hex digits of the SHA-256 of its canonical JSON.
 
     Weight and name are not content; nor is a backend's name, credential or timeout.
     """
-    content = {
+    return hashlib.sha256(canonical_spec(backends, model, params, prompt).encode()).hexdigest()[:12]
+
+
+def canonical_spec(
+    backends: Sequence[snapshot.Backend], model: str | None, params: Mapping[str, Any], prompt: str | None
+) -> str:
+    """What a version is made of, as JSON that is the same for the same content."""
+    content: dict[str, Any] = {
         "backends": sorted([backend.provider, backend.base_url] for backend in backends),
         "model": model,
         "params": params,
     }
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    if prompt is not None:  # else versions without one keep the ids that they had before there were any
+        content["prompt"] = prompt
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _server(table: schema.ServerTable) -> snapshot.Server:
@@ -227,10 +241,16 @@ def carries_credential(header: str) -> bool:
 
 
 def _route(
-    name: str, table: schema.RouteTable, backends: dict[str, snapshot.Backend], journal: schema.JournalTable
+    name: str,
+    table: schema.RouteTable,
+    backends: dict[str, snapshot.Backend],
+    journal: schema.JournalTable,
+    prompts: Mapping[str, str],
 ) -> snapshot.Route:
     default_weight = 1.0 if len(table.versions) == 1 else 0.0  # who stands alone need not say so
-    versions = {each: _version(each, version, backends, default_weight) for each, version in table.versions.items()}
+    versions = {
+        each: _version(each, version, backends, default_weight, prompts) for each, version in table.versions.items()
+    }
     retries = table.retries
     return snapshot.Route(
         name=name,
@@ -264,16 +284,23 @@ def _hedge(table: schema.HedgeTable | None) -> snapshot.Hedge | None:
 
 
 def _version(
-    name: str, table: schema.VersionTable, backends: dict[str, snapshot.Backend], default_weight: float
+    name: str,
+    table: schema.VersionTable,
+    backends: dict[str, snapshot.Backend],
+    default_weight: float,
+    prompts: Mapping[str, str],
 ) -> snapshot.Version:
     chosen = tuple(backends[each] for each in table.backends)
+    prompt = table.prompt if table.prompt_file is None else prompts[table.prompt_file]
     return snapshot.Version(
         name=name,
-        id=version_id(chosen, table.model, table.params),
+        id=version_id(chosen, table.model, table.params, prompt),
         backends=chosen,
         model=table.model,
         params=table.params,
         weight=default_weight if table.weight is None else table.weight,
+        prompt=prompt,
+        prompt_file=table.prompt_file,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from llmgateway.config.advice import allowed_keys
@@ -237,7 +238,19 @@ def _version(version: Version, share: float) -> Described:
         "share_percent": round(share, 3),
         "model": version.model,
         "params": dict(version.params),
+        "prompt": _prompt(version),
         "backends": [backend.name for backend in version.backends],
+    }
+
+
+def _prompt(version: Version) -> Described | None:
+    """What is known of a version's prompt without reading it: the text itself is in `whole_version`."""
+    if version.prompt is None:
+        return None
+    return {
+        "characters": len(version.prompt),
+        "sha256": sha256(version.prompt.encode()).hexdigest()[:12],
+        "file": version.prompt_file,
     }
 
 

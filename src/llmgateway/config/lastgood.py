@@ -8,8 +8,11 @@ from re import compile as regex
 from typing import Final
 
 from llmgateway.config.problems import ConfigError
+from llmgateway.config.prompts import MAX_TOTAL_BYTES
 from llmgateway.config.source import MAX_BYTES, read_text
 
+# The text, the prompts behind it with an escape for each character at worst, and our first line.
+_MOST: Final = MAX_BYTES + 7 * MAX_TOTAL_BYTES + 100
 _FIRST_LINE: Final = regex(r"# llmgateway generation (\d{1,18})")
 
 
@@ -50,7 +53,7 @@ def save(data_dir: str | File, text: str, generation: int) -> None:
 def load(data_dir: str | File) -> LastGood | None:
     """Read the text back. None: there is none, or it is not one that `save` wrote whole."""
     try:
-        content = read_text(path_in(data_dir), limit=MAX_BYTES + 100)  # the text and our first line
+        content = read_text(path_in(data_dir), limit=_MOST)
     except ConfigError:
         return None
     first, _, text = content.partition("\n")

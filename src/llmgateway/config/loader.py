@@ -8,6 +8,7 @@ from pathlib import Path as File
 from typing import Any, Final
 
 from llmgateway.config import evaluators as evaluating
+from llmgateway.config import prompts as prompt_files
 from llmgateway.config import source
 from llmgateway.config.advice import advise
 from llmgateway.config.build import build
@@ -38,6 +39,11 @@ class Examined:
     text: str
     document: Mapping[str, Any] | None = None  # the text, parsed
 
+    @property
+    def whole(self) -> str:
+        """The text with those of its prompts' files behind it: what is in force."""
+        return prompt_files.whole(self.text, prompt_files.of_snapshot(self.snapshot))
+
 
 @dataclass(frozen=True, slots=True)
 class _Source:
@@ -46,6 +52,7 @@ class _Source:
     file: str
     text: str
     document: Mapping[str, Any]
+    prompts: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ def load(  # noqa: PLR0913 - what is installed has four kinds
     evaluators: evaluating.Makers | None = None,
     name: str = DEFAULT_NAME,
     document: Mapping[str, Any] | None = None,
+    prompts: Mapping[str, str] | None = None,
 ) -> Snapshot:
     """Load a file (a Path) or a text (a str) into a snapshot; raises ConfigError with every problem found.
 
@@ -76,12 +84,13 @@ def load(  # noqa: PLR0913 - what is installed has four kinds
     `providers` are the known providers' names, `guardrails` and `evaluators` the plug-ins, which try their settings
     (None: nobody does).
     `environ` None leaves secrets and TLS files unlooked at: for checking a configuration elsewhere, never for serving.
-    `name` is what problems of a text call its file.
+    `name` is what problems of a text call its file; prompts' files lie beside it. `prompts` are their texts as they
+    were read before: then the files are not looked at.
     """
     file, text = _read(origin, name)
     document = source.parse(text, file) if document is None else document
     snapshot, _, _ = _held(
-        _Source(file, text, document),
+        _Source(file, text, document, prompts),
         _Known(providers, guardrails=guardrails, evaluators=evaluators),
         generation,
         environ,
@@ -129,6 +138,9 @@ def _held(
     if config is not None and known.guardrails is not None:
         named = {name: route.guardrails for name, route in config.routes.items()}
         faults += islice(wrong_guardrails(config.guardrails, named, known.guardrails, config.backends), MAX_FAULTS)
+    files = prompt_files.PromptFiles(File(origin.file).parent, origin.prompts)
+    if config is not None:
+        faults += islice(files.faults(config), MAX_FAULTS)
     if config is not None and known.evaluators is not None:
         wrong = evaluating.wrong_evaluators(
             config.evaluators, config.routes, known.evaluators, has_keys=bool(config.keys)
@@ -138,7 +150,15 @@ def _held(
         raise ConfigError(located(faults))
     secrets = SecretResolver(environ)
     digest = hashlib.sha256(origin.text.encode()).hexdigest()
-    snapshot = build(config, secrets, generation, digest, known.guardrails or {}, evaluating=known.evaluators or {})
+    snapshot = build(
+        config,
+        secrets,
+        generation,
+        digest,
+        known.guardrails or {},
+        evaluating=known.evaluators or {},
+        prompts=files.texts,
+    )
     faults = _refused(config, snapshot, secrets, looks_at_files=environ is not None)
     faults += unfit_rollouts(config.routes, Reading(config.evaluators, known.evaluators or {}))
     if faults:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, field_validator
 
-from llmgateway.config import snapshot, values
+from llmgateway.config import prompts, snapshot, values
 from llmgateway.config.drift import Drift, DriftFeature, DriftSignal
 from llmgateway.config.evaluators import MAX_EVALUATORS, EvaluatorTable
 from llmgateway.config.golden_schema import GoldenTable
@@ -308,6 +308,8 @@ class VersionTable(Table):
 
     backends: Annotated[list[str], Field(min_length=1, max_length=100)]
     model: ModelName | None = None
+    prompt: Annotated[str, AfterValidator(prompts.text)] | None = None
+    prompt_file: Annotated[FileName, AfterValidator(prompts.file_name)] | None = None
     params: Annotated[dict[str, Any], AfterValidator(_request_params)] = {}
     weight: float | None = Field(None, ge=0, le=1_000_000)
 

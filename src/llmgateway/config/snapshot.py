@@ -18,6 +18,7 @@ from llmgateway.config.guarding import Guarding, Guardrail
 from llmgateway.config.review import Review
 from llmgateway.config.rollouts import RolloutPolicy
 from llmgateway.config.rules import FaultKind, Rule
+from llmgateway.config.secret import Secret as Secret  # noqa: PLC0414 - for those who import it from here
 from llmgateway.config.webhooks import Webhook
 
 
@@ -31,29 +32,6 @@ class Bodies(StrEnum):
     FULL = "full"
     HASH = "hash"
     NONE = "none"
-
-
-class Secret:
-    """A string that never prints itself. `reveal` is called where it goes on the wire, nowhere else."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return "***"
-
-    __str__ = __repr__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +244,8 @@ class Version:
     model: str | None = None  # None: the caller's own name goes through
     params: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 0.0
+    prompt: str | None = None  # in front of what callers say as system
+    prompt_file: str | None = None  # where it was read, as the file writes it; no part of the content
 
 
 class Balance(StrEnum):

@@ -15,6 +15,7 @@ from typing import Any, Final
 from llmgateway.config.edit import EditError, UnknownRouteError
 from llmgateway.config.inplace import ChangedMeanwhileError
 from llmgateway.config.problems import ConfigError
+from llmgateway.config.prompts import parted
 from llmgateway.controlplane.configfile import ConfigFile, etag
 from llmgateway.controlplane.draft import Draft, Edit, Start, draft
 from llmgateway.controlplane.history import RETRY_S, Entry, History
@@ -94,7 +95,7 @@ class _Change:
 
     draft: Draft
     before: str  # the file's text
-    in_force: str  # the same, unless somebody edited the file
+    in_force: str  # the same with its prompts behind it, unless somebody edited a file
     order: Order
     load_s: float
     written: asyncio.Future[Outcome]
@@ -184,8 +185,8 @@ class Changes:
             start = Start(before, in_force, str(self._file.path))
             drafted = await asyncio.to_thread(draft, start, edit, self._file.judge, order.confirmed)
             change = _Change(drafted, before, in_force, order, self._clock.monotonic() - began, written)
-            if order.is_dry or drafted.text == before == in_force:
-                return self._outcome(change, is_changed=drafted.text != in_force)
+            if order.is_dry or (drafted.text == before and drafted.whole == in_force):
+                return self._outcome(change, is_changed=drafted.whole != in_force)
             self._check_workers()
             await self._record(change)
             await self._write(change)
@@ -194,7 +195,7 @@ class Changes:
     def _check_match(self, before: str, order: Order) -> None:
         """Two writers at once: the second is told, be the first a person with an editor."""
         if order.match is None:
-            if before != self._reloader.links.text:
+            if before != self._reloader.links.plain:
                 raise RefusedError(
                     412,
                     "config_changed",
@@ -221,7 +222,7 @@ class Changes:
             change.number = max(self._reloader.links.generation, self._history.highest) + 1
             snapshot = replace(change.draft.examined.snapshot, generation=change.number)
             order = change.order
-            await self._history.add(Entry(self._clock.time(), snapshot, change.draft.text, order.author, order.reason))
+            await self._history.add(Entry(self._clock.time(), snapshot, change.draft.whole, order.author, order.reason))
         except StoreError as error:
             raise RefusedError(
                 503, "store_unavailable", f"Nothing was changed: the store can't take down who changed what ({error})."
@@ -246,7 +247,7 @@ class Changes:
             change.written.set_result(replace(self._outcome(change, is_changed=True), is_pending=True))
 
     async def _enforce(self, change: _Change) -> Outcome:
-        text, number = change.draft.text, change.number
+        text, number = change.draft.whole, change.number
         links = self._reloader.links
         change.warnings += await self._reloader.keep(text, number)
         acks = await links.publish(
@@ -299,7 +300,7 @@ class Changes:
             generation=change.number or self._reloader.links.generation,
             etag=etag(change.draft.text),
             base=etag(change.before),
-            replaces_edits=change.before not in {change.draft.text, change.in_force},
+            replaces_edits=change.before not in {change.draft.text, parted(change.in_force)[0]},
             diff=change.draft.diff,
             warnings=[*map(str, examined.warnings), *change.warnings],
             needs_restart=self._reloader.needs_restart(examined.snapshot),

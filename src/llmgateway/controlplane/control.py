@@ -69,7 +69,7 @@ class Control:
         )
         self.backends = ByHand(self._merged, self.links, parts.clock)
         self._probes = Probes(self._merged, self.links.share, parts.provider, parts.clock)
-        self._history = History(parts.store, parts.clock) if parts.store is not None else None
+        self._history = _history(parts)
         self.reloader = Reloader(
             self.links,
             parts.snapshot,
@@ -222,6 +222,7 @@ class Control:
             token_secret=self._parts.token_secret,
             reviewing=_reviewing(self._parts, self.reloader, self._clock),
             gate=lambda: self._admin.gate,
+            registry=self._parts.registry,
             rollouts=self.rollouts,
         )
         return endpoints(sources, self._parts.endpoints)
@@ -298,6 +299,14 @@ class Control:
             self.tally.save(self._tally_path)
         except OSError as error:
             log.warning("the workers' counters could not be saved: %s", error.strerror or type(error).__name__)
+
+
+def _history(parts: Parts) -> History | None:
+    if parts.store is None:
+        return None
+    if parts.registry is None:
+        return History(parts.store, parts.clock)
+    return History(parts.store, parts.clock, parts.registry.note)
 
 
 def _reviewing(parts: Parts, reloader: Reloader, clock: Clock) -> Reviewing | None:

@@ -23,9 +23,10 @@ _NUMBER: Final = 2**53  # stands for any generation's number where the size of a
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a change would do. `diff` is masked."""
+    """What a change would do. `diff` is masked; `whole` is the text that would be in force, its prompts behind it."""
 
     text: str
+    whole: str
     examined: Examined
     diff: str
 
@@ -54,8 +55,9 @@ def draft(start: Start, edit: Edit, judge: Judge, confirmed: Collection[str] = (
     if faults:
         raise ConfigError(_problems(faults, text, file))
     examined = judge(text, 0)
-    _fits(text, file)
-    return Draft(text, examined, difference(start.in_force, text, "in force", "afterwards"))
+    whole = examined.whole
+    fits(whole, file)
+    return Draft(text, whole, examined, difference(start.in_force, whole, "in force", "afterwards"))
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -74,8 +76,8 @@ def _problems(faults: Collection[Fault], text: str, file: str) -> list[Problem]:
     )
 
 
-def _fits(text: str, file: str) -> None:
-    """Refuse what no worker could be sent."""
+def fits(text: str, file: str) -> None:
+    """Refuse what no worker could be sent; raises ConfigError."""
     try:
         frame(SNAPSHOT, {"generation": _NUMBER, "text": text}, MAX_SNAPSHOT_BYTES)
     except ValueError:

@@ -7,6 +7,7 @@ already, so it waits here until the store takes it.
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,6 +20,8 @@ from llmgateway.ports.store import StoreError, StoreRejectedError
 BY_FILE: Final = "file"
 MAX_WAITING: Final = 64  # texts that came by the file while the store was away; then the oldest are forgotten
 RETRY_S: Final = 5.0
+
+OnWritten = Callable[[Snapshot, str, Generation], None]
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +44,10 @@ class Entry:
 class History:
     """The generations, as far as this process knows them. One at a time calls: whoever holds the reloader's turn."""
 
-    def __init__(self, store: HistoryStore, clock: Clock) -> None:
+    def __init__(self, store: HistoryStore, clock: Clock, on_written: OnWritten = lambda *_: None) -> None:
+        """`on_written` hears what is in force, and as which generation, once that is written down."""
         self._store = store
+        self._on_written = on_written
         self._clock = clock
         self._waiting: deque[Entry] = deque(maxlen=MAX_WAITING)
         self._latest: Generation | None = None
@@ -79,6 +84,8 @@ class History:
             entry = self._waiting[0]
             if self._latest is None or entry.text != self._latest.text:
                 await self.add(entry)
+            else:
+                self._on_written(entry.snapshot, entry.text, self._latest)
             self._waiting.popleft()
 
     async def add(self, entry: Entry) -> Generation:
@@ -97,6 +104,7 @@ class History:
             self._is_loaded = False
             raise
         self.highest, self._latest = number, made
+        self._on_written(entry.snapshot, entry.text, made)
         return made
 
     def _diff(self, text: str, number: int) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from llmgateway.config.prompts import parted
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.backends import Backends
 from llmgateway.controlplane.tally import Tally, number
@@ -110,8 +111,13 @@ class Links:
 
     @property
     def text(self) -> str:
-        """The configuration in force."""
+        """The configuration in force, with the texts of its prompts' files behind it."""
         return self._text
+
+    @property
+    def plain(self) -> str:
+        """The same as the file has it."""
+        return parted(self._text)[0]
 
     def hold(self, generation: int, text: str, document: Mapping[str, Any] | None = None) -> None:
         """Name the configuration in force without waiting for anyone; workers that lack it are sent it.

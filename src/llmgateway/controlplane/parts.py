@@ -20,6 +20,7 @@ from llmgateway.controlplane.golden.lazily import LazyGolden
 from llmgateway.controlplane.ingest import Ingester
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
+from llmgateway.controlplane.registry import Registry
 from llmgateway.controlplane.reviewfeed import ReviewFeed
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.domain.clock import Clock
@@ -82,8 +83,8 @@ class Parts:
     `provider`: providers by name, for probes. `dialects`: what callers speak, for explanations. `classes`: guardrails
     and judges, to be tried. `scoring`: who places users' scores. `evaluation`: who judges exchanges. `review`: who
     brings exchanges to the review queues by itself. `events`: who writes down what happens by itself.
-    `drift`: who watches versions for drift. `golden`: who asks golden questions. `token_secret`: signs browsers'
-    tokens.
+    `drift`: who watches versions for drift. `golden`: who asks golden questions. `registry`: who
+    remembers versions. `token_secret`: signs browsers' tokens.
     """
 
     snapshot: Snapshot
@@ -111,6 +112,7 @@ class Parts:
     events: Events | None = None
     drift: DriftWatch | None = None
     golden: LazyGolden | None = None
+    registry: Registry | None = None
     token_secret: bytes = b""
 
 
@@ -133,6 +135,8 @@ def first_tasks(parts: Parts) -> dict[str, Run]:
         first["drift"] = parts.drift.run
     if parts.golden is not None:
         first["golden"] = parts.golden.run
+    if parts.registry is not None:
+        first |= parts.registry.tasks()
     return first | dict(parts.services)
 
 

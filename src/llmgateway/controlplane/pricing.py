@@ -152,6 +152,10 @@ class Prices:
             return None if rates is None else cost(rates, row)
         return float(prompt * flat[0] + output * flat[1])
 
+    def listed(self, backend: Backend, model: str, at: float) -> Rates | None:
+        """What the list asks for a backend's model at a time (Unix seconds); None before `load`, too."""
+        return None if self._library is None else look_up(self._library, backend, model, at // QUARTER_S * QUARTER_S)
+
     def _raced(self, row: Row, attempts: Sequence[Row], names: Sequence[Any]) -> float | None:
         """What an exchange of several attempts cost: the one that answered, and those that were paid for in vain."""
         quarter = int(row["at"] // QUARTER_S)

@@ -13,6 +13,8 @@ from typing import Any
 from llmgateway.config.loader import Examined
 from llmgateway.config.problems import ConfigError
 from llmgateway.config.snapshot import Snapshot
+from llmgateway.config.successors import other_versions
+from llmgateway.controlplane.draft import fits
 from llmgateway.controlplane.link import Ack, Links
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ class Report:
     warnings: Sequence[str] = ()
     needs_restart: Sequence[str] = ()
     acks: Sequence[Ack] = ()
+    versions: Sequence[str] = ()  # those that have another content than before, as sentences
 
     def shown(self) -> dict[str, Any]:
         """As the admin API tells it."""
@@ -38,6 +41,7 @@ class Report:
             "problems": list(self.problems),
             "warnings": list(self.warnings),
             "needs_restart": list(self.needs_restart),
+            "versions": list(self.versions),
             "workers": workers,
         }
 
@@ -93,21 +97,32 @@ class Reloader:
         generation = self.links.generation + 1
         try:
             examined = await asyncio.to_thread(self._examine, generation)
+            fits(examined.whole, "the configuration")
         except ConfigError as error:
             return self._refusal(error)
         warnings = [str(warning) for warning in examined.warnings]
         restart = self.needs_restart(examined.snapshot)
-        warnings += await self.keep(examined.text, generation)
+        whole, versions = examined.whole, other_versions(self.snapshot, examined.snapshot)
+        warnings += await self.keep(whole, generation)
         self.enforce(examined.snapshot)
-        acks = await self.links.publish(generation, examined.text, examined.document)
-        self._on_taken(examined.snapshot, examined.text)
+        acks = await self.links.publish(generation, whole, examined.document)
+        self._on_taken(examined.snapshot, whole)
         for line in (*warnings, *(f"{name} takes effect at the next start" for name in restart)):
             log.warning("configuration %d: %s", generation, line)
+        for line in versions:
+            log.info("configuration %d: %s", generation, line)
         for ack in acks:
             if ack.error is not None:
                 log.error("worker %d did not take configuration %d: %s", ack.slot, generation, ack.error)
         log.info("configuration %d is in force in %d workers", generation, sum(ack.error is None for ack in acks))
-        return Report(is_taken=True, generation=generation, warnings=warnings, needs_restart=restart, acks=acks)
+        return Report(
+            is_taken=True,
+            generation=generation,
+            warnings=warnings,
+            needs_restart=restart,
+            acks=acks,
+            versions=versions,
+        )
 
     async def keep(self, text: str, generation: int) -> list[str]:
         """Keep the text for a start when the file is broken; what went wrong with that, as a sentence."""

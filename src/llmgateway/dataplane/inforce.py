@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from llmgateway.auth.permits import Permits
-from llmgateway.config.snapshot import Backend, Snapshot, Version
+from llmgateway.config.snapshot import Backend, Route, Snapshot, Version
 from llmgateway.dataplane.peer import Network, networks
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.operation import Operation
@@ -27,6 +27,7 @@ from llmgateway.routing.shadow import ShadowBudget
 from llmgateway.routing.standings import Standings
 from llmgateway.routing.table import RouteTable
 from llmgateway.wire.jsoncodec import encode
+from llmgateway.wire.prefix import Prefix
 
 MIN_SECRET: Final = 12  # a shorter header value is a number or a name, and would be masked where it means nothing
 
@@ -67,6 +68,8 @@ class InForce:
     shadow_budgets: Mapping[str, ShadowBudget]  # by route, where there is a shadow
     changes: Mapping[tuple[str, str], Mapping[str, bytes]]  # (route, version) → members to set in a JSON body
     patience: Mapping[str, Patience]  # of the routes that hedge
+    prefixes: Mapping[tuple[str, str], Prefix] = field(default_factory=dict)  # (route, version) → its prompt
+    prompted: frozenset[str] = frozenset()  # the routes that have a version with a prompt
     guards: Guards = NO_GUARDS
     forwarded: frozenset[bytes] = frozenset()  # callers' headers that some backend gets as they came
     forwarded_prefixes: tuple[bytes, ...] = ()
@@ -121,6 +124,8 @@ def put_in_force(
         forwarded=frozenset[bytes]().union(*(speaks.forwarded for speaks in speaking)),
         forwarded_prefixes=tuple(prefix for speaks in speaking for prefix in speaks.forwarded_prefixes),
         trusted=networks(snapshot.server.trusted_proxies),
+        prefixes=_prefixes(routes),
+        prompted=frozenset(route.name for route in routes if any(each.prompt is not None for each in route.versions)),
         changes={(route.name, version.name): _changes(version) for route in routes for version in route.versions},
     )
 
@@ -149,6 +154,15 @@ def _changes(version: Version) -> dict[str, bytes]:
     if version.model is not None:
         changes["model"] = encode(version.model)
     return changes
+
+
+def _prefixes(routes: Iterable[Route]) -> dict[tuple[str, str], Prefix]:
+    return {
+        (route.name, version.name): Prefix(version.prompt)
+        for route in routes
+        for version in route.versions
+        if version.prompt is not None
+    }
 
 
 def _upstream(backend: Backend, provider: Callable[[str], Provider], pool: Callable[[Backend], Pool]) -> Upstream:

@@ -5,6 +5,7 @@ Each returns what the next one needs. A refusal is a GatewayError, raised before
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from llmgateway.auth.keys import check_nearby, identify, presented, presented_by_browser
@@ -16,15 +17,16 @@ from llmgateway.dataplane.upload import Upload
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import REPLAY_TAG, Phase
 from llmgateway.domain.ids import is_exchange_id
-from llmgateway.domain.operation import BodyKind
+from llmgateway.domain.operation import BodyKind, Operation
 from llmgateway.http.messages import every
-from llmgateway.ports.dialect import Declared
+from llmgateway.ports.dialect import Declared, Dialect
 from llmgateway.routing.facts import Facts
 from llmgateway.routing.plan import Plan
 from llmgateway.routing.select import Choice, home, pinned, sticky_key
 from llmgateway.routing.table import MAX_MODEL, REPLAY_HEADER, VERSION_HEADER, model_of
 from llmgateway.wire.jsonscan import parse_object
 from llmgateway.wire.multipart import FieldScanner, boundary
+from llmgateway.wire.prefix import Place, refuse_unfit
 
 HOP_HEADER: Final = b"x-llmgateway-hop"
 MAX_HOPS: Final = 3
@@ -82,7 +84,22 @@ def route(call: Call, key: Key, request: Request) -> Plan:
     exchange.assigned_version = choice.version.name
     exchange.probability = choice.probability
     exchange.assigned_by = choice.assigned_by
+    if found.name in call.in_force.prompted:
+        _check_place(call, request)
     return call.in_force.plans(found, choice, may_fall_back=not exchange.operation.is_stateful)
+
+
+def _check_place(call: Call, request: Request) -> None:
+    """Refuse what the operator's prompt could not be put in front of; GatewayError invalid_value."""
+    place = system_place(call.dialect, call.exchange.operation)
+    if place is not None and request.document is not None:
+        refuse_unfit(request.document, place)
+
+
+def system_place(dialect: Dialect, operation: Operation) -> Place | None:
+    """Where this operation has its first system text; None where it has none."""
+    places: Mapping[str, Place] = getattr(dialect, "system_places", {})
+    return places.get(operation.name)
 
 
 def _hops(call: Call) -> int:

@@ -1,9 +1,10 @@
 """Write one attempt's request: the caller's own bytes, with what the version changes, to the backend's connection."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from llmgateway.dataplane.call import Errand, Request
-from llmgateway.dataplane.phases import HOP_HEADER, MAX_HOPS
+from llmgateway.dataplane.phases import HOP_HEADER, MAX_HOPS, system_place
 from llmgateway.dataplane.reply import Reply
 from llmgateway.dataplane.upgrade import offer_tunnel
 from llmgateway.dataplane.upload import Upload
@@ -12,7 +13,7 @@ from llmgateway.http.client import Upload as Pieces
 from llmgateway.http.connection import Connection
 from llmgateway.http.messages import block
 from llmgateway.routing.plan import Target
-from llmgateway.wire.jsonscan import splice, splice_large
+from llmgateway.wire.jsonscan import Edit, splice, splice_large
 
 _HOPS: Final = tuple(block([(HOP_HEADER, b"%d" % hop)]) for hop in range(MAX_HOPS + 1))
 
@@ -58,19 +59,26 @@ def _form_model(target: Target, request: Request) -> bytes | None:
 
 
 def _body(call: Errand, target: Target, request: Request) -> bytes | Parts:
-    """The caller's own bytes, with the version's model and parameters spliced in."""
+    """The caller's own bytes, with the version's model, parameters and prompt spliced in."""
     if request.form is not None:
         return request.form.naming(_form_model(target, request))
     if request.document is None:
         return request.body
-    changes = call.in_force.changes[(call.exchange.route or "", target.version.name)]
+    version = (call.exchange.route or "", target.version.name)
+    changes = call.in_force.changes[version]
     if call.exchange.operation.is_stateful:  # such bodies take no parameters, and a model only where one stands
         changes = {name: value for name, value in changes.items() if name == "model" and request.model is not None}
-    if not changes:
+    others: Sequence[Edit] = ()
+    if call.in_force.prefixes and (prefix := call.in_force.prefixes.get(version)) is not None:
+        place = system_place(call.dialect, call.exchange.operation)
+        if place is not None:
+            added, others = prefix.edits(request.body, request.document, place, request.members)
+            changes = {**changes, **added}
+    if not changes and not others:
         return request.body
     if request.members is not None:
-        return Parts(splice_large(request.body, request.document, changes, request.members))
-    return splice(request.body, request.document, changes)
+        return Parts(splice_large(request.body, request.document, changes, request.members, others))
+    return splice(request.body, request.document, changes, others)
 
 
 def _hop(call: Errand) -> bytes:

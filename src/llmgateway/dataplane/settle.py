@@ -6,6 +6,7 @@ from typing import Final
 from llmgateway.config.snapshot import Bodies
 from llmgateway.dataplane.call import Errand
 from llmgateway.dataplane.masking import guarded_message, mask_facts, storable
+from llmgateway.dataplane.phases import system_place
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.dataplane.upgrade import Tunnelled
 from llmgateway.domain.errors import GatewayError
@@ -105,10 +106,17 @@ def _observe(call: Errand, reply: Reply | None) -> bytes | None:
     if reply.flow is not None and not reply.flow.is_read:
         exchange.usage.is_estimated = True  # an event too long to look into may have held the count
     if exchange.usage.is_empty and exchange.operation.name in _COUNTED and reply.is_ok:
-        exchange.usage.input_tokens = estimate_tokens(exchange.request_bytes)
+        exchange.usage.input_tokens = estimate_tokens(exchange.request_bytes + _prompt_bytes(call))
         exchange.usage.output_tokens = estimate_tokens(len(message or b""))
         exchange.usage.is_estimated = True
     return message
+
+
+def _prompt_bytes(call: Errand) -> int:
+    """How long the prompt was that went in front of the request."""
+    exchange, prefixes = call.exchange, call.in_force.prefixes
+    prefix = prefixes.get((exchange.route or "", exchange.served_version or "")) if prefixes else None
+    return len(prefix.string) if prefix is not None and system_place(call.dialect, exchange.operation) else 0
 
 
 def _message(reply: Reply) -> bytes | None:

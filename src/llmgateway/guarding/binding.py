@@ -8,6 +8,7 @@ from llmgateway.guarding.chain import Chain
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.pieces import pieces_of
 from llmgateway.ports.binding import Binding
+from llmgateway.ports.judge import Piece
 
 
 class Binder:
@@ -15,8 +16,9 @@ class Binder:
 
     __slots__ = ("_echo", "_made")
 
-    def __init__(self, plugins: Iterable[object], document: Mapping[str, Any]) -> None:
-        pieces = pieces_of(document)
+    def __init__(self, plugins: Iterable[object], document: Mapping[str, Any], prompts: Iterable[str] = ()) -> None:
+        """`prompts`: what the operator may put in front of the request, which `document` does not have."""
+        pieces = [*(Piece(prompt, "system") for prompt in prompts), *pieces_of(document)]
         self._made: dict[int, Any] = {id(each): cast(Binding, each).bind(document, pieces) for each in plugins}
         said = document.get("instructions")
         self._echo = said if isinstance(said, str) else ""

@@ -56,6 +56,7 @@ class Panel:
 
     chain: Chain
     judges: Sequence[JudgeLink] = ()
+    prompts: Sequence[str] = ()  # of the route's versions
 
     def check(self, text: str, stage: Stage, document: Mapping[str, Any] | None = None) -> Checked:
         """Ask them all about a text of that stage. `document`: of a reply, the request that it answers, if known."""
@@ -77,7 +78,7 @@ class Panel:
         return [link for link in every if binds(link.guardrail)]
 
     def _binder(self, document: Mapping[str, Any]) -> Binder:
-        return Binder([link.guardrail for link in self._binding], document)
+        return Binder([link.guardrail for link in self._binding], document, self.prompts)
 
     def _judged(self, text: str, stage: Stage, document: Mapping[str, Any] | None) -> list[Hit]:
         judges = self.judges if document is None else self._binder(document).judges(self.judges)

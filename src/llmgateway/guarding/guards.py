@@ -28,6 +28,7 @@ FindGuardrail = Callable[[str, Mapping[str, Any]], Plugin]
 """Make a plug-in by its name, with its settings."""
 
 _REMEMBERED: Final = 1024
+_MAX_PROMPTS: Final = 256 * 1024  # characters of a route's prompts
 _SHORT: Final = 256  # characters of what is remembered
 REDACTORS: Final = ("pii", "secrets")
 """The plug-ins that what is stored goes through, with their own defaults, where bodies are stored redacted."""
@@ -40,7 +41,8 @@ class Guard:
     `observing` is all of those for replies, so that they only look: at copies. `mask` redacts whatever any of them
     finds, for what is stored. `masks`: whether bodies are stored redacted; silent links in `request` and `watching`
     then look for what must not be. `judges` are the quick ones for requests, `slow` those that take their time, and
-    `reply_judges` all of those for replies. `binders`: the plug-ins for replies that must know the request.
+    `reply_judges` all of those for replies. `binders`: the plug-ins for replies that must know the request, and
+    `prompts` what versions put in front of it.
     """
 
     request: Chain
@@ -53,6 +55,7 @@ class Guard:
     slow: tuple[JudgeLink, ...] = ()
     reply_judges: tuple[JudgeLink, ...] = ()
     binders: tuple[object, ...] = ()
+    prompts: tuple[str, ...] = ()  # of the route's versions
     _clean: set[str] = field(default_factory=set, compare=False, repr=False)  # short texts that come again and again
     _free: set[str] = field(default_factory=set, compare=False, repr=False)  # the same, of those that go on as they are
 
@@ -84,7 +87,7 @@ class Guard:
 
     def bound(self, document: Mapping[str, Any]) -> "Guard":
         """Make this request's own: guardrails that must know what was asked are bound to it."""
-        to = Binder(self.binders, document)
+        to = Binder(self.binders, document, self.prompts)
         return replace(
             self,
             reply=to.bound(self.reply),
@@ -185,6 +188,18 @@ def _judge(guardrail: definition.Guardrail, plugin: Judge | AskingJudge) -> Judg
     )
 
 
+def prompts_of(route: snapshot.Route) -> tuple[str, ...]:
+    """What its versions put in front of requests, each once and all within a bound: every exchange is told of them."""
+    found: list[str] = []
+    left = _MAX_PROMPTS
+    for prompt in dict.fromkeys(version.prompt for version in route.versions if version.prompt is not None):
+        found.append(prompt[:left])
+        left -= len(found[-1])
+        if not left:
+            break
+    return tuple(found)
+
+
 class _Maker:
     """Makes each definition's guardrail once, whoever uses it, and one guard for routes that have the same."""
 
@@ -201,7 +216,9 @@ class _Maker:
         key = (tuple(each.name for each in route.guardrails), masks)
         if key not in self._guards:
             self._guards[key] = self._new(route.guardrails, masks=masks)
-        return self._guards[key]
+        guard = self._guards[key]
+        prompts = prompts_of(route) if guard.binders else ()
+        return replace(guard, prompts=prompts) if prompts else guard
 
     def strictest(self, routes: Iterable[snapshot.Route]) -> Guard | None:
         guards = ((route, self.guard(route)) for route in routes)

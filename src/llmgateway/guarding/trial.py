@@ -13,7 +13,7 @@ from llmgateway.config.snapshot import Bodies, Route, Snapshot
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.chain import Chain, Link
 from llmgateway.guarding.checking import Panel
-from llmgateway.guarding.guards import REDACTORS, FindGuardrail, Guard, Guards, linked
+from llmgateway.guarding.guards import REDACTORS, FindGuardrail, Guard, Guards, linked, prompts_of
 from llmgateway.guarding.judging import JudgeLink
 
 MAX_NAMES: Final = 100
@@ -41,9 +41,8 @@ class Trial:
     def of_route(self, name: str, stage: Stage) -> Panel:
         """Those that look into this stage of the route's exchanges, the baseline first; TrialError."""
         route = self._route(name)
-        return _panel(
-            link for link, stages in [(self._link(each), each.stages) for each in route.guardrails] if stage in stages
-        )
+        links = [(self._link(each), each.stages) for each in route.guardrails]
+        return replace(_panel(link for link, stages in links if stage in stages), prompts=prompts_of(route))
 
     def of_names(self, names: Sequence[str] = REDACTORS) -> Panel:
         """Those of the configuration or, with their own defaults, the plug-ins of these names; TrialError."""

@@ -26,7 +26,8 @@ class Binding(Protocol):
     def bind(self, document: Mapping[str, Any], pieces: Sequence[Piece]) -> Guardrail | Judge | None:
         """Give what judges the reply to this request; None where there is nothing to look for, which costs nothing.
 
-        `document` is the request's JSON, empty for what is none; `pieces` are its texts, with whose word each is. For a
-        long request this runs beside the event loop, in a thread.
+        `document` is the request's JSON, empty for what is none; `pieces` are its texts, with whose word each is.
+        Before them are the prompts of the route's versions, as the system's: which version answers is not known yet.
+        For a long request this runs beside the event loop, in a thread.
         """
         ...

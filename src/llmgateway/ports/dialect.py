@@ -89,6 +89,9 @@ class Dialect(Protocol):
         """
         ...
 
+    # system_places: Mapping[str, Place], by operation: where its first system text stands (wire.prefix). A dialect need
+    # not have this member: no version's prompt goes in front of what its callers ask then.
+
     def models_body(self, names: Sequence[str], created: int) -> bytes:
         """The list of models, which are the routes this key may use."""
         ...

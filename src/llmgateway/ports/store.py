@@ -21,6 +21,7 @@ from llmgateway.ports.reviews import ReviewReader, ReviewWriter
 from llmgateway.ports.rollouts import RolloutReader, RolloutWriter, Tally
 from llmgateway.ports.scores import ScoreReader, ScoreWriter
 from llmgateway.ports.states import StateWriter
+from llmgateway.ports.versions import VersionReader, VersionWriter
 
 Row = dict[str, Any]
 Pair = tuple[Row | None, Row]
@@ -136,6 +137,7 @@ class StoreStats:
 
 class StoreReader(
     GenerationReader,
+    VersionReader,
     ScoreReader,
     ReviewReader,
     RolloutReader,
@@ -195,6 +197,7 @@ class StoreReader(
 class Store(
     StoreReader,
     GenerationWriter,
+    VersionWriter,
     ScoreWriter,
     ReviewWriter,
     RolloutWriter,

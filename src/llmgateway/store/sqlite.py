@@ -35,13 +35,14 @@ from llmgateway.store.schema import check, prepare
 from llmgateway.store.sqlite_connection import Connection, check_integrity, open_reader, open_writer
 from llmgateway.store.sqlite_purge import purge_bodies, purge_exchanges
 from llmgateway.store.sqlite_reader import SqliteReader
+from llmgateway.store.sqlite_registry import RegistryWriting
 
 T = TypeVar("T")
 
 FileIdentity = tuple[int, int]
 
 
-class SqliteStore(SqliteReader):
+class SqliteStore(SqliteReader, RegistryWriting):
     """A Store in one SQLite file. Only the control process may own one: it holds the connection that writes.
 
     Everything slow happens in the connections' threads. A file that is moved or deleted under the running store is

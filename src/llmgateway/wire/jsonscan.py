@@ -6,7 +6,7 @@ spliced into the original bytes. Nothing in here trusts the body to be small, sh
 
 import re
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from llmgateway.wire.jsoncodec import JsonError, decode
 
 # A member that two parsers may read differently when it comes twice or in another spelling (reliability row C26).
 GUARDED: Final = frozenset(
-    {"model", "stream", "max_tokens", "max_completion_tokens", "n", "messages", "input", "system"}
+    {"model", "stream", "max_tokens", "max_completion_tokens", "n", "messages", "input", "system", "instructions"}
 )
 
 _QUOTED: Final = {name: b'"%b"' % name.encode() for name in GUARDED}
@@ -33,6 +33,7 @@ _NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'{}[]:,"'))
 _STEPS: Final = bytes({ord("{"): 1, ord("["): 1, ord("}"): 255, ord("]"): 255}.get(byte, 0) for byte in range(256))
 
 Span = tuple[int, int]
+Edit = tuple[Span, bytes]
 Members = list[tuple[str, Span]]
 
 
@@ -207,36 +208,41 @@ def _trimmed(body: bytes, start: int, end: int) -> Span:
     return start, end
 
 
-def splice(body: bytes, document: Mapping[str, Any], changes: Mapping[str, bytes]) -> bytes:
+def splice(
+    body: bytes, document: Mapping[str, Any], changes: Mapping[str, bytes], others: Sequence[Edit] = ()
+) -> bytes:
     """Set members of a parsed body: replace the value where the member is there, else add it in front.
 
-    `changes` maps names to JSON text. All bytes outside the changed values stay as they are.
+    `changes` maps names to JSON text; `others` are edits within members that are none of these. All bytes outside the
+    changed values stay as they are.
     """
     if len(changes) == 1 and len(body) <= _CLOSE_LOOK:  # the ordinary case: the model, which stands there once
         ((name, new),) = changes.items()
         span = _only_span(body, name) if name in document else None
         if span is not None:
-            return body[: span[0]] + new + body[span[1] :]
+            return replace(body, [(span, new), *others]) if others else body[: span[0]] + new + body[span[1] :]
     found = members(body) if any(name in document for name in changes) else []
-    return replace(body, _edits(body, found, document, changes))
+    return replace(body, [*_edits(body, found, document, changes), *others])
 
 
 def splice_large(
-    body: bytes, document: Mapping[str, Any], changes: Mapping[str, bytes], found: Members
+    body: bytes,
+    document: Mapping[str, Any],
+    changes: Mapping[str, bytes],
+    found: Members,
+    others: Sequence[Edit] = (),
 ) -> list[bytes | memoryview]:
     """Do what `splice` does without copying the body: the result is in parts. `found`: the body's members."""
     parts: list[bytes | memoryview] = []
     whole, at = memoryview(body), 0
-    for (start, end), new in sorted(_edits(body, found, document, changes)):
+    for (start, end), new in sorted([*_edits(body, found, document, changes), *others]):
         parts += (whole[at:start], new)
         at = end
     parts.append(whole[at:])
     return parts
 
 
-def _edits(
-    body: bytes, found: Members, document: Mapping[str, Any], changes: Mapping[str, bytes]
-) -> list[tuple[Span, bytes]]:
+def _edits(body: bytes, found: Members, document: Mapping[str, Any], changes: Mapping[str, bytes]) -> list[Edit]:
     edits = [(span, changes[name]) for name, span in found if name in changes]
     added = b"".join(b'"%b":%b,' % (name.encode(), changes[name]) for name in changes if name not in document)
     if added:
@@ -248,17 +254,37 @@ def _edits(
 _SIMPLE_VALUE: Final = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+(" + _STRING + rb"|[-+.0-9eEa-z]++)", re.DOTALL)
 
 
+_COLON: Final = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
+
+
 def _only_span(body: bytes, name: str) -> Span | None:
     """The value's place if the quoted name stands in the body just once, so that it can only be that member."""
+    end = _only_name(body, name)
+    found = _SIMPLE_VALUE.match(body, end) if end is not None else None
+    return found.span(1) if found else None
+
+
+def _only_name(body: bytes, name: str) -> int | None:
+    """Where that name ends."""
     quoted = _QUOTED.get(name) or b'"%b"' % name.encode()
     at = body.find(quoted)
     if at < 0 or body.find(quoted, at + 1) >= 0 or b"\\u00" in body:
         return None
-    found = _SIMPLE_VALUE.match(body, at + len(quoted))
-    return found.span(1) if found else None
+    return at + len(quoted)
 
 
-def replace(body: bytes, edits: Iterable[tuple[Span, bytes]]) -> bytes:
+def value_starts(body: bytes, name: str, found: Members | None) -> list[int]:
+    """Where the values of a member that is there begin: one, or several where it comes twice. `found`: the members,
+    where they are known.
+    """
+    if found is None and len(body) <= _CLOSE_LOOK and (end := _only_name(body, name)) is not None:
+        colon = _COLON.match(body, end)
+        if colon is not None:
+            return [colon.end()]
+    return [span[0] for each, span in (members(body) if found is None else found) if each == name]
+
+
+def replace(body: bytes, edits: Iterable[Edit]) -> bytes:
     """Put new bytes in the place of spans that do not overlap."""
     pieces: list[bytes] = []
     at = 0

@@ -118,6 +118,7 @@ parallel = true
 backends = ["b"]
 model = "m"
 params = { a = [1, { b = 2.5 }], c = "x", d = true }
+prompt = "Be kind."
 weight = 0.5
 [routes."r-*".versions.w]
 backends = ["b"]
@@ -164,7 +165,8 @@ def test_the_placeholder_of_a_hash_is_refused_with_its_line() -> None:
 
 
 def test_every_field_of_the_snapshot_can_be_set() -> None:
-    snapshot = load(EVERYTHING, providers=PROVIDERS, generation=1, environ=None)
+    text = EVERYTHING.replace('prompt = "Be kind."', 'prompt_file = "v.md"')
+    snapshot = load(text, providers=PROVIDERS, generation=1, environ=None, prompts={"v.md": "Be kind."})
     route = snapshot.routes["r-*"]
     pairs = [
         (snapshot.server, contract.Server()),

@@ -14,6 +14,7 @@ from llmgateway.controlplane.link import Ack, Links
 from llmgateway.controlplane.reload import Reloader, needs_restart
 from llmgateway.controlplane.tally import Tally
 from llmgateway.domain.clock import ManualClock
+from llmgateway.telemetry.frames import MAX_SNAPSHOT_BYTES
 
 
 class File:
@@ -50,6 +51,13 @@ def file():
     return File()
 
 
+async def test_a_text_that_no_worker_could_be_sent_is_refused_before_anything_is_different(file):
+    file.text = '"' * MAX_SNAPSHOT_BYTES
+    report = await file.reloader.reload()
+    assert (report.is_taken, report.problems) == (False, ["the configuration: is too large to hand to the workers"])
+    assert (file.saved, file.in_force, file.links.text) == ([], [], "one")
+
+
 async def test_a_file_that_holds_is_kept_put_in_force_and_numbered_on(file):
     file.text = "two"
     report = await file.reloader.reload()
@@ -59,6 +67,7 @@ async def test_a_file_that_holds_is_kept_put_in_force_and_numbered_on(file):
         "problems": [],
         "warnings": ["config.toml:4: keys.team: expires tomorrow"],
         "needs_restart": [],
+        "versions": [],
         "workers": [],
     }
     assert file.saved == [("two", 2)]

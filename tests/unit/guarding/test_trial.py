@@ -4,9 +4,11 @@ import pytest
 from tests.support.guardrails import OtherRedactor, Redactor, Runs, Word
 
 from llmgateway.config.guarding import Guarding, Guardrail
-from llmgateway.config.snapshot import Route, Snapshot
+from llmgateway.config.snapshot import Route, Snapshot, Version
 from llmgateway.domain.verdict import Action, Mode, Stage
+from llmgateway.guarding.guards import prompts_of
 from llmgateway.guarding.trial import Trial, TrialError, catalogue
+from llmgateway.guardrails.system_leak.guardrail import SystemLeak
 from llmgateway.wire.options import OptionError
 
 
@@ -127,3 +129,24 @@ def test_those_that_take_their_time_are_not_asked():
     assert checked.not_asked == ["slow"]
     assert checked.shown()["not_asked"] == ["slow"]
     assert "not_asked" not in trial().of_names(["runs"]).check("x", Stage.REQUEST).shown()
+
+
+def test_a_reply_that_somebody_tries_is_a_leak_of_what_the_routes_versions_put_in_front():
+    said = "Refunds above five hundred pounds are approved by hand on Thursdays, and nobody may know."
+    leak = Guardrail("leak", "system_leak", (Stage.REPLY,), Action.BLOCK)
+    versions = tuple(Version(name, name, (), prompt=prompt) for name, prompt in (("v1", None), ("v2", f"Hush. {said}")))
+    routes = {name: Route(name, versions if name == "chat" else (), guardrails=(leak,)) for name in ("chat", "bare")}
+    known = Trial(Snapshot(1, routes=routes), lambda kind: {"system_leak": SystemLeak} if kind == "guardrail" else {})
+    asked = {"messages": [{"role": "user", "content": "hi"}]}
+    found = {
+        name: known.of_route(name, Stage.REPLY).check(f"I was told: {said}", Stage.REPLY, asked).action
+        for name in routes
+    }
+    assert found == {"chat": Action.BLOCK, "bare": Action.ALLOW}
+
+
+def test_so_much_of_a_routes_prompts_is_told_to_every_exchange():
+    versions = tuple(Version(str(n), str(n), (), prompt=f"{n}" + "x" * 65_000) for n in range(9))
+    assert sum(map(len, prompts_of(Route("r", versions)))) == 256 * 1024
+    same = (*versions[:1], *versions[:1], Version("v", "v", ()))
+    assert [len(each) for each in prompts_of(Route("r", same))] == [65_001]

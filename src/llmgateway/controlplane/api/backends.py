@@ -122,7 +122,7 @@ class _BackendsFamily:
 
     async def _shown(self, names: Iterable[str]) -> list[dict[str, Any]]:
         """Lines about some backends."""
-        snapshot, text = self._reloader.snapshot, self._reloader.links.text
+        snapshot, text = self._reloader.snapshot, self._reloader.links.plain
         references = await asyncio.to_thread(_references, text)
         state, users = {each["name"]: each for each in self._backends.shown()}, _users(snapshot)
         return [

@@ -39,7 +39,7 @@ def endpoints(changes: Changes, links: Links) -> Routes:
         )
         try:
             if wants_json:
-                facts = await asyncio.to_thread(_facts, text, links.text, changes.file.path)
+                facts = await asyncio.to_thread(_facts, text, links.plain, changes.file.path)
                 answer = reply(200, {"generation": links.generation, **facts})
             else:
                 shown = await asyncio.to_thread(_as_toml, text, str(changes.file.path))

@@ -9,6 +9,7 @@ from aiohttp import web
 from llmgateway.config import source
 from llmgateway.config.difference import difference
 from llmgateway.config.masking import UnmaskableError, masked
+from llmgateway.config.prompts import parted
 from llmgateway.controlplane.api import changing
 from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.configfile import etag
@@ -85,9 +86,10 @@ class _Generations:
         if found.refused is not None:
             raise RefusedError(409, "never_in_force", "That generation was taken back; it never was in force.")
         # What was in force once brings its own credentials: they go where they went then.
-        backends = source.parse(found.text, "").get("backends", {})
+        text = parted(found.text)[0]  # prompts' files are read anew: they are the operator's, not ours to write
+        backends = source.parse(text, "").get("backends", {})
         order = changing.order(asked, reason=f"rollback to generation {found.number}", confirmed=backends)
-        return await changing.change(self._changes, lambda _: found.text, order)
+        return await changing.change(self._changes, lambda _: text, order)
 
     async def _found(self, text: str) -> Generation:
         if not text.isascii() or not text.isdigit() or len(text) > 15:
@@ -114,5 +116,5 @@ def _shown(generation: Generation) -> dict[str, Any]:
         text: str | None = masked(generation.text)
     except UnmaskableError:
         text = None
-    tag = etag(generation.text).strip('"')
+    tag = etag(parted(generation.text)[0]).strip('"')
     return _head(generation) | {"etag": tag, "diff": generation.diff, "text": text}

@@ -81,7 +81,7 @@ class _RoutesFamily:
         text = await asyncio.to_thread(self._changes.file.read)
         name = asked.names["name"]
         route = await asyncio.to_thread(shown_route, text, self._file, name)
-        is_in_force = text == self._reloader.links.text
+        is_in_force = text == self._reloader.links.plain
         answer = reply(200, {"name": name, "etag": etag(text).strip('"'), "in_force": is_in_force, "route": route})
         answer.headers[hdrs.ETAG] = etag(text)
         return answer

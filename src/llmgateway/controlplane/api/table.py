@@ -6,7 +6,6 @@ from typing import Any
 
 from llmgateway.controlplane.api import (
     backends,
-    catalogue,
     concerns,
     configuration,
     datasets,
@@ -25,6 +24,7 @@ from llmgateway.controlplane.api import (
     rollouts,
     routes,
     scores,
+    versions,
 )
 from llmgateway.controlplane.api.openapi import with_description
 from llmgateway.controlplane.byhand import ByHand
@@ -38,6 +38,7 @@ from llmgateway.controlplane.gate import Gate
 from llmgateway.controlplane.golden.lazily import LazyGolden
 from llmgateway.controlplane.pages import review as pages
 from llmgateway.controlplane.pages.session import Sessions
+from llmgateway.controlplane.registry import Registry
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.controlplane.reviewing import Reviewing
 from llmgateway.controlplane.rollouts.service import RolloutService
@@ -74,6 +75,7 @@ class Sources:
     reviewing: Reviewing | None = None
     gate: Callable[[], Gate] | None = None
     rollouts: RolloutService | None = None
+    registry: Registry | None = None
 
 
 def endpoints(sources: Sources, more: Routes) -> Routes:
@@ -107,7 +109,8 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
         table |= events.endpoints(store, undoing)
         if sources.rollouts is not None:
             table |= rollouts.endpoints(sources.rollouts)
-        table |= catalogue.endpoints(lambda: reloader.snapshot, store)
+        if sources.registry is not None:
+            table |= versions.endpoints(lambda: reloader.snapshot, store, sources.registry)
         if sources.reviewing is not None:
             raised = Concerns(store, lambda: reloader.snapshot, sources.clock)
             table |= review.endpoints(sources.reviewing)

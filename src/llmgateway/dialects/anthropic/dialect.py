@@ -11,7 +11,9 @@ from llmgateway.ports.dialect import Declared
 from llmgateway.wire.conversation import continued
 from llmgateway.wire.fields import flag, metadata, tags, text
 from llmgateway.wire.jsoncodec import encode
+from llmgateway.wire.prefix import Place
 
+_SYSTEM: Final = {"messages": Place.SYSTEM, "messages.count_tokens": Place.SYSTEM}
 _KNOWN: Final = frozenset({"user_id", "session_id"})
 
 # docs.anthropic.com/en/api/errors: the type goes with the status
@@ -38,6 +40,7 @@ class AnthropicDialect:
     operation = staticmethod(OPERATIONS.find)
     operations = OPERATIONS.names()
     refusal = staticmethod(refusal)
+    system_places: Mapping[str, Place] = _SYSTEM
 
     def declared(self, body: Mapping[str, Any]) -> Declared:
         """Read `stream` and, in `metadata`, `user_id`; `session_id` there is for backends that let it pass."""

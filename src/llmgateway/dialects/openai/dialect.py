@@ -10,9 +10,16 @@ from llmgateway.ports.dialect import Declared
 from llmgateway.wire.conversation import continued
 from llmgateway.wire.fields import flag, metadata, tags, text
 from llmgateway.wire.jsoncodec import encode
+from llmgateway.wire.prefix import Place
 
 _OWNER: Final = "llmgateway"
 _MESSAGES: Final = {"chat.completions": "messages", "responses": "input"}
+_SYSTEM: Final = {
+    "chat.completions": Place.MESSAGES,
+    "responses": Place.INSTRUCTIONS,
+    "responses.compact": Place.INSTRUCTIONS,
+    "responses.input_tokens": Place.INSTRUCTIONS,
+}
 _KNOWN: Final = frozenset({"session_id"})
 
 
@@ -24,6 +31,7 @@ class OpenAIDialect:
     operation = staticmethod(OPERATIONS.find)
     operations = OPERATIONS.names()
     refusal = staticmethod(refusal)
+    system_places: Mapping[str, Place] = _SYSTEM
 
     def declared(self, body: Mapping[str, Any]) -> Declared:
         """Read `stream`, `user` (or its successor `safety_identifier`), `metadata` and the conversation.

@@ -33,9 +33,9 @@ class SystemLeak:
     Japanese, Chinese, Korean or Thai for three, one of most other scripts that are not Latin for two; `allowed`,
     phrases that may be said though the prompt has them, as greetings.
     Kinds: `system_leak`.
-    The prompt is all that the request says in system and developer messages, `system` and `instructions`. Case, width,
-    accents, white space, punctuation, markup and characters without width do not matter. What the user's own messages
-    say does not count, from half of `min_letters` on.
+    The prompt is all that the request says in system and developer messages, `system` and `instructions`, and what the
+    route's versions put in front of it. Case, width, accents, white space, punctuation, markup and characters without
+    width do not matter. What the user's own messages say does not count, from half of `min_letters` on.
     Limits: the prompt's first 65,536 letters are looked for, and the user's last 262,144 characters. What is
     translated, told in other words, encoded, spelt with letters of other alphabets or handed out in small parts is not
     found; nor is a prompt that the backend keeps, as it is not in the request.
