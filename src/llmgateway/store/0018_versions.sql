@@ -1,12 +1,13 @@
+-- IF NOT EXISTS, as for a day this migration had an earlier number: some stores have these tables already.
 -- What versions are made of. seen_version says where each was first in force.
-CREATE TABLE version_spec (
+CREATE TABLE IF NOT EXISTS version_spec (
   "id" TEXT PRIMARY KEY, -- of the content
   spec TEXT NOT NULL, -- canonical JSON: what the id is the hash of
   size INTEGER NOT NULL
 ) STRICT;
 
 -- What a version was in force under, from a generation on until the next row: a row where it differs from the one before.
-CREATE TABLE version_terms (
+CREATE TABLE IF NOT EXISTS version_terms (
   route TEXT NOT NULL,
   name TEXT NOT NULL,
   "id" TEXT NOT NULL,
@@ -17,11 +18,11 @@ CREATE TABLE version_terms (
   PRIMARY KEY (route, name, "id", generation)
 ) STRICT;
 
-CREATE INDEX version_terms_id ON version_terms ("id");
-CREATE INDEX seen_version_id ON seen_version ("id");
+CREATE INDEX IF NOT EXISTS version_terms_id ON version_terms ("id");
+CREATE INDEX IF NOT EXISTS seen_version_id ON seen_version ("id");
 
 -- When a version last answered a caller.
-CREATE TABLE version_served (
+CREATE TABLE IF NOT EXISTS version_served (
   route TEXT NOT NULL,
   name TEXT NOT NULL,
   "id" TEXT NOT NULL,
@@ -30,7 +31,7 @@ CREATE TABLE version_served (
 ) STRICT;
 
 -- What people say of a version: that changes, the version never does.
-CREATE TABLE version_label (
+CREATE TABLE IF NOT EXISTS version_label (
   "id" TEXT NOT NULL,
   label TEXT NOT NULL,
   "value" TEXT NOT NULL,
@@ -39,7 +40,7 @@ CREATE TABLE version_label (
   PRIMARY KEY ("id", label)
 ) STRICT;
 
-CREATE TABLE version_note (
+CREATE TABLE IF NOT EXISTS version_note (
   number INTEGER PRIMARY KEY,
   "id" TEXT NOT NULL,
   "at" REAL NOT NULL,
@@ -47,4 +48,4 @@ CREATE TABLE version_note (
   text TEXT NOT NULL
 ) STRICT;
 
-CREATE INDEX version_note_id ON version_note ("id");
+CREATE INDEX IF NOT EXISTS version_note_id ON version_note ("id");
