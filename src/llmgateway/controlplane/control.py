@@ -84,6 +84,7 @@ class Control:
         self._webhooks = Webhooks(lambda: self.reloader.snapshot, parts.clock)
         if parts.events is not None:
             parts.events.tell = self._webhooks.tell
+        self._reviewing = _reviewing(parts, self.reloader, self._clock)
         self.rollouts = self._staged(parts.store)
         self._admin = Admin(parts.listener, self._endpoints(), self._gate(parts.snapshot))
         self._configure(parts.snapshot)
@@ -186,7 +187,7 @@ class Control:
     def _staged(self, store: Store | None) -> RolloutService | None:
         """Rollouts, where there is a store and something that is counted into it."""
         parts, ingest = self._parts, self._parts.ingest
-        if store is None or ingest is None:
+        if store is None or ingest is None or self._reviewing is None:
             with suppress(OSError):
                 (parts.data_dir / WEIGHTS).unlink()  # of a time when there were rollouts
             return None
@@ -200,7 +201,7 @@ class Control:
             ingest.drained,
             parts.events.saved if parts.events is not None else lambda _: None,
         )
-        made = RolloutService(store, around)
+        made = RolloutService(store, around, self._reviewing)
         ingest.count_for(made.conductor)
         return made
 
@@ -220,7 +221,7 @@ class Control:
             drift=self._parts.drift,
             golden=self._parts.golden,
             token_secret=self._parts.token_secret,
-            reviewing=_reviewing(self._parts, self.reloader, self._clock),
+            reviewing=self._reviewing,
             gate=lambda: self._admin.gate,
             registry=self._parts.registry,
             rollouts=self.rollouts,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
 from llmgateway.domain.score import Score
+from llmgateway.ports.aftermath import AftermathReader, AftermathWriter
 from llmgateway.ports.datasets import DatasetReader, DatasetWriter
 from llmgateway.ports.events import EventReader, EventWriter
 from llmgateway.ports.fingerprints import FingerprintReader, FingerprintWriter
@@ -141,6 +142,7 @@ class StoreReader(
     ScoreReader,
     ReviewReader,
     RolloutReader,
+    AftermathReader,
     DatasetReader,
     EventReader,
     FingerprintReader,
@@ -201,6 +203,7 @@ class Store(
     ScoreWriter,
     ReviewWriter,
     RolloutWriter,
+    AftermathWriter,
     DatasetWriter,
     EventWriter,
     FingerprintWriter,

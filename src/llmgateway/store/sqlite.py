@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from llmgateway.config.snapshot import Durability
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.review import Concern, Item, Review, Schema
 from llmgateway.domain.score import Score
+from llmgateway.ports.aftermath import Aftermath
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
 from llmgateway.ports.fingerprints import Fingerprint
 from llmgateway.ports.generations import Generation, SeenVersion
@@ -19,6 +20,7 @@ from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, ScoreTallie
 from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.states import StateOf
 from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
+from llmgateway.store import sqlite_aftermath as followed
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
 from llmgateway.store import sqlite_events as happened
@@ -168,6 +170,12 @@ class SqliteStore(SqliteReader, RegistryWriting):
 
     async def note_exemplars(self, rollout: str, person: str, exchanges: Sequence[str], at: float) -> None:
         await self._write(lambda connection: staged.note_exemplars(connection, rollout, person, exchanges, at))
+
+    async def add_aftermath(self, aftermath: Aftermath) -> Aftermath:
+        return await self._write(lambda connection: followed.add(connection, aftermath))
+
+    async def finish_aftermath(self, rollout: str, outcome: Mapping[str, Any], at: float) -> None:
+        await self._write(lambda connection: followed.finish(connection, rollout, outcome, at))
 
     async def add_dataset(self, dataset: Dataset) -> Dataset:
         return await self._write(lambda connection: sets.add(connection, dataset))

@@ -70,6 +70,14 @@ def one_rollouts_rows(connection: sqlite3.Connection, rollout: str, version: str
     return _rows(connection, f"seq IN ({last}) ORDER BY random() LIMIT ?", [rollout, version, DRAWN_FROM, limit])
 
 
+def one_rollouts_page(
+    connection: sqlite3.Connection, rollout: str, version: str, limit: int, before: str | None
+) -> list[Row]:
+    """A rollout's exchanges that were assigned a version, the newest first."""
+    where = '"rollout" = ?1 AND "assigned_version" = ?2 AND (?3 IS NULL OR "id" < ?3) ORDER BY "id" DESC LIMIT ?4'
+    return _rows(connection, where, [rollout, version, before, limit])
+
+
 def matching_ids(connection: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
     end = prefix + "\U0010ffff"
     sql = 'SELECT "id" FROM exchange WHERE "id" >= ? AND "id" < ? ORDER BY "id" LIMIT ?'

@@ -9,6 +9,7 @@ from typing import TypeVar
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.review import Concern, ConcernState, Item, Review, Schema
 from llmgateway.domain.score import Score, Value
+from llmgateway.ports.aftermath import Aftermath
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
 from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.fingerprints import Fingerprint
@@ -18,6 +19,7 @@ from llmgateway.ports.reviews import Backlog, WantedItems
 from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
 from llmgateway.ports.scores import Group, WantedScores
 from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
+from llmgateway.store import sqlite_aftermath as followed
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
 from llmgateway.store import sqlite_events as happened
@@ -157,6 +159,15 @@ class SqliteReader(RegistryReading):
 
     async def epoch_counts(self, rollout: str) -> tuple[list[EpochCount], dict[int, float]]:
         return await self._read(lambda connection: staged.epoch_counts(connection, rollout))
+
+    async def unfollowed(self, *, limit: int) -> list[RolloutRecord]:
+        return await self._read(lambda connection: followed.unfollowed(connection, limit))
+
+    async def aftermath(self, rollout: str) -> Aftermath | None:
+        return await self._read(lambda connection: followed.one(connection, rollout))
+
+    async def assigned_rows(self, rollout: str, version: str, *, limit: int, before: str | None = None) -> list[Row]:
+        return await self._read(lambda connection: followed.rows(connection, rollout, version, limit, before))
 
     async def datasets(self, name: str | None = None) -> list[Dataset]:
         return await self._read(lambda connection: sets.every(connection, name))

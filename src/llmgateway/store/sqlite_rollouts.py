@@ -46,13 +46,17 @@ _ADD: Final = (
 )
 
 
+def records(connection: sqlite3.Connection, rest: str, values: Sequence[object] = ()) -> list[RolloutRecord]:
+    """The rollouts that the `rest` of a statement finds; it is made of constants."""
+    return [_record(each) for each in connection.execute(f"{_ROLLOUT} {rest}", values)]
+
+
 def running(connection: sqlite3.Connection) -> list[RolloutRecord]:
-    return [_record(each) for each in connection.execute(f"{_ROLLOUT} WHERE filed IS NULL ORDER BY route")]
+    return records(connection, "WHERE filed IS NULL ORDER BY route")
 
 
 def newest(connection: sqlite3.Connection, route: str | None, limit: int) -> list[RolloutRecord]:
-    sql = f"{_ROLLOUT} WHERE ?1 IS NULL OR route = ?1 ORDER BY created_at DESC LIMIT ?2"
-    return [_record(each) for each in connection.execute(sql, (route, limit))]
+    return records(connection, "WHERE ?1 IS NULL OR route = ?1 ORDER BY created_at DESC LIMIT ?2", (route, limit))
 
 
 def transitions(connection: sqlite3.Connection, rollout: str) -> list[TransitionRecord]:

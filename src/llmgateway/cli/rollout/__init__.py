@@ -5,7 +5,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    from llmgateway.cli.rollout import acts, looks
+    from llmgateway.cli.rollout import acts, bundle, looks
 
     rollout = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     rollout.callback()(_group)
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     rollout.command("rollback")(acts.word("rollback", "Give nobody the candidate any more. Needs nobody's consent."))
     rollout.command("history")(looks.history)
     rollout.command("explain")(looks.explain)
+    rollout.command("bundle")(bundle.bundle)
     app.add_typer(rollout, name="rollout")
 
 

@@ -75,6 +75,16 @@ def _looking(family: "_RolloutsFamily") -> Routes:
             query=(Param("id", Kind.TEXT, "Of this rollout; else of the last one."),),
             answers=_ANSWERS,
         ),
+        ("GET", f"{PATH}/{{route}}/bundle"): Endpoint(
+            family.bundle,
+            is_query=True,
+            summary="What a route's last rollback rests on, and what came of its exemplars.",
+            query=(Param("id", Kind.TEXT, "Of this rollout; else of the last one that was rolled back."),),
+            answers={
+                200: "The bundle, and what followed.",
+                404: "There was no such rollback, or it has only just been.",
+            },
+        ),
         ("GET", f"{PATH}/{{route}}/explain"): Endpoint(
             family.explain,
             is_query=True,
@@ -118,6 +128,9 @@ class _RolloutsFamily:
 
     async def history(self, asked: Asked) -> web.StreamResponse:
         return reply(200, await self._rollouts.history(asked.names["route"], asked.query["id"]))
+
+    async def bundle(self, asked: Asked) -> web.StreamResponse:
+        return reply(200, await self._rollouts.bundle(asked.names["route"], asked.query["id"]))
 
     async def explain(self, asked: Asked) -> web.StreamResponse:
         language = asked.query["language"]

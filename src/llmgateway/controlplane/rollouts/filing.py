@@ -39,7 +39,9 @@ class Filing:
         changes: Changes | None,
         reloader: Reloader,
         drained: Callable[[], Awaitable[None]],
+        on_filed: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_filed = on_filed
         self._conductor = conductor
         self._drained = drained
         self._changes = changes
@@ -66,6 +68,7 @@ class Filing:
             await self._write(ended, wanted)
         await self._counted()
         await self._conductor.leave(ended, self._reloader.links.generation)
+        self._on_filed()
 
     async def _counted(self) -> None:
         """Wait until what the rollout has assigned is in the store: once filed, it counts nothing more."""

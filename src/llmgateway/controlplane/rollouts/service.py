@@ -10,7 +10,9 @@ from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.link import Links
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.reviewing import Reviewing
 from llmgateway.controlplane.rollouts import shown
+from llmgateway.controlplane.rollouts.aftermath import Follower
 from llmgateway.controlplane.rollouts.conductor import Conductor
 from llmgateway.controlplane.rollouts.figures import Points, figures
 from llmgateway.controlplane.rollouts.filing import Filing
@@ -23,6 +25,7 @@ from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.ports.store import Body, Store
+from llmgateway.rollout.rollout import State
 from llmgateway.routing.staged import StagedWeight
 
 WATCHED: Final = "run/rollouts.watched"
@@ -49,7 +52,7 @@ class Surroundings:
 class RolloutService:
     """`people` acts, the rest shows. Raises RefusedError and StoreError."""
 
-    def __init__(self, store: Store, around: Surroundings) -> None:
+    def __init__(self, store: Store, around: Surroundings, reviewing: Reviewing) -> None:
         self._store = store
         self._clock = around.clock
         reloader = around.reloader
@@ -65,12 +68,13 @@ class RolloutService:
             on_event=around.saved,
             watch=Watchfile(around.data_dir / WATCHED, around.clock),
         )
-        self._filing = Filing(self.conductor, around.changes, reloader, around.drained)
+        self._follower = Follower(store, reviewing, around.clock)
+        self._filing = Filing(self.conductor, around.changes, reloader, around.drained, self._follower.wake)
         self.people = Rollouts(store, self.conductor, lambda: reloader.snapshot, around.clock)
 
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What runs for as long as the gateway does, by name."""
-        return {"rollouts": self.conductor.run, "filing": self._filing.run}
+        return {"rollouts": self.conductor.run, "filing": self._filing.run, "aftermath": self._follower.run}
 
     def weights(self) -> dict[str, StagedWeight]:
         """What workers go by, by route."""
@@ -107,6 +111,18 @@ class RolloutService:
         rows = await self._store.transitions(record.id)
         return {"rollout": shown.head(record), "transitions": [shown.moved(each) for each in rows]}
 
+    async def bundle(self, route: str, rollout: str | None) -> dict[str, Any]:
+        """What the last rollback of a route rests on (or that rollout's), and what came of its exemplars."""
+        found = [each for each in await self._store.rollouts(route, limit=1_000) if each.state == State.ROLLED_BACK]
+        record = next((each for each in found if rollout in (None, each.id)), None)
+        kept = None if record is None else await self._store.aftermath(record.id)
+        if record is None:
+            raise RefusedError(404, "bundle_not_found", f"No such rollout of {route} was rolled back.")
+        if kept is None:
+            raise RefusedError(404, "bundle_not_found", f"The bundle of rollout {record.id} is not there yet.")
+        after = {"at": kept.at, "done_at": kept.done_at, "error": self._follower.errors.get(record.id)}
+        return {"bundle": dict(kept.bundle), "after": after | dict(kept.outcome)}
+
     async def exemplars(self, route: str, author: str) -> list[dict[str, Any]]:
         """Some of the candidate's exchanges with what was said, noted as seen."""
         rows = await self.people.exemplars(route, author)
@@ -117,6 +133,8 @@ class RolloutService:
         key = (found.route, row.to_state, row.event)
         self._moves[key] = self._moves.get(key, 0) + 1
         self._webhooks.tell(shown.message(found, row))
+        if found.rollout.state is State.ROLLED_BACK:
+            self._follower.wake()
 
     async def _last(self, route: str, rollout: str | None = None) -> RolloutRecord:
         found = await self._store.rollouts(route, limit=1 if rollout is None else 1_000)

@@ -58,13 +58,21 @@ def shown(found: Running, evidence: Evidence, people: People, now: float, error:
         "open_concerns": people.open_concerns,
         "next": event,
         "missing": [{"what": each.what.value, "values": dict(each.values)} for each in lacks],
-        "harm": _figures(at.read.harm, 1 / plan.alpha),
-        "srm": _figures(at.read.srm, plan.srm_threshold),
+        **tested(at),
         "slow": {"first_token_s": found.policy.slow.first_token_s, "total_s": found.policy.slow.total_s},
-        "metrics": [_metric(each, at) for each in at.read.metrics],
         "assigned": dict(total(evidence.assigned)._asdict()),
         "file_error": error,
         "words": explain(rollout, evidence, now, people),
+    }
+
+
+def tested(at: Moment) -> Shown:
+    """What the tests say."""
+    plan = at.rollout.plan
+    return {
+        "harm": _figures(at.read.harm, 1 / plan.alpha),
+        "srm": _figures(at.read.srm, plan.srm_threshold),
+        "metrics": [_metric(each, at) for each in at.read.metrics],
     }
 
 

@@ -1,0 +1,144 @@
+"""What follows a rollback: its bundle is kept, its exemplars go to the review queue and into the regression dataset.
+
+Killed anywhere in between, the next control goes on where the store is. The bundle names the exemplars and is written
+once; an item of the queue goes by its exchange and reason, a dataset's version by its rollout, so none comes twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from llmgateway.config.rollouts import MetricName
+from llmgateway.controlplane.reviewing import Order, Reviewing, Subject
+from llmgateway.controlplane.rollouts.bundle import Findings, bundle, exemplar
+from llmgateway.controlplane.rollouts.records import Running, running
+from llmgateway.controlplane.rollouts.regression import Regression
+from llmgateway.domain.clock import Clock
+from llmgateway.domain.review import Reason
+from llmgateway.ports.aftermath import Aftermath
+from llmgateway.ports.datasets import DatasetError
+from llmgateway.ports.rollouts import RolloutRecord
+from llmgateway.ports.store import Body, Row, Store, StoreError
+from llmgateway.rollout.exemplars import Exemplar, drawn
+
+UNFILED_S: Final = 60.0  # a rollout that the file can't be written for is not waited for any longer
+AT_ONCE: Final = 100  # rollouts in one look
+LOOK: Final = 10_000  # of the candidate's exchanges, the newest
+PAGE: Final = 500
+BODIES: Final = 50  # exchanges whose bodies are read together
+AGAIN_S: Final = 5.0  # where something is still to be done
+PRIORITY: Final = 5  # before what is drawn at random
+
+log = logging.getLogger(__name__)
+
+
+class Follower:
+    """One task calls `run`. `errors`: why a rollback has not been followed yet, by rollout."""
+
+    def __init__(self, store: Store, reviewing: Reviewing, clock: Clock) -> None:
+        self._store = store
+        self._reviewing = reviewing
+        self._regression = Regression(store)
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self.errors: dict[str, str] = {}
+
+    def wake(self) -> None:
+        """Look soon: a rollout was rolled back, or filed."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Follow every rollback, for as long as the gateway runs. Sleeps while there is none."""
+        while True:
+            self._wake.clear()
+            try:
+                is_all = await self.look()
+            except StoreError as error:
+                log.warning("what follows rollbacks waits for the store: %s", error)
+                is_all = False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if is_all else AGAIN_S):
+                    await self._wake.wait()
+
+    async def look(self) -> bool:
+        """Do what is to be done now; tells whether nothing is left. Raises StoreError."""
+        found = await self._store.unfollowed(limit=AT_ONCE)
+        done = [await self._try(record) for record in found]
+        return all(done) and len(found) < AT_ONCE
+
+    async def _try(self, record: RolloutRecord) -> bool:
+        """Follow one rollback, if it is time."""
+        if not self._is_due(record):
+            return False
+        try:
+            await self._follow(record)
+        except DatasetError as error:  # there is no room, until somebody erases some
+            if self.errors.get(record.id) != str(error):
+                log.warning("the rollback of rollout %s waits for the regression dataset: %s", record.id, error)
+            self.errors[record.id] = str(error)
+            return False
+        self.errors.pop(record.id, None)
+        return True
+
+    def _is_due(self, record: RolloutRecord) -> bool:
+        """Whether all it assigned is counted, or nobody can say when that will be."""
+        since = record.place.get("since")
+        waited = self._clock.time() - since if isinstance(since, int | float) else UNFILED_S
+        return record.filed is not None or waited >= UNFILED_S
+
+    async def _follow(self, record: RolloutRecord) -> None:
+        kept = await self._store.aftermath(record.id) or await self._keep(record)
+        exemplars = [Exemplar(each["exchange_id"], "", tuple(each["bad"])) for each in kept.bundle.get("exemplars", ())]
+        outcome = {"review": await self._queue(record, exemplars)}
+        outcome["dataset"] = await self._regression.grow(record, exemplars, kept.at)
+        await self._store.finish_aftermath(record.id, outcome, self._clock.time())
+        log.info("rollout %s of %s was rolled back: %d exemplars", record.id, record.route, len(exemplars))
+
+    async def _keep(self, record: RolloutRecord) -> Aftermath:
+        """Put the bundle together, and keep it; of a rollout that can't be read that is an empty one."""
+        try:
+            made = await self._made(running(record))
+        except (LookupError, TypeError, ValueError):
+            log.exception("rollout %s of %s can't be read: its bundle is empty", record.id, record.route)
+            made = {}
+        return await self._store.add_aftermath(Aftermath(record.id, self._clock.time(), made))
+
+    async def _made(self, ended: Running) -> Mapping[str, Any]:
+        record = ended.record
+        rows = await self._store.transitions(record.id)
+        counts, weights = await self._store.epoch_counts(record.id)
+        found = Findings(rows, counts, weights)
+        generation = await self._store.generation(found.cause.generation)
+        critical = frozenset(metric.name for metric in ended.rollout.plan.critical())
+        chosen = drawn(await self._seen(ended), critical, record.id)
+        return bundle(ended, found, generation, chosen)
+
+    async def _seen(self, ended: Running) -> list[Exemplar]:
+        """The candidate's last exchanges, each with what was bad about it."""
+        record, seen, before = ended.record, list[Exemplar](), None
+        for _ in range(LOOK // PAGE):
+            rows = await self._store.assigned_rows(record.id, record.candidate, limit=PAGE, before=before)
+            for start in range(0, len(rows), BODIES):
+                batch = rows[start : start + BODIES]
+                bodies = await self._bodies(ended, batch)
+                made = [exemplar(ended, row, bodies.get(row["seq"], ())) for row in batch]
+                seen += [each for each in made if each is not None]
+            if len(rows) < PAGE:
+                break
+            before = rows[-1]["id"]
+        return seen
+
+    async def _bodies(self, ended: Running, rows: Sequence[Row]) -> Mapping[int, Sequence[Body]]:
+        """What was answered, where a metric has to see it."""
+        if MetricName.REFUSAL not in ended.policy.metrics:
+            return {}
+        return await self._store.bodies([row["seq"] for row in rows])
+
+    async def _queue(self, record: RolloutRecord, exemplars: list[Exemplar]) -> dict[str, Any]:
+        if not exemplars:
+            return {"added": 0, "known": 0, "refused": 0}
+        order = Order(Reason.ROLLBACK, f"rollout {record.id}", priority=PRIORITY)
+        _, added = await self._reviewing.add([Subject(each.id) for each in exemplars], order)
+        return added._asdict()
