@@ -147,3 +147,23 @@ async def test_what_is_no_replay_is_refused(gateway):
     for wrong in ({"ordinal": 0}, {"ordinal": 0, "baseline": SIDE, "candidate": SIDE | {"bad": ["ugly"]}}, 7):
         await post(gateway, f"{path}/pairs", {"pairs": [wrong], "cost_usd": 0}, code=422)
     assert (await gateway.ask("GET", "replays/none"))[0] == 404
+
+
+async def test_a_replay_knows_what_it_compares_and_takes_no_pairs_of_anything_else(gateway):
+    await made(gateway, item(0))
+    replay = (await post(gateway, "replays", BEGUN))["replay"]
+    versions = gateway.judge(gateway.file.read_text(), 1).snapshot.routes["chat"].versions
+    ids = {version.name: version.id for version in versions}
+    assert (replay["candidate_hash"], replay["baseline_hash"]) == (ids["v2"], ids["v1"])
+    pairs = {"pairs": [{"ordinal": 0, "baseline": SIDE, "candidate": SIDE}], "cost_usd": 1.0}
+    await post(gateway, f"replays/{replay['id']}/pairs", pairs)
+    gateway.file.write_text(gateway.file.read_text().replace('model = "m2"', 'model = "m3"'))
+    await post(gateway, "reload", {})
+    answer = await post(gateway, f"replays/{replay['id']}/pairs", pairs, 409)
+    assert answer["error"]["code"] == "versions_changed"
+
+
+async def test_of_what_is_not_in_the_configuration_no_content_is_known(gateway):
+    replay = (await post(gateway, "replays", BEGUN | {"candidate": "v9"}))["replay"]
+    assert replay["candidate_hash"] is None
+    await post(gateway, f"replays/{replay['id']}/pairs", {"pairs": [], "cost_usd": 0.0})

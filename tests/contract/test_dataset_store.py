@@ -13,7 +13,7 @@ from llmgateway.store import sqlite_datasets, sqlite_replays
 
 NEW = Dataset("golden", 0, "chat", 1_700_000_000.0, "ana", {"seed": 7})
 LONG = b'{"messages":[{"role":"user","content":"' + b"hello " * 200 + b'"}]}'
-REPLAY = ReplayRecord("r-1", 1.0, "ana", "golden", 1, "chat", "v2", "v1", {"max_cost": 1.5})
+REPLAY = ReplayRecord("r-1", 1.0, "ana", "golden", 1, "chat", "v2", "v1", {"max_cost": 1.5}, candidate_hash="id-2")
 
 
 @pytest.fixture(params=sorted(STORES))

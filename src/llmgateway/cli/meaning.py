@@ -190,6 +190,8 @@ def _print_rollouts(console: "Console", rollouts: list[tuple[str, dict[str, Any]
         metrics = "\n".join(map(_metric, rollout["metrics"]))
         count = rollout["approvals"]["count"]
         needs = f"{count} approval{'s' * (count != 1)}; ends within {rollout['deadline']}"
+        if rollout["replay"]:
+            needs = f"a replay passed on {' and '.join(rollout['replay'])}; {needs}"
         table.add_row(route, rollout["candidate"], steps, metrics, needs)
     console.print(table)
 

@@ -175,6 +175,7 @@ def _rollout(policy: RolloutPolicy) -> Described:
         "approvals": {"count": approvals.count, "start": approvals.start, "by": list(approvals.by)},
         "bake": {"holdback": policy.bake.holdback, "min_time": duration(policy.bake.min_time_s)},
         "deadline": duration(policy.deadline_s),
+        "replay": list(policy.replay),
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import BaseModel, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainValidator
 
 from llmgateway.config import rollouts
 from llmgateway.config.problems import Fault, Path, did_you_mean, quoted
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_STEPS: Final = 32
 MAX_METRICS: Final = 32
+MAX_REPLAYS: Final = 10
 MIN_MARGIN: Final = 1.1  # what a harmless candidate may turn out to be; nearer, nothing could be told from it
 
 _YEAR: Final = 366 * rollouts.DAY_S
@@ -27,6 +28,15 @@ _APPROVALS: Final = rollouts.RolloutApprovals()
 _BAKE: Final = rollouts.RolloutBake()
 _POLICY: Final = rollouts.RolloutPolicy("")
 _Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD)]
+
+
+def _dataset(name: str) -> str:
+    if "@" in name or not name.isprintable():
+        raise ValueError("is no dataset's name: the newest version is meant, and named without @")
+    return name
+
+
+DatasetName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_dataset)]
 
 
 class Table(BaseModel):
@@ -79,10 +89,16 @@ class RolloutBakeTable(Table):
     min_time: Seconds = Field(_BAKE.min_time_s, ge=0, le=_YEAR)
 
 
+def _listed(value: object) -> object:
+    """One name may stand by itself."""
+    return [value] if isinstance(value, str) else value
+
+
 class RolloutTable(Table):
     """[routes.NAME.rollout]"""
 
     candidate: str
+    replay: Annotated[list[DatasetName], Field(max_length=MAX_REPLAYS), BeforeValidator(_listed)] = []
     steps: Annotated[list[RolloutStepTable], Field(min_length=1, max_length=MAX_STEPS)] = [
         RolloutStepTable(weight=step.weight) for step in rollouts.STEPS
     ]
@@ -120,6 +136,7 @@ def policy(table: RolloutTable | None, reading: Reading) -> rollouts.RolloutPoli
         r_m=table.r_m,
         srm_threshold=table.srm_threshold,
         deadline_s=table.deadline,
+        replay=tuple(dict.fromkeys(table.replay)),
     )
 
 

@@ -10,6 +10,7 @@ from llmgateway.domain.scorerule import ScoreRule
 SILENT_S: Final = 600.0  # of metrics of the log
 SCORES_SILENT_S: Final = 86_400.0  # people take their time
 DAY_S: Final = 86_400.0
+REGRESSION: Final = "regression"  # in `replay`: the route's own regression dataset
 
 
 class MetricName(StrEnum):
@@ -99,3 +100,4 @@ class RolloutPolicy:
     r_m: float = 1.5
     srm_threshold: float = 1_000.0
     deadline_s: float = 14 * DAY_S
+    replay: tuple[str, ...] = ()  # datasets that the candidate has to have been tried on

@@ -65,7 +65,10 @@ class DatasetItem:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRecord:
-    """One replay. `ended`: why it stopped; None while it runs, or when it can be gone on with."""
+    """One replay. `ended`: why it stopped; None while it runs, or when it can be gone on with.
+
+    The hashes are the ids that both versions had when it began; None: they were not known then.
+    """
 
     id: str
     created_at: float
@@ -80,6 +83,8 @@ class ReplayRecord:
     verdict: str | None = None
     pairs: int = 0
     cost_usd: float = 0.0
+    candidate_hash: str | None = None
+    baseline_hash: str | None = None
 
 
 class DatasetReader(Protocol):

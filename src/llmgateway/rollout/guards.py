@@ -169,7 +169,7 @@ def data_again(at: Moment) -> Lack | None:
 
 def preflight(at: Moment) -> Lack | None:
     """What is checked beforehand has passed, or somebody has written why not."""
-    return None if at.people.has_passed_preflight or at.reason.strip() else Lack(Lacking.PREFLIGHT)
+    return None if at.people.has_passed_preflight or at.people.waiver.strip() else Lack(Lacking.PREFLIGHT)
 
 
 def says_why(at: Moment) -> Lack | None:

@@ -59,12 +59,15 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """What people have said and done, as the store has it: `seen` random exchanges were shown to who promotes."""
+    """What people have said and done, as the store has it: `seen` random exchanges were shown to who promotes.
+    `waiver`: why somebody does without what is checked beforehand.
+    """
 
     approvals: tuple[Approval, ...] = ()
     open_concerns: int = 0
     seen: int = 0
     has_passed_preflight: bool = False
+    waiver: str = ""
 
 
 UNASKED: Final = People()

@@ -11,3 +11,7 @@ CREATE TABLE aftermath (
 INSERT INTO aftermath SELECT "id", created_at, '{}', '{}', created_at FROM rollout WHERE state = 'rolled_back';
 
 CREATE INDEX rollout_state ON rollout (state);
+
+-- Which contents a replay has compared, by the versions' ids: what they were when it began. NULL: nobody knows.
+ALTER TABLE replay ADD COLUMN candidate_hash TEXT;
+ALTER TABLE replay ADD COLUMN baseline_hash TEXT;

@@ -11,7 +11,7 @@ from llmgateway.wire.jsoncodec import decode, encode
 
 _WHOLE: Final = (
     'SELECT "id", "created_at", "author", "dataset", "dataset_version", "route", "candidate", "baseline", "plan", '
-    '"ended", "verdict", "pairs", "cost_usd" FROM replay '
+    '"ended", "verdict", "pairs", "cost_usd", candidate_hash, baseline_hash FROM replay '
 )
 _FORGET: Final = 'SELECT "id" FROM replay ORDER BY "created_at" DESC, "id" DESC LIMIT -1 OFFSET ?'
 _COUNT: Final = (
@@ -46,11 +46,13 @@ def add(connection: sqlite3.Connection, replay: ReplayRecord) -> None:
         replay.dataset_version,
         *map(storable, (replay.route, replay.candidate, replay.baseline)),
         storable(encode(replay.plan).decode()),
+        replay.candidate_hash,
+        replay.baseline_hash,
     )
     begin(connection)
     sql = (
         'INSERT INTO replay ("id", "created_at", "author", "dataset", "dataset_version", "route", "candidate", '
-        '"baseline", "plan") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'
+        '"baseline", "plan", candidate_hash, baseline_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
     )
     connection.execute(sql, values)
     for gone in connection.execute(_FORGET, (MAX_REPLAYS,)).fetchall():
@@ -87,9 +89,5 @@ def _there(connection: sqlite3.Connection, replay_id: str) -> ReplayRecord:
 
 
 def _record(values: Sequence[Any]) -> ReplayRecord:
-    *head, plan, ended, verdict, pairs, cost_usd = values
-    replay_id, created_at, author, dataset, version, route, candidate, baseline = head
-    return ReplayRecord(
-        replay_id, created_at, author, dataset, version, route, candidate, baseline, decode(plan),
-        ended, verdict, pairs, cost_usd,
-    )  # fmt: skip
+    plan, *rest = values[8:]
+    return ReplayRecord(*values[:8], decode(plan), *rest)  # type: ignore[call-arg]  # in the columns' order

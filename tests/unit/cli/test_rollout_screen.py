@@ -2,9 +2,11 @@
 
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
-from llmgateway.cli.rollout.screen import bar, headline, standing
+from llmgateway.cli.rollout.bundle import followed
+from llmgateway.cli.rollout.screen import bar, headline, replayed, standing
 
 HEAD = {"id": "6b0", "route": "chat", "candidate": "v2", "stable": "v1", "creator": "carol", "state": "paused"}
 E = {"e": 1.5, "log_e": 0.4, "needed": 20.0}
@@ -58,3 +60,47 @@ def test_one_that_is_over_has_a_line_and_no_figures():
     assert printed(HEAD | {"state": "rolled_back"}).splitlines() == [
         "chat: v2 instead of v1 · rolled_back · rollout 6b0 by carol"
     ]
+
+
+def replay(**changes):
+    return {"dataset": "golden", "version": 3, "replay": "p1", "reason": None, "command": None} | changes
+
+
+@pytest.mark.parametrize(
+    ("replays", "waived", "said"),
+    [
+        ([replay(), replay(dataset="regression-chat")], None, "replays passed: golden@3, regression-chat@3"),
+        ([replay(replay=None, reason="none")], "no time", "without a replay: no time"),
+        ([replay(version=None, replay=None)], None, "nothing there yet to replay"),
+    ],
+)
+def test_the_replays_before_it(replays, waived, said):
+    assert replayed({"replays": replays, "waived": waived}) == said
+
+
+DATASET = {"name": "regression-chat", "version": 2, "added": 5, "carried": 3, "left_out": {"no_body": 2}}
+REVIEW = {"added": 20, "known": 0, "refused": 0}
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        ({"done_at": None, "error": None}, ["not all is done yet: it is under way"]),
+        ({"done_at": None, "error": "no room"}, ["not all is done yet: no room"]),
+        ({"done_at": 1.0}, ["rolled back before bundles were kept"]),
+        (
+            {"done_at": 1.0, "review": REVIEW | {"refused": 3}, "dataset": DATASET},
+            [
+                "20 to review (llmgateway review list --reason rollback)",
+                "3 found no room in the queue",
+                "5 new in regression-chat@2; 2 no_body",
+            ],
+        ),
+        (
+            {"done_at": 1.0, "review": REVIEW, "dataset": DATASET | {"version": None}},
+            ["20 to review (llmgateway review list --reason rollback)", "nothing new for regression-chat: 2 no_body"],
+        ),
+    ],
+)
+def test_what_came_of_exemplars(after, said):
+    assert followed(after) == said

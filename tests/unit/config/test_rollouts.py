@@ -50,6 +50,21 @@ def test_everything_can_be():
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [('"golden"', ("golden",)), ('["golden", "regression", "golden"]', ("golden", "regression")), ("[]", ())],
+)
+def test_one_dataset_or_several_have_to_be_replayed(written, meant):
+    snapshot = loaded(f"replay = {written}")
+    assert snapshot.routes["chat"].rollout.replay == meant
+    assert described(snapshot)["replay"] == list(meant)
+
+
+def described(snapshot):
+    (route,) = describe(snapshot)["routes"]
+    return route["rollout"]
+
+
+@pytest.mark.parametrize(
     ("more", "line", "what"),
     [
         ("steps = []", FIRST, "rollout.steps: must have at least 1 entry"),
@@ -58,6 +73,9 @@ def test_everything_can_be():
         ("[[routes.chat.rollout.steps]]\nweight = 0.97", FIRST + 1, "has to leave at least the holdback"),
         ('metrics.error = { kind = "signal" }', FIRST, 'at least one metric has to be "critical"'),
         ("metrics.eror = {}", FIRST, "rollout.metrics.eror"),
+        ('replay = "golden@3"', FIRST, "rollout.replay: is no dataset's name"),
+        ("replay = 5", FIRST, "rollout.replay: must be a list"),
+        (f"replay = {[f'd{number}' for number in range(11)]}", FIRST, "rollout.replay"),
         ('metrics.error = { total = "1s" }', FIRST, 'is a setting of the metric "slow" alone'),
         ("r0 = 2.0\nr_m = 1.5", FIRST + 1, "r_m: has to be above r0"),
         ('[routes.chat.rollout.approvals]\ncount = 2\nby = ["ann"]', FIRST + 2, "names fewer people than have to approve"),

@@ -101,8 +101,10 @@ def test_what_is_not_in_the_table_is_refused():
 
 def test_a_draft_needs_its_preflight_or_a_written_waiver():
     assert what(happen(rollout(), Event.SUBMIT)) == [Lacking.PREFLIGHT]
-    assert what(happen(rollout(), Event.SUBMIT, reason=" ")) == [Lacking.PREFLIGHT]
-    assert happen(rollout(), Event.SUBMIT, reason="nothing to replay yet").after.state is State.PENDING_START
+    assert what(happen(rollout(), Event.SUBMIT, reason="a newer model")) == [Lacking.PREFLIGHT]
+    assert what(happen(rollout(), Event.SUBMIT, people=People(waiver=" "))) == [Lacking.PREFLIGHT]
+    waived = People(waiver="the old model is gone")
+    assert happen(rollout(), Event.SUBMIT, people=waived).after.state is State.PENDING_START
     assert happen(rollout(), Event.SUBMIT, people=People(has_passed_preflight=True)).after.weight == 0
 
 

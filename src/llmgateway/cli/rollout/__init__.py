@@ -9,7 +9,7 @@ def register(app: typer.Typer) -> None:
 
     rollout = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     rollout.callback()(_group)
-    rollout.command("start")(acts.word("start", "Begin the rollout that the route's table describes."))
+    rollout.command("start")(acts.start)
     rollout.command("status")(looks.status)
     rollout.command("pause")(acts.word("pause", "Keep the candidate's share as it is, until somebody resumes."))
     rollout.command("resume")(acts.word("resume", "Go on after a pause. Needs a --reason."))

@@ -41,6 +41,25 @@ def word(what: str, summary: str) -> Callable[..., None]:
     return say
 
 
+def start(
+    route: RouteArgument,
+    config: gateway.ConfigOption = None,
+    url: UrlOption = None,
+    token_env: TokenEnvOption = TOKEN_ENV,
+    reason: ReasonOption = "",
+    waive_replay: Annotated[
+        str, typer.Option("--waive-replay", help="Why it may begin without a replay that it needs; stays, too.")
+    ] = "",
+    as_json: gateway.JsonOption = False,
+) -> None:
+    """Begin the rollout that the route's table describes."""
+    source = locate(config, url, token_env)
+    done = gateway.change(
+        source, "POST", path(route, "start"), has="rollout", reason=reason, waive_replay=waive_replay or None
+    )
+    tell(done["rollout"], as_json=as_json)
+
+
 def approve(
     route: RouteArgument,
     config: gateway.ConfigOption = None,

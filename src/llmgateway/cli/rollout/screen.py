@@ -27,6 +27,8 @@ def standing(rollout: Mapping[str, Any]) -> "Group":
     from rich.text import Text
 
     parts: list[Any] = [Text(headline(rollout), _STYLES.get(rollout["state"], "bold"))]
+    if rollout.get("preflight"):
+        parts.append(Text(one_line(replayed(rollout["preflight"]))))
     if "metrics" in rollout:
         parts += [Text(bar(rollout)), figures(rollout["metrics"])]
         parts += [Text(one_line(each)) for each in rollout["words"]]
@@ -46,6 +48,18 @@ def place(rollout: Mapping[str, Any]) -> str:
     return one_line(
         f"{rollout['route']}: {rollout['candidate']} instead of {rollout['stable']} · {rollout['state']}{pause}"
     )
+
+
+def replayed(preflight: Mapping[str, Any]) -> str:
+    """Which replays it has passed, or why it did without."""
+    if preflight["waived"]:
+        return f"without a replay: {preflight['waived']}"
+    passed = [
+        each["dataset"] + ("" if each["version"] is None else f"@{each['version']}")
+        for each in preflight["replays"]
+        if each["replay"]
+    ]
+    return f"replays passed: {', '.join(passed)}" if passed else "nothing there yet to replay"
 
 
 def bar(rollout: Mapping[str, Any]) -> str:

@@ -1,9 +1,12 @@
 """Replays: what was tried on which dataset, and every pair. Who runs one writes it down here, and goes on from it."""
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import web
 
+from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.asking import author, json_of
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
 from llmgateway.controlplane.query import Kind, Param
@@ -71,9 +74,9 @@ _PAGE: Final = (
 )
 
 
-def endpoints(store: Store, clock: Clock) -> Routes:
+def endpoints(store: Store, snapshot: Callable[[], Snapshot], clock: Clock) -> Routes:
     """The family's part of the table."""
-    family = _ReplaysFamily(store, clock)
+    family = _ReplaysFamily(store, snapshot, clock)
     path = "/admin/v1/replays"
     missing = {404: "There is no such replay."}
     wrong = {422: "Something in the body is not as it should be."}
@@ -103,7 +106,7 @@ def endpoints(store: Store, clock: Clock) -> Routes:
             summary="Note pairs that are done; one that is there already stays as it is.",
             query=(),
             body=PAIRS,
-            answers={200: "How many came.", **missing, **wrong},
+            answers={200: "How many came.", 409: "The versions are others than when it began.", **missing, **wrong},
         ),
         ("POST", f"{path}/{{id}}/end"): Endpoint(
             family.end,
@@ -117,8 +120,9 @@ def endpoints(store: Store, clock: Clock) -> Routes:
 
 
 class _ReplaysFamily:
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, snapshot: Callable[[], Snapshot], clock: Clock) -> None:
         self._store = store
+        self._snapshot = snapshot
         self._clock = clock
         self._mint = IdMint(clock.time)
 
@@ -148,6 +152,8 @@ class _ReplaysFamily:
         replay = ReplayRecord(
             self._mint(), self._clock.time(), author(asked), dataset, version, route, candidate, baseline, plan
         )
+        of_candidate, of_baseline = self._hashes(replay)
+        replay = dataclasses.replace(replay, candidate_hash=of_candidate, baseline_hash=of_baseline)
         await self._store.add_replay(replay)
         return reply(200, {"replay": shown_replay(replay)})
 
@@ -157,6 +163,12 @@ class _ReplaysFamily:
         if not isinstance(pairs, list) or len(pairs) > MAX_BATCH or not isinstance(cost, int | float) or cost < 0:
             raise RefusedError(422, "invalid_body", "The body has to hold pairs and cost_usd.")
         written = [_pair(each) for each in pairs]
+        replay = await self._found(asked)
+        began = (replay.candidate_hash, replay.baseline_hash)
+        if None not in began and began != self._hashes(replay):
+            raise RefusedError(
+                409, "versions_changed", "The versions are others than when the replay began: begin a new one."
+            )
         try:
             await self._store.add_pairs(asked.names["id"], written, float(cost))
         except DatasetMissingError as error:
@@ -175,6 +187,12 @@ class _ReplaysFamily:
         except DatasetMissingError as error:
             raise _missing(str(error)) from None
         return reply(200, {"replay": shown_replay(replay)})
+
+    def _hashes(self, replay: ReplayRecord) -> tuple[str | None, str | None]:
+        """What both versions are now, as their contents' ids; None for one that there is not."""
+        route = self._snapshot().routes.get(replay.route)
+        ids = {version.name: version.id for version in route.versions} if route is not None else {}
+        return ids.get(replay.candidate), ids.get(replay.baseline)
 
     async def _found(self, asked: Asked) -> ReplayRecord:
         found = await self._store.replay(asked.names["id"])

@@ -16,6 +16,9 @@ from llmgateway.controlplane.rollouts.service import RolloutService
 PATH: Final = "/admin/v1/rollouts"
 LIMIT: Final = 64 * 1024
 _REASON: Final = (Param("reason", Kind.TEXT, "Why; stays in the rollout's history.", default=""),)
+_WAIVER: Final = Param(
+    "waive_replay", Kind.TEXT, "Why it may begin without a replay that it needs; stays in its history.", default=""
+)
 _APPROVAL: Final = Body(
     "application/json",
     "The evidence that is approved of, by the hash in the rollout's status; without it, what is asked about now.",
@@ -30,7 +33,6 @@ _ANSWERS: Final = {
     409: "Not possible now; `lacks` has what is missing.",
 }
 _SUMMARIES: Final = {
-    "start": "Begin the rollout that the route's table describes.",
     "pause": "Keep the candidate's share as it is.",
     "resume": "Go on after a pause; a reason has to be given.",
     "promote": "Make the candidate the route's version; the reason is the rationale.",
@@ -97,6 +99,14 @@ def _looking(family: "_RolloutsFamily") -> Routes:
 
 def _saying(family: "_RolloutsFamily") -> Routes:
     return {
+        ("POST", f"{PATH}/{{route}}/start"): Endpoint(
+            family.start,
+            is_query=True,
+            summary="Begin the rollout that the route's table describes.",
+            query=(*_REASON, _WAIVER),
+            headers=_HEADERS,
+            answers=_ANSWERS,
+        ),
         ("POST", f"{PATH}/{{route}}/exemplars"): Endpoint(
             family.exemplars,
             is_query=True,
@@ -137,6 +147,11 @@ class _RolloutsFamily:
         if language not in {"en", "ja"}:
             raise RefusedError(422, "invalid_parameter", "`language` is en or ja.")
         return reply(200, {"words": await self._rollouts.explained(asked.names["route"], language)})
+
+    async def start(self, asked: Asked) -> web.StreamResponse:
+        reason, waiver = asked.query["reason"], asked.query["waive_replay"]
+        await self._rollouts.people.start(asked.names["route"], author(asked), reason, waiver)
+        return await self.show(asked)
 
     async def exemplars(self, asked: Asked) -> web.StreamResponse:
         found = await self._rollouts.exemplars(asked.names["route"], author(asked))

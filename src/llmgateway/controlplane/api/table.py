@@ -119,7 +119,7 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
                 doors = pages.Doors(sources.gate, Sessions(sources.token_secret))
                 table |= pages.endpoints(sources.reviewing, raised, doors)
         table |= datasets.endpoints(store, lambda: reloader.snapshot, sources.clock)
-        table |= replays.endpoints(store, sources.clock)
+        table |= replays.endpoints(store, lambda: reloader.snapshot, sources.clock)
         if changes is not None:
             table |= configuration.endpoints(changes, reloader.links)
             table |= routes.endpoints(changes, reloader)

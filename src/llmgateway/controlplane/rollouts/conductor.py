@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.rollouts.eventful import automatic
+from llmgateway.controlplane.rollouts.preflight import standing
 from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of, running
 from llmgateway.controlplane.rollouts.tally import tallies
 from llmgateway.controlplane.rollouts.trusting import Labels, Trusting
@@ -210,11 +211,13 @@ class Conductor:
     async def people(self, of: Running, actor: str = "") -> People:
         """What people have said and done; raises StoreError."""
         record = of.record
+        has_passed, waiver = standing(record)
         return People(
             approvals=tuple(map(approval_of, await self._store.approvals(record.id))),
             open_concerns=len(await self._store.open_concerns(record.route, record.candidate, record.version_hash)),
             seen=await self._store.exemplars_seen(record.id, actor) if actor else 0,
-            has_passed_preflight=True,  # what the configuration refuses never gets here
+            has_passed_preflight=has_passed,
+            waiver=waiver,
         )
 
     async def _step(self, route: str) -> bool:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Final
 
 from llmgateway.config.rollouts import RolloutPolicy
@@ -10,6 +11,7 @@ from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.rollouts import policy as policies
 from llmgateway.controlplane.rollouts.conductor import Act, Conductor
 from llmgateway.controlplane.rollouts.policy import Slow
+from llmgateway.controlplane.rollouts.preflight import Checked, Compared, Preflight, told, written
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.quantile import quantile
@@ -32,6 +34,7 @@ class Rollouts:
         self._conductor = conductor
         self._snapshot = snapshot
         self._clock = clock
+        self._preflight = Preflight(store)
 
     def found(self, route: str) -> Running:
         """The route's rollout that runs."""
@@ -40,8 +43,8 @@ class Rollouts:
         except KeyError:
             raise RefusedError(404, "rollout_not_found", f"No rollout runs on the route {route}.") from None
 
-    async def start(self, route: str, author: str, reason: str) -> Running:
-        """Begin what the route's table says."""
+    async def start(self, route: str, author: str, reason: str, waiver: str = "") -> Running:
+        """Begin what the route's table says. `waiver`: why it may do so without a replay that it needs."""
         table = self._snapshot().routes.get(route)
         if table is None:
             raise RefusedError(404, "route_not_found", f"No route is called {route}.")
@@ -54,6 +57,7 @@ class Rollouts:
             policy = policies.of_config(table.rollout, await self._slow(table, table.rollout, stable))
         except ValueError as error:
             raise RefusedError(422, "not_possible", f"The plan makes no sense: {error}.") from None
+        checked = await self._checked(table, table.rollout, waiver)
         now = self._clock.time()
         rollout = Rollout(f"{int(now):x}{secrets.token_hex(3)}", policy.plan, candidate.id, author, since=now)
         record = RolloutRecord(
@@ -66,7 +70,7 @@ class Rollouts:
             creator=author,
             created_at=now,
             unit_key=secrets.token_hex(16),
-            policy=policy.written(),
+            policy=policy.written() | written(checked, waiver),
             place=rollout.written(),
             state=rollout.state.value,
             revision=rollout.revision,
@@ -75,6 +79,8 @@ class Rollouts:
             await self._conductor.begin(record)
         except StoreRejectedError:
             raise RefusedError(409, "rollout_runs", f"A rollout runs on {route} already.") from None
+        if any(each.reason for each in checked):
+            reason = f"{reason} (without a replay: {waiver.strip()})".strip()
         await self._act(route, Event.SUBMIT, author, reason)
         await self._conductor.look()
         return self.found(route)
@@ -131,6 +137,15 @@ class Rollouts:
             lacks = [{"what": each.what.value, **each.values} for each in made.lacks]
             raise RefusedError(409, "rollout_refused", " ".join(refusal(made.lacks)), lacks=lacks)
         return made
+
+    async def _checked(self, route: Route, policy: RolloutPolicy, waiver: str) -> list[Checked]:
+        """What has to be passed beforehand; RefusedError where it is not, and nobody says why."""
+        checked = await self._preflight.look(policy.replay, Compared(route, *compared(route, policy)))
+        lacking = [each for each in checked if each.reason]
+        if lacking and not waiver.strip():
+            lacks = [{"what": "replay", **asdict(each)} for each in lacking]
+            raise RefusedError(409, "replay_needed", told(lacking), lacks=lacks)
+        return checked
 
     async def _slow(self, route: Route, policy: RolloutPolicy, stable: Version) -> Slow:
         """What counts as slow: as configured, else as the stable version's last exchanges were."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from llmgateway.controlplane.rollouts.preflight import KEY
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.rollout import guards
@@ -36,6 +37,7 @@ def head(record: RolloutRecord) -> Shown:
         "revision": record.revision,
         "running": record.filed is None,
         "generation": record.filed,
+        "preflight": record.policy.get(KEY),
     }
 
 

@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import pytest
 from tests.support.exchanges import ExchangeFactory
-from tests.support.staged import POLICY, SNAPSHOT
+from tests.support.staged import POLICY, SNAPSHOT, record
 from tests.unit.controlplane.rollouts.test_conductor import Setting
 
 from llmgateway.config.rollouts import MetricName, RolloutApprovals, RolloutMetric
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.rollouts.people import MIN_BASELINE, Rollouts
+from llmgateway.controlplane.rollouts.preflight import Checked
 from llmgateway.domain.review import Concern, Severity
 from llmgateway.ports.store import Entry
 from llmgateway.rollout.rollout import Pause, State
+from llmgateway.rollout.states import Event, Refused
 from llmgateway.store.sqlite import SqliteStore
 
 
@@ -182,3 +184,54 @@ async def test_a_concern_is_about_the_candidate(it):
     await it.people.exemplars("chat", "ann")
     with pytest.raises(RefusedError, match="Open concerns: 1"):
         await it.people.promote("chat", "ann", "good")
+
+
+REQUIRED = replace(POLICY, replay=("golden",))
+
+
+async def test_a_replay_that_is_asked_for_has_to_be_there(it):
+    it.configure(REQUIRED)
+    with refuses("replay_needed") as caught:
+        await it.start()
+    assert "golden: there is no such dataset." in caught.value.message
+    assert caught.value.more["lacks"][0]["dataset"] == "golden"
+    assert await it.store.rollouts("chat", limit=9) == []
+
+
+@pytest.mark.parametrize("waiver", ["", " "])
+async def test_nobody_does_without_in_silence(it, waiver):
+    it.configure(REQUIRED)
+    await it.conductor.load()
+    with refuses("replay_needed"):
+        await it.people.start("chat", "carol", "a newer model", waiver)
+
+
+async def test_who_does_without_says_why_and_that_stays(it):
+    it.configure(REQUIRED)
+    await it.conductor.load()
+    found = await it.people.start("chat", "carol", "a newer model", "the old one is gone on Monday")
+    assert found.rollout.state is State.CANARY
+    first, _ = await it.store.transitions(found.record.id)
+    assert first.reason == "a newer model (without a replay: the old one is gone on Monday)"
+    (kept,) = await it.store.rollouts("chat", limit=1)
+    assert kept.policy["preflight"]["waived"] == "the old one is gone on Monday"
+
+
+async def test_a_reason_is_no_waiver(it):
+    """Why a rollout is begun does not say why it may do without."""
+    await it.conductor.load()
+    lacking = [{"dataset": "golden", "version": 1, "replay": None, "reason": "none", "command": None}]
+    made = record("r1")
+    await it.conductor.begin(replace(made, policy=made.policy | {"preflight": {"replays": lacking, "waived": None}}))
+    assert isinstance(await it.act(Event.SUBMIT, reason="a newer model"), Refused)
+
+
+async def test_a_replay_that_was_passed_stands_with_the_rollout(it, monkeypatch):
+    async def passed(*_):
+        return [Checked("golden", 3, "p1")]
+
+    monkeypatch.setattr("llmgateway.controlplane.rollouts.preflight.Preflight.look", passed)
+    it.configure(REQUIRED)
+    found = await it.start()
+    assert found.record.policy["preflight"]["replays"][0]["replay"] == "p1"
+    assert found.record.policy["preflight"]["waived"] is None
