@@ -173,3 +173,40 @@ async def test_exemplars_are_the_versions_own_and_of_this_rollout(store, make):
     await store.append(rows, [], [], None)
     (found,) = await store.exemplars("r1", "v2", limit=10)
     assert (found["id"], found["unit"]) == (rows[0].row["id"], "unit-ann")
+
+
+def superseded(revision=1, **changes):
+    return moved("superseded", revision, event="supersede", generation=9, **changes)
+
+
+async def test_one_takes_the_place_of_another_all_or_nothing(store):
+    await store.add_rollout(record())
+    assert await store.replace_rollout(*superseded(), record("r2"))
+    assert [each.id for each in await store.running_rollouts()] == ["r2"]
+    (old,) = [each for each in await store.rollouts("chat", limit=9) if each.id == "r1"]
+    assert (old.state, old.revision, old.filed) == ("superseded", 1, 9)
+    assert [row.to_state for row in await store.transitions("r1")] == ["superseded"]
+
+
+async def test_what_has_moved_meanwhile_is_not_replaced(store):
+    await store.add_rollout(record())
+    await store.move_rollout(*moved("canary", 1))
+    assert not await store.replace_rollout(*superseded(), record("r2"))
+    assert [each.id for each in await store.rollouts("chat", limit=9)] == ["r1"]
+    assert (await store.running_rollouts())[0].state == "canary"
+
+
+async def test_what_is_filed_is_not_replaced(store):
+    await store.add_rollout(record())
+    await store.file_rollout("r1", 4)
+    assert not await store.replace_rollout(*superseded(), record("r2"))
+    assert await store.running_rollouts() == []
+
+
+async def test_a_new_one_that_can_not_be_saved_leaves_the_old_one_where_it_is(store):
+    await store.add_rollout(record())
+    with pytest.raises(StoreRejectedError):
+        await store.replace_rollout(*superseded(), record("r1"))
+    (found,) = await store.running_rollouts()
+    assert (found.id, found.state) == ("r1", "draft")
+    assert await store.transitions("r1") == []

@@ -169,6 +169,13 @@ class RolloutWriter(Protocol):
         """Save a new one. Raises StoreRejectedError if its route has one that runs."""
         ...
 
+    async def replace_rollout(self, old: RolloutRecord, transition: TransitionRecord, new: RolloutRecord) -> bool:
+        """Save that a rollout has ended, that it is filed, and the one that takes its place, in one transaction.
+
+        False: the store has the old one at another revision than the one before, or filed.
+        """
+        ...
+
     async def move_rollout(
         self, record: RolloutRecord, transition: TransitionRecord, event: GatewayEvent | None = None
     ) -> bool:

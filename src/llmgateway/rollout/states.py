@@ -42,7 +42,7 @@ class Event(StrEnum):
     BAKED = "baked"
     ROLL_BACK = "roll_back"
     ABORT = "abort"
-    SUPERSEDE = "supersede"
+    SUPERSEDE = "supersede"  # a newer rollout of the route takes its place
 
 
 class Edge(NamedTuple):
@@ -80,6 +80,7 @@ TABLE: Final[Mapping[tuple[State, Event], Edge]] = {
     (State.SHADOW, Event.START): Edge(State.CANARY, (guards.shadowed, guards.no_alarm)),
     (State.SHADOW, Event.HARM): Edge(State.ROLLED_BACK),
     (State.SHADOW, Event.ROLL_BACK): Edge(State.ROLLED_BACK),
+    (State.SHADOW, Event.SUPERSEDE): Edge(State.SUPERSEDED),
     (State.CANARY, Event.ADVANCE): Edge(State.CANARY, (guards.more_steps, *_FLOORS), (guards.gate_approved,)),
     (State.CANARY, Event.PROVEN): Edge(State.AWAITING_APPROVAL, (guards.last_step, *_FLOORS, guards.proven)),
     (State.CANARY, Event.DEADLINE): Edge(State.INCONCLUSIVE, (guards.overdue,)),
@@ -93,6 +94,7 @@ TABLE: Final[Mapping[tuple[State, Event], Edge]] = {
     (State.PAUSED, Event.HARM): _BACK,
     (State.PAUSED, Event.ROLL_BACK): _BACK,
     (State.PAUSED, Event.ABORT): Edge(State.ABORTED),
+    (State.PAUSED, Event.SUPERSEDE): Edge(State.SUPERSEDED, (), (guards.says_why,)),
     **{(State.AWAITING_APPROVAL, event): _PAUSED for event in PAUSES},
     (State.AWAITING_APPROVAL, Event.PROMOTE): Edge(State.PROMOTING, _CALM, _WORD),
     (State.AWAITING_APPROVAL, Event.HARM): _BACK,

@@ -22,7 +22,7 @@ WORDS: Final[Mapping[str, str]] = {
     "state.succeeded": "Done: the candidate is the stable version.",
     "state.rolled_back": "Rolled back: nobody gets the candidate.",
     "state.aborted": "Given up by a person: nobody gets the candidate.",
-    "state.superseded": "Another rollout took its place before this one started.",
+    "state.superseded": "Another rollout took its place; nobody is given this candidate.",
     "pause.manual": "a person paused it",
     "pause.signal_metric": "a signal metric got worse",
     "pause.no_data": "a metric has judged nothing for too long",

@@ -22,7 +22,7 @@ WORDS: Final[Mapping[str, str]] = {
     "state.succeeded": "完了しました。候補版が安定版になりました。",
     "state.rolled_back": "切り戻しました。候補版は誰にも使われていません。",
     "state.aborted": "人の判断で取りやめました。候補版は誰にも使われていません。",
-    "state.superseded": "開始前に、別のロールアウトに置き換えられました。",
+    "state.superseded": "別のロールアウトに置き換えられました。この候補は誰にも配信されません。",
     "pause.manual": "人が一時停止しました",
     "pause.signal_metric": "注意指標が悪化しました",
     "pause.no_data": "ある指標の判定が長く途絶えています",

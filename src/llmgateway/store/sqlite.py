@@ -157,6 +157,9 @@ class SqliteStore(SqliteReader, RegistryWriting):
     async def add_rollout(self, record: RolloutRecord) -> None:
         await self._write(lambda connection: staged.add(connection, record))
 
+    async def replace_rollout(self, old: RolloutRecord, transition: TransitionRecord, new: RolloutRecord) -> bool:
+        return await self._write(lambda connection: staged.replace(connection, old, transition, new))
+
     async def move_rollout(
         self, record: RolloutRecord, transition: TransitionRecord, event: GatewayEvent | None = None
     ) -> bool:

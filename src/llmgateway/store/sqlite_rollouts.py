@@ -88,7 +88,7 @@ def epoch_counts(connection: sqlite3.Connection, rollout: str) -> tuple[list[Epo
 
 def add(connection: sqlite3.Connection, record: RolloutRecord) -> None:
     begin(connection)
-    connection.execute("INSERT INTO rollout VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(record))
+    _insert(connection, record)
     connection.execute("COMMIT")
 
 
@@ -97,23 +97,50 @@ def move(
 ) -> bool:
     """Compare, set and note, or nothing of it."""
     begin(connection)
+    is_moved = _move(connection, record, transition)
+    if is_moved and event is not None:
+        insert(connection, (event,))
+    connection.execute("COMMIT")
+    return is_moved
+
+
+def replace(
+    connection: sqlite3.Connection, old: RolloutRecord, transition: TransitionRecord, new: RolloutRecord
+) -> bool:
+    """End and file one and begin another, or nothing of it."""
+    begin(connection)
+    is_moved = _move(connection, old, transition)
+    if is_moved:
+        _file(connection, old.id, transition.generation)
+        _insert(connection, new)
+    connection.execute("COMMIT")
+    return is_moved
+
+
+def file(connection: sqlite3.Connection, rollout: str, generation: int) -> None:
+    begin(connection)
+    _file(connection, rollout, generation)
+    connection.execute("COMMIT")
+
+
+def _insert(connection: sqlite3.Connection, record: RolloutRecord) -> None:
+    connection.execute("INSERT INTO rollout VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(record))
+
+
+def _move(connection: sqlite3.Connection, record: RolloutRecord, transition: TransitionRecord) -> bool:
     moved = connection.execute(
-        'UPDATE rollout SET place = ?, state = ?, revision = ? WHERE "id" = ? AND revision = ?',
+        'UPDATE rollout SET place = ?, state = ?, revision = ? WHERE "id" = ? AND revision = ? AND filed IS NULL',
         (_text(record.place), record.state, record.revision, record.id, record.revision - 1),
     ).rowcount
     if moved:
         values = [_text(each) if isinstance(each, dict) else storable(each) for each in astuple(transition)]
         connection.execute(f"INSERT INTO transition VALUES ({marks(values)})", values)  # noqa: S608 -- question marks
-        insert(connection, () if event is None else (event,))
-    connection.execute("COMMIT")
     return bool(moved)
 
 
-def file(connection: sqlite3.Connection, rollout: str, generation: int) -> None:
-    begin(connection)
+def _file(connection: sqlite3.Connection, rollout: str, generation: int) -> None:
     connection.execute('UPDATE rollout SET filed = ? WHERE "id" = ? AND filed IS NULL', (generation, rollout))
     connection.execute("DELETE FROM unit_event WHERE rollout = ?", (rollout,))
-    connection.execute("COMMIT")
 
 
 def approve(connection: sqlite3.Connection, approval: ApprovalRecord) -> None:

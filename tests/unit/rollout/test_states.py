@@ -74,9 +74,9 @@ def test_the_edges_are_those_of_the_design():
     assert edges == {
         "draft": {"pending_start", "aborted", "superseded"},
         "pending_start": {"shadow", "canary", "aborted", "superseded"},
-        "shadow": {"canary", "rolled_back"},
+        "shadow": {"canary", "rolled_back", "superseded"},
         "canary": {"canary", "paused", "awaiting_approval", "inconclusive", "rolling_back"},
-        "paused": {"canary", "paused", "rolling_back", "aborted"},
+        "paused": {"canary", "paused", "rolling_back", "aborted", "superseded"},
         "awaiting_approval": {"promoting", "rolling_back", "paused"},
         "promoting": {"bake", "rolling_back"},
         "bake": {"succeeded", "rolling_back"},
@@ -94,6 +94,16 @@ def test_what_is_not_in_the_table_is_refused():
     refused = happen(FIRST, Event.PROMOTE)
     assert what(refused) == [Lacking.EDGE]
     assert refused.lacks[0].values == {"state": State.CANARY, "event": Event.PROMOTE}
+
+
+def test_it_is_superseded_only_where_nobody_gets_more_of_the_candidate_meanwhile():
+    """Before the first step at any time; while it is paused with a reason; never on its way."""
+    states = {state for state, event in TABLE if event is Event.SUPERSEDE}
+    assert states == {State.DRAFT, State.PENDING_START, State.SHADOW, State.PAUSED}
+    paused = replace(FIRST, state=State.PAUSED, pause=Pause.ANDON)
+    assert what(happen(paused, Event.SUPERSEDE)) == [Lacking.REASON]
+    after = happen(paused, Event.SUPERSEDE, reason="v3 is there").after
+    assert (after.state, after.weight, after.pause, after.epoch) == (State.SUPERSEDED, 0.0, None, paused.epoch + 1)
 
 
 # --- the beginning
@@ -487,6 +497,10 @@ class Walk(RuleBasedStateMachine):
             assert after.step == before.step + 1
         else:
             assert after.step == before.step
+        if after.state is State.SUPERSEDED:
+            assert before.state in {State.DRAFT, State.PENDING_START, State.PAUSED}
+            assert after.weight == 0
+            assert reason or before.weight == 0
         if after.state is State.AWAITING_APPROVAL:
             assert readings(WALK, seen).is_proven
             assert not absent(WALK, seen, self.now)

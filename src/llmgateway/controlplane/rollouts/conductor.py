@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.rollouts.eventful import automatic
@@ -175,6 +175,24 @@ class Conductor:
         self.wake.set()
         return made
 
+    async def supersede(self, record: RolloutRecord, wanted: Act) -> Refused | Running:
+        """Take a new rollout in, in the place of the one that runs; KeyError where none does."""
+        async with self._turn:
+            before = self.running[record.route]
+            after = await self._followed(before, wanted, UNASKED)
+            if isinstance(after, Refused):
+                return after
+            old, row, _ = after
+            if not await self._store.replace_rollout(old.record, row, record):
+                await self._misplaced(before)
+            made = self.running[record.route] = running(record)
+            self.known.pop(old.record.id, None)
+        self.known[record.id] = Evidence()
+        self.tell()
+        self._on_move(old, row)
+        self.wake.set()
+        return made
+
     async def leave(self, ended: Running, generation: int) -> None:
         """Let go of a rollout: the configuration says what came of it."""
         async with self._turn:
@@ -242,7 +260,7 @@ class Conductor:
         record = found.record
         if (ids.get(record.candidate), ids.get(record.stable)) == (record.version_hash, record.stable_hash):
             return None
-        for event in (Event.ROLL_BACK, Event.ABORT):
+        for event in (Event.ROLL_BACK, Event.SUPERSEDE):
             if (found.rollout.state, event) in TABLE:
                 return Act(event, reason="the configuration has other versions now")
         return None
@@ -263,17 +281,30 @@ class Conductor:
         event = decide(rollout, await self.evidence(found), now)
         return None if event is None else Act(event)
 
-    async def _move(self, found: Running, wanted: Act, people: People) -> Refused | Running:
+    async def _followed(
+        self, found: Running, wanted: Act, people: People
+    ) -> Refused | tuple[Running, TransitionRecord, Evidence]:
+        """Where that would lead, the row that would say so, and the evidence."""
         evidence = await self.evidence(found)
         occurrence = Occurrence(wanted.event, self._clock.time(), wanted.actor, wanted.reason)
         followed = follow(found.rollout, occurrence, evidence, people)
         if isinstance(followed, Refused):
             return followed
-        moved, row = found.moved(followed, evidence, self._snapshot().generation)
+        return (*found.moved(followed, evidence, self._snapshot().generation), evidence)
+
+    async def _misplaced(self, found: Running) -> NoReturn:
+        """A move of ours was saved, and never heard of."""
+        await self._read_running()
+        raise StoreError(f"rollout {found.record.id} stands elsewhere than thought")
+
+    async def _move(self, found: Running, wanted: Act, people: People) -> Refused | Running:
+        followed = await self._followed(found, wanted, people)
+        if isinstance(followed, Refused):
+            return followed
+        moved, row, evidence = followed
         event = automatic(moved, row, evidence, self._snapshot().routes.get(found.route))
         if not await self._store.move_rollout(moved.record, row, event):
-            await self._read_running()  # a move of ours was saved and never heard of
-            raise StoreError(f"rollout {found.record.id} stands elsewhere than thought")
+            await self._misplaced(found)
         self.running[found.route] = moved
         if moved.rollout.epoch != found.rollout.epoch:
             self._stale.add(moved.record.id)  # requests count anew

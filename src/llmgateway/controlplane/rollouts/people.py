@@ -1,9 +1,9 @@
 """What people do with rollouts: start, pause, resume, approve, promote, roll back. `Control.rollouts`."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 from llmgateway.config.rollouts import RolloutPolicy
 from llmgateway.config.snapshot import Route, Snapshot, Version
@@ -18,7 +18,7 @@ from llmgateway.domain.quantile import quantile
 from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord
 from llmgateway.ports.store import Row, Store, StoreRejectedError, Wanted
 from llmgateway.rollout.explain import refusal
-from llmgateway.rollout.rollout import MUST_SEE, Rollout
+from llmgateway.rollout.rollout import MUST_SEE, TERMINAL, Rollout, State
 from llmgateway.rollout.states import ASKING, TABLE, Event, Refused
 
 BASELINE: Final = 1_000  # of the stable version's exchanges, the last ones
@@ -50,9 +50,9 @@ class Rollouts:
             raise RefusedError(404, "route_not_found", f"No route is called {route}.")
         if table.rollout is None:
             raise RefusedError(422, "not_configured", f"The configuration has no [routes.{route}.rollout].")
-        if route in self._conductor.running:
-            raise RefusedError(409, "rollout_runs", f"A rollout runs on {route} already.")
         candidate, stable = compared(table, table.rollout)
+        if (before := self._conductor.running.get(route)) is not None:
+            may_replace(before, candidate.id)
         try:
             policy = policies.of_config(table.rollout, await self._slow(table, table.rollout, stable))
         except ValueError as error:
@@ -75,15 +75,27 @@ class Rollouts:
             state=rollout.state.value,
             revision=rollout.revision,
         )
-        try:
-            await self._conductor.begin(record)
-        except StoreRejectedError:
-            raise RefusedError(409, "rollout_runs", f"A rollout runs on {route} already.") from None
+        await self._begin(record, author, reason)
         if any(each.reason for each in checked):
             reason = f"{reason} (without a replay: {waiver.strip()})".strip()
         await self._act(route, Event.SUBMIT, author, reason)
         await self._conductor.look()
         return self.found(route)
+
+    async def _begin(self, record: RolloutRecord, author: str, reason: str) -> None:
+        """Take it in, in the place of one that runs and may be superseded."""
+        try:
+            before = self._conductor.running.get(record.route)
+            if before is None:
+                await self._conductor.begin(record)
+                return
+            may_replace(before, record.version_hash, record.policy)
+            because = f"{reason.strip()} (rollout {record.id})" if reason.strip() else ""
+            made = await self._conductor.supersede(record, Act(Event.SUPERSEDE, author, because))
+        except (StoreRejectedError, KeyError):
+            raise RefusedError(409, "rollout_runs", f"A rollout runs on {record.route} already.") from None
+        if isinstance(made, Refused):
+            raise _refused(made)
 
     async def pause(self, route: str, author: str, reason: str) -> Running:
         """Keep the weight as it is until somebody resumes."""
@@ -134,8 +146,7 @@ class Rollouts:
         people = await self._conductor.people(found, author)
         made = await self._conductor.act(route, Act(event, author, reason), people)
         if isinstance(made, Refused):
-            lacks = [{"what": each.what.value, **each.values} for each in made.lacks]
-            raise RefusedError(409, "rollout_refused", " ".join(refusal(made.lacks)), lacks=lacks)
+            raise _refused(made)
         return made
 
     async def _checked(self, route: Route, policy: RolloutPolicy, waiver: str) -> list[Checked]:
@@ -179,6 +190,33 @@ def compared(route: Route, policy: RolloutPolicy) -> tuple[Version, Version]:
             409, "not_comparable", "A rollout compares two versions: exactly one other has to have a weight."
         )
     return candidate, others[0]
+
+
+def may_replace(before: Running, candidate: str, policy: Mapping[str, Any] | None = None) -> None:
+    """Whether a rollout may be superseded by one of the content `candidate`; raises RefusedError.
+
+    Before the first step nobody has had the candidate: what is begun later is what is meant, unless it is the same. One
+    that is paused gives way to another candidate; the same one would only get rid of the evidence against it.
+    """
+    state, record = before.rollout.state, before.record
+    if state in TERMINAL:
+        raise _runs(f"The rollout of {record.candidate} on {record.route} is being filed: ask again in some seconds.")
+    if (state, Event.SUPERSEDE) not in TABLE:
+        raise _runs(f"The rollout of {record.candidate} on {record.route} is {state}: it has to end first.")
+    is_same = candidate == record.version_hash
+    if is_same and state is State.PAUSED:
+        raise _runs(f"The rollout of this very version on {record.route} is paused: resume it, or roll it back.")
+    if is_same and state is not State.DRAFT and policy is not None and policy["plan"] == record.policy["plan"]:
+        raise _runs(f"This very rollout runs on {record.route} already.")
+
+
+def _runs(message: str) -> RefusedError:
+    return RefusedError(409, "rollout_runs", message)
+
+
+def _refused(made: Refused) -> RefusedError:
+    lacks = [{"what": each.what.value, **each.values} for each in made.lacks]
+    return RefusedError(409, "rollout_refused", " ".join(refusal(made.lacks)), lacks=lacks)
 
 
 def _p95(values: list[float]) -> float | None:

@@ -13,7 +13,7 @@ from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.rollouts.people import MIN_BASELINE, Rollouts
 from llmgateway.controlplane.rollouts.preflight import Checked
 from llmgateway.domain.review import Concern, Severity
-from llmgateway.ports.store import Entry
+from llmgateway.ports.store import Entry, StoreError
 from llmgateway.rollout.rollout import Pause, State
 from llmgateway.rollout.states import Event, Refused
 from llmgateway.store.sqlite import SqliteStore
@@ -235,3 +235,128 @@ async def test_a_replay_that_was_passed_stands_with_the_rollout(it, monkeypatch)
     found = await it.start()
     assert found.record.policy["preflight"]["replays"][0]["replay"] == "p1"
     assert found.record.policy["preflight"]["waived"] is None
+
+
+# --- a newer one
+
+
+def with_candidate(it, version_hash, policy=POLICY):
+    """The route's table, with other content behind the candidate's name."""
+    it.configure(policy)
+    route = it.snapshot.routes["chat"]
+    versions = tuple(replace(each, id=version_hash) if each.name == "v2" else each for each in route.versions)
+    it.snapshot = replace(it.snapshot, routes={"chat": replace(route, versions=versions)})
+
+
+WAITING = replace(POLICY, approvals=RolloutApprovals(1, 1))
+
+
+async def started(it, policy=POLICY, reason="a newer model"):
+    it.configure(policy)
+    await it.conductor.load()
+    return await it.people.start("chat", "carol", reason)
+
+
+async def states(it):
+    return {each.id: each.state for each in await it.store.rollouts("chat", limit=9)}
+
+
+async def test_before_the_first_step_a_newer_one_takes_its_place(it):
+    first = await started(it, WAITING)
+    with_candidate(it, "id-3")
+    second = await it.people.start("chat", "dan", "")
+    assert await states(it) == {first.record.id: "superseded", second.record.id: "canary"}
+    (*_, last) = await it.store.transitions(first.record.id)
+    assert (last.event, last.actor) == ("supersede", "dan")
+    assert it.workers.told["chat"]["rollout"] == second.record.id
+    assert it.moves.count(Event.SUPERSEDE) == 1
+    await it.restart()
+    assert it.conductor.running["chat"].record.id == second.record.id
+
+
+async def test_so_does_the_same_version_with_another_plan_but_not_the_very_same(it):
+    await started(it, WAITING)
+    with refuses("rollout_runs"):
+        await it.people.start("chat", "carol", "again")
+    it.configure(POLICY)
+    assert (await it.people.start("chat", "carol", "nobody has to approve")).rollout.state is State.CANARY
+
+
+async def test_a_draft_that_was_left_behind_is_no_obstacle(it):
+    """Control was killed between the first row and the first move."""
+    await it.conductor.load()
+    await it.conductor.begin(record("r0"))
+    second = await started(it)
+    assert await states(it) == {"r0": "superseded", second.record.id: "canary"}
+
+
+async def test_a_paused_one_gives_way_to_another_candidate_for_a_reason(it):
+    first = await started(it)
+    await it.people.pause("chat", "bob", "")
+    with_candidate(it, "id-3")
+    with refuses("rollout_refused") as caught:
+        await it.people.start("chat", "dan", " ")
+    assert caught.value.more["lacks"] == [{"what": "reason"}]
+    assert await states(it) == {first.record.id: "paused"}
+    second = await it.people.start("chat", "dan", "mended")
+    (*_, last) = await it.store.transitions(first.record.id)
+    assert (last.to_state, last.weight, last.reason) == ("superseded", 0.0, f"mended (rollout {second.record.id})")
+    assert it.workers.weight == 0.2
+
+
+async def test_a_paused_one_does_not_give_way_to_itself(it):
+    await started(it)
+    await it.people.pause("chat", "bob", "")
+    it.configure(replace(POLICY, alpha=0.01))
+    with refuses("rollout_runs") as caught:
+        await it.people.start("chat", "dan", "let us forget about that")
+    assert "resume it, or roll it back" in caught.value.message
+
+
+async def test_one_that_is_on_its_way_does_not_give_way(it):
+    await started(it)
+    with_candidate(it, "id-3")
+    with refuses("rollout_runs") as caught:
+        await it.people.start("chat", "dan", "quick")
+    assert "is canary: it has to end first" in caught.value.message
+
+
+async def test_one_that_has_ended_is_filed_first(it):
+    await started(it)
+    await it.people.rollback("chat", "bob", "never mind")
+    await it.look()
+    with refuses("rollout_runs") as caught:
+        await it.people.start("chat", "dan", "again")
+    assert "ask again in some seconds" in caught.value.message
+
+
+async def test_what_was_superseded_counts_nothing_more(it):
+    first = await started(it)
+    await it.see(3)
+    await it.people.pause("chat", "bob", "")
+    with_candidate(it, "id-3")
+    await it.people.start("chat", "dan", "mended")
+    await it.see(3, rollout=first.record.id)
+    counts, _ = await it.store.epoch_counts(first.record.id)
+    assert max(each.candidate_units for each in counts) == 3
+
+
+async def test_a_move_in_between_is_noticed(it, monkeypatch):
+    await started(it, WAITING)
+
+    async def elsewhere(*_):
+        return False
+
+    monkeypatch.setattr(it.store, "replace_rollout", elsewhere)
+    with_candidate(it, "id-3")
+    with pytest.raises(StoreError, match="elsewhere"):
+        await it.people.start("chat", "dan", "")
+
+
+async def test_before_the_first_step_another_configuration_supersedes_it(it):
+    first = await started(it, WAITING)
+    with_candidate(it, "id-3", WAITING)
+    await it.look()
+    assert await states(it) == {first.record.id: "superseded"}
+    (*_, last) = await it.store.transitions(first.record.id)
+    assert last.reason == "the configuration has other versions now"
