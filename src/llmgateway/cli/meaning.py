@@ -187,6 +187,8 @@ def _print_rollouts(console: "Console", rollouts: list[tuple[str, dict[str, Any]
             + (", then a gate" if step["gate"] else "")
             for step in rollout["steps"]
         )
+        if shadow := rollout["shadow"]:
+            steps = f"shadow for {shadow['min_time']} or {shadow['min_pairs']} pairs that differ → {steps}"
         metrics = "\n".join(map(_metric, rollout["metrics"]))
         count = rollout["approvals"]["count"]
         needs = f"{count} approval{'s' * (count != 1)}; ends within {rollout['deadline']}"

@@ -25,6 +25,7 @@ _YEAR: Final = 366 * rollouts.DAY_S
 _STEP: Final = rollouts.RolloutStep(1)
 _METRIC: Final = rollouts.RolloutMetric(rollouts.MetricName.ERROR)
 _APPROVALS: Final = rollouts.RolloutApprovals()
+_SHADOW: Final = rollouts.RolloutShadow()
 _BAKE: Final = rollouts.RolloutBake()
 _POLICY: Final = rollouts.RolloutPolicy("")
 _Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD)]
@@ -89,6 +90,14 @@ class RolloutBakeTable(Table):
     min_time: Seconds = Field(_BAKE.min_time_s, ge=0, le=_YEAR)
 
 
+class RolloutShadowTable(Table):
+    """[routes.NAME.rollout.shadow]"""
+
+    min_time: Seconds = Field(_SHADOW.min_time_s, ge=0, le=_YEAR)
+    min_pairs: int = Field(_SHADOW.min_pairs, ge=1, le=1_000_000)
+    weight: float = Field(_SHADOW.weight, gt=0, le=1_000)
+
+
 def _listed(value: object) -> object:
     """One name may stand by itself."""
     return [value] if isinstance(value, str) else value
@@ -106,6 +115,7 @@ class RolloutTable(Table):
         str(metric.name): RolloutMetricTable(ceiling=metric.ceiling) for metric in rollouts.METRICS
     }
     approvals: RolloutApprovalsTable = RolloutApprovalsTable()
+    shadow: RolloutShadowTable | None = None
     bake: RolloutBakeTable = RolloutBakeTable()
     alpha: float = Field(_POLICY.alpha, gt=0, le=0.5)
     beta: float = Field(_POLICY.beta, gt=0, le=0.5)
@@ -119,7 +129,7 @@ def policy(table: RolloutTable | None, reading: Reading) -> rollouts.RolloutPoli
     """The frozen values of a route's table, if it has one."""
     if table is None:
         return None
-    approvals, bake = table.approvals, table.bake
+    approvals, bake, shadow = table.approvals, table.bake, table.shadow
     return rollouts.RolloutPolicy(
         candidate=table.candidate,
         steps=tuple(
@@ -136,6 +146,7 @@ def policy(table: RolloutTable | None, reading: Reading) -> rollouts.RolloutPoli
         r_m=table.r_m,
         srm_threshold=table.srm_threshold,
         deadline_s=table.deadline,
+        shadow=None if shadow is None else rollouts.RolloutShadow(shadow.min_time, shadow.min_pairs, shadow.weight),
         replay=tuple(dict.fromkeys(table.replay)),
     )
 
@@ -158,6 +169,7 @@ def unfit_rollouts(routes: "Mapping[str, RouteTable]", reading: Reading) -> Iter
             yield from _of_metrics(path, route.rollout)
             yield from _of_scores(path, name, route.rollout, reading)
             yield from _of_people(path, route.rollout)
+            yield from _of_shadow(path, route.rollout, route)
 
 
 def _of_route(path: Path, table: RolloutTable, route: "RouteTable") -> Iterator[Fault]:
@@ -197,6 +209,14 @@ def _of_scores(path: Path, route: str, table: RolloutTable, reading: Reading) ->
         yield (
             (*path, "metrics"),
             'at least one "critical" metric has to be no model\'s word, which is not trusted at first',
+        )
+
+
+def _of_shadow(path: Path, table: RolloutTable, route: "RouteTable") -> Iterator[Fault]:
+    if table.shadow is not None and (route.shadow is None or route.shadow.version != table.candidate):
+        yield (
+            (*path, "shadow"),
+            f"needs the route's own shadow to be the candidate: version = {quoted(table.candidate)}",
         )
 
 

@@ -81,6 +81,15 @@ class RolloutBake:
     min_time_s: float = 3_600.0
 
 
+@dataclass(frozen=True, slots=True)
+class RolloutShadow:
+    """Before anybody gets its answers, the candidate answers copies: for a time, or until so many pairs differ."""
+
+    min_time_s: float = 3_600.0
+    min_pairs: int = 50
+    weight: float = 1.0
+
+
 STEPS: Final = (RolloutStep(0.05), RolloutStep(0.25), RolloutStep(0.5))
 METRICS: Final = (RolloutMetric(MetricName.ERROR, ceiling=0.01),)
 
@@ -100,4 +109,5 @@ class RolloutPolicy:
     r_m: float = 1.5
     srm_threshold: float = 1_000.0
     deadline_s: float = 14 * DAY_S
+    shadow: RolloutShadow | None = None
     replay: tuple[str, ...] = ()  # datasets that the candidate has to have been tried on

@@ -12,6 +12,7 @@ from llmgateway.rollout.trust import Standing, Standings
 
 MAX_METRICS: Final = 32
 MAX_EPOCHS: Final = 256
+PAIRS: Final = "!pairs"  # in `heard`: when a pair was compared last; no metric is called so
 
 ByMetric = Mapping[str, Epochs]
 NEVER: Final = (0.0, 0.0)
@@ -42,7 +43,7 @@ class Evidence:
     def __post_init__(self) -> None:
         if len(self.weights) > MAX_EPOCHS:
             raise ValueError(f"more than {MAX_EPOCHS} weight epochs")
-        if len({*self.units, *self.bad, *self.heard}) > MAX_METRICS:
+        if len({*self.units, *self.bad, *self.heard} - {PAIRS}) > MAX_METRICS:
             raise ValueError(f"more than {MAX_METRICS} metrics")
         counted = {epoch for each in (self.assigned, *_every(self)) for epoch in each}
         if unknown := counted - set(self.weights):

@@ -13,11 +13,15 @@ WANTED: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """One exchange of the candidate. `bad`: the metrics in which it was a bad event. `unit`: whose it was."""
+    """One exchange of the candidate. `bad`: the metrics in which it was a bad event. `unit`: whose it was.
+
+    `copy`: of its shadow, the exchange at the candidate; `id` is then its primary.
+    """
 
     id: str
     unit: str
     bad: tuple[str, ...] = ()
+    copy: str | None = None
 
 
 def drawn(seen: Iterable[Exemplar], critical: frozenset[str], seed: str, count: int = WANTED) -> list[Exemplar]:

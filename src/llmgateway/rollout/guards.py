@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from llmgateway.rollout.evidence import Evidence
+from llmgateway.rollout.evidence import PAIRS, Evidence
 from llmgateway.rollout.plan import Approvals, Kind
 from llmgateway.rollout.readings import Readings, absent, readings
 from llmgateway.rollout.rollout import MUST_SEE, UNASKED, Pause, People, Rollout
@@ -129,13 +129,15 @@ def baked(at: Moment) -> Lack | None:
 
 
 def shadowed(at: Moment) -> Lack | None:
-    """The shadow has run for long enough, or has lost and won enough pairs."""
+    """The shadow has run for long enough with something to compare, or has lost and won enough pairs."""
     shadow = at.rollout.plan.shadow
     if shadow is None or at.evidence.pairs.both >= shadow.min_pairs:
         return None
     left = at.rollout.since + shadow.min_time_s - at.now
     found = {"pairs": at.evidence.pairs.both, "needed": shadow.min_pairs, "seconds": left}
-    return Lack(Lacking.PAIRS, found) if left > 0 else None
+    if left > 0:
+        return Lack(Lacking.PAIRS, found)
+    return None if PAIRS in at.evidence.heard else Lack(Lacking.MISSING, {"metrics": ["pairs"]})
 
 
 def has_shadow(at: Moment) -> Lack | None:

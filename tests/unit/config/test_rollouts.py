@@ -49,6 +49,17 @@ def test_everything_can_be():
     assert (rollout.approvals.by, rollout.bake.min_time_s, rollout.r_m) == (("ann", "bob"), 7_200, 2.0)
 
 
+SHADOW = '[routes.chat.rollout.shadow]\nmin_time = "2h"\n[routes.chat.shadow]\nversion = "v2"'
+
+
+def test_a_shadow_may_come_first():
+    snapshot = loaded(SHADOW)
+    shadow = snapshot.routes["chat"].rollout.shadow
+    assert (shadow.min_time_s, shadow.min_pairs, shadow.weight) == (7_200, 50, 1.0)
+    assert described(snapshot)["shadow"] == {"min_time": "2h", "min_pairs": 50}
+    assert described(loaded())["shadow"] is None
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [('"golden"', ("golden",)), ('["golden", "regression", "golden"]', ("golden", "regression")), ("[]", ())],
@@ -73,6 +84,9 @@ def described(snapshot):
         ("[[routes.chat.rollout.steps]]\nweight = 0.97", FIRST + 1, "has to leave at least the holdback"),
         ('metrics.error = { kind = "signal" }', FIRST, 'at least one metric has to be "critical"'),
         ("metrics.eror = {}", FIRST, "rollout.metrics.eror"),
+        ("shadow = {}", FIRST, 'rollout.shadow: needs the route\'s own shadow to be the candidate: version = "v2"'),
+        (SHADOW.replace('version = "v2"', 'version = "v1"'), FIRST, "needs the route's own shadow"),
+        ("shadow = { min_pairs = 0 }", FIRST, "min_pairs"),
         ('replay = "golden@3"', FIRST, "rollout.replay: is no dataset's name"),
         ("replay = 5", FIRST, "rollout.replay: must be a list"),
         (f"replay = {[f'd{number}' for number in range(11)]}", FIRST, "rollout.replay"),

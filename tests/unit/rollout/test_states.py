@@ -12,7 +12,7 @@ from tests.support.rollouts import NOW, PLAN, approvals, everybody, evidence, ro
 
 from llmgateway.rollout import guards
 from llmgateway.rollout.counts import Arms
-from llmgateway.rollout.evidence import Evidence
+from llmgateway.rollout.evidence import PAIRS, Evidence
 from llmgateway.rollout.guards import Lacking
 from llmgateway.rollout.hardstop import Failing
 from llmgateway.rollout.plan import Approvals, Kind, Metric, Shadow, Step
@@ -136,7 +136,10 @@ def test_a_shadow_comes_first_where_the_plan_has_one():
     shadow = happen(shadowing, Event.SHADOW).after
     assert shadow.weight == 0
     assert what(happen(shadow, Event.START, at=NOW + 59)) == [Lacking.PAIRS]
-    assert happen(shadow, Event.START, at=NOW + 60).after.epoch == 1
+    assert what(happen(shadow, Event.START, at=NOW + 60)) == [Lacking.MISSING]  # nothing could be compared
+    compared = replace(CALM, heard={PAIRS: (NOW, NOW)})
+    assert what(happen(shadow, Event.START, compared, at=NOW + 59)) == [Lacking.PAIRS]
+    assert happen(shadow, Event.START, compared, at=NOW + 60).after.epoch == 1
     assert happen(shadow, Event.START, replace(CALM, pairs=Arms(3, 2))).after.state is State.CANARY
     assert what(happen(shadow, Event.START, replace(CALM, pairs=Arms(0, 30)))) == [Lacking.ALARM]
     assert happen(shadow, Event.HARM).after.state is State.ROLLED_BACK

@@ -29,6 +29,8 @@ def standing(rollout: Mapping[str, Any]) -> "Group":
     parts: list[Any] = [Text(headline(rollout), _STYLES.get(rollout["state"], "bold"))]
     if rollout.get("preflight"):
         parts.append(Text(one_line(replayed(rollout["preflight"]))))
+    if rollout.get("pairs"):
+        parts.append(Text(paired(rollout["pairs"])))
     if "metrics" in rollout:
         parts += [Text(bar(rollout)), figures(rollout["metrics"])]
         parts += [Text(one_line(each)) for each in rollout["words"]]
@@ -60,6 +62,15 @@ def replayed(preflight: Mapping[str, Any]) -> str:
         if each["replay"]
     ]
     return f"replays passed: {', '.join(passed)}" if passed else "nothing there yet to replay"
+
+
+def paired(pairs: Mapping[str, Any]) -> str:
+    """What the shadow showed."""
+    lost, harm = pairs["lost"], pairs["harm"]
+    return (
+        f"shadow: of the pairs that differ the candidate lost {lost['candidate']}, the stable version {lost['stable']}"
+        f" · harm E {harm['e']:.3g}"
+    )
 
 
 def bar(rollout: Mapping[str, Any]) -> str:

@@ -12,15 +12,16 @@ from typing import Any, Final
 
 from llmgateway.config.rollouts import MetricName
 from llmgateway.controlplane.reviewing import Order, Reviewing, Subject
-from llmgateway.controlplane.rollouts.bundle import Findings, bundle, exemplar
+from llmgateway.controlplane.rollouts.bundle import Findings, bundle, copied, exemplar
 from llmgateway.controlplane.rollouts.records import Running, running
 from llmgateway.controlplane.rollouts.regression import Regression
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.review import Reason
 from llmgateway.ports.aftermath import Aftermath
 from llmgateway.ports.datasets import DatasetError
+from llmgateway.ports.reviews import Added
 from llmgateway.ports.rollouts import RolloutRecord
-from llmgateway.ports.store import Body, Row, Store, StoreError
+from llmgateway.ports.store import Body, Row, Store, StoreError, Wanted
 from llmgateway.rollout.exemplars import Exemplar, drawn
 
 UNFILED_S: Final = 60.0  # a rollout that the file can't be written for is not waited for any longer
@@ -51,6 +52,8 @@ class Follower:
 
     async def run(self) -> None:
         """Follow every rollback, for as long as the gateway runs. Sleeps while there is none."""
+        with suppress(StoreError):
+            await self._store.open()  # of a new gateway, whoever comes first makes it
         while True:
             self._wake.clear()
             try:
@@ -90,7 +93,10 @@ class Follower:
 
     async def _follow(self, record: RolloutRecord) -> None:
         kept = await self._store.aftermath(record.id) or await self._keep(record)
-        exemplars = [Exemplar(each["exchange_id"], "", tuple(each["bad"])) for each in kept.bundle.get("exemplars", ())]
+        exemplars = [
+            Exemplar(each["exchange_id"], "", tuple(each["bad"]), each["copy_id"])
+            for each in kept.bundle.get("exemplars", ())
+        ]
         outcome = {"review": await self._queue(record, exemplars)}
         outcome["dataset"] = await self._regression.grow(record, exemplars, kept.at)
         await self._store.finish_aftermath(record.id, outcome, self._clock.time())
@@ -112,7 +118,10 @@ class Follower:
         found = Findings(rows, counts, weights)
         generation = await self._store.generation(found.cause.generation)
         critical = frozenset(metric.name for metric in ended.rollout.plan.critical())
-        chosen = drawn(await self._seen(ended), critical, record.id)
+        seen = await self._seen(ended)
+        if (during := found.shadowed) is not None:
+            seen += await self._copies(ended, *during)
+        chosen = drawn(seen, critical, record.id)
         return bundle(ended, found, generation, chosen)
 
     async def _seen(self, ended: Running) -> list[Exemplar]:
@@ -130,6 +139,19 @@ class Follower:
             before = rows[-1]["id"]
         return seen
 
+    async def _copies(self, ended: Running, since: float, until: float) -> list[Exemplar]:
+        """The last copies of the rollout's shadow, each with what was bad about the candidate's answer."""
+        wanted, seen, before = Wanted(route=ended.route, since=since, until=until), list[Exemplar](), None
+        for _ in range(LOOK // BODIES):
+            pairs = await self._store.pairs(wanted, limit=BODIES, before=before)
+            bodies = await self._bodies(ended, [copy for _, copy in pairs])
+            made = [copied(ended, row, copy, bodies.get(copy["seq"], ())) for row, copy in pairs]
+            seen += [each for each in made if each is not None]
+            if len(pairs) < BODIES:
+                break
+            before = pairs[-1][1]["shadow_of"]
+        return seen
+
     async def _bodies(self, ended: Running, rows: Sequence[Row]) -> Mapping[int, Sequence[Body]]:
         """What was answered, where a metric has to see it."""
         if MetricName.REFUSAL not in ended.policy.metrics:
@@ -137,8 +159,12 @@ class Follower:
         return await self._store.bodies([row["seq"] for row in rows])
 
     async def _queue(self, record: RolloutRecord, exemplars: list[Exemplar]) -> dict[str, Any]:
-        if not exemplars:
-            return {"added": 0, "known": 0, "refused": 0}
+        """Put them into the queue: a copy beside its primary, as a blind pair."""
         order = Order(Reason.ROLLBACK, f"rollout {record.id}", priority=PRIORITY)
-        _, added = await self._reviewing.add([Subject(each.id) for each in exemplars], order)
-        return added._asdict()
+        whole = Added(0, 0, 0)
+        for is_pair in (False, True):
+            subjects = [Subject(each.id, each.copy) for each in exemplars if (each.copy is not None) is is_pair]
+            if subjects:
+                _, added = await self._reviewing.add(subjects, order)
+                whole = Added(*(one + other for one, other in zip(whole, added, strict=True)))
+        return whole._asdict()

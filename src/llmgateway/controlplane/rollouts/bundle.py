@@ -13,7 +13,7 @@ from llmgateway.ports.generations import Generation
 from llmgateway.ports.rollouts import EpochCount, TransitionRecord
 from llmgateway.ports.store import Body, Row
 from llmgateway.rollout import guards
-from llmgateway.rollout.evidence import Evidence, read
+from llmgateway.rollout.evidence import PAIRS, Evidence, read
 from llmgateway.rollout.exemplars import Exemplar
 from llmgateway.rollout.rollout import State
 
@@ -27,6 +27,14 @@ class Findings:
     transitions: Sequence[TransitionRecord]
     counts: Sequence[EpochCount]
     weights: dict[int, float]
+
+    @property
+    def shadowed(self) -> tuple[float, float] | None:
+        """From when to when copies alone went to the candidate, as Unix times; None: never."""
+        since = next((row.at for row in self.transitions if row.to_state == State.SHADOW), None)
+        if since is None:
+            return None
+        return since, next(row.at for row in self.transitions if row.from_state == State.SHADOW)
 
     @property
     def cause(self) -> TransitionRecord:
@@ -52,7 +60,7 @@ def bundle(
         "decided": _weighed(ended, read(cause.evidence), cause.at),
         "counted": _weighed(ended, counted, cause.at),
         "epochs": [_epoch(each, found.weights) for each in found.counts],
-        "exemplars": [{"exchange_id": each.id, "bad": list(each.bad)} for each in exemplars],
+        "exemplars": [{"exchange_id": each.id, "copy_id": each.copy, "bad": list(each.bad)} for each in exemplars],
     }
 
 
@@ -62,6 +70,17 @@ def exemplar(ended: Running, row: Row, bodies: Sequence[Body]) -> Exemplar | Non
         return None
     judged = bad_events(row, bodies, ended.policy.slow, ended.policy.metrics)
     return Exemplar(row["id"], row.get("unit") or row["id"], tuple(name for name, is_bad in judged.items() if is_bad))
+
+
+def copied(ended: Running, row: Row | None, copy: Row, bodies: Sequence[Body]) -> Exemplar | None:
+    """What a copy at the candidate would be; None for one that says nothing about it, or whose primary is not there."""
+    if row is None or copy.get("assigned_version") != ended.record.candidate or row.get("rollout") != ended.record.id:
+        return None
+    judged = bad_events(copy, bodies, ended.policy.slow, ended.policy.metrics)
+    if not judged:
+        return None
+    bad = tuple(name for name, is_bad in judged.items() if is_bad)
+    return Exemplar(row["id"], row.get("unit") or row["id"], bad, copy["id"])
 
 
 def _weighed(ended: Running, evidence: Evidence, at: float) -> dict[str, Any]:
@@ -76,5 +95,5 @@ def _weighed(ended: Running, evidence: Evidence, at: float) -> dict[str, Any]:
 
 def _epoch(each: EpochCount, weights: dict[int, float]) -> dict[str, Any]:
     """The sums of one metric in one epoch; of units assigned, or of requests, where it is no metric's."""
-    metric = {"": "assigned", REQUESTS: "requests"}.get(each.metric, each.metric)
+    metric = {"": "assigned", REQUESTS: "requests", PAIRS: "pairs"}.get(each.metric, each.metric)
     return each._asdict() | {"metric": metric, "weight": weights.get(each.epoch)}

@@ -6,12 +6,13 @@ the weights there are those that workers have, or are told then. Workers keep th
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn, Protocol
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.rollouts.eventful import automatic
+from llmgateway.controlplane.rollouts.pairtally import pair_tallies
 from llmgateway.controlplane.rollouts.preflight import standing
 from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of, running
 from llmgateway.controlplane.rollouts.tally import tallies
@@ -106,7 +107,15 @@ class Conductor:
 
     def tallies(self, entries: Sequence[Entry]) -> list[Tally]:
         """What a batch adds to the evidence."""
-        return tallies(entries, {each.record.id: each for each in self.running.values()})
+        ours = list(self.running.values())
+        return [*tallies(entries, {each.record.id: each for each in ours}), *pair_tallies(entries, self._shadowing())]
+
+    def _shadowing(self) -> Iterator[tuple[Running, float]]:
+        """Rollouts whose route copies to their candidate, with the share that is copied."""
+        for name, each in self.running.items():
+            route = self._snapshot().routes.get(name)
+            if route is not None and route.shadow is not None and route.shadow.version.name == each.record.candidate:
+                yield each, route.shadow.share
 
     def counted(self, added: Sequence[Tally]) -> None:
         """Hear that a batch is in the store, with what it added."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from llmgateway.config.rollouts import MetricName, RolloutPolicy
 from llmgateway.domain.score import SourceKind
 from llmgateway.domain.scorerule import ScoreRule
-from llmgateway.rollout.plan import Approvals, Bake, Kind, Metric, Plan, Step
+from llmgateway.rollout.plan import Approvals, Bake, Kind, Metric, Plan, Shadow, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ _SLOW: Final = MetricName.SLOW
 
 def of_config(policy: RolloutPolicy, slow: Slow) -> Policy:
     """The policy that a route's table stands for; ValueError with the reason for one that makes no sense."""
-    approvals, bake = policy.approvals, policy.bake
+    approvals, bake, shadow = policy.approvals, policy.bake, policy.shadow
     asked = Approvals(approvals.count, frozenset(approvals.by), approvals.creator_may, approvals.valid_s)
     plan = Plan(
         steps=tuple(Step(each.weight, each.min_time_s, each.min_units, each.gate) for each in policy.steps),
@@ -60,6 +60,7 @@ def of_config(policy: RolloutPolicy, slow: Slow) -> Policy:
         srm_threshold=policy.srm_threshold,
         start=replace(asked, count=approvals.start),
         approvals=asked,
+        shadow=None if shadow is None else Shadow(shadow.min_time_s, shadow.min_pairs, shadow.weight),
         bake=Bake(bake.holdback, bake.min_time_s),
         deadline_s=policy.deadline_s,
     )
@@ -79,6 +80,7 @@ def judges_slow(policy: RolloutPolicy) -> bool:
 def read(written: Mapping[str, Any]) -> Policy:
     """The policy that was written; ValueError, KeyError or TypeError where it was not."""
     plan = dict(written["plan"])
+    shadow = plan.pop("shadow")
     return Policy(
         Plan(
             steps=tuple(Step(**each) for each in plan.pop("steps")),
@@ -86,7 +88,7 @@ def read(written: Mapping[str, Any]) -> Policy:
             start=_approvals(plan.pop("start")),
             approvals=_approvals(plan.pop("approvals")),
             bake=Bake(**plan.pop("bake")),
-            shadow=plan.pop("shadow"),
+            shadow=None if shadow is None else Shadow(**shadow),
             **plan,
         ),
         Slow(**written["slow"]),

@@ -7,7 +7,7 @@ from llmgateway.controlplane.rollouts import policy
 from llmgateway.controlplane.rollouts.policy import Policy
 from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
 from llmgateway.rollout.counts import NOTHING, Arms
-from llmgateway.rollout.evidence import Evidence
+from llmgateway.rollout.evidence import PAIRS, Evidence
 from llmgateway.rollout.hardstop import Failing
 from llmgateway.rollout.rollout import Approval, Rollout
 from llmgateway.rollout.states import Transition
@@ -73,13 +73,15 @@ def evidence_of(counts: list[EpochCount], weights: dict[int, float], epoch: int)
     bad: dict[str, dict[int, Arms]] = {}
     said: dict[str, dict[int, Arms]] = {}
     heard: dict[str, tuple[float, float]] = {}
-    failing = Failing()
+    failing, pairs = Failing(), NOTHING
     for each in counts:
         both = Arms(each.stable_units, each.candidate_units)
         failed = Arms(each.stable_bad, each.candidate_bad)
         if each.metric == REQUESTS:
             if each.epoch == epoch:
                 failing = Failing(both, failed, Arms(each.stable_run, each.candidate_run))
+        elif each.metric == PAIRS:
+            pairs, heard[PAIRS] = pairs.plus(failed), (each.stable_at, each.candidate_at)
         elif not each.metric:
             assigned[each.epoch] = both
         elif each.metric.startswith(SAID):
@@ -95,6 +97,7 @@ def evidence_of(counts: list[EpochCount], weights: dict[int, float], epoch: int)
         assigned=_of(assigned, known),
         units={name: _of(each, known) for name, each in units.items()},
         bad={name: _of(each, known) for name, each in bad.items()},
+        pairs=pairs,
         failing=failing,
         heard=heard,
         said={name: _of(each, known) for name, each in said.items()},

@@ -72,6 +72,7 @@ def tested(at: Moment) -> Shown:
     """What the tests say."""
     plan = at.rollout.plan
     return {
+        "pairs": None if plan.shadow is None else _pairs(at),
         "harm": _figures(at.read.harm, 1 / plan.alpha),
         "srm": _figures(at.read.srm, plan.srm_threshold),
         "metrics": [_metric(each, at) for each in at.read.metrics],
@@ -143,6 +144,11 @@ def _valid(at: Moment) -> set[str]:
 
 def _figures(log_e: float, needed: float) -> Shown:
     return {"e": value(log_e), "log_e": log_e, "needed": needed}
+
+
+def _pairs(at: Moment) -> Shown:
+    """What came of the shadow: the pairs that each version alone lost, and the test of them."""
+    return {"lost": dict(at.evidence.pairs._asdict()), "harm": _figures(at.read.pairs, 1 / at.rollout.plan.alpha)}
 
 
 def _metric(read: MetricReading, at: Moment) -> Shown:

@@ -52,9 +52,11 @@ class RolloutTally:
 
 
 def assigned_arm(row: Mapping[str, Any], record: RolloutRecord) -> tuple[int, bool] | None:
-    """The epoch, and whether it is the candidate's, of an exchange whose version a rollout's weights assigned."""
+    """The epoch, and whether it is the candidate's, of an exchange that a rollout's weights assigned. None before
+    the first step, when none had a choice, and for all others.
+    """
     epoch, assigned = row.get("epoch"), row.get("assigned_version")
-    if type(epoch) is not int or assigned not in (record.candidate, record.stable):
+    if type(epoch) is not int or epoch < 1 or assigned not in (record.candidate, record.stable):
         return None
     if row.get("shadow_of") is not None or row.get("assigned_by") != SPLIT:
         return None

@@ -8,9 +8,10 @@ from tests.support.staged import POLICY, entry, record
 from tests.unit.controlplane.rollouts.test_conductor import Setting
 
 from llmgateway.config.review import Review
-from llmgateway.config.rollouts import MetricName, RolloutMetric
+from llmgateway.config.rollouts import MetricName, RolloutMetric, RolloutShadow
 from llmgateway.controlplane.reviewing import Reviewing
 from llmgateway.controlplane.rollouts.aftermath import UNFILED_S, Follower
+from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.review import Reason
 from llmgateway.ports.datasets import Dataset, DatasetError, DatasetItem
 from llmgateway.ports.generations import Generation
@@ -360,3 +361,33 @@ async def test_a_dataset_that_somebody_else_made_under_the_name_is_built_upon(it
     await it.follower.look()
     assert [each.prompt_hash for each in await it.dataset(2)][0] == "h"
     assert len(await it.dataset(2)) == 2
+
+
+async def test_what_its_shadow_got_wrong_is_looked_at_beside_what_callers_had(it, monkeypatch):
+    policy = replace(POLICY, shadow=RolloutShadow(1e6, 100))
+    monkeypatch.setattr("tests.unit.controlplane.rollouts.test_conductor.record", lambda: record(of=policy))
+    it.clock = ManualClock(time=it.make.clock.time())
+    it.conductor = it.conduct()
+    it.follower = it.follow()
+    await it.begin()
+    assert it.rollout.state is State.SHADOW
+    sides = []
+    for number in range(30):
+        primary = it.said(f"u{number}", f"ask {number}", version="v1")
+        failed = {"status": 500, "end": "upstream_error"} if number < 4 else {}
+        stamp = {"rollout": None, "epoch": None, "assigned_by": None, "shadow_of": primary.row["id"]}
+        copy = it.said(None, "", version="v2", **(stamp | failed))
+        copy.bodies = copy.bodies[1:]
+        sides += [primary, copy]
+    await it.store.append(sides, [], [], None)
+    it.clock.advance(1.0)
+    await it.roll_back()
+    assert it.conductor.running == {}
+    assert await it.follower.look()
+    exemplars = (await it.store.aftermath("r1")).bundle["exemplars"]
+    assert [each["bad"] for each in exemplars] == [["error"]] * 4 + [[]] * 16
+    assert {(each.exchange_id, each.other_id) for each in await it.queued()} == {
+        (each["exchange_id"], each["copy_id"]) for each in exemplars
+    }
+    assert [each.stratum for each in await it.dataset(1)] == ["error"] * 4 + ["random"] * 16
+    assert (await it.store.aftermath("r1")).outcome["review"] == {"added": 20, "known": 0, "refused": 0}

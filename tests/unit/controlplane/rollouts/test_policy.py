@@ -7,7 +7,7 @@ import pytest
 from tests.support.staged import POLICY, made, record
 
 from llmgateway.config.loader import load
-from llmgateway.config.rollouts import RolloutMetric, RolloutPolicy
+from llmgateway.config.rollouts import RolloutMetric, RolloutPolicy, RolloutShadow
 from llmgateway.controlplane.rollouts import policy
 from llmgateway.controlplane.rollouts.policy import Slow
 from llmgateway.controlplane.rollouts.records import running
@@ -30,9 +30,12 @@ candidate = "v2"
 
 THUMBS = RolloutMetric("thumbs", reads=ScoreRule("helpful", SourceKind.USER, bad=(False,)))
 TONE = RolloutMetric("tone", reads=ScoreRule("tone", SourceKind.JUDGE, "kind", below=0.5))
+SHADOWED = RolloutPolicy("v2", shadow=RolloutShadow(5.0, 7, 2.0))
 
 
-@pytest.mark.parametrize("of", [POLICY, RolloutPolicy("v2"), replace(POLICY, metrics=(*POLICY.metrics, THUMBS, TONE))])
+@pytest.mark.parametrize(
+    "of", [POLICY, RolloutPolicy("v2"), SHADOWED, replace(POLICY, metrics=(*POLICY.metrics, THUMBS, TONE))]
+)
 def test_a_policy_survives_being_written(of):
     before = policy.of_config(of, Slow(1.0, None))
     assert policy.read(json.loads(json.dumps(before.written()))) == before

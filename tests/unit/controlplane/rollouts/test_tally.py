@@ -30,6 +30,12 @@ def test_a_unit_counts_once_however_often_it_comes(make):
     assert found[1, REQUESTS][2:4] == (2, 1)
 
 
+def test_before_the_first_step_nothing_is_counted_and_nobody_is_used_up(make):
+    """Callers who came while the start waited for an approval count in the first step as any other."""
+    found = added([entry(make, "ann", epoch=0), entry(make, "bob", epoch=0, status=500)])
+    assert (found.counts, set(found.marks)) == ([], set())
+
+
 def test_what_the_store_has_marked_is_not_counted_again(make):
     first = added([entry(make, "ann")])
     found = counted([entry(make, "ann")], first.marks)
