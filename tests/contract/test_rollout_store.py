@@ -11,7 +11,7 @@ from llmgateway.controlplane.rollouts.records import REQUESTS, evidence_of
 from llmgateway.controlplane.rollouts.tally import tallies
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 from llmgateway.ports.events import WantedEvents
-from llmgateway.ports.rollouts import ApprovalRecord, TransitionRecord
+from llmgateway.ports.rollouts import Added, ApprovalRecord, TransitionRecord
 from llmgateway.ports.store import StoreKnownError, StoreRejectedError
 from llmgateway.rollout.counts import Arms
 
@@ -210,3 +210,28 @@ async def test_a_new_one_that_can_not_be_saved_leaves_the_old_one_where_it_is(st
     (found,) = await store.running_rollouts()
     assert (found.id, found.state) == ("r1", "draft")
     assert await store.transitions("r1") == []
+
+
+class Pairs:
+    """A tally that leaves marks and takes them away."""
+
+    rollout, units = "r1", ("x", "y")
+
+    def __init__(self, marks=(), spent=()):
+        self.added, self.marked = Added(marks, spent=spent), None
+
+    def count(self, marked):
+        self.marked = set(marked)
+        return self.added
+
+
+async def test_marks_that_nobody_needs_are_forgotten(store):
+    await store.add_rollout(record())
+    marks = {("m", "x", "stable"), ("m", "y", "stable")}
+    for tally, found in (
+        (Pairs(marks), set()),
+        (Pairs(spent=["x"]), marks),
+        (Pairs(), {("m", "y", "stable")}),
+    ):
+        await store.append([], [], [], None, tallies=[tally])
+        assert tally.marked == found

@@ -89,11 +89,14 @@ class EpochCount(NamedTuple):
 
 @dataclass(slots=True)
 class Added:
-    """What a batch adds. `broken`: (epoch, metric, arm) whose run of failures was ended within it."""
+    """What a batch adds. `broken`: (epoch, metric, arm) whose run of failures was ended within it. `spent`: units whose
+    marks nobody needs any more.
+    """
 
     marks: Collection[UnitMark] = ()
     counts: Sequence[EpochCount] = ()
     broken: Collection[tuple[int, str, str]] = field(default_factory=frozenset)
+    spent: Collection[str] = ()
 
 
 class Tally(Protocol):

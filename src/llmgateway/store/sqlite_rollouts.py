@@ -179,6 +179,8 @@ def _marked(connection: sqlite3.Connection, wanted: Tally) -> set[UnitMark]:
 def _save(connection: sqlite3.Connection, rollout: str, added: Added) -> None:
     rows = [(rollout, unit, metric, arm) for metric, unit, arm in added.marks]
     connection.executemany("INSERT INTO unit_event VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    spent = [(rollout, unit) for unit in added.spent]
+    connection.executemany("DELETE FROM unit_event WHERE rollout = ? AND unit = ?", spent)
     for each in added.counts:
         ended = [(each.epoch, each.metric, arm) in added.broken for arm in ("stable", "candidate")]
         connection.execute(_ADD, (rollout, *each, *ended))

@@ -1,7 +1,8 @@
 """What a batch adds to the pairs of a rollout that is in its shadow: a caller's exchange and its copy, judged alike.
 
-Either may come first, also in another batch: each leaves marks of how it was, and whoever comes second finds them. A
-pair is lost by the version of which a critical metric says bad, and says good of the other's; the rest are ties.
+Either may come first, also in another batch: it leaves marks of how it was; whoever comes second finds them, and they
+are forgotten. A pair is lost by the version whose answer was bad in a critical metric that could judge both, where the
+other's was not; the rest are ties.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -11,6 +12,7 @@ from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.controlplane.rollouts.tally import SPLIT
 from llmgateway.ports.rollouts import Added, EpochCount, Tally, UnitMark
 from llmgateway.ports.store import Entry, Row
+from llmgateway.rollout.counts import NOTHING, Arms
 from llmgateway.rollout.evidence import PAIRS
 from llmgateway.rollout.rollout import State
 from llmgateway.routing.shadow import is_chosen
@@ -45,32 +47,28 @@ class PairTally:
             self._at = max(self._at, row.get("ended_at") or 0.0)
 
     def count(self, marked: Collection[UnitMark]) -> Added:
-        known: dict[str, dict[str, dict[str, bool]]] = {}
-        for metric, unit, arm in marked:
-            if (read := _read(metric)) is not None:
-                known.setdefault(unit, {}).setdefault(arm, {})[read[0]] = read[1]
-        marks: set[UnitMark] = set()
-        pairs = stable = candidate = 0
+        known, marks, spent = _sides(marked), set[UnitMark](), set[str]()
+        pairs, lost = 0, NOTHING
         for unit, arm, judged in self._sides:
             sides = known.setdefault(unit, {})
             if arm in sides:
                 continue
-            sides[arm] = dict(judged)
-            marks |= {(_mark(metric, is_bad=bad), unit, arm) for metric, bad in judged.items()}
-            both = {*sides.get("stable", ())} & {*sides.get("candidate", ())}
-            if both:
-                bad_stable, bad_candidate = (any(sides[each][m] for m in both) for each in ("stable", "candidate"))
-                pairs += 1
-                stable += bad_stable and not bad_candidate
-                candidate += bad_candidate and not bad_stable
-        if not pairs:
-            return Added(marks)
+            sides[arm] = judged
+            if len(sides) == 1:
+                marks |= {(_mark(metric, is_bad=bad), unit, arm) for metric, bad in judged.items()}
+                continue
+            spent.add(unit)
+            if (loser := _loser(sides["stable"], sides["candidate"])) is not None:
+                pairs, lost = pairs + 1, lost.plus(loser)
         epoch, at = self._running.rollout.epoch, self._at
-        return Added(marks, [EpochCount(epoch, PAIRS, pairs, pairs, stable, candidate, at, at)])
+        counts = [EpochCount(epoch, PAIRS, pairs, pairs, *lost, at, at)] if pairs else []
+        return Added({each for each in marks if each[1] not in spent}, counts, spent=spent)
 
     def _arm(self, row: Row) -> str | None:
         """Which side of a pair it is: the copy at the candidate, or what a caller had of the stable version."""
         record, assigned = self._running.record, row.get("assigned_version")
+        if "shadow_left_out" in row:
+            return None
         if row.get("shadow_of") is not None:
             return "candidate" if (row.get("route"), assigned) == (record.route, record.candidate) else None
         is_ours = row.get("rollout") == record.id and row.get("assigned_by") == SPLIT
@@ -87,6 +85,24 @@ def pair_tallies(entries: Iterable[Entry], shadowing: Iterable[tuple[Running, fl
         for each in made:
             each.add(entry)
     return [each for each in made if each.units]
+
+
+def _sides(marked: Iterable[UnitMark]) -> dict[str, dict[str, Bad]]:
+    """What is known of pairs of which one side has come: by the primary's id and arm."""
+    known: dict[str, dict[str, dict[str, bool]]] = {}
+    for metric, unit, arm in marked:
+        if (read := _read(metric)) is not None:
+            known.setdefault(unit, {}).setdefault(arm, {})[read[0]] = read[1]
+    return {unit: dict(sides) for unit, sides in known.items()}
+
+
+def _loser(stable: Bad, candidate: Bad) -> Arms | None:
+    """Who loses the pair, as a count; NOTHING for a tie, None where no metric could judge both."""
+    both = stable.keys() & candidate.keys()
+    if not both:
+        return None
+    bad_stable, bad_candidate = (any(side[metric] for metric in both) for side in (stable, candidate))
+    return Arms(int(bad_stable and not bad_candidate), int(bad_candidate and not bad_stable))
 
 
 def _mark(metric: str, *, is_bad: bool) -> str:

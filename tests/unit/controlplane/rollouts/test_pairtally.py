@@ -89,11 +89,27 @@ def test_either_side_may_come_first_and_in_another_batch(make):
         assert sums == [3, 1, 1]
 
 
-def test_what_is_marked_is_not_counted_again(make):
+def test_one_side_leaves_marks_and_the_other_takes_them_away(make):
     one = primary(make)
-    both = [one, copy(make, one, **BAD)]
-    first = added(both)
-    assert not added(both, first.marks).counts
+    first = added([one])
+    assert {(unit, arm) for _, unit, arm in first.marks} == {(one.row["id"], "stable")}
+    second = added([copy(make, one, **BAD)], first.marks)
+    assert (set(second.marks), set(second.spent)) == (set(), {one.row["id"]})
+    both = added([one, copy(make, one)])
+    assert (set(both.marks), set(both.spent)) == (set(), {one.row["id"]})
+
+
+def test_the_same_side_twice_is_one(make):
+    """A transaction that failed is counted again from the start."""
+    one = primary(make)
+    first = added([one])
+    assert not added([one], first.marks).counts
+
+
+def test_what_was_left_out_leaves_no_mark(make):
+    one = primary(make)
+    one.row["shadow_left_out"] = "budget"
+    assert added([one]) is None
 
 
 @pytest.mark.parametrize(
