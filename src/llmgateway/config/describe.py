@@ -176,6 +176,7 @@ def _rollout(policy: RolloutPolicy) -> Described:
         "bake": {"holdback": policy.bake.holdback, "min_time": duration(policy.bake.min_time_s)},
         "deadline": duration(policy.deadline_s),
         "replay": list(policy.replay),
+        "regression": policy.regression,
         "shadow": None
         if policy.shadow is None
         else {"min_time": duration(policy.shadow.min_time_s), "min_pairs": policy.shadow.min_pairs},

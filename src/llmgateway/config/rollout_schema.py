@@ -108,6 +108,7 @@ class RolloutTable(Table):
 
     candidate: str
     replay: Annotated[list[DatasetName], Field(max_length=MAX_REPLAYS), BeforeValidator(_listed)] = []
+    regression: bool = _POLICY.regression
     steps: Annotated[list[RolloutStepTable], Field(min_length=1, max_length=MAX_STEPS)] = [
         RolloutStepTable(weight=step.weight) for step in rollouts.STEPS
     ]
@@ -147,6 +148,7 @@ def policy(table: RolloutTable | None, reading: Reading) -> rollouts.RolloutPoli
         srm_threshold=table.srm_threshold,
         deadline_s=table.deadline,
         shadow=None if shadow is None else rollouts.RolloutShadow(shadow.min_time, shadow.min_pairs, shadow.weight),
+        regression=table.regression,
         replay=tuple(dict.fromkeys(table.replay)),
     )
 

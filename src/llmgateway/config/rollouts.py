@@ -110,4 +110,5 @@ class RolloutPolicy:
     srm_threshold: float = 1_000.0
     deadline_s: float = 14 * DAY_S
     shadow: RolloutShadow | None = None
+    regression: bool = True  # what a rollback shows is kept in the route's regression dataset
     replay: tuple[str, ...] = ()  # datasets that the candidate has to have been tried on

@@ -85,6 +85,13 @@ REVIEW = {"added": 20, "known": 0, "refused": 0}
 @pytest.mark.parametrize(
     ("after", "said"),
     [
+        (
+            {"done_at": 1.0, "review": REVIEW, "dataset": None},
+            [
+                "20 to review (llmgateway review list --reason rollback)",
+                "kept out of the regression dataset (regression = false)",
+            ],
+        ),
         ({"done_at": None, "error": None}, ["not all is done yet: it is under way"]),
         ({"done_at": None, "error": "no room"}, ["not all is done yet: no room"]),
         ({"done_at": 1.0}, ["rolled back before bundles were kept"]),

@@ -66,6 +66,8 @@ def followed(after: Mapping[str, Any]) -> list[str]:
     told = [f"{review['added'] + review['known']} to review (llmgateway review list --reason rollback)"]
     if review["refused"]:
         told.append(f"{review['refused']} found no room in the queue")
+    if dataset is None:
+        return [*told, "kept out of the regression dataset (regression = false)"]
     left = ", ".join(f"{count} {reason}" for reason, count in dataset["left_out"].items())
     if dataset["version"] is None:
         told.append(f"nothing new for {dataset['name']}" + (f": {left}" if left else ""))

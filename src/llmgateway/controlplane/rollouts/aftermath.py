@@ -6,29 +6,23 @@ once; an item of the queue goes by its exchange and reason, a dataset's version 
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from llmgateway.config.rollouts import MetricName
 from llmgateway.controlplane.reviewing import Order, Reviewing, Subject
-from llmgateway.controlplane.rollouts.bundle import Findings, bundle, copied, exemplar
-from llmgateway.controlplane.rollouts.records import Running, running
-from llmgateway.controlplane.rollouts.regression import Regression
+from llmgateway.controlplane.rollouts.preflight import is_kept
+from llmgateway.controlplane.rollouts.records import running
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.review import Reason
 from llmgateway.ports.aftermath import Aftermath
 from llmgateway.ports.datasets import DatasetError
 from llmgateway.ports.reviews import Added
 from llmgateway.ports.rollouts import RolloutRecord
-from llmgateway.ports.store import Body, Row, Store, StoreError, Wanted
-from llmgateway.rollout.exemplars import Exemplar, drawn
+from llmgateway.ports.store import Store, StoreError
+from llmgateway.rollout.exemplars import Exemplar
 
 UNFILED_S: Final = 60.0  # a rollout that the file can't be written for is not waited for any longer
 AT_ONCE: Final = 100  # rollouts in one look
-LOOK: Final = 10_000  # of the candidate's exchanges, the newest
-PAGE: Final = 500
-BODIES: Final = 50  # exchanges whose bodies are read together
 AGAIN_S: Final = 5.0  # where something is still to be done
 PRIORITY: Final = 5  # before what is drawn at random
 
@@ -41,9 +35,9 @@ class Follower:
     def __init__(self, store: Store, reviewing: Reviewing, clock: Clock) -> None:
         self._store = store
         self._reviewing = reviewing
-        self._regression = Regression(store)
         self._clock = clock
         self._wake = asyncio.Event()
+        self.error: str | None = None  # of the store
         self.errors: dict[str, str] = {}
 
     def wake(self) -> None:
@@ -57,10 +51,11 @@ class Follower:
         while True:
             self._wake.clear()
             try:
-                is_all = await self.look()
+                is_all, self.error = await self.look(), None
             except StoreError as error:
-                log.warning("what follows rollbacks waits for the store: %s", error)
-                is_all = False
+                if self.error is None:
+                    log.warning("what follows rollbacks waits for the store: %s", error)
+                is_all, self.error = False, str(error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if is_all else AGAIN_S):
                     await self._wake.wait()
@@ -92,71 +87,29 @@ class Follower:
         return record.filed is not None or waited >= UNFILED_S
 
     async def _follow(self, record: RolloutRecord) -> None:
+        from llmgateway.controlplane.rollouts.regression import Regression
+
         kept = await self._store.aftermath(record.id) or await self._keep(record)
         exemplars = [
             Exemplar(each["exchange_id"], "", tuple(each["bad"]), each["copy_id"])
             for each in kept.bundle.get("exemplars", ())
         ]
-        outcome = {"review": await self._queue(record, exemplars)}
-        outcome["dataset"] = await self._regression.grow(record, exemplars, kept.at)
+        outcome: dict[str, Any] = {"review": await self._queue(record, exemplars), "dataset": None}
+        if is_kept(record):
+            outcome["dataset"] = await Regression(self._store).grow(record, exemplars, kept.at)
         await self._store.finish_aftermath(record.id, outcome, self._clock.time())
         log.info("rollout %s of %s was rolled back: %d exemplars", record.id, record.route, len(exemplars))
 
     async def _keep(self, record: RolloutRecord) -> Aftermath:
         """Put the bundle together, and keep it; of a rollout that can't be read that is an empty one."""
+        from llmgateway.controlplane.rollouts.gathering import Gathering
+
         try:
-            made = await self._made(running(record))
+            made = await Gathering(self._store, running(record)).bundle()
         except (LookupError, TypeError, ValueError):
             log.exception("rollout %s of %s can't be read: its bundle is empty", record.id, record.route)
             made = {}
         return await self._store.add_aftermath(Aftermath(record.id, self._clock.time(), made))
-
-    async def _made(self, ended: Running) -> Mapping[str, Any]:
-        record = ended.record
-        rows = await self._store.transitions(record.id)
-        counts, weights = await self._store.epoch_counts(record.id)
-        found = Findings(rows, counts, weights)
-        generation = await self._store.generation(found.cause.generation)
-        critical = frozenset(metric.name for metric in ended.rollout.plan.critical())
-        seen = await self._seen(ended)
-        if (during := found.shadowed) is not None:
-            seen += await self._copies(ended, *during)
-        chosen = drawn(seen, critical, record.id)
-        return bundle(ended, found, generation, chosen)
-
-    async def _seen(self, ended: Running) -> list[Exemplar]:
-        """The candidate's last exchanges, each with what was bad about it."""
-        record, seen, before = ended.record, list[Exemplar](), None
-        for _ in range(LOOK // PAGE):
-            rows = await self._store.assigned_rows(record.id, record.candidate, limit=PAGE, before=before)
-            for start in range(0, len(rows), BODIES):
-                batch = rows[start : start + BODIES]
-                bodies = await self._bodies(ended, batch)
-                made = [exemplar(ended, row, bodies.get(row["seq"], ())) for row in batch]
-                seen += [each for each in made if each is not None]
-            if len(rows) < PAGE:
-                break
-            before = rows[-1]["id"]
-        return seen
-
-    async def _copies(self, ended: Running, since: float, until: float) -> list[Exemplar]:
-        """The last copies of the rollout's shadow, each with what was bad about the candidate's answer."""
-        wanted, seen, before = Wanted(route=ended.route, since=since, until=until), list[Exemplar](), None
-        for _ in range(LOOK // BODIES):
-            pairs = await self._store.pairs(wanted, limit=BODIES, before=before)
-            bodies = await self._bodies(ended, [copy for _, copy in pairs])
-            made = [copied(ended, row, copy, bodies.get(copy["seq"], ())) for row, copy in pairs]
-            seen += [each for each in made if each is not None]
-            if len(pairs) < BODIES:
-                break
-            before = pairs[-1][1]["shadow_of"]
-        return seen
-
-    async def _bodies(self, ended: Running, rows: Sequence[Row]) -> Mapping[int, Sequence[Body]]:
-        """What was answered, where a metric has to see it."""
-        if MetricName.REFUSAL not in ended.policy.metrics:
-            return {}
-        return await self._store.bodies([row["seq"] for row in rows])
 
     async def _queue(self, record: RolloutRecord, exemplars: list[Exemplar]) -> dict[str, Any]:
         """Put them into the queue: a copy beside its primary, as a blind pair."""

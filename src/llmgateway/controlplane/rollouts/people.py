@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from llmgateway.config.rollouts import RolloutPolicy
+from llmgateway.config.rollouts import REGRESSION, RolloutPolicy
 from llmgateway.config.snapshot import Route, Snapshot, Version
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.rollouts import policy as policies
@@ -70,7 +70,7 @@ class Rollouts:
             creator=author,
             created_at=now,
             unit_key=secrets.token_hex(16),
-            policy=policy.written() | written(checked, waiver),
+            policy=policy.written() | written(checked, waiver) | {REGRESSION: table.rollout.regression},
             place=rollout.written(),
             state=rollout.state.value,
             revision=rollout.revision,

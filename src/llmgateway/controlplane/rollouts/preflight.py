@@ -117,6 +117,11 @@ def told(lacking: Sequence[Checked]) -> str:
     return f"This route's rollouts need a replay that was passed. {' '.join(said)} (--waive-replay WHY does without.)"
 
 
+def is_kept(record: RolloutRecord) -> bool:
+    """Whether a rollback's exemplars go into the route's regression dataset."""
+    return bool(record.policy.get(REGRESSION, True))
+
+
 def written(checked: Sequence[Checked], waived: str) -> dict[str, Any]:
     """What is kept with the policy; nothing where nothing was asked for."""
     if not checked:

@@ -1,5 +1,6 @@
 """What follows a rollback is done once, whatever is killed in between."""
 
+import asyncio
 from dataclasses import replace
 from hashlib import sha256
 
@@ -10,13 +11,14 @@ from tests.unit.controlplane.rollouts.test_conductor import Setting
 from llmgateway.config.review import Review
 from llmgateway.config.rollouts import MetricName, RolloutMetric, RolloutShadow
 from llmgateway.controlplane.reviewing import Reviewing
+from llmgateway.controlplane.rollouts import aftermath
 from llmgateway.controlplane.rollouts.aftermath import UNFILED_S, Follower
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.review import Reason
 from llmgateway.ports.datasets import Dataset, DatasetError, DatasetItem
 from llmgateway.ports.generations import Generation
 from llmgateway.ports.reviews import WantedItems
-from llmgateway.ports.store import Body
+from llmgateway.ports.store import Body, StoreError
 from llmgateway.rollout.exemplars import WANTED
 from llmgateway.rollout.rollout import State
 from llmgateway.rollout.states import Event
@@ -298,6 +300,17 @@ async def test_what_was_taken_out_of_the_prompts_stands_with_the_items(it):
     assert [each.redaction for each in await it.dataset(1)] == [("pii.email",)]
 
 
+async def test_a_route_may_keep_its_exemplars_out_of_the_dataset(it, monkeypatch):
+    made = record()
+    kept_out = replace(made, policy=made.policy | {"regression": False})
+    monkeypatch.setattr("tests.unit.controlplane.rollouts.test_conductor.record", lambda: kept_out)
+    await it.rolled_back()
+    assert await it.follower.look()
+    assert await it.store.datasets() == []
+    assert len(await it.queued()) == 8
+    assert (await it.store.aftermath("r1")).outcome["dataset"] is None
+
+
 async def test_what_has_no_body_is_looked_at_and_not_replayed(it):
     await it.begin()
     made = it.said("u", "x", status=500, end="upstream_error")
@@ -391,3 +404,35 @@ async def test_what_its_shadow_got_wrong_is_looked_at_beside_what_callers_had(it
     }
     assert [each.stratum for each in await it.dataset(1)] == ["error"] * 4 + ["random"] * 16
     assert (await it.store.aftermath("r1")).outcome["review"] == {"added": 20, "known": 0, "refused": 0}
+
+
+async def test_it_sleeps_until_it_is_woken_and_waits_for_a_store_that_is_away(it, monkeypatch, caplog):
+    monkeypatch.setattr(aftermath, "AGAIN_S", 0.01)
+    looks, errors = [], [StoreError("away"), StoreError("away"), None, None]
+
+    async def look():
+        looks.append(len(looks))
+        error = errors[min(len(looks), len(errors)) - 1]
+        if error is not None:
+            raise error
+        return True
+
+    monkeypatch.setattr(it.follower, "look", look)
+    task = asyncio.ensure_future(it.follower.run())
+    try:
+        await until(lambda: len(looks) == 3)
+        await asyncio.sleep(0.1)
+        assert len(looks) == 3, "there is nothing to do"
+        it.follower.wake()
+        await until(lambda: len(looks) == 4)
+        assert it.follower.error is None
+        assert [each.message for each in caplog.records].count("what follows rollbacks waits for the store: away") == 1
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(holds):
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.005)

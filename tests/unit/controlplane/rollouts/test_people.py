@@ -11,7 +11,7 @@ from llmgateway.config.rollouts import MetricName, RolloutApprovals, RolloutMetr
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.rollouts.people import MIN_BASELINE, Rollouts
-from llmgateway.controlplane.rollouts.preflight import Checked
+from llmgateway.controlplane.rollouts.preflight import Checked, is_kept
 from llmgateway.domain.review import Concern, Severity
 from llmgateway.ports.store import Entry, StoreError
 from llmgateway.rollout.rollout import Pause, State
@@ -215,6 +215,12 @@ async def test_who_does_without_says_why_and_that_stays(it):
     assert first.reason == "a newer model (without a replay: the old one is gone on Monday)"
     (kept,) = await it.store.rollouts("chat", limit=1)
     assert kept.policy["preflight"]["waived"] == "the old one is gone on Monday"
+
+
+@pytest.mark.parametrize("regression", [True, False])
+async def test_whether_a_rollback_grows_the_regression_dataset_is_fixed_at_the_start(it, regression):
+    it.configure(replace(POLICY, regression=regression))
+    assert is_kept((await it.start()).record) is regression
 
 
 async def test_a_reason_is_no_waiver(it):
