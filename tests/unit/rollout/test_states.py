@@ -422,20 +422,23 @@ WALK = replace(
 class Walk(RuleBasedStateMachine):
     """Everybody does what they like, in any order; the promises hold after each step."""
 
+    plan = WALK
+
     def __init__(self):
         super().__init__()
         self.now = NOW
-        self.rollout = Rollout("r1", WALK, "hash-of-v2", "carol")
+        self.rollout = Rollout("r1", self.plan, "hash-of-v2", "carol")
         self.people = People(has_passed_preflight=True)
         self.bad = {"error": {}, "slow": {}}
         self.units = {"error": {}, "slow": {}}
         self.weights = {}
+        self.pairs = Arms()
         self.heard = {}
         self.path = [self.rollout]
 
     @property
     def evidence(self):
-        return Evidence(weights=self.weights, units=self.units, bad=self.bad, heard=self.heard)
+        return Evidence(weights=self.weights, units=self.units, bad=self.bad, pairs=self.pairs, heard=self.heard)
 
     @initialize(steps=st.integers(0, 6))
     def begin(self, steps):
@@ -463,10 +466,12 @@ class Walk(RuleBasedStateMachine):
         self.traffic("good", 2_000)
         self.now += 20
         self.heard = dict.fromkeys(self.heard, (self.now, self.now))
+        self.copies(1, 1)
         if self.rollout.plan.steps[self.rollout.step].gate:
             self.approve("ann", "hash-of-v2", fits=True)
         for event in (
             Event.SUBMIT,
+            Event.SHADOW,
             Event.START,
             Event.ADVANCE,
             Event.PROVEN,
@@ -496,17 +501,20 @@ class Walk(RuleBasedStateMachine):
         assert after.revision == before.revision + 1
         assert after.epoch - before.epoch == (after.weight != before.weight or after.srm_from > before.epoch)
         if event is Event.ADVANCE:
-            assert not absent(WALK, seen, self.now)
+            assert not absent(self.plan, seen, self.now)
             assert after.step == before.step + 1
         else:
             assert after.step == before.step
         if after.state is State.SUPERSEDED:
-            assert before.state in {State.DRAFT, State.PENDING_START, State.PAUSED}
+            assert before.state in {State.DRAFT, State.PENDING_START, State.SHADOW, State.PAUSED}
             assert after.weight == 0
             assert reason or before.weight == 0
+        if before.state is State.SHADOW and after.state is State.CANARY:
+            assert self.pairs.both >= 5 or (PAIRS in seen.heard and self.now - before.since >= 60)
+            assert not readings(self.plan, seen).is_harmful
         if after.state is State.AWAITING_APPROVAL:
-            assert readings(WALK, seen).is_proven
-            assert not absent(WALK, seen, self.now)
+            assert readings(self.plan, seen).is_proven
+            assert not absent(self.plan, seen, self.now)
         if after.state is State.PROMOTING:
             self.check_promotion(before, seen, reason)
 
@@ -515,7 +523,7 @@ class Walk(RuleBasedStateMachine):
         assert self.people.open_concerns == 0
         assert self.people.seen >= MUST_SEE
         assert reason
-        assert not absent(WALK, seen, self.now)
+        assert not absent(self.plan, seen, self.now)
         assert any(
             (each.by, each.version_hash, each.evidence_hash) == ("ann", before.version_hash, before.evidence_hash)
             and self.now - 86_400 <= each.at <= self.now
@@ -535,7 +543,14 @@ class Walk(RuleBasedStateMachine):
                 epoch: bad.plus(Arms(round(size * (1 - share) / 4), round(size * share / 4)))
             }
             self.units[metric] = self.units[metric] | {epoch: units.plus(Arms(size, size))}
-        self.heard = dict.fromkeys(("error", "slow"), (self.now, self.now))
+        self.heard = {**self.heard, **dict.fromkeys(("error", "slow"), (self.now, self.now))}
+
+    @precondition(lambda self: self.rollout.state is State.SHADOW)
+    @rule(stable=st.integers(0, 3), candidate=st.integers(0, 12))
+    def copies(self, stable, candidate):
+        if self.rollout.state is State.SHADOW:
+            self.pairs = self.pairs.plus(Arms(stable, candidate))
+            self.heard = {**self.heard, PAIRS: (self.now, self.now)}
 
     @rule(seconds=st.sampled_from([1, 20, 100, 90_000]))
     def time_passes(self, seconds):
@@ -557,7 +572,7 @@ class Walk(RuleBasedStateMachine):
         if self.rollout.state in PROMOTED:
             assert any(each.state is State.PROMOTING for each in self.path)
         else:
-            assert self.rollout.weight in (0.0, WALK.steps[self.rollout.step].weight)
+            assert self.rollout.weight in (0.0, self.plan.steps[self.rollout.step].weight)
 
     @invariant()
     def a_rollback_is_free(self):
@@ -584,8 +599,21 @@ class Walk(RuleBasedStateMachine):
                 ]
 
 
+class ShadowWalk(Walk):
+    """The same where copies alone go to the candidate first."""
+
+    plan = replace(WALK, shadow=Shadow(60, 5))
+
+    @invariant()
+    def no_caller_has_the_candidate_before_the_first_step(self):
+        if all(each.state is not State.CANARY for each in self.path):
+            assert all(each.weight == 0 for each in self.path)
+
+
 TestWalk = Walk.TestCase
 TestWalk.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestShadowWalk = ShadowWalk.TestCase
+TestShadowWalk.settings = TestWalk.settings
 
 
 def test_the_walk_gets_to_the_end():

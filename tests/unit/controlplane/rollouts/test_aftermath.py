@@ -407,7 +407,7 @@ async def test_what_its_shadow_got_wrong_is_looked_at_beside_what_callers_had(it
 
 
 async def test_it_sleeps_until_it_is_woken_and_waits_for_a_store_that_is_away(it, monkeypatch, caplog):
-    monkeypatch.setattr(aftermath, "AGAIN_S", 0.01)
+    monkeypatch.setattr(aftermath, "AGAIN_S", 0)
     looks, errors = [], [StoreError("away"), StoreError("away"), None, None]
 
     async def look():
@@ -421,7 +421,8 @@ async def test_it_sleeps_until_it_is_woken_and_waits_for_a_store_that_is_away(it
     task = asyncio.ensure_future(it.follower.run())
     try:
         await until(lambda: len(looks) == 3)
-        await asyncio.sleep(0.1)
+        for _ in range(50):
+            await asyncio.sleep(0)
         assert len(looks) == 3, "there is nothing to do"
         it.follower.wake()
         await until(lambda: len(looks) == 4)
@@ -435,4 +436,4 @@ async def test_it_sleeps_until_it_is_woken_and_waits_for_a_store_that_is_away(it
 async def until(holds):
     async with asyncio.timeout(20):
         while not holds():
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0)
