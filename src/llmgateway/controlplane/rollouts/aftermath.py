@@ -24,6 +24,7 @@ from llmgateway.rollout.exemplars import Exemplar
 UNFILED_S: Final = 60.0  # a rollout that the file can't be written for is not waited for any longer
 AT_ONCE: Final = 100  # rollouts in one look
 AGAIN_S: Final = 5.0  # where something is still to be done
+FULL_S: Final = 60.0  # where that is for want of room: each try goes through a dataset
 PRIORITY: Final = 5  # before what is drawn at random
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Follower:
                     log.warning("what follows rollbacks waits for the store: %s", error)
                 is_all, self.error = False, str(error)
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if is_all else AGAIN_S):
+                async with asyncio.timeout(None if is_all else FULL_S if self.errors else AGAIN_S):
                     await self._wake.wait()
 
     async def look(self) -> bool:

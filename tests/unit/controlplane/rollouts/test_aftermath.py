@@ -433,6 +433,27 @@ async def test_it_sleeps_until_it_is_woken_and_waits_for_a_store_that_is_away(it
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_for_want_of_room_it_does_not_try_all_the_time(it, monkeypatch):
+    monkeypatch.setattr(aftermath, "AGAIN_S", 0)
+    looks = []
+
+    async def look():
+        looks.append(1)
+        it.follower.errors["r1"] = "there is no room"
+        return False
+
+    monkeypatch.setattr(it.follower, "look", look)
+    task = asyncio.ensure_future(it.follower.run())
+    try:
+        await until(lambda: looks)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert len(looks) == 1
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def until(holds):
     async with asyncio.timeout(20):
         while not holds():
