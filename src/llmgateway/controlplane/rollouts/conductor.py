@@ -6,7 +6,7 @@ the weights there are those that workers have, or are told then. Workers keep th
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NoReturn, Protocol
 
@@ -108,14 +108,10 @@ class Conductor:
     def tallies(self, entries: Sequence[Entry]) -> list[Tally]:
         """What a batch adds to the evidence."""
         ours = list(self.running.values())
-        return [*tallies(entries, {each.record.id: each for each in ours}), *pair_tallies(entries, self._shadowing())]
-
-    def _shadowing(self) -> Iterator[tuple[Running, float]]:
-        """Rollouts whose route copies to their candidate, with the share that is copied."""
-        for name, each in self.running.items():
-            route = self._snapshot().routes.get(name)
-            if route is not None and route.shadow is not None and route.shadow.version.name == each.record.candidate:
-                yield each, route.shadow.share
+        return [
+            *tallies(entries, {each.record.id: each for each in ours}),
+            *pair_tallies(entries, ours, self._snapshot()),
+        ]
 
     def counted(self, added: Sequence[Tally]) -> None:
         """Hear that a batch is in the store, with what it added."""

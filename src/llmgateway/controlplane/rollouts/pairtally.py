@@ -7,6 +7,7 @@ other's was not; the rest are ties.
 
 from collections.abc import Collection, Iterable, Mapping
 
+from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.rollouts.judging import bad_events
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.controlplane.rollouts.tally import SPLIT
@@ -76,15 +77,23 @@ class PairTally:
         return "stable" if is_ours else None
 
 
-def pair_tallies(entries: Iterable[Entry], shadowing: Iterable[tuple[Running, float]]) -> list[Tally]:
-    """Sort a batch by the rollouts that are in their shadow, each with the share that is copied."""
-    made = [PairTally(running, share) for running, share in shadowing if running.rollout.state is State.SHADOW]
+def pair_tallies(entries: Iterable[Entry], running: Iterable[Running], snapshot: Snapshot) -> list[Tally]:
+    """Sort a batch by the rollouts that are in their shadow, whose routes copy to their candidates."""
+    made = [PairTally(each, _share(each, snapshot)) for each in running if each.rollout.state is State.SHADOW]
     if not made:
         return []
     for entry in entries:
         for each in made:
             each.add(entry)
     return [each for each in made if each.units]
+
+
+def _share(running: Running, snapshot: Snapshot) -> float:
+    """Which share of its route's exchanges is copied to the candidate."""
+    route = snapshot.routes.get(running.route)
+    if route is None or route.shadow is None or route.shadow.version.name != running.record.candidate:
+        return 0.0
+    return route.shadow.share
 
 
 def _sides(marked: Iterable[UnitMark]) -> dict[str, dict[str, Bad]]:

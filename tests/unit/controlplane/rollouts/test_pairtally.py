@@ -5,9 +5,10 @@ from itertools import permutations
 
 import pytest
 from tests.support.exchanges import ExchangeFactory
-from tests.support.staged import POLICY, entry, made
+from tests.support.staged import POLICY, SNAPSHOT, entry, made
 
 from llmgateway.config.rollouts import MetricKind, MetricName, RolloutMetric, RolloutShadow
+from llmgateway.config.snapshot import Shadow
 from llmgateway.controlplane.rollouts.pairtally import pair_tallies
 from llmgateway.controlplane.rollouts.records import evidence_of
 from llmgateway.rollout.counts import Arms
@@ -26,6 +27,19 @@ def shadowing(state=State.SHADOW, since=0.0):
     return replace(running, rollout=replace(running.rollout, state=state, since=since))
 
 
+def snapshot(share, version="v2"):
+    """A route that copies such a share to a version."""
+    route = SNAPSHOT.routes["chat"]
+    shadow = Shadow(route.version(version), share)
+    return replace(SNAPSHOT, routes={"chat": replace(route, shadow=shadow)})
+
+
+def test_without_copies_at_the_candidate_there_are_no_pairs(make):
+    one = primary(make)
+    for it in (SNAPSHOT, replace(SNAPSHOT, routes={}), snapshot(1.0, "v1")):
+        assert pair_tallies([one], [shadowing()], it) == []
+
+
 @pytest.fixture
 def make():
     return ExchangeFactory()
@@ -42,7 +56,7 @@ def copy(make, of, **changes):
 
 
 def added(entries, marked=frozenset(), of=None, share=1.0):
-    found = pair_tallies(entries, [(of or shadowing(), share)])
+    found = pair_tallies(entries, [of or shadowing()], snapshot(share))
     return found[0].count(marked) if found else None
 
 
