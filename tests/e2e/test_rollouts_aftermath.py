@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from contextlib import closing, suppress
+from itertools import pairwise
 
 import aiohttp
 import psutil
@@ -61,41 +62,69 @@ async def test_a_rollback_leaves_a_bundle_items_to_review_and_a_regression_datas
         assert "was rolled back" in await command(it, "bundle", "other", code=2)
 
 
-async def kill_at_each_step(it, killed):
-    """Kill control as soon as the store has another part of what follows, as seen from outside."""
-    seen = None
-    while True:
-        steps = await asyncio.to_thread(steps_in, it.gateway.store)
-        if steps != seen and steps is not None and any(steps):
-            seen = steps
-            killed.append(steps)
-            with suppress(psutil.NoSuchProcess, ValueError):
-                psutil.Process(int(locks.holder(it.gateway.data / locks.CONTROL))).kill()
-        await asyncio.sleep(0.002)
+# Where control gets no further, and how one sees that it has got there.
+STOPS = [
+    ("INSERT ON queue_item", "true", "SELECT count(*) = 1 FROM aftermath"),
+    ("INSERT ON dataset", "true", "SELECT count(*) = 20 FROM queue_item"),
+    ("INSERT ON dataset_item", 'NEW."ordinal" >= 2', "SELECT count(*) = 2 FROM dataset_item"),
+    ("UPDATE OF content_hash ON dataset", "true", "SELECT count(*) > 2 FROM dataset_item"),
+    ("UPDATE OF done_at ON aftermath", "true", "SELECT count(content_hash) = 1 FROM dataset"),
+]
 
 
-def steps_in(store):
-    """How much there is of it: a bundle, items of the queue, a version, items of it, its seal, the last word."""
-    try:
-        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
-            return connection.execute(
-                "SELECT (SELECT count(*) FROM aftermath), (SELECT count(*) FROM queue_item), "
-                "(SELECT count(*) FROM dataset), (SELECT count(*) FROM dataset_item), "
-                "(SELECT count(content_hash) FROM dataset), (SELECT count(done_at) FROM aftermath)"
-            ).fetchone()
-    except sqlite3.OperationalError:
-        return None
+def stop(gateway, at):
+    """Let control get as far as that stop; None: as far as it likes. Its store refuses what would lead on."""
+    with closing(sqlite3.connect(gateway.store, timeout=60)) as connection:
+        connection.execute("DROP TRIGGER IF EXISTS stop")
+        if at is not None:
+            what, when, _ = at
+            connection.execute(f"CREATE TRIGGER stop BEFORE {what} WHEN {when} BEGIN SELECT RAISE(ABORT, 'stop'); END")
+
+
+async def made(gateway, seconds=60):
+    """Wait until the store is there."""
+    async with asyncio.timeout(seconds):
+        while True:
+            with (
+                suppress(sqlite3.OperationalError),
+                closing(sqlite3.connect(f"file:{gateway.store}?mode=ro", uri=True)) as it,
+            ):
+                it.execute("SELECT count(*) FROM aftermath")
+                return
+            await asyncio.sleep(0.05)
+
+
+async def stopped(gateway, at, seconds=60):
+    """Wait until control has got there."""
+
+    def is_there():
+        with closing(sqlite3.connect(f"file:{gateway.store}?mode=ro", uri=True)) as connection:
+            return connection.execute(at[2]).fetchone()[0]
+
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(is_there):
+            await asyncio.sleep(0.02)
+
+
+def kill(gateway):
+    """End control, and see it gone."""
+    with suppress(psutil.NoSuchProcess, ValueError, OSError):
+        control = psutil.Process(int(locks.holder(gateway.data / locks.CONTROL)))
+        control.kill()
+        control.wait(10)
 
 
 async def test_control_killed_at_each_step_does_all_of_it_once(tmp_path):
     async with staged(tmp_path, config=SLOW_STEPS) as it:
-        killed = []
-        killer = asyncio.ensure_future(kill_at_each_step(it, killed))
+        await made(it.gateway)
+        await asyncio.to_thread(stop, it.gateway, STOPS[0])
         await goes_bad(it)
-        answer = await followed(it, 120)
-        killer.cancel()
+        for at, following in pairwise([*STOPS, None]):
+            await stopped(it.gateway, at)
+            await asyncio.to_thread(kill, it.gateway)
+            await asyncio.to_thread(stop, it.gateway, following)
+        answer = await followed(it)
         exemplars = [each["exchange_id"] for each in answer["bundle"]["exemplars"]]
-        assert len(killed) >= 2, "it was killed in between"
         assert len(set(exemplars)) == len(exemplars) == 20
         with closing(sqlite3.connect(it.gateway.store)) as connection:
             queued = connection.execute("SELECT exchange_id, reason FROM queue_item").fetchall()
