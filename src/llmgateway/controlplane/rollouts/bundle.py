@@ -1,7 +1,7 @@
 """What a rollback rests on, put together once, so that it can be read when exchanges and configurations are gone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -49,7 +49,8 @@ def bundle(
     """The bundle, as JSON has it. `generation`: of the configuration in force when it was decided, where it is kept."""
     cause, record = found.cause, ended.record
     text = None if generation is None else sha256(generation.text.encode("utf-8", "surrogatepass")).hexdigest()
-    counted = evidence_of(list(found.counts), found.weights, cause.epoch)
+    decided = read(cause.evidence)
+    counted = replace(evidence_of(list(found.counts), found.weights, cause.epoch), trust=decided.trust)
     return {
         "rollout": head(record) | {"stable_hash": record.stable_hash},
         "policy": dict(record.policy),
@@ -57,7 +58,7 @@ def bundle(
         "config": {"generation": cause.generation, "sha256": text},
         "cause": moved(cause),
         "transitions": [moved(row) for row in found.transitions],
-        "decided": _weighed(ended, read(cause.evidence), cause.at),
+        "decided": _weighed(ended, decided, cause.at),
         "counted": _weighed(ended, counted, cause.at),
         "epochs": [_epoch(each, found.weights) for each in found.counts],
         "exemplars": [{"exchange_id": each.id, "copy_id": each.copy, "bad": list(each.bad)} for each in exemplars],

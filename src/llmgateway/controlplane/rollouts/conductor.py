@@ -249,7 +249,7 @@ class Conductor:
             found = self.running.get(route)
             if found is None or found.rollout.state in TERMINAL:
                 return False
-            wanted = self._changed(found) or self._lost(found) or await self._due(found)
+            wanted = _changed(found, self._snapshot()) or self._lost(found) or await self._due(found)
             if wanted is None:
                 return False
             return isinstance(await self._move(found, wanted, await self.people(found)), Running)
@@ -257,18 +257,6 @@ class Conductor:
     async def _read_running(self) -> None:
         self.running = {each.route: each for each in map(_read, await self._store.running_rollouts()) if each}
         self._stale = {each.record.id for each in self.running.values()}
-
-    def _changed(self, found: Running) -> Act | None:
-        """What follows when the configuration no longer has the versions that are compared."""
-        route = self._snapshot().routes.get(found.route)
-        ids = {version.name: version.id for version in route.versions} if route is not None else {}
-        record = found.record
-        if (ids.get(record.candidate), ids.get(record.stable)) == (record.version_hash, record.stable_hash):
-            return None
-        for event in (Event.ROLL_BACK, Event.SUPERSEDE):
-            if (found.rollout.state, event) in TABLE:
-                return Act(event, reason="the configuration has other versions now")
-        return None
 
     def _lost(self, found: Running) -> Act | None:
         """What follows when nobody has watched it for a while, and a person has to look."""
@@ -319,6 +307,19 @@ class Conductor:
         if event is not None:
             self._on_event(event)
         return moved
+
+
+def _changed(found: Running, snapshot: Snapshot) -> Act | None:
+    """What follows when the configuration no longer has the versions that are compared."""
+    route = snapshot.routes.get(found.route)
+    ids = {version.name: version.id for version in route.versions} if route is not None else {}
+    record = found.record
+    if (ids.get(record.candidate), ids.get(record.stable)) == (record.version_hash, record.stable_hash):
+        return None
+    for event in (Event.ROLL_BACK, Event.SUPERSEDE):
+        if (found.rollout.state, event) in TABLE:
+            return Act(event, reason="the configuration has other versions now")
+    return None
 
 
 def _read(record: RolloutRecord) -> Running | None:
