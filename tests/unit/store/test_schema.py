@@ -108,12 +108,16 @@ async def test_a_reader_of_an_older_store_says_what_to_do(tmp_path):
 
 
 @pytest.mark.parametrize("has_tables", [True, False], ids=["of the earlier number", "from before it"])
-def test_a_store_gets_the_registrys_tables_whether_or_not_it_met_them_under_their_earlier_number(tmp_path, has_tables):
+def test_a_store_gets_the_registrys_tables_whether_or_not_it_met_them_under_their_earlier_number(
+    tmp_path, has_tables, monkeypatch
+):
+    known = {number: name for number, name in schema.MIGRATIONS.items() if number <= 18}
+    monkeypatch.setattr(schema, "MIGRATIONS", known)
     with closing(sqlite3.connect(tmp_path / "store.sqlite3", isolation_level=None)) as connection:
         prepare(connection)
         for table in () if has_tables else ("spec", "terms", "served", "label", "note"):
             connection.execute(f"DROP TABLE version_{table}")
         connection.execute("PRAGMA user_version = 17")
         prepare(connection)
-        assert check(connection) == VERSION
+        assert check(connection) == 18
         assert connection.execute("SELECT count(*) FROM version_note").fetchone() == (0,)
