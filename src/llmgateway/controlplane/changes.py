@@ -20,6 +20,7 @@ from llmgateway.controlplane.configfile import ConfigFile, etag
 from llmgateway.controlplane.draft import Draft, Edit, Start, draft
 from llmgateway.controlplane.history import RETRY_S, Entry, History
 from llmgateway.controlplane.link import Ack
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.reload import Reloader
 from llmgateway.domain.clock import Clock
@@ -150,18 +151,14 @@ class Changes:
 
     async def run(self) -> None:
         """Write down what comes into force by the file, for as long as the gateway runs."""
-        is_told = False
+        waiting = Waiting("the configuration's history waits")
         while True:
-            try:
+            with waiting:
                 async with self._reloader.turn:
                     await self._settle_history()
-            except StoreError as error:
-                if not is_told:
-                    log.warning("the configuration's history waits for the store: %s", error)
-                is_told = True
+            if waiting.error is not None:
                 await asyncio.sleep(RETRY_S)
                 continue
-            is_told = False
             await self._history.wanted.wait()
             self._history.wanted.clear()
 

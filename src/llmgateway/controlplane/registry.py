@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
 from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.controlplane.pricing import Prices
 from llmgateway.controlplane.terms import records
 from llmgateway.domain.clock import Clock
@@ -96,13 +97,13 @@ class Registry:
 
     async def run(self) -> None:
         """Take down what comes into force, for as long as the gateway runs."""
+        waiting = Waiting("the registry of versions waits")
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            try:
+            with waiting:
                 await self.catch_up()
-            except StoreError as error:
-                log.warning("the registry of versions waits for the store: %s", error)
+            if waiting.error is not None:
                 await asyncio.sleep(RETRY_S)
                 self._wanted.set()
 

@@ -4,15 +4,13 @@ A pass deletes in batches with pauses in between, so that ingestion goes on besi
 """
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from typing import Final
 
 from llmgateway.config.snapshot import Data, Snapshot
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.domain.clock import Clock
-from llmgateway.ports.store import Store, StoreError
-
-log = logging.getLogger(__name__)
+from llmgateway.ports.store import Store
 
 INTERVAL_S: Final = 60.0
 BATCH_ROWS: Final = 1_000
@@ -41,7 +39,7 @@ class Retention:
         self._limits = limits
         self._clock = clock
         self.total = Swept()
-        self.error: str | None = None  # why the last pass failed
+        self.waiting = Waiting("retention waits")
 
     def configure(self, snapshot: Snapshot) -> None:
         """Take a configuration's limits."""
@@ -50,13 +48,8 @@ class Retention:
     async def run(self) -> None:
         """Sweep every minute, until cancelled."""
         while True:
-            try:
+            with self.waiting:
                 await self.sweep()
-                self.error = None
-            except StoreError as error:
-                if self.error is None:
-                    log.warning("retention waits for the store: %s", error)
-                self.error = str(error)
             await asyncio.sleep(INTERVAL_S)
 
     async def sweep(self) -> Swept:

@@ -4,27 +4,25 @@ What waits here when the process is killed is not brought in: it is a sample, an
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.controlplane.reviewfigures import ReviewFigures
 from llmgateway.controlplane.reviewing import Order, Reviewing, Subject
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.review import Reason
 from llmgateway.domain.score import State
 from llmgateway.ports.scores import Placement
-from llmgateway.ports.store import Row, StoreError
+from llmgateway.ports.store import Row
 from llmgateway.review.hooks import Allowance, drawn, is_thumb_down, reason_of_row
 
 MAX_WAITING: Final = 1_000  # exchanges that are to be brought in, while the store is away
 LOOK_S: Final = 15.0  # between two counts of what waits
 PAUSE_S: Final = 0.5
 BY: Final = "gateway"
-
-log = logging.getLogger(__name__)
 
 
 class ReviewFeed:
@@ -37,7 +35,7 @@ class ReviewFeed:
         self._waiting: deque[tuple[Subject, Reason]] = deque(maxlen=MAX_WAITING)
         self._wake = asyncio.Event()
         self.figures: ReviewFigures | None = None  # None until the store was asked
-        self.error: str | None = None
+        self.waiting = Waiting("the review queues wait")
 
     def serve(self, reviewing: Reviewing) -> None:
         """Bring what comes to these queues."""
@@ -80,13 +78,8 @@ class ReviewFeed:
     async def run(self) -> None:
         """Bring in and count, until cancelled. A store that is away is waited for."""
         while True:
-            try:
+            with self.waiting:
                 await self.settle()
-                self.error = None
-            except StoreError as error:
-                if self.error is None:
-                    log.warning("the review queues wait for the store: %s", error)
-                self.error = str(error)
             await asyncio.sleep(PAUSE_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)

@@ -6,7 +6,6 @@ cursor that was saved with the figures.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -14,13 +13,12 @@ from typing import Any, Final
 from llmgateway.config.snapshot import Bodies, Snapshot
 from llmgateway.controlplane.feedbackfigures import FeedbackFigures
 from llmgateway.controlplane.labels import Labels
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.score import Reason, Score, State
 from llmgateway.ports.scores import Cursor, Placement, Target
-from llmgateway.ports.store import Row, Store, StoreError
+from llmgateway.ports.store import Row, Store
 from llmgateway.wire.jsoncodec import encode
-
-log = logging.getLogger(__name__)
 
 LIMIT: Final = 1_000  # scores of one look
 PAUSE_S: Final = 0.25  # between looks: what comes meanwhile shares the next one
@@ -63,7 +61,7 @@ class Scoring:
         self._has_pending = True
         self._has_news = False  # exchanges came since the look began
         self._wake = asyncio.Event()
-        self.error: str | None = None
+        self.waiting = Waiting("scores wait")
 
     def configure(self, snapshot: Snapshot, labels: Labels) -> None:
         """Take a configuration's settings and names."""
@@ -107,13 +105,8 @@ class Scoring:
         self._may_give_up = True
 
     async def _settle_or_wait(self) -> None:
-        try:
+        with self.waiting:
             await self.settle()
-            self.error = None
-        except StoreError as error:
-            if self.error is None:
-                log.warning("scores wait for the store: %s", error)
-            self.error = str(error)
 
     async def settle(self) -> None:
         """Place everything that can be placed now. Raises StoreError; what was placed until then stays placed."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmgateway.controlplane.patience import MAX_S, MIN_S, Patience
+from llmgateway.controlplane.patience import MAX_S, MIN_S, Patience, Waiting
 from llmgateway.ports.store import StoreUnavailableError
 
 
@@ -59,3 +59,24 @@ async def test_what_is_no_matter_of_the_store_is_not_waited_for(patience, slept)
     with pytest.raises(ValueError, match="a mistake"):
         await patience.tried(fail)
     assert slept == []
+
+
+def test_what_waits_is_told_once_and_anew_when_it_waits_again(caplog: pytest.LogCaptureFixture) -> None:
+    waiting = Waiting("scores wait")
+    for why in ("locked", "full"):
+        with waiting:
+            raise StoreUnavailableError(why)
+        assert waiting.error == why
+    with waiting:
+        pass
+    assert waiting.error is None
+    with waiting:
+        raise StoreUnavailableError("gone")
+    assert caplog.messages == ["scores wait for the store: locked", "scores wait for the store: gone"]
+
+
+def test_what_is_no_fault_of_the_store_is_nobody_s_to_wait_for(caplog: pytest.LogCaptureFixture) -> None:
+    waiting = Waiting("scores wait")
+    with pytest.raises(ValueError, match="mine"), waiting:
+        raise ValueError("mine")
+    assert (waiting.error, caplog.messages) == (None, [])

@@ -128,5 +128,5 @@ async def test_a_store_that_is_away_is_tried_again_later(
 
 
 async def _until_ok(keeper: Retention) -> None:
-    while keeper.error is not None:
+    while keeper.waiting.error is not None:
         await asyncio.sleep(0)

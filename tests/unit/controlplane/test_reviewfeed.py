@@ -102,11 +102,11 @@ async def test_what_waits_is_bounded_and_comes_when_the_store_is_back(fed, monke
     fed.store.path.rename(hidden)
     running = asyncio.get_running_loop().create_task(fed.feed.run())
     async with asyncio.timeout(5):
-        while fed.feed.error is None:
+        while fed.feed.waiting.error is None:
             await asyncio.sleep(0.005)
         hidden.rename(fed.store.path)
         fed.feed.changed()
-        while fed.feed.error is not None:
+        while fed.feed.waiting.error is not None:
             fed.feed.changed()
             await asyncio.sleep(0.005)
     running.cancel()

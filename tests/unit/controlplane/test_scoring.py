@@ -358,7 +358,7 @@ async def test_a_store_that_is_away_is_waited_for(
     monkeypatch.setattr(store, "unplaced", asked)
     task = scoring(store, make)
     running = asyncio.ensure_future(task.run(at_once))
-    await _until(lambda: not failures and task.error is None)
+    await _until(lambda: not failures and task.waiting.error is None)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert caplog.text.count("scores wait for the store") == 1

@@ -22,11 +22,12 @@ from llmgateway.controlplane.drift.signal import Turn
 from llmgateway.controlplane.drift.signs import is_traffic
 from llmgateway.controlplane.drift.watched import Found, Watched
 from llmgateway.controlplane.labels import Labels
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import EventKind, GatewayEvent
 from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.states import StateOf
-from llmgateway.ports.store import Row, Store, StoreError, Wanted
+from llmgateway.ports.store import Row, Store, Wanted
 from llmgateway.wire.jsoncodec import encode
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class DriftWatch:
         self._is_changed = False
         self._newest = 0  # the last row that was heard of
         self._wake = asyncio.Event()
-        self.error: str | None = None
+        self.waiting = Waiting("drift watch waits")
 
     def figures(self, labels: Labels) -> DriftFigures | None:
         """For /metrics; None while nobody knows, or nothing is watched."""
@@ -116,13 +117,9 @@ class DriftWatch:
         """Keep the state in the store, until cancelled. A store that is away is waited for."""
         while True:
             self._wake.clear()
-            try:
+            with self.waiting:
                 await self.settle()
-                self.error = None
-            except StoreError as error:
-                if self.error is None:
-                    log.warning("drift watch waits for the store: %s", error)
-                self.error = str(error)
+            if self.waiting.error is not None:
                 self._wake.set()
             await asyncio.sleep(SAVE_EVERY_S)
             await self._wake.wait()

@@ -21,10 +21,11 @@ from llmgateway.controlplane.evaluation.figures import Figures, Reading
 from llmgateway.controlplane.evaluation.heard import Heard, count_rows
 from llmgateway.controlplane.evaluation.http import Ask
 from llmgateway.controlplane.evaluation.panel import Due, Makers, Member, due, panel
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.controlplane.save import in_thread
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.evaluator import Why
-from llmgateway.ports.store import Row, Store, StoreError, Wanted
+from llmgateway.ports.store import Row, Store, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Evaluation:
         self.asking = Asking(self._books, ask, clock)
         self.members: tuple[Member, ...] = ()
         self.backlog = 0  # exchanges that wait to be looked at
-        self.error: str | None = None
+        self.waiting = Waiting("evaluators wait")
         self.configure(snapshot)
 
     @property
@@ -84,14 +85,9 @@ class Evaluation:
         """Look at what comes, until cancelled. A store that is away is waited for."""
         while True:
             self._wake.clear()
-            try:
+            with self.waiting:
                 while await self.look():  # each waits for the store and for a thread: the loop has its turns
                     pass
-                self.error = None
-            except StoreError as error:
-                if self.error is None:
-                    log.warning("evaluators wait for the store: %s", error)
-                self.error = str(error)
             await asyncio.sleep(PAUSE_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), LOOK_S)

@@ -14,11 +14,12 @@ from llmgateway.controlplane.golden.asking import AskGolden, Round
 from llmgateway.controlplane.golden.books import Books, OfRoute, OfVersion
 from llmgateway.controlplane.golden.rounds import Asking, CutShortError, asked_versions, told
 from llmgateway.controlplane.golden.verdicts import Verdict
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.ids import IdMint
 from llmgateway.ports.datasets import DatasetItem
 from llmgateway.ports.states import StateOf
-from llmgateway.ports.store import Store, StoreError
+from llmgateway.ports.store import Store
 from llmgateway.wire.jsoncodec import encode
 
 log = logging.getLogger(__name__)
@@ -56,13 +57,12 @@ class GoldenWatch:
 
     async def run(self) -> None:
         """Ask what is due, until cancelled."""
+        waiting = Waiting("golden questions wait")
         while True:
             self._wake.clear()
-            try:
+            wait_s: float | None = RETRY_S
+            with waiting:
                 wait_s = await self.settle()
-            except StoreError as error:
-                log.warning("golden questions wait for the store: %s", error)
-                wait_s = RETRY_S
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), wait_s)
 

@@ -9,6 +9,7 @@ import logging
 from contextlib import suppress
 from typing import Any, Final
 
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.controlplane.reviewing import Order, Reviewing, Subject
 from llmgateway.controlplane.rollouts.preflight import is_kept
 from llmgateway.controlplane.rollouts.records import running
@@ -38,7 +39,7 @@ class Follower:
         self._reviewing = reviewing
         self._clock = clock
         self._wake = asyncio.Event()
-        self.error: str | None = None  # of the store
+        self.waiting = Waiting("what follows rollbacks waits")
         self.errors: dict[str, str] = {}
 
     def wake(self) -> None:
@@ -51,12 +52,9 @@ class Follower:
             await self._store.open()  # of a new gateway, whoever comes first makes it
         while True:
             self._wake.clear()
-            try:
-                is_all, self.error = await self.look(), None
-            except StoreError as error:
-                if self.error is None:
-                    log.warning("what follows rollbacks waits for the store: %s", error)
-                is_all, self.error = False, str(error)
+            is_all = False
+            with self.waiting:
+                is_all = await self.look()
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if is_all else FULL_S if self.errors else AGAIN_S):
                     await self._wake.wait()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NoReturn, Protocol
 
 from llmgateway.config.snapshot import Snapshot
+from llmgateway.controlplane.patience import Waiting
 from llmgateway.controlplane.rollouts.eventful import automatic
 from llmgateway.controlplane.rollouts.pairtally import pair_tallies
 from llmgateway.controlplane.rollouts.preflight import standing
@@ -86,6 +87,7 @@ class Conductor:
         self.known: dict[str, Evidence] = {}  # as read last, by rollout
         self._stale: set[str] = set()  # rollouts whose evidence has grown in the store
         self._trusting = Trusting(store, clock)
+        self._waiting = Waiting("the rollouts wait")
         self._told = ""
         self._turn = asyncio.Lock()
         self.wake = asyncio.Event()
@@ -134,10 +136,8 @@ class Conductor:
 
     async def _look_again(self) -> None:
         """One look, and the wait for the next."""
-        try:
+        with self._waiting:
             await self.look()
-        except StoreError as error:
-            log.warning("the rollouts wait for the store: %s", error)
         try:
             async with asyncio.timeout(TICK_S):
                 await self.wake.wait()

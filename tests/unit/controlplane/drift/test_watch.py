@@ -393,7 +393,7 @@ async def test_a_store_that_is_away_is_waited_for(fed, monkeypatch, caplog):
     task = asyncio.ensure_future(fed.watch.run())
     try:
         async with asyncio.timeout(20):
-            while fed.watch.books is None or fed.watch.error is not None:
+            while fed.watch.books is None or fed.watch.waiting.error is not None:
                 await asyncio.sleep(0)
         assert caplog.text.count("waits for the store") == 1
     finally:

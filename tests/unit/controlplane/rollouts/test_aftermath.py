@@ -426,7 +426,7 @@ async def test_it_sleeps_until_it_is_woken_and_waits_for_a_store_that_is_away(it
         assert len(looks) == 3, "there is nothing to do"
         it.follower.wake()
         await until(lambda: len(looks) == 4)
-        assert it.follower.error is None
+        assert it.follower.waiting.error is None
         assert [each.message for each in caplog.records].count("what follows rollbacks waits for the store: away") == 1
     finally:
         task.cancel()
