@@ -32,6 +32,7 @@ from llmgateway.ports.store import Wanted
 
 EXAMPLE = Path(llmgateway.__file__).with_name("config.example.toml").read_text().splitlines()
 NUMBER = re.compile(r'^(?:#\s*)?(\w+)\s*=\s*("?\d[\d._]*\s*[A-Za-z]*"?)\s*(?:#.*)?$')
+A_SCORE = ("# below", "# above")  # is any number at all
 HEADER = re.compile(r"^(?:#\s*)?(\[+[^\]]+\]+)")
 WITH_A_NUMBER = [at for at, line in enumerate(EXAMPLE) if NUMBER.match(line)]
 
@@ -165,8 +166,15 @@ def changed(at: int, value: str) -> str:
         step = next(row for row in range(table, len(lines)) if "[[routes.assistant.rollout.steps]]" in lines[row])
         for row in (table, table + 1, step, step + 1):
             lines[row] = lines[row].lstrip("# ")
+    if "[routes.assistant.rollout.metrics.stars]" in lines[start]:  # it says whose scores, and which are bad
+        lines[start + 1 : start + 3] = [line.lstrip("# ") for line in lines[start + 1 : start + 3]]
+    if "[routes.assistant.rollout.shadow]" in lines[start]:  # the route's own copies go to the candidate
+        copies = next(row for row in range(len(lines)) if "[routes.assistant.shadow]" in lines[row])
+        lines[copies : copies + 2] = [line.lstrip("# ") for line in lines[copies : copies + 2]]
     if "[routes.assistant.shadow]" in lines[start]:
         lines[start + 1] = lines[start + 1].lstrip("# ")
+    if "[routes.assistant.golden]" in lines[start]:  # it can't do without a dataset and, here, a key
+        lines[start] += '\napi_key = "lgw_golden"\ndataset = "golden"'
     lines[start] = lines[start].lstrip("# ")
     lines[at] = f"{name} = {value}"
     return "\n".join(lines)
@@ -186,6 +194,8 @@ def test_o17_the_settings_with_numbers_are_really_looked_at():
 def test_o17_no_setting_takes_a_number_that_is_none(value):
     taken = []
     for at in WITH_A_NUMBER:
+        if EXAMPLE[at].startswith(A_SCORE) and value[0] in "-1" and value != "-inf":
+            continue
         try:
             loaded(changed(at, value))
         except ConfigError as error:

@@ -1,10 +1,9 @@
 """Schemas made ready once, and kept for the requests that have the same. Nothing is ever fetched."""
 
 from collections.abc import Collection
+from functools import cache
 from threading import Lock
 from typing import Any, Final
-
-from jsonschema_rs import ReferencingError, RegexOptions, ValidationError, validator_for
 
 from llmgateway.guardrails.json_schema.bounds import TooComplexError, bounds_of
 from llmgateway.wire.jsoncodec import encode
@@ -13,7 +12,6 @@ MAX_BYTES: Final = 64 * 1024  # of one schema
 MAX_KEPT: Final = 256
 MAX_KEPT_BYTES: Final = 1024 * 1024  # of all of them, as they are written
 _REGEX_BYTES: Final = 256 * 1024
-_PATTERNS: Final = RegexOptions(size_limit=_REGEX_BYTES, dfa_size_limit=_REGEX_BYTES)  # the engine that is linear
 
 
 class SchemaError(ValueError):
@@ -26,17 +24,19 @@ class Schema:
     __slots__ = ("_bounds", "_validator")
 
     def __init__(self, schema: Any) -> None:
+        import jsonschema_rs  # here: it takes three megabytes, and most gateways never see a schema
+
         try:
             self._bounds = bounds_of(schema)
-            self._validator: Any = validator_for(
-                schema, pattern_options=_PATTERNS, offline=True, validate_formats=False, mask=""
+            self._validator: Any = jsonschema_rs.validator_for(
+                schema, pattern_options=_patterns(), offline=True, validate_formats=False, mask=""
             )
         except TooComplexError as error:
             raise SchemaError(str(error)) from None
-        except ValidationError as error:
+        except jsonschema_rs.ValidationError as error:
             where = "/".join(map(str, error.instance_path))
             raise SchemaError(f"it is no schema: something is wrong at /{where}") from None
-        except (ReferencingError, ValueError) as error:
+        except (jsonschema_rs.ReferencingError, ValueError) as error:
             raise SchemaError(f"it can't be used: {type(error).__name__}") from None
 
     def fault(self, answer: Any) -> list[str | int] | None:
@@ -82,6 +82,14 @@ class Schemas:
                 oldest = next(iter(self._kept))
                 del self._kept[oldest]
                 self._size -= len(oldest)
+
+
+@cache
+def _patterns() -> Any:
+    """The engine for patterns that is linear, within bounds."""
+    from jsonschema_rs import RegexOptions
+
+    return RegexOptions(size_limit=_REGEX_BYTES, dfa_size_limit=_REGEX_BYTES)
 
 
 def _made(schema: Any) -> Schema | SchemaError:
