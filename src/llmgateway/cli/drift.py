@@ -63,6 +63,8 @@ def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
         gateway.print_json(found)
     elif not found["is_on"]:
         gateway.console().print("nothing is watched: [drift] names no signals and no features")
+    elif not found["versions"]:
+        gateway.notes().print("no such version is watched: the names of routes are those of the configuration")
     else:
         _print(found["versions"])
         if found["left_out"]:

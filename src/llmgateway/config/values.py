@@ -219,7 +219,11 @@ def _url(value: str) -> SplitResult:
     except ValueError:
         raise ValueError("its host or port is not valid") from None
     if not parts.hostname or port_is_wrong:
-        raise ValueError("must name a host and, if any, a port from 1 to 65535")
+        raise ValueError(
+            "must name a host and, if any, a port from 1 to 65535, behind http:// or https://"
+            if "://" not in value
+            else "must name a host and, if any, a port from 1 to 65535"
+        )
     if "@" in parts.netloc:
         raise ValueError("must not hold credentials; they belong in api_key")
     if parts.query or parts.fragment or value.endswith(("?", "#")):

@@ -1,5 +1,6 @@
 """`/v1/chat/completions`: OpenAI's shapes, whole and streamed."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -71,13 +72,18 @@ def finish(answer: Answer) -> str:
     return "stop" if answer.finish == "refusal" else answer.finish
 
 
+def fingerprint(model: str) -> str:
+    """Name what answers, as OpenAI does: the same for all answers of a model."""
+    return f"fp_{hashlib.blake2b(model.encode('utf-8', 'replace'), digest_size=5).hexdigest()}"
+
+
 def _envelope(written: Written, kind: str) -> dict[str, Any]:
     return {
         "id": f"chatcmpl-{written.digest}",
         "object": kind,
         "created": CREATED,
         "model": written.prompt.model,
-        "system_fingerprint": f"fp_{written.digest[:10]}",
+        "system_fingerprint": fingerprint(written.prompt.model),
         "service_tier": "default",
     }
 

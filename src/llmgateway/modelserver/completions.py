@@ -28,7 +28,7 @@ def _envelope(written: Written) -> dict[str, Any]:
         "object": "text_completion",
         "created": CREATED,
         "model": written.prompt.model,
-        "system_fingerprint": f"fp_{written.digest[:10]}",
+        "system_fingerprint": chat.fingerprint(written.prompt.model),
     }
 
 

@@ -145,10 +145,12 @@ def _versions(
     """The version that answered most comes first."""
     counts = _counted(asked)
     took, first = _by_version(durations), _by_version(first_tokens)
-    last_seen = {each.name: each for each in seen}  # in the order of time
+    every_seen: defaultdict[str, list[SeenVersion]] = defaultdict(list)  # in the order of time
+    for each in seen:
+        every_seen[each.name].append(each)
     found = []
     for name, told in counts.items():
-        known = last_seen.get(name)
+        known = _as_it_answered(every_seen[name], told.last_at)
         found.append(
             Version(
                 name=name,
@@ -164,6 +166,12 @@ def _versions(
             )
         )
     return sorted(found, key=lambda each: (-each.answered, each.name))
+
+
+def _as_it_answered(seen: Sequence[SeenVersion], last_at: float | None) -> SeenVersion | None:
+    """The content that gave the last answer: what came into force after it gave none."""
+    known = [each for each in seen if last_at is None or each.at <= last_at]
+    return known[-1] if known else None
 
 
 def _counted(asked: Iterable[tuple[Outcome, Traffic]]) -> dict[str, _Counts]:

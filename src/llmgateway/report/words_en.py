@@ -274,7 +274,7 @@ WORDS: Final[Mapping[str, str]] = {
     "changes.by": "by",
     "changes.why": "reason",
     "changes.outcome": "what became of it",
-    "changes.in_force": "in force",
+    "changes.in_force": "was put in force",
     "changes.refused": "taken back: {why}",
     "changes.left_out": "{count} earlier ones are left out.",
     "limits.cost": "The price is known of {priced} of {of} requests; these cost ${cost}.",

@@ -274,7 +274,7 @@ WORDS: Final[Mapping[str, str]] = {
     "changes.by": "変更者",
     "changes.why": "理由",
     "changes.outcome": "結果",
-    "changes.in_force": "有効",
+    "changes.in_force": "有効にされた",
     "changes.refused": "取り消し: {why}",
     "changes.left_out": "それ以前の {count} 件は省きました。",
     "limits.cost": "{of} 件のうち {priced} 件の料金がわかり、その合計は ${cost} です。",

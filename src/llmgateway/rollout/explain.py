@@ -81,6 +81,8 @@ class Speaker:
             return []
         edge = TABLE[at.rollout.state, event]
         lacks = [each for each in lacking(edge, at) if each.what not in {Lacking.RATIONALE, Lacking.REASON}]
+        if not lacks and at.rollout.state is State.PAUSED:
+            return [self("missing.some"), self("lack.cause")]
         if not lacks:
             return [self("missing.nothing")]
         return [self("missing.some"), *map(self.lack, lacks)]

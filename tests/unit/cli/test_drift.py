@@ -91,3 +91,10 @@ def test_a_reset_asks_before(asked):
     assert asked == []
     assert run("reset", "chat/a", "--version", "v1", "--yes").exit_code == 0
     assert asked == [("POST", "drift/chat%2Fa/reset", {"version": "v1"})]
+
+
+def test_where_nothing_is_watched_that_is_said(monkeypatch):
+    monkeypatch.setattr(gateway, "get", lambda *_, **__: ANSWER | {"versions": [], "left_out": 0})
+    app = typer.Typer()
+    module.register(app)
+    assert "no such version is watched" in CliRunner().invoke(app, ["drift", "status", "asistant"]).output

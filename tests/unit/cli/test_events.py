@@ -34,6 +34,14 @@ def test_the_list_is_there_with_and_without_its_name(listener, words):
     assert listener.seen[0][1] == "/admin/v1/events?limit=50"
 
 
+def test_on_a_narrow_screen_texts_have_room_and_ids_are_whole(listener, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    listener.answers = [(200, {"events": [EVENT | {"id": "e" * 40, "text": "word " * 30}], "next": None})]
+    shown = run(listener, "events").output.splitlines()
+    assert any("e" * 40 in line for line in shown)
+    assert len(shown) < 12
+
+
 def test_filters_go_to_the_gateway(listener):
     listener.answers = [(200, PAGE | {"next": "e9"})]
     words = [
@@ -127,6 +135,20 @@ def test_following_prints_what_comes_the_oldest_first_and_what_clears(listener, 
         "warning backend: later (e2)",
         "cleared backend: The backend one is out\\x1b[2J. (backend-one-18f)",
     ]
+
+
+def test_following_does_not_print_later_what_was_too_old_at_first(listener, monkeypatch):
+    every = [EVENT | {"id": f"e{number}"} for number in (3, 2, 1)]
+    listener.answers = [(200, PAGE | {"events": every}), (200, {"events": every})]
+    looks = iter([None])
+
+    def sleep(_):
+        if next(looks, 0) == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(listing.time, "sleep", sleep)
+    done = run(listener, "events", "--follow", "-n", "1")
+    assert [line.rpartition("(")[2] for line in done.output.splitlines()] == ["e3)"]
 
 
 def test_following_remembers_no_more_than_one_look_has():

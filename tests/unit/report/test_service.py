@@ -60,6 +60,12 @@ def test_versions_are_told_by_what_they_answered_and_are_judged_by_what_was_assi
     assert told.rescued == 4
 
 
+def test_a_version_has_the_content_that_answered_and_not_one_that_came_later():
+    seen = [SeenVersion("support", "v1", "aaa", START - 9, 1), SeenVersion("support", "v1", "bbb", START + 50, 2)]
+    told = service_of([traffic(3, first_at=START + 1, last_at=START + 9)], [took(3)], [], seen)
+    assert [each.content for each in told.versions] == ["aaa"]
+
+
 def test_each_period_has_its_own_figures():
     told = service_of([traffic(3), failed(1), traffic(2, 4)], [took(3), took(2, 2.0, 4)], [], [])
     assert (told.periods[0].exchanges, told.periods[0].answered, told.periods[0].failed) == (4, 3, 1)

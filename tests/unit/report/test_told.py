@@ -174,7 +174,7 @@ def test_changes_are_told_with_who_made_them():
     report = made(changes=changes)
     assert any("1 changes came into force, by ann 1; 1 were taken back" in each for each in texts(report))
     assert [row[2:] for row in rows(report, "number")] == [
-        ["ann", "next holds up", "in force"],
+        ["ann", "next holds up", "was put in force"],
         ["bob", said(head().reason), "taken back: a worker would not"],
     ]
 

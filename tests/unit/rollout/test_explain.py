@@ -99,6 +99,12 @@ def test_nothing_missing_is_said_too():
     assert explain(quiet, seen, NOW)[1] == "Nothing is missing for the next thing to happen."
 
 
+def test_a_pause_that_a_person_made_waits_for_a_person():
+    paused = replace(FIRST, state=State.PAUSED, pause=Pause.MANUAL)
+    seen = evidence({"error": {1: (9, 0)}}, (0.05,), units={"error": {1: (100, 20)}}, heard=NOW)
+    assert explain(paused, seen, NOW)[1:3] == ["Still missing:", "A person has to end this pause."]
+
+
 def test_a_refusal_is_told_in_the_same_words():
     refused = follow(FIRST, Occurrence(Event.PROMOTE, NOW), SEEN)
     assert refusal(refused.lacks) == ["promote is not possible from canary."]

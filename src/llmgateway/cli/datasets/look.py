@@ -25,6 +25,9 @@ def list_datasets(
     if as_json:
         gateway.print_json(found)
         return
+    if not found:
+        gateway.notes().print("there is no such dataset" if name else "there is no dataset yet")
+        return
     table = dense()
     for column in ("dataset", "route", "items", "erased", "size", "made", "by", "content"):
         table.add_column(column)

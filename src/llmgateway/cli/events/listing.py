@@ -51,9 +51,10 @@ def list_events(
         "until": options.moment(until, "--until"),
         "open": is_open,
     }
-    page = gateway.get(source, "events", has="events", limit=limit, before=before, **wanted)
+    most = PAGE if follow else limit
+    page = gateway.get(source, "events", has="events", limit=most, before=before, **wanted)
     if follow:
-        _follow(source, wanted, page["events"], as_json=as_json)
+        _follow(source, wanted, page["events"], limit, as_json=as_json)
     elif as_json:
         gateway.print_json(page)
     else:
@@ -77,9 +78,9 @@ def _print(page: Mapping[str, Any]) -> None:
         notes.print(f"more: --before {page['next']}", style="dim")
 
 
-def _follow(source: Source, wanted: Mapping[str, Any], found: Sequence[Event], *, as_json: bool) -> None:
-    """Print events as they come, the oldest first, until Ctrl-C."""
-    seen: dict[str, float | None] = {}
+def _follow(source: Source, wanted: Mapping[str, Any], found: Sequence[Event], limit: int, *, as_json: bool) -> None:
+    """Print the newest and what comes, the oldest first, until Ctrl-C."""
+    seen: dict[str, float | None] = {each["id"]: each["cleared_at"] for each in found[limit:]}
     out = gateway.console()
     try:
         while True:

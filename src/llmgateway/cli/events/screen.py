@@ -11,24 +11,27 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 STYLES: Final = {"alarm": "bold red", "warning": "yellow", "info": ""}
-_TITLES: Final = ("when", "what", "about", "text", "id")
+_TITLES: Final = ("when", "what", "about", "text and id")
 
 Event = Mapping[str, Any]
 
 
 def table(events: Sequence[Event], now: float) -> "Table":
-    """The list. Ids are there to be copied, so they are never broken."""
+    """The list. Ids are there to be copied, so they are never broken: each has a line of its own below its text."""
     from rich.text import Text
 
     made = dense()
+    widest = max((len(one_line(each["id"])) for each in events), default=0)
     for name in _TITLES:
-        made.add_column(name, overflow="fold", no_wrap=name in {"when", "id"})
+        is_last = name == _TITLES[-1]
+        made.add_column(name, overflow="fold", no_wrap=name == "when", min_width=widest if is_last else None)
     for each in events:
         what = Text(one_line(f"{each['kind']}: {each['action']}"), STYLES.get(each["severity"], ""))
         text = Text(one_line(each["text"]))
         if state := standing(each, now):
             text.append(f" [{state}]", "dim")
-        made.add_row(Text(ago(now - each["at"])), what, Text(about(each)), text, Text(one_line(each["id"])))
+        text.append(f"\n{one_line(each['id'])}", "dim")
+        made.add_row(Text(ago(now - each["at"])), what, Text(about(each)), text)
     return made
 
 

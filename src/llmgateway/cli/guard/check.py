@@ -54,7 +54,7 @@ def check(
     else:
         from llmgateway.cli.guard.told import tell
 
-        tell(checked, text)
+        tell(checked, text, is_guarded=bool(panel.chain.links or panel.judges))
     if checked.action is Action.BLOCK:
         raise typer.Exit(BLOCKED)
 

@@ -26,13 +26,15 @@ _WORDS: Final = {
 _STYLES: Final = {Action.ALLOW: "green", Action.FLAG: "yellow", Action.REDACT: "yellow", Action.BLOCK: "red"}
 
 
-def tell(checked: "Checked", text: str) -> None:
+def tell(checked: "Checked", text: str, *, is_guarded: bool) -> None:
     """Print the findings, the action and the text that goes on."""
     out = gateway.console()
     if checked.findings:
         _print_findings(out, checked.findings, text)
-    else:
+    elif is_guarded:
         out.print("nothing found")
+    else:
+        out.print("no guardrail looks at this: the configuration names none for this route and stage", style="yellow")
     if checked.not_asked:
         names = ", ".join(map(one_line, checked.not_asked))
         out.print(f"not asked, for that takes somebody else or a process of its own: {names}", style="yellow")

@@ -13,7 +13,7 @@ from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, loc
 
 RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route, as its applications write it.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; stays in the rollout's history.")]
-SHOWN: Final = 300  # characters of what was said
+SHOWN: Final = 600  # characters of what was said
 
 
 def path(route: str, what: str = "") -> str:
@@ -121,4 +121,20 @@ def _print_exemplars(exemplars: list[Mapping[str, Any]]) -> None:
             f"{number}. {one_line(each['id'])} {one_line(str(each['finish_reason'] or each['end']))}", style="bold"
         )
         for kind, text in each["said"].items():
-            out.print(f"   {kind}: {one_line(text)[:SHOWN]}")
+            told = one_line(_words(kind, text))
+            out.print(f"   {kind}: {told[:SHOWN]}{' …' if len(told) > SHOWN else ''}")
+
+
+def _words(kind: str, content: str) -> str:
+    """What people read of a body: the last that was asked, or all that was answered; else the body as it is."""
+    from llmgateway.guarding.pieces import pieces_of, texts_of_reply
+    from llmgateway.wire.jsoncodec import JsonError, decode
+
+    try:
+        found = decode(content)
+    except JsonError:
+        return content
+    if not isinstance(found, dict):
+        return content
+    said = pieces_of(found)[-1:] if kind == "request" else [each.piece for each in texts_of_reply(found)]
+    return " ".join(each.text for each in said) or content

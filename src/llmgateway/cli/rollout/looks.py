@@ -63,9 +63,11 @@ def history(
         return
     table = dense()
     for name in ("time", "from", "to", "by", "weight", "who", "why"):
-        table.add_column(name, justify="right" if name == "weight" else "left", overflow="fold")
+        table.add_column(
+            name, justify="right" if name == "weight" else "left", overflow="fold", no_wrap=name in {"time", "weight"}
+        )
     for each in found["transitions"]:
-        moment = datetime.fromtimestamp(each["at"], UTC).isoformat(timespec="seconds")
+        moment = f"{datetime.fromtimestamp(each['at'], UTC):%Y-%m-%d %H:%M:%S}"
         words = (moment, each["from"], each["to"], each["event"])
         who, why = each["actor"] or "the gateway", each["reason"]
         table.add_row(*map(_text, words), Text(f"{each['weight']:.0%}"), _text(who), _text(why))
@@ -94,6 +96,9 @@ def _every(source: Source, *, as_json: bool) -> None:
     found = gateway.get(source, "rollouts", has="rollouts")
     if as_json:
         gateway.print_json(found)
+        return
+    if not found["rollouts"]:
+        gateway.notes().print("there was no rollout yet: `llmgateway rollout start ROUTE` begins one")
         return
     table = dense()
     for name in ("route", "rollout", "candidate", "stable", "state", "by"):

@@ -34,8 +34,10 @@ def _id(source: Source, written: str) -> str:
     if not written:
         fail("a version goes by its id, the beginning of one, or ROUTE/NAME", MISUSED)
     ids = {each["id"] for each in listed(source, past=True) if each["id"].startswith(written)}
+    if not ids:
+        fail(f"no versions begin with {one_line(written)}; a name goes with its route: ROUTE/NAME", MISUSED)
     if len(ids) != 1:
-        fail(f"{len(ids) or 'no'} version{'s' * (len(ids) != 1)} begin with {one_line(written)}", MISUSED)
+        fail(f"{len(ids)} versions begin with {one_line(written)}", MISUSED)
     return str(ids.pop())
 
 
