@@ -26,6 +26,12 @@ class Form(StrEnum):
     JSON = "json"
 
 
+_SUFFIXES: Final = {
+    ".html": Form.HTML, ".htm": Form.HTML, ".md": Form.MARKDOWN, ".markdown": Form.MARKDOWN, ".txt": Form.MARKDOWN,
+    ".json": Form.JSON,
+}  # fmt: skip
+
+
 class Language(StrEnum):
     EN = "en"
     JA = "ja"
@@ -83,8 +89,12 @@ def written(found: "Report", form: Form, language: str) -> str:
 
 
 def _by_name(output: Path | None) -> Form:
-    suffixes = {".html": Form.HTML, ".htm": Form.HTML, ".json": Form.JSON}
-    return suffixes.get(output.suffix.lower(), Form.MARKDOWN) if output is not None else Form.MARKDOWN
+    if output is None or not output.suffix:
+        return Form.MARKDOWN
+    if output.suffix.lower() not in _SUFFIXES:
+        known = ", ".join(_SUFFIXES)
+        raise typer.BadParameter(f"{output.name}: a report is {known}; --format says it for other names")
+    return _SUFFIXES[output.suffix.lower()]
 
 
 def _wanted(since: str, until: str | None, route: str | None) -> "WantedReport":

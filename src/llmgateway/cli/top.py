@@ -1,5 +1,6 @@
 """`llmgateway top`: the running gateway at a glance. Asks the admin listener; shows, and decides nothing."""
 
+import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -57,7 +58,7 @@ def top(
     source = locate(config, url, token_env)
     if as_json:
         typer.echo(encode_pretty(_first(source)).decode())
-    elif once:
+    elif once or not sys.stdout.isatty():  # nobody watches a file
         from rich.console import Console
 
         Console(highlight=False).print(screen(_first(source)))

@@ -222,7 +222,7 @@ WORDS: Final[Mapping[str, str]] = {
     "severity.alarm": "alarm",
     "reviews": "What people looked at",
     "reviews.none": "Nobody reviewed answers of this time, and none waits for it.",
-    "reviews.about": "{reviews} reviews by {reviewers} people.",
+    "reviews.about": "Reviews: {reviews}; people who gave them: {reviewers}.",
     "reviews.reason": "why it was to be looked at",
     "reviews.done": "done",
     "reviews.waiting": "waiting",

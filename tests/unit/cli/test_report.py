@@ -77,6 +77,14 @@ def test_a_time_without_traffic_is_said_to_be_one(filled: Path) -> None:
     assert "nobody asked for suport in this time" in result.stderr
 
 
+def test_a_name_that_says_nothing_of_the_form_is_not_guessed_at(filled: Path, tmp_path: Path) -> None:
+    refused = run("--data", str(filled), "--output", str(tmp_path / "report.pdf"))
+    assert refused.exit_code == 2
+    assert ".html" in refused.output
+    assert not (tmp_path / "report.pdf").exists()
+    assert run("--data", str(filled), "--output", str(tmp_path / "report.pdf"), "--format", "html").exit_code == 0
+
+
 def test_what_makes_no_sense_is_refused(filled: Path, tmp_path: Path) -> None:
     for args, word in (
         (["--since", "1h", "--until", "2h"], "has to be before"),

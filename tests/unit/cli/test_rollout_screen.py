@@ -111,3 +111,13 @@ REVIEW = {"added": 20, "known": 0, "refused": 0}
 )
 def test_what_came_of_exemplars(after, said):
     assert followed(after) == said
+
+
+def test_one_that_is_over_says_how_it_ended_and_where_the_rest_stands():
+    harm = {"at": 1_700_000_000.0, "from": "canary", "to": "rolling_back", "event": "harm", "actor": None, "reason": ""}
+    by_hand = harm | {"event": "roll_back", "actor": "bob", "reason": "a\x1bfeeling"}
+    assert printed(HEAD | {"state": "rolled_back", "moves": [harm, by_hand]}).splitlines()[1:] == [
+        "2023-11-14 22:13:20 UTC: canary → rolling_back, harm by the gateway",
+        "2023-11-14 22:13:20 UTC: canary → rolling_back, roll_back by bob (a\\x1bfeeling)",
+        "every move: llmgateway rollout history chat",
+    ]

@@ -174,6 +174,13 @@ def test_once_and_json_print_and_leave(gateway):
     assert gateway.seen == [("/admin/v1/live", None)] * 2
 
 
+def test_where_nobody_can_watch_it_is_printed_once(gateway):
+    result = run("--url", gateway.url)
+    assert result.exit_code == 0
+    assert "requests/s" in result.output
+    assert len(gateway.seen) == 1
+
+
 def test_the_token_comes_from_the_environment_and_is_never_shown(gateway):
     result = run("--url", gateway.url, "--once", "--token-env", "MY_TOKEN", env={"MY_TOKEN": TOKEN})
     assert gateway.seen == [("/admin/v1/live", f"Bearer {TOKEN}")]

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import typer
 
 from llmgateway.cli import gateway
+from llmgateway.cli.errors import fail
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.rollout.screen import standing
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
@@ -96,6 +97,10 @@ def promote(
 ) -> None:
     """Make the candidate the route's version, after a look at ten of its answers."""
     source = locate(config, url, token_env)
+    found = gateway.get(source, path(route), has="rollout")["rollout"]
+    if found["state"] != "awaiting_approval":
+        missing = "".join(f"\n  {one_line(each)}" for each in found.get("words", ()))
+        fail(f"the rollout of {one_line(route)} is {found['state']}, and waits for nobody to promote it{missing}")
     shown = gateway.change(source, "POST", path(route, "exemplars"), has="exemplars")["exemplars"]
     if not as_json:
         _print_exemplars(shown)

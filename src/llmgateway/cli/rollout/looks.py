@@ -1,5 +1,6 @@
 """What is to be seen of a rollout: its status, live if wanted, its history, and what the figures mean."""
 
+import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
@@ -41,7 +42,7 @@ def status(
     source = locate(config, url, token_env)
     if route is None:
         _every(source, as_json=as_json)
-    elif watch and not as_json:
+    elif watch and not as_json and sys.stdout.isatty():
         _watch(source, route)
     else:
         tell(gateway.get(source, path(route), has="rollout")["rollout"], as_json=as_json)

@@ -1,6 +1,7 @@
 """A rollout as people see it: where it is, what is missing, the figures, and what they mean."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from llmgateway.cli.logs.printable import one_line
@@ -34,6 +35,9 @@ def standing(rollout: Mapping[str, Any]) -> "Group":
     if "metrics" in rollout:
         parts += [Text(bar(rollout)), figures(rollout["metrics"])]
         parts += [Text(one_line(each)) for each in rollout["words"]]
+    parts += [Text(one_line(move(each))) for each in rollout.get("moves", ())]
+    if "moves" in rollout:
+        parts.append(Text(f"every move: llmgateway rollout history {one_line(rollout['route'])}", "dim"))
     if rollout.get("file_error"):
         parts.append(Text(f"! the file does not say so yet: {one_line(rollout['file_error'])}", "bold red"))
     return Group(*parts)
@@ -50,6 +54,13 @@ def place(rollout: Mapping[str, Any]) -> str:
     return one_line(
         f"{rollout['route']}: {rollout['candidate']} instead of {rollout['stable']} · {rollout['state']}{pause}"
     )
+
+
+def move(each: Mapping[str, Any]) -> str:
+    """One move: when, from where to where, by whom and why."""
+    moment = f"{datetime.fromtimestamp(each['at'], UTC):%Y-%m-%d %H:%M:%S}"
+    why = f" ({each['reason']})" if each["reason"] else ""
+    return f"{moment} UTC: {each['from']} → {each['to']}, {each['event']} by {each['actor'] or 'the gateway'}{why}"
 
 
 def replayed(preflight: Mapping[str, Any]) -> str:

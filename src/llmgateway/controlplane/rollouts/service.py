@@ -29,6 +29,7 @@ from llmgateway.rollout.rollout import State
 from llmgateway.routing.staged import StagedWeight
 
 WATCHED: Final = "run/rollouts.watched"
+LAST_MOVES: Final = 2  # of a rollout that has ended: what led to the end, and the end
 MAX_SAID: Final = 20_000  # characters of a body that are shown
 
 
@@ -92,10 +93,12 @@ class RolloutService:
         return [shown.head(each) for each in await self._store.rollouts(route, limit=limit)]
 
     async def shown(self, route: str) -> dict[str, Any]:
-        """The one that runs; else the last one, without figures."""
+        """The one that runs; else the last one, without figures, but with its last moves."""
         found = self.conductor.running.get(route)
         if found is None:
-            return shown.head(await self._last(route))
+            last = await self._last(route)
+            rows = await self._store.transitions(last.id)
+            return shown.head(last) | {"moves": [shown.moved(each) for each in rows[-LAST_MOVES:]]}
         evidence, people = await self.conductor.evidence(found), await self.conductor.people(found)
         return shown.shown(found, evidence, people, self._clock.time(), self._filing.errors.get(route))
 
