@@ -766,6 +766,14 @@ async def test_a_caller_that_does_not_read_is_not_heard(tmp_path):
         assert pipe._caller.reasons == pipe._backend.reasons == {"caller"}
 
 
+@pytest.mark.parametrize("offered", [f"realtime, {NUMBER}", f"x{WORD}x"])
+async def test_a_subprotocol_that_may_not_pass_opens_no_session(tmp_path, offered):
+    async with guarded(tmp_path, [*opened(), until_closed()]) as (backend, running):
+        caller = await session(running, sec_websocket_protocol=offered)
+        assert (caller.status, json.loads(caller.body)["error"]["code"]) == (400, "guardrail_blocked")
+        assert backend.requests == []
+
+
 async def test_a_guardrail_that_fails_ends_the_session_and_lets_nothing_through(tmp_path):
     config = GUARDED.replace('use = "runs"', 'use = "fragile"')
     async with talk(tmp_path, listens_to_the_end, config=config) as (caller, heard, running):

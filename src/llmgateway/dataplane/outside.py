@@ -1,4 +1,4 @@
-"""What of a request reaches a backend beside its body: the path, the query, some headers.
+"""What of a request reaches a backend beside its body: the path, the query, some headers, a session's subprotocols.
 
 They go on as they came, for altering them would break what they are. So where one of them has something in it that may
 not pass, or not as it is, the request is refused.
@@ -44,6 +44,9 @@ def _texts(call: Call) -> Iterator[str]:
     for name, value in incoming.headers:
         if name in in_force.forwarded or name.startswith(in_force.forwarded_prefixes):
             yield from readings(value.decode("utf-8", "replace"))
+    if call.request is not None and call.request.upgrade is not None:
+        for protocol in call.request.upgrade.offer.protocols:
+            yield from readings(protocol.decode("ascii"))
     if incoming.query:
         query = incoming.query.removeprefix(b"?").decode("utf-8", "replace")
         for each in query.split("&"):
