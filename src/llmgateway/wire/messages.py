@@ -21,19 +21,20 @@ class Message(NamedTuple):
 class MessageFlow:
     """One direction's messages. Holds no more than one message and one frame."""
 
-    __slots__ = ("_is_masked", "_opcode", "_parts", "_rest", "_wanted")
+    __slots__ = ("_has_begun", "_is_masked", "_opcode", "_parts", "_rest", "_wanted")
 
     def __init__(self, *, is_masked: bool) -> None:
         self._is_masked = is_masked
         self._rest = bytearray()  # of a frame that is not here whole
         self._wanted = 2  # so many bytes of it must be here before there is anything to do
         self._opcode = 0
-        self._parts: list[bytes] = []  # of a message in several frames
+        self._parts = bytearray()  # of a message in several frames: a byte kept for itself takes forty
+        self._has_begun = False
 
     @property
     def held(self) -> int:
         """Bytes that wait for the rest of their message."""
-        return len(self._rest) + sum(map(len, self._parts))
+        return len(self._rest) + len(self._parts)
 
     def feed(self, ready: bytes) -> list[Message]:
         """Take the next bytes, cut anywhere; give what is whole, in order."""
@@ -83,11 +84,11 @@ class MessageFlow:
         if opcode != CONTINUATION:
             self._opcode = opcode
         if not first & _FIN:
-            self._parts.append(payload)
-        elif self._parts:
-            self._parts.append(payload)
-            payload = b"".join(self._parts)
-            self._parts.clear()
-            found.append(Message(self._opcode, payload))
+            self._parts += payload
+            self._has_begun = True
+        elif self._has_begun:
+            self._parts += payload
+            found.append(Message(self._opcode, bytes(self._parts)))
+            self._parts, self._has_begun = bytearray(), False
         else:
             found.append(Message(self._opcode, payload))

@@ -1,6 +1,7 @@
 """Messages put together from frames, however these and their bytes are cut."""
 
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -79,4 +80,22 @@ def test_what_waits_for_its_rest_is_counted():
     flow.feed(frame(TEXT, b"abc", is_last=False) + frame(CONTINUATION, b"defg")[:-1])
     assert flow.held == 3 + 5
     flow.feed(b"g")
+    assert flow.held == 0
+
+
+def test_tiny_frames_take_no_more_than_they_count():
+    flow, payload = MessageFlow(is_masked=True), bytes(range(10))
+    piece = frame(CONTINUATION, payload, mask=MASK, is_last=False) * 100
+    flow.feed(frame(TEXT, b"", mask=MASK, is_last=False))
+    tracemalloc.start()
+    try:
+        for _ in range(1000):
+            flow.feed(piece)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert flow.held == 1_000_000
+    assert taken < 1.5 * flow.held
+    (message,) = flow.feed(frame(CONTINUATION, b"", mask=MASK))
+    assert message == Message(TEXT, payload * 100_000)
     assert flow.held == 0
