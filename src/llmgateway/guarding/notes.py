@@ -26,13 +26,13 @@ class Notes:
     def take(self, other: "Notes") -> None:
         """Add what somebody else counted."""
         self.has_found = self.has_found or other.has_found
-        for key, count in other.counts.items():
+        for key, count in list(other.counts.items()):
             self.counts[key] = self.counts.get(key, 0) + count
 
     def at_least(self, other: "Notes") -> None:
         """Know of what somebody else counted who may have seen the same again: of both counts the higher holds."""
         self.has_found = self.has_found or other.has_found
-        for key, count in other.counts.items():
+        for key, count in list(other.counts.items()):
             self.counts[key] = max(self.counts.get(key, 0), count)
 
     def rows(self) -> list[dict[str, str | int]]:
@@ -48,5 +48,5 @@ class Notes:
                 "kind": kind,
                 "count": count,
             }
-            for (link, stage, kind), count in self.counts.items()
+            for (link, stage, kind), count in list(self.counts.items())
         ]
