@@ -45,3 +45,9 @@ def test_it_keeps_no_more_than_it_may():
         memory.remember({"a": f"{at}", "b": "x" * 10_000})
     assert len(memory._known) <= MAX_KNOWN
     assert not memory.is_known({"b": "x" * 10_000}, b"x")
+
+
+def test_what_stands_in_the_texts_is_never_noise():
+    memory = told(chunk(obfuscation={"delta": "", "event_id": ""}))
+    assert not memory.is_known(chunk(obfuscation={"delta": "A" * 90, "event_id": ""}), b"x")
+    assert not memory.is_known(chunk(obfuscation={"delta": "", "event_id": "secret"}), b"y")
