@@ -1,7 +1,7 @@
 """Texts that stand in neighbouring parts of a JSON body: a model reads them as one, so they must be judged as one, too.
 
-Neighbours are members `text`, `thinking` or `refusal`, in whatever spelling, of objects side by side in one array; what
-stands between them, pictures and parts without a text, parts nothing.
+Neighbours are members `text`, `thinking`, `refusal` or `transcript`, in whatever spelling, of objects side by side in
+one array; what stands between them, pictures and parts without a text, parts nothing.
 """
 
 import re
@@ -15,7 +15,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.wire.jsoncodec import decode
 from llmgateway.wire.jsonscan import Span
 
-_NAMES: Final = (b"text", b"thinking", b"refusal")
+_NAMES: Final = (b"text", b"thinking", b"refusal", b"transcript")
 _QUOTED: Final = tuple(b'"%b"' % name for name in _NAMES)
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _SHORT: Final = 256

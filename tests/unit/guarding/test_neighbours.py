@@ -32,6 +32,7 @@ def test_texts_of_one_array_are_neighbours_and_no_others():
         ["x", "y"],
         ["a", "b"],
     ]
+    assert found({"content": [{"transcript": "a"}, {"type": "audio", "transcript": "b"}]}) == [["a", "b"]]
     assert found({"text": "a", "more": {"text": "b"}}) == []
     assert found({"content": [{"thinking": "a"}, {"text": "b"}, {"thinking": "c"}]}) == [["a", "c"]]
 
