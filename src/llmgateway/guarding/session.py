@@ -5,7 +5,7 @@ further, the caller is told with an event of the session's own kind, and the ses
 blocked the rest is swallowed, its backend is told to stop, and its last event comes without a text.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from llmgateway.guarding.restore import names_in
 from llmgateway.guarding.sound import holder_of, is_unheard, sounds, taken_out
 from llmgateway.guarding.stream import GuardedStream, Passed
 from llmgateway.guarding.watching import said
-from llmgateway.ports.session import SessionShape
+from llmgateway.ports.session import Place, SessionShape
 from llmgateway.wire.jsoncodec import decode, encode, unambiguous
 from llmgateway.wire.jsonscan import parse_bounded, parse_object
 from llmgateway.wire.jsontexts import unescaped
@@ -30,6 +30,7 @@ from llmgateway.wire.view import View, shown
 MAX_OWNERS: Final = 10_000  # responses of one session that are remembered as over
 MAX_ITEMS: Final = 20_000  # of all of them
 MAX_ID: Final = 64
+MAX_NAME: Final = 512  # characters of a backend's name for something that is remembered
 _WRAPPED: Final = (KeyError, IndexError, TypeError)
 
 _NO_SOUND: Final = "The route's guardrails can't judge sound: this session takes and gives texts only."
@@ -64,6 +65,12 @@ class Step:
     logged: list[bytes] = field(default_factory=list)
     is_text: bool = False
 
+    def add(self, other: "Step") -> None:
+        """Let this follow, too."""
+        self.to_caller += other.to_caller
+        self.to_backend += other.to_backend
+        self.logged += other.logged
+
 
 class GuardedSession:
     """Takes whole messages in order, each way; says what goes on. GatewayError where the session can't go on at all."""
@@ -79,6 +86,7 @@ class GuardedSession:
         "_restores",
         "_rules",
         "_stream",
+        "_told",
     )
 
     def __init__(self, rules: Rules, notes: Notes, placeholders: Placeholders) -> None:
@@ -88,7 +96,8 @@ class GuardedSession:
         self._stream = GuardedStream(rules.reply, rules.shape, notes, placeholders.closing())
         self._barred: set[Hashable] = set()  # of these nothing more goes on
         self._over: set[Hashable] = set()
-        self._items: dict[str, str] = {}  # the response that each is of
+        self._items: dict[str, str] = {}  # the response that each is of, "" where it is of none
+        self._told: set[Place] = set()  # where a text has been told whole
         self._has_told_of_sound = False
         self._restores = any(link.restore for link in rules.request.links)
         self._is_strict = bool(rules.request.enforced) or any(link.must_answer for link in rules.judges)
@@ -153,6 +162,8 @@ class GuardedSession:
         except GatewayError:
             return self._complaint(GatewayError("guardrail_unsupported", _SENSELESS), None)
         owner = shape.owner(event)
+        if shape.is_odd(event) or (isinstance(owner, str) and len(owner) > MAX_NAME):
+            return self._complaint(GatewayError("guardrail_unsupported", _SENSELESS), None)
         if owner in self._over and shape.pieces(event).slots:
             return Step()  # whoever puts texts together could still put it to what has ended
         if owner in self._barred:
@@ -160,8 +171,9 @@ class GuardedSession:
         return self._of_sound(None) if self._is_silenced(event) else self._of_backend(owner, event, message)
 
     def _of_backend(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> Step:
+        self._stream.at = None
         try:
-            self._check_item(owner, event)
+            self._check_places(owner, event)
             step = _given(self._passed(owner, event, self._without_sound(message, event)))
         except (Blocked, GatewayError) as verdict:
             return self._bar(owner, event, verdict)
@@ -170,18 +182,24 @@ class GuardedSession:
 
     def decide(self) -> Step:
         """The backend has been silent for too long: give what waits as it is; what follows is judged beside it."""
-        return self._at_once(self._stream.decide)
+        return self._of_each(self._stream.deciding)
 
     def finish(self) -> Step:
         """Nothing more comes from the backend: give what waits."""
-        return self._at_once(self._stream.finish)
+        return self._of_each(self._stream.finishing)
 
-    def _at_once(self, give: Callable[[], list[Passed]]) -> Step:
-        try:
-            return _given(give())
-        except (Blocked, GatewayError) as verdict:
-            at = self._stream.at
-            return self._bar(at[0][0] if at is not None else None, {}, verdict)
+    def _of_each(self, give: Callable[[], Iterator[Passed]]) -> Step:
+        """Of every text what it gives: one that may not pass stops none of another owner's."""
+        step = Step()
+        while True:
+            try:
+                for passed in give():
+                    step.add(_given([passed]))
+            except (Blocked, GatewayError) as verdict:
+                at = self._stream.at
+                step.add(self._bar(at[0][0] if at is not None else None, {}, verdict))
+            else:
+                return step
 
     def _passed(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> list[Passed]:
         if owner is None or not self._rules.shape.is_end(event):
@@ -218,8 +236,7 @@ class GuardedSession:
                 given = _given(self._stream.event(b"", last))
             except (Blocked, GatewayError):  # it is in the response's name
                 return step
-            step.to_caller += given.to_caller
-            step.logged += given.logged
+            step.add(given)
         return step
 
     def _is_over(self, owner: Hashable | None) -> None:
@@ -227,12 +244,25 @@ class GuardedSession:
             raise GatewayError("guardrail_unsupported")
         self._over.add(owner)
 
-    def _check_item(self, owner: Hashable | None, event: dict[str, Any]) -> None:
-        """An item may be no other response's, too: clients would put the texts of both together. GatewayError."""
-        item = self._rules.shape.item(event)
-        if item is None or not isinstance(owner, str):
+    def _check_places(self, owner: Hashable | None, event: dict[str, Any]) -> None:
+        """Clients put texts together by their items alone: an item is of one owner, and what has been told whole does
+        not go on. GatewayError.
+        """
+        shape = self._rules.shape
+        places = shape.places(event)
+        if isinstance(owner, str) or places:
+            self._check_item(owner if isinstance(owner, str) else "", shape.item(event))
+        if any(place in self._told or place.whole in self._told for place in places):
+            raise GatewayError("guardrail_unsupported", _SENSELESS)
+        for place in shape.told(event):
+            if len(place.item) > MAX_NAME or len(self._told) >= MAX_ITEMS:
+                raise GatewayError("guardrail_unsupported", _SENSELESS)
+            self._told.add(place)
+
+    def _check_item(self, owner: str, item: str | None) -> None:
+        if item is None:
             return
-        is_full = len(self._items) >= MAX_ITEMS and item not in self._items
+        is_full = len(item) > MAX_NAME or (len(self._items) >= MAX_ITEMS and item not in self._items)
         if is_full or self._items.setdefault(item, owner) != owner:
             raise GatewayError("guardrail_unsupported", _SENSELESS)
 

@@ -147,7 +147,11 @@ class GuardedStream:
 
     def finish(self) -> list[Passed]:
         """The stream is over: give what waits."""
-        return list(self._flush(None))
+        return list(self.finishing())
+
+    def finishing(self) -> Iterator[Passed]:
+        """The same, one by one: where one text may not pass, those before it have gone on."""
+        return self._flush(None)
 
     @property
     def is_waiting(self) -> bool:
@@ -167,7 +171,11 @@ class GuardedStream:
 
     def decide(self) -> list[Passed]:
         """The stream has been silent for too long: give what waits as it is; what follows is judged beside it still."""
-        return [passed for key in self._channels for passed in self._decided(key)]
+        return list(self.deciding())
+
+    def deciding(self) -> Iterator[Passed]:
+        """The same, one by one."""
+        return (passed for key in self._channels for passed in self._decided(key))
 
     def _decided(self, key: tuple[Any, ...]) -> Iterator[Passed]:
         self.at, channel = key, self._channels[key]

@@ -5,10 +5,22 @@ able to call off the whole of what that is a part of. A provider's `shape` of an
 members, too.
 """
 
-from collections.abc import Hashable
-from typing import Any, Protocol
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from llmgateway.ports.shape import StreamShape
+
+
+class Place(NamedTuple):
+    """Where clients put a text together: a part of an item; "" for all of its parts."""
+
+    item: str
+    part: Hashable = ""
+
+    @property
+    def whole(self) -> "Place":
+        """All of the item."""
+        return Place(self.item)
 
 
 class SessionShape(StreamShape, Protocol):
@@ -23,6 +35,18 @@ class SessionShape(StreamShape, Protocol):
 
     def item(self, event: Any) -> str | None:
         """Name what of its owner an event is about, where clients put texts together by that name alone."""
+        ...
+
+    def places(self, event: Any) -> Sequence[Place]:
+        """Say where the pieces of texts go that are in an event."""
+        ...
+
+    def told(self, event: Any) -> Sequence[Place]:
+        """Say of which texts an event says all that has come of them, without being a piece of them."""
+        ...
+
+    def is_odd(self, event: Any) -> bool:
+        """Whether some clients would read a member of an event that is spelt otherwise than it should be."""
         ...
 
     def is_end(self, event: Any) -> bool:

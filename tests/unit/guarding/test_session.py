@@ -247,6 +247,10 @@ def text_delta(text, **more):
     return {"type": "response.output_text.delta", "response_id": "r", "item_id": "i", "delta": text, **more}
 
 
+def done_text(**more):
+    return {"type": "response.output_text.done", "response_id": "r", "item_id": "i", "text": "a", **more}
+
+
 def test_what_is_no_event_goes_no_further():
     for raw in (b"secret", b"[1]", b'{"a":' + b"[" * 250 + b"]" * 250 + b"}", b'{"type":"\xff"}'):
         assert [each["error"]["code"] for each in given_of(guarded().heard(raw))] == ["guardrail_unsupported"]
@@ -294,6 +298,89 @@ def test_an_item_is_of_one_response(is_over):
     assert [json.loads(each)["response_id"] for each in step.to_backend] == ["r2"]
     again = session.heard(written(text_delta("fine ", response_id="r3", item_id="j")))
     assert given_of(again) == [text_delta("fine ", response_id="r3", item_id="j")]
+
+
+SAYS = {"type": "output_text", "text": "a sec"}
+MESSAGE = {"id": "i", "type": "message", "content": [SAYS]}
+TRANSCRIBED = {"type": "conversation.item.input_audio_transcription.delta", "item_id": "i", "delta": "a sec"}
+BEGUN = {
+    "an event of no response": text_delta("a sec", response_id=None),
+    "a transcription": TRANSCRIBED,
+    "a text that is done": done_text(text="a sec"),
+    "a part that is done": {"type": "response.content_part.done", "response_id": "r", "item_id": "i", "part": SAYS},
+    "an item that is done": {"type": "response.output_item.done", "response_id": "r", "item": MESSAGE},
+    "an item of the conversation": {"type": "conversation.item.created", "item": MESSAGE},
+    "an item of no response": {"type": "response.output_item.added", "item": MESSAGE},
+    "a response": {"type": "response.created", "response": {"id": "r", "output": [MESSAGE]}},
+    "a part of no known kind": {
+        "type": "response.content_part.added",
+        "response_id": "r",
+        "item_id": "i",
+        "part": {"type": "dance", "text": "a sec"},
+    },
+}
+
+
+@pytest.mark.parametrize("event", BEGUN.values(), ids=BEGUN.keys())
+def test_no_text_goes_on_where_another_has_been_told(event):
+    session = guarded(reply=BLOCKING)
+    session.heard(written(event))
+    session.decide()
+    step = session.heard(written(text_delta("ret ")))
+    assert [each["error"]["code"] for each in given_of(step)] == ["guardrail_unsupported"]
+    assert "ret" not in json.dumps(given_of(step, session.heard(written(text_delta("ret "))), session.finish()))
+
+
+def test_a_piece_of_nobodys_goes_to_no_responses_text():
+    session = guarded(reply=BLOCKING)
+    session.heard(written(text_delta("a sec")))
+    session.decide()
+    (told,) = given_of(session.heard(written(text_delta("ret ", response_id=None))))
+    assert told["error"]["code"] == "guardrail_unsupported"
+    assert given_of(session.heard(written(text_delta("ond ")))) == [text_delta("ond ")]
+
+
+def test_segments_and_parts_follow_each_other():
+    session = guarded(reply=BLOCKING)
+    segment = {"type": "conversation.item.input_audio_transcription.segment", "item_id": "u", "text": "a b. "}
+    item = {"type": "conversation.item.added", "item": {"id": "i", "type": "message", "content": []}}
+    for event in (segment, segment, item, done_text(content_index=0), text_delta("a b. ", content_index=1)):
+        assert given_of(session.heard(written(event))) == [event]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "response.output_text.delta", "response_id": "r", "item_id": "i", "Delta": "a"},
+        {"Type": "response.output_text.delta", "response_id": "r", "item_id": "i", "delta": "a"},
+        {"type": "response.output_text.delta", "re\u017fponse_id": "r", "item_id": "i", "delta": "a"},
+        {"type": "conversation.item.added", "item": {"ID": "i", "content": [{"text": "a"}]}},
+        {"type": "conversation.item.added", "item": {"id": "i", "content": [{"Text": "a"}]}},
+    ],
+)
+def test_a_member_in_another_case_is_some_clients_own(event):
+    assert [each["error"]["code"] for each in given_of(guarded().heard(written(event)))] == ["guardrail_unsupported"]
+
+
+def test_numbers_are_put_to_a_text_too():
+    session = guarded()
+    events = given_of(*(session.heard(written(text_delta(each))) for each in ("12", 345, 67, " ")))
+    assert "".join(each["delta"] for each in events) == redacted("1234567 ")
+
+
+@pytest.mark.parametrize("event", [text_delta("a", response_id="r" * 600), text_delta("a", item_id="i" * 600)])
+def test_names_that_are_too_long_are_not_remembered(event):
+    session = guarded()
+    assert "guardrail_unsupported" in json.dumps(given_of(session.heard(written(event))))
+    assert not session._items
+
+
+def test_what_has_been_told_is_remembered_up_to_a_bound(monkeypatch):
+    monkeypatch.setattr(module, "MAX_ITEMS", 3)
+    session = guarded()
+    done = [done_text(content_index=at) for at in range(4)]
+    codes = [[each.get("error", {}).get("code") for each in given_of(session.heard(written(each)))] for each in done]
+    assert codes == [[None], [None], [None], ["guardrail_unsupported"]]
 
 
 def test_items_are_remembered_up_to_a_bound(monkeypatch):
@@ -510,3 +597,13 @@ def test_sound_that_can_not_be_put_back_is_refused():
     event = {"12345": {"type": "input_audio", "audio": SOUND}}
     step = session.said(written(event))
     assert (step.to_backend, given_of(step)[0]["error"]["code"]) == ([], "guardrail_unsupported")
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_what_blocks_in_a_silence_stops_no_other_response(is_over):
+    session = guarded(reply=chain(numbers(Action.BLOCK), word("secret")))
+    for name, text in (("r1", "so 12"), ("r2", "so 12345"), ("r3", "so 34")):
+        session.heard(written(text_delta(text, response_id=name, item_id=name)))
+    step = session.finish() if is_over else session.decide()
+    assert [each.get("delta", each["type"]) for each in given_of(step)] == ["12", "error", "34"]
+    assert [json.loads(each)["response_id"] for each in step.to_backend] == ["r2"]

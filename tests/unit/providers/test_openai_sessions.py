@@ -178,7 +178,7 @@ def test_only_responses_have_a_last_event_of_their_own():
         {},
         {"type": None},
         {"type": "response.text.delta"},
-        {"type": "response.text.delta", "delta": 7},
+        {"type": "response.text.delta", "delta": [7]},
         {"type": "response.content_part.added", "response_id": "r", "part": []},
         {"type": "response.output_item.added", "response_id": "r", "item": {"content": 7}},
         {"type": "response.output_item.added", "response_id": "r", "item": {"content": [7]}},

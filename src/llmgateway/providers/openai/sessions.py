@@ -3,9 +3,10 @@
 https://platform.openai.com/docs/api-reference/realtime-server-events; names of the beta are understood, too.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Final
 
+from llmgateway.ports.session import Place
 from llmgateway.ports.shape import Pieces, Slot
 from llmgateway.wire.jsoncodec import encode
 from llmgateway.wire.replies import SHAPE_ERRORS, place
@@ -40,6 +41,10 @@ _ITEMS: Final = {
 }
 _IN_ONE: Final = frozenset({"id", "type", "role", "name", "format", "status"})
 _USAGE_DETAILS: Final = frozenset({"input_token_details", "output_token_details", "cached_tokens_details"})
+_TEXTS: Final = ("text", "transcript", "arguments", "refusal", "output")
+_READ: Final = _DELTA | frozenset({*_TEXTS, "id", "item", "part", "response", "content", "name", "call_id", "usage"})
+_READ_IN: Final = frozenset({"item", "part", "response", "content", "output", "delta"})
+MAX_PART: Final = 64
 _FILTERED: Final = {"type": "incomplete", "reason": "content_filter"}
 
 
@@ -79,6 +84,19 @@ class RealtimeShape:
         item, inner = event.get("item_id"), event.get("item")
         name = inner.get("id") if item is None and isinstance(inner, dict) else item
         return name if isinstance(name, str) else None
+
+    def places(self, event: Any) -> Sequence[Place]:
+        groups: list[Any] = [slot.channel[0] for slot in self.pieces(event).slots if slot.holder[slot.key]]
+        return [_place(*group) for group in groups]
+
+    def told(self, event: Any) -> Sequence[Place]:
+        try:
+            return [] if event["type"] in _ENDS or event["type"].endswith(".delta") else list(_told(event))
+        except SHAPE_ERRORS:
+            return []
+
+    def is_odd(self, event: Any) -> bool:
+        return not event.keys() <= _DELTA and _is_odd(event)
 
     def is_end(self, event: Any) -> bool:
         return str(event.get("type")) in _ENDS
@@ -120,6 +138,9 @@ def _of_delta(kind: str, event: Any) -> Pieces:
         texts = [name for name, value in delta.items() if isinstance(value, str) and name not in _IN_ONE]
         slots = [Slot((*channel, name), delta, name) for name in texts]
         return Pieces(slots, is_known=False, is_altered=is_altered)
+    if isinstance(delta, int | float):  # some put it to the text all the same
+        event["delta"] = delta = encode(delta).decode()
+        is_altered = True
     slot = Slot(channel, event, "delta", is_json="arguments" in kind)
     is_known = isinstance(delta, str) and event.keys() <= _DELTA
     return Pieces([slot] if isinstance(delta, str) else [], is_known, is_bare=is_known, is_altered=is_altered)
@@ -155,6 +176,42 @@ def _group(event: Any, content: Any = None) -> tuple[Any, ...]:
         item = inner.get("id")
     where = item if item is not None else place(event.get("output_index"))
     return _owner(event), where, place(event.get("content_index") if content is None else content)
+
+
+def _place(owner: Any, where: Any, content: Any) -> Place:
+    part = content if isinstance(content, int | float) else str(content)[:MAX_PART]
+    return Place(where if isinstance(where, str) else f"{owner} {where}", part)
+
+
+def _told(event: Any) -> Iterator[Place]:
+    """Where an event says a text that is no piece."""
+    begun = {id(slot.holder) for slot in _pieces(event["type"], event).slots}
+    here, part, item = _place(*_group(event)), event.get("part"), event.get("item")
+    if any(id(one) not in begun and _says(one) for one in (event, part)):
+        yield here
+    response = event.get("response")
+    items = response.get("output") if isinstance(response, dict) else None
+    for each in (item, *(items if isinstance(items, list) else ())):
+        if isinstance(each, dict) and isinstance(each.get("id"), str):
+            parts = each.get("content")
+            inner = [each, *(parts if isinstance(parts, list) else ())]
+            if any(id(one) not in begun and _says(one) for one in inner):
+                yield Place(each["id"])
+
+
+def _says(holder: Any) -> bool:
+    return isinstance(holder, dict) and any(holder.get(name) and isinstance(holder[name], str) for name in _TEXTS)
+
+
+def _is_odd(value: Any) -> bool:
+    """Whether a name in there is another one's but for its case: some parsers take both for the same."""
+    if isinstance(value, list):
+        return any(map(_is_odd, value))
+    if not isinstance(value, dict):
+        return False
+    if any(name not in _READ and name.casefold() in _READ for name in value):
+        return True
+    return any(_is_odd(value[name]) for name in _READ_IN & value.keys())
 
 
 def _owner(event: Any) -> Hashable | None:
