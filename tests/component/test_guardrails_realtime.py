@@ -273,6 +273,29 @@ async def test_what_is_still_being_judged_at_the_end_goes_nowhere(tmp_path, monk
         assert backend.connections[0].unread == b""
 
 
+async def test_what_was_said_before_a_close_goes_on_however_long_it_is_judged(tmp_path, monkeypatch):
+    go, judge = threading.Event(), GuardedSession.said
+
+    def slowly(session, message):
+        assert go.wait(10)
+        return judge(session, message)
+
+    monkeypatch.setattr(GuardedSession, "said", slowly)
+    config = GUARDED.replace('hold = "0.3s"', 'hold = "0.1s"')
+    steps = [say(CREATED), say(delta("call 555")), listens_to_the_end, say_close(1000)]
+    async with talk(tmp_path, *steps, config=config) as (caller, heard, _running):
+        await events(caller, "response.output_text.delta")
+        caller.send(item("a word " * 30_000))
+        caller.close()
+        await asyncio.sleep(0.5)  # longer than a text waits
+        go.set()
+        assert (await caller.until_closed())[1] == 1000
+        assert [(kind, len(payload)) for kind, payload in heard] == [
+            (TEXT, len(json.dumps(item("a word " * 30_000)))),
+            (CLOSE, 2),
+        ]
+
+
 async def test_what_waits_is_given_when_the_worker_goes_away(tmp_path):
     config = GUARDED.replace('hold = "0.3s"', 'hold = "60s"')
     async with talk(tmp_path, say(CREATED), say(delta("call 555")), config=config) as (caller, _, running):
@@ -760,7 +783,7 @@ async def test_a_caller_that_does_not_read_is_not_heard(tmp_path):
         (pipe,) = running.worker.gateway.tunnels.open
         junk = framed(b"x" * 100, is_masked=True) * 200
         async with asyncio.timeout(30):
-            while not pipe._caller.reasons:
+            while pipe._caller.reasons != {"caller"}:
                 caller.writer.write(junk)
                 await asyncio.sleep(0)
         assert pipe._caller.reasons == pipe._backend.reasons == {"caller"}

@@ -105,6 +105,10 @@ class GuardedTunnel(Tunnel):
             self._safely(self._session.finish)
         super()._look_at_backend()
 
+    def _caller_closed(self, raw: bytes) -> None:
+        self._heard = self._clock.monotonic()  # judging what was said before it may have taken a while
+        super()._caller_closed(raw)
+
     def _count_held(self) -> None:
         """What callers have said in half counts as request bodies do."""
         size = self._messages_in.held + self._in.held
@@ -172,6 +176,9 @@ class GuardedTunnel(Tunnel):
     def expire(self) -> None:
         """Called by the sweeper."""
         at, now = self._decide_at, self._clock.monotonic()
+        if self._in.is_busy and self._from_caller.close is not None and not self.ended.done():
+            self.deadline = now + self._hold_s  # what was said before the close is still being judged
+            return
         if at is None or now < at or self.ended.done() or self._from_caller.close is not None:
             super().expire()
             return
