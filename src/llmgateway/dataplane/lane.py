@@ -1,9 +1,13 @@
-"""One direction of a guarded session: messages are judged in order, short ones at once, long ones beside the loop."""
+"""One direction of a guarded session: messages are judged in order, short ones at once, long ones beside the loop.
+
+Of many short ones some are judged at a time, so that others have their turns.
+"""
 
 import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from llmgateway.dataplane.bodies import QUICK, asked_aside
 from llmgateway.domain.errors import GatewayError
@@ -12,12 +16,15 @@ from llmgateway.wire.messages import Message
 
 logger = logging.getLogger(__name__)
 
+TURN: Final = 32 * 1024  # bytes that are judged in one go
+LEAST: Final = 64  # bytes that a message counts for at least: a tiny one costs what a short one does
+
 Judge = Callable[[Message], Step]
 
 
 class Lane:
     """`judge` says what follows from a message, `act` does it, `fail` hears that nothing more can follow. `hold` is
-    told to stop the flow of messages while one is judged aside, so few ever wait here.
+    told to stop the flow of messages while some wait, so few ever do.
     """
 
     __slots__ = ("_act", "_aside_size", "_fail", "_hold", "_judge", "_task", "_then", "_waiting", "is_closed")
@@ -41,7 +48,7 @@ class Lane:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a message is being judged aside."""
+        """Whether something waits: for a message that is being judged aside, or for its turn."""
         return self._task is not None
 
     @property
@@ -64,8 +71,14 @@ class Lane:
             self._task.cancel()
 
     def _work(self) -> None:
+        spent = 0
         while self._waiting and not self.is_closed:
+            if spent >= TURN:
+                self._task = asyncio.ensure_future(self._later())
+                self._hold(True)
+                return
             message = self._waiting.popleft()
+            spent += max(len(message.payload), LEAST)
             if len(message.payload) > QUICK:
                 self._aside_size = len(message.payload)
                 self._task = asyncio.ensure_future(self._aside(message))
@@ -80,11 +93,19 @@ class Lane:
         if self._then is not None and not self.is_closed:
             self._then()
 
+    async def _later(self) -> None:
+        await asyncio.sleep(0)
+        self._task = None
+        self._work()
+        if self._task is None:
+            self._hold(False)
+
     async def _aside(self, message: Message) -> None:
         try:
             step = await asked_aside(len(message.payload), self._judge, message)
         except Exception as error:  # noqa: BLE001 - see _failed
             self._failed(error)
+            self._hold(False)
             return
         finally:
             self._task, self._aside_size = None, 0

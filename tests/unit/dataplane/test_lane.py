@@ -6,13 +6,14 @@ import threading
 import pytest
 
 from llmgateway.dataplane.bodies import QUICK
-from llmgateway.dataplane.lane import Lane
+from llmgateway.dataplane.lane import LEAST, TURN, Lane
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.session import Step
 from llmgateway.wire.messages import Message
 from llmgateway.wire.websocket import TEXT
 
 LONG = b"l" * (QUICK + 1)
+LONG_BOOM = b"b" * (QUICK + 1)
 
 
 class Road:
@@ -29,7 +30,7 @@ class Road:
 
     def judge(self, message: Message) -> Step:
         self.threads.add(threading.get_ident())
-        if message.payload == b"boom":
+        if message.payload in {b"boom", LONG_BOOM}:
             raise RuntimeError
         if message.payload == b"no":
             raise GatewayError("guardrail_unsupported")
@@ -101,3 +102,21 @@ async def test_what_waits_is_dropped_when_it_is_over():
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert (road.done, road.over) == ([], 0)
+
+
+@pytest.mark.parametrize(("size", "at_once"), [(0, TURN // LEAST), (TURN // 4, 4)])
+async def test_of_many_short_ones_some_are_judged_at_a_time(size, at_once):
+    road, sent = Road(), [b"%d" % at + b"s" * size for at in range(at_once * 2 + 1)]
+    road.put(*sent)
+    assert (len(road.done), road.lane.is_busy, road.held) == (at_once, True, [True])
+    await road.until(over=1)
+    assert (road.done, road.lane.is_busy, road.held[-1]) == (sent, False, False)
+
+
+async def test_the_flow_goes_on_when_a_long_one_fails():
+    road = Road()
+    road.put(LONG_BOOM)
+    async with asyncio.timeout(10):
+        while not road.failed:
+            await asyncio.sleep(0)
+    assert road.held[-1] is False
