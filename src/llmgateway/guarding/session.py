@@ -77,6 +77,7 @@ class GuardedSession:
 
     __slots__ = (
         "_barred",
+        "_checked",
         "_has_told_of_sound",
         "_is_strict",
         "_items",
@@ -97,6 +98,7 @@ class GuardedSession:
         self._barred: set[Hashable] = set()  # of these nothing more goes on
         self._over: set[Hashable] = set()
         self._items: dict[str, str] = {}  # the response that each is of, "" where it is of none
+        self._checked: tuple[Any, ...] | None = None  # where the last piece went
         self._told: set[Place] = set()  # where a text has been told whole
         self._has_told_of_sound = False
         self._restores = any(link.restore for link in rules.request.links)
@@ -249,15 +251,18 @@ class GuardedSession:
         not go on. GatewayError.
         """
         shape = self._rules.shape
-        places = shape.places(event)
-        if isinstance(owner, str) or places:
-            self._check_item(owner if isinstance(owner, str) else "", shape.item(event))
-        if any(place in self._told or place.whole in self._told for place in places):
-            raise GatewayError("guardrail_unsupported", _SENSELESS)
+        places, item = shape.places(event), shape.item(event)
+        if not places or (owner, item, places) != self._checked:
+            if isinstance(owner, str) or places:
+                self._check_item(owner if isinstance(owner, str) else "", item)
+            if any(place in self._told or place.whole in self._told for place in places):
+                raise GatewayError("guardrail_unsupported", _SENSELESS)
+            self._checked = owner, item, places
         for place in shape.told(event):
             if len(place.item) > MAX_NAME or len(self._told) >= MAX_ITEMS:
                 raise GatewayError("guardrail_unsupported", _SENSELESS)
             self._told.add(place)
+            self._checked = None
 
     def _check_item(self, owner: str, item: str | None) -> None:
         if item is None:

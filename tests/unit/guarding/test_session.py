@@ -607,3 +607,10 @@ def test_what_blocks_in_a_silence_stops_no_other_response(is_over):
     step = session.finish() if is_over else session.decide()
     assert [each.get("delta", each["type"]) for each in given_of(step)] == ["12", "error", "34"]
     assert [json.loads(each)["response_id"] for each in step.to_backend] == ["r2"]
+
+
+def test_a_text_is_told_whole_between_two_pieces():
+    session = guarded(reply=BLOCKING)
+    assert given_of(session.heard(written(text_delta("a ")))) == [text_delta("a ")]
+    session.heard(written(done_text(text="a sec")))
+    assert "ret" not in json.dumps(given_of(session.heard(written(text_delta("ret "))), session.finish()))

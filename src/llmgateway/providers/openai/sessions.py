@@ -86,6 +86,12 @@ class RealtimeShape:
         return name if isinstance(name, str) else None
 
     def places(self, event: Any) -> Sequence[Place]:
+        try:
+            if event.keys() <= _DELTA and type(event["delta"]) is str:  # nearly all, and quick
+                is_piece = event["delta"] and event["type"].endswith(".delta") and event["type"] not in _SOUND
+                return [_place(*_group(event))] if is_piece else []
+        except SHAPE_ERRORS:
+            pass
         groups: list[Any] = [slot.channel[0] for slot in self.pieces(event).slots if slot.holder[slot.key]]
         return [_place(*group) for group in groups]
 
