@@ -167,7 +167,13 @@ class GuardedStream:
     def forget(self, belongs: Callable[[Any], bool]) -> None:
         """Forget these groups' texts, with what waits of them: their caller gets nothing more of them."""
         for key in [key for key in self._channels if belongs(key[0])]:
-            del self._channels[key]
+            self._drop(key)
+
+    def _drop(self, key: tuple[Any, ...]) -> None:
+        channel = self._channels.pop(key)
+        row = channel.slot.row if channel.slot is not None else None
+        if self._rows.get(row) is channel:
+            del self._rows[row]
 
     def decide(self) -> list[Passed]:
         """The stream has been silent for too long: give what waits as it is; what follows is judged beside it still."""
@@ -245,7 +251,7 @@ class GuardedStream:
             over = next((other for other, channel in self._channels.items() if channel.is_over), None)
             if over is None or len(self._gone) >= MAX_GONE:
                 raise _senseless()
-            del self._channels[over]
+            self._drop(over)
             self._gone.add(over)
 
     def _hold(self, slot: Slot) -> HoldBack | JsonHoldBack:

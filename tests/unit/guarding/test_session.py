@@ -454,6 +454,7 @@ def test_of_many_responses_nothing_is_kept():
         session.heard(written({"type": "response.done", "response": {"id": f"r{at}"}}))
         assert not session.is_waiting
     assert not session._stream._channels
+    assert not session._stream._rows
 
 
 def test_what_repeats_is_not_counted_again():
@@ -614,3 +615,22 @@ def test_a_text_is_told_whole_between_two_pieces():
     assert given_of(session.heard(written(text_delta("a ")))) == [text_delta("a ")]
     session.heard(written(done_text(text="a sec")))
     assert "ret" not in json.dumps(given_of(session.heard(written(text_delta("ret "))), session.finish()))
+
+
+def test_parts_of_an_item_are_read_one_behind_the_other():
+    events = [text_delta("a sec", content_index=0), done_text(text="a sec", content_index=0)]
+    blocking, redacting = guarded(reply=BLOCKING), guarded()
+    for event in events:
+        blocking.heard(written(event))
+        redacting.heard(written(event))
+    step = blocking.heard(written(text_delta("ret ", content_index=1)))
+    assert [each["error"]["code"] for each in given_of(step)] == ["guardrail_blocked"]
+    assert "ret" not in json.dumps(given_of(redacting.heard(written(text_delta("ret ", content_index=1)))))
+    begun = {"type": "response.content_part.added", "response_id": "r2", "item_id": "j", "content_index": 1}
+    for event in (
+        text_delta("a sec", response_id="r2", item_id="j"),
+        {**done_text(), "response_id": "r2", "item_id": "j"},
+    ):
+        blocking.heard(written(event))
+    step = blocking.heard(written({**begun, "part": {"type": "text", "text": "ret "}}))
+    assert [each["error"]["code"] for each in given_of(step)] == ["guardrail_blocked"]

@@ -147,7 +147,7 @@ def _of_delta(kind: str, event: Any) -> Pieces:
     if isinstance(delta, int | float):  # some put it to the text all the same
         event["delta"] = delta = encode(delta).decode()
         is_altered = True
-    slot = Slot(channel, event, "delta", is_json="arguments" in kind)
+    slot = _slot(channel, event, "delta", is_json="arguments" in kind)
     is_known = isinstance(delta, str) and event.keys() <= _DELTA
     return Pieces([slot] if isinstance(delta, str) else [], is_known, is_bare=is_known, is_altered=is_altered)
 
@@ -167,7 +167,13 @@ def _of_begun(holder: Any, known: dict[str, tuple[str, str]], event: Any, conten
     key, kind = known.get(str(holder.get("type")), ("", "")) if isinstance(holder, dict) else ("", "")
     if not key or not isinstance(holder.get(key), str):
         return []
-    return [Slot((_group(event, content), kind), holder, key, is_json=key == "arguments")]
+    return [_slot((_group(event, content), kind), holder, key, is_json=key == "arguments")]
+
+
+def _slot(channel: tuple[Any, ...], holder: Any, key: str, *, is_json: bool) -> Slot:
+    """Some clients put the parts of an item together."""
+    row = None if is_json else (*channel[0][:2], channel[1])
+    return Slot(channel, holder, key, is_json, row)
 
 
 def _channel(event: Any, kind: str) -> tuple[Any, ...]:
