@@ -56,7 +56,12 @@ def done(text, **more):
 
 
 def over(text, name="resp_1"):
-    said = {"id": "item_1", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
+    said = {
+        "id": name.replace("resp", "item"),
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": text}],
+    }
     usage = {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
     response = {"object": "realtime.response", "id": name, "status": "completed", "output": [said], "usage": usage}
     return {"type": "response.done", "event_id": "ev_o", "response": response}

@@ -97,7 +97,7 @@ class GuardedSession:
         self._stream = GuardedStream(rules.reply, rules.shape, notes, placeholders.closing())
         self._barred: set[Hashable] = set()  # of these nothing more goes on
         self._over: set[Hashable] = set()
-        self._items: dict[str, str] = {}  # the response that each is of, "" where it is of none
+        self._items: dict[str, Hashable | None] = {}  # what each is of
         self._checked: tuple[Any, ...] | None = None  # where the last piece went
         self._told: set[Place] = set()  # where a text has been told whole
         self._has_told_of_sound = False
@@ -254,7 +254,7 @@ class GuardedSession:
         places, item = shape.places(event), shape.item(event)
         if not places or (owner, item, places) != self._checked:
             if isinstance(owner, str) or places:
-                self._check_item(owner if isinstance(owner, str) else "", item)
+                self._check_item(owner[0] if isinstance(owner, tuple) else owner, item)
             if any(place in self._told or place.whole in self._told for place in places):
                 raise GatewayError("guardrail_unsupported", _SENSELESS)
             self._checked = owner, item, places
@@ -264,7 +264,7 @@ class GuardedSession:
             self._told.add(place)
             self._checked = None
 
-    def _check_item(self, owner: str, item: str | None) -> None:
+    def _check_item(self, owner: Hashable | None, item: str | None) -> None:
         if item is None:
             return
         is_full = len(item) > MAX_NAME or (len(self._items) >= MAX_ITEMS and item not in self._items)

@@ -30,7 +30,10 @@ class SessionShape(StreamShape, Protocol):
     """
 
     def owner(self, event: Any) -> Hashable | None:
-        """Say what a backend's event is a part of, as a response is of many; None: it stands for itself."""
+        """Say what a backend's event is a part of, as a response is of many; None: it stands for itself.
+
+        A tuple is a part of something that its first member names the kind of.
+        """
         ...
 
     def item(self, event: Any) -> str | None:

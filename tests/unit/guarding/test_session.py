@@ -311,6 +311,12 @@ BEGUN = {
     "an item that is done": {"type": "response.output_item.done", "response_id": "r", "item": MESSAGE},
     "an item of the conversation": {"type": "conversation.item.created", "item": MESSAGE},
     "an item of no response": {"type": "response.output_item.added", "item": MESSAGE},
+    "the end of another response": {"type": "response.done", "response": {"id": "r0", "output": [MESSAGE]}},
+    "the end of a transcription": {
+        **TRANSCRIBED,
+        "type": TRANSCRIBED["type"].replace("delta", "completed"),
+        "transcript": "a sec",
+    },
     "a response": {"type": "response.created", "response": {"id": "r", "output": [MESSAGE]}},
     "a part of no known kind": {
         "type": "response.content_part.added",
@@ -338,6 +344,14 @@ def test_a_piece_of_nobodys_goes_to_no_responses_text():
     (told,) = given_of(session.heard(written(text_delta("ret ", response_id=None))))
     assert told["error"]["code"] == "guardrail_unsupported"
     assert given_of(session.heard(written(text_delta("ond ")))) == [text_delta("ond ")]
+
+
+def test_a_transcription_goes_to_no_text_of_nobodys():
+    session = guarded(reply=BLOCKING)
+    session.heard(written(text_delta("a sec", response_id=None)))
+    session.decide()
+    (told,) = given_of(session.heard(written({**TRANSCRIBED, "delta": "ret "})))
+    assert told["error"]["code"] == "guardrail_unsupported"
 
 
 def test_segments_and_parts_follow_each_other():

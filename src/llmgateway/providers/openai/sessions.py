@@ -97,7 +97,7 @@ class RealtimeShape:
 
     def told(self, event: Any) -> Sequence[Place]:
         try:
-            return [] if event["type"] in _ENDS or event["type"].endswith(".delta") else list(_told(event))
+            return [] if event["type"].endswith(".delta") else list(_told(event))
         except SHAPE_ERRORS:
             return []
 
