@@ -27,6 +27,7 @@ from tests.support.websocket import (
 from tests.support.wire_backend import finish, forever, send, send_bytewise, until_closed, wait_for
 
 from llmgateway.guarding.session import GuardedSession
+from llmgateway.wire.websocket import accept
 
 SECRETS = (NUMBER.encode(), WORD.encode())
 AUDIO = base64.b64encode(bytes(range(256)) * 2).decode()
@@ -800,6 +801,15 @@ async def test_a_subprotocol_that_may_not_pass_opens_no_session(tmp_path, offere
         caller = await session(running, sec_websocket_protocol=offered)
         assert (caller.status, json.loads(caller.body)["error"]["code"]) == (400, "guardrail_blocked")
         assert backend.requests == []
+
+
+async def test_the_handshakes_key_is_the_gateways_own(tmp_path):
+    key = f"AAAA{NUMBER}AAAAAAAAAAA=="
+    async with guarded(tmp_path, [*opened(), until_closed()]) as (backend, running):
+        caller = await session(running, sec_websocket_key=key)
+        assert (caller.status, caller.headers["sec-websocket-accept"]) == (101, accept(key.encode()).decode())
+        assert NUMBER.encode() not in backend.requests[0].raw
+        assert backend.requests[0].header(b"sec-websocket-key") != key.encode()
 
 
 async def test_a_guardrail_that_fails_ends_the_session_and_lets_nothing_through(tmp_path):

@@ -147,7 +147,8 @@ def offer_tunnel(call: Errand, target: Target, connection: Connection, hop: byte
     assert isinstance(reply, Tunnelled)
     assert upgrade is not None
     upstream, incoming = call.in_force.upstreams[target.backend.name], call.incoming
-    reply.expect(upgrade.offer, connection.pause)
+    offer = upgrade.offer.anew() if isinstance(reply, GuardedOpening) else upgrade.offer
+    reply.expect(offer, connection.pause)
     path = upstream.provider.target(upstream.base_path, incoming.path) + upgrade.query.naming(target.version.model)
-    head = upstream.template.render("GET", path, incoming.headers, None, hop + upgrade.offer.lines())
+    head = upstream.template.render("GET", path, incoming.headers, None, hop + offer.lines())
     connection.send(head, SWITCH, reply, upstream.origin.timeouts)

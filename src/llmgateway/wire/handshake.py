@@ -1,14 +1,16 @@
-"""The opening of a WebSocket (RFC 6455, section 4) as a gateway in the middle sees it. Pure: headers in, lines out.
+"""The opening of a WebSocket (RFC 6455, section 4) as a gateway in the middle sees it. Headers in, lines out.
 
 Browsers can set no header, so OpenAI's API lets them send the key among the subprotocols; what starts with one of
 `_PRIVATE` is such a thing, is read here alone, and goes nowhere.
 """
 
+import os
 import re
+from base64 import b64encode
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from llmgateway.domain.errors import GatewayError
@@ -18,6 +20,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 KEY_PROTOCOL: Final = b"openai-insecure-api-key."
 VERSION: Final = b"13"
+NONCE: Final = 16  # bytes that a key stands for
 UPGRADE_WANTED: Final = b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
 _PRIVATE: Final = (KEY_PROTOCOL, b"openai-organization.", b"openai-project.", b"openai-ephemeral-user-token.")
 _MAX_PROTOCOLS: Final = 16
@@ -30,6 +33,10 @@ class Offer:
 
     key: bytes
     protocols: tuple[bytes, ...]
+
+    def anew(self) -> "Offer":
+        """The same wish with a key of its own: nothing is in it that the caller has chosen."""
+        return replace(self, key=b64encode(os.urandom(NONCE)))
 
     def lines(self) -> bytes:
         """The header lines that put the wish to a backend. Extensions are not offered: frames must stay readable."""
@@ -95,7 +102,7 @@ def _stripped(parts: Iterable[bytes]) -> Iterable[bytes]:
 
 def _is_nonce(key: bytes) -> bool:
     try:
-        return len(key) == 24 and len(a2b_base64(key, strict_mode=True)) == 16
+        return len(key) == 24 and len(a2b_base64(key, strict_mode=True)) == NONCE
     except Base64Error:
         return False
 
