@@ -127,7 +127,10 @@ class GuardedStream:
 
     def _judged(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
         if pieces.slots and (pieces.is_known or any(slot.holder[slot.key] for slot in pieces.slots)):
-            return self._with_pieces(name, data, event, pieces)
+            passed = self._with_pieces(name, data, event, pieces)
+            for slot in pieces.slots:
+                slot.holder[slot.key] = ""  # the event is kept, to carry what waits of its text
+            return passed
         before = list(self._flush(pieces.ended))
         self.at = None
         data = encode(event) if pieces.is_altered else unambiguous(data, event)

@@ -648,3 +648,12 @@ def test_parts_of_an_item_are_read_one_behind_the_other():
         blocking.heard(written(event))
     step = blocking.heard(written({**begun, "part": {"type": "text", "text": "ret "}}))
     assert [each["error"]["code"] for each in given_of(step)] == ["guardrail_blocked"]
+
+
+@pytest.mark.parametrize("text", ["a " * 10_000, "12345 " * 5_000])
+def test_of_a_text_that_has_gone_on_nothing_is_kept(text):
+    session = guarded()
+    for at in range(10):
+        session.heard(written(text_delta(text, item_id=f"i{at}")))
+    kept = [channel.carrier for channel in session._stream._channels.values()]
+    assert [each["delta"] for each in kept] == [""] * 10
