@@ -164,7 +164,7 @@ class GuardedSession:
         except GatewayError:
             return self._complaint(GatewayError("guardrail_unsupported", _SENSELESS), None)
         owner = shape.owner(event)
-        if shape.is_odd(event) or (isinstance(owner, str) and len(owner) > MAX_NAME):
+        if shape.is_odd(event) or _is_long(owner) or _is_long(event.get("type")):
             return self._complaint(GatewayError("guardrail_unsupported", _SENSELESS), None)
         if owner in self._over and shape.pieces(event).slots:
             return Step()  # whoever puts texts together could still put it to what has ended
@@ -307,6 +307,10 @@ class _NoSound(Exception):  # noqa: N818 - it is a verdict, no error
 
 def _given(passed: Sequence[Passed]) -> Step:
     return Step([each.given for each in passed], [], [each.logged for each in passed])
+
+
+def _is_long(name: Any) -> bool:
+    return len(name if isinstance(name, str) else str(name)) > MAX_NAME
 
 
 def _id(event: Mapping[str, Any]) -> str | None:

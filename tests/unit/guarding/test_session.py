@@ -382,11 +382,20 @@ def test_numbers_are_put_to_a_text_too():
     assert "".join(each["delta"] for each in events) == redacted("1234567 ")
 
 
-@pytest.mark.parametrize("event", [text_delta("a", response_id="r" * 600), text_delta("a", item_id="i" * 600)])
+@pytest.mark.parametrize(
+    "event",
+    [
+        text_delta("a", response_id="r" * 600),
+        text_delta("a", item_id="i" * 600),
+        text_delta("a", type="t" * 600 + ".delta"),
+        {**TRANSCRIBED, "item_id": "i" * 600},
+        {**TRANSCRIBED, "type": "conversation.item.input_audio_transcription.completed", "item_id": "i" * 600},
+    ],
+)
 def test_names_that_are_too_long_are_not_remembered(event):
     session = guarded()
     assert "guardrail_unsupported" in json.dumps(given_of(session.heard(written(event))))
-    assert not session._items
+    assert not (session._items or session._over or session._stream._channels)
 
 
 def test_what_has_been_told_is_remembered_up_to_a_bound(monkeypatch):
