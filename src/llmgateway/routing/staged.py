@@ -17,13 +17,17 @@ UNIT_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class StagedWeight:
-    """One rollout as workers are told of it. `key` makes hashes of units that nobody else can make."""
+    """One rollout as workers are told of it. `key` makes hashes of units that nobody else can make.
+
+    `version`: the candidate's id, where it is known: another content under its name gets nothing by this rollout.
+    """
 
     rollout: str
     epoch: int
     candidate: str
     weight: float
     key: bytes
+    version: str = ""
 
     @classmethod
     def read(cls, told: object) -> "Self | None":
@@ -37,7 +41,8 @@ class StagedWeight:
         if type(epoch) is not int or isinstance(weight, bool) or not isinstance(weight, int | float):
             return None
         try:
-            return cls(rollout, epoch, candidate, min(1.0, max(0.0, weight)), bytes.fromhex(key)[:64])
+            version = str(told.get("version") or "")
+            return cls(rollout, epoch, candidate, min(1.0, max(0.0, weight)), bytes.fromhex(key)[:64], version)
         except ValueError:
             return None
 
@@ -49,6 +54,7 @@ class StagedWeight:
             "candidate": self.candidate,
             "weight": self.weight,
             "key": self.key.hex(),
+            "version": self.version,
         }
 
     def unit(self, sticky_key: str) -> str:
@@ -57,11 +63,15 @@ class StagedWeight:
 
 
 def staged_split(route: Route, staged: StagedWeight) -> Split | None:
-    """The route's split with the candidate's share; None where the route has no such version, or no other to share."""
+    """The route's split with the candidate's share; None where the route has no such version, another under its
+    name, or no other to share.
+    """
     others = [version for version in route.versions if version.name != staged.candidate and version.weight > 0]
     if len(others) == len(route.versions):
         return None
-    candidates = [version for version in route.versions if version.name == staged.candidate]
+    candidates = [
+        version for version in route.versions if version.name == staged.candidate and staged.version in {"", version.id}
+    ]
     whole = sum(version.weight for version in others)
     if not candidates or not whole:
         return None

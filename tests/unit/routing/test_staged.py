@@ -75,3 +75,11 @@ def test_a_unit_is_known_by_a_hash_that_needs_the_rollouts_key():
     assert one.unit("ann") != other.unit("ann")
     assert "ann" not in one.unit("ann")
     assert one.unit("\ud800")  # what callers send need not be text that can be written
+
+
+def test_another_content_under_the_candidates_name_gets_nothing_by_it():
+    known = StagedWeight("r1", 1, "v2", 1.0, KEY, version="2")
+    edited = Route("r", (ROUTE.versions[0], Version("v2", "other", (), weight=0)), salt="s")
+    assert staged_split(ROUTE, known).choose("ann", 0.0).version.name == "v2"
+    assert staged_split(edited, known) is None
+    assert StagedWeight.read(known.told()) == known

@@ -100,6 +100,8 @@ def wanted_weights(ended: Running, route: Route) -> dict[str, float]:
     candidate, stable = ended.record.candidate, ended.record.stable
     if candidate not in weights:
         return {}
+    if ended.rollout.state is State.SUCCEEDED and route.version(candidate).id != ended.record.version_hash:
+        return {}  # somebody has made it another since, which nobody has judged
     if ended.rollout.state is State.SUCCEEDED:
         wanted = {candidate: weights.get(stable) or weights[candidate] or 1.0}
         wanted |= {stable: 0.0} if stable in weights else {}

@@ -32,7 +32,8 @@ class Running:
     def weight(self) -> StagedWeight:
         """What workers are told."""
         record, rollout = self.record, self.rollout
-        return StagedWeight(record.id, rollout.epoch, record.candidate, rollout.weight, bytes.fromhex(record.unit_key))
+        key = bytes.fromhex(record.unit_key)
+        return StagedWeight(record.id, rollout.epoch, record.candidate, rollout.weight, key, record.version_hash)
 
     def moved(self, transition: Transition, evidence: Evidence, generation: int) -> tuple["Running", TransitionRecord]:
         """This after a transition, and the row that says so."""

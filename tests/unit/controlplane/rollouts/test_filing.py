@@ -19,7 +19,8 @@ def ended(state):
 
 
 def route(**weights):
-    return Route("chat", tuple(Version(name, name, (), weight=weight) for name, weight in weights.items()))
+    made = (Version(name, name.replace("v", "id-"), (), weight=weight) for name, weight in weights.items())
+    return Route("chat", tuple(made))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,11 @@ def route(**weights):
 )
 def test_weights(state, before, wanted):
     assert wanted_weights(ended(state), route(**before)) == wanted
+
+
+def test_what_has_become_another_version_under_the_candidates_name_gets_no_weight():
+    one, two = route(v1=3, v2=0).versions
+    assert wanted_weights(ended(State.SUCCEEDED), Route("chat", (one, replace(two, id="edited")))) == {}
 
 
 class Setting:
