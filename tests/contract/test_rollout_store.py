@@ -10,8 +10,9 @@ from tests.support.staged import entry, made, record
 from llmgateway.controlplane.rollouts.records import REQUESTS, evidence_of
 from llmgateway.controlplane.rollouts.tally import tallies
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
+from llmgateway.domain.review import Concern, ConcernState, Severity
 from llmgateway.ports.events import WantedEvents
-from llmgateway.ports.rollouts import Added, ApprovalRecord, TransitionRecord
+from llmgateway.ports.rollouts import PROMOTE, Added, ApprovalRecord, TransitionRecord
 from llmgateway.ports.store import StoreKnownError, StoreRejectedError
 from llmgateway.rollout.counts import Arms
 
@@ -94,6 +95,17 @@ async def test_a_move_and_its_event_are_there_together_or_not_at_all(store):
     with pytest.raises(StoreRejectedError):
         await store.move_rollout(*moved("paused", 2, key="r1:1:x"), replace(event, id="rollout-r1-2"))
     assert await store.events(WantedEvents(), limit=9) == [event]
+
+
+@pytest.mark.parametrize("version", ["v2", "id-2", None])
+async def test_no_promotion_is_saved_while_a_concern_is_open(store, version):
+    await store.add_rollout(record())
+    concern = Concern("c1", 1.0, "bob", "chat", version, Severity.LOW, "it is rude")
+    await store.add_concern(concern)
+    assert not await store.move_rollout(*moved("promoting", 1, event=PROMOTE))
+    assert await store.transitions("r1") == []
+    await store.close_concern(replace(concern, state=ConcernState.ACCEPTED, closed_at=2.0, closed_by="ann"))
+    assert await store.move_rollout(*moved("promoting", 1, event=PROMOTE))
 
 
 async def test_a_transitions_key_is_there_once(store):

@@ -12,6 +12,7 @@ from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.score import Score
 
 MAX_TRANSITIONS: Final = 1_000  # read at once
+PROMOTE: Final = "promote"  # the event of a move that no concern may be open against
 
 UnitMark = tuple[str, str, str]
 """Metric, unit, arm: what `unit_event` has once."""
@@ -183,7 +184,7 @@ class RolloutWriter(Protocol):
         self, record: RolloutRecord, transition: TransitionRecord, event: GatewayEvent | None = None
     ) -> bool:
         """Save a move, and the event that it is, in one transaction, if the store has the rollout at the revision
-        before. False: it has not.
+        before. False: it has not, or the move is a promotion and a concern is open against the candidate.
         """
         ...
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.ports.rollouts import (
     MAX_TRANSITIONS,
+    PROMOTE,
     Added,
     ApprovalRecord,
     EpochCount,
@@ -17,6 +18,7 @@ from llmgateway.ports.rollouts import (
     UnitMark,
 )
 from llmgateway.store.rows import storable
+from llmgateway.store.sqlite_concerns import against
 from llmgateway.store.sqlite_events import insert
 from llmgateway.store.sqlite_queries import marks, one_rollouts_rows
 from llmgateway.store.sqlite_write import begin
@@ -128,6 +130,8 @@ def _insert(connection: sqlite3.Connection, record: RolloutRecord) -> None:
 
 
 def _move(connection: sqlite3.Connection, record: RolloutRecord, transition: TransitionRecord) -> bool:
+    if transition.event == PROMOTE and against(connection, record.route, (record.candidate, record.version_hash)):
+        return False
     moved = connection.execute(
         'UPDATE rollout SET place = ?, state = ?, revision = ? WHERE "id" = ? AND revision = ? AND filed IS NULL',
         (_text(record.place), record.state, record.revision, record.id, record.revision - 1),
