@@ -89,6 +89,7 @@ class Conductor:
         self._trusting = Trusting(store, clock)
         self._waiting = Waiting("the rollouts wait")
         self._told = ""
+        self._is_unsure = False  # a move may be in the store that nobody has heard of
         self._turn = asyncio.Lock()
         self.wake = asyncio.Event()
         self.running: dict[str, Running] = {}
@@ -167,6 +168,7 @@ class Conductor:
     async def act(self, route: str, wanted: Act, people: People = UNASKED) -> Refused | Running:
         """Do what somebody wants with a route's rollout, or say what is lacking. KeyError where none runs."""
         async with self._turn:
+            await self._make_sure()
             made = await self._move(self.running[route], wanted, people)
         self.wake.set()
         return made
@@ -183,14 +185,17 @@ class Conductor:
     async def supersede(self, record: RolloutRecord, wanted: Act) -> Refused | Running:
         """Take a new rollout in, in the place of the one that runs; KeyError where none does."""
         async with self._turn:
+            await self._make_sure()
             before = self.running[record.route]
             after = await self._followed(before, wanted, UNASKED)
             if isinstance(after, Refused):
                 return after
             old, row, _ = after
+            self._is_unsure = True  # until it is known what became of it
             if not await self._store.replace_rollout(old.record, row, record):
                 await self._misplaced(before)
             made = self.running[record.route] = running(record)
+            self._is_unsure = False
             self.known.pop(old.record.id, None)
         self.known[record.id] = Evidence()
         self.tell()
@@ -246,13 +251,23 @@ class Conductor:
     async def _step(self, route: str) -> bool:
         """Move one rollout once, if there is cause to. Tells whether it moved."""
         async with self._turn:
+            await self._make_sure()
             found = self.running.get(route)
             if found is None or found.rollout.state in TERMINAL:
                 return False
             wanted = _changed(found, self._snapshot()) or self._lost(found) or await self._due(found)
             if wanted is None:
                 return False
-            return isinstance(await self._move(found, wanted, await self.people(found)), Running)
+            is_moved = isinstance(await self._move(found, wanted, await self.people(found)), Running)
+            self._unwatched.discard(route)  # not before: a store that was away is no reason to go on unseen
+            return is_moved
+
+    async def _make_sure(self) -> None:
+        """Take up where the store is, if a move may have been saved there without our hearing of it."""
+        if self._is_unsure:
+            await self._read_running()
+            self._is_unsure = False
+            self.tell()
 
     async def _read_running(self) -> None:
         self.running = {each.route: each for each in map(_read, await self._store.running_rollouts()) if each}
@@ -262,9 +277,10 @@ class Conductor:
         """What follows when nobody has watched it for a while, and a person has to look."""
         if found.route not in self._unwatched:
             return None
+        if (found.rollout.state, Event.CONTROLLER_LOST) in TABLE:
+            return Act(Event.CONTROLLER_LOST, reason="no control process was there")
         self._unwatched.discard(found.route)
-        is_possible = (found.rollout.state, Event.CONTROLLER_LOST) in TABLE
-        return Act(Event.CONTROLLER_LOST, reason="no control process was there") if is_possible else None
+        return None
 
     async def _due(self, found: Running) -> Act | None:
         now, rollout = self._clock.time(), found.rollout
@@ -286,9 +302,10 @@ class Conductor:
         return (*found.moved(followed, evidence, self._snapshot().generation), evidence)
 
     async def _misplaced(self, found: Running) -> NoReturn:
-        """A move of ours was saved, and never heard of."""
-        await self._read_running()
-        raise StoreError(f"rollout {found.record.id} stands elsewhere than thought")
+        """A move of ours was saved, and never heard of; or it was a promotion, and somebody was quicker."""
+        self._is_unsure = True
+        await self._make_sure()
+        raise StoreError(f"rollout {found.record.id} stands elsewhere than thought, or a concern was raised just now")
 
     async def _move(self, found: Running, wanted: Act, people: People) -> Refused | Running:
         followed = await self._followed(found, wanted, people)
@@ -296,8 +313,10 @@ class Conductor:
             return followed
         moved, row, evidence = followed
         event = automatic(moved, row, evidence, self._snapshot().routes.get(found.route))
+        self._is_unsure = True  # until it is known what became of it
         if not await self._store.move_rollout(moved.record, row, event):
             await self._misplaced(found)
+        self._is_unsure = False
         self.running[found.route] = moved
         if moved.rollout.epoch != found.rollout.epoch:
             self._stale.add(moved.record.id)  # requests count anew

@@ -110,8 +110,8 @@ async def it(tmp_path):
     await store.close()
 
 
-async def promoted(it):
-    """Bring it to the promotion."""
+async def ready(it):
+    """Bring it to where nothing is lacking for the promotion."""
     await it.begin()
     await it.both()
     await it.both(20)
@@ -123,6 +123,11 @@ async def promoted(it):
     )
     rows = await it.store.exemplars("r1", "v2", limit=10)
     await it.store.note_exemplars("r1", "ann", [row["id"] for row in rows], 1.0)
+
+
+async def promoted(it):
+    """Bring it to the promotion."""
+    await ready(it)
     assert not isinstance(await it.act(Event.PROMOTE), Refused)
     await it.conductor.look()
 
@@ -240,11 +245,25 @@ async def test_a_move_that_was_saved_and_never_heard_of_is_read_again(it, monkey
 
     monkeypatch.setattr(it.store, "move_rollout", forgetful)
     with pytest.raises(StoreError):
-        await it.act(Event.PAUSE)
+        await it.act(Event.ROLL_BACK)
     monkeypatch.undo()
+    it.workers.is_deaf = True
+    await it.conductor.look()
+    assert (it.rollout.state, it.workers.weight) == (State.ROLLING_BACK, 0.0), "nobody had to ask again"
+    it.workers.is_deaf = False
+    it.conductor.tell()
+    await it.conductor.look()
+    assert it.rollout.state is State.ROLLED_BACK
+
+
+async def test_a_rollout_that_somebody_else_has_moved_is_not_moved_by_what_was_thought(it):
+    await it.begin()
+    other = it.conduct()
+    await other.load()
+    await it.act(Event.PAUSE)
     with pytest.raises(StoreError, match="elsewhere"):
-        await it.act(Event.PAUSE)
-    assert it.rollout.state is State.PAUSED
+        await other.act("chat", Act(Event.ROLL_BACK, "bob", "why"))
+    assert other.running["chat"].rollout.state is State.PAUSED
 
 
 async def test_what_it_does_by_itself_is_an_event_and_what_people_do_is_none(it):
@@ -326,6 +345,25 @@ async def test_an_open_concern_keeps_it_from_being_promoted(it):
     assert "concerns" in {each.what.value for each in refused.lacks}
 
 
+async def test_a_concern_that_comes_while_the_promotion_is_on_its_way_keeps_it_back(it, monkeypatch):
+    await ready(it)
+    real = it.store.move_rollout
+
+    async def raised(*move):
+        await it.store.add_concern(Concern("c1", 1.0, "bob", "chat", "id-2", Severity.LOW, "it is rude"))
+        return await real(*move)
+
+    monkeypatch.setattr(it.store, "move_rollout", raised)
+    with pytest.raises(StoreError):
+        await it.act(Event.PROMOTE)
+    monkeypatch.undo()
+    assert it.rollout.state is State.AWAITING_APPROVAL
+    await it.restart()
+    assert it.rollout.state is State.AWAITING_APPROVAL
+    refused = await it.act(Event.PROMOTE)
+    assert [each.what.value for each in refused.lacks] == ["concerns"]
+
+
 @pytest.mark.parametrize(("away_s", "state"), [(LOST_S - 1, State.CANARY), (LOST_S + 1, State.PAUSED)])
 async def test_nobody_watched_for_a_while(it, tmp_path, away_s, state):
     def watched():
@@ -345,6 +383,25 @@ async def test_nobody_watched_for_a_while(it, tmp_path, away_s, state):
         await it.act(Event.RESUME)
         await it.look()
         assert it.rollout.state is State.CANARY, "it pauses once"
+
+
+async def test_nobody_watched_and_the_store_is_away_at_the_first_look(it, tmp_path, monkeypatch):
+    watch = Watchfile(tmp_path / "watched", it.clock)
+    await it.begin()
+    watch.tick()
+    it.clock.advance(LOST_S + 1)
+    it.conductor = Conductor(it.store, it.workers, lambda: it.snapshot, it.clock, watch=watch)
+    await it.conductor.load()
+
+    async def away(*_):
+        raise StoreError("locked")
+
+    monkeypatch.setattr(it.store, "move_rollout", away)
+    with pytest.raises(StoreError):
+        await it.conductor.look()
+    monkeypatch.undo()
+    await it.conductor.look()
+    assert it.rollout.pause is Pause.CONTROLLER_LOST
 
 
 def test_who_says_goodbye_is_not_missed(tmp_path):
