@@ -15,6 +15,7 @@ from llmgateway.controlplane.rollouts.service import RolloutService
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.undo import UndoAct
+from llmgateway.ports.rollouts import RolloutRecord
 from llmgateway.ports.store import Store
 from llmgateway.telemetry.redact import one_line
 
@@ -119,9 +120,18 @@ class Undoing:
             raise RefusedError(409, "not_yet", "The file does not say yet what came of the rollout: ask again soon.")
         else:
             last = [] if running is not None else await self._store.rollouts(route, limit=1)
-            place = (last[0].id, undo["revision"]) if last else None
+            place = (last[0].id, undo["revision"]) if last and self._has_versions(act, last[0]) else None
         if place != (undo["rollout"], undo["revision"]):
             raise moved_on(route)
+
+    def _has_versions(self, act: UndoAct, ended: RolloutRecord) -> bool:
+        """Whether the configuration has the version that `act` would give traffic, and nothing else in its place."""
+        route = self._snapshot().routes.get(ended.route)
+        ids = {version.name: version.id for version in route.versions} if route is not None else {}
+        if act is UndoAct.WEIGHTS:
+            return ids.get(ended.stable) == ended.stable_hash
+        is_begun = route is not None and route.rollout is not None and route.rollout.candidate == ended.candidate
+        return is_begun and ids.get(ended.candidate) == ended.version_hash
 
     def _known(self) -> RolloutService:
         if self._rollouts is None:
@@ -131,7 +141,10 @@ class Undoing:
 
 def moved_on(route: str) -> RefusedError:
     """Somebody, or something, has been there since."""
-    message = f"The rollout on {route} is not where this event left it: `llmgateway rollout status {route}` tells."
+    message = (
+        f"The rollout on {route} is not where this event left it, or its versions are others now: "
+        f"`llmgateway rollout status {route}` tells."
+    )
     return RefusedError(409, "moved_on", message)
 
 

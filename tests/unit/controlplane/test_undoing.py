@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import pytest
+from tests.support.staged import POLICY
 from tests.unit.controlplane.rollouts.test_people import People, refuses
 
 from llmgateway.controlplane.refused import RefusedError
@@ -202,6 +203,25 @@ async def test_a_rollback_is_undone_by_another_start_once_the_file_says_what_cam
     assert (it.rollout.state, it.rollout.creator) == (State.CANARY, "ann")
 
 
+@pytest.mark.parametrize("what", ["another candidate", "another content", "no rollout"])
+async def test_a_rollback_is_not_undone_by_the_start_of_something_else(it, what):
+    ended = await it.harmed()
+    await it.conductor.leave(ended, 2)
+    route = it.snapshot.routes["chat"]
+    one, two = route.versions
+    changed = {
+        "another candidate": replace(
+            route, versions=(one, two, replace(two, name="v3", id="id-3")), rollout=replace(POLICY, candidate="v3")
+        ),
+        "another content": replace(route, versions=(one, replace(two, id="edited"))),
+        "no rollout": replace(route, rollout=None),
+    }
+    it.snapshot = replace(it.snapshot, routes={"chat": changed[what]})
+    with refuses("moved_on"):
+        await it.undo("roll_back")
+    assert not it.conductor.running
+
+
 async def test_a_rollback_that_another_rollout_followed_is_not_undone(it):
     ended = await it.harmed()
     await it.conductor.leave(ended, 2)
@@ -246,6 +266,16 @@ async def test_weights_that_somebody_has_changed_since_are_left_alone(it):
         await it.undoing.undo("e10", "ann", "why")
     with refuses("moved_on"):
         await it.undoing.undo("e9", "ann", "of another rollout")
+    assert it.changes.orders == []
+
+
+async def test_no_weight_goes_back_to_what_is_another_version_by_now(it):
+    await succeeded(it)
+    route = it.snapshot.routes["chat"]
+    one, two = route.versions
+    it.snapshot = replace(it.snapshot, routes={"chat": replace(route, versions=(replace(one, id="edited"), two))})
+    with refuses("moved_on"):
+        await it.undoing.undo("e10", "ann", "why")
     assert it.changes.orders == []
 
 
