@@ -183,10 +183,11 @@ class Events:
                 self.tell(message(each))
 
     async def _clear(self, cleared: Cleared) -> None:
-        if not await self._store.clear_event(cleared.event_id, cleared.at):
-            return
+        is_cleared = await self._store.clear_event(cleared.event_id, cleared.at)
         if self.open is not None:
-            self.open.pop(cleared.event_id, None)
+            self.open.pop(cleared.event_id, None)  # also of one that the store has forgotten, as it had too many
+        if not is_cleared:
+            return
         event = await self._store.event(cleared.event_id)
         if event is not None:
             self.tell(message(event))

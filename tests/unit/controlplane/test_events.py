@@ -121,6 +121,15 @@ async def test_an_alarm_that_clears_is_told_once(events, store, told):
     assert told[1]["text"].startswith("Cleared (drift): refusals rose")
 
 
+async def test_an_alarm_that_the_store_has_forgotten_lasts_no_longer_when_it_clears(events, store):
+    events.note(event(1))
+    await events.write()
+    del store.there["e1"]  # more events came than are kept
+    events.clear("e1", 5.0)
+    await events.write()
+    assert events.lasting() == ()
+
+
 async def test_alarms_that_are_open_are_known_over_a_restart(store):
     store.there = {"old": event(1, id="old", kind=EventKind.JUDGE)}
     events = Events(store)
