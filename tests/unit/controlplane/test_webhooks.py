@@ -80,6 +80,13 @@ async def test_a_move_is_told_in_words_and_values_and_signed():
     assert by_name[SIGNATURE] == signature(SECRET, 1_790_000_000, body)
 
 
+def test_who_gives_a_reason_calls_nobody_in_a_chat():
+    told = message(made(), row(reason="<!channel> & <https://evil.example|look>", actor="<@U1>"))
+    assert "<" not in told["text"]
+    assert "&lt;!channel&gt; &amp; &lt;https://evil.example|look&gt;" in told["text"]
+    assert told["reason"] == "<!channel> & <https://evil.example|look>"
+
+
 async def test_without_a_secret_nothing_is_signed():
     service = Service()
     async with telling(service) as hooks:

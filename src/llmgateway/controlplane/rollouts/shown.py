@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 from llmgateway.controlplane.rollouts.preflight import KEY
@@ -135,7 +136,8 @@ def message(found: Running, row: TransitionRecord) -> Shown:
     change = f"{row.from_state} → {row.to_state}, {row.event} by {who}{why}"
     text = f"Rollout of {record.candidate} on {record.route}: {change}. {say(found)}"
     about = {"rollout": record.id, "route": record.route, "candidate": record.candidate, "stable": record.stable}
-    return {"text": text, "type": "rollout.transition"} | about | moved(row)
+    said = escape(text, quote=False)  # what Slack and its like ask for
+    return {"text": said, "type": "rollout.transition"} | about | moved(row)
 
 
 def _valid(at: Moment) -> set[str]:
