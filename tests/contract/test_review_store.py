@@ -254,8 +254,11 @@ async def test_open_concerns_stand_against_a_version_or_the_whole_route(
     assert await store.concerns(limit=10) == [*reversed(about[1:]), resolved]
     assert await store.concerns(route="support", state=ConcernState.OPEN, limit=1) == [about[2]]
     monkeypatch.setattr(sqlite_concerns, "MAX_CONCERNS", 4)
+    await store.add_concern(concern(5))
+    assert await store.concern("c1") is None, "what was closed first makes room"
     with pytest.raises(StoreRejectedError):
-        await store.add_concern(concern(5))
+        await store.add_concern(concern(6))
+    assert len(await store.concerns(state=ConcernState.OPEN, limit=10)) == 4, "what is open stays"
 
 
 def test_the_bounds_are_what_the_port_says() -> None:

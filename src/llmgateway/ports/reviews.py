@@ -126,7 +126,9 @@ class ReviewWriter(Protocol):
         ...
 
     async def add_concern(self, concern: Concern) -> None:
-        """Save a concern; StoreRejectedError if there are MAX_CONCERNS."""
+        """Save a concern. Where there are MAX_CONCERNS, the one that was closed first goes; StoreRejectedError if all
+        of them are open.
+        """
         ...
 
     async def close_concern(self, concern: Concern) -> bool:

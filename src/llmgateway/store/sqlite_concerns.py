@@ -21,14 +21,17 @@ _CLOSE: Final = (
     'UPDATE concern SET "state" = ?, "closed_at" = ?, "closed_by" = ?, "closed_reason" = ? '
     'WHERE "id" = ? AND "state" = \'open\''
 )
+_MAKE_ROOM: Final = (
+    'DELETE FROM concern WHERE "id" = (SELECT "id" FROM concern WHERE "state" != \'open\' ORDER BY "closed_at" LIMIT 1)'
+)
 
 
 def add(connection: sqlite3.Connection, concern: Concern) -> None:
     begin(connection)
     (count,) = connection.execute("SELECT count(*) FROM concern").fetchone()
-    if count >= MAX_CONCERNS:
+    if count >= MAX_CONCERNS and not connection.execute(_MAKE_ROOM).rowcount:
         connection.rollback()
-        raise StoreRejectedError(f"there are {MAX_CONCERNS} concerns already")
+        raise StoreRejectedError(f"{MAX_CONCERNS} concerns are open already")
     values = [storable(str(value) if name in {"severity", "state"} else value) for name, value in _named(concern)]
     connection.execute(f"INSERT INTO concern ({_COLUMNS}) VALUES ({marks(_NAMES)})", values)  # noqa: S608
     connection.execute("COMMIT")
