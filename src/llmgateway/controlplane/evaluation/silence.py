@@ -95,7 +95,8 @@ class Silences:
             if quiet.name not in alarms:
                 self._events.note(silent(quiet, now))
         for name, event in alarms.items():
-            if name not in names or figures.last_success.get(name, 0.0) > event.at:
+            # by the value, not by which is later: clocks are set back
+            if name not in names or figures.last_success.get(name) != event.figures.get("judged_at"):
                 self._events.clear(event.id, now)
         for name in names:
             self._look_at_money(figures, name, now)

@@ -82,6 +82,18 @@ async def test_it_is_one_alarm_and_over_when_it_judges_again(it):
     assert event.cleared_at == it.clock.time()
 
 
+async def test_it_is_over_when_it_judges_again_also_where_the_clock_was_set_back(it):
+    it.judge(Result.FAILED, MIN_MISSED)
+    await it.look(1)
+    await it.look(SILENT_S)
+    it.clock.advance(-3600)
+    await it.look()
+    assert len(await it.kept(is_open=True)) == 1
+    it.judge()
+    await it.look()
+    assert await it.kept(is_open=True) == []
+
+
 async def test_where_nothing_is_due_nobody_is_silent(it):
     it.judge()
     await it.look()
