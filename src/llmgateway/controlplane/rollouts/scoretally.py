@@ -11,12 +11,12 @@ from typing import Any
 
 from llmgateway.controlplane.rollouts import policy
 from llmgateway.controlplane.rollouts.judging import is_ours
-from llmgateway.controlplane.rollouts.tally import assigned_arm, sums_of
+from llmgateway.controlplane.rollouts.tally import assigned_arm, counted, sums_of
 from llmgateway.domain.score import Score, SourceKind
 from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.ports.rollouts import Added, RolloutRecord, UnitMark
 from llmgateway.rollout.rollout import TERMINAL
-from llmgateway.rollout.units import MAX_BATCH, Seen, count
+from llmgateway.rollout.units import Seen
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +58,8 @@ class ScoreTally:
         self._at = max(self._at, score.at)
 
     def count(self, marked: Collection[UnitMark]) -> Added:
-        known = set(marked)  # a Mark is one of these
-        added: list[UnitMark] = []
-        counted = []
-        for start in range(0, len(self._seen), MAX_BATCH):
-            part = count(self._seen[start : start + MAX_BATCH], known.__contains__, assigns=False)
-            known.update(part.marks)
-            added += part.marks
-            counted.append(part)
-        return Added(added, sums_of(counted, self._seen, self._at))
+        marks, parts = counted(self._seen, marked, assigns=False)
+        return Added(marks, sums_of(parts, self._seen, self._at))
 
     def _judged(self, score: Score) -> Iterator[tuple[str, bool]]:
         for name, rule in self._rules.items():

@@ -8,7 +8,7 @@ from llmgateway.controlplane.rollouts.records import REQUESTS, Running
 from llmgateway.ports.rollouts import Added, EpochCount, RolloutRecord, Tally, UnitMark
 from llmgateway.ports.store import Entry
 from llmgateway.rollout.counts import NOTHING, Arms
-from llmgateway.rollout.units import Counted, Seen, count
+from llmgateway.rollout.units import MAX_BATCH, Counted, Mark, Seen, count
 
 SPLIT = "split"
 _ARMS: Final = ("stable", "candidate")
@@ -44,11 +44,11 @@ class RolloutTally:
         self._at = max(self._at, row.get("ended_at") or 0.0)
 
     def count(self, marked: Collection[UnitMark]) -> Added:
-        sticky = count(self._sticky, lambda mark: mark in marked)
-        once = count(self._once, lambda _: False)
-        counts = sums_of((sticky, once), (*self._sticky, *self._once), self._at)
+        marks, sticky = counted(self._sticky, marked)
+        _, once = counted(self._once, ())
+        counts = sums_of((*sticky, *once), (*self._sticky, *self._once), self._at)
         runs, broken = _runs(self._requests)
-        return Added({(mark.metric, mark.unit, mark.arm) for mark in sticky.marks}, [*counts, *runs], broken)
+        return Added({(mark.metric, mark.unit, mark.arm) for mark in marks}, [*counts, *runs], broken)
 
 
 def assigned_arm(row: Mapping[str, Any], record: RolloutRecord) -> tuple[int, bool] | None:
@@ -61,6 +61,19 @@ def assigned_arm(row: Mapping[str, Any], record: RolloutRecord) -> tuple[int, bo
     if row.get("shadow_of") is not None or row.get("assigned_by") != SPLIT:
         return None
     return epoch, assigned == record.candidate
+
+
+def counted(
+    seen: Sequence[Seen], marked: Collection[UnitMark], *, assigns: bool = True
+) -> tuple[list[Mark], list[Counted]]:
+    """Count them in their order, however many there are: new marks, and what is counted, part by part."""
+    known, marks, parts = set(marked), list[Mark](), []  # a Mark is one of these
+    for start in range(0, len(seen), MAX_BATCH):
+        part = count(seen[start : start + MAX_BATCH], known.__contains__, assigns=assigns)
+        known.update(part.marks)
+        marks += part.marks
+        parts.append(part)
+    return marks, parts
 
 
 def sums_of(every: Iterable[Counted], seen: Sequence[Seen], at: float) -> list[EpochCount]:

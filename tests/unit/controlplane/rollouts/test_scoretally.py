@@ -8,7 +8,7 @@ from tests.support.scores import judgement, score
 from tests.support.staged import POLICY, entry, record
 
 from llmgateway.config.rollouts import RolloutMetric
-from llmgateway.controlplane.rollouts import scoretally
+from llmgateway.controlplane.rollouts import tally
 from llmgateway.controlplane.rollouts.scoretally import score_tally
 from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.domain.scorerule import ScoreRule
@@ -168,7 +168,7 @@ def test_when_it_was_heard_is_when_it_was_said(make):
 
 
 def test_very_many_at_once_are_counted_in_parts(make, monkeypatch):
-    monkeypatch.setattr(scoretally, "MAX_BATCH", 3)
+    monkeypatch.setattr(tally, "MAX_BATCH", 3)
     said = Said(make)
     for number in range(10):
         said.say(f"u{number % 5}", number % 2 == 0)

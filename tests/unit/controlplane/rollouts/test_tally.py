@@ -6,6 +6,8 @@ from tests.support.staged import entry, made
 
 from llmgateway.controlplane.rollouts.records import REQUESTS
 from llmgateway.controlplane.rollouts.tally import tallies
+from llmgateway.ports.store import Entry
+from llmgateway.rollout.units import MAX_BATCH
 
 RUNNING = {"r1": made()}
 
@@ -53,6 +55,15 @@ def test_without_stickiness_each_exchange_is_a_unit_and_leaves_no_mark(make):
     entries = [entry(make, None), entry(make, None), entry(make, None, version="v2", status=500)]
     assert counted(entries)[1, "error"][2:6] == (2, 1, 0, 1)
     assert set(added(entries).marks) == set()
+
+
+@pytest.mark.parametrize("user", ["ann", None])
+def test_all_that_a_dying_gateway_had_in_hand_is_counted_at_once(make, user):
+    row = entry(make, user).row
+    many = [Entry({**row, "id": str(number)}) for number in range(MAX_BATCH + 1)]
+    found = counted(many)
+    assert found[1, ""].stable_units == (MAX_BATCH + 1 if user is None else 1)
+    assert found[1, REQUESTS].stable_units == MAX_BATCH + 1
 
 
 def test_failures_in_a_row_at_the_end_are_told_and_where_a_run_was_ended(make):
