@@ -181,3 +181,32 @@ async def test_a_service_is_told_of_every_move(tmp_path):
         await runner.cleanup()
     assert [each["to"] for each in told] == ["pending_start", "canary", "rolling_back", "rolled_back"]
     assert told[2]["text"].startswith("Rollout of v2 on chat: canary → rolling_back, roll_back by bob (a feeling).")
+
+
+async def test_what_was_edited_and_not_reloaded_is_not_what_succeeds(tmp_path):
+    prompt = tmp_path / "v2.txt"
+    prompt.write_text("Be kind.")
+    config = CONFIG.replace("weight = 0\n", 'weight = 0\nprompt_file = "v2.txt"\n')
+    async with staged(tmp_path, config=config) as it:
+        await it.start()
+        async with it.traffic():
+            await promoted(it)
+            prompt.write_text("Be rude.")
+            await it.until("succeeded")
+            async with asyncio.timeout(20):
+                while not (found := await it.status())["running"] or found["file_error"] is None:
+                    assert found["running"], "the file says that another version has succeeded"
+                    await asyncio.sleep(0.05)
+            assert "chat/v2 is another version" in found["file_error"]
+            assert it.gateway.config.read_text().count("weight = 0\n") == 1
+            _, versions = await it.admin("GET", "versions")
+            judged = next(each["id"] for each in versions["versions"] if each["name"] == "v2")
+            assert judged == found["version_hash"]
+            await it.admin("POST", "reload")  # somebody who wants it, and has it judged first
+            async with asyncio.timeout(20):
+                while (await it.status())["running"]:
+                    await asyncio.sleep(0.05)
+            before = it.asked
+            for _ in range(20):
+                await it.ask()
+            assert it.asked[1] == before[1], "nobody has judged what it is now"

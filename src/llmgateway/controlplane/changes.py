@@ -16,6 +16,7 @@ from llmgateway.config.edit import EditError, UnknownRouteError
 from llmgateway.config.inplace import ChangedMeanwhileError
 from llmgateway.config.problems import ConfigError
 from llmgateway.config.prompts import parted
+from llmgateway.config.successors import other_versions
 from llmgateway.controlplane.configfile import ConfigFile, etag
 from llmgateway.controlplane.draft import Draft, Edit, Start, draft
 from llmgateway.controlplane.history import RETRY_S, Entry, History
@@ -38,7 +39,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Who wants it and how. `match`: the etags that the file may have; None: the one in force."""
+    """Who wants it and how. `match`: the etags that the file may have; None: the one in force.
+
+    `keeps_versions`: refused where it would make any version another one, as it would with a prompt's file that was
+    edited and is not in force.
+    """
 
     author: str
     reason: str = ""
@@ -46,6 +51,7 @@ class Order:
     is_dry: bool = False
     waits: bool = True
     confirmed: frozenset[str] = frozenset()  # backends whose credential may go to their new address
+    keeps_versions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +187,8 @@ class Changes:
             in_force = self._reloader.links.text
             start = Start(before, in_force, str(self._file.path))
             drafted = await asyncio.to_thread(draft, start, edit, self._file.judge, order.confirmed)
+            if order.keeps_versions:
+                self._check_versions(drafted)
             change = _Change(drafted, before, in_force, order, self._clock.monotonic() - began, written)
             if order.is_dry or (drafted.text == before and drafted.whole == in_force):
                 return self._outcome(change, is_changed=drafted.whole != in_force)
@@ -206,6 +214,16 @@ class Changes:
                 "config_changed",
                 "The configuration is another than the one If-Match names: read it again.",
                 etag=etag(before).strip('"'),
+            )
+
+    def _check_versions(self, drafted: Draft) -> None:
+        """A change of weights puts nothing in force that was edited in a prompt's file."""
+        others = other_versions(self._reloader.snapshot, drafted.examined.snapshot, "in the files")
+        if others:
+            raise RefusedError(
+                412,
+                "config_changed",
+                f"Files were edited and are not in force: reload them first, or undo that. {'; '.join(others)}.",
             )
 
     def _check_workers(self) -> None:

@@ -107,7 +107,7 @@ class Undoing:
         now = {each.name: each.weight for each in known.versions} if known is not None else {}
         if any((weight > 0) is (now.get(name, weight) > 0) for name, weight in undo["weights"].items()):
             raise moved_on(route)
-        path, order = str(changes.file.path), Order(author=author, reason=reason, match=None)
+        path, order = str(changes.file.path), Order(author=author, reason=reason, keeps_versions=True)
         await changes.make(lambda text: with_weights(text, path, route, undo["weights"]), order)
 
     async def _stands(self, act: UndoAct, undo: Mapping[str, Any], rollouts: RolloutService) -> None:

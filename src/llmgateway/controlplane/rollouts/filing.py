@@ -84,7 +84,9 @@ class Filing:
             raise RefusedError(409, "config_read_only", "the configuration can't be changed here")
         record, path = ended.record, str(self._changes.file.path)
         order = Order(
-            author=f"rollout {record.id}", reason=f"{record.candidate} of {record.route}: {record.state}", match=None
+            author=f"rollout {record.id}",
+            reason=f"{record.candidate} of {record.route}: {record.state}",
+            keeps_versions=True,
         )
         await self._changes.make(lambda text: with_weights(text, path, record.route, wanted), order)
 
