@@ -31,7 +31,7 @@ class Distress:
         if known is None:
             return  # the store could not be read yet
         now, alarms = self._clock.monotonic(), [each for each in known.values() if each.kind is EventKind.GATEWAY]
-        told = {each.action for each in alarms}
+        told = {each.action for each in alarms if not self._events.is_ending(each.id)}
         found = felt(workers)
         for action in self._spells.look(found, now):
             if action not in told:

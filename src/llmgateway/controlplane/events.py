@@ -130,6 +130,10 @@ class Events:
         """The alarms that have not cleared, as far as is known, the oldest first."""
         return tuple((self.open or {}).values())
 
+    def is_ending(self, event_id: str) -> bool:
+        """Whether it waits to be written that an alarm is over: what begins now is another one."""
+        return (event_id, True) in self._waiting or (event_id, True) in self._taken
+
     @property
     def waiting(self) -> int:
         """How many events and clearings are not in the store yet."""

@@ -68,7 +68,7 @@ class Outages:
             return  # the store could not be read yet
         now, outages = self._clock.monotonic(), self._backends.outages
         alarms = [event for event in known.values() if event.kind is EventKind.BACKEND]
-        told = {(event.backend, event.action) for event in alarms}
+        told = {(event.backend, event.action) for event in alarms if not self._events.is_ending(event.id)}
         while outages:
             outage = outages.popleft()
             if (outage.backend, EJECTED) not in told:

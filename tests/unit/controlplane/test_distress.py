@@ -9,6 +9,7 @@ from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.event import EventKind
 from llmgateway.ports.events import WantedEvents
+from llmgateway.ports.store import StoreUnavailableError
 from llmgateway.store.sqlite import SqliteStore
 
 
@@ -74,6 +75,26 @@ async def test_it_is_one_alarm_until_it_has_been_calm_for_a_while(it):
     await it.look(worker(), seconds=1)
     (event,) = await it.kept()
     assert event.cleared_at == it.clock.time()
+
+
+async def test_what_begins_again_before_the_store_knows_that_it_was_over_is_told_again(it, monkeypatch):
+    async def away(*_):
+        raise StoreUnavailableError("locked")
+
+    def look(*workers, seconds=1.0):
+        it.clock.advance(seconds)
+        it.distress.look(workers)
+
+    await it.look(worker(journal_full=1))
+    await it.look(worker(journal_full=1), seconds=AFTER_S)
+    monkeypatch.setattr(it.store, "clear_event", away)
+    look(worker(), seconds=2 * CALM_S)
+    for _ in range(10):
+        look(worker(journal_full=1))
+    monkeypatch.undo()
+    await it.look(worker(journal_full=1))
+    assert len(await it.kept()) == 2
+    assert len(await it.kept(is_open=True)) == 1
 
 
 async def test_after_a_start_workers_have_time_to_say_how_they_are(it):

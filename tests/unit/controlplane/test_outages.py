@@ -189,6 +189,32 @@ async def test_it_is_noted_once_though_the_store_is_away(it, monkeypatch):
     assert len(await it.kept()) == 1
 
 
+@pytest.mark.parametrize("action", ["ejected", "sick"])
+async def test_one_that_is_out_again_before_the_store_knows_that_it_was_in_is_told_again(it, monkeypatch, action):
+    async def away(*_):
+        raise StoreUnavailableError("locked")
+
+    async def out(*sick):
+        if action == "ejected":
+            it.hear("eject")
+        for _ in range(10):
+            it.clock.advance(1.0)
+            it.outages.look(sick)
+
+    sick = ["a"] if action == "sick" else []
+    await out(*sick)
+    await it.events.write()
+    monkeypatch.setattr(it.store, "clear_event", away)
+    it.hear("heal")
+    it.clock.advance(CALM_S)
+    it.outages.look()
+    await out(*sick)
+    monkeypatch.undo()
+    await it.look(1, sick)
+    assert [each.action for each in await it.kept()] == [action, action]
+    assert len(await it.kept(is_open=True)) == 1
+
+
 async def test_it_is_over_when_no_worker_has_found_it_so_for_a_while(it):
     await it.look(1, ["a"])
     await it.look(SICK_S, ["a"])
