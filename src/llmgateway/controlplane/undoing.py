@@ -50,7 +50,7 @@ class Undoing:
 
     async def undo(self, event_id: str, author: str, reason: str) -> GatewayEvent:
         """Take an event back, and note who did; gives the event as it is then."""
-        if not reason:
+        if not reason.strip():
             raise RefusedError(422, "reason_missing", "Say why it is taken back: the parameter reason.")
         async with self._turn:
             event = await self.event(event_id)

@@ -138,8 +138,9 @@ async def test_an_unknown_event_a_gone_backend_and_a_missing_reason_are_said(it)
         await it.undoing.undo("nothing", "ann", "why")
     with refuses("backend_not_found"):
         await it.undoing.undo("e2", "ann", "why")
-    with refuses("reason_missing"):
-        await it.undoing.undo("e1", "ann", "")
+    for blank in ("", " ", "\n\t"):
+        with refuses("reason_missing"):
+            await it.undoing.undo("e1", "ann", blank)
     assert (await it.store.event("e2")).undone_at is None, "what failed is not undone"
 
 
