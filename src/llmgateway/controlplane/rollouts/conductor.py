@@ -150,6 +150,8 @@ class Conductor:
         """Move every rollout as far as evidence and time take it."""
         # scores are counted by the store itself, whoever brings them: nobody says when
         self._stale.update(each.record.id for each in self.running.values() if each.policy.scores)
+        async with self._turn:
+            await self._make_sure()
         for route in list(self.running):
             try:
                 await self._go(route)
@@ -176,8 +178,10 @@ class Conductor:
     async def begin(self, record: RolloutRecord) -> Running:
         """Take a new rollout in; raises StoreRejectedError where the route has one already."""
         async with self._turn:
+            self._is_unsure = True  # until it is known what became of it
             await self._store.add_rollout(record)
             made = self.running[record.route] = running(record)
+            self._is_unsure = False
         self.known[record.id] = Evidence()
         self.wake.set()
         return made

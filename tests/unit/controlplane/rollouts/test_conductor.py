@@ -256,6 +256,24 @@ async def test_a_move_that_was_saved_and_never_heard_of_is_read_again(it, monkey
     assert it.rollout.state is State.ROLLED_BACK
 
 
+async def test_a_rollout_whose_beginning_was_saved_and_never_heard_of_can_be_given_up(it, monkeypatch):
+    await it.conductor.load()
+    real = it.store.add_rollout
+
+    async def forgetful(new):
+        await real(new)
+        raise StoreError("gone")
+
+    monkeypatch.setattr(it.store, "add_rollout", forgetful)
+    with pytest.raises(StoreError):
+        await it.conductor.begin(record())
+    monkeypatch.undo()
+    await it.conductor.look()
+    assert it.rollout.state is State.DRAFT
+    await it.act(Event.ABORT)
+    assert it.rollout.state is State.ABORTED
+
+
 async def test_a_rollout_that_somebody_else_has_moved_is_not_moved_by_what_was_thought(it):
     await it.begin()
     other = it.conduct()
