@@ -117,6 +117,13 @@ def proven(at: Moment) -> Lack | None:
     return Lack(Lacking.PROOF, {"metrics": at.read.unproven()}) if not at.read.is_proven else None
 
 
+def judged_proven(at: Moment) -> Lack | None:
+    """So has every metric that a model judges: it may be trusted only since the others were proven."""
+    judged = {each.metric.name for each in at.read.metrics if each.metric.is_judged}
+    left = [name for name in at.read.unproven() if name in judged]
+    return Lack(Lacking.PROOF, {"metrics": left}) if left else None
+
+
 def overdue(at: Moment) -> Lack | None:
     """The deadline has passed."""
     left = at.rollout.started + at.rollout.plan.deadline_s - at.now

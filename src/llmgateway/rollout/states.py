@@ -96,7 +96,7 @@ TABLE: Final[Mapping[tuple[State, Event], Edge]] = {
     (State.PAUSED, Event.ABORT): Edge(State.ABORTED),
     (State.PAUSED, Event.SUPERSEDE): Edge(State.SUPERSEDED, (), (guards.says_why,)),
     **{(State.AWAITING_APPROVAL, event): _PAUSED for event in PAUSES},
-    (State.AWAITING_APPROVAL, Event.PROMOTE): Edge(State.PROMOTING, _CALM, _WORD),
+    (State.AWAITING_APPROVAL, Event.PROMOTE): Edge(State.PROMOTING, (*_CALM, guards.judged_proven), _WORD),
     (State.AWAITING_APPROVAL, Event.HARM): _BACK,
     (State.AWAITING_APPROVAL, Event.ROLL_BACK): _BACK,
     (State.PROMOTING, Event.IN_FORCE): Edge(State.BAKE),

@@ -10,12 +10,12 @@ from llmgateway.rollout import guards
 from llmgateway.rollout.decide import decide
 from llmgateway.rollout.evidence import Evidence, read
 from llmgateway.rollout.explain import Language, explain
-from llmgateway.rollout.guards import moment
+from llmgateway.rollout.guards import Lacking, moment
 from llmgateway.rollout.plan import Kind, Metric, Plan, Step
 from llmgateway.rollout.readings import absent, readings
-from llmgateway.rollout.rollout import State
+from llmgateway.rollout.rollout import Approval, People, State
 from llmgateway.rollout.standing import in_force
-from llmgateway.rollout.states import Event
+from llmgateway.rollout.states import Event, Occurrence, Transition, follow
 from llmgateway.rollout.trust import Standing
 
 PLAN = Plan((Step(0.5, 0, 10),), (Metric("error", ceiling=0.5), Metric("tone", is_judged=True)))
@@ -75,6 +75,16 @@ def test_a_trusted_one_is():
     assert absent(PLAN, silent, NOW) == ["tone"]
     assert guards.step_units(moment(at_the_step(), silent, NOW)).values["units"] == 0
     assert readings(PLAN, silent).unproven() == ["tone"]
+
+
+@pytest.mark.parametrize(("standing", "tone"), [(ADVISORY, ()), (ROLLS_BACK, ("tone",)), (PAUSES, ("tone",))])
+def test_who_is_trusted_while_people_are_waited_for_has_to_find_no_harm_either(standing, tone):
+    even = {"error": {1: (3, 3)}, "tone": {1: (2, 2)}}
+    asked = rollout(PLAN, state=State.AWAITING_APPROVAL, epoch=1, since=NOW - 60, evidence_hash="e", started=NOW - 60)
+    told = People((Approval("ann", asked.version_hash, "e", NOW),), seen=10)
+    found = follow(asked, Occurrence(Event.PROMOTE, NOW, "ann", "good"), seen(standing, bad=even), told)
+    lacks = [(each.what, tuple(each.values["metrics"])) for each in found.lacks] if tone else found
+    assert lacks == [(Lacking.PROOF, tone)] if tone else isinstance(found, Transition)
 
 
 def test_an_advisory_metric_takes_no_part_of_alpha():
