@@ -18,6 +18,7 @@ from llmgateway.controlplane.rollouts.preflight import standing
 from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of, running
 from llmgateway.controlplane.rollouts.tally import tallies
 from llmgateway.controlplane.rollouts.trusting import Labels, Trusting
+from llmgateway.controlplane.rollouts.turns import Turns
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import GatewayEvent
@@ -89,8 +90,7 @@ class Conductor:
         self._trusting = Trusting(store, clock)
         self._waiting = Waiting("the rollouts wait")
         self._told = ""
-        self._is_unsure = False  # a move may be in the store that nobody has heard of
-        self._turn = asyncio.Lock()
+        self._turns = Turns(self._read_again)
         self.wake = asyncio.Event()
         self.running: dict[str, Running] = {}
         self.is_loaded = False
@@ -100,7 +100,7 @@ class Conductor:
 
     async def load(self) -> None:
         """Take up where the store is; raises StoreError."""
-        async with self._turn:
+        async with self._turns.turn():
             if not self.is_loaded:
                 await self._read_running()
                 self._unwatched = set(self.running) if self._watch.was_lost() else set()
@@ -150,8 +150,8 @@ class Conductor:
         """Move every rollout as far as evidence and time take it."""
         # scores are counted by the store itself, whoever brings them: nobody says when
         self._stale.update(each.record.id for each in self.running.values() if each.policy.scores)
-        async with self._turn:
-            await self._make_sure()
+        async with self._turns.turn():
+            pass  # it takes up what nobody has heard of
         for route in list(self.running):
             try:
                 await self._go(route)
@@ -169,37 +169,33 @@ class Conductor:
 
     async def act(self, route: str, wanted: Act, people: People = UNASKED) -> Refused | Running:
         """Do what somebody wants with a route's rollout, or say what is lacking. KeyError where none runs."""
-        async with self._turn:
-            await self._make_sure()
+        async with self._turns.turn():
             made = await self._move(self.running[route], wanted, people)
         self.wake.set()
         return made
 
     async def begin(self, record: RolloutRecord) -> Running:
         """Take a new rollout in; raises StoreRejectedError where the route has one already."""
-        async with self._turn:
-            self._is_unsure = True  # until it is known what became of it
-            await self._store.add_rollout(record)
+        async with self._turns.turn():
+            with self._turns.saving():
+                await self._store.add_rollout(record)
             made = self.running[record.route] = running(record)
-            self._is_unsure = False
         self.known[record.id] = Evidence()
         self.wake.set()
         return made
 
     async def supersede(self, record: RolloutRecord, wanted: Act) -> Refused | Running:
         """Take a new rollout in, in the place of the one that runs; KeyError where none does."""
-        async with self._turn:
-            await self._make_sure()
+        async with self._turns.turn():
             before = self.running[record.route]
             after = await self._followed(before, wanted, UNASKED)
             if isinstance(after, Refused):
                 return after
             old, row, _ = after
-            self._is_unsure = True  # until it is known what became of it
-            if not await self._store.replace_rollout(old.record, row, record):
-                await self._misplaced(before)
+            with self._turns.saving():
+                if not await self._store.replace_rollout(old.record, row, record):
+                    await self._misplaced(before)
             made = self.running[record.route] = running(record)
-            self._is_unsure = False
             self.known.pop(old.record.id, None)
         self.known[record.id] = Evidence()
         self.tell()
@@ -209,7 +205,7 @@ class Conductor:
 
     async def leave(self, ended: Running, generation: int) -> None:
         """Let go of a rollout: the configuration says what came of it."""
-        async with self._turn:
+        async with self._turns.turn():
             await self._store.file_rollout(ended.record.id, generation)
             self.running.pop(ended.route, None)
             self.known.pop(ended.record.id, None)
@@ -242,20 +238,11 @@ class Conductor:
 
     async def people(self, of: Running, actor: str = "") -> People:
         """What people have said and done; raises StoreError."""
-        record = of.record
-        has_passed, waiver = standing(record)
-        return People(
-            approvals=tuple(map(approval_of, await self._store.approvals(record.id))),
-            open_concerns=len(await self._store.open_concerns(record.route, record.candidate, record.version_hash)),
-            seen=await self._store.exemplars_seen(record.id, actor) if actor else 0,
-            has_passed_preflight=has_passed,
-            waiver=waiver,
-        )
+        return await _people(self._store, of.record, actor)
 
     async def _step(self, route: str) -> bool:
         """Move one rollout once, if there is cause to. Tells whether it moved."""
-        async with self._turn:
-            await self._make_sure()
+        async with self._turns.turn():
             found = self.running.get(route)
             if found is None or found.rollout.state in TERMINAL:
                 return False
@@ -266,12 +253,9 @@ class Conductor:
             self._unwatched.discard(route)  # not before: a store that was away is no reason to go on unseen
             return is_moved
 
-    async def _make_sure(self) -> None:
-        """Take up where the store is, if a move may have been saved there without our hearing of it."""
-        if self._is_unsure:
-            await self._read_running()
-            self._is_unsure = False
-            self.tell()
+    async def _read_again(self) -> None:
+        await self._read_running()
+        self.tell()
 
     async def _read_running(self) -> None:
         self.running = {each.route: each for each in map(_read, await self._store.running_rollouts()) if each}
@@ -307,8 +291,7 @@ class Conductor:
 
     async def _misplaced(self, found: Running) -> NoReturn:
         """A move of ours was saved, and never heard of; or it was a promotion, and somebody was quicker."""
-        self._is_unsure = True
-        await self._make_sure()
+        await self._read_again()
         raise StoreError(f"rollout {found.record.id} stands elsewhere than thought, or a concern was raised just now")
 
     async def _move(self, found: Running, wanted: Act, people: People) -> Refused | Running:
@@ -317,10 +300,9 @@ class Conductor:
             return followed
         moved, row, evidence = followed
         event = automatic(moved, row, evidence, self._snapshot().routes.get(found.route))
-        self._is_unsure = True  # until it is known what became of it
-        if not await self._store.move_rollout(moved.record, row, event):
-            await self._misplaced(found)
-        self._is_unsure = False
+        with self._turns.saving():
+            if not await self._store.move_rollout(moved.record, row, event):
+                await self._misplaced(found)
         self.running[found.route] = moved
         if moved.rollout.epoch != found.rollout.epoch:
             self._stale.add(moved.record.id)  # requests count anew
@@ -330,6 +312,17 @@ class Conductor:
         if event is not None:
             self._on_event(event)
         return moved
+
+
+async def _people(store: RolloutStore, record: RolloutRecord, actor: str) -> People:
+    has_passed, waiver = standing(record)
+    return People(
+        approvals=tuple(map(approval_of, await store.approvals(record.id))),
+        open_concerns=len(await store.open_concerns(record.route, record.candidate, record.version_hash)),
+        seen=await store.exemplars_seen(record.id, actor) if actor else 0,
+        has_passed_preflight=has_passed,
+        waiver=waiver,
+    )
 
 
 def _changed(found: Running, snapshot: Snapshot) -> Act | None:
