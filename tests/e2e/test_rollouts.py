@@ -101,6 +101,7 @@ async def until_judged(it, units):
 async def test_a_stream_that_runs_on_the_candidate_is_not_cut_when_it_is_rolled_back(tmp_path):
     async with staged(tmp_path) as it:
         await it.start()
+        await until_told(it)
         it.turn(it.two, rate=10, tokens=30)  # three seconds
         async with asyncio.TaskGroup() as group:
             for _ in range(30):
@@ -112,7 +113,7 @@ async def test_a_stream_that_runs_on_the_candidate_is_not_cut_when_it_is_rolled_
             await it.until("rolled_back")
             assert it.two.service.tallies.active, "streams run on"
         assert it.cut == 0
-        assert it.statuses == {200: 30}
+        assert set(it.statuses) == {200}
 
 
 async def test_the_commands_and_the_figures_tell_where_it_is(tmp_path):
@@ -145,6 +146,13 @@ async def test_the_commands_and_the_figures_tell_where_it_is(tmp_path):
         async with it._session.get(f"{it.gateway.admin_url}/metrics") as reply:
             metrics = await reply.text()
     assert 'llmgateway_rollout_transitions_total{cause="roll_back",route="chat",to="rolling_back"} 1.0' in metrics
+
+
+async def until_told(it):
+    """Ask until the candidate has answered some: by then all workers go by the rollout."""
+    async with asyncio.timeout(30):
+        while it.asked[1] < 10:
+            await it.ask()
 
 
 async def command(it, *words, code=0):
