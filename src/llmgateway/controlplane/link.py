@@ -38,7 +38,7 @@ from llmgateway.telemetry.frames import (
     socket_path,
 )
 from llmgateway.telemetry.keptweights import WEIGHTS as KEPT
-from llmgateway.telemetry.keptweights import keep
+from llmgateway.telemetry.wholefile import write_whole
 from llmgateway.wire.jsoncodec import encode
 
 MAX_LINKS: Final = 256
@@ -208,7 +208,7 @@ class Links:
     def _keep(self, told: bytes) -> None:
         """Have workers find them that start while no control is there."""
         try:
-            keep(self._path.with_name(KEPT.name), told)
+            write_whole(self._path.with_name(KEPT.name), told)
         except OSError as error:
             log.warning("the weights of rollouts could not be kept: %s", error.strerror or type(error).__name__)
 

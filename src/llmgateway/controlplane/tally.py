@@ -5,7 +5,6 @@ shown (`save` in the render path), so a figure somebody has seen survives the co
 """
 
 import logging
-import os
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from llmgateway.controlplane.labels import OTHER, RESULTS
 from llmgateway.guarding.trust import Said
 from llmgateway.routing.places import Shed
 from llmgateway.telemetry.histogram import LAG, WAIT, Bounds
+from llmgateway.telemetry.wholefile import write_whole
 from llmgateway.wire.jsoncodec import decode, encode
 
 log = logging.getLogger(__name__)
@@ -113,16 +113,7 @@ class Tally:
         if not self._is_changed:
             return
         slots = [[slot, held.incarnation, held.starts, held.last.state()] for slot, held in self._slots.items()]
-        text = encode({FORMAT: {"base": self._base.state(), "slots": slots}})
-        draft = path.with_suffix(".new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text)
-            draft.replace(path)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
+        write_whole(path, encode({FORMAT: {"base": self._base.state(), "slots": slots}}))
         self._is_changed = False
 
     def load(self, path: Path) -> None:

@@ -2,13 +2,14 @@
 
 import pytest
 
-from llmgateway.telemetry.keptweights import keep, kept
+from llmgateway.telemetry.keptweights import kept
+from llmgateway.telemetry.wholefile import write_whole
 
 
 def test_what_was_kept_last_is_read_and_others_may_not_read_it(tmp_path):
     path = tmp_path / "weights.json"
-    keep(path, b'{"name":"a","routes":{}}')
-    keep(path, b'{"name":"b","routes":{"chat":{"weight":0.2}}}')
+    write_whole(path, b'{"name":"a","routes":{}}')
+    write_whole(path, b'{"name":"b","routes":{"chat":{"weight":0.2}}}')
     assert kept(path) == {"name": "b", "routes": {"chat": {"weight": 0.2}}}
     assert path.stat().st_mode & 0o777 == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["weights.json"]
@@ -24,8 +25,8 @@ def test_what_is_none_is_nothing(tmp_path, content):
 
 def test_where_it_can_not_be_kept_what_was_there_stays(tmp_path):
     path = tmp_path / "weights.json"
-    keep(path, b"{}")
+    write_whole(path, b"{}")
     (tmp_path / "weights.new").mkdir()
     with pytest.raises(OSError, match="directory"):
-        keep(path, b'{"name":"b"}')
+        write_whole(path, b'{"name":"b"}')
     assert path.read_bytes() == b"{}"
