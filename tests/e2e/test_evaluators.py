@@ -1,16 +1,15 @@
 """Evaluators in a real gateway with keys: rules and a judge over real traffic, killed in between, in view of an operator."""
 
-import http.server
 import json
 import subprocess
 import sys
-import threading
 import urllib.request
 from hashlib import sha256
 
 import pytest
 from tests.e2e.test_feedback import command, model, until  # noqa: F401 - a fixture
 from tests.support.gateway import running
+from tests.support.says import Says, serving
 
 APP, JUDGE = "lgw_app", "lgw_judge"
 CONFIG = f"""
@@ -62,41 +61,22 @@ api_key = "{JUDGE}"
 """
 
 
-class Wise(http.server.BaseHTTPRequestHandler):
+class Wise(Says):
     """A judge that finds refusals unkind; `says` puts other words in its mouth."""
 
     says: str | None = None
+    model = "gpt-wise"
+    usage = (100, 10)
 
-    def do_POST(self):
-        asked = self.rfile.read(int(self.headers["content-length"])).decode()
+    def answer(self, asked):
         verdict = "fail" if "I'm sorry" in asked else "pass"
-        said = self.says or json.dumps({"verdict": verdict, "reason": "because"})
-        message = {"role": "assistant", "content": said}
-        answer = {
-            "id": "c-1", "object": "chat.completion", "created": 1, "model": "gpt-wise",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
-        }  # fmt: skip
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        return self.says or json.dumps({"verdict": verdict, "reason": "because"})
 
 
 @pytest.fixture
 def wise():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Mine", (Wise,), {}))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(type("Mine", (Wise,), {})) as server:
+        yield server
 
 
 def config(model, wise, daily="1.0"):  # noqa: F811 - the fixture's value

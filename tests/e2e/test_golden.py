@@ -1,15 +1,14 @@
 """Golden questions in a real gateway with keys: asked through its own listener, told when an answer changes."""
 
-import http.server
 import json
 import subprocess
 import sys
-import threading
 from hashlib import sha256
 
 import pytest
 from tests.e2e.test_feedback import command, until
 from tests.support.gateway import running
+from tests.support.says import Says, serving
 
 APP, GOLDEN = "lgw_app", "lgw_golden"
 CONFIG = f"""
@@ -38,40 +37,20 @@ may_pin = MAY_PIN
 """
 
 
-class Model(http.server.BaseHTTPRequestHandler):
+class Model(Says):
     """A model that knows the capital of France, until somebody changes that."""
 
     says = "It is Paris, of course."
 
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        message = {"role": "assistant", "content": self.says}
-        answer = {
-            "id": "c-1", "object": "chat.completion", "created": 1, "model": "m",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-        }  # fmt: skip
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+    def answer(self, asked):
+        return self.says
 
 
 @pytest.fixture
 def model():
     handler = type("Mine", (Model,), {})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield handler, f"http://127.0.0.1:{server.server_address[1]}/v1"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(handler) as server:
+        yield handler, f"http://127.0.0.1:{server.server_address[1]}/v1"
 
 
 def import_dataset(gateway, folder):

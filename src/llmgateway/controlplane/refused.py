@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from llmgateway.config.snapshot import Route, Snapshot
+
 
 class RefusedError(Exception):
     """What was asked for is not done, and nothing is different from before. `more` stands beside the message."""
@@ -12,6 +14,14 @@ class RefusedError(Exception):
         self.code = code
         self.message = message
         self.more = more
+
+
+def route_named(snapshot: Snapshot, name: str) -> Route:
+    """The route of that name; RefusedError 404 `route_not_found` if there is none."""
+    route = snapshot.routes.get(name)
+    if route is None:
+        raise RefusedError(404, "route_not_found", f"There is no route {name!r}.")
+    return route
 
 
 def sentence(text: str) -> str:

@@ -10,7 +10,7 @@ from llmgateway.controlplane.asking import author, json_of
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
 from llmgateway.controlplane.estimating import Estimate, Estimator, add
 from llmgateway.controlplane.query import Kind, Param
-from llmgateway.controlplane.refused import RefusedError, sentence
+from llmgateway.controlplane.refused import RefusedError, route_named, sentence
 from llmgateway.controlplane.replies import reply
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.ids import is_exchange_id
@@ -176,7 +176,7 @@ class _DatasetsFamily:
         return reply(200, {"items": [shown(each) for each in found], "next": found[-1].ordinal if found else None})
 
     async def estimate(self, asked: Asked) -> web.StreamResponse:
-        route = _route(self._snapshot(), asked.query["route"])
+        route = route_named(self._snapshot(), asked.query["route"] or "")
         candidate = _version(route, asked.query["candidate"])
         baseline = _version(route, asked.query["baseline"])
         prices, estimate, limit = await self._estimator.prices(), Estimate(), asked.query["limit"]
@@ -276,13 +276,6 @@ def _item(sent: Any) -> DatasetItem:
         return read_item(sent, sent["ordinal"])
     except BadItemError as error:
         raise RefusedError(422, "invalid_body", f"Item {sent['ordinal']}: {error}.") from None
-
-
-def _route(snapshot: Snapshot, name: str | None) -> Route:
-    route = snapshot.routes.get(name or "")
-    if route is None:
-        raise RefusedError(404, "route_not_found", f"There is no route {name or ''!r}.")
-    return route
 
 
 def _version(route: Route, name: str | None) -> Version:

@@ -10,7 +10,7 @@ from llmgateway.controlplane.asking import AUTHOR_HEADER, author
 from llmgateway.controlplane.drift.watch import DriftWatch
 from llmgateway.controlplane.endpoints import Asked, Endpoint, Routes
 from llmgateway.controlplane.query import Kind, Param
-from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.refused import RefusedError, route_named
 from llmgateway.controlplane.replies import reply
 
 PATH: Final = "/admin/v1/drift"
@@ -26,9 +26,7 @@ def endpoints(drift: DriftWatch, snapshot: Callable[[], Snapshot]) -> Routes:
 
     async def reset(asked: Asked) -> web.StreamResponse:
         route, version = asked.names["route"], asked.query["version"]
-        found = snapshot().routes.get(route)
-        if found is None:
-            raise RefusedError(404, "route_not_found", f"There is no route {route!r}.")
+        found = route_named(snapshot(), route)
         if version is not None and version not in {each.name for each in found.versions}:
             raise RefusedError(404, "version_not_found", f"The route {route!r} has no version {version!r}.")
         if not snapshot().drift.is_on:

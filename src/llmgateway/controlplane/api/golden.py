@@ -9,7 +9,7 @@ from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.endpoints import Asked, Endpoint, Routes
 from llmgateway.controlplane.golden.lazily import LazyGolden
 from llmgateway.controlplane.query import Kind, Param
-from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.refused import RefusedError, route_named
 from llmgateway.controlplane.replies import reply
 
 PATH: Final = "/admin/v1/golden"
@@ -24,10 +24,7 @@ def endpoints(golden: LazyGolden, snapshot: Callable[[], Snapshot]) -> Routes:
 
     async def run(asked: Asked) -> web.StreamResponse:
         route = asked.names["route"]
-        found = snapshot().routes.get(route)
-        if found is None:
-            raise RefusedError(404, "route_not_found", f"There is no route {route!r}.")
-        if found.golden is None:
+        if route_named(snapshot(), route).golden is None:
             raise RefusedError(409, "no_golden", f"The route {route!r} has no golden questions.")
         golden.ask_now(route)
         return reply(202, {"routes": await golden.status(route)})
