@@ -142,7 +142,6 @@ class Events:
     async def write(self) -> None:
         """Write all that waits, in order; raises StoreError, and what is not written goes on waiting."""
         if self.open is None:
-            await self._store.open()  # whoever comes first opens it
             newest_first = await self._store.events(_OPEN, limit=MAX_OPEN)
             self.open = {each.id: each for each in reversed(newest_first)}
         while self._waiting or self._taken:

@@ -123,7 +123,6 @@ class Fingerprints:
     async def save(self) -> None:
         """Read what is known, and save what is not; raises StoreError."""
         if self._known is None:
-            await self._store.open()  # whoever comes first opens it
             known = Known()
             for each in await self._store.fingerprints():
                 known.learn(Key(*each[:4]), each.value)

@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ from llmgateway.domain.clock import Clock
 from llmgateway.guarding.trial import FindClasses
 from llmgateway.ports.dialect import Dialect
 from llmgateway.ports.provider import Provider
-from llmgateway.ports.store import Row, Store, StoreError
+from llmgateway.ports.store import Row, Store
 
 Run = Callable[[], Awaitable[None]]
 
@@ -128,7 +127,7 @@ def first_tasks(parts: Parts) -> dict[str, Run]:
     if parts.scoring is not None and ingest is not None:
         first["scores"] = partial(parts.scoring.run, ingest.drained)
     if parts.review is not None:
-        first["review"] = partial(_review, parts.review, parts.store)
+        first["review"] = parts.review.run
     if parts.evaluation is not None:
         first["evaluators"], first["judges"] = parts.evaluation.run, parts.evaluation.asking.run
     if parts.drift is not None:
@@ -138,11 +137,3 @@ def first_tasks(parts: Parts) -> dict[str, Run]:
     if parts.registry is not None:
         first |= parts.registry.tasks()
     return first | dict(parts.services)
-
-
-async def _review(feed: ReviewFeed, store: Store | None) -> None:
-    """Fill the review queues. In a new gateway whoever comes first makes the store: to wait for it would be no news."""
-    if store is not None:
-        with suppress(StoreError):
-            await store.open()
-    await feed.run()

@@ -1,11 +1,9 @@
 """The SQLite store: one file, one connection that writes, one that reads."""
 
-import asyncio
-import os
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from llmgateway.config.snapshot import Durability
 from llmgateway.domain.event import GatewayEvent
@@ -19,7 +17,7 @@ from llmgateway.ports.reviews import Added
 from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord, ScoreTallies, Tally, TransitionRecord
 from llmgateway.ports.scores import Cursor, Found, Placement
 from llmgateway.ports.states import StateOf
-from llmgateway.ports.store import Entry, Position, StoreRefusedError, StoreUnavailableError
+from llmgateway.ports.store import Entry, Position
 from llmgateway.store import sqlite_aftermath as followed
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
@@ -33,46 +31,23 @@ from llmgateway.store import sqlite_scores as scored
 from llmgateway.store import sqlite_states as states
 from llmgateway.store import sqlite_write as write
 from llmgateway.store.rows import BodyCodec
-from llmgateway.store.schema import check, prepare
-from llmgateway.store.sqlite_connection import Connection, check_integrity, open_reader, open_writer
 from llmgateway.store.sqlite_purge import purge_bodies, purge_exchanges
-from llmgateway.store.sqlite_reader import SqliteReader
 from llmgateway.store.sqlite_registry import RegistryWriting
-
-T = TypeVar("T")
-
-FileIdentity = tuple[int, int]
+from llmgateway.store.sqlite_writer import SqliteWriter
 
 
-class SqliteStore(SqliteReader, RegistryWriting):
-    """A Store in one SQLite file. Only the control process may own one: it holds the connection that writes.
-
-    Everything slow happens in the connections' threads. A file that is moved or deleted under the running store is
-    noticed before the next commit: rows would go into a file nobody can find again.
-    """
+class SqliteStore(SqliteWriter, RegistryWriting):
+    """A Store in one SQLite file. Only the control process may own one: it holds the connection that writes."""
 
     def __init__(
         self, path: Path, durability: Durability = Durability.PROCESS, *, query_s: float | None = None
     ) -> None:
-        super().__init__(path, query_s=query_s)
-        self._durability = durability
-        self._writer: Connection | None = None
-        self._identity: FileIdentity | None = None
+        super().__init__(path, durability, query_s=query_s)
         self._write_codec = BodyCodec()
-        self._turn = asyncio.Lock()
         self._score_tallies: ScoreTallies | None = None
 
     def count_scores(self, tallies: ScoreTallies) -> None:
         self._score_tallies = tallies
-
-    async def open(self) -> None:
-        async with self._turn:
-            _ = await self._sound_writer()
-
-    async def close(self) -> None:
-        await super().close()  # first: the last connection to go writes the log back, and has to be one that may
-        async with self._turn:
-            await self._close_writer()
 
     async def append(
         self,
@@ -89,8 +64,7 @@ class SqliteStore(SqliteReader, RegistryWriting):
             scored.insert(connection, scores)
             staged.tally(connection, tallies)
             write.save_progress(connection, positions, finished, ledger)
-            if _identity(self.path) != self._identity:
-                raise StoreUnavailableError(_moved(self.path))
+            self._refuse_moved()
             connection.execute("COMMIT")
 
         await self._write(work)
@@ -228,74 +202,3 @@ class SqliteStore(SqliteReader, RegistryWriting):
             write.begin(connection)
             write.clean(entries)
             write.insert(connection, self._write_codec, entries)
-
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        async with self._turn:
-            writer = await self._sound_writer()
-            try:
-                return await writer.run(work)
-            except BaseException:
-                await writer.run(_rollback)
-                raise
-
-    async def _sound_writer(self) -> Connection:
-        """The writer, opened again if another file has taken the place of the one it holds."""
-        identity = _identity(self.path)
-        if self._writer is None or identity != self._identity:
-            if self._identity is not None and identity is None:
-                raise StoreUnavailableError(_moved(self.path))
-            await self._close_writer()
-            await super().close()  # the reading connection is of the old file too
-            self._writer = await self._open_writer()
-        return self._writer
-
-    async def _open_writer(self) -> Connection:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreUnavailableError(str(error)) from error
-        try:
-            await self._examine()
-            writer = await open_writer(self.path, self._durability)
-        except StoreRefusedError as error:
-            raise StoreRefusedError(f"{self.path}: {error}") from error
-        try:
-            await writer.run(prepare)
-        except BaseException:
-            await writer.close()
-            raise
-        self._identity = _identity(self.path)
-        return writer
-
-    async def _examine(self) -> None:
-        """Look at what is there without changing a byte of it; raises StoreRefusedError."""
-        if not self.path.exists():
-            return
-        reader = await open_reader(self.path)
-        try:
-            await reader.run(check)
-            await reader.run(check_integrity)
-        finally:
-            await reader.close()
-
-    async def _close_writer(self) -> None:
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            await writer.close()
-
-
-def _moved(path: Path) -> str:
-    return f"{path} was moved or deleted while the gateway ran: put it back, or restart to begin with an empty store"
-
-
-def _rollback(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.rollback()
-
-
-def _identity(path: Path) -> FileIdentity | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 -- twice a batch; Path.stat costs three times as much
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

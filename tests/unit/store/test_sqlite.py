@@ -9,6 +9,7 @@ import pytest
 from tests.support.exchanges import ExchangeFactory, ids
 
 from llmgateway.config.snapshot import Durability
+from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.store import (
     Position,
     StoreRefusedError,
@@ -89,6 +90,44 @@ async def test_a_reader_needs_a_finished_store(path: Path) -> None:
         await reader.last_seq()
     await reader.close()
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("there", ["nothing", "an empty file", "an older version's"])
+async def test_whoever_comes_first_makes_the_store_also_with_a_read(
+    path: Path, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    if there == "an empty file":
+        path.touch()
+    if there == "an older version's":
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", {1: schema.MIGRATIONS[1]})
+            sqlite3.connect(path).close()
+            older = SqliteStore(path)
+            await older.open()
+            await older.close()
+    store = SqliteStore(path)
+    assert await asyncio.gather(store.last_seq(), store.events(WantedEvents(), limit=5), store.positions()) == [
+        0,
+        [],
+        [],
+    ]
+    await store.close()
+
+
+async def test_a_read_after_the_end_makes_no_store(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.close()
+    with pytest.raises(StoreUnavailableError, match="there is no store"):
+        await store.last_seq()
+    assert not path.parent.exists()
+
+
+async def test_a_read_of_a_file_that_was_moved_away_makes_no_other(store: SqliteStore, path: Path) -> None:
+    path.rename(path.with_name("away"))
+    with pytest.raises(StoreUnavailableError, match="moved or deleted"):
+        await store.last_seq()
+    assert not path.exists()
 
 
 async def test_a_lock_held_by_somebody_else_is_an_outage(

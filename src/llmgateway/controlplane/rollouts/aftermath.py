@@ -19,7 +19,7 @@ from llmgateway.ports.aftermath import Aftermath
 from llmgateway.ports.datasets import DatasetError
 from llmgateway.ports.reviews import Added
 from llmgateway.ports.rollouts import RolloutRecord
-from llmgateway.ports.store import Store, StoreError
+from llmgateway.ports.store import Store
 from llmgateway.rollout.exemplars import Exemplar
 
 UNFILED_S: Final = 60.0  # a rollout that the file can't be written for is not waited for any longer
@@ -48,8 +48,6 @@ class Follower:
 
     async def run(self) -> None:
         """Follow every rollback, for as long as the gateway runs. Sleeps while there is none."""
-        with suppress(StoreError):
-            await self._store.open()  # of a new gateway, whoever comes first makes it
         while True:
             self._wake.clear()
             is_all = False
