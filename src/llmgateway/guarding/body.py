@@ -11,13 +11,13 @@ from typing import Final
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Action, Stage
+from llmgateway.guarding import encoded, neighbours
 from llmgateway.guarding.chain import Chain, Hit, blocking, united
-from llmgateway.guarding.encoded import encoded_texts
 from llmgateway.guarding.holdback import Blocked
-from llmgateway.guarding.neighbours import rows
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.unread import FILES, Unread, arguments
+from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.jsonscan import replace
 from llmgateway.wire.jsontexts import Literal, at_a_glance, literals, unescaped
@@ -25,6 +25,7 @@ from llmgateway.wire.view import SEPARATOR, View, shown
 
 MAX_NESTED: Final = 12  # JSON in a string in JSON …: each level doubles the backslashes, so this is never reached
 MAX_FILES: Final = 4  # a file in base64 in a file in base64 …
+_CLOSER: Final = Expression(neighbours.MARKS + b"|" + encoded.MARKS)
 
 
 class Sieve:
@@ -49,10 +50,11 @@ class Sieve:
 
     def json(self, body: bytes, depth: int = 0) -> bytes:
         """Judge a valid document; gives it with what must be redacted replaced. Blocked where it may not pass."""
-        if depth == 0:
+        if depth == 0 and _CLOSER.search(body) is not None:
             body = self._decoded(self._over_borders(body))
-        glance = at_a_glance(body, self._unread.ids, FILES)
+        glance = at_a_glance(body, self._unread.ids, FILES, self._chain.clean)
         if glance is not None and not self._chain.hits(View(glance)):
+            self._chain.remember(glance)
             return body
         found = literals(body)
         said: dict[int, str] = {}
@@ -98,7 +100,7 @@ class Sieve:
 
     def _over_borders(self, body: bytes) -> bytes:
         """Judge texts in neighbouring parts as one; of what is found only what lies in more than one of them counts."""
-        found = rows(body, is_strict=self._is_strict)
+        found = neighbours.rows(body, is_strict=self._is_strict)
         if not found:
             return body
         texts = [[str(decode(body[start:end])) for start, end in row] for row in found]
@@ -143,7 +145,7 @@ class Sieve:
     def _decoded(self, body: bytes) -> bytes:
         """Judge the texts that are files in this document."""
         edits = []
-        for found in encoded_texts(body, is_strict=self._is_strict):
+        for found in encoded.encoded_texts(body, is_strict=self._is_strict):
             text = self.file(found.text)
             if text != found.text:
                 span = found.literal.start, found.literal.end

@@ -1,14 +1,18 @@
 """A route's guardrails in order: what they find in a text, and what follows from it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
 from llmgateway.domain.verdict import Action, Mode
 from llmgateway.ports.guardrail import Guardrail
-from llmgateway.wire.view import View
+from llmgateway.wire.jsontexts import USUAL
+from llmgateway.wire.view import SEPARATOR, View
 
 _STRICTNESS: Final = {action: at for at, action in enumerate(Action)}
+_REMEMBERED: Final = 1024 + len(USUAL)
+_SHORT: Final = 64  # characters of what is remembered
+_FIRST: Final = 8  # texts of a body: what stands in every one stands at its head
 
 
 class Named(Protocol):
@@ -63,15 +67,19 @@ class Hit(NamedTuple):
 class Chain:
     """Links in order. Stateless: one for all exchanges of a route, or for one exchange where some are bound to it.
 
+    `clean`: short texts, as JSON has them, in which nothing is.
     `echo`: the instructions that the exchange began with; where an API repeats them, bound links do not look.
     """
 
-    __slots__ = ("echo", "enforced", "links")
+    __slots__ = ("_clean", "_is_of_one_exchange", "clean", "echo", "enforced", "links")
 
     def __init__(self, links: Iterable[Link], echo: str = "") -> None:
         self.echo = echo
         self.links: tuple[Link, ...] = tuple(links)
         self.enforced: tuple[Link, ...] = tuple(link for link in self.links if link.is_enforced)
+        self.clean: Set[bytes] = USUAL
+        self._clean: set[bytes] = set()
+        self._is_of_one_exchange = any(link.is_bound for link in self.links)
 
     def __bool__(self) -> bool:
         return bool(self.links)
@@ -100,6 +108,17 @@ class Chain:
     def refuses(self) -> bool:
         """Whether one of them may have to end a stream with words of its own."""
         return any(link.refusal is not None for link in self.enforced)
+
+    def remember(self, texts: str) -> None:
+        """Short ones of these texts, with separators between, need not be looked at again: nothing is in them.
+
+        Names of models come with each body, and have dates in them.
+        """
+        if self._is_of_one_exchange:
+            return
+        if not self._clean or len(self._clean) >= _REMEMBERED:
+            self._clean = self.clean = set(USUAL)
+        self._clean.update(text.encode() for text in texts.split(SEPARATOR, _FIRST)[:_FIRST] if len(text) <= _SHORT)
 
     def hits(self, view: View, start: int = 0) -> list[Hit]:
         """All that all links find from `start` on, by place."""

@@ -13,11 +13,14 @@ from urllib.parse import quote, unquote_to_bytes
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.unread import siblings
+from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsoncodec import decode
 from llmgateway.wire.jsontexts import FILE, Literal, literals
 
 _NAMES: Final = frozenset({b"data", b"file_data", b"b64_json"})
-_MARKS: Final = (b"data:", b"\\u00", *(b'"%b"' % name for name in _NAMES))
+MARKS: Final = rb'(?i:data:|\\u00|"(?:' + b"|".join(sorted(_NAMES)) + rb')")'
+"""What a body holds that has such a text: its pattern."""
+_MARKS: Final = Expression(MARKS)
 _NEITHER: Final = re.compile(r"[^A-Za-z0-9+/=]++")
 _ALPHABETS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="
 _TYPED: Final = re.compile(
@@ -64,7 +67,7 @@ def encoded_texts(body: bytes, *, is_strict: bool = True) -> Iterator[Encoded]:
 
     `is_strict`: GatewayError guardrail_unsupported for what says to be a text and can't be read.
     """
-    if not _may_have_some(body):
+    if _MARKS.search(body) is None:
         return
     found = literals(body)
     for index, literal in enumerate(found):
@@ -127,13 +130,6 @@ def unreadable() -> GatewayError:
 def says_text(media: str) -> bool:
     """Whether a media type is that of a text."""
     return _TEXTUAL.match(media) is not None
-
-
-def _may_have_some(body: bytes) -> bool:
-    if any(mark in body for mark in _MARKS):
-        return True
-    folded = body.lower()
-    return any(mark in folded for mark in _MARKS)
 
 
 def _name(literal: Literal) -> bytes:

@@ -95,6 +95,7 @@ class Guard:
             observing=to.bound(self.observing),
             mask=to.bound(self.mask),
             reply_judges=to.judges(self.reply_judges),
+            _clean=set(),  # what is clean for one may not be for another
         )
 
     def masked(self, body: bytes) -> bytes:

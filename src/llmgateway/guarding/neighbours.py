@@ -12,12 +12,16 @@ from itertools import accumulate
 from typing import Final
 
 from llmgateway.domain.errors import GatewayError
+from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsoncodec import decode
 from llmgateway.wire.jsonscan import Span
 
 _NAMES: Final = (b"text", b"thinking", b"refusal", b"transcript")
 _QUOTED: Final = tuple(b'"%b"' % name for name in _NAMES)
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+MARKS: Final = rb"(?is:\\u00|" + b"|".join(name + b".*" + name for name in _QUOTED) + b")"
+"""What a body holds that has such texts: its pattern."""
+_MARKS: Final = Expression(MARKS)
 _SHORT: Final = 256
 _MAX_KNOWN: Final = 256
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
@@ -50,19 +54,12 @@ def rows(body: bytes, *, is_strict: bool = True) -> list[list[Span]]:
 
     `is_strict`: GatewayError guardrail_unsupported where a part has its text twice: nobody knows which one is read.
     """
-    if not _may_have_some(body):
+    if _MARKS.search(body) is None:
         return []
     found = [row for row in _rows(body) if row.parts > 1]
     if is_strict and any(row.parts < len(row.spans) for row in found):
         raise GatewayError("guardrail_unsupported", "A part has its text more than once.")
     return [row.spans for row in found]
-
-
-def _may_have_some(body: bytes) -> bool:
-    if b"\\u00" in body:
-        return True
-    folded = body.lower()
-    return any(folded.count(name) > 1 for name in _QUOTED)
 
 
 def _rows(body: bytes) -> Iterator[_Row]:

@@ -70,12 +70,14 @@ def literals(body: bytes) -> list[Literal]:
     return found
 
 
-def at_a_glance(body: bytes, skipped: Collection[bytes], files: Collection[bytes] = ()) -> str | None:
+def at_a_glance(
+    body: bytes, skipped: Collection[bytes], files: Collection[bytes] = (), clean: Collection[bytes] = USUAL
+) -> str | None:
     """All strings of a valid document at once, between separators; None where that needs a closer look: other escapes
     than those of ordinary prose, arguments that are objects, or JSON inside a string.
 
-    Where nothing is found in this, nothing is found in the strings. Left out are names that everybody uses, short words
-    under the names in `skipped`, and long ones in base64 under those in `files`.
+    Where nothing is found in this, nothing is found in the strings. Left out are what is `clean`, short words under
+    the names in `skipped`, and long ones in base64 under those in `files`.
     """
     if any(name in body for name in _ARGUMENTS) and _OBJECT.search(body) is not None:
         return None
@@ -85,17 +87,15 @@ def at_a_glance(body: bytes, skipped: Collection[bytes], files: Collection[bytes
             return None
         body = plain
     pieces = body.split(b'"')
+    texts = pieces[1::2]
     kept: list[bytes] = []
-    before, behind = b"", b""
-    for at in range(1, len(pieces), 2):
-        text, name, between = pieces[at], before, behind
-        before, behind = text, pieces[at + 1]
-        if name in skipped and len(text) <= WORD and between.strip() == b":" and _is_word(text):
+    for at in [at for at, text in enumerate(texts) if text not in clean]:
+        text, name = texts[at], texts[at - 1] if at and pieces[2 * at].strip() == b":" else b""
+        if name in skipped and len(text) <= WORD and _is_word(text):
             continue
-        if name in files and len(text) > FILE and between.strip() == b":" and _is_base64(text):
+        if name in files and len(text) > FILE and _is_base64(text):
             continue
-        if text not in USUAL:
-            kept.append(text)
+        kept.append(text)
     return _SEPARATOR.join(kept).replace(b"\x01", b'"').decode()
 
 

@@ -15,6 +15,7 @@ from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.wire.jsontexts import literals
+from llmgateway.wire.view import SEPARATOR
 
 SECRET = "1234567"
 
@@ -180,6 +181,27 @@ def test_a_glance_never_misses_what_a_closer_look_finds(document, is_ascii, inde
     glance = judged(body, stage=stage)
     with patch("llmgateway.guarding.body.at_a_glance", lambda *_: None):
         assert judged(body, stage=stage) == glance
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(DOCUMENTS, st.sampled_from(list(Stage))), min_size=2, max_size=6))
+def test_what_a_chain_has_seen_before_changes_nothing(seen):
+    links = chain(numbers())
+    for document, stage in seen:
+        body = json.dumps({"a": document}).encode()
+        assert Sieve(links, stage, Notes(), Placeholders()).json(body) == judged(body, stage=stage)
+
+
+def test_a_name_that_comes_with_each_body_is_looked_at_once():
+    links, texts = chain(numbers()), []
+    find = links.links[0].guardrail.find
+    with patch.object(
+        links.links[0].guardrail, "find", lambda view, start: texts.append(view.text) or find(view, start)
+    ):
+        for content in ("one", "two", SECRET):
+            body = json.dumps({"model": "gpt-4.1", "n": content}).encode()
+            Sieve(links, Stage.REPLY, Notes(), Placeholders()).json(body)
+    assert texts[:3] == [SEPARATOR.join(["gpt-4.1", "n", "one"]), "two", SECRET]
 
 
 def test_ordinary_bodies_need_no_closer_look():

@@ -4,7 +4,7 @@ from tests.support.guardrails import chain, numbers, word
 
 from llmgateway.domain.verdict import Action, Mode
 from llmgateway.guarding.chain import blocking, strictest, united
-from llmgateway.wire.view import View
+from llmgateway.wire.view import SEPARATOR, View
 
 
 def spans(hits):
@@ -43,3 +43,27 @@ def test_the_first_that_blocks():
 def test_without_links_everything_is_settled():
     assert chain().settled(View("1234"), 0) == 4
     assert not chain()
+
+
+def test_short_texts_with_nothing_in_them_are_remembered_the_first_of_a_body_only():
+    links = chain(numbers())
+    begin = set(links.clean)
+    links.remember(SEPARATOR.join(["gpt-4.1", "x" * 64, "x" * 65, "ä", *"cdefgh"]))
+    assert links.clean - begin == {b"gpt-4.1", b"x" * 64, "ä".encode(), b"c", b"d", b"e", b"f"}
+
+
+def test_no_more_than_so_many_texts_are_remembered():
+    links = chain(numbers())
+    begin = set(links.clean)
+    for at in range(5000):
+        links.remember(f"user-{at}")
+        assert len(links.clean) <= len(begin) + 1024
+    assert begin < links.clean
+    assert b"user-4999" in links.clean
+
+
+def test_what_is_one_exchanges_own_remembers_nothing():
+    links = chain(numbers())
+    own = links.bound({id(links.links[0].guardrail): numbers().guardrail}, "")
+    own.remember("gpt-4.1")
+    assert own.clean == chain().clean

@@ -1,13 +1,14 @@
 """Finds credentials: a gate of fixed words first, then what the word stands for, alone and on little text."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from re import escape
 from typing import Any, Final
 
 from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.secrets import context, forms, japanese, pem, structures, tokens, unseen
-from llmgateway.guardrails.secrets.scan import RUN, UNSEEN, Candidate, Detector, Scan, hides
+from llmgateway.guardrails.secrets.scan import RUN, UNSEEN, Candidate, Detector, Scan, compiled, hides
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
 from llmgateway.wire.view import View
 
@@ -18,6 +19,7 @@ _GATED: Final[Sequence[tuple[str, Detector]]] = (
     *context.detectors(),
 )
 _GATE: Final = BytesAhoCorasick([word.encode() for word, _ in _GATED])
+_ANY: Final = compiled(b"(?i:" + b"|".join(escape(word.encode()) for word, _ in _GATED) + b")|" + structures.ODD_HEAD)
 _DETECTORS: Final = [detect for _, detect in _GATED]
 _RUN: Final = RUN + UNSEEN
 _ARMOUR: Final = pem.GATE.upper()
@@ -91,6 +93,8 @@ def _chosen(kinds: object) -> frozenset[str]:
 
 def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
     """The secrets of these kinds in order, those too that hide behind characters nobody sees."""
+    if view.text.isascii() and _ANY.search(view.octets) is None:
+        return []  # what ordinary text is told by, in one look
     if hides(view.text):
         return unseen.found(view, lambda each: _seen(each, kinds), whole=pem.KIND)
     return _seen(view, kinds)

@@ -28,7 +28,8 @@ _CLIENT: Final = compiled(rb"[ ]-p[\"']?([!-&(-~\x1a]{5,64})")
 _CLIENTS: Final = (b"mysql", b"mariadb")  # that take a password without a blank before it
 _DISCORD: Final = compiled(rb"[MNO][A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}")
 
-ODD: Final = compiled(rb"(?:^|[^A-Za-z0-9]|\\[nrt])([MNO][DTjz][A-Za-z0-9][w-z0-5][MNO][DTjz])")
+ODD_HEAD: Final = rb"[MNO][DTjz][A-Za-z0-9][w-z0-5][MNO][DTjz]"
+ODD: Final = compiled(rb"(?:^|[^A-Za-z0-9]|\\[nrt])(" + ODD_HEAD + rb")")
 """Where a Discord token may begin: digits in base64 after it. No word stands at its head to look for."""
 
 
