@@ -81,6 +81,13 @@ def load(kind: str, name: str, found: Iterable[EntryPoint] | None = None) -> Any
     return plugin
 
 
+def import_built_in(kind: str, name: str) -> None:
+    """Import a plug-in of our own before somebody asks for it; of others nobody knows what they begin when imported."""
+    source = BUILT_IN[kind].get(name)
+    if source is not None:
+        _imported(source)
+
+
 def operations() -> frozenset[str]:
     """The names of all operations that some dialect knows; imports every dialect."""
     return frozenset().union(*(load("dialect", name).operations for name in names("dialect")))

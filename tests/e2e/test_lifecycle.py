@@ -370,3 +370,12 @@ async def test_a_new_gateway_has_nothing_to_complain_of(tmp_path: Path) -> None:
         assert [line for line in it.gateway.log.read_text().splitlines() if '"level":"info"' not in line][:1] == [
             "llmgateway 0.1.0 is ready"
         ]
+
+
+async def test_what_is_loaded_before_the_fork_stays_shared(tmp_path: Path) -> None:
+    """A collection in a child would write to every page of it, and each worker would take three times the memory."""
+    async with scene(tmp_path) as it:
+        for worker in roles(it.gateway).workers:
+            maps = worker.memory_maps()
+            own, shared = (sum(getattr(each, kind) for each in maps) for kind in ("private_dirty", "shared_dirty"))
+            assert own < shared

@@ -97,3 +97,12 @@ def test_all_of_a_kind_are_made_by_name():
     made = plugins.load_all("dialect")
     assert set(made) == set(plugins.names("dialect")) >= {"openai", "anthropic"}
     assert all(each.name == name for name, each in made.items())
+
+
+def test_only_what_is_our_own_is_imported_beforehand() -> None:
+    code = (
+        "import sys, llmgateway.plugins as p; p.import_built_in('guardrail', 'secrets'); "
+        "p.import_built_in('guardrail', 'acme'); print('llmgateway.guardrails.secrets.guardrail' in sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
+    assert shown.stdout.strip() == "True"

@@ -1,5 +1,6 @@
 """Start the whole gateway: take the data folder, bind the listeners, keep the processes running."""
 
+import gc
 import logging
 import os
 import socket
@@ -9,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llmgateway import __version__
+from llmgateway import __version__, plugins
 from llmgateway.app.cores import worker_count
 from llmgateway.app.parts import CLOCK, STORE, Started, examine_file, latest
 from llmgateway.app.worker import worker_main
 from llmgateway.config import lastgood
 from llmgateway.config.snapshot import Address, Snapshot
+from llmgateway.guarding.guards import REDACTORS
 from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import Child
 from llmgateway.supervisor.sockets import ORPHANS_S, BindError, bind
@@ -75,7 +77,20 @@ def _supervise(
         on_ready=lambda: announce(_facts(started, callers, admin, count)),
         in_child=lambda: os.close(lock),
     )
+    _load(snapshot)
     return supervisor.run()
+
+
+def _load(snapshot: Snapshot) -> None:
+    """Have here, once, what all workers need, and keep the collector from it: its marks would be writes to memory that
+    the processes share until one of them writes.
+    """
+    for backend in snapshot.backends.values():
+        plugins.import_built_in("provider", backend.provider)
+    for name in (*REDACTORS, *(each.plugin for route in snapshot.routes.values() for each in route.guardrails)):
+        plugins.import_built_in("guardrail", name)
+    gc.collect()
+    gc.freeze()
 
 
 def _drain_s(started: Started) -> float:
