@@ -19,6 +19,7 @@ class DriftFeature(StrEnum):
     PROMPT_LENGTH = "prompt_length"  # input tokens
     REPLY_LENGTH = "reply_length"  # output tokens
     FINISH_REASON = "finish_reason"  # tool calls are one of them
+    LANGUAGE = "language"  # of answers, of one in eight
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def test_drift_settings_are_read(accept):
     "wrong",
     [
         'signals = ["slow"]',
-        'features = ["language"]',
+        'features = ["mood"]',
         "reference = 199",
         "comparison = 100001",
         "floor = -1",

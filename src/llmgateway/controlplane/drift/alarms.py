@@ -18,6 +18,7 @@ _WORDS: Final = {
     "prompt_length": "the length of prompts",
     "reply_length": "the length of replies",
     "finish_reason": "how answers end",
+    "language": "the languages of answers",
 }
 
 

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from llmgateway.config.drift import Drift
+from llmgateway.config.drift import Drift, DriftFeature
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.drift.eras import MAX_VERSIONS, Eras, Place, names_of
+from llmgateway.controlplane.drift.languages import Languages
 from llmgateway.controlplane.drift.watched import Watched
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ class Books:
     """`cursor`: the `seq` of the last row that is counted; None: counting begins with what comes.
 
     `alarms`: how often something was told, by route and name. `left_out`: versions beyond the bound, which nobody
-    watches. `unreadable`: exchanges that could not be counted.
+    watches. `unreadable`: exchanges that could not be counted. `languages`: answers whose language is not counted yet.
     """
 
     def __init__(self) -> None:
@@ -25,6 +26,7 @@ class Books:
         self.alarms: dict[tuple[str, str], int] = {}
         self.unreadable = 0
         self.left_out = 0
+        self.languages = Languages()
         self._eras = Eras()
         self._watched: dict[Place, Watched] = {}
         self._current: dict[tuple[str, str], tuple[Place, Watched]] = {}
@@ -34,6 +36,8 @@ class Books:
         settings = snapshot.drift
         if not settings.is_on:
             self.cursor, self._eras = None, Eras()
+        if DriftFeature.LANGUAGE not in settings.features:
+            self.languages.forget()
         self._eras.begin(snapshot.generation, names_of(snapshot) if settings.is_on else {})
         gone = [(place, self._watched.pop(place)) for place in self._watched.keys() - self._eras.places()]
         for place in self._eras.places():
@@ -53,6 +57,12 @@ class Books:
     def told(self, route: str, name: str) -> None:
         """An alarm or a warning was raised."""
         self.alarms[route, name] = self.alarms.get((route, name), 0) + 1
+
+    def said(self, place: Place, language: int) -> None:
+        """Count the language of an answer; it may have come for a version that nobody watches any more."""
+        watched = self._watched.get(place)
+        if watched is not None:
+            watched.said(language)
 
     def find(self, row: Mapping[str, Any]) -> tuple[Place, Watched] | None:
         """Who the exchange is counted for."""
@@ -82,6 +92,7 @@ class Books:
             "watched": [[*place, watched.state()] for place, watched in self._watched.items()],
             "alarms": [[*key, count] for key, count in self.alarms.items()],
             "unreadable": self.unreadable,
+            "languages": self.languages.state(),
         }
 
     @classmethod
@@ -107,5 +118,6 @@ class Books:
             books._watched.setdefault(place, Watched(settings))
         books.alarms = {(route, name): int(count) for route, name, count in state["alarms"]}
         books.unreadable = int(state["unreadable"])
+        books.languages = Languages.restored(state.get("languages", ()))
         books._index()
         return books

@@ -131,6 +131,9 @@ class DriftWatch:
             self._is_live = False
         elif not self._is_live:
             await self._catch_up(books)
+        if books.languages:
+            await books.languages.read(self._store, books.said)
+            self._is_changed = True
         for place, watched in list(books.every()):
             self._tell(place, watched, watched.look(), Cause(0, self._clock.time()))
         if not self._is_reconciled:
@@ -202,6 +205,7 @@ class DriftWatch:
         return cursor + too_many
 
     def _count(self, books: Books, rows: Sequence[Row]) -> None:
+        reads = DriftFeature.LANGUAGE in self._settings.features
         for row in rows:
             found = books.find(row)
             if found is None or not is_traffic(row):
@@ -211,6 +215,8 @@ class DriftWatch:
             except _UNREADABLE:
                 books.unreadable += 1
                 continue
+            if reads and row.get("error_code") is None:
+                books.languages.came(found[0], row)
             if told:
                 self._tell(*found, told, Cause(row["seq"], row.get("ended_at") or row["at"]))
         self._is_changed = self._is_changed or bool(rows)

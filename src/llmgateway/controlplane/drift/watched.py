@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, Self
 from llmgateway.config.drift import Drift, DriftFeature
 from llmgateway.controlplane.drift import bins
 from llmgateway.controlplane.drift.feature import ALPHA, Feature
+from llmgateway.controlplane.drift.languages import NAMES as LANGUAGES
 from llmgateway.controlplane.drift.signal import Signal, Turn
 from llmgateway.controlplane.drift.signs import ERROR, FAILED, SIGNALS, bad_signs, is_plain
 from llmgateway.rollout.psi import drifted
@@ -18,9 +19,11 @@ _BINS: Final = {
     DriftFeature.PROMPT_LENGTH.value: bins.LENGTHS,
     DriftFeature.REPLY_LENGTH.value: bins.LENGTHS,
     DriftFeature.FINISH_REASON.value: len(bins.FINISHES),
+    DriftFeature.LANGUAGE.value: len(LANGUAGES),
 }
 FEATURES: Final = tuple(_BINS)
-_PROMPT, _REPLY, _FINISH = FEATURES
+_PROMPT, _REPLY, _FINISH, _LANGUAGE = FEATURES
+_ORDERED: Final = frozenset({_PROMPT, _REPLY})  # neighbouring bins are alike
 
 
 class Found(NamedTuple):
@@ -76,6 +79,10 @@ class Watched:
         self._answer(row)
         return self._due() if self.answered >= self._at else NOTHING
 
+    def said(self, language: int) -> None:
+        """Count the language of an answer, by its place in `languages.NAMES`."""
+        self.features[_LANGUAGE].counts[language] += 1
+
     def look(self) -> list[Found]:
         """Make up for the good events since the last bad ones: an alarm may be over."""
         turns = ((name, self.signals[name].look(self.events(name))) for name in SIGNALS)
@@ -111,7 +118,7 @@ class Watched:
         for name, signal in self.signals.items():
             signal.freeze(self.events(name))
         for name, feature in self.features.items():
-            feature.freeze(is_ordered=name != _FINISH)
+            feature.freeze(is_ordered=name in _ORDERED)
         return NOTHING
 
     def _compare(self) -> list[Found]:
@@ -142,5 +149,6 @@ class Watched:
         made = cls(settings)
         made.asked, made.answered, made._at = (int(state[name]) for name in ("asked", "answered", "at"))
         made.signals = {name: Signal.restored(state["signals"][name]) for name in SIGNALS}
-        made.features = {name: Feature.restored(state["features"][name], size) for name, size in _BINS.items()}
+        known = state["features"]  # one that is new is not
+        made.features |= {name: Feature.restored(known[name], size) for name, size in _BINS.items() if name in known}
         return made

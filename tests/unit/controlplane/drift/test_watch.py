@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from tests.support.exchanges import ExchangeFactory
+from tests.support.spoken import SAID, reply
 
-from llmgateway.config.drift import Drift, DriftSignal
+from llmgateway.config.drift import Drift, DriftFeature, DriftSignal
 from llmgateway.config.snapshot import Route, Snapshot, Version
 from llmgateway.controlplane.drift import watch as module
 from llmgateway.controlplane.drift.eras import MAX_VERSIONS
@@ -76,6 +77,17 @@ class Fed:
                 self.watch.came([entry.row for entry in entries])
             count -= 100
 
+    async def speak(self, count: int, language: str, *, is_heard: bool = True) -> None:
+        """`count` exchanges whose answers are in that language, and looked into now and then."""
+        for _ in range(0, count, 100):
+            entries = self.make.entries(100, finish_reason="stop")
+            for entry in entries:
+                entry.bodies = (reply(SAID[language]),)
+            await self.store.append(entries, [], [], None)
+            if is_heard:
+                self.watch.came([entry.row for entry in entries])
+                await self.watch.settle()
+
     def state(self) -> dict[str, Any]:
         assert self.watch.books is not None
         return self.watch.books.state()
@@ -122,6 +134,34 @@ async def test_a_share_that_rises_is_an_alarm_with_figures_and_a_way_back(fed):
     await fed.ingest(3_000, refusals=0.02)
     await fed.watch.settle()
     assert event.id in fed.sink.cleared
+
+
+async def test_answers_in_another_language_are_a_warning_also_after_a_kill(fed):
+    await fed.watch.settle()
+    await fed.speak(2_000, "en")
+    await fed.watch.settle()
+    await fed.killed()
+    await fed.speak(1_000, "en")
+    await fed.watch.settle()
+    assert fed.sink.noted == []
+    await fed.speak(1_000, "de", is_heard=False)
+    await fed.killed()
+    await fed.speak(1_000, "de")
+    (event,) = fed.sink.noted
+    assert (event.severity, event.figures["signal"]) == (EventSeverity.WARNING, "language")
+    assert "the languages of answers" in event.text
+    line = next(each for each in (await fed.line())["features"] if each["name"] == "language")
+    assert (line["state"], line["event"]) == ("moved", event.id)
+
+
+async def test_nobody_reads_what_nobody_wants_to_know(fed, monkeypatch):
+    fed.snapshot = snapshot(settings=replace(SETTINGS, features=SETTINGS.features - {DriftFeature.LANGUAGE}))
+    fed.watch = fed.begin()
+    monkeypatch.setattr(SqliteStore, "bodies", None)
+    await fed.watch.settle()
+    await fed.speak(200, "en")
+    await fed.watch.settle()
+    assert fed.state()["languages"] == []
 
 
 async def test_a_distribution_that_moves_is_a_warning(fed):

@@ -1,0 +1,70 @@
+"""The languages of answers. No row tells them: the replies of one exchange in eight are read from the store, a little
+after they have come.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Self
+
+from llmgateway.controlplane.drift.eras import Place
+from llmgateway.controlplane.evaluation.cases import case_of
+from llmgateway.guardrails.language.shares import KNOWN, UNKNOWN, shares
+from llmgateway.ports.store import Body, Row, Store
+
+NAMES: Final = (*KNOWN, UNKNOWN)
+EVERY: Final = 8
+MAX_WAITING: Final = 4_000  # replies; with more than some hundred exchanges a second, fewer than one in eight are read
+BATCH: Final = 50  # of one look into the store: a few milliseconds
+LETTERS: Final = 20  # fewer are in any language
+_READ: Final = 400  # characters of an answer: what it is in shows by then
+_AT: Final = {name: at for at, name in enumerate(NAMES)}
+
+
+class Languages:
+    """Replies that have to be read. What is waited for is part of what is saved: `state`."""
+
+    def __init__(self, waiting: Iterable[tuple[int, Place]] = ()) -> None:
+        self._waiting = deque(waiting)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def came(self, place: Place, row: Row) -> None:
+        """Hear of an answer of that version."""
+        if row["seq"] % EVERY == 0 and len(self._waiting) < MAX_WAITING:
+            self._waiting.append((row["seq"], place))
+
+    async def read(self, store: Store, count: Callable[[Place, int], None]) -> None:
+        """Read what waits, and `count` each language by its place in NAMES. Raises StoreError; what is left waits."""
+        while self._waiting:
+            batch = [self._waiting[at] for at in range(min(BATCH, len(self._waiting)))]
+            bodies = await store.bodies([seq for seq, _ in batch])
+            for seq, place in batch:
+                if not self._waiting:
+                    return  # nobody wants to know any more
+                self._waiting.popleft()
+                at = language_of(bodies.get(seq, ()))
+                if at is not None:
+                    count(place, at)
+
+    def forget(self) -> None:
+        """Nobody wants to know."""
+        self._waiting.clear()
+
+    def state(self) -> list[Any]:
+        """As JSON."""
+        return [[seq, *place] for seq, place in self._waiting]
+
+    @classmethod
+    def restored(cls, state: Sequence[Any]) -> Self:
+        """What `state()` described; raises what malformed JSON makes it raise."""
+        return cls((int(seq), Place(*place)) for seq, *place in state[:MAX_WAITING])
+
+
+def language_of(bodies: Iterable[Body]) -> int | None:
+    """What an answer is mostly in, by its place in NAMES; None where it says too little, or was not kept."""
+    answer = case_of({}, [body for body in bodies if body.kind == "reply"]).answer
+    found, letters = shares(answer[:_READ]) if answer else ({}, 0)
+    if letters < LETTERS:
+        return None
+    return _AT[max(sorted(found), key=found.__getitem__)]
