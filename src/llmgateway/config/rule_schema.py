@@ -124,6 +124,7 @@ Scalars = Annotated[
 ]
 Tokens = Annotated[int, Field(ge=0, le=_MAX_TOKENS)]
 Minute = Annotated[int, BeforeValidator(_minute)]
+Zone = Annotated[str, AfterValidator(_zone)]
 Day = Annotated[int, BeforeValidator(_day)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 
@@ -138,7 +139,7 @@ class TimeTable(_Table):
     days: Annotated[list[Day], Field(min_length=1, max_length=7)] = [0, 1, 2, 3, 4, 5, 6]
     from_: Minute = Field(0, alias="from")
     to: Minute = DAY_MINUTES
-    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    zone: Zone = "UTC"
 
     @model_validator(mode="after")
     def _is_something(self) -> Self:

@@ -88,7 +88,7 @@ class GoldenWatch:
         for route in self._snapshot.routes.values():
             if route.golden is not None:
                 last = books.get(route.name)
-                usual = self._started + FIRST_S if last is None else last.begun + route.golden.every_s
+                usual = self._started + FIRST_S if last is None else route.golden.next_round(last.begun)
                 found[route.name] = 0.0 if route.name in self._wanted else usual
         return found
 

@@ -112,6 +112,17 @@ async def test_a_round_asks_each_version_that_has_traffic_and_the_next_one_is_a_
     assert len(bench.rounds) == 2
 
 
+async def test_the_night_s_round_comes_at_its_time_whenever_the_one_before_was(bench):
+    bench.snapshot = bench.with_golden(Golden("golden", max_cost=99.0, at=180))
+    bench.watch = bench.begin()
+    wait_s = await bench.later(FIRST_S)
+    assert 3_600 <= wait_s <= DAY_S + 3_600
+    assert (bench.clock.time() + wait_s) % DAY_S == pytest.approx(180 * 60, abs=1)
+    await bench.later(wait_s)
+    assert len(bench.rounds) == 2
+    assert (await bench.line())["due"] % DAY_S == pytest.approx(180 * 60)
+
+
 async def test_what_is_answered_badly_of_a_sudden_is_told_once(bench):
     await bench.later(FIRST_S)
     bench.bad = {("v2", 0), ("v2", 2)}
