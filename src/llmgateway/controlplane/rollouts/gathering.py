@@ -1,11 +1,14 @@
 """Goes through the store for a rollback's bundle: history, counts, and the exchanges that are to be exemplars."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from llmgateway.config.rollouts import MetricName
 from llmgateway.controlplane.rollouts.bundle import Findings, bundle, copied, exemplar
 from llmgateway.controlplane.rollouts.records import Running
+from llmgateway.domain.scorerule import ScoreRule
+from llmgateway.ports.scores import WantedScores
 from llmgateway.ports.store import Body, Row, Store, Wanted
 from llmgateway.rollout.exemplars import Exemplar, drawn
 
@@ -38,6 +41,7 @@ class Gathering:
     async def _seen(self) -> list[Exemplar]:
         """The candidate's last exchanges, each with what was bad about it."""
         ended, seen, before = self._ended, list[Exemplar](), None
+        said = await self._said()
         who = ended.record.id, ended.record.candidate
         for _ in range(LOOK // PAGE):
             rows = await self._store.assigned_rows(*who, limit=PAGE, before=before)
@@ -45,11 +49,38 @@ class Gathering:
                 batch = rows[start : start + BODIES]
                 bodies = await self._bodies(batch)
                 made = [exemplar(ended, row, bodies.get(row["seq"], ())) for row in batch]
-                seen += [each for each in made if each is not None]
+                seen += [replace(each, bad=(*each.bad, *said.get(each.id, ()))) for each in made if each is not None]
             if len(rows) < PAGE:
                 break
             before = rows[-1]["id"]
         return seen
+
+    async def _said(self) -> Mapping[str, list[str]]:
+        """In which metrics words that people, judges or programs have of an exchange say that it was bad."""
+        found: dict[str, list[str]] = {}
+        for metric, rule in self._ended.policy.scores.items():
+            for exchange in await self._called_bad(rule):
+                found.setdefault(exchange, []).append(metric)
+        return found
+
+    async def _called_bad(self, rule: ScoreRule) -> set[str]:
+        """The candidate's exchanges of which the last words are bad ones."""
+        wanted = WantedScores(
+            route=self._ended.route,
+            version=self._ended.record.candidate,
+            name=rule.name,
+            source_kind=rule.source_kind,
+            source_id=rule.source_id,
+        )
+        found: set[str] = set()
+        before: int | None = None
+        for _ in range(LOOK // PAGE):
+            scores = await self._store.scores(wanted, limit=PAGE, before=before)
+            found |= {each.exchange_id for each in scores if each.exchange_id is not None and rule.is_bad(each)}
+            if len(scores) < PAGE:
+                break
+            before = scores[-1].seq
+        return found
 
     async def _copies(self, since: float, until: float) -> list[Exemplar]:
         """The last copies of the rollout's shadow, each with what was bad about the candidate's answer."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from tests.support.scores import score
 from tests.support.staged import POLICY, entry, record
 from tests.unit.controlplane.rollouts.test_conductor import Setting
 
@@ -15,6 +16,8 @@ from llmgateway.controlplane.rollouts import aftermath
 from llmgateway.controlplane.rollouts.aftermath import UNFILED_S, Follower
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.review import Reason
+from llmgateway.domain.score import SourceKind
+from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.ports.datasets import Dataset, DatasetError, DatasetItem
 from llmgateway.ports.generations import Generation
 from llmgateway.ports.reviews import WantedItems
@@ -224,6 +227,24 @@ async def test_a_refusal_is_seen_in_what_was_answered(it, monkeypatch):
     (first, *rest) = (await it.store.aftermath("r1")).bundle["exemplars"]
     assert first["bad"] == ["refusal"]
     assert not any(each["bad"] for each in rest)
+
+
+async def test_what_users_called_bad_comes_first_where_a_metric_reads_their_words(it, monkeypatch):
+    thumbs = RolloutMetric("thumbs", silent_s=86_400, reads=ScoreRule("helpful", SourceKind.USER, bad=(False,)))
+    policy = replace(POLICY, metrics=(*POLICY.metrics, thumbs))
+    monkeypatch.setattr("tests.unit.controlplane.rollouts.test_conductor.record", lambda: _record(policy))
+    await it.begin()
+    await it.answer(40, "good")
+    rows = await it.store.assigned_rows("r1", "v2", limit=40)
+    for row, said in zip(rows, ([False], [True], [False, True], [True, False]), strict=False):
+        for at, value in enumerate(said):
+            await it.store.add_score(score(it.make, row["id"], value=value, at=1_000.0 + at))
+    await it.roll_back()
+    await it.follower.look()
+    bundle = (await it.store.aftermath("r1")).bundle
+    bad = {each["exchange_id"]: each["bad"] for each in bundle["exemplars"] if each["bad"]}
+    assert bad == {rows[0]["id"]: ["thumbs"], rows[3]["id"]: ["thumbs"]}
+    assert [bool(each["bad"]) for each in bundle["exemplars"]] == [True, True] + [False] * 18
 
 
 def _record(policy):
