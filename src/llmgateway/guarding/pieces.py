@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from llmgateway.guarding.encoded import readings_of
 from llmgateway.ports.judge import SOURCES, Piece
+from llmgateway.wire.structured import is_answer
 
 MAX_DEPTH: Final = 100
 _SOURCES: Final = {**{source: source for source in SOURCES}, "developer": "system", "function": "tool"}
@@ -47,6 +48,16 @@ class Said(NamedTuple):
 def texts_of_reply(document: Any) -> list[Said]:
     """Every text of a reply, whole or as far as its stream has come."""
     return list(_placed(document, (), "assistant", _OF_REPLIES))
+
+
+def answer_of(reply: Mapping[str, Any]) -> str:
+    """What the model says in a reply; nothing where it only thinks, refuses by name or calls tools."""
+    return "\n".join(said.piece.text for said in texts_of_reply(reply) if is_answer(said.path))
+
+
+def refusal_of(reply: Mapping[str, Any]) -> str:
+    """The words of a refusal that is one by name."""
+    return "\n".join(said.piece.text for said in texts_of_reply(reply) if said.path[-1:] == ("refusal",))
 
 
 def _placed(value: Any, path: Path, source: str, codes: frozenset[str]) -> Iterator[Said]:

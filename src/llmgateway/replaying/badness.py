@@ -3,30 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import re2
-
 from llmgateway.domain.exchange import End
 from llmgateway.domain.verdict import Action, Mode
-from llmgateway.guarding.pieces import texts_of_reply
+from llmgateway.guarding.pieces import answer_of, refusal_of
 from llmgateway.guardrails.json_schema.schemas import SchemaError, Schemas
 from llmgateway.ports.store import Row
 from llmgateway.replaying.pairs import Bad
 from llmgateway.replaying.prompts import read
 from llmgateway.wire.jsoncodec import JsonError, decode
-from llmgateway.wire.structured import is_answer, wanted
+from llmgateway.wire.refusals import REASONS, declines
+from llmgateway.wire.structured import wanted
 
-HEAD: Final = 400  # characters of an answer in which a refusal stands
 _CUT: Final = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete"})
-_REFUSED: Final = frozenset({"refusal", "content_filter"})
 _CALLS: Final = frozenset({"tool_calls", "tool_use", "function_call"})
-_REFUSES: Final = re2.compile(
-    r"(?i)\bI(?:'|\x{2019})?(?:m| am)? ?(?:really |very )?(?:sorry|afraid)\b"
-    r".{0,60}\b(?:can(?:no|'|\x{2019})?t|unable|not able)"
-    r"|\bI (?:can(?:no|'|\x{2019})t|cannot|won(?:'|\x{2019})t|am (?:unable|not able) to|must decline to) "
-    r"(?:help|assist|comply|provide|answer|discuss|fulfil|create|share|support|do)"
-    r"|(?:申し訳|恐れ入り|残念).{0,80}(?:できません|出来ません|かねます|お断り)"
-    r"|(?:お答え|お手伝い|ご回答|提供|対応)(?:する|を|は|に|が|こと)*(?:でき|出来|いたしかね|しかね)(?:ません|ます)"
-)
 
 
 class Judge:
@@ -55,15 +44,15 @@ class Judge:
         return tuple(each for each in Bad if each in found)
 
     def _of_the_text(self, row: Row, request: bytes, reply: bytes | None) -> list[Bad]:
-        if row["finish_reason"] in _REFUSED:
+        if row["finish_reason"] in REASONS:
             return [Bad.REFUSAL]
         document = read(reply) if reply is not None else None
         if document is None or row["finish_reason"] in _CALLS:
             return []
         text = answer_of(document)
         if not text.strip():
-            return [] if _calls(document) else [Bad.EMPTY]
-        found = [Bad.REFUSAL] if _REFUSES.search(text[:HEAD]) else []
+            return [Bad.REFUSAL] if refusal_of(document) else [] if _calls(document) else [Bad.EMPTY]
+        found = [Bad.REFUSAL] if declines(text) else []
         if self._is_other_than_asked(request, text):
             found.append(Bad.SCHEMA)
         return found
@@ -78,11 +67,6 @@ class Judge:
             return True
         except SchemaError:
             return False  # it can't be judged by that
-
-
-def answer_of(document: Mapping[str, Any]) -> str:
-    """What a model said in a reply: its answers, without calls and thoughts."""
-    return "\n".join(said.piece.text for said in texts_of_reply(document) if is_answer(said.path))
 
 
 def _calls(document: Mapping[str, Any]) -> bool:

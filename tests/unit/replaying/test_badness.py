@@ -5,7 +5,8 @@ import json
 import pytest
 from tests.support.exchanges import ExchangeFactory
 
-from llmgateway.replaying.badness import Judge, answer_of
+from llmgateway.guarding.pieces import answer_of
+from llmgateway.replaying.badness import Judge
 from llmgateway.replaying.pairs import Bad
 
 PLAIN = b'{"messages":[]}'
@@ -65,6 +66,8 @@ def test_refusals(text):
 def test_a_refusal_is_looked_for_where_it_stands():
     assert bad("A story. " * 100 + "I can't help with that.") == ()
     assert bad(finish_reason="content_filter") == (Bad.REFUSAL,)
+    assert bad(finish_reason="safety") == (Bad.REFUSAL,)
+    assert bad("", message={"content": None, "refusal": "I will not."}) == (Bad.REFUSAL,)
 
 
 def test_empty_answers_are_bad_unless_a_tool_is_called():

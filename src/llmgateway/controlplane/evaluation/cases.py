@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from llmgateway.guarding.pieces import pieces_of, texts_of_reply
+from llmgateway.guarding.pieces import answer_of, pieces_of, refusal_of
 from llmgateway.ports.evaluator import Case, Why
 from llmgateway.ports.store import Body
 from llmgateway.wire.jsoncodec import JsonError, decode
-from llmgateway.wire.structured import is_answer
 
 MAX_PARSED: Final = 4 * 1024 * 1024  # of one body; what is larger is not looked into
 _NOT_STORED: Final = b'{"not_stored":'
@@ -29,22 +28,12 @@ def case_of(
         request=request,
         reply=reply,
         prompt=pieces_of(request) if request is not None else (),
-        answer=None if reply is None else answer_in(reply),
-        refused="" if reply is None else refusal_in(reply),
+        answer=None if reply is None else answer_of(reply),
+        refused="" if reply is None else refusal_of(reply),
         unseen=unseen,
-        reference=None if compared is None else answer_in(compared) or refusal_in(compared),
+        reference=None if compared is None else answer_of(compared) or refusal_of(compared),
         usual=usual or {},
     )
-
-
-def answer_in(reply: Mapping[str, Any]) -> str:
-    """What the model says in a reply; nothing where it only thinks, refuses by name or calls tools."""
-    return "\n".join(said.piece.text for said in texts_of_reply(reply) if is_answer(said.path))
-
-
-def refusal_in(reply: Mapping[str, Any]) -> str:
-    """The words of a refusal that is one by name."""
-    return "\n".join(said.piece.text for said in texts_of_reply(reply) if said.path[-1:] == ("refusal",))
 
 
 def _document(body: Body | None) -> tuple[Mapping[str, Any] | None, Why]:

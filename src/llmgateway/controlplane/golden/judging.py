@@ -4,9 +4,10 @@ from typing import Final
 
 from llmgateway.config.golden import Match
 from llmgateway.controlplane.golden.verdicts import Verdict
+from llmgateway.guarding.pieces import answer_of
 from llmgateway.ports.datasets import DatasetItem
 from llmgateway.ports.store import Row
-from llmgateway.replaying.badness import Judge, answer_of
+from llmgateway.replaying.badness import Judge
 from llmgateway.replaying.prompts import read
 
 OTHER: Final = "other_answer"

@@ -13,11 +13,11 @@ from llmgateway.domain.errors import ERRORS, OF_GUARDRAILS, Fault
 from llmgateway.domain.exchange import End
 from llmgateway.ports.store import Body, Row
 from llmgateway.wire.jsoncodec import JsonError, decode
+from llmgateway.wire.refusals import REASONS
 
 _LEFT: Final = frozenset({End.CLIENT_CLOSED.value, End.CLIENT_STALLED.value})
 _OURS: Final = frozenset({End.GATEWAY_ERROR.value, End.INTERRUPTED.value})
 _FAILED: Final = frozenset({End.UPSTREAM_ERROR.value, End.TRUNCATED.value, End.TIMEOUT.value})
-_REFUSALS: Final = frozenset({"refusal", "content_filter", "safety"})
 _LIMITS: Final = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete"})
 _BLOCKED: Final = "guardrail_blocked"
 _MARK: Final = b'"refusal":"'  # how OpenAI's answers carry a refusal's words; null where there is none
@@ -72,7 +72,7 @@ def is_slow(row: Row, slow: Slow) -> bool:
 
 
 def _is_refusal(row: Row, bodies: Sequence[Body]) -> bool:
-    if row.get("finish_reason") in _REFUSALS:
+    if row.get("finish_reason") in REASONS:
         return True
     return any(body.kind == "reply" and body.content is not None and _refuses(body.content) for body in bodies)
 

@@ -15,7 +15,8 @@ from llmgateway.controlplane.drift.bins import (
     length_below,
     of_length,
 )
-from llmgateway.controlplane.rollouts.judging import _LIMITS, _REFUSALS
+from llmgateway.controlplane.rollouts.judging import _LIMITS
+from llmgateway.wire.refusals import REASONS
 
 
 @given(st.integers(0, LARGEST - 1))
@@ -57,4 +58,4 @@ def test_where_all_is_one_value_less_and_more_are_groups():
 
 def test_the_ends_of_answers_are_those_that_rollouts_judge_by():
     assert {reason for reason, at in FINISH.items() if FINISHES[at] == "length"} == _LIMITS
-    assert {reason for reason, at in FINISH.items() if FINISHES[at] == "refusal"} == _REFUSALS
+    assert {reason for reason, at in FINISH.items() if FINISHES[at] == "refusal"} == REASONS
