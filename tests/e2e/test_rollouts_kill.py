@@ -46,6 +46,13 @@ def moves_in(store):
         return []
 
 
+async def struck(killed, event):
+    """Wait until control was killed for that move."""
+    async with asyncio.timeout(30):
+        while not killed or killed[-1][1] != event:
+            await asyncio.sleep(0.01)
+
+
 async def insist(act):
     """Do it, however often control is away."""
     async with asyncio.timeout(30):
@@ -64,6 +71,7 @@ async def test_control_killed_at_each_move_changes_nothing(tmp_path):
             await it.start()
         async with it.traffic():
             await it.until("awaiting_approval")
+            await struck(killed, "proven")  # whoever promotes is no quicker than whoever kills
             await insist(lambda: it.act("approve", author="ann"))
             await insist(lambda: it.act("exemplars", author="ann"))
             with suppress(AssertionError, aiohttp.ClientError):
