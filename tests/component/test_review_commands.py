@@ -136,4 +136,25 @@ async def test_concerns_by_command(gateway, run):
         await run("concern", "resolve", made["id"], "--reason", "x", code=1)
         assert "accepted by bob" in " ".join((await run("concern", "list")).stdout.split())
         await run("concern", "add", "x", "--route", "nothing", code=2)
-        assert "no concern matches" in (await run("concern", "list", "--route", "nothing")).stderr
+        assert "no concern matches" in (await run("concern", "list", "--route", "chat", "--state", "open")).stderr
+
+
+async def test_a_route_that_never_was_is_refused_wherever_it_is_written(gateway, run):
+    async with gateway.running(workers=0):
+        for words in (
+            ("sample", "--route", "chta"),
+            ("list", "--route", "chta"),
+            ("export", "--route", "chta"),
+            ("concern", "list", "--route", "chta"),
+            ("concern", "add", "x", "--route", "chta"),
+        ):
+            said = (await run(*words, code=2)).stderr.lower()
+            assert 'no route is called "chta"; did you mean "chat"?' in said, words
+            assert 'there is "chat", "vendor/m-*"' in said, words
+        assert "goes to the route" not in said
+        assert (
+            'requests for it go to the route "vendor/m-*"'
+            in (await run("list", "--route", "vendor/m-7", code=2)).stderr
+        )
+        assert "no item matches" in (await run("list", "--route", "chat")).stderr
+        assert "0 added" in (await run("sample", "--route", "chat")).stdout

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import typer
 
-from llmgateway.cli import gateway
+from llmgateway.cli import gateway, knownroutes
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.tables import dense
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
@@ -38,7 +38,11 @@ def status(
     as_json: gateway.JsonOption = False,
 ) -> None:
     """Show what is watched of each version: what was usual, what has been since, and how near an alarm is."""
-    _tell(gateway.get(locate(config, url, token_env), "drift", has="versions", route=route), as_json=as_json)
+    source = locate(config, url, token_env)
+    found = gateway.get(source, "drift", has="versions", route=route)
+    if not found["versions"]:
+        knownroutes.at_gateway(source, route)
+    _tell(found, as_json=as_json)
 
 
 def reset(

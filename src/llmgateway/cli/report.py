@@ -62,7 +62,7 @@ def report(
 ) -> None:
     """Say which versions served, how available they were, what was found, and who decided what: a trust report."""
     wanted = _wanted(since, until, route)
-    found = _found(options.store_path(config, data), wanted)
+    found = _found(options.store_path(config, data, route), wanted)
     if route is not None and not found.routes[0].service.exchanges:
         lines.notes().print(f"nobody asked for {one_line(route)} in this time", style="yellow")
     chosen = Form.JSON if as_json else form or _by_name(output)

@@ -14,6 +14,7 @@ from llmgateway.config import source
 from llmgateway.config.masking import masked_document
 from llmgateway.config.positions import Positions
 from llmgateway.config.problems import ConfigError, Path, Problem, did_you_mean, dotted, quoted
+from llmgateway.config.routenames import unknown_route
 
 Toml = dict[str, Any]
 _INLINE: Final = 60  # characters: a longer table gets lines of its own
@@ -37,7 +38,7 @@ def route_in(text: str, file: str, name: str) -> Toml:
     """One route's table as it is written; raises UnknownRouteError."""
     routes = routes_in(text, file)
     if not isinstance(routes.get(name), dict):
-        raise UnknownRouteError(f"no route is called {quoted(name)}{did_you_mean(name, routes)}")
+        raise UnknownRouteError(unknown_route(name, routes))
     return dict(routes[name])
 
 

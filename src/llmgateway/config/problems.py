@@ -68,14 +68,17 @@ def quoted(name: str) -> str:
     return f'"{shown}"'
 
 
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that an unknown one is probably meant to be, if any is near; looks at the first 2,000."""
+    near = get_close_matches(name[:_LONGEST_NAME], known[:2_000], n=1)
+    return near[0] if near else next((each for each in known[:2_000] if each.lower() == name.lower()), None)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known one, all of a few, or nothing."""
     names = sorted(known)
-    near = get_close_matches(name[:_LONGEST_NAME], names[:2_000], n=1)
-    if not near:
-        near = [each for each in names[:2_000] if each.lower() == name.lower()]
-    if near:
-        return f"; did you mean {quoted(near[0])}?"
+    if (near := nearest(name, names)) is not None:
+        return f"; did you mean {quoted(near)}?"
     if 0 < len(names) <= 6:
         return f"; there is {', '.join(quoted(each) for each in names)}"
     return ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from llmgateway.config.snapshot import Snapshot
-from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.refused import RefusedError, no_such_route
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.ids import IdMint, is_exchange_id
 from llmgateway.domain.review import (
@@ -104,6 +104,6 @@ class Concerns:
         seen = [] if version in known else await self.store.seen_versions([route])
         known |= {name for each in seen for name in (each.name, each.id)}
         if now is None and not seen:
-            raise RefusedError(404, "route_not_found", "There is and was no such route.")
+            raise no_such_route(route, {*self._snapshot().routes, *await self.store.version_routes()})
         if version is not None and version not in known:
             raise RefusedError(404, "version_not_found", "The route has and had no such version.")

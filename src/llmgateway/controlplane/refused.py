@@ -1,7 +1,9 @@
 """A refusal that goes to whoever asked, from wherever it is found out."""
 
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
+from llmgateway.config.routenames import unknown_route
 from llmgateway.config.snapshot import Route, Snapshot
 
 
@@ -20,8 +22,19 @@ def route_named(snapshot: Snapshot, name: str) -> Route:
     """The route of that name; RefusedError 404 `route_not_found` if there is none."""
     route = snapshot.routes.get(name)
     if route is None:
-        raise RefusedError(404, "route_not_found", f"There is no route {name!r}.")
+        raise no_such_route(name, snapshot.routes)
     return route
+
+
+def no_such_route(name: str, known: Iterable[str]) -> RefusedError:
+    """The refusal of a name that none of the `known` routes has: it tells which there are."""
+    return RefusedError(404, "route_not_found", sentence(unknown_route(name, known)))
+
+
+async def ever_a_route(snapshot: Snapshot, name: str, past: Callable[[], Awaitable[Collection[str]]]) -> None:
+    """Do nothing if there is or, as `past` has it, was a route of that name; RefusedError as `route_named`."""
+    if name not in snapshot.routes and name not in (names := await past()):
+        raise no_such_route(name, {*snapshot.routes, *names})
 
 
 def sentence(text: str) -> str:

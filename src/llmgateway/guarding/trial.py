@@ -9,6 +9,7 @@ from llmgateway.config.guarding import Guardrail
 from llmgateway.config.guardrails import undefined
 from llmgateway.config.patterns import best_match
 from llmgateway.config.problems import did_you_mean, quoted
+from llmgateway.config.routenames import unknown_route
 from llmgateway.config.snapshot import Bodies, Route, Snapshot
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.chain import Chain, Link
@@ -76,7 +77,7 @@ class Trial:
         routes = self.snapshot.routes
         pattern = name if name in routes else best_match([each for each in routes if "*" in each], name)
         if pattern is None:
-            raise TrialError("route", f"no route is called {quoted(name)}{did_you_mean(name, routes)}")
+            raise TrialError("route", unknown_route(name, routes))
         return routes[pattern]
 
     def _link(self, guardrail: Guardrail) -> Link | JudgeLink:

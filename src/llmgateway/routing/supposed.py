@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from llmgateway.config.problems import did_you_mean, quoted
+from llmgateway.config.routenames import unknown_route
 from llmgateway.config.snapshot import ANONYMOUS, Key, Snapshot
 from llmgateway.ports.dialect import Dialect
 from llmgateway.routing.explain import Asked
@@ -47,8 +48,7 @@ def asked(snapshot: Snapshot, dialects: Mapping[str, Dialect], supposed: Suppose
         body = b"" if supposed.model is None else encode({"model": supposed.model})
     model = supposed.model if supposed.model is not None else model_in(body)
     if model is not None and RouteTable(snapshot.routes).find(model) is None:
-        message = f"no route is called {quoted(model)}{did_you_mean(model, snapshot.routes)}"
-        raise UnknownNameError("route", message)
+        raise UnknownNameError("route", unknown_route(model, snapshot.routes))
     key, note = _caller(snapshot, supposed.key, model)
     has_header = ANTHROPIC_HEADER in supposed.headers
     path = supposed.path or (MESSAGES if has_header else CHAT)

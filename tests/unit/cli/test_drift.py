@@ -94,7 +94,9 @@ def test_a_reset_asks_before(asked):
 
 
 def test_where_nothing_is_watched_that_is_said(monkeypatch):
-    monkeypatch.setattr(gateway, "get", lambda *_, **__: ANSWER | {"versions": [], "left_out": 0})
+    known = {"versions": [{"route": "asistant"}], "next": None}
+    answers = {"drift": ANSWER | {"versions": [], "left_out": 0}, "versions": known}
+    monkeypatch.setattr(gateway, "get", lambda _, path, **__: answers[path])
     app = typer.Typer()
     module.register(app)
     assert "no such version is watched" in CliRunner().invoke(app, ["drift", "status", "asistant"]).output

@@ -4,12 +4,11 @@ import json
 import time
 
 import pytest
-from tests.unit.cli.test_gateway import listener, run
+from tests.support.listener import run
 
 from llmgateway.cli.events import listing
 from llmgateway.cli.events.screen import ago, standing
 
-__all__ = ["listener"]  # a fixture
 EVENT = {
     "id": "backend-one-18f", "at": 5.0, "kind": "backend", "action": "ejected", "severity": "alarm",
     "text": "The backend one is out\x1b[2J.", "route": None, "version": None, "backend": "one", "figures": {"faults": 3},

@@ -1,16 +1,13 @@
 """The commands that ask a running gateway: what they send, what they print, and how they fail."""
 
-import http.server
 import json
 import re
-import threading
 
 import pytest
+from tests.support.listener import run
 from tests.unit.routing.test_explain import SNAPSHOT
-from typer.testing import CliRunner
 
 from llmgateway.cli import gateway
-from llmgateway.cli import main as root
 from llmgateway.cli.routes.weight import read_weights
 from llmgateway.plugins import load_all
 from llmgateway.routing.explain import Present, explain
@@ -32,38 +29,9 @@ DONE = {
 }
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def _answer(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        self.server.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
-        code, content = self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0]
-        body = json.dumps(content).encode()
-        self.send_response(code)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_PUT = do_POST = _answer
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def listener():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.seen, server.answers = [], [(200, DONE)]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    server.url = f"http://127.0.0.1:{server.server_address[1]}"
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def run(listener, name, *words, said=None):
-    return CliRunner().invoke(root.app, [name, *words, "--url", listener.url], input=said)
+@pytest.fixture(autouse=True)
+def _says_it_is_done(listener):
+    listener.answers = [(200, DONE)]
 
 
 def test_a_weight_goes_to_its_route_with_who_and_why(listener, monkeypatch):

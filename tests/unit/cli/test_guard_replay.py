@@ -92,7 +92,9 @@ def test_guardrails_can_be_named_without_a_configuration(folder: Path, make: Exc
     folder.joinpath("config.toml").unlink()
     assert figures("--guardrails", "runs", "--data", ".") == {("request", "runs", "number"): (1, 1, 0, 0, 0)}
     assert figures("--guardrails", "runs", "--data", ".", "--route", "long-gone") != {}
-    assert figures("--guardrails", "runs", "--data", ".", "--route", "other") == {}
+    refused = run("--guardrails", "runs", "--data", ".", "--route", "other")
+    assert refused.exit_code == 2
+    assert 'no route is called "other"; there is "long-gone"' in refused.stderr
 
 
 def test_routes_times_and_copies_are_left_out(folder: Path, make: ExchangeFactory) -> None:

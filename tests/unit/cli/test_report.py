@@ -72,9 +72,17 @@ def test_a_time_without_traffic_is_said_to_be_one(filled: Path) -> None:
     result = run("--data", str(filled), "--since", "10m")
     assert result.exit_code == 0, result.output
     assert "The log has no requests from this time" in result.stdout
-    result = run("--data", str(filled), "--route", "suport")
+    result = run("--data", str(filled), "--route", "support", "--since", "10m")
     assert result.exit_code == 0
-    assert "nobody asked for suport in this time" in result.stderr
+    assert "nobody asked for support in this time" in result.stderr
+
+
+def test_a_route_that_never_was_is_refused_with_the_nearest(filled: Path, tmp_path: Path) -> None:
+    file = tmp_path / "report.md"
+    result = run("--data", str(filled), "--route", "suport", "--output", str(file))
+    assert result.exit_code == 2
+    assert 'no route is called "suport"; did you mean "support"?' in result.stderr
+    assert not file.exists()
 
 
 def test_a_name_that_says_nothing_of_the_form_is_not_guessed_at(filled: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def create(
         until=until,
     )
     order = Order(wanted, count, seed, stratify, scan)
-    path = options.store_path(config or options.CONFIG, data)
+    path = options.store_path(config or options.CONFIG, data, route)
     collected = options.with_reader(path, lambda reader: _with_progress(reader, order))
     if not collected.items:
         fail(f"nothing to make a dataset of: {_left_out(collected) or 'no exchange fits'}")

@@ -44,7 +44,7 @@ def run(
     from llmgateway.controlplane.evaluation.tried import Tried
 
     members = _members(config, evaluators)
-    path = options.store_path(config or whereabouts.CONFIG, data)
+    path = options.store_path(config or whereabouts.CONFIG, data, route)
     wanted = Wanted(route=route, since=options.moment(since, "--since"), until=options.moment(until, "--until"))
     tried = Tried(members)
     walk.with_progress(path, wanted, limit, "evaluating", partial(_judge, members, tried))

@@ -41,6 +41,7 @@ def replay(
     names = names_of(guardrails)
     path = options.store_path(config or whereabouts.CONFIG, data)
     figures, route = _asked(config, names, route)
+    options.check_route(path, route, None if data is not None else config or whereabouts.CONFIG)
     wanted = Wanted(
         route=route, since=options.moment(since, "--since"), until=options.moment(until, "--until"), shadow=False
     )

@@ -31,7 +31,7 @@ def compare_pairs(
 ) -> None:
     """Compare shadows with their primaries. Begins an hour ago unless --since says otherwise."""
     wanted = Wanted(route=route, since=options.moment(since, "--since"), until=options.moment(until, "--until"))
-    path = options.store_path(config, data)
+    path = options.store_path(config, data, route)
     report = options.with_reader(path, lambda reader: _with_progress(reader, wanted, limit, worst))
     if as_json:
         typer.echo(json_text(report.shown(), pretty=True))

@@ -69,7 +69,7 @@ def export(
         shadow=shadow,
     )
     plan = Walk(wanted, limit=limit, text=text, scan=scan)
-    path = options.store_path(config, data)
+    path = options.store_path(config, data, route)
     with target(output, force=force) as file:
         write = csv_writer(file) if output_format is Format.CSV else jsonl_writer(file)
         count = options.with_reader(path, lambda reader: _export(reader, plan, write, with_bodies=bodies))

@@ -43,7 +43,7 @@ def list_exchanges(
         shadow=shadow,
     )
     plan = Walk(wanted, limit=limit, before=before, text=text, scan=scan)
-    path = options.store_path(config, data)
+    path = options.store_path(config, data, route)
     rows = options.with_reader(path, lambda reader: _found(reader, plan, with_details=as_json))
     if as_json:
         for row in rows:

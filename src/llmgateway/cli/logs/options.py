@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
-from llmgateway.cli import whereabouts
+from llmgateway.cli import knownroutes, whereabouts
 from llmgateway.cli.errors import fail
 from llmgateway.config.problems import did_you_mean
 from llmgateway.domain.clock import SystemClock
@@ -56,14 +56,22 @@ CONFIG: Final = whereabouts.CONFIG
 SCAN: Final = 20_000
 
 
-def store_path(config: Path, data: Path | None) -> Path:
-    """Find the store's file; leaves the program with advice where there is none."""
-    if data is None:
-        data = whereabouts.data_folder(config)
-    path = data / STORE
+def store_path(config: Path, data: Path | None, route: str | None = None) -> Path:
+    """Find the store's file; leaves the program with advice where there is none, or was no such `route`."""
+    path = (whereabouts.data_folder(config) if data is None else data) / STORE
     if not path.is_file():
         fail(f"there is no store at {path}: the gateway makes it when it starts; --data names another folder")
+    check_route(path, route, None if data is not None else config)
     return path
+
+
+def check_route(path: Path, route: str | None, config: Path | None) -> None:
+    """Leave the program if neither a configuration nor the store knows `route`."""
+    if route is None:
+        return
+    current = () if config is None else knownroutes.configured(config)
+    if route not in current:
+        with_reader(path, lambda reader: knownroutes.in_log(reader, route, current))
 
 
 def wanted(

@@ -44,7 +44,7 @@ def tail(
         verdict=verdict,
         shadow=shadow,
     )
-    path = options.store_path(config, data)
+    path = options.store_path(config, data, route)
     show = _printer(as_json=as_json)
     seq = options.with_reader(path, lambda reader: _recent(reader, wanted, lines_before, show))
     while follow:

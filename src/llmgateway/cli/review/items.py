@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from llmgateway.cli import gateway
+from llmgateway.cli import gateway, knownroutes
 from llmgateway.cli.errors import fail
 from llmgateway.cli.logs.printable import json_text, one_line
 from llmgateway.cli.review.asking import print_item, standing
@@ -49,13 +49,15 @@ def list_items(
 ) -> None:
     """List items in the order in which they are handed out."""
     query = given(queue=queue, state=state, reason=reason, route=route, limit=limit, after=after)
-    found = gateway.get(locate(config, url, token_env), "review/items", has="items", **query)
+    source = locate(config, url, token_env)
+    found = gateway.get(source, "review/items", has="items", **query)
     if as_json:
         for item in found["items"]:
             typer.echo(json_text(item))
     elif found["items"]:
         _print(found["items"])
     if not found["items"]:
+        knownroutes.at_gateway(source, route)
         gateway.notes().print("no item matches")
     if found["next"]:
         gateway.notes().print(f"more: --after {found['next']}", style="dim")
@@ -86,6 +88,8 @@ def export(
         lines = body.decode().splitlines()
         for line in lines:
             typer.echo(line)
+        if not lines and after is None:
+            knownroutes.at_gateway(source, route)
         if len(lines) < PART:
             return
         after = _id(lines[-1])

@@ -41,7 +41,7 @@ def list_scores(
     asked = wanted(
         route=route, version=version, name=name, source=source, since=since, exchange_id=exchange, every=every
     )
-    path = options.store_path(config, data)
+    path = options.store_path(config, data, route)
     found = options.with_reader(path, lambda reader: reader.scores(asked, limit=limit, before=before))
     if as_json:
         for score in found:

@@ -28,7 +28,7 @@ def summary(
     from llmgateway.store.scoresummary import summaries
 
     asked = wanted(route=route, version=version, name=name, source=source, since=since)
-    path = options.store_path(config, data)
+    path = options.store_path(config, data, route)
     found = summaries(options.with_reader(path, lambda reader: reader.score_groups(asked)))
     if as_json:
         typer.echo(json_text({"summary": [each.shown() for each in found]}, pretty=True))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from llmgateway.cli import gateway
+from llmgateway.cli import gateway, knownroutes
 from llmgateway.cli.logs.printable import full_time, many_lines, one_line
 from llmgateway.cli.tables import dense
 from llmgateway.cli.versions.found import VersionArgument, listed, path_of
@@ -22,7 +22,10 @@ def list_versions(
     as_json: gateway.JsonOption = False,
 ) -> None:
     """List versions: since when they are known, when they last answered, what they are called."""
-    found = listed(locate(config, url, token_env), route=route, past=past)
+    source = locate(config, url, token_env)
+    found = listed(source, route=route, past=past)
+    if not found:
+        knownroutes.at_gateway(source, route)
     if as_json:
         gateway.print_json({"versions": found})
     elif found:

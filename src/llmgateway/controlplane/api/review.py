@@ -1,12 +1,13 @@
 """Human review: items are added, drawn, claimed, labelled and exported here, by people's tools and by programs."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import hdrs, web
 
+from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane import reviewfigures
 from llmgateway.controlplane.api.reviewbodies import (
     ADD,
@@ -24,7 +25,7 @@ from llmgateway.controlplane.api.reviewbodies import (
 from llmgateway.controlplane.asking import author, json_of
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
 from llmgateway.controlplane.query import Kind, Param
-from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.refused import RefusedError, ever_a_route
 from llmgateway.controlplane.replies import StreamReply, reply
 from llmgateway.controlplane.reviewing import Reviewing, Subject
 from llmgateway.controlplane.reviewshown import exported, shown_item, shown_schema_of, visible
@@ -68,9 +69,9 @@ _STEP: Final = {
 _STORE: Final = {503: "The store is away. Nothing was saved."}
 
 
-def endpoints(reviewing: Reviewing) -> Routes:
+def endpoints(reviewing: Reviewing, snapshot: Callable[[], Snapshot]) -> Routes:
     """The family's part of the table."""
-    family = _ReviewFamily(reviewing)
+    family = _ReviewFamily(reviewing, snapshot)
     path = "/admin/v1/review"
     return _steps(family, path) | {
         ("GET", f"{path}/items"): Endpoint(
@@ -137,7 +138,7 @@ def _steps(family: "_ReviewFamily", path: str) -> dict[tuple[str, str], Endpoint
 
 _ADDING: Final = {
     200: "What became of it: added, known before, or refused, for the exchange is not there or the queue is full.",
-    404: "There is no such label schema.",
+    404: "There is no such label schema, or there is and was no such route.",
     422: "What was sent does not hold: `field` is the one to put right.",
 }
 
@@ -157,8 +158,9 @@ def _post(
 
 
 class _ReviewFamily:
-    def __init__(self, reviewing: Reviewing) -> None:
+    def __init__(self, reviewing: Reviewing, snapshot: Callable[[], Snapshot]) -> None:
         self._reviewing = reviewing
+        self._snapshot = snapshot
         self._store = reviewing.store
 
     async def every(self, asked: Asked) -> web.StreamResponse:
@@ -183,6 +185,7 @@ class _ReviewFamily:
         sent = await json_of(asked, SAMPLE)
         order = held(lambda: order_in(sent, author(asked), OF_SAMPLE))
         wanted = held(lambda: sample_in(sent))
+        await ever_a_route(self._snapshot(), wanted.route, self._store.version_routes)
         found, added, seen = await self._reviewing.sample(wanted, order)
         return reply(200, {"items": found, **added._asdict(), "drawn_from": seen})
 

@@ -113,7 +113,7 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
             table |= versions.endpoints(lambda: reloader.snapshot, store, sources.registry)
         if sources.reviewing is not None:
             raised = Concerns(store, lambda: reloader.snapshot, sources.clock)
-            table |= review.endpoints(sources.reviewing)
+            table |= review.endpoints(sources.reviewing, lambda: reloader.snapshot)
             table |= concerns.endpoints(raised, sources.reviewing)
             if sources.gate is not None:
                 doors = pages.Doors(sources.gate, Sessions(sources.token_secret))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from llmgateway.config.rollouts import REGRESSION, RolloutPolicy
 from llmgateway.config.snapshot import Route, Snapshot, Version
-from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.refused import RefusedError, ever_a_route, route_named
 from llmgateway.controlplane.rollouts import policy as policies
 from llmgateway.controlplane.rollouts.conductor import Act, Conductor
 from llmgateway.controlplane.rollouts.policy import Slow
@@ -36,18 +36,21 @@ class Rollouts:
         self._clock = clock
         self._preflight = Preflight(store)
 
+    async def known(self, route: str) -> None:
+        """Do nothing if there is or was such a route."""
+        await ever_a_route(self._snapshot(), route, self._store.version_routes)
+
     def found(self, route: str) -> Running:
         """The route's rollout that runs."""
         try:
             return self._conductor.running[route]
         except KeyError:
+            route_named(self._snapshot(), route)
             raise RefusedError(404, "rollout_not_found", f"No rollout runs on the route {route}.") from None
 
     async def start(self, route: str, author: str, reason: str, waiver: str = "") -> Running:
         """Begin what the route's table says. `waiver`: why it may do so without a replay that it needs."""
-        table = self._snapshot().routes.get(route)
-        if table is None:
-            raise RefusedError(404, "route_not_found", f"No route is called {route}.")
+        table = route_named(self._snapshot(), route)
         if table.rollout is None:
             raise RefusedError(422, "not_configured", f"The configuration has no [routes.{route}.rollout].")
         candidate, stable = compared(table, table.rollout)

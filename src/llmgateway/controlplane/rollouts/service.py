@@ -144,6 +144,7 @@ class RolloutService:
         for each in found:
             if rollout in (None, each.id):
                 return each
+        await self.people.known(route)
         raise RefusedError(404, "rollout_not_found", f"There was no such rollout on {route}.")
 
 

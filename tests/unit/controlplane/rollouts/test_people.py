@@ -82,10 +82,12 @@ async def test_a_route_without_a_table_has_nothing_to_begin(it):
     it.configure(None)
     with refuses("not_configured"):
         await it.start()
+    with refuses("rollout_not_found"):
+        await it.people.pause("chat", "ann", "")
     it.snapshot = Snapshot(1)
     with refuses("route_not_found"):
         await it.start()
-    with refuses("rollout_not_found"):
+    with refuses("route_not_found"):
         await it.people.pause("chat", "ann", "")
 
 
