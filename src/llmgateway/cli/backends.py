@@ -44,14 +44,7 @@ def list_backends(
     as_json: gateway.JsonOption = False,
 ) -> None:
     """List the backends in force: where they are, who uses them, and how they are over all workers."""
-    source = locate(config, url, token_env)
-    backends: list[Mapping[str, Any]] = []
-    after = None
-    while True:
-        page = gateway.get(source, "backends", has="backends", limit=1_000, after=after)
-        backends += page["backends"]
-        if (after := page["next"]) is None:
-            break
+    backends = gateway.every(locate(config, url, token_env), "backends")
     if as_json:
         gateway.print_json({"backends": backends})
     else:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TIMEOUT_S: Final = 30.0
+PAGE: Final = 1_000  # of a list
 _STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 ConfigOption = Annotated[
@@ -35,6 +36,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print what the gateway
 def get(source: Source, path: str, /, *, has: str, **query: Any) -> Mapping[str, Any]:
     """Read something; leaves the program with a sentence where that fails."""
     return _asked(source, "GET", path, query, has=has)
+
+
+def every(source: Source, path: str, /, **query: Any) -> list[Mapping[str, Any]]:
+    """A whole list, over all its pages; the member of the answers is called as the path is."""
+    found: list[Mapping[str, Any]] = []
+    after = None
+    while True:
+        page = get(source, path, has=path, limit=PAGE, after=after, **query)
+        found += page[path]
+        if (after := page["next"]) is None:
+            return found
 
 
 def ask_about(source: Source, path: str, content: Any, *, has: str) -> Mapping[str, Any]:

@@ -1,25 +1,168 @@
-"""The two kinds of tables that commands print."""
+"""The two kinds of tables that commands print: lists, which fit the terminal, and pages of titled tables."""
 
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NamedTuple, Union
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+Cell = Union[str, "Text"]
+_LEAST_CUT: Final = 8
+_LEAST_WRAPPED: Final = 20
+
+
+class Fit(Enum):
+    """What may be done to a column's cells where there is little room."""
+
+    WHOLE = "whole"  # nothing: ids are there to be copied, and half a figure is another figure
+    CUT = "cut"  # their end becomes …
+    WRAPPED = "wrapped"  # they go on below
+
+
+class Column(NamedTuple):
+    """A column of a list. `rank` 0: always there; of the others the highest is left out first. `least`: characters."""
+
+    title: str
+    fit: Fit = Fit.CUT
+    rank: int = 0
+    is_number: bool = False
+    least: int = 0
+
+
+def identity(title: str, rank: int = 0) -> Column:
+    """A column of ids or moments."""
+    return Column(title, Fit.WHOLE, rank)
+
+
+def number(title: str, rank: int = 0) -> Column:
+    """A column of figures."""
+    return Column(title, Fit.WHOLE, rank, is_number=True)
+
+
+def words(title: str, rank: int = 0, least: int = 0) -> Column:
+    """A column of sentences."""
+    return Column(title, Fit.WRAPPED, rank, least=least)
+
+
+def show(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], styles: Sequence[str] = ()) -> None:
+    """Print a list to standard output. In a terminal it fits; anywhere else all of it is there, a line a row.
+
+    `styles`: one a row. A column that is left out is named on standard error. Cells are never markup.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    cells = [[Text(each) if isinstance(each, str) else each for each in row] for row in rows]
+    naturals = [_natural(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
+    limit = room()
+    widths = fitted(columns, naturals, limit)
+    table = dense()
+    for column, width in zip(columns, widths, strict=True):
+        if width is not None:
+            _add(table, column, width)
+    for at, row in enumerate(cells):
+        kept = (cell for cell, width in zip(row, widths, strict=True) if width is not None)
+        table.add_row(*kept, style=styles[at] if styles else None)
+    whole = _edges(len(columns)) + sum(naturals)
+    width = whole if limit is None else max(limit, 1)
+    Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=True).print(table)
+    _tell_left_out([column.title for column, width in zip(columns, widths, strict=True) if width is None])
+
+
+def room() -> int | None:
+    """How many characters a line of standard output has; None where it is no terminal."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout).width if sys.stdout.isatty() else None
+
+
+def fitted(columns: Sequence[Column], naturals: Sequence[int], limit: int | None) -> list[int | None]:
+    """Each column's width, of those that its cells would take (`naturals`); None: it is left out."""
+    if limit is None:
+        return list(naturals)
+    least = [_least(column, natural) for column, natural in zip(columns, naturals, strict=True)]
+    kept = set(range(len(columns)))
+    while sum(least[at] for at in kept) + _edges(len(kept)) > limit:
+        dropped = max(kept, key=lambda at: (columns[at].rank, at))
+        if not columns[dropped].rank:
+            break
+        kept.remove(dropped)
+    widths = _grown({at: least[at] for at in kept}, naturals, limit - _edges(len(kept)))
+    return [widths.get(at) for at in range(len(columns))]
+
+
+def _grown(widths: dict[int, int], naturals: Sequence[int], limit: int) -> dict[int, int]:
+    """What is left of the room goes to those who need more, in equal parts."""
+    spare = limit - sum(widths.values())
+    wanting = sorted((at for at in widths if naturals[at] > widths[at]), key=lambda at: naturals[at] - widths[at])
+    for position, at in enumerate(wanting):
+        more = max(0, min(naturals[at] - widths[at], spare // (len(wanting) - position)))
+        widths[at] += more
+        spare -= more
+    return widths
+
+
+def _least(column: Column, natural: int) -> int:
+    if column.fit is Fit.WHOLE:
+        return natural
+    usual = _LEAST_CUT if column.fit is Fit.CUT else _LEAST_WRAPPED
+    return min(natural, max(len(column.title), column.least or usual))
+
+
+def _natural(column: Column, cells: Iterable["Text"]) -> int:
+    """The width at which nothing is cut or wrapped; a cell may have several lines of its own."""
+    from rich.cells import cell_len
+
+    return max([cell_len(column.title), *(cell_len(line) for cell in cells for line in cell.plain.split("\n"))])
+
+
+def _edges(columns: int) -> int:
+    """A blank between two columns, and one at each end."""
+    return columns + 1
+
+
+def _add(table: "Table", column: Column, width: int) -> None:
+    table.add_column(
+        column.title,
+        justify="right" if column.is_number else "left",
+        width=width,
+        no_wrap=column.fit is not Fit.WRAPPED,
+        overflow="fold" if column.fit is Fit.WRAPPED else "ellipsis",
+    )
+
+
+def _tell_left_out(titles: Sequence[str]) -> None:
+    if titles:
+        console = _stderr()
+        console.print(f"no room for: {', '.join(titles)} (a wider terminal or --json has them)", style="dim")
+
+
+def _stderr() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def titled(title: str, *columns: str) -> "Table":
-    """One of several on a page; without a title it has no heading either. Cells that are too long go on below."""
+    """One of several on a page; without a title it has no heading either. Cells that are too long go on below, but
+    for ids, which stay whole.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD if title else None)
     table.show_header = bool(title)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     return table
 
 
 def dense() -> "Table":
-    """A list, as narrow as it can be: its columns are the caller's. The box itself leaves a blank between them."""
+    """A table as narrow as it can be: its columns are the caller's. The box itself leaves a blank between them."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

@@ -12,7 +12,6 @@ from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.whereabouts import Source
 
 _DIGITS: Final = 12
-_PAGE: Final = 1_000
 
 VersionArgument = Annotated[str, typer.Argument(metavar="ID", help="A version's id, its beginning, or ROUTE/NAME.")]
 
@@ -43,11 +42,4 @@ def _id(source: Source, written: str) -> str:
 
 def listed(source: Source, **query: Any) -> list[Mapping[str, Any]]:
     """Every version that fits, over all pages."""
-    found: list[Mapping[str, Any]] = []
-    after = None
-    while True:
-        page = gateway.get(source, "versions", has="versions", limit=_PAGE, after=after, **query)
-        found += page["versions"]
-        after = page["next"]
-        if after is None:
-            return found
+    return gateway.every(source, "versions", **query)

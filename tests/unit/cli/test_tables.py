@@ -1,0 +1,92 @@
+"""Lists fit the terminal: what is least important goes first, ids stay whole, and a pipe gets everything."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from llmgateway.cli import tables
+from llmgateway.cli.tables import Column, Fit, fitted, identity, number, show, words
+
+ID = "0190163d-8694-739b-aea5-966c26f8ad91"
+COLUMNS = (identity("id"), Column("route"), number("n", rank=1), words("why"), Column("who", rank=2))
+ROW = (ID, "a-route-of-some-length", "1,234", "because it was slow " * 5, "somebody@example.com")
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    def wide(characters):
+        monkeypatch.setattr(tables, "room", lambda: characters)
+
+    return wide
+
+
+def test_a_pipe_gets_every_cell_whole_a_line_a_row(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    show(COLUMNS, [ROW, ("x", "", "", "", "")])
+    printed = capsys.readouterr()
+    line, other = (line for line in printed.out.splitlines() if "0190163d" in line or "x" in line)
+    assert line.split() == " ".join(ROW).split()
+    assert other.strip() == "x"
+    assert printed.err == ""
+
+
+def test_a_terminal_gets_what_fits_with_the_id_whole_and_is_told_what_does_not(capsys, terminal):
+    terminal(80)
+    show(COLUMNS, [ROW])
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    assert ID in printed.out
+    assert "…" in printed.out  # the route
+    assert "somebody" not in printed.out
+    assert "no room for: who (a wider terminal or --json has them)" in printed.err
+    assert sum("slow" in line for line in lines) > 1  # sentences go on below
+
+
+def test_wide_characters_count_twice(capsys, terminal):
+    terminal(30)
+    show((identity("id"), Column("name")), [("12345678", "日本語の長い名前がここにある")])
+    assert max(map(cell_len, capsys.readouterr().out.splitlines())) <= 30
+
+
+def test_nothing_in_a_cell_is_markup_and_rows_have_their_style(capsys):
+    show((Column("a"),), [("[red]x[/red]",)], styles=["bold"])
+    assert "[red]x[/red]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (None, [36, 30, 5, 100, 20]),
+        (300, [36, 30, 5, 100, 20]),
+        (100, [36, 14, 5, 26, 13]),
+        (80, [36, 11, 5, 23, None]),
+        (70, [36, 9, None, 21, None]),
+        (20, [36, 8, None, 20, None]),  # what always stays does so
+    ],
+)
+def test_the_least_important_goes_first_and_room_is_shared(limit, expected):
+    assert fitted(COLUMNS, [36, 30, 5, 100, 20], limit) == expected
+
+
+COLUMN = st.builds(
+    Column,
+    st.text("abc", min_size=1, max_size=8),
+    st.sampled_from(Fit),
+    st.integers(0, 3),
+    least=st.integers(0, 30),
+)
+
+
+@given(st.lists(st.tuples(COLUMN, st.integers(8, 60)), min_size=1, max_size=8), st.integers(1, 200))
+def test_whatever_the_columns_are_it_fits_or_only_the_indispensable_is_left(drawn, limit):
+    columns, naturals = zip(*drawn, strict=True)
+    widths = fitted(columns, naturals, limit)
+    kept = [at for at, width in enumerate(widths) if width is not None]
+    total = sum(widths[at] for at in kept) + len(kept) + 1
+    assert total <= limit or not any(columns[at].rank for at in kept)
+    for at in kept:
+        assert widths[at] <= naturals[at]
+        assert columns[at].fit is not Fit.WHOLE or widths[at] == naturals[at]
+    assert all(columns[at].rank for at, width in enumerate(widths) if width is None)
