@@ -1,6 +1,6 @@
 """`llmgateway backends`: the endpoints behind the routes, how they are, and an operator's word about them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -8,13 +8,22 @@ import typer
 
 from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line, seconds
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Cell, Column, number, show, words
 from llmgateway.cli.whereabouts import TOKEN_ENV, Source, TokenEnvOption, UrlOption, locate
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The backend, as the configuration calls it.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; stands in the gateway's log.")]
 ForOption = Annotated[str, typer.Option("--for", help="For how long, like 90s, 5m or 1h30m.")]
 _STYLES: Final = {"in": "green", "ejected": "red", "half_open": "yellow", "drained": "yellow"}
+_COLUMNS: Final = (
+    Column("backend", least=12),
+    Column("at", rank=2, least=20),
+    words("used by", rank=1, least=12),
+    words("state", least=14),
+    number("in flight"),
+    number("first token"),
+    number("faults"),
+)
 _WORDS: Final = {
     "heal": "End its ejection, whoever or whatever caused it.",
     "drain": "Send it no new exchanges until `undrain`; those under way finish. The file stays as it is.",
@@ -108,18 +117,16 @@ def state(backend: Mapping[str, Any]) -> str:
 
 
 def _print(backends: list[Mapping[str, Any]]) -> None:
+    show(_COLUMNS, [_row(each) for each in backends])
+
+
+def _row(each: Mapping[str, Any]) -> Sequence[Cell]:
     from rich.text import Text
 
-    table = dense()
-    for name in ("backend", "at", "used by", "state", "in flight", "first token", "faults"):
-        is_figure = name in {"in flight", "first token", "faults"}
-        table.add_column(name, justify="right" if is_figure else "left", overflow="fold")
-    for each in backends:
-        used = ", ".join(map(one_line, each["used_by"])) or "nobody"
-        at = f"{one_line(each['base_url'])} ({one_line(each['provider'])})"
-        how = Text(one_line(state(each)), _STYLES.get(each["state"], ""))
-        table.add_row(Text(one_line(each["name"])), Text(at), Text(used), how, *_figures(each))
-    gateway.console().print(table)
+    used = ", ".join(map(one_line, each["used_by"])) or "nobody"
+    at = f"{one_line(each['base_url'])} ({one_line(each['provider'])})"
+    how = Text(one_line(state(each)), _STYLES.get(each["state"], ""))
+    return (one_line(each["name"]), at, used, how, *_figures(each))
 
 
 def _figures(backend: Mapping[str, Any]) -> tuple[str, str, str]:

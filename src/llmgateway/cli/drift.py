@@ -8,13 +8,20 @@ import typer
 
 from llmgateway.cli import gateway, knownroutes
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Cell, Column, number, show, words
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
 VersionOption = Annotated[str | None, typer.Option("--version", help="Of this version alone.")]
 _STYLES: Final = {"alarm": "red", "moved": "yellow", "calm": "green"}
-_TITLES: Final = ("route", "version", "watched", "state", "usual", "since", "of an alarm")
-_NUMBERS: Final = frozenset({"usual", "since", "of an alarm"})
+_COLUMNS: Final = (
+    Column("route"),
+    Column("version"),
+    Column("watched", least=13),
+    words("state", least=9),
+    number("usual", rank=1),
+    number("since"),
+    number("of an alarm"),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -76,22 +83,19 @@ def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _print(versions: Sequence[Mapping[str, Any]]) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    table = dense()
-    for title in _TITLES:
-        table.add_column(title, justify="right" if title in _NUMBERS else "left", overflow="fold")
+    console = gateway.console()
+    rows: list[Sequence[Cell]] = []
     for each in versions:
         place = one_line(each["route"]), one_line(each["version"])
         if each["state"] == "learning":
-            table.add_row(*place, "", f"learning, {each['missing']:,} to go", "", "", "")
+            rows.append((*place, "", f"learning, {each['missing']:,} to go", "", "", ""))
             continue
         for watched in (*each["signals"], *each["features"]):
             state = Text(watched["state"].replace("_", " "), _STYLES.get(watched["state"], ""))
-            table.add_row(*place, watched["name"], state, *_numbers(watched))
-    console.print(table)
+            rows.append((*place, watched["name"], state, *_numbers(watched)))
+    show(_COLUMNS, rows)
     for each in versions:
         for watched in (*each["signals"], *each["features"]):
             if watched["text"]:

@@ -9,11 +9,19 @@ import typer
 
 from llmgateway.cli import gateway, knownroutes
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, number, show
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
-_TITLES: Final = ("route", "version", "asked", "passed", "failed", "last", "next", "cost")
-_NUMBERS: Final = frozenset({"asked", "passed", "failed", "cost"})
+_COLUMNS: Final = (
+    Column("route"),
+    Column("version"),
+    number("asked"),
+    number("passed"),
+    number("failed"),
+    identity("last"),
+    identity("next"),
+    number("cost", rank=1),
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -66,17 +74,12 @@ def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _print(routes: Sequence[Mapping[str, Any]]) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    table = dense()
-    for title in _TITLES:
-        table.add_column(title, justify="right" if title in _NUMBERS else "left", overflow="fold")
+    console, rows = gateway.console(), []
     for each in routes:
         nobody: Mapping[str, Any] = {"version": "", "asked": "", "passed": "", "failed": (), "at": each["begun"]}
-        for number, version in enumerate(each["versions"] or [nobody]):
-            table.add_row(*map(one_line, _cells(each, version, is_first=number == 0)))
-    console.print(table)
+        for at, version in enumerate(each["versions"] or [nobody]):
+            rows.append([one_line(cell) for cell in _cells(each, version, is_first=at == 0)])
+    show(_COLUMNS, rows)
     for each in routes:
         if each["trouble"]:
             console.print(one_line(f"{each['route']}: {each['trouble']}"))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Cell = Union[str, "Text"]
 _LEAST_CUT: Final = 8
 _LEAST_WRAPPED: Final = 20
+_LONGEST_NAME: Final = 36  # that is kept whole
 
 
 class Fit(Enum):
@@ -58,6 +59,7 @@ def show(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], styles: Sequ
 
     cells = [[Text(each) if isinstance(each, str) else each for each in row] for row in rows]
     naturals = [_natural(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
+    columns = [_with_names_whole(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
     limit = room()
     widths = fitted(columns, naturals, limit)
     table = dense()
@@ -111,6 +113,16 @@ def _least(column: Column, natural: int) -> int:
         return natural
     usual = _LEAST_CUT if column.fit is Fit.CUT else _LEAST_WRAPPED
     return min(natural, max(len(column.title), column.least or usual))
+
+
+def _with_names_whole(column: Column, cells: Iterable["Text"]) -> Column:
+    """Sentences are wrapped between words: a name in one is broken only where it is very long."""
+    from rich.cells import cell_len
+
+    if column.fit is not Fit.WRAPPED:
+        return column
+    longest = max((cell_len(word) for cell in cells for word in cell.plain.split()), default=0)
+    return column._replace(least=max(column.least or _LEAST_WRAPPED, min(longest, _LONGEST_NAME)))
 
 
 def _natural(column: Column, cells: Iterable["Text"]) -> int:

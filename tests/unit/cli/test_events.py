@@ -6,6 +6,7 @@ import time
 import pytest
 from tests.support.listener import run
 
+from llmgateway.cli import tables
 from llmgateway.cli.events import listing
 from llmgateway.cli.events.screen import ago, standing
 
@@ -34,7 +35,7 @@ def test_the_list_is_there_with_and_without_its_name(listener, words):
 
 
 def test_on_a_narrow_screen_texts_have_room_and_ids_are_whole(listener, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(tables, "room", lambda: 80)
     listener.answers = [(200, {"events": [EVENT | {"id": "e" * 40, "text": "word " * 30}], "next": None})]
     shown = run(listener, "events").output.splitlines()
     assert any("e" * 40 in line for line in shown)

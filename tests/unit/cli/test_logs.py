@@ -344,6 +344,15 @@ def test_eighty_columns_are_enough() -> None:
     assert len(lines.chosen(240)) == len(lines.COLUMNS)
 
 
+def test_into_a_pipe_nothing_is_cut(tmp_path: Path, make: ExchangeFactory) -> None:
+    long = {"route": "a-very-long-name-of-a-route", "response_model": "vendor/a-model-with-a-long-name-2026-11-28"}
+    fill(tmp_path, [make.entry(**long)])
+    for words in (("list",), ("tail", "--no-follow")):
+        printed = logs(tmp_path, *words).stdout
+        assert "…" not in printed
+        assert all(value in printed for value in long.values())
+
+
 @pytest.mark.parametrize(
     ("attempt", "expected"),
     [

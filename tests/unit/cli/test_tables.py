@@ -44,6 +44,16 @@ def test_a_terminal_gets_what_fits_with_the_id_whole_and_is_told_what_does_not(c
     assert sum("slow" in line for line in lines) > 1  # sentences go on below
 
 
+def test_a_name_in_a_sentence_is_not_broken(capsys, terminal):
+    terminal(44)
+    used = "customer-support/current, customer-support/next"
+    show((identity("backend"), Column("at", rank=1), words("used by", least=12)), [("one", "http://h" * 9, used)])
+    printed = capsys.readouterr().out
+    assert "customer-support/current," in printed
+    assert "customer-support/next" in printed
+    assert max(map(cell_len, printed.splitlines())) <= 44
+
+
 def test_wide_characters_count_twice(capsys, terminal):
     terminal(30)
     show((identity("id"), Column("name")), [("12345678", "日本語の長い名前がここにある")])

@@ -8,10 +8,12 @@ import typer
 from llmgateway.cli import gateway
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.logs.printable import full_time, many_lines, one_line
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, number, words
+from llmgateway.cli.tables import show as table
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
 LISTED: Final = 20
+_COLUMNS: Final = (number("generation"), identity("when"), Column("who", rank=1), words("why"))
 
 
 def show(
@@ -57,24 +59,18 @@ def history(
 
 
 def _print_history(page: Mapping[str, Any]) -> None:
-    from rich.text import Text
-
-    out = gateway.console()
-    table = dense()
-    for name, justify in (("generation", "right"), ("when", "left"), ("who", "left"), ("why", "left")):
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    rows, styles = [], []
     current = next((each["number"] for each in page["generations"] if each["refused"] is None), None)
     for each in page["generations"]:
         why = one_line(each["reason"])
         if each["refused"] is not None:
             why = f"TAKEN BACK: {one_line(each['refused'])}" + (f" ({why})" if why else "")
         mark = "*" if each["number"] == current else " "
-        style = "red" if each["refused"] is not None else "bold" if mark == "*" else ""
-        cells = (f"{each['number']}{mark}", full_time(each["at"])[:19], one_line(each["author"]), why)
-        table.add_row(*(Text(cell) for cell in cells), style=style)
-    out.print(table)
+        styles.append("red" if each["refused"] is not None else "bold" if mark == "*" else "")
+        rows.append((f"{each['number']}{mark}", full_time(each["at"])[:19], one_line(each["author"]), why))
+    table(_COLUMNS, rows, styles)
     if page["next"] is not None:
-        out.print(f"more: --before {page['next']}", style="dim")
+        gateway.console().print(f"more: --before {page['next']}", style="dim")
 
 
 def diff(

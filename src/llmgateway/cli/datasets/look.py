@@ -1,14 +1,27 @@
 """`llmgateway datasets list` and `show`."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import full_time, one_line, size
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, number
+from llmgateway.cli.tables import show as table
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
+
+_COLUMNS = (
+    Column("dataset", least=16),
+    Column("route"),
+    number("items"),
+    number("erased", rank=2),
+    number("size", rank=1),
+    identity("made"),
+    Column("by", rank=3),
+    identity("content"),
+)
 
 
 def list_datasets(
@@ -28,22 +41,21 @@ def list_datasets(
     if not found:
         gateway.notes().print("there is no such dataset" if name else "there is no dataset yet")
         return
-    table = dense()
-    for column in ("dataset", "route", "items", "erased", "size", "made", "by", "content"):
-        table.add_column(column)
-    for each in found:
-        content = each["content_hash"]
-        table.add_row(
-            one_line(f"{each['name']}@{each['version']}"),
-            one_line(each["route"] or ""),
-            f"{each['items']:,}",
-            f"{each['erased']:,}" if each["erased"] else "",
-            size(each["bytes"]),
-            full_time(each["created_at"])[:19],
-            one_line(each["author"]),
-            "open" if content is None else content[:12],
-        )
-    gateway.console().print(table)
+    table(_COLUMNS, [_row(each) for each in found])
+
+
+def _row(each: Mapping[str, Any]) -> Sequence[str]:
+    content = each["content_hash"]
+    return (
+        one_line(f"{each['name']}@{each['version']}"),
+        one_line(each["route"] or ""),
+        f"{each['items']:,}",
+        f"{each['erased']:,}" if each["erased"] else "",
+        size(each["bytes"]),
+        full_time(each["created_at"])[:19],
+        one_line(each["author"]),
+        "open" if content is None else content[:12],
+    )
 
 
 def show(

@@ -5,11 +5,21 @@ from typing import Any
 
 from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, number, show, words
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
-_TITLES = ("name", "plug-in", "sample", "good", "bad", "failed", "unknown", "last", "today", "trust")
-_NUMBERS = frozenset({"sample", "good", "bad", "failed", "unknown"})
+_COLUMNS = (
+    Column("name", least=12),
+    Column("plug-in", rank=4),
+    number("sample"),
+    number("good"),
+    number("bad"),
+    number("failed"),
+    number("unknown", rank=3),
+    Column("last", rank=1, least=10),
+    words("today", rank=2, least=12),
+    words("trust", least=12),
+)
 _OUTSIDE = "not_sampled"
 
 
@@ -28,18 +38,11 @@ def list_evaluators(
 
 
 def _print(found: Sequence[Mapping[str, Any]], backlog: int) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = gateway.console()
     if not found:
         console.print("no evaluators: [evaluators.NAME] in the configuration defines some")
         return
-    table = dense()
-    for title in _TITLES:
-        table.add_column(title, justify="right" if title in _NUMBERS else "left", overflow="fold")
-    for each in found:
-        table.add_row(*map(one_line, _cells(each)))
-    console.print(table)
+    show(_COLUMNS, [[one_line(cell) for cell in _cells(each)] for each in found])
     if backlog:
         console.print(f"{backlog:,} exchanges wait to be looked at")
 

@@ -11,14 +11,24 @@ from llmgateway.cli import gateway, whereabouts
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.logs import lines, options, walk
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, number, show, words
 from llmgateway.ports.store import Row, StoreReader, Wanted
 
 if TYPE_CHECKING:
     from llmgateway.controlplane.evaluation.panel import Member
     from llmgateway.controlplane.evaluation.tried import Tried
 
-_NUMBERS: Final = frozenset({"judged", "bad", "share", "mean", "unknown"})
+_COLUMNS: Final = (
+    Column("route"),
+    Column("version"),
+    Column("evaluator", least=12),
+    number("judged"),
+    number("bad"),
+    number("share"),
+    identity("95 % interval"),
+    number("mean", rank=1),
+    words("unknown", rank=2, least=10),
+)
 
 
 def run(
@@ -100,11 +110,7 @@ async def _judge(members: "Sequence[Member]", tried: "Tried", reader: StoreReade
 
 
 def _print(found: Sequence[Mapping[str, Any]]) -> None:
-    from rich.text import Text
-
-    table = dense()
-    for title in ("route", "version", "evaluator", "judged", "bad", "share", "95 % interval", "mean", "unknown"):
-        table.add_column(title, justify="right" if title in _NUMBERS else "left", overflow="fold")
+    rows = []
     for each in found:
         unknown = ", ".join(f"{count} {why}" for why, count in sorted(each["unknown"].items()))
         share, interval, mean = each["share"], each["interval"], each["mean"]
@@ -119,5 +125,5 @@ def _print(found: Sequence[Mapping[str, Any]]) -> None:
             "" if mean is None else f"{mean:.3f}",
             unknown,
         )
-        table.add_row(*map(Text, cells))
-    lines.console().print(table)
+        rows.append(cells)
+    show(_COLUMNS, rows)

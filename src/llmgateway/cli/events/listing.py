@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from llmgateway.cli import gateway, knownroutes
-from llmgateway.cli.events.screen import line, table
+from llmgateway.cli.events.screen import line, print_list
 from llmgateway.cli.logs import options
 from llmgateway.cli.logs.printable import json_text
 from llmgateway.cli.whereabouts import TOKEN_ENV, Source, TokenEnvOption, UrlOption, locate
@@ -73,7 +73,7 @@ def one_of(text: str | None, known: Sequence[str], option: str) -> str | None:
 def _print(page: Mapping[str, Any]) -> None:
     notes = gateway.notes()
     if page["events"]:
-        gateway.console().print(table(page["events"], SystemClock.time()))
+        print_list(page["events"], SystemClock.time())
     else:
         notes.print("no event matches")
     if page["next"] is not None:

@@ -4,35 +4,32 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from llmgateway.cli.logs.printable import clock_time, full_time, json_text, one_line
-from llmgateway.cli.tables import dense, titled
+from llmgateway.cli.tables import Column, Fit, identity, show, titled, words
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
 STYLES: Final = {"alarm": "bold red", "warning": "yellow", "info": ""}
-_TITLES: Final = ("when", "what", "about", "text and id")
 
 Event = Mapping[str, Any]
 
 
-def table(events: Sequence[Event], now: float) -> "Table":
+def print_list(events: Sequence[Event], now: float) -> None:
     """The list. Ids are there to be copied, so they are never broken: each has a line of its own below its text."""
     from rich.text import Text
 
-    made = dense()
     widest = max((len(one_line(each["id"])) for each in events), default=0)
-    for name in _TITLES:
-        is_last = name == _TITLES[-1]
-        made.add_column(name, overflow="fold", no_wrap=name == "when", min_width=widest if is_last else None)
+    rows = []
     for each in events:
         what = Text(one_line(f"{each['kind']}: {each['action']}"), STYLES.get(each["severity"], ""))
         text = Text(one_line(each["text"]))
         if state := standing(each, now):
             text.append(f" [{state}]", "dim")
         text.append(f"\n{one_line(each['id'])}", "dim")
-        made.add_row(Text(ago(now - each["at"])), what, Text(about(each)), text)
-    return made
+        rows.append((ago(now - each["at"]), what, about(each), text))
+    last = words("text and id", least=widest)
+    show((identity("when"), Column("what", Fit.WRAPPED, least=12), Column("about", rank=1), last), rows)
 
 
 def line(event: Event) -> "Text":

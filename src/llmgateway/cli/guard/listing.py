@@ -7,6 +7,7 @@ import typer
 
 from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line
+from llmgateway.cli.tables import identity, show, words
 
 
 def list_plugins(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -22,15 +23,8 @@ def list_plugins(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
 
 
 def _print(found: Sequence[Mapping[str, Any]]) -> None:
-    from rich.console import Console
-
-    from llmgateway.cli.tables import dense
-
-    table = dense()
-    for column in ("name", "type", "version"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("finds", overflow="fold")
+    rows = []
     for each in found:
         kinds = "what its settings say" if each["kinds"] is None else ", ".join(each["kinds"])
-        table.add_row(*(one_line(each[name]) for name in ("name", "type", "version")), one_line(kinds))
-    Console(highlight=False, markup=False, emoji=False).print(table)
+        rows.append([one_line(cell) for cell in (each["name"], each["type"], each["version"], kinds)])
+    show((identity("name"), identity("type"), identity("version", rank=1), words("finds")), rows)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, number, show
 from llmgateway.domain.verdict import Action, Mode, Stage
 
 if TYPE_CHECKING:
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from llmgateway.guarding.replay import Key
     from llmgateway.guarding.replayed import Replay, Tally
 
+_COLUMNS: Final = (
+    *(Column(title) for title in ("guardrail", "stage", "kind", "would")),
+    *(number(title, rank) for rank, title in enumerate(("exchanges", "new", "changed", "gone", "unknown"))),
+)
 WORST: Final = 10  # examples that are told
 _DONE: Final = {Action.BLOCK: "blocked", Action.REDACT: "redacted", Action.FLAG: "flagged", Action.ALLOW: "untouched"}
 _WHY: Final = {
@@ -32,7 +36,7 @@ def tell(out: "Console", replay: "Replay") -> None:
     out.print(f"{_exchanges(replay.exchanges)}: {_outcomes(replay)}")
     rows = replay.rows()
     if rows:
-        _print_tallies(out, rows)
+        _print_tallies(rows)
         _print_examples(out, rows)
     for line in _limits(replay):
         out.print(line, style="dim")
@@ -51,17 +55,14 @@ def _outcomes(replay: "Replay") -> str:
     return "would be " + ", ".join(told) if replay.tallies else "nothing would be found"
 
 
-def _print_tallies(out: "Console", rows: "list[tuple[Key, Tally]]") -> None:
-    table = dense()
-    for heading in ("guardrail", "stage", "kind", "would"):
-        table.add_column(heading)
-    for heading in ("exchanges", "new", "changed", "gone", "unknown"):
-        table.add_column(heading, justify="right")
-    for key, tally in rows:
-        names = (one_line(key.guardrail), key.stage.value, one_line(key.kind), _would(tally))
-        figures = (tally.exchanges, tally.new, tally.changed, tally.gone, tally.unknown)
-        table.add_row(*names, *(f"{figure:,}" for figure in figures))
-    out.print(table)
+def _print_tallies(rows: "list[tuple[Key, Tally]]") -> None:
+    show(_COLUMNS, [_cells(key, tally) for key, tally in rows])
+
+
+def _cells(key: "Key", tally: "Tally") -> list[str]:
+    names = (one_line(key.guardrail), key.stage.value, one_line(key.kind), _would(tally))
+    figures = (tally.exchanges, tally.new, tally.changed, tally.gone, tally.unknown)
+    return [*names, *(f"{figure:,}" for figure in figures)]
 
 
 def _would(tally: "Tally") -> str:

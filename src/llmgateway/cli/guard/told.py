@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import many_lines, one_line
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, number, show
 from llmgateway.domain.verdict import Action
 
 if TYPE_CHECKING:
@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
     from llmgateway.guarding.checking import Checked, Found
 
+_COLUMNS: Final = (
+    Column("found", least=12),
+    *(number(title, rank) for rank, title in enumerate(("line", "column", "from", "to", "score"))),
+    Column("by"),
+    Column("value", least=24),
+)
 MAX_ROWS: Final = 100
 _HINT: Final = 2  # characters of a value
 _LONG_ENOUGH: Final = 12  # for a value of which these tell next to nothing
@@ -46,17 +52,12 @@ def tell(checked: "Checked", text: str, *, is_guarded: bool) -> None:
 
 
 def _print_findings(out: "Console", findings: "Sequence[Found]", text: str) -> None:
-    table = dense()
-    table.add_column("found")
-    for heading in ("line", "column", "from", "to", "score"):
-        table.add_column(heading, justify="right")
-    table.add_column("by")
-    table.add_column("value")
+    rows = []
     for each in findings[:MAX_ROWS]:
         line, column = _place(text, each.start)
         numbers = (str(line), str(column), str(each.start), str(each.end), f"{each.score:.2f}")
-        table.add_row(one_line(each.kind), *numbers, one_line(each.guardrail), hint(text[each.start : each.end]))
-    out.print(table)
+        rows.append((one_line(each.kind), *numbers, one_line(each.guardrail), hint(text[each.start : each.end])))
+    show(_COLUMNS, rows)
     if len(findings) > MAX_ROWS:
         out.print(f"… and {len(findings) - MAX_ROWS:,} more: --json has all of them")
 

@@ -8,6 +8,7 @@ import typer
 from llmgateway.cli.logs import lines, options
 from llmgateway.cli.logs.pairs import figure, signed, title
 from llmgateway.cli.logs.printable import json_text, one_line
+from llmgateway.cli.tables import identity, number, show
 from llmgateway.ports.store import StoreReader, Wanted
 from llmgateway.routing.comparison import Comparison, Report, compare
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PAGE: Final = 500
+_TITLES: Final = ("primary p50", "p95", "shadow p50", "p95", "difference p50", "p95")
+_COLUMNS: Final = (identity(""), number("pairs", rank=1), *map(number, _TITLES))
 
 
 def compare_pairs(
@@ -72,9 +75,6 @@ async def gather(
 
 
 def _print(out: "Console", report: Report) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     shown = report.shown()
     if not report.pairs:
         out.print("no shadow has been compared in this time" + _unpaired(report))
@@ -82,13 +82,8 @@ def _print(out: "Console", report: Report) -> None:
     out.print(f"{report.pairs:,} pairs{_unpaired(report)}")
     out.print(f"same status         {_share(shown['same_status'])}")
     out.print(f"same finish reason  {_share(shown['same_finish_reason'])} of {report.answered:,} both answered")
-    table = Table("", "pairs", "primary p50", "p95", "shadow p50", "p95", "difference p50", "p95", box=SIMPLE_HEAD)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name, told in shown["measures"].items():
-        if told["pairs"]:
-            table.add_row(title(name), f"{told['pairs']:,}", *_quantiles(name, told))
-    out.print(table)
+    measured = {name: told for name, told in shown["measures"].items() if told["pairs"]}
+    show(_COLUMNS, [(title(name), f"{told['pairs']:,}", *_quantiles(name, told)) for name, told in measured.items()])
     _print_worst(out, report.worst_pairs())
 
 

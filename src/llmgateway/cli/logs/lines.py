@@ -81,15 +81,16 @@ def heading(columns: Sequence[Column]) -> "Text":
     return Text(" ".join(_fitted(column.title, column) for column in columns).rstrip(), style="dim")
 
 
-def line(row: Row, columns: Sequence[Column]) -> "Text":
-    """One exchange. Text, never markup: what is in a row can't style itself."""
+def line(row: Row, columns: Sequence[Column], *, is_cut: bool = True) -> "Text":
+    """One exchange, for a pipe without cuts. Text, never markup: what is in a row can't style itself."""
     from rich.text import Text
 
-    return Text(" ".join(_fitted(column.show(row), column) for column in columns).rstrip(), style=_style(row))
+    cells = (_fitted(column.show(row), column, is_cut=is_cut) for column in columns)
+    return Text(" ".join(cells).rstrip(), style=_style(row))
 
 
-def _fitted(text: str, column: Column) -> str:
-    if len(text) > column.width:
+def _fitted(text: str, column: Column, *, is_cut: bool = True) -> str:
+    if is_cut and len(text) > column.width:
         text = text[: column.width - 1] + "…"
     return text.rjust(column.width) if column.is_number else text.ljust(column.width)
 

@@ -72,7 +72,7 @@ def _print(rows: list[Row]) -> None:
     if rows:
         out.print(lines.heading(columns))
     for row in rows:
-        out.print(lines.line(row, columns))
+        out.print(lines.line(row, columns, is_cut=out.is_terminal))
 
 
 def _note(plan: Walk, rows: list[Row], limit: int) -> None:

@@ -50,7 +50,6 @@ def print_pair(out: "Console", pair: Comparison) -> None:
     table = Table("", "primary", "shadow", "difference", box=SIMPLE_HEAD, title_justify="left", title="Shadow")
     table.title_style = "bold"
     facts: list[tuple[str, Any, Any, bool]] = [
-        ("exchange", primary.id, shadow.id, True),
         ("version", primary.version, shadow.version, True),
         ("status", primary.status, shadow.status, pair.is_same_status),
         ("ended", primary.end, shadow.end, pair.is_same_status),
@@ -64,3 +63,4 @@ def print_pair(out: "Console", pair: Comparison) -> None:
             table.add_row(title(name), figure(name, ours), figure(name, theirs), signed(name, pair.difference(name)))
     out.print()
     out.print(table)
+    out.print(f"primary {one_line(primary.id)}, shadow {one_line(shadow.id)}", style="dim")

@@ -61,7 +61,7 @@ def _printer(*, as_json: bool) -> Print:
     out = lines.console()
     columns = lines.chosen(out.width)
     out.print(lines.heading(columns))
-    return lambda row: out.print(lines.line(row, columns))
+    return lambda row: out.print(lines.line(row, columns, is_cut=out.is_terminal))
 
 
 async def _recent(reader: StoreReader, wanted: Wanted, count: int, show: Print) -> int:

@@ -9,9 +9,10 @@ from llmgateway.cli import gateway, knownroutes
 from llmgateway.cli.logs.printable import json_text, one_line
 from llmgateway.cli.review.asking import send
 from llmgateway.cli.review.options import JsonOption, given
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, show, words
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
+_COLUMNS = (identity("concern"), Column("about"), Column("by", rank=1), Column("stands", least=12), words("what"))
 ConcernArgument = Annotated[str, typer.Argument(metavar="CONCERN", help="The concern's id.")]
 WhyOption = Annotated[str, typer.Option("--reason", help="Why; stands with your name.")]
 
@@ -91,14 +92,10 @@ def _tell(concern: Any, *, as_json: bool) -> None:
 
 
 def _print(found: list[dict[str, Any]]) -> None:
-    from rich.text import Text
-
-    table = dense()
-    for title in ("concern", "about", "by", "stands", "what"):
-        table.add_column(title, overflow="fold", no_wrap=title == "concern")
+    rows = []
     for each in found:
         about = f"{each['route']}/{each['version'] or '*'}"
         stands = each["state"] if each["state"] == "open" else f"{each['state']} by {each['closed_by']}"
         cells = (each["id"], about, each["by"], f"{each['severity']}, {stands}", each["text"])
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    gateway.console().print(table)
+        rows.append([one_line(cell) for cell in cells])
+    show(_COLUMNS, rows)

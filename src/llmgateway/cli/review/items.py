@@ -10,9 +10,18 @@ from llmgateway.cli.errors import fail
 from llmgateway.cli.logs.printable import json_text, one_line
 from llmgateway.cli.review.asking import print_item, standing
 from llmgateway.cli.review.options import ItemArgument, JsonOption, QueueOption, given
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, number
+from llmgateway.cli.tables import show as table
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UnreachableError, UrlOption, ask, locate
 
+_COLUMNS: Final = (
+    identity("item"),
+    Column("queue", rank=2),
+    Column("reason"),
+    Column("route"),
+    number("p", rank=1),
+    Column("stands", least=14),
+)
 PART: Final = 100  # items that are fetched at once: each may have long corrections
 
 StateOption = Annotated[str | None, typer.Option("--state", help="Only open, disputed, done or skipped ones.")]
@@ -102,13 +111,5 @@ def _id(line: str) -> str:
 
 
 def _print(items: list[dict[str, Any]]) -> None:
-    from rich.text import Text
-
-    table = dense()
-    for title in ("item", "queue", "reason", "route", "p", "stands"):
-        table.add_column(title, overflow="fold", no_wrap=title == "item")
-    for item in items:
-        named = (item[name] for name in ("id", "queue", "reason", "route", "priority"))
-        cells = (*named, standing(item))
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    gateway.console().print(table)
+    names = ("id", "queue", "reason", "route", "priority")
+    table(_COLUMNS, [[*(one_line(item[name]) for name in names), standing(item)] for item in items])

@@ -2,8 +2,9 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -11,7 +12,7 @@ from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.rollout.acts import RouteArgument, path, tell
 from llmgateway.cli.rollout.screen import standing
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, number, show, words
 from llmgateway.cli.whereabouts import (
     TOKEN_ENV,
     Source,
@@ -23,10 +24,24 @@ from llmgateway.cli.whereabouts import (
     understood,
 )
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
 TIMEOUT_S: Final = 3.0
+_MOVES: Final = (
+    identity("time"),
+    Column("from", rank=3),
+    Column("to", least=17),  # the longest state
+    Column("by", rank=2),
+    number("weight", rank=1),
+    Column("who", rank=1),
+    words("why"),
+)
+_ROLLOUTS: Final = (
+    Column("route", least=12),
+    identity("rollout"),
+    Column("candidate"),
+    Column("stable"),
+    Column("state", least=17),
+    Column("by", rank=1),
+)
 RouteOption = Annotated[str | None, typer.Argument(metavar="ROUTE", help="The route; without it, every rollout.")]
 
 
@@ -56,23 +71,17 @@ def history(
     as_json: gateway.JsonOption = False,
 ) -> None:
     """Show every move of a route's last rollout: when, what, who and why."""
-    from rich.text import Text
-
     found = gateway.get(locate(config, url, token_env), path(route, "history"), has="transitions")
     if as_json:
         gateway.print_json(found)
         return
-    table = dense()
-    for name in ("time", "from", "to", "by", "weight", "who", "why"):
-        table.add_column(
-            name, justify="right" if name == "weight" else "left", overflow="fold", no_wrap=name in {"time", "weight"}
-        )
-    for each in found["transitions"]:
-        moment = f"{datetime.fromtimestamp(each['at'], UTC):%Y-%m-%d %H:%M:%S}"
-        words = (moment, each["from"], each["to"], each["event"])
-        who, why = each["actor"] or "the gateway", each["reason"]
-        table.add_row(*map(_text, words), Text(f"{each['weight']:.0%}"), _text(who), _text(why))
-    gateway.console().print(table)
+    show(_MOVES, [_move(each) for each in found["transitions"]])
+
+
+def _move(each: Mapping[str, Any]) -> list[str]:
+    moment = f"{datetime.fromtimestamp(each['at'], UTC):%Y-%m-%d %H:%M:%S}"
+    moved = (moment, each["from"], each["to"], each["event"], f"{each['weight']:.0%}")
+    return [one_line(cell) for cell in (*moved, each["actor"] or "the gateway", each["reason"])]
 
 
 def explain(
@@ -101,12 +110,8 @@ def _every(source: Source, *, as_json: bool) -> None:
     if not found["rollouts"]:
         gateway.notes().print("there was no rollout yet: `llmgateway rollout start ROUTE` begins one")
         return
-    table = dense()
-    for name in ("route", "rollout", "candidate", "stable", "state", "by"):
-        table.add_column(name)
-    for each in found["rollouts"]:
-        table.add_row(*(_text(each[name]) for name in ("route", "id", "candidate", "stable", "state", "creator")))
-    gateway.console().print(table)
+    names = ("route", "id", "candidate", "stable", "state", "creator")
+    show(_ROLLOUTS, [[one_line(each[name]) for name in names] for each in found["rollouts"]])
 
 
 def _watch(source: Source, route: str) -> None:
@@ -126,9 +131,3 @@ def _watch(source: Source, route: str) -> None:
                     live.update(Text(f"{error}\nTrying again. Ctrl-C leaves.", style="red"), refresh=True)
         except KeyboardInterrupt:
             return
-
-
-def _text(value: object) -> "Text":
-    from rich.text import Text
-
-    return Text(one_line(str(value)))

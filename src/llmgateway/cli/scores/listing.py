@@ -15,8 +15,19 @@ from llmgateway.cli.scores.options import (
     wanted,
     written,
 )
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, show, words
 from llmgateway.domain.score import Score, State
+
+_COLUMNS = (
+    identity("said", rank=3),
+    Column("exchange", least=36),  # an id is whole; a caller's reference may be long
+    Column("of"),
+    Column("name"),
+    Column("value"),
+    Column("by", rank=2),
+    Column("state", rank=1),
+    words("comment", rank=4),
+)
 
 
 def list_scores(
@@ -56,13 +67,9 @@ def list_scores(
 
 
 def _print(scores: list[Score], *, with_state: bool) -> None:
-    from rich.text import Text
-
     if not scores:
         return
-    table = dense()
-    for title in ("said", "exchange", "of", "name", "value", "by", *(["state"] if with_state else []), "comment"):
-        table.add_column(title, overflow="fold", no_wrap=title == "exchange")  # ids are there to be copied
+    rows = []
     for score in scores:
         about = "/".join(filter(None, map(one_line, (score.route, score.version)))) or "?"
         cells = [
@@ -75,8 +82,8 @@ def _print(scores: list[Score], *, with_state: bool) -> None:
             *([state(score)] if with_state else []),
             one_line(score.comment),
         ]
-        table.add_row(*map(Text, cells))
-    lines.console().print(table)
+        rows.append(cells)
+    show([column for column in _COLUMNS if with_state or column.title != "state"], rows)
 
 
 def state(score: Score) -> str:

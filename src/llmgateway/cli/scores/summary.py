@@ -7,11 +7,21 @@ import typer
 from llmgateway.cli.logs import lines, options
 from llmgateway.cli.logs.printable import json_text, one_line
 from llmgateway.cli.scores.options import NameOption, SinceOption, SourceOption, VersionOption, wanted
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, number, show
 from llmgateway.domain.score import DataType
 
 if TYPE_CHECKING:
     from llmgateway.store.scoresummary import Summary
+
+_COLUMNS = (
+    Column("route"),
+    Column("version"),
+    Column("name"),
+    Column("by"),
+    number("n"),
+    Column("share or mean", is_number=True),
+    identity("95 % interval"),
+)
 
 
 def summary(
@@ -39,11 +49,7 @@ def summary(
 
 
 def _print(found: "list[Summary]") -> None:
-    from rich.text import Text
-
-    table = dense()
-    for title in ("route", "version", "name", "by", "n", "share or mean", "95 % interval"):
-        table.add_column(title, justify="right" if title in {"n", "share or mean"} else "left", overflow="fold")
+    rows = []
     for each in found:
         cells = (
             one_line(each.route) or "none",
@@ -54,8 +60,8 @@ def _print(found: "list[Summary]") -> None:
             figure(each),
             interval(each),
         )
-        table.add_row(*map(Text, cells))
-    lines.console().print(table)
+        rows.append(cells)
+    show(_COLUMNS, rows)
 
 
 def figure(line: "Summary") -> str:

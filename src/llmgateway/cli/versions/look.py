@@ -7,10 +7,22 @@ import typer
 
 from llmgateway.cli import gateway, knownroutes
 from llmgateway.cli.logs.printable import full_time, many_lines, one_line
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, number, words
+from llmgateway.cli.tables import show as table
 from llmgateway.cli.versions.found import VersionArgument, listed, path_of
 from llmgateway.cli.versions.told import difference, told
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
+
+_COLUMNS = (
+    Column("route", least=12),
+    Column("version"),
+    identity("id"),
+    number("share"),
+    Column("model", rank=3, least=12),
+    identity("since", rank=2),
+    identity("last answered", rank=1),
+    words("labels", rank=4, least=12),
+)
 
 
 def list_versions(
@@ -35,11 +47,7 @@ def list_versions(
 
 
 def _print(found: list[Mapping[str, Any]]) -> None:
-    from rich.text import Text
-
-    table = dense()
-    for title in ("route", "version", "id", "share", "model", "since", "last answered", "labels"):
-        table.add_column(title, overflow="fold", no_wrap=title == "id")
+    rows = []
     for each in found:
         labels = ", ".join(f"{name}={value}" for name, value in each["labels"].items())
         if each["notes"]:
@@ -48,8 +56,8 @@ def _print(found: list[Mapping[str, Any]]) -> None:
         model = (each["model"] or "as called") if each["in_force"] else ""
         times = [full_time(at)[:16] if at is not None else "" for at in (each["first_seen"], each["last_served"])]
         cells = (each["route"], each["name"], each["id"], share, model, *times, labels)
-        table.add_row(*(Text(one_line(cell)) for cell in cells), style="" if each["in_force"] else "dim")
-    gateway.console().print(table)
+        rows.append([one_line(cell) for cell in cells])
+    table(_COLUMNS, rows, ["" if each["in_force"] else "dim" for each in found])
 
 
 def show(
