@@ -3,9 +3,12 @@
 import asyncio
 import json
 
+import aiohttp
 import pytest
-from tests.support.admin import AdminGateway
+from tests.support.admin import CONFIG, AdminGateway
 from tests.support.listener import run as run_against
+
+from llmgateway.controlplane.replies import CONFIG_HEADER, DATA_HEADER
 
 
 @pytest.fixture
@@ -30,3 +33,18 @@ async def test_the_list_is_what_is_in_force(gateway):
         assert (await run(gateway, "weight", "chat", "v2=90")).exit_code == 0
         (route, _) = json.loads((await run(gateway, "list", "--json")).stdout)["routes"]
         assert (route["shares"], route["backends"]) == ({"v1": 50.0, "v2": 50.0}, {"one": "in", "two": "in"})
+
+
+async def test_a_change_tells_whose_it_was(gateway):
+    async with gateway.running(workers=1):
+        done = await run(gateway, "weight", "chat", "v2=90")
+        assert done.stderr == f"gateway {gateway.url} (config {gateway.file}, data {gateway.data})\n"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/admin/v1/config", 401), ("/livez", 200)])
+async def test_where_its_files_are_is_told_to_nobody_without_a_token(gateway, path, status):
+    gateway.file.write_text(CONFIG.replace("[backends.one]", 'token = "env:TOKEN"\n[backends.one]', 1))
+    async with gateway.running(workers=1), aiohttp.ClientSession() as client:
+        async with client.get(gateway.url + path) as answer:
+            assert answer.status == status
+            assert not {CONFIG_HEADER, DATA_HEADER} & {name.lower() for name in answer.headers}

@@ -158,10 +158,10 @@ async def until_told(it):
 async def command(it, *words, code=0):
     """Run `llmgateway rollout …`; returns what it printed."""
     line = [sys.executable, "-m", "llmgateway", "rollout", *words, "--url", it.gateway.admin_url]
-    process = await asyncio.create_subprocess_exec(*line, stdout=-1, stderr=-2, env={**os.environ, "COLUMNS": "200"})
-    out, _ = await asyncio.wait_for(process.communicate(), 20)
-    assert process.returncode == code, out
-    return out.decode()
+    process = await asyncio.create_subprocess_exec(*line, stdout=-1, stderr=-1, env={**os.environ, "COLUMNS": "200"})
+    out, notes = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == code, out + notes
+    return (out if code == 0 else notes).decode()
 
 
 async def test_a_service_is_told_of_every_move(tmp_path):

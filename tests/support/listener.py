@@ -16,6 +16,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = json.dumps(content).encode()
         self.send_response(code)
         self.send_header("Content-Length", str(len(body)))
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 

@@ -15,7 +15,7 @@ import typer
 
 from llmgateway.cli.errors import FAILED, MISUSED, fail
 from llmgateway.cli.logs.printable import many_lines, one_line
-from llmgateway.cli.whereabouts import Source, UnreachableError, ask, understood
+from llmgateway.cli.whereabouts import CONFIG_ENV, Source, UnreachableError, ask, understood
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,10 @@ PAGE: Final = 1_000  # of a list
 _STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="Take address and token of the admin listener from this file.")
+    Path | None,
+    typer.Option(
+        "--config", "-c", envvar=CONFIG_ENV, help="Take address and token of the admin listener from this file."
+    ),
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; stands in the history.")]
 DryOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
@@ -75,7 +78,8 @@ def change(
         headers["If-Match"] = f'"{match}"' if match != "*" else match
     if body is not None:
         headers["Content-Type"] = body[0]
-    return _asked(source, method, path, query, has=has, body=body[1] if body else None, headers=headers)
+    sent = body[1] if body else None
+    return _asked(source, method, path, query, has=has, body=sent, headers=headers, tells_whose=True)
 
 
 def _asked(

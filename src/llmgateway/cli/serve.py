@@ -10,6 +10,7 @@ from llmgateway.cli import gateway
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.whereabouts import (
     CONFIG,
+    CONFIG_ENV,
     TOKEN_ENV,
     TokenEnvOption,
     UnreachableError,
@@ -21,7 +22,7 @@ from llmgateway.cli.whereabouts import (
 
 _TIMEOUT_S: Final = 15.0
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", envvar=CONFIG_ENV, help="The configuration file.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +78,7 @@ def reload(
     """
     source = locate(config, url, token_env)
     try:
-        status, body = ask(source, "POST", "/admin/v1/reload", _TIMEOUT_S)
+        status, body = ask(source, "POST", "/admin/v1/reload", _TIMEOUT_S, tells_whose=True)
         report = understood(source, status, body, has="taken")
     except UnreachableError as error:
         fail(str(error))

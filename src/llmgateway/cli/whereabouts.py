@@ -7,11 +7,12 @@ user's, and the log and the live view must still be found.
 import http.client
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import typer
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     T = TypeVar("T", bound=Table)
 
 CONFIG: Final = Path("config.toml")
+CONFIG_ENV: Final = "LLMGATEWAY_CONFIG"
 TOKEN_ENV: Final = "LLMGATEWAY_ADMIN_TOKEN"  # noqa: S105  the variable's name
 DEFAULT_URL: Final = "http://127.0.0.1:8081"
 MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
@@ -38,6 +40,7 @@ class Source:
     url: str
     token: str | None
     token_env: str
+    told: set[str] = field(default_factory=set, compare=False, repr=False)  # lines about it, each said once a command
 
 
 class UnreachableError(Exception):
@@ -124,8 +127,12 @@ def ask(
     *,
     body: bytes | None = None,
     headers: Mapping[str, str | bytes] = MappingProxyType({}),
+    tells_whose: bool = False,
 ) -> tuple[int, bytes]:
-    """Ask the admin listener: status and body. Raises UnreachableError where nothing of HTTP answers."""
+    """Ask the admin listener: status and body. Raises UnreachableError where nothing of HTTP answers.
+
+    `tells_whose`: something may change, so standard error says which gateway was asked.
+    """
     parts = urlsplit(source.url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
@@ -133,6 +140,8 @@ def ask(
     try:
         connection.request(method, parts.path + path, body=body, headers={**token, **headers})
         answer = connection.getresponse()
+        if tells_whose:
+            _tell_whose(source, answer.headers)
         return answer.status, answer.read(MAX_REPLY_BYTES)
     except (OSError, http.client.HTTPException) as error:
         raise UnreachableError(
@@ -141,6 +150,16 @@ def ask(
         ) from None
     finally:
         connection.close()
+
+
+def _tell_whose(source: Source, headers: Message) -> None:
+    """Say once a command which gateway it acts on: more than one may run here, and the usual place is anybody's."""
+    named = (("config", headers.get("x-llmgateway-config")), ("data", headers.get("x-llmgateway-data")))
+    paths = ", ".join(f"{name} {unquote(path)}" for name, path in named if path)
+    line = _one_line(f"gateway {source.url}" + (f" ({paths})" if paths else ""))
+    if line not in source.told:
+        source.told.add(line)
+        typer.echo(line, err=True)
 
 
 def _reason(error: Exception) -> str:

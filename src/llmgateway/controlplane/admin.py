@@ -7,7 +7,9 @@ leaves here. Who may ask is the gate's decision; what an endpoint answers is dec
 import logging
 import socket
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from aiohttp import web
@@ -26,10 +28,16 @@ log = logging.getLogger(__name__)
 
 
 class Admin:
-    """Serves the admin endpoints on a socket that is bound already. `start` needs the loop; `stop` ends everything."""
+    """Serves the admin endpoints on a socket that is bound already. `start` needs the loop; `stop` ends everything.
 
-    def __init__(self, listener: socket.socket, endpoints: Routes, gate: Gate) -> None:
+    `headers`: what answers to those who may ask have beside their own; streams don't.
+    """
+
+    def __init__(
+        self, listener: socket.socket, endpoints: Routes, gate: Gate, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self._listener = listener
+        self._headers = headers
         self.table = Table(endpoints)
         self.gate = gate
         self._runner: web.ServerRunner | None = None
@@ -52,7 +60,10 @@ class Admin:
         if refused is not None:
             return refused
         if endpoint is not None:
-            return await self._asked(endpoint, Asked(request, names, holder=self.gate.holder))
+            answer = await self._asked(endpoint, Asked(request, names, holder=self.gate.holder))
+            if not endpoint.is_open and not answer.prepared:
+                answer.headers.update(self._headers)
+            return answer
         if is_known:
             return refusal(405, "method_not_allowed", "This endpoint does not accept that method.")
         known = ", ".join(self.table.paths)

@@ -36,6 +36,7 @@ from llmgateway.controlplane.parts import Parts, Run, first_tasks
 from llmgateway.controlplane.probes import Probes
 from llmgateway.controlplane.readiness import Facts, unready, unstarted
 from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.replies import whose_headers
 from llmgateway.controlplane.reviewing import Reviewing
 from llmgateway.controlplane.rollouts.service import RolloutService, Surroundings
 from llmgateway.controlplane.tally import Tally
@@ -86,7 +87,8 @@ class Control:
             parts.events.tell = self._webhooks.tell
         self._reviewing = _reviewing(parts, self.reloader, self._clock)
         self.rollouts = self._staged(parts.store)
-        self._admin = Admin(parts.listener, self._endpoints(), self._gate(parts.snapshot))
+        whose = whose_headers(parts.file.path if parts.file is not None else None, parts.data_dir)
+        self._admin = Admin(parts.listener, self._endpoints(), self._gate(parts.snapshot), whose)
         self._configure(parts.snapshot)
 
     async def start(self) -> None:

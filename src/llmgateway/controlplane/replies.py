@@ -1,10 +1,21 @@
 """What the admin listener answers with: JSON, errors in one shape, and never a word about the server."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
 from llmgateway.wire.jsoncodec import encode
+
+CONFIG_HEADER: Final = "x-llmgateway-config"
+DATA_HEADER: Final = "x-llmgateway-data"
+
+
+def whose_headers(config: Path | None, data: Path) -> dict[str, str]:
+    """Which gateway answers, by its file and its data folder: paths, percent-encoded."""
+    paths = {DATA_HEADER: data} if config is None else {CONFIG_HEADER: config, DATA_HEADER: data}
+    return {name: quote(str(path.absolute())) for name, path in paths.items()}
 
 
 def bare(headers: Any) -> None:

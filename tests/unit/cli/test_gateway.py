@@ -51,7 +51,7 @@ def test_what_it_did_is_printed_and_cannot_move_the_cursor(listener):
     assert "warning: config.toml:3: a warning" in done.output
     assert "server.listen takes effect at the next start" in done.output
     assert "\x1b[31m" not in done.output
-    assert json.loads(run(listener, "routes", "weight", "chat", "v1=1", "--json").output)["generation"] == 7
+    assert json.loads(run(listener, "routes", "weight", "chat", "v1=1", "--json").stdout)["generation"] == 7
 
 
 @pytest.mark.parametrize("words", [["v1"], ["=5"], ["v1=x"], ["v1=-1"], ["v1=nan"], ["v1=inf"], ["v1=1", "v1=2"]])
@@ -190,11 +190,11 @@ def test_an_operators_word_about_a_backend_goes_with_who_and_why(listener, monke
     monkeypatch.setenv("LOGNAME", "ada")
     listener.answers = [(200, {"backend": SICK | {"state": "drained", "why": "drained by hand"}})]
     done = run(listener, "backends", what, "two", "--reason", "disk swap")
-    assert (done.exit_code, done.output) == (0, "two is drained: drained by hand\n")
+    assert (done.exit_code, done.stdout) == (0, "two is drained: drained by hand\n")
     ((method, path, headers, _),) = listener.seen
     assert (method, path) == ("POST", f"/admin/v1/backends/two/{what}?reason=disk+swap")
     assert headers["x-llmgateway-author"] == "ada"
-    assert json.loads(run(listener, "backends", what, "two", "--json").output)["state"] == "drained"
+    assert json.loads(run(listener, "backends", what, "two", "--json").stdout)["state"] == "drained"
 
 
 def test_an_ejection_lasts_as_long_as_is_said(listener):
@@ -249,3 +249,45 @@ def test_what_the_running_gateway_would_refuse_is_said_with_its_code(listener):
     assert listener.seen[0][1] == "/admin/v1/routes/x%2Fy/explain"
     done = run(listener, "routes", "explain", "--live")
     assert (done.exit_code, "name it with --route" in done.output) == (2, True)
+
+
+WHERE = {"x-llmgateway-config": "/srv/my%20gateway/config.toml", "x-llmgateway-data": "/srv/d%C3%A4ta%1B%5B2J"}
+
+
+def test_who_changes_something_is_told_which_gateway_it_was(listener):
+    listener.headers = WHERE
+    done = run(listener, "routes", "weight", "chat", "v1=1")
+    told = f"gateway {listener.url} (config /srv/my gateway/config.toml, data /srv/däta\\u001b[2J)\n"
+    assert done.stderr == told
+    assert "gateway" not in done.stdout
+    assert run(listener, "routes", "weight", "chat", "v1=1", "--json").stderr == told
+    listener.headers = {}
+    assert run(listener, "routes", "weight", "chat", "v1=1").stderr == f"gateway {listener.url}\n"
+
+
+def test_it_is_told_before_the_question_and_once(listener, monkeypatch):
+    monkeypatch.setattr(gateway, "_can_ask", lambda: True)
+    listener.headers = WHERE
+    done = run(listener, "config", "rollback", "3", said="y\n")
+    assert done.output.index("/srv/my gateway") < done.output.index("Put this in force?")
+    assert done.output.count("/srv/my gateway") == 1
+
+
+def test_it_is_told_where_the_change_is_refused_for_it_may_be_the_wrong_one(listener):
+    listener.headers = WHERE
+    listener.answers = [(404, {"error": {"code": "route_not_found", "message": "No."}})]
+    refused = run(listener, "routes", "weight", "chat", "v1=1")
+    assert refused.stderr.splitlines()[1] == "error: No. (route_not_found)"
+    assert "/srv/my gateway" in refused.stderr
+
+
+def test_a_look_says_nothing_of_it(listener):
+    listener.headers = WHERE
+    listener.answers = [(200, {"generations": [], "next": None})]
+    assert run(listener, "config", "history").stderr == ""
+
+
+def test_a_reload_tells_it_as_well(listener):
+    listener.headers = WHERE
+    listener.answers = [(200, {"taken": True, "generation": 2})]
+    assert "/srv/my gateway" in run(listener, "reload").stderr

@@ -2,8 +2,10 @@
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
-from llmgateway.cli.whereabouts import DEFAULT_URL, TOKEN_ENV, Source, data_folder, locate
+from llmgateway.cli import main as root
+from llmgateway.cli.whereabouts import CONFIG_ENV, DEFAULT_URL, TOKEN_ENV, Source, data_folder, locate
 
 TOKEN = "canary-token-of-sixteen"
 CONFIG = """
@@ -46,6 +48,32 @@ def test_the_file_in_this_folder_is_taken_when_none_is_named(file, monkeypatch):
 def test_without_file_and_url_the_usual_place_is_asked(file):
     file.unlink()
     assert locate(None, None, TOKEN_ENV) == Source(DEFAULT_URL, None, TOKEN_ENV)
+
+
+def test_the_environment_may_name_the_file_and_options_go_before_it(listener, file, tmp_path, monkeypatch):
+    listener.answers = [(200, {"generations": [], "next": None})]
+    elsewhere = tmp_path / "other" / "gateway.toml"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(f'[admin]\nlisten = "{listener.url.removeprefix("http://")}"\n')
+    environ = {CONFIG_ENV: str(elsewhere), TOKEN_ENV: TOKEN}
+
+    def history(*words):
+        return CliRunner(env=environ).invoke(root.app, ["config", "history", *words])
+
+    assert history().exit_code == 0
+    assert len(listener.seen) == 1
+    for words in (("--config", str(file)), ("--url", "http://127.0.0.1:9999")):
+        assert "nothing answers at http://127.0.0.1:9999" in history(*words).stderr
+    environ[CONFIG_ENV] = str(tmp_path / "nowhere.toml")
+    assert "nowhere.toml: cannot be read" in history().stderr
+    assert len(listener.seen) == 1
+
+
+@pytest.mark.parametrize("words", [("logs", "list"), ("report",), ("scores", "list"), ("eval", "run"), ("serve",)])
+def test_the_environment_names_it_for_every_command(words, file, tmp_path):
+    environ = {CONFIG_ENV: str(tmp_path / "nowhere.toml")}
+    refused = CliRunner(env=environ).invoke(root.app, list(words))
+    assert (refused.exit_code, "nowhere.toml: cannot be read" in refused.output) == (2, True)
 
 
 def test_every_address_of_the_machine_is_asked_on_loopback(file, monkeypatch):

@@ -9,13 +9,20 @@ import typer
 from llmgateway.cli import gateway
 from llmgateway.cli.errors import fail
 from llmgateway.cli.logs import lines, options
-from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
+from llmgateway.cli.whereabouts import CONFIG_ENV, TOKEN_ENV, TokenEnvOption, UrlOption, locate
 from llmgateway.ports.datasets import MAX_ITEMS
 from llmgateway.replaying.collect import SCAN, Collected, Order, collect, told
 from llmgateway.replaying.sample import Stratify
 
 if TYPE_CHECKING:
     from llmgateway.ports.store import StoreReader
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", envvar=CONFIG_ENV, help="The gateway's configuration: data folder and admin listener."
+    ),
+]
 
 
 def create(
@@ -35,9 +42,7 @@ def create(
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed draws another sample.")] = 0,
     scan: Annotated[int, typer.Option(min=1, help="How many exchanges to look at, the newest.")] = SCAN,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The gateway's configuration: data folder and admin listener.")
-    ] = None,
+    config: ConfigOption = None,
     data: options.DataOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,

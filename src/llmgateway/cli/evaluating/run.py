@@ -44,7 +44,10 @@ def run(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration; names the data folder, too.")
+        Path | None,
+        typer.Option(
+            "--config", "-c", envvar=whereabouts.CONFIG_ENV, help="The configuration; names the data folder, too."
+        ),
     ] = None,
     data: options.DataOption = None,
     limit: walk.LimitOption = walk.LIMIT,

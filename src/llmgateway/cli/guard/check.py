@@ -9,6 +9,7 @@ import typer
 from llmgateway.cli import gateway
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.guard.asked import names_of, snapshot_of
+from llmgateway.cli.whereabouts import CONFIG_ENV
 from llmgateway.domain.verdict import Action, Stage
 from llmgateway.wire.jsoncodec import JsonError, decode
 
@@ -36,7 +37,7 @@ def check(
             "--guardrails", "-g", help="Ask these: names of the configuration or of plug-ins. Default: pii,secrets."
         ),
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="The configuration.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", envvar=CONFIG_ENV, help="The configuration.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what guardrails would find in a text, and what goes on of it. Exit 0: it would pass; 3: it would not."""

@@ -31,7 +31,13 @@ def replay(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="The configuration to try; names the data folder, too.")
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            envvar=whereabouts.CONFIG_ENV,
+            help="The configuration to try; names the data folder, too.",
+        ),
     ] = None,
     data: options.DataOption = None,
     limit: walk.LimitOption = walk.LIMIT,

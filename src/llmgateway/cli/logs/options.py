@@ -11,6 +11,7 @@ import typer
 
 from llmgateway.cli import knownroutes, whereabouts
 from llmgateway.cli.errors import fail
+from llmgateway.cli.whereabouts import CONFIG_ENV
 from llmgateway.config.problems import did_you_mean
 from llmgateway.domain.clock import SystemClock
 from llmgateway.domain.errors import ERRORS
@@ -26,7 +27,7 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _AGO: Final = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", "-c", help="The gateway's configuration: names the data folder.")
+    Path, typer.Option("--config", "-c", envvar=CONFIG_ENV, help="The gateway's configuration: names the data folder.")
 ]
 DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder itself; no configuration is read.")]
 RouteOption = Annotated[str | None, typer.Option(help="Only this route.")]

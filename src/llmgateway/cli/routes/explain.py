@@ -43,7 +43,9 @@ def explain(
         bool, typer.Option("--live", help="Ask the running gateway, which knows how the backends are.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help="The configuration.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", envvar=whereabouts.CONFIG_ENV, help="The configuration.")
+    ] = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,
 ) -> None:
