@@ -116,8 +116,12 @@ async def test_a_file_that_was_edited_and_not_reloaded_is_not_put_in_force_by_th
         gateway.file.write_text(edited)
         code, answer = await gateway.weights(v1=50)
         assert (code, answer["error"]["code"]) == (412, "config_changed")
-        code, _ = await gateway.ask("PUT", "routes/chat/weights", json={"v1": 50}, headers={"If-Match": etag(CONFIG)})
+        assert "etag" not in answer["error"]["message"].lower()
+        code, other = await gateway.ask(
+            "PUT", "routes/chat/weights", json={"v1": 50}, headers={"If-Match": etag(CONFIG)}
+        )
         assert code == 412
+        assert "has changed since you looked at it" in other["error"]["message"]
         assert gateway.file.read_text() == edited
         code, view = await gateway.ask("GET", "config?format=json")
         assert (view["in_force"], view["diff"].splitlines()[-1]) == (False, "+# by hand")

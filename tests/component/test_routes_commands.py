@@ -48,3 +48,19 @@ async def test_where_its_files_are_is_told_to_nobody_without_a_token(gateway, pa
         async with client.get(gateway.url + path) as answer:
             assert answer.status == status
             assert not {CONFIG_HEADER, DATA_HEADER} & {name.lower() for name in answer.headers}
+
+
+async def test_a_file_that_was_edited_by_hand_is_told_of_in_words_that_lead_on(gateway):
+    async with gateway.running(workers=1):
+        gateway.file.write_text(CONFIG + "# by hand\n")
+        refused = await run(gateway, "weight", "chat", "v2=90")
+        assert refused.exit_code == 1
+        assert (
+            "Nothing was changed. The configuration's file was edited, and that is not in force yet" in refused.stderr
+        )
+        for step in ("`llmgateway config diff` shows what", "`llmgateway reload`, or take it back; then ask again"):
+            assert step in refused.stderr
+        assert not any(word in refused.stderr.lower() for word in ("etag", "if-match", "412"))
+        assert (await asyncio.to_thread(run_against, gateway, "config", "diff")).stdout.endswith("+# by hand\n")
+        assert (await asyncio.to_thread(run_against, gateway, "reload")).exit_code == 0
+        assert (await run(gateway, "weight", "chat", "v2=90")).exit_code == 0

@@ -31,7 +31,11 @@ MAX_WAITING: Final = 32  # changes under way or in line; whoever leaves does not
 STOP_S: Final = 5.0  # for those under way when the gateway stops
 ACK_S: Final = 1.0  # a worker that has not taken it by then does not take it …
 ACK_EACH_S: Final = 3.0  # … but for files that take long to load: so many times what that took here
-
+_EDITED: Final = (
+    "Nothing was changed. {0} edited, and that is not in force yet: {1} Put it in force with `llmgateway reload`, "
+    "or take it back; then ask again."
+)
+_JUST_NOW: Final = "Nothing was changed: the file was edited at this moment. `llmgateway config diff` shows what."
 _EXPECTED: Final = (RefusedError, ConfigError, EditError, UnknownRouteError)
 
 log = logging.getLogger(__name__)
@@ -204,15 +208,15 @@ class Changes:
                 raise RefusedError(
                     412,
                     "config_changed",
-                    "The file was edited and is not in force: reload it first, or name its etag in If-Match "
-                    "to put it in force with this change.",
+                    _EDITED.format("The configuration's file was", "`llmgateway config diff` shows what."),
                     etag=etag(before).strip('"'),
                 )
         elif "*" not in order.match and etag(before) not in order.match:
             raise RefusedError(
                 412,
                 "config_changed",
-                "The configuration is another than the one If-Match names: read it again.",
+                "Nothing was changed: the configuration has changed since you looked at it. Look at it as it is now "
+                "(`llmgateway config history` has who changed what), then ask again.",
                 etag=etag(before).strip('"'),
             )
 
@@ -223,7 +227,7 @@ class Changes:
             raise RefusedError(
                 412,
                 "config_changed",
-                f"Files were edited and are not in force: reload them first, or undo that. {'; '.join(others)}.",
+                _EDITED.format("Files of prompts were", f"{'; '.join(others)}."),
             )
 
     def _check_workers(self) -> None:
@@ -248,7 +252,7 @@ class Changes:
             await asyncio.to_thread(self._file.replace, change.draft.text, change.before)
         except ChangedMeanwhileError:
             await self._forget(change, "the file was edited meanwhile")
-            raise RefusedError(412, "config_changed", "The file was edited just now: read it again.") from None
+            raise RefusedError(412, "config_changed", _JUST_NOW) from None
         except (OSError, ConfigError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
             await self._forget(change, f"the file could not be written: {reason}")
