@@ -321,8 +321,9 @@ async def test_bodies_are_bounded_before_they_are_read(gateway, method, path, bo
 async def test_a_body_of_another_kind_or_none_at_all_is_refused(gateway, method, path, body, headers):
     other = "text/plain" if body.content_type == "application/json" else "application/json"
     async with gateway.running(workers=0):
-        code, _ = await gateway.ask(method, path, data=b"{}", headers={"Content-Type": other, **headers})
+        code, answer = await gateway.ask(method, path, data=b"{}", headers={"Content-Type": other, **headers})
         assert code == 415
+        assert f"send it with `Content-Type: {body.content_type}`" in answer["error"]["message"]
         gzip = {"Content-Type": body.content_type, "Content-Encoding": "gzip", **headers}
         assert (await gateway.ask(method, path, data=b"{}", headers=gzip))[0] in {400, 415}
         for data in (b"\xff\xfe", b"[", b""):

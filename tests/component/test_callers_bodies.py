@@ -59,7 +59,28 @@ async def sent_on(tmp_path, body: bytes, path: str = CHATS, **headers: str) -> b
     "media", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "json", "a/b; c", "*/*"]
 )
 async def test_c20_another_content_type_is_415(tmp_path, media):
-    await turned_away(tmp_path, BODY, "unsupported_media_type", 415, **{"content-type": media})
+    error = await turned_away(tmp_path, BODY, "unsupported_media_type", 415, **{"content-type": media})
+    assert "It takes application/json: send the body with `Content-Type: application/json`." in error["message"]
+    assert media not in error["message"].replace("application/json", "").replace("json`", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"),
+    [("/v1/audio/transcriptions", "multipart/form-data, application/octet-stream, audio/* or image/*.")],
+)
+async def test_c21_where_files_are_taken_their_types_are_told(tmp_path, path, taken):
+    async with facing(tmp_path, answering(OK)) as (running, backend):
+        answer = await running.ask("POST", path, BODY, {"content-type": "text/plain"})
+        assert answer.status == 415
+        assert answer.json()["error"]["message"].endswith(f"It takes application/json, {taken}")
+        assert backend.connections == []
+
+
+async def test_c20_in_the_other_dialect_it_is_told_as_well(tmp_path):
+    async with facing(tmp_path, answering(OK)) as (running, _):
+        answer = await running.ask("POST", "/v1/messages", BODY, {"content-type": "text/plain"})
+        assert (answer.status, answer.json()["type"]) == (415, "error")
+        assert "It takes application/json" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from llmgateway.wire.jsoncodec import JsonError, decode
 AUTHOR_HEADER: Final = "x-llmgateway-author"
 MAX_AUTHOR: Final = 100
 BODY_S: Final = 10.0  # for a body to arrive
+_TAKES: Final = "This endpoint takes {0}, and the body is said to be something else: send it with `Content-Type: {0}`."
 
 
 async def answered(endpoint: Endpoint, asked: Asked) -> web.StreamResponse:
@@ -96,9 +97,9 @@ async def _content(http: web.BaseRequest, body: Body) -> bytes:
         return b""  # some clients name a type for nothing
     sent_type = http.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
     if (body.content_type == "application/json") != sent_type.endswith("json") and sent_type:
-        raise RefusedError(415, "unsupported_media_type", f"This endpoint takes {body.content_type}.")
+        raise RefusedError(415, "unsupported_media_type", _TAKES.format(body.content_type))
     if http.headers.get(hdrs.CONTENT_ENCODING):
-        raise RefusedError(415, "unsupported_encoding", "Compressed bodies are not accepted.")
+        raise RefusedError(415, "unsupported_encoding", "Compressed bodies are not accepted; send it uncompressed.")
     content = bytearray()
     try:
         async with asyncio.timeout(BODY_S):

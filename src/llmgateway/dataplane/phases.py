@@ -34,6 +34,7 @@ _JSON: Final = frozenset({b"application/json", b"text/json", b""})
 _OPAQUE: Final = (b"application/octet-stream", b"audio/", b"image/")
 # Where such a body may go. Elsewhere it could be JSON by another name, with a model nobody has looked at.
 _TAKE_FILES: Final = ("files", "uploads", "audio.", "images.", "containers", "videos")
+_TAKES: Final = "This endpoint does not accept that content type. It takes"
 _UTF8: Final = re.compile(rb"[^;]*;[ \t]*charset=(?:utf-?8|us-ascii|\"utf-?8\")[ \t]*", re.IGNORECASE)
 
 
@@ -118,14 +119,25 @@ def body_kind(call: Call) -> BodyKind:
     media = content_type.partition(b";")[0].strip().lower()
     if media in _JSON or media.endswith(b"+json"):
         if b"charset" in content_type.lower() and _UTF8.fullmatch(content_type) is None:
-            raise GatewayError("unsupported_media_type", "JSON is accepted in UTF-8 only.")
+            raise GatewayError(
+                "unsupported_media_type", "JSON is accepted in UTF-8 only: leave the charset out, or say utf-8."
+            )
         return BodyKind.JSON
     operation = call.exchange.operation
     if not operation.is_json and media == b"multipart/form-data":
         return BodyKind.STREAM
     if not operation.is_json and media.startswith(_OPAQUE) and operation.name.startswith(_TAKE_FILES):
         return BodyKind.STREAM
-    raise GatewayError("unsupported_media_type")
+    raise GatewayError("unsupported_media_type", _taken_by(operation))
+
+
+def _taken_by(operation: Operation) -> str:
+    """What to send instead. What was sent is the caller's, and not repeated."""
+    if operation.is_json:
+        return f"{_TAKES} application/json: send the body with `Content-Type: application/json`."
+    if operation.name.startswith(_TAKE_FILES):
+        return f"{_TAKES} application/json, multipart/form-data, application/octet-stream, audio/* or image/*."
+    return f"{_TAKES} application/json or multipart/form-data."
 
 
 def _content_type(call: Call) -> bytes:
