@@ -59,6 +59,13 @@ def refusal(lacks: Iterable[Lack], language: Language = Language.ENGLISH) -> lis
     return [say.lack(each) for each in lacks]
 
 
+def _form(lack: Lack) -> str:
+    """Which of the sentences about it: some say more where more is known."""
+    if lack.what is Lacking.APPROVALS and lack.values.get("by"):
+        return "_by"
+    return "_some" if lack.what is Lacking.UNSEEN and lack.values.get("seen") else ""
+
+
 class Speaker:
     """Sentences in one language."""
 
@@ -97,8 +104,7 @@ class Speaker:
             values["alarms"] = self._words["and"].join(self(f"alarm.{each}") for each in alarms)
         if isinstance(seconds := values.get("seconds"), float | int):
             values["time"] = self.time(seconds)
-        is_named = lack.what is Lacking.APPROVALS and values.get("by")
-        return self("lack.approvals_by" if is_named else f"lack.{lack.what}", **values)
+        return self(f"lack.{lack.what}{_form(lack)}", **values)
 
     def time(self, seconds: float) -> str:
         """A length of time, in its two largest units."""

@@ -37,7 +37,10 @@ WORDS: Final[Mapping[str, str]] = {
     "lack.approvals": "Approvals of this very version and evidence: {approvals} of {needed}.",
     "lack.approvals_by": "Approvals of this very version and evidence: {approvals} of {needed}. May approve: {by}.",
     "lack.concerns": "Open concerns: {concerns}. Each has to be resolved, or accepted by name with a reason.",
-    "lack.unseen": "Random answers of the candidate seen: {seen} of {needed}.",
+    "lack.unseen": "Whoever promotes reads {needed} of the candidate's answers first, drawn at random: `llmgateway rollout promote`"
+    " shows them, and asks.",
+    "lack.unseen_some": "Whoever promotes reads {needed} of the candidate's answers first, drawn at random, and was shown {seen} of"
+    " them: `llmgateway rollout promote` shows them, and asks.",
     "lack.time": "Time: {time} more.",
     "lack.units": "Units of the candidate judged in this step: {units} of {needed}.",
     "lack.pairs": "Pairs that tell the versions apart: {pairs} of {needed}, or {time} more.",

@@ -37,7 +37,9 @@ WORDS: Final[Mapping[str, str]] = {
     "lack.approvals": "この版とこの証拠に対する承認: {needed} 件中 {approvals} 件。",
     "lack.approvals_by": "この版とこの証拠に対する承認: {needed} 件中 {approvals} 件。承認できる人: {by}。",
     "lack.concerns": "未解決の懸念: {concerns} 件。それぞれ解決するか、名前と理由を添えて受け入れる必要があります。",
-    "lack.unseen": "候補版の無作為な答えを見た数: {needed} 件中 {seen} 件。",
+    "lack.unseen": "昇格させる人は、先に候補版の答えを無作為に {needed} 件読みます: `llmgateway rollout promote` が表示し、確認します。",
+    "lack.unseen_some": "昇格させる人は、先に候補版の答えを無作為に {needed} 件読みます。表示されたのはまだ {seen} 件です:"
+    " `llmgateway rollout promote` が表示し、確認します。",
     "lack.time": "時間: あと {time}。",
     "lack.units": "この段階で判定された候補版の単位: {needed} 件中 {units} 件。",
     "lack.pairs": "版の差が出た組: {needed} 組中 {pairs} 組、またはあと {time}。",

@@ -88,8 +88,15 @@ def test_what_is_said_of_a_rollout_that_waits_for_people():
     assert said[2:5] == [
         "Approvals of this very version and evidence: 0 of 2. May approve: a, b, c.",
         "Open concerns: 2. Each has to be resolved, or accepted by name with a reason.",
-        "Random answers of the candidate seen: 3 of 10.",
+        "Whoever promotes reads 10 of the candidate's answers first, drawn at random, and was shown 3 of them:"
+        " `llmgateway rollout promote` shows them, and asks.",
     ]
+    unread = explain(waiting, SEEN, NOW, People())
+    assert (
+        "Whoever promotes reads 10 of the candidate's answers first, drawn at random: `llmgateway rollout promote` shows"
+        " them, and asks." in unread
+    ), "nobody has to guess what was seen of what, and by whom"
+    assert any("無作為に 10 件読みます: `llmgateway" in each for each in explain(waiting, SEEN, NOW, language=Language.JAPANESE))
     assert "Paused" in explain(replace(waiting, state=State.PAUSED, pause=Pause.SRM), SEEN, NOW)[0]
 
 

@@ -131,13 +131,13 @@ async def test_a_pause_stays_until_somebody_says_why_it_is_over(it):
 async def test_a_promotion_needs_approvals_ten_answers_seen_and_a_rationale(it):
     await it.asked()
     await it.people.approve("chat", "ann", it.rollout.evidence_hash)
-    with pytest.raises(RefusedError, match="seen"):
+    with pytest.raises(RefusedError, match="Whoever promotes reads 10"):
         await it.people.promote("chat", "bob", "good")
     rows = await it.people.exemplars("chat", "bob")
     assert {row["assigned_version"] for row in rows} == {"v2"}
     with pytest.raises(RefusedError, match="has to write why"):
         await it.people.promote("chat", "bob", "")
-    with pytest.raises(RefusedError, match="seen"):
+    with pytest.raises(RefusedError, match="Whoever promotes reads 10"):
         await it.people.promote("chat", "ann", "bob has looked")
     found = await it.people.promote("chat", "bob", "as good, and cheaper")
     assert found.rollout.state is State.PROMOTING
