@@ -56,6 +56,21 @@ async def test_what_is_written_twice_is_one_event(store: Store) -> None:
     assert await store.events(ALL, limit=10) == [event(2), first]
 
 
+async def test_those_of_one_moment_keep_the_order_in_which_they_were_added(store: Store) -> None:
+    """Moves of a rollout may come at one moment, and the tenth is no earlier than the ninth."""
+    ids = [f"rollout-6ab1-{revision}" for revision in (8, 9, 10, 11)]
+    moves = [event(1, id=each, at=5.0) for each in ids]
+    await store.add_events(moves[:2])
+    await store.add_events([event(2, id="backend-one-5", at=5.0), event(3, at=4.0), *moves[2:]])
+    expected = [*ids[:1:-1], "backend-one-5", *ids[1::-1], "e3"]
+    assert [each.id for each in await store.events(ALL, limit=10)] == expected
+    paged, before = [], None
+    while page := await store.events(ALL, limit=2, before=before):
+        paged += [each.id for each in page]
+        before = page[-1].id
+    assert paged == expected
+
+
 async def test_pages_of_what_is_wanted_the_newest_first(store: Store) -> None:
     same_time = [event(number, at=5.0) for number in range(3)]
     others = [

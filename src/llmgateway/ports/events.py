@@ -28,7 +28,9 @@ class EventReader(Protocol):
     """Reading; bounded as all reading is."""
 
     async def events(self, wanted: WantedEvents, *, limit: int, before: str | None = None) -> list[GatewayEvent]:
-        """The newest first, by time and then by id; older than the event `before`, which asks for the next page."""
+        """The newest first, those of one moment in the reverse of the order in which they were added; older than the
+        event `before`, which asks for the next page.
+        """
         ...
 
     async def event(self, event_id: str) -> GatewayEvent | None: ...

@@ -137,7 +137,9 @@ async def _rollouts(reader: StoreReader, route: str, window: Window) -> Sequence
 
 
 async def _events(reader: StoreReader, window: Window, route: str | None) -> Some[GatewayEvent]:
-    """A route's events, or those of no route, the newest first. Looks at so many at most, and tells fewer."""
+    """A route's events, or those of no route, as they happened: of those that are told the oldest first. Looks at so
+    many at most, and tells fewer, the newest.
+    """
     found: list[GatewayEvent] = []
     before: str | None = None
     asked = WantedEvents(route=route, since=window.since, until=window.until)
@@ -147,7 +149,8 @@ async def _events(reader: StoreReader, window: Window, route: str | None) -> Som
         if len(page) < PAGE:
             break
         before = page[-1].id
-    return some(found, MAX_EVENTS)
+    newest = some(found, MAX_EVENTS)
+    return Some(newest.told[::-1], newest.left_out)
 
 
 async def _changes(reader: StoreReader, window: Window) -> list[GenerationHead]:

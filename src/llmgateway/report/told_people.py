@@ -19,10 +19,10 @@ def incidents(events: Some[GatewayEvent], say: Say) -> Iterator[Block]:
     if not events.told:
         yield Text(say("incidents.none"))
         return
-    columns = [say(f"incidents.{name}") for name in ("at", "severity", "what", "about", "outcome")]
-    yield Table(columns, [_event(each, say) for each in events.told], whole=frozenset({0}))
     if events.left_out:
         yield Text(say("incidents.left_out", count=count(events.left_out)), is_aside=True)
+    columns = [say(f"incidents.{name}") for name in ("at", "severity", "what", "about", "outcome")]
+    yield Table(columns, [_event(each, say) for each in events.told], whole=frozenset({0}))
     yield Text(say("incidents.basis"), is_aside=True)
 
 
@@ -30,7 +30,7 @@ def _event(event: GatewayEvent, say: Say) -> list[str]:
     about = " ".join(filter(None, (said(event.version), said(event.backend)))) or NOTHING
     kind = say.name("kind", event.kind)
     severity = say.name("severity", event.severity)
-    return [minute(event.at), severity, f"{kind}: {said(event.text)}", about, _became(event, say)]
+    return [second(event.at), severity, f"{kind}: {said(event.text)}", about, _became(event, say)]
 
 
 def _became(event: GatewayEvent, say: Say) -> str:
@@ -38,9 +38,9 @@ def _became(event: GatewayEvent, say: Say) -> str:
     parts = []
     if event.severity is EventSeverity.ALARM:
         cleared = event.cleared_at
-        parts.append(say("incidents.lasts") if cleared is None else say("incidents.cleared", at=minute(cleared)))
+        parts.append(say("incidents.lasts") if cleared is None else say("incidents.cleared", at=second(cleared)))
     if event.undone_at is not None:
-        parts.append(say("incidents.undone", by=said(event.undone_by), at=minute(event.undone_at)))
+        parts.append(say("incidents.undone", by=said(event.undone_by), at=second(event.undone_at)))
     return " ".join(parts) or NOTHING
 
 

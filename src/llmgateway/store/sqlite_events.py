@@ -18,9 +18,8 @@ _NAMES: Final = (
 _COLUMNS: Final = ", ".join(f'"{name}"' for name in _NAMES)
 _SELECT: Final = f"SELECT {_COLUMNS} FROM event "  # noqa: S608 -- names from constants
 _INSERT: Final = f"INSERT OR IGNORE INTO event ({_COLUMNS}) VALUES ({marks(_NAMES)})"  # noqa: S608 -- the same
-_CROP: Final = (
-    'DELETE FROM event WHERE "id" IN (SELECT "id" FROM event ORDER BY "at" DESC, "id" DESC LIMIT -1 OFFSET ?)'
-)
+_NEWEST: Final = '"at" DESC, rowid DESC'  # several of one moment: in the order in which they were written
+_CROP: Final = f'DELETE FROM event WHERE "id" IN (SELECT "id" FROM event ORDER BY {_NEWEST} LIMIT -1 OFFSET ?)'  # noqa: S608 -- the same
 _CLEAR: Final = 'UPDATE event SET "cleared_at" = ? WHERE "id" = ? AND "severity" = \'alarm\' AND "cleared_at" IS NULL'
 _UNDO: Final = 'UPDATE event SET "undone_at" = ?, "undone_by" = ? WHERE "id" = ? AND "undone_at" IS NULL'
 
@@ -51,9 +50,9 @@ def note_undone(connection: sqlite3.Connection, event_id: str, by: str, at: floa
 def page(connection: sqlite3.Connection, wanted: WantedEvents, limit: int, before: str | None) -> list[GatewayEvent]:
     where, values = _where(wanted)
     if before is not None:
-        where.append('("at", "id") < (SELECT "at", "id" FROM event WHERE "id" = ?)')
+        where.append('("at", rowid) < (SELECT "at", rowid FROM event WHERE "id" = ?)')
         values.append(before)
-    sql = f'{_SELECT} WHERE {" AND ".join(where)} ORDER BY "at" DESC, "id" DESC LIMIT ?'
+    sql = f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY {_NEWEST} LIMIT ?"
     return [_event(each) for each in connection.execute(sql, (*values, limit))]
 
 

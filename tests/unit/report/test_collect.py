@@ -94,6 +94,17 @@ async def test_routes_beyond_the_bound_are_counted(store, monkeypatch):
     assert found.routes_left_out == 1
 
 
+async def test_events_are_told_as_they_happened_those_of_one_moment_too(store, monkeypatch):
+    """The gateway has written them one after the other: nine, ten, and what the tenth move led to."""
+    ids = ["rollout-6ab1-9", "rollout-6ab1-10", "backend-one-6ab1"]
+    await store.add_events([event(1, id=each, at=START + 7.25) for each in ids])
+    told = (await report(store, wanted("support"))).routes[0].events
+    assert [each.id for each in told.told] == ["e1", *ids]
+    monkeypatch.setattr(collect, "MAX_EVENTS", 2)
+    fewer = (await report(store, wanted("support"))).routes[0].events
+    assert ([each.id for each in fewer.told], fewer.left_out) == (ids[1:], 2)
+
+
 async def test_pages_of_events_and_changes_are_gone_through(store, monkeypatch):
     monkeypatch.setattr(collect, "PAGE", 1)
     found = await report(store, wanted())

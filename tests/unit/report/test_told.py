@@ -30,7 +30,7 @@ from llmgateway.report.findings import findings_of
 from llmgateway.report.people import Some, changes_of, concerns_of
 from llmgateway.report.quality import quality_of
 from llmgateway.report.rollouts import MAX_MOVES, belongs, story_of
-from llmgateway.report.say import LONGEST, Say, minute, percent, said, seconds
+from llmgateway.report.say import LONGEST, Say, minute, percent, said, second, seconds
 from llmgateway.report.service import service_of
 from llmgateway.report.told import told
 
@@ -104,7 +104,8 @@ def test_findings_are_told_with_what_followed():
 def test_an_alarm_says_whether_it_lasts_and_who_took_it_back():
     lasting, over = some_rows(made(events=Some([])), "weight")[:2]
     assert lasting[1:2] + lasting[4:] == ["alarm", "lasts still"]
-    assert over[4] == f"over on {minute(START + 9)} taken back by ann on {minute(START + 8)}"
+    assert lasting[0] == second(event().at), "several of one minute can be told apart"
+    assert over[4] == f"over on {second(START + 9)} taken back by ann on {second(START + 8)}"
     info = route_report(events=Some([event(severity=EventSeverity.INFO)]))
     assert some_rows(made(info, events=Some([])), "weight")[0][4] == "\u2013"
 

@@ -96,7 +96,10 @@ def test_what_is_said_of_a_rollout_that_waits_for_people():
         "Whoever promotes reads 10 of the candidate's answers first, drawn at random: `llmgateway rollout promote` shows"
         " them, and asks." in unread
     ), "nobody has to guess what was seen of what, and by whom"
-    assert any("無作為に 10 件読みます: `llmgateway" in each for each in explain(waiting, SEEN, NOW, language=Language.JAPANESE))
+    assert any(
+        "無作為に 10 件読みます: `llmgateway" in each
+        for each in explain(waiting, SEEN, NOW, language=Language.JAPANESE)
+    )
     assert "Paused" in explain(replace(waiting, state=State.PAUSED, pause=Pause.SRM), SEEN, NOW)[0]
 
 
