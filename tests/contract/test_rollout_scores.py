@@ -14,7 +14,7 @@ from llmgateway.controlplane.rollouts.scoretally import score_tally
 from llmgateway.domain.score import DataType, Reason, SourceKind, State
 from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.ports.rollouts import STAMP
-from llmgateway.ports.scores import Cursor, Placement
+from llmgateway.ports.scores import Cursor, Placement, WantedScores
 from llmgateway.ports.store import COLUMNS, StoreError
 from llmgateway.rollout.counts import Arms
 from llmgateway.store import sqlite_scoretallies
@@ -121,16 +121,18 @@ async def test_a_score_by_the_admin_api_counts_and_one_that_is_there_does_not(st
     assert await counted(store, "quality") == {1: (1, 0, 1, 0)}
 
 
-async def test_an_earlier_word_that_comes_late_does_not_count(store, make):
+async def test_an_earlier_word_that_comes_late_counts_as_if_it_had_come_first(store, make):
     row = await exchange(store, make)
     early, late = score(make, row["id"], value=False), score(make, row["id"])
     await sent(store, late)
     await sent(store, early)
-    assert await counted(store, "thumbs") == {1: (1, 0, 0, 0)}, "it was never what the user thought last"
+    assert await counted(store, "thumbs") == {1: (1, 0, 1, 0)}, "which of two workers was slower makes no difference"
     many = [judgement(make, row["id"], name="kind", data_type=DataType.BOOL, value=value) for value in (False, True)]
     await store.add_scores(many[1:], b"{}")
     await store.add_scores(many[:1], b"{}")
-    assert await counted(store, "tone") == {1: (1, 0, 0, 0)}
+    assert await counted(store, "tone") == {1: (1, 0, 1, 0)}
+    current = await store.scores(WantedScores(), limit=9)
+    assert [each.value for each in current] == [True, True], "shown is the last word"
 
 
 async def test_who_changes_their_mind_counts_once_and_a_bad_word_stays(store, make):

@@ -120,7 +120,7 @@ class ScoreTally(Tally, Protocol):
     """Counts scores of one rollout's exchanges. Used in the store's thread, for one transaction."""
 
     def add(self, score: Score, exchange: dict[str, Any]) -> None:
-        """Take a score that has become the current word of its source. `exchange`: the columns STAMP of its row."""
+        """Take a score that has become valid. `exchange`: the columns STAMP of its row."""
         ...
 
 
@@ -164,8 +164,8 @@ class RolloutWriter(Protocol):
     """Writing."""
 
     def count_scores(self, tallies: ScoreTallies) -> None:
-        """From now on have every score counted that becomes the current word of its source, whoever brings it, in the
-        transaction that makes it so. Before that, and for rollouts that are filed, none are.
+        """From now on have every score counted that becomes valid, whoever brings it, in the transaction that makes it
+        so: also one that its source has taken back by then. Before that, and for rollouts that are filed, none are.
         """
         ...
 

@@ -120,26 +120,26 @@ def add_many(
         if score.exchange_id not in targets:
             targets[score.exchange_id] = _target(connection, score)
         target = targets[score.exchange_id]
-        if target is not None and (is_current := _add_valid(connection, score, target)) is not None:
+        if target is not None and _add_valid(connection, score, target):
             added += 1
-            news += [(score, target.seq)] if is_current else []
+            news.append((score, target.seq))
     count(connection, news, tallies)
     connection.execute(_SAVE_STATE, ("evaluation", state.decode()))
     connection.execute("COMMIT")
     return added
 
 
-def _add_valid(connection: sqlite3.Connection, score: Score, target: Target) -> bool | None:
-    """Add it, current at once, which only fails where something of this source is there already. Tells whether it is
-    the current word; None: it is there already.
+def _add_valid(connection: sqlite3.Connection, score: Score, target: Target) -> bool:
+    """Add it, current at once, which only fails where something of this source is there already. False: it is itself
+    there already.
     """
     placed = (*_values(score)[:-1], target.seq, target.route, target.version)
     if connection.execute(_INSERT_VALID, (*placed, 1)).rowcount:
         return True
     cursor = connection.execute(_INSERT_VALID, (*placed, 0))
-    if not cursor.rowcount:
-        return None
-    return _make_current(connection, replace(score, seq=cursor.lastrowid or 0), target.seq)
+    if cursor.rowcount:
+        _make_current(connection, replace(score, seq=cursor.lastrowid or 0), target.seq)
+    return bool(cursor.rowcount)
 
 
 def labelled(connection: sqlite3.Connection, name: str, source_id: str) -> list[tuple[Value, Value]]:
@@ -242,7 +242,9 @@ def forget(connection: sqlite3.Connection, before: float, limit: int) -> int:
 
 
 def _place(connection: sqlite3.Connection, placement: Placement) -> list[News]:
-    """Say what becomes of it. Gives it back, with its exchange's number, if it is its source's current word now."""
+    """Say what becomes of it. Gives it back, with its exchange's number, if it has become valid by that, be it its
+    source's last word or an earlier one that comes in late: what counts must not hang on the order of arrival.
+    """
     score, target = placement.score, placement.target or Target(0, "", None, None, None)
     moved = connection.execute(
         _PLACE,
@@ -258,21 +260,22 @@ def _place(connection: sqlite3.Connection, placement: Placement) -> list[News]:
     ).rowcount
     if placement.forgets:
         connection.execute(_FORGET_ONE, (score.seq,))
-    is_current = moved and placement.state is State.VALID and _make_current(connection, score, target.seq)
-    return [(score, target.seq)] if is_current else []
+    if not moved or placement.state is not State.VALID:
+        return []
+    _make_current(connection, score, target.seq)
+    return [(score, target.seq)]
 
 
-def _make_current(connection: sqlite3.Connection, score: Score, exchange_seq: int) -> bool:
+def _make_current(connection: sqlite3.Connection, score: Score, exchange_seq: int) -> None:
     """The last word of a source counts, also where an earlier one comes in after it."""
     slot = (exchange_seq, score.name, score.source_kind, score.source_id)
     same = '"exchange_seq" = ? AND "name" = ? AND "source_kind" = ? AND "source_id" = ? AND "is_current" = 1'
     held = connection.execute(f'SELECT seq, "at", "id" FROM score WHERE {same}', slot).fetchone()  # noqa: S608 -- a constant
     if held is not None and (held[1], held[2]) > (score.at, score.id):
-        return False
+        return
     if held is not None:
         connection.execute('UPDATE score SET "is_current" = 0 WHERE seq = ?', held[:1])
     connection.execute('UPDATE score SET "is_current" = 1 WHERE seq = ?', (score.seq,))
-    return True
 
 
 def _target(connection: sqlite3.Connection, score: Score) -> Target | None:

@@ -1,4 +1,4 @@
-"""Scores that have become current count for the rollouts that assigned their exchanges. Plain functions in the writing
+"""Scores that have become valid count for the rollouts that assigned their exchanges. Plain functions in the writing
 connection's thread; the caller commits.
 """
 

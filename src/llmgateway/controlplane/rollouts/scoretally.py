@@ -1,8 +1,10 @@
-"""What scores add to the evidence of one rollout, counted in the transaction that makes them current.
+"""What scores add to the evidence of one rollout, counted in the transaction that makes them valid.
 
 A score counts for the version and the weight epoch that its exchange was assigned, however late it comes. What is
 judged for the first time is a unit; the first bad word is a bad unit, and stays one: what was decided on it is not
-undone when somebody takes it back. Marks in the store keep what several say, or say again, from counting twice.
+undone when somebody takes it back. That a word was taken back before it came in, or in which order words came, makes
+no difference either, so that the evidence is the same whoever was slow. Marks in the store keep what several say, or
+say again, from counting twice.
 """
 
 import logging
@@ -47,7 +49,7 @@ class ScoreTally:
         return {seen.unit for seen in self._seen}
 
     def add(self, score: Score, exchange: dict[str, Any]) -> None:
-        """Take a score that has become its source's current word on an exchange."""
+        """Take a score that has become valid."""
         arm = assigned_arm(exchange, self._record)
         found = dict(self._judged(score))
         if arm is None or not found or is_ours(exchange):
