@@ -125,6 +125,7 @@ WORDS: Final[Mapping[str, str]] = {
     "event.submit": "submitted",
     "event.shadow": "copies begin",
     "event.start": "started",
+    "event.ask": "people asked at a gate",
     "event.advance": "next step",
     "event.harm": "harm found",
     "event.signal": "signal got worse",

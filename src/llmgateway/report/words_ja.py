@@ -125,6 +125,7 @@ WORDS: Final[Mapping[str, str]] = {
     "event.submit": "提出",
     "event.shadow": "写しの開始",
     "event.start": "開始",
+    "event.ask": "関門で承認待ち",
     "event.advance": "次の段階へ",
     "event.harm": "害を検出",
     "event.signal": "注意指標が悪化",

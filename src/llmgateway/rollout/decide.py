@@ -30,6 +30,7 @@ FORWARD: Final = (
     Event.DEADLINE,
     Event.SHADOW,
     Event.START,
+    Event.ASK,
     Event.ADVANCE,
     Event.BAKED,
 )

@@ -193,9 +193,19 @@ def start_approved(at: Moment) -> Lack | None:
     return _approved(at, at.rollout.plan.start)
 
 
+def has_gate(rollout: Rollout) -> bool:
+    """Whether somebody has to approve of going on from its step."""
+    return rollout.plan.steps[rollout.step].gate and rollout.plan.approvals.count > 0
+
+
+def unasked_gate(at: Moment) -> Lack | None:
+    """The step has a gate, and people were not asked at it yet."""
+    return None if has_gate(at.rollout) and not at.rollout.asked else Lack(Lacking.STEP)
+
+
 def gate_approved(at: Moment) -> Lack | None:
-    is_gate = at.rollout.plan.steps[at.rollout.step].gate
-    return _approved(at, at.rollout.plan.approvals) if is_gate else None
+    """People have approved of the evidence with which the gate was reached; before it was, nobody can have."""
+    return _approved(at, at.rollout.plan.approvals) if has_gate(at.rollout) else None
 
 
 def approved(at: Moment) -> Lack | None:

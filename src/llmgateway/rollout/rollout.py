@@ -44,6 +44,7 @@ class Pause(StrEnum):
 TERMINAL: Final = frozenset({State.SUCCEEDED, State.ROLLED_BACK, State.ABORTED, State.SUPERSEDED})
 AT_STEP: Final = frozenset({State.CANARY, State.PAUSED, State.AWAITING_APPROVAL, State.INCONCLUSIVE})
 PROMOTED: Final = frozenset({State.PROMOTING, State.BAKE, State.SUCCEEDED})
+_ASKING: Final = frozenset({State.PENDING_START, State.AWAITING_APPROVAL})
 LIVE: Final = AT_STEP | {State.SHADOW, State.PROMOTING, State.BAKE}
 
 
@@ -81,6 +82,7 @@ _PLACE: Final = (
     "step_since",
     "started",
     "evidence_hash",
+    "asked",
     "srm_from",
     "accepted",
 )
@@ -92,7 +94,8 @@ class Rollout:
 
     `revision` rises with each transition (compare-and-set), `epoch` with each change of the weight. `since`: when
     this state was entered, `step_since` when the step was, pauses taken off. `evidence_hash`: the evidence that
-    people are asked about. `srm_from`, `accepted`: what people took note of when they resumed.
+    people are asked about, `asked`: at a step's gate. `srm_from`, `accepted`: what people took note of when they
+    resumed.
     """
 
     id: str
@@ -108,6 +111,7 @@ class Rollout:
     step_since: float = 0.0
     started: float = 0.0
     evidence_hash: str = ""
+    asked: bool = False
     srm_from: int = 0
     accepted: frozenset[str] = field(default_factory=frozenset)
 
@@ -119,7 +123,7 @@ class Rollout:
 
     def placed(self, written: Mapping[str, Any]) -> Self:
         """This rollout at a place that was `written`. KeyError, TypeError or ValueError where it was not."""
-        known = {name: written[name] for name in _PLACE}
+        known = {"asked": False} | {name: written[name] for name in _PLACE if name != "asked" or name in written}
         known["state"] = State(written["state"])
         known["pause"] = None if written["pause"] is None else Pause(written["pause"])
         known["accepted"] = frozenset(written["accepted"])
@@ -136,8 +140,17 @@ class Rollout:
             return 1.0
         return 1 - self.plan.bake.holdback if self.state in PROMOTED else 0.0
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether people are asked for their word now: what it is to be about is there."""
+        return self.asked if self.state is State.CANARY else self.state in _ASKING
+
     def approvers(self, people: People, policy: Approvals, now: float) -> set[str]:
-        """Whose approval counts: of this version and this evidence, fresh, and by somebody who may."""
+        """Whose approval counts: of this version and this evidence, fresh, and by somebody who may. Nobody's before
+        people are asked.
+        """
+        if not self.is_asking:
+            return set()
         return {
             each.by
             for each in people.approvals

@@ -24,6 +24,7 @@ class Event(StrEnum):
     SUBMIT = "submit"
     SHADOW = "shadow"
     START = "start"
+    ASK = "ask"  # a step has what it needs, and people are asked at its gate
     ADVANCE = "advance"
     HARM = "harm"
     SIGNAL = "signal"
@@ -81,6 +82,7 @@ TABLE: Final[Mapping[tuple[State, Event], Edge]] = {
     (State.SHADOW, Event.HARM): Edge(State.ROLLED_BACK),
     (State.SHADOW, Event.ROLL_BACK): Edge(State.ROLLED_BACK),
     (State.SHADOW, Event.SUPERSEDE): Edge(State.SUPERSEDED),
+    (State.CANARY, Event.ASK): Edge(State.CANARY, (guards.unasked_gate, guards.more_steps, *_FLOORS)),
     (State.CANARY, Event.ADVANCE): Edge(State.CANARY, (guards.more_steps, *_FLOORS), (guards.gate_approved,)),
     (State.CANARY, Event.PROVEN): Edge(State.AWAITING_APPROVAL, (guards.last_step, *_FLOORS, guards.proven)),
     (State.CANARY, Event.DEADLINE): Edge(State.INCONCLUSIVE, (guards.overdue,)),
@@ -110,7 +112,9 @@ TABLE: Final[Mapping[tuple[State, Event], Edge]] = {
     (State.INCONCLUSIVE, Event.ROLL_BACK): _BACK,
     (State.ROLLING_BACK, Event.IN_FORCE): Edge(State.ROLLED_BACK),
 }  # fmt: skip
-ASKING: Final = frozenset({State.PENDING_START, State.CANARY, State.AWAITING_APPROVAL})  # people approve of these
+_NEW_EVIDENCE: Final = frozenset(
+    {State.PENDING_START, State.CANARY, State.AWAITING_APPROVAL}
+)  # what was approved is old
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +167,21 @@ def lacking(edge: Edge, at: Moment) -> tuple[Lack, ...]:
     return tuple(lack for guard in (*edge.guards, *edge.consent) if (lack := guard(at)) is not None)
 
 
+def awaited(rollout: Rollout) -> Event | None:
+    """What has to come in a step before people are asked for their word; None where it ends without them."""
+    if rollout.state is not State.CANARY:
+        return None
+    if rollout.plan.is_last(rollout.step):
+        return Event.PROVEN
+    return Event.ASK if guards.has_gate(rollout) else None
+
+
 def _moved(target: State, event: Event, at: Moment) -> Rollout:
     before, now = at.rollout, at.now
-    after = replace(before, state=target, since=now, revision=before.revision + 1, pause=PAUSES.get(event))
-    if event is Event.ADVANCE:
+    after = replace(before, state=target, since=now, revision=before.revision + 1, pause=PAUSES.get(event), asked=False)
+    if event is Event.ASK:
+        after = replace(after, since=before.since, asked=True)
+    elif event is Event.ADVANCE:
         after = replace(after, step=before.step + 1, step_since=now)
     elif event is Event.START:
         after = replace(after, step_since=now, started=now)
@@ -174,7 +189,7 @@ def _moved(target: State, event: Event, at: Moment) -> Rollout:
         after = replace(after, step_since=before.step_since + now - before.since)
     if event is Event.RESUME:
         after = _noted(after, at)
-    if target in ASKING:
+    if target in _NEW_EVIDENCE:
         after = replace(after, evidence_hash=at.evidence.hash())
     is_new_weight = after.weight != before.weight or after.srm_from > before.epoch
     return replace(after, epoch=before.epoch + 1) if is_new_weight else after

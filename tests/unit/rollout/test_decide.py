@@ -27,6 +27,7 @@ UNEVEN = replace(CALM, assigned={1: Arms(10_000, 100)})
 SILENT = replace(CALM, heard={})
 LAST = rollout(state=State.CANARY, step=2, epoch=3, since=NOW - 900, step_since=NOW - 900, started=NOW - 900)
 FIRST = replace(LAST, step=0, epoch=1)
+GATED = replace(FIRST, plan=replace(PLAN, steps=(Step(0.05, 60, 20, gate=True), *PLAN.steps[1:])))
 PERSONS = {
     Event.PROMOTE,
     Event.RESUME,
@@ -43,6 +44,9 @@ PERSONS = {
     ("of", "seen", "event"),
     [
         (FIRST, CALM, Event.ADVANCE),
+        (GATED, CALM, Event.ASK),
+        (replace(GATED, asked=True), CALM, Event.ADVANCE),
+        (replace(GATED, step_since=NOW), CALM, None),
         (FIRST, HARM, Event.HARM),
         (FIRST, UNEVEN, Event.SRM),
         (FIRST, SILENT, Event.NO_DATA),

@@ -18,7 +18,7 @@ from llmgateway.rollout.hardstop import Failing
 from llmgateway.rollout.plan import Approvals, Kind, Metric, Shadow, Step
 from llmgateway.rollout.readings import absent, readings
 from llmgateway.rollout.rollout import LIVE, MUST_SEE, PROMOTED, TERMINAL, Approval, Pause, People, Rollout, State
-from llmgateway.rollout.states import PAUSES, TABLE, Event, Occurrence, Refused, Transition, follow
+from llmgateway.rollout.states import PAUSES, TABLE, Event, Occurrence, Refused, Transition, awaited, follow
 
 GOOD = {"error": {1: (200, 10), 2: (200, 60), 3: (400, 380)}}
 UNITS = {"error": {1: (9_000, 500), 2: (9_000, 3_000), 3: (9_000, 9_000)}}
@@ -181,10 +181,61 @@ def test_nothing_goes_forward_without_data_or_with_an_alarm():
     assert what(happen(FIRST, Event.ADVANCE, broken)) == [Lacking.ALARM]
 
 
-def test_a_gate_needs_approval_of_this_step():
-    gated = replace(FIRST, plan=replace(PLAN, steps=(Step(0.05, 60, 20, gate=True), Step(0.5))), evidence_hash="e")
-    assert what(happen(gated, Event.ADVANCE)) == [Lacking.APPROVALS]
-    assert happen(gated, Event.ADVANCE, people=everybody(gated, NOW)).after.evidence_hash == CALM.hash()
+GATED = replace(FIRST, plan=replace(PLAN, steps=(Step(0.05, 60, 20, gate=True), Step(0.5))), evidence_hash="e")
+
+
+def test_at_a_gate_people_are_asked_about_the_evidence_that_it_was_reached_with():
+    asking = happen(GATED, Event.ASK).after
+    assert (asking.state, asking.step, asking.epoch, asking.weight) == (State.CANARY, 0, 1, 0.05)
+    assert (asking.revision, asking.since, asking.step_since) == (GATED.revision + 1, GATED.since, GATED.step_since)
+    assert (asking.evidence_hash, asking.is_asking) == (CALM.hash(), True)
+    assert what(happen(asking, Event.ASK)) == [Lacking.STEP], "once"
+    assert what(happen(asking, Event.ADVANCE)) == [Lacking.APPROVALS]
+    after = happen(asking, Event.ADVANCE, people=everybody(asking, NOW)).after
+    assert (after.step, after.is_asking) == (1, False)
+
+
+def test_what_was_approved_before_a_step_had_its_evidence_does_not_count():
+    early = everybody(GATED, NOW)
+    assert what(happen(GATED, Event.ADVANCE, people=early)) == [Lacking.APPROVALS]
+    assert GATED.approvers(early, PLAN.approvals, NOW) == set()
+    asking = happen(GATED, Event.ASK).after
+    assert what(happen(asking, Event.ADVANCE, people=early)) == [Lacking.APPROVALS]
+
+
+@pytest.mark.parametrize(
+    ("of", "seen", "lacks"),
+    [
+        (replace(GATED, step_since=NOW - 59), CALM, Lacking.TIME),
+        (GATED, replace(CALM, units={"error": {1: Arms(100, 19)}}), Lacking.UNITS),
+        (GATED, HARM, Lacking.ALARM),
+        (GATED, replace(CALM, heard={}), Lacking.MISSING),
+        (FIRST, CALM, Lacking.STEP),
+        (replace(GATED, plan=replace(GATED.plan, approvals=Approvals(0))), CALM, Lacking.STEP),
+        (replace(GATED, step=1, epoch=2), CALM, Lacking.STEP),
+    ],
+)
+def test_nobody_is_asked_before_a_step_with_a_gate_has_what_it_needs(of, seen, lacks):
+    assert lacks in what(happen(of, Event.ASK, seen))
+
+
+def test_what_interrupts_the_wait_at_a_gate_asks_anew():
+    asking = happen(GATED, Event.ASK).after
+    people = everybody(asking, NOW)
+    resumed = happen(happen(asking, Event.PAUSE).after, Event.RESUME, reason="lunch is over").after
+    assert not resumed.is_asking
+    assert what(happen(resumed, Event.ADVANCE, people=people)) == [Lacking.APPROVALS]
+
+
+def test_where_people_are_asked_and_what_has_to_come_before():
+    asked = {state for state in State if replace(LAST, state=state).is_asking}
+    assert asked == {State.PENDING_START, State.AWAITING_APPROVAL}
+    assert [awaited(each) for each in (GATED, FIRST, LAST, AWAITING)] == [Event.ASK, None, Event.PROVEN, None]
+
+
+def test_a_place_that_an_older_version_wrote_asks_nobody_yet():
+    place = {name: value for name, value in GATED.written().items() if name != "asked"}
+    assert rollout(GATED.plan).placed(place) == GATED
 
 
 # --- pauses
@@ -403,9 +454,11 @@ def test_a_step_is_taken_exactly_when_nothing_is_lacking(seen):
         of = replace(LAST, plan=plan, step=step, epoch=step + 1, step_since=NOW - waited, evidence_hash="e")
         evidence = replace(EVIDENCE[seen], units={"error": {step + 1: Arms(500, units)}})
         for people in (People(), everybody(of, NOW)):
-            happened = what(happen(of, Event.ADVANCE, evidence, people)) == []
-            may = not gate or people.approvals
-            assert happened == bool(seen in {"calm", "proof"} and step < 2 and waited > 60 and units == 20 and may)
+            is_ready = seen in {"calm", "proof"} and step < 2 and waited > 60 and units == 20
+            assert (what(happen(of, Event.ASK, evidence, people)) == []) == (is_ready and gate)
+            for asked in (False, True):
+                happened = what(happen(replace(of, asked=asked), Event.ADVANCE, evidence, people)) == []
+                assert happened == bool(is_ready and (not gate or (people.approvals and asked)))
 
 
 # --- the walk
@@ -434,6 +487,7 @@ class Walk(RuleBasedStateMachine):
         self.weights = {}
         self.pairs = Arms()
         self.heard = {}
+        self.asked = {}  # when people were asked about which evidence
         self.path = [self.rollout]
 
     @property
@@ -473,6 +527,7 @@ class Walk(RuleBasedStateMachine):
             Event.SUBMIT,
             Event.SHADOW,
             Event.START,
+            Event.ASK,
             Event.ADVANCE,
             Event.PROVEN,
             Event.RESUME,
@@ -491,6 +546,8 @@ class Walk(RuleBasedStateMachine):
         self.check(outcome, event, seen, reason)
         self.rollout = outcome.after
         self.path.append(self.rollout)
+        if event in {Event.ASK, Event.PROVEN}:
+            self.asked[self.rollout.evidence_hash] = self.now
         if 0 < self.rollout.weight < 1:
             self.weights[self.rollout.epoch] = self.rollout.weight
         return True
@@ -503,6 +560,7 @@ class Walk(RuleBasedStateMachine):
         if event is Event.ADVANCE:
             assert not absent(self.plan, seen, self.now)
             assert after.step == before.step + 1
+            assert not self.plan.steps[before.step].gate or self.is_approved(before)
         else:
             assert after.step == before.step
         if after.state is State.SUPERSEDED:
@@ -524,9 +582,14 @@ class Walk(RuleBasedStateMachine):
         assert self.people.seen >= MUST_SEE
         assert reason
         assert not absent(self.plan, seen, self.now)
-        assert any(
-            (each.by, each.version_hash, each.evidence_hash) == ("ann", before.version_hash, before.evidence_hash)
-            and self.now - 86_400 <= each.at <= self.now
+        assert self.is_approved(before)
+
+    def is_approved(self, of):
+        """Whether somebody who may has said yes to what it was asked about, when it was there to be looked at."""
+        asked = self.asked[of.evidence_hash]
+        return any(
+            (each.by, each.version_hash, each.evidence_hash) == ("ann", of.version_hash, of.evidence_hash)
+            and max(asked, self.now - 86_400) <= each.at <= self.now
             for each in self.people.approvals
         )
 
@@ -618,7 +681,7 @@ TestShadowWalk.settings = TestWalk.settings
 
 def test_the_walk_gets_to_the_end():
     walk = Walk()
-    for _ in range(5):
+    for _ in range(6):
         walk.forward()
     assert not walk.try_(Event.PROMOTE, "because", "ann")
     walk.approve("ann", "hash-of-v2", fits=True)
@@ -630,7 +693,7 @@ def test_the_walk_gets_to_the_end():
     assert walk.try_(Event.BAKED, "", "")
     assert [each.state for each in walk.path[1:]] == [
         State.PENDING_START,
-        *[State.CANARY] * 3,
+        *[State.CANARY] * 4,  # one of them asks at its gate
         State.AWAITING_APPROVAL,
         State.PROMOTING,
         State.BAKE,

@@ -77,7 +77,10 @@ def approve(
     if not as_json:
         tell(found, as_json=False)
     seen = found.get("evidence_hash", "")
-    gateway.sure(f"Approve of {one_line(found['candidate'])} on evidence {one_line(seen[:12])}?", is_agreed=yes)
+    is_asked = found.get("asking", True)  # else the gateway says what is missing, and there is nothing to be sure about
+    gateway.sure(
+        f"Approve of {one_line(found['candidate'])} on evidence {one_line(seen[:12])}?", is_agreed=yes or not is_asked
+    )
     body = ("application/json", encode({"evidence_hash": seen}))
     done = gateway.change(source, "POST", path(route, "approve"), has="rollout", body=body)["rollout"]
     if as_json:

@@ -28,6 +28,9 @@ _PAUSE: Final = "pause"
 MOVES: Final[Mapping[Event, Move]] = {
     Event.SHADOW: Move("shadow", _INFO, "has begun: the candidate answers copies", UndoAct.ROLLBACK),
     Event.START: Move("start", _INFO, "has begun: {weight:.3g} % of assignments go to the candidate", UndoAct.ROLLBACK),
+    Event.ASK: Move(
+        "ask", _WARNING, "has all that step {step} needs, and waits for people at its gate", UndoAct.ROLLBACK
+    ),
     Event.ADVANCE: Move(
         "advance", _INFO, "is at step {step} of {steps}: {weight:.3g} % go to the candidate", UndoAct.ROLLBACK
     ),

@@ -1,7 +1,7 @@
 """What people do with rollouts: start, pause, resume, approve, promote, roll back. `Control.rollouts`."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -18,8 +18,9 @@ from llmgateway.domain.quantile import quantile
 from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord
 from llmgateway.ports.store import Row, Store, StoreRejectedError, Wanted
 from llmgateway.rollout.explain import refusal
+from llmgateway.rollout.guards import Lack, moment
 from llmgateway.rollout.rollout import MUST_SEE, TERMINAL, Rollout, State
-from llmgateway.rollout.states import ASKING, TABLE, Event, Refused
+from llmgateway.rollout.states import TABLE, Event, Refused, awaited, lacking
 
 BASELINE: Final = 1_000  # of the stable version's exchanges, the last ones
 MIN_BASELINE: Final = 20  # fewer say nothing about a 95th percentile
@@ -122,8 +123,8 @@ class Rollouts:
         """Note a person's word on the version and the evidence that the rollout asks about."""
         found = self.found(route)
         rollout = found.rollout
-        if rollout.state not in ASKING:
-            raise RefusedError(409, "nothing_to_approve", f"A rollout that is {rollout.state} asks for no approval.")
+        if not rollout.is_asking:
+            raise await self._unasked(found)
         if evidence_hash not in (None, rollout.evidence_hash):
             raise RefusedError(409, "evidence_changed", "The evidence is another than you have seen: look again.")
         if author == rollout.creator and not rollout.plan.approvals.creator_may:
@@ -135,6 +136,18 @@ class Rollouts:
         )
         self._conductor.wake.set()
         return found
+
+    async def _unasked(self, found: Running) -> RefusedError:
+        """Why nobody is asked for an approval, with what is missing until somebody is."""
+        rollout = found.rollout
+        event = awaited(rollout)
+        if event is None:
+            return RefusedError(409, "nothing_to_approve", f"A rollout that is {rollout.state} asks for no approval.")
+        at = moment(rollout, await self._conductor.evidence(found), self._clock.time())
+        lacks = lacking(TABLE[rollout.state, event], at)
+        missing = " ".join(refusal(lacks)) or "Ask again in a second."
+        why = f"An approval is of evidence, and this step has not all that it needs yet. {missing}"
+        return RefusedError(409, "nothing_to_approve_yet", why, lacks=_told(lacks))
 
     async def exemplars(self, route: str, author: str) -> list[Row]:
         """Some of the candidate's exchanges, drawn at random; noted as seen by `author`."""
@@ -218,8 +231,11 @@ def _runs(message: str) -> RefusedError:
 
 
 def _refused(made: Refused) -> RefusedError:
-    lacks = [{"what": each.what.value, **each.values} for each in made.lacks]
-    return RefusedError(409, "rollout_refused", " ".join(refusal(made.lacks)), lacks=lacks)
+    return RefusedError(409, "rollout_refused", " ".join(refusal(made.lacks)), lacks=_told(made.lacks))
+
+
+def _told(lacks: Iterable[Lack]) -> list[dict[str, object]]:
+    return [{"what": each.what.value, **each.values} for each in lacks]
 
 
 def _p95(values: list[float]) -> float | None:

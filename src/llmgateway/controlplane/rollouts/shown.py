@@ -56,6 +56,7 @@ def shown(found: Running, evidence: Evidence, people: People, now: float, error:
         "epoch": rollout.epoch,
         "since": rollout.since,
         "evidence_hash": rollout.evidence_hash,
+        "asking": rollout.is_asking,
         "approvals": [{"by": each.by, "at": each.at, "counts": each.by in _valid(at)} for each in people.approvals],
         "approvals_needed": plan.approvals.count,
         "open_concerns": people.open_concerns,

@@ -13,6 +13,7 @@ from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.rollouts.people import MIN_BASELINE, Rollouts
 from llmgateway.controlplane.rollouts.preflight import Checked, is_kept
 from llmgateway.domain.review import Concern, Severity
+from llmgateway.ports.rollouts import ApprovalRecord
 from llmgateway.ports.store import Entry, StoreError
 from llmgateway.rollout.rollout import Pause, State
 from llmgateway.rollout.states import Event, Refused
@@ -149,6 +150,52 @@ async def test_an_approval_is_of_the_evidence_that_was_seen(it):
     await it.asked()
     with refuses("evidence_changed"):
         await it.people.approve("chat", "ann", "another")
+
+
+GATED = replace(POLICY, steps=(replace(POLICY.steps[0], gate=True), POLICY.steps[1]))
+
+
+async def test_at_a_gate_nobody_approves_before_the_step_has_its_evidence(it):
+    it.configure(GATED)
+    await it.start()
+    with refuses("nothing_to_approve_yet") as caught:
+        await it.people.approve("chat", "ann", None)
+    assert [each["what"] for each in caught.value.more["lacks"]] == ["units", "missing"]
+    assert "judged in this step: 0 of 5" in caught.value.message
+    found = it.rollout
+    word = ApprovalRecord(found.id, "ann", found.version_hash, found.evidence_hash, it.clock.time())
+    await it.store.approve_rollout(word)  # as one who was quicker than the refusal
+    await it.both()
+    await it.both()
+    assert (it.rollout.step, it.rollout.asked) == (0, True), "it stands for no evidence"
+    with refuses("evidence_changed"):
+        await it.people.approve("chat", "ann", found.evidence_hash)
+    await it.people.approve("chat", "ann", it.rollout.evidence_hash)
+    await it.look()
+    assert (it.rollout.step, it.rollout.asked) == (1, False)
+    rows = await it.store.transitions(found.id)
+    assert [row.event for row in rows] == ["submit", "start", "ask", "advance"]
+    (word,) = [each for each in await it.store.approvals(found.id) if each.evidence_hash == rows[2].evidence_hash]
+    assert word.by == "ann", "on what the row says that was there"
+    with refuses("nothing_to_approve_yet"):
+        await it.people.approve("chat", "ann", None)
+
+
+async def test_a_step_without_a_gate_asks_nobody(it):
+    await it.start()
+    with refuses("nothing_to_approve"):
+        await it.people.approve("chat", "ann", None)
+
+
+async def test_a_gate_asks_once_and_over_a_restart(it):
+    it.configure(GATED)
+    await it.start()
+    await it.both()
+    before = it.rollout
+    assert (before.asked, it.moves.count("ask")) == (True, 1)
+    await it.restart()
+    await it.both()
+    assert (it.rollout, it.moves.count("ask")) == (before, 1)
 
 
 async def test_who_began_it_may_not_approve_of_it_unless_they_may(it):
