@@ -154,6 +154,12 @@ async def test_what_judges_and_people_say_of_the_same_is_told_as_a_table(store: 
         Labelled("support", "helpful", "helpful-judge", "1", "1", 2),  # of several people the last counts
         Labelled("support", "helpful", "helpful-judge", "good", "bad", 1),
     ]
+    other = await append(store, at(make, 8), at(make, 9))
+    for row, run in zip(other, ("judge-a@1", "judge-a@2"), strict=True):
+        await store.add_score(score(row, SourceKind.JUDGE, False, run=run))
+        await store.add_score(score(row, SourceKind.HUMAN, False))
+    found = await store.report_labelled(ALL)
+    assert sorted(each.identity for each in found) == ["", "", "", "1", "2"], "who is told apart is not added up"
     assert await store.report_labelled(replace(ALL, until=START)) == []
     assert await store.report_labelled(replace(ALL, route="chat")) == []
 

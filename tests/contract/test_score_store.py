@@ -274,13 +274,31 @@ async def test_a_judges_words_are_found_beside_those_of_people(store: Store, mak
     assert await store.labelled("kind", "another") == []
 
 
+async def test_agreement_is_that_of_the_very_judge_where_one_is_asked_about(store, make):
+    rows = [await exchange(store, make) for _ in range(3)]
+    binary = {"name": "kind", "data_type": DataType.BOOL, "value": True}
+    judges = [
+        judgement(make, row["id"], run=run, **binary) for row, run in zip(rows, ("a@1", "a@2", None), strict=True)
+    ]
+    people = [
+        judgement(make, row["id"], source_kind=SourceKind.HUMAN, source_id="ada", **binary | {"value": number > 0})
+        for number, row in enumerate(rows)
+    ]
+    await store.add_scores([*judges, *people], b"{}")
+    assert await store.labelled("kind", "rubric-3", "a@1") == [(True, False)]
+    assert await store.labelled("kind", "rubric-3", "a@2") == [(True, True)]
+    assert await store.labelled("kind", "rubric-3", "a@3") == []
+    assert len(await store.labelled("kind", "rubric-3")) == 3
+
+
 async def test_agreement_is_looked_up_from_the_side_of_people(tmp_path: Path, make: ExchangeFactory):
     """Judges say much: a look at all of it would take seconds."""
     store = STORES["sqlite"](tmp_path)
     await store.open()
     with sqlite3.connect(next(tmp_path.rglob("*.sqlite3"))) as connection:
         plan = [
-            each[3] for each in connection.execute(f"EXPLAIN QUERY PLAN {sqlite_scores._LABELLED}", ("j", "kind", 9))
+            each[3]
+            for each in connection.execute(f"EXPLAIN QUERY PLAN {sqlite_scores._LABELLED}", ("j", "r", "kind", 9))
         ]
     await store.close()
     assert any("score_human" in each for each in plan)

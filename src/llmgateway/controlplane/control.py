@@ -202,6 +202,7 @@ class Control:
             self._webhooks,
             ingest.drained,
             parts.events.saved if parts.events is not None else lambda _: None,
+            lambda: parts.evaluation.judges if parts.evaluation is not None else {},
         )
         made = RolloutService(store, around, self._reviewing)
         ingest.count_for(made.conductor)

@@ -18,6 +18,7 @@ MAX_COMMENT: Final = 2_000
 MAX_REFERENCE: Final = 128  # no exchange has a longer one
 MAX_WORD: Final = 128  # of idempotency keys, sources and runs
 MAX_NUMBER: Final = 1e15
+IDENTITY: Final = "@"  # in a judge's run: what follows says who judged, and other than that is another judge
 COMMON: Final = frozenset({"name", "value", "data_type", "comment", "idempotency_key"})
 _is_name: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 _is_word: Final = re.compile(r"[!-~](?:[ -~]{0,126}[!-~])?").fullmatch

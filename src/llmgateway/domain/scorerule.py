@@ -9,7 +9,8 @@ from llmgateway.domain.score import DataType, Score, SourceKind
 class ScoreRule:
     """Scores of one name by one kind of source, or by one source of it.
 
-    `name` None: whatever the source gives. `bad`: yes or no, or categories. `below`, `above`: of numbers.
+    `name` None: whatever the source gives. `bad`: yes or no, or categories. `below`, `above`: of numbers. `run`: who
+    judged has to be the very one; None: whoever it was.
     """
 
     name: str | None
@@ -18,6 +19,7 @@ class ScoreRule:
     bad: tuple[bool | str, ...] = ()
     below: float | None = None
     above: float | None = None
+    run: str | None = None
 
     def reads(self, score: Score) -> bool:
         """Whether a score is one of these."""
@@ -25,6 +27,7 @@ class ScoreRule:
             score.source_kind is self.source_kind
             and self.name in (None, score.name)
             and self.source_id in (None, score.source_id)
+            and self.run in (None, score.run)
         )
 
     def is_bad(self, score: Score) -> bool | None:

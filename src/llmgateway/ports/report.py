@@ -73,7 +73,9 @@ class Found(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """How often a judge said `judge` where a person said `person`, under one name. Of yes and no: `1` and `0`."""
+    """How often a judge said `judge` where a person said `person`, under one name. Of yes and no: `1` and `0`.
+    `identity`: who judged, as its run says; empty where that says nothing.
+    """
 
     route: str | None
     name: str
@@ -81,6 +83,7 @@ class Labelled(NamedTuple):
     judge: str
     person: str
     answers: int
+    identity: str = ""
 
 
 class Reviewed(NamedTuple):

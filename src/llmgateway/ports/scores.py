@@ -103,8 +103,9 @@ class ScoreReader(Protocol):
         """All that is valid of one exchange, current or not, oldest first; at most MAX_OF_EXCHANGE, the newest."""
         ...
 
-    async def labelled(self, name: str, source_id: str) -> list[tuple[Value, Value]]:
+    async def labelled(self, name: str, source_id: str, run: str | None = None) -> list[tuple[Value, Value]]:
         """What that judge and a person said of the same exchange under the same name, the current words of both.
+        `run`: only what the judge said as that one; None: whoever it was.
 
         Where several people scored it, the last of them counts. At most MAX_LABELLED, the newest.
         """

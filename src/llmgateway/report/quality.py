@@ -19,12 +19,15 @@ _ORDER: Final = (SourceKind.USER, SourceKind.HUMAN, SourceKind.JUDGE, SourceKind
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How often a judge said what people said under one name. `kappa`: beyond chance; None: chance explains it all."""
+    """How often a judge said what people said under one name. `kappa`: beyond chance; None: chance explains it all.
+    `identity`: which judge of that name.
+    """
 
     name: str
     judge: str
     same: Share
     kappa: float | None
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,15 @@ def _place(line: Summary) -> tuple[int, str, str, str]:
 
 
 def _agreements(labelled: Iterable[Labelled]) -> list[Agreement]:
-    ordered = sorted(labelled, key=lambda each: (each.name, each.source_id))
+    ordered = sorted(labelled, key=_judge)
     found = []
-    for (name, judge), same in groupby(ordered, key=lambda each: (each.name, each.source_id)):
+    for (name, judge, identity), same in groupby(ordered, key=_judge):
         cells = list(same)
         pairs = [(cell.judge, cell.person) for cell in cells for _ in range(cell.answers)]
         agreed = sum(one == two for one, two in pairs)
-        found.append(Agreement(name, judge, Share(agreed, len(pairs)), cohen_kappa(pairs)))
+        found.append(Agreement(name, judge, Share(agreed, len(pairs)), cohen_kappa(pairs), identity))
     return sorted(found, key=lambda each: -each.same.of)[:MAX_JUDGES]
+
+
+def _judge(cell: Labelled) -> tuple[str, str, str]:
+    return cell.name, cell.source_id, cell.identity

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Final
 
-from llmgateway.domain.score import DataType, SourceKind
+from llmgateway.domain.score import IDENTITY, DataType, SourceKind
 from llmgateway.drawing.intervals import Bar
 from llmgateway.report import charts
 from llmgateway.report.blocks import Block, Heading, Plot, Table, Text
@@ -88,7 +88,8 @@ def _agreements(found: Quality, say: Say) -> Iterator[Block]:
 def _agreement(each: Agreement, say: Say) -> list[str]:
     same = f"{say.share(each.same)} {say.interval(each.same)}".strip()
     kappa = NOTHING if each.kappa is None else f"{each.kappa:.2f}"
-    return [said(each.judge), said(each.name), count(each.same.of), same, kappa]
+    judge = said(f"{each.judge}{IDENTITY}{each.identity}" if each.identity else each.judge)
+    return [judge, said(each.name), count(each.same.of), same, kappa]
 
 
 def guardrails(route: RouteReport, say: Say) -> Iterator[Block]:

@@ -66,6 +66,12 @@ def _form(lack: Lack) -> str:
     return "_some" if lack.what is Lacking.UNSEEN and lack.values.get("seen") else ""
 
 
+def of_other_judges(metrics: Iterable[str], language: Language = Language.ENGLISH) -> list[str]:
+    """That somebody else judges in these metrics now than when the rollout began, a sentence each."""
+    say = Speaker(_WORDS[language])
+    return [say("trust.changed", metric=each) for each in metrics]
+
+
 class Speaker:
     """Sentences in one language."""
 

@@ -74,6 +74,8 @@ WORDS: Final[Mapping[str, str]] = {
     "trust.may_roll_back": "{metric}: a model judges this. On {labels} labelled exchanges people agree with it by kappa {kappa}: it"
     " may do what the plan says.",
     "trust.no_kappa": "unknown",
+    "trust.changed": "{metric}: its judge (rubric, settings or model) is another one than when the rollout began. What it says now counts"
+    " for nothing here, and nobody has agreed with it yet: put the old one back, or begin anew.",
     "all.harm": "Evidence of harm in all critical metrics together: {e}. It rolls back at {needed}.",
     "all.srm": "Evidence that assignments don't follow the weights: {e}. It pauses at {needed}.",
     "all.broken": "The candidate fails most of the time: no test is needed.",

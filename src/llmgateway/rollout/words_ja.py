@@ -72,6 +72,8 @@ WORDS: Final[Mapping[str, str]] = {
     "切り戻しができるのは {rolls_back} 以上からです。",
     "trust.may_roll_back": "{metric}: モデルによる判定です。人が評価した {labels} 件での一致は kappa {kappa} で、計画どおりに働きます。",
     "trust.no_kappa": "不明",
+    "trust.changed": "{metric}: 判定者（基準・設定・モデル）が開始時と別のものになりました。いまの判定はここでは数えず、人との一致も"
+    "まだ確かめられていません。元に戻すか、始め直してください。",
     "all.harm": "重大な指標を合わせた害の証拠: {e}。{needed} で切り戻します。",
     "all.srm": "割り当てが重みと合わない証拠: {e}。{needed} で一時停止します。",
     "all.broken": "候補版はほとんど失敗しています。検定するまでもありません。",

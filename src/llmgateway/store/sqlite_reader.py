@@ -92,8 +92,8 @@ class SqliteReader(RegistryReading):
     async def scores_of(self, exchange_seq: int) -> list[Score]:
         return await self._read(lambda connection: scored.of_exchange(connection, exchange_seq))
 
-    async def labelled(self, name: str, source_id: str) -> list[tuple[Value, Value]]:
-        return await self._read(lambda connection: scored.labelled(connection, name, source_id))
+    async def labelled(self, name: str, source_id: str, run: str | None = None) -> list[tuple[Value, Value]]:
+        return await self._read(lambda connection: scored.labelled(connection, name, source_id, run))
 
     async def score_groups(self, wanted: WantedScores) -> list[Group]:
         return await self._read(lambda connection: scored.groups(connection, wanted))

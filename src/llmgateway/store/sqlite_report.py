@@ -7,6 +7,7 @@ are whole numbers where they can be: sorting them is what takes the time.
 import sqlite3
 from typing import Any, Final
 
+from llmgateway.domain.score import IDENTITY
 from llmgateway.ports.report import MAX_GROUPS, MAX_LABELLED, Found, Kept, Labelled, Reviewed, Took, Traffic, Window
 from llmgateway.store.rows import storable
 from llmgateway.store.sqlite_queries import id_floor
@@ -45,15 +46,18 @@ _VERDICTS: Final = (
     f"GROUP BY 1, 2, 3, 4, 5, 6 {_MOST}"
 )
 _WORD: Final = 'CASE {0}."data_type" WHEN \'bool\' THEN CAST({0}."number" AS INTEGER) || \'\' ELSE {0}."text" END'
+_IDENTITY: Final = (
+    f"CASE WHEN instr(j.\"run\", '{IDENTITY}') THEN substr(j.\"run\", instr(j.\"run\", '{IDENTITY}') + 1) ELSE '' END"
+)
 _LABELLED: Final = (
-    "SELECT route, name, source_id, judge, person, count(*) FROM ("  # noqa: S608 -- constants
+    "SELECT route, name, source_id, judge, person, count(*), identity FROM ("  # noqa: S608 -- constants
     f'SELECT j."route" AS route, j."name" AS name, j."source_id" AS source_id, {_WORD.format("j")} AS judge, '
-    f'{_WORD.format("h")} AS person, max(h."at") '
+    f'{_WORD.format("h")} AS person, max(h."at"), {_IDENTITY} AS identity '
     'FROM score AS h CROSS JOIN score AS j ON j."exchange_seq" = h."exchange_seq" AND j."name" = h."name" '
     "AND j.\"source_kind\" = 'judge' AND j.\"is_current\" = 1 AND j.\"data_type\" IN ('bool', 'category') "
     'AND j."data_type" = h."data_type" WHERE h."source_kind" = \'human\' AND h."is_current" = 1 '
     'AND h."at" >= :since AND h."at" < :until AND (:route IS NULL OR :route = j."route") '
-    f"GROUP BY j.seq ORDER BY j.seq DESC LIMIT {MAX_LABELLED}) GROUP BY 1, 2, 3, 4, 5 {_MOST}"
+    f"GROUP BY j.seq ORDER BY j.seq DESC LIMIT {MAX_LABELLED}) GROUP BY 1, 2, 3, 4, 5, 7 {_MOST}"
 )
 _REVIEWED: Final = (
     'SELECT "route", "reason", "state", count(*) FROM queue_item '  # noqa: S608 -- constants

@@ -49,9 +49,10 @@ _INSERT_VALID: Final = (
 _LABELLED: Final = (
     'SELECT j."data_type", j."number", j."text", h."data_type", h."number", h."text", max(h."at") '
     'FROM score AS h CROSS JOIN score AS j ON j."exchange_seq" = h."exchange_seq" '  # in this order: people say little
-    'AND j."name" = h."name" AND j."source_kind" = \'judge\' AND j."source_id" = ? AND j."is_current" = 1 '
-    'WHERE h."source_kind" = \'human\' AND h."is_current" = 1 AND h."name" = ? '
-    "GROUP BY j.seq ORDER BY j.seq DESC LIMIT ?"
+    'AND j."name" = h."name" AND j."source_kind" = \'judge\' AND j."source_id" = ?1 AND j."is_current" = 1 '
+    'AND (?2 IS NULL OR j."run" = ?2) '
+    'WHERE h."source_kind" = \'human\' AND h."is_current" = 1 AND h."name" = ?3 '
+    "GROUP BY j.seq ORDER BY j.seq DESC LIMIT ?4"
 )
 # Each new exchange is looked up among what waits, and never the other way round: what waits may be much.
 _ARRIVED: Final = (
@@ -142,8 +143,8 @@ def _add_valid(connection: sqlite3.Connection, score: Score, target: Target) -> 
     return bool(cursor.rowcount)
 
 
-def labelled(connection: sqlite3.Connection, name: str, source_id: str) -> list[tuple[Value, Value]]:
-    found = connection.execute(_LABELLED, (source_id, name, MAX_LABELLED))
+def labelled(connection: sqlite3.Connection, name: str, source_id: str, run: str | None) -> list[tuple[Value, Value]]:
+    found = connection.execute(_LABELLED, (source_id, run, name, MAX_LABELLED))
     return [(_value(*values[:3]), _value(*values[3:6])) for values in found]
 
 

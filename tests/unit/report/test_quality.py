@@ -63,6 +63,11 @@ def test_each_judge_and_name_has_its_own_and_not_all_are_told():
     assert (told[0].name, told[0].judge, told[0].same.of) == ("kind", "j0", 99)
 
 
+def test_a_judge_that_was_changed_has_agreement_of_its_own():
+    told = quality_of([], [labelled("1", "1", 30, identity="a"), labelled("1", "0", 20, identity="b")]).agreements
+    assert [(each.identity, each.same) for each in told] == [("a", Share(30, 30)), ("b", Share(0, 20))]
+
+
 def test_findings_are_told_by_kind_and_action_with_and_without_effect():
     told = findings_of([found(4), found(3, mode="observe"), found(1, action="block"), found(9, guardrail="other")])
     assert told.lines == [

@@ -92,6 +92,9 @@ def test_agreement_has_its_kappa_and_what_it_rests_on():
     ]
     (row,) = rows(made(route_report(quality=quality_of([], cells))), "judge")
     assert (row[0], row[2], row[4]) == ("judge-2", "100", "0.40")
+    known = [each._replace(identity="0a1b") for each in cells]
+    (row,) = rows(made(route_report(quality=quality_of([], known))), "judge")
+    assert row[0] == "judge-2@0a1b"
 
 
 def test_findings_are_told_with_what_followed():

@@ -10,7 +10,17 @@ from tests.support.rollouts import NOW, PLAN, evidence, rollout
 from llmgateway.rollout import words_en, words_ja
 from llmgateway.rollout.counts import Arms
 from llmgateway.rollout.evidence import Evidence
-from llmgateway.rollout.explain import Language, Speaker, explain, figure, next_event, number, percent, refusal
+from llmgateway.rollout.explain import (
+    Language,
+    Speaker,
+    explain,
+    figure,
+    next_event,
+    number,
+    of_other_judges,
+    percent,
+    refusal,
+)
 from llmgateway.rollout.guards import Lacking
 from llmgateway.rollout.hardstop import Failing
 from llmgateway.rollout.plan import Approvals, Metric, Plan, Shadow, Step
@@ -148,3 +158,10 @@ def test_figures():
     ]  # fmt: skip
     assert figure(1000.0) == ">1,000,000"
     assert percent(0.05) == "5 %"
+
+
+@pytest.mark.parametrize(("language", "word"), [(Language.ENGLISH, "begin anew"), (Language.JAPANESE, "始め直して")])
+def test_who_judges_now_may_be_another_than_at_the_start(language, word):
+    said = of_other_judges(["tone", "tact"], language)
+    assert [each.split(":")[0] for each in said] == ["tone", "tact"]
+    assert all(word in each for each in said)

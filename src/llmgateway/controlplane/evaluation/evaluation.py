@@ -59,6 +59,11 @@ class Evaluation:
         """What /metrics shows; None while nobody knows what was counted before."""
         return self._books.figures
 
+    @property
+    def judges(self) -> dict[str, str]:
+        """Who judges now, by the evaluator's name: what stands beside its scores as `run`."""
+        return _judges(self.members)
+
     def reading(self) -> Reading | None:
         """For /metrics; None while nobody knows what was counted before."""
         if self.figures is None:
@@ -67,10 +72,15 @@ class Evaluation:
 
     def configure(self, snapshot: Snapshot) -> None:
         """Take a configuration's evaluators."""
-        before = self._snapshot
-        if before is not None and (before.evaluators, before.keys) == (snapshot.evaluators, snapshot.keys):
+        before, members = self._snapshot, panel(snapshot, self._makers)
+        self._snapshot = snapshot
+        if before is not None and (before.evaluators, before.keys, self.judges) == (
+            snapshot.evaluators,
+            snapshot.keys,
+            _judges(members),
+        ):
             return
-        self._snapshot, self.members = snapshot, panel(snapshot, self._makers)
+        self.members = members
         self._books.keep_only({each.name: each for each in self.members})
         self.asking.configure(self.members)
         self._apart.clear()
@@ -183,3 +193,7 @@ class Evaluation:
             if members:
                 kept.append(Due(row, members))
         return material._replace(due=kept)
+
+
+def _judges(members: Sequence[Member]) -> dict[str, str]:
+    return {each.name: each.run for each in members if each.asks}

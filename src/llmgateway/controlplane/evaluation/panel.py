@@ -10,6 +10,7 @@ from llmgateway.config.evaluating import Evaluator as Definition
 from llmgateway.config.evaluating import Keep
 from llmgateway.config.snapshot import ANONYMOUS, Snapshot
 from llmgateway.controlplane.evaluation.figures import Result
+from llmgateway.controlplane.evaluation.identity import run_of
 from llmgateway.controlplane.evaluation.sampling import claimed, is_guardrails, is_wanted, place
 from llmgateway.domain.ids import named_id
 from llmgateway.domain.score import MAX_COMMENT, Score, SourceKind, read_value
@@ -25,11 +26,14 @@ Said = Sequence[Given] | Sequence[Question] | Unknown | None
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One evaluator. `plugin` is made with the definition's options; `key` is the name of the key it asks with."""
+    """One evaluator. `plugin` is made with the definition's options; `key` is the name of the key it asks with, and
+    `judge` what stands beside its scores where it asks a model.
+    """
 
     definition: Definition
     plugin: Any
     key: str | None = None
+    judge: str = ""
 
     @property
     def name(self) -> str:
@@ -54,8 +58,8 @@ class Member:
 
     @property
     def run(self) -> str:
-        """What stands beside its scores: the version of its rules, or its rubric's."""
-        return f"{self.plugin.name}-{self.plugin.rubric if self.asks else self.plugin.version}"
+        """What stands beside its scores: the version of its rules, or who judges."""
+        return self.judge or f"{self.plugin.name}-{self.plugin.version}"
 
 
 class Due(NamedTuple):
@@ -74,7 +78,8 @@ def panel(snapshot: Snapshot, makers: Makers) -> tuple[Member, ...]:
         except (LookupError, ValueError) as error:
             log.error("evaluator %s can't be made: %s", definition.name, error)  # noqa: TRY400 - its own sentence
         else:
-            members.append(Member(definition, plugin, _key(definition, snapshot)))
+            judge = run_of(plugin, definition, snapshot) if asks(plugin) else ""
+            members.append(Member(definition, plugin, _key(definition, snapshot), judge))
     return tuple(members)
 
 

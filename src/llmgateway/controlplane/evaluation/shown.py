@@ -53,7 +53,7 @@ async def _asking(
         return {"asks": None}
     figures = evaluation.figures or Figures()
     spent, definition = figures.copy().today(member.name, now), member.definition
-    pairs = [pair for name in member.plugin.gives for pair in await store.labelled(name, member.name)]
+    pairs = [pair for name in member.plugin.gives for pair in await store.labelled(name, member.name, member.run)]
     return {
         "asks": {
             "route": member.plugin.asked,

@@ -30,11 +30,19 @@ BASELINE_P: Final = 95.0
 class Rollouts:
     """Each method raises RefusedError, with a sentence for whoever asked, or StoreError."""
 
-    def __init__(self, store: Store, conductor: Conductor, snapshot: Callable[[], Snapshot], clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        conductor: Conductor,
+        snapshot: Callable[[], Snapshot],
+        clock: Clock,
+        judges: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self._store = store
         self._conductor = conductor
         self._snapshot = snapshot
         self._clock = clock
+        self._judges = judges
         self._preflight = Preflight(store)
 
     async def known(self, route: str) -> None:
@@ -58,7 +66,8 @@ class Rollouts:
         if (before := self._conductor.running.get(route)) is not None:
             may_replace(before, candidate.id)
         try:
-            policy = policies.of_config(table.rollout, await self._slow(table, table.rollout, stable))
+            slow = await self._slow(table, table.rollout, stable)
+            policy = policies.of_config(table.rollout, slow, self._judges())
         except ValueError as error:
             raise RefusedError(422, "not_possible", f"The plan makes no sense: {error}.") from None
         checked = await self._checked(table, table.rollout, waiver)

@@ -43,8 +43,10 @@ class Policy:
 _SLOW: Final = MetricName.SLOW
 
 
-def of_config(policy: RolloutPolicy, slow: Slow) -> Policy:
-    """The policy that a route's table stands for; ValueError with the reason for one that makes no sense."""
+def of_config(policy: RolloutPolicy, slow: Slow, judges: Mapping[str, str] | None = None) -> Policy:
+    """The policy that a route's table stands for; ValueError with the reason for one that makes no sense. `judges`: who
+    judges now, by evaluator: whoever another one is by then says nothing in this rollout.
+    """
     approvals, bake, shadow = policy.approvals, policy.bake, policy.shadow
     asked = Approvals(approvals.count, frozenset(approvals.by), approvals.creator_may, approvals.valid_s)
     plan = Plan(
@@ -64,7 +66,13 @@ def of_config(policy: RolloutPolicy, slow: Slow) -> Policy:
         bake=Bake(bake.holdback, bake.min_time_s),
         deadline_s=policy.deadline_s,
     )
-    return Policy(plan, slow, {each.name: each.reads for each in policy.metrics if each.reads is not None})
+    reads = {each.name: each.reads for each in policy.metrics if each.reads is not None}
+    return Policy(plan, slow, {name: _by(rule, judges or {}) for name, rule in reads.items()})
+
+
+def _by(rule: ScoreRule, judges: Mapping[str, str]) -> ScoreRule:
+    is_judged = rule.source_kind is SourceKind.JUDGE and rule.source_id is not None
+    return replace(rule, run=judges.get(rule.source_id or "", rule.run)) if is_judged else rule
 
 
 def told_slow(policy: RolloutPolicy) -> Slow:

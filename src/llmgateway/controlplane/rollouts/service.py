@@ -25,6 +25,7 @@ from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.ports.store import Body, Store
+from llmgateway.rollout.guards import Moment, moment
 from llmgateway.rollout.rollout import State
 from llmgateway.routing.staged import StagedWeight
 
@@ -38,6 +39,7 @@ class Surroundings:
     """Who else in the control plane rollouts have to do with. `changes` None: the file can't be written here.
 
     `drained` waits until what the journal has is in the store. `saved` hears of events that were saved with a move.
+    `judges`: who judges now, by evaluator.
     """
 
     links: Links
@@ -48,6 +50,7 @@ class Surroundings:
     webhooks: Webhooks
     drained: Callable[[], Awaitable[None]]
     saved: Callable[[GatewayEvent], None] = lambda _: None
+    judges: Callable[[], Mapping[str, str]] = dict
 
 
 class RolloutService:
@@ -71,7 +74,8 @@ class RolloutService:
         )
         self._follower = Follower(store, reviewing, around.clock)
         self._filing = Filing(self.conductor, around.changes, reloader, around.drained, self._follower.wake)
-        self.people = Rollouts(store, self.conductor, lambda: reloader.snapshot, around.clock)
+        self._judges = around.judges
+        self.people = Rollouts(store, self.conductor, lambda: reloader.snapshot, around.clock, around.judges)
 
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What runs for as long as the gateway does, by name."""
@@ -99,14 +103,17 @@ class RolloutService:
             last = await self._last(route)
             rows = await self._store.transitions(last.id)
             return shown.head(last) | {"moves": [shown.moved(each) for each in rows[-LAST_MOVES:]]}
-        evidence, people = await self.conductor.evidence(found), await self.conductor.people(found)
-        return shown.shown(found, evidence, people, self._clock.time(), self._filing.errors.get(route))
+        at, others = await self._moment(found), shown.others(found, self._judges())
+        return shown.shown(found, at, self._filing.errors.get(route), others)
 
     async def explained(self, route: str, language: str) -> list[str]:
         """What the one that runs needs, and what its figures mean, in sentences."""
         found = self.people.found(route)
+        return shown.explained(await self._moment(found), language, shown.others(found, self._judges()))
+
+    async def _moment(self, found: Running) -> Moment:
         evidence, people = await self.conductor.evidence(found), await self.conductor.people(found)
-        return shown.explained(found, evidence, people, self._clock.time(), language)
+        return moment(found.rollout, evidence, self._clock.time(), people)
 
     async def history(self, route: str, rollout: str | None) -> dict[str, Any]:
         """Every move of one."""

@@ -1,23 +1,20 @@
 """A rollout as the admin API shows it: where it is, what is missing, what the figures are and mean."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from llmgateway.controlplane.rollouts.preflight import KEY
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
-from llmgateway.rollout import guards
 from llmgateway.rollout.counts import total
 from llmgateway.rollout.eprocess import value
-from llmgateway.rollout.evidence import Evidence
-from llmgateway.rollout.explain import Language, Speaker, explain, next_event
+from llmgateway.rollout.explain import Language, Speaker, explain, next_event, of_other_judges
 from llmgateway.rollout.guards import Moment
 from llmgateway.rollout.interval import interval
 from llmgateway.rollout.plan import Metric
 from llmgateway.rollout.readings import MetricReading
-from llmgateway.rollout.rollout import People
 from llmgateway.rollout.states import TABLE, lacking
 from llmgateway.rollout.trust import UNKNOWN
 
@@ -42,10 +39,11 @@ def head(record: RolloutRecord) -> Shown:
     }
 
 
-def shown(found: Running, evidence: Evidence, people: People, now: float, error: str | None) -> Shown:
-    """Everything about a rollout that runs. `error`: why the file does not say yet what came of it."""
-    rollout, plan = found.rollout, found.rollout.plan
-    at = guards.moment(rollout, evidence, now, people)
+def shown(found: Running, at: Moment, error: str | None, others: Sequence[str] = ()) -> Shown:
+    """Everything about a rollout that runs. `error`: why the file does not say yet what came of it. `others`: metrics
+    in which another judges now than at the start.
+    """
+    rollout, plan, people = found.rollout, found.rollout.plan, at.people
     event = next_event(rollout)
     lacks = lacking(TABLE[rollout.state, event], at) if event is not None else ()
     return head(found.record) | {
@@ -64,9 +62,10 @@ def shown(found: Running, evidence: Evidence, people: People, now: float, error:
         "missing": [{"what": each.what.value, "values": dict(each.values)} for each in lacks],
         **tested(at),
         "slow": {"first_token_s": found.policy.slow.first_token_s, "total_s": found.policy.slow.total_s},
-        "assigned": dict(total(evidence.assigned)._asdict()),
+        "assigned": dict(total(at.evidence.assigned)._asdict()),
         "file_error": error,
-        "words": explain(rollout, evidence, now, people),
+        "judges_changed": list(others),
+        "words": explained(at, Language.ENGLISH, others),
     }
 
 
@@ -81,9 +80,16 @@ def tested(at: Moment) -> Shown:
     }
 
 
-def explained(found: Running, evidence: Evidence, people: People, now: float, language: str) -> list[str]:
+def explained(at: Moment, language: str, others: Sequence[str] = ()) -> list[str]:
     """The same in sentences."""
-    return explain(found.rollout, evidence, now, people, Language(language))
+    said = explain(at.rollout, at.evidence, at.now, at.people, Language(language))
+    return [*said, *of_other_judges(others, Language(language))]
+
+
+def others(found: Running, judges: Mapping[str, str]) -> list[str]:
+    """The metrics in which another judges now (`judges`: who, by evaluator) than when the rollout began."""
+    rules = found.policy.scores.items()
+    return [name for name, rule in rules if rule.run is not None and judges.get(rule.source_id or "") != rule.run]
 
 
 def moved(row: TransitionRecord) -> Shown:

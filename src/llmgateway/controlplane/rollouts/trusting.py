@@ -11,14 +11,14 @@ from llmgateway.rollout.trust import UNKNOWN, Standing, standing
 FRESH_S: Final = 30.0
 MAX_JUDGES: Final = 100  # remembered; more are looked up anew
 
-Judge = tuple[str, str]
-"""The name of the score, and who gives it."""
+Judge = tuple[str, str, str | None]
+"""The name of the score, who gives it, and as whom."""
 
 
 class Labels(Protocol):
     """The part of the store that is needed here."""
 
-    async def labelled(self, name: str, source_id: str) -> list[tuple[Value, Value]]: ...
+    async def labelled(self, name: str, source_id: str, run: str | None) -> list[tuple[Value, Value]]: ...
 
 
 class Trusting:
@@ -37,7 +37,7 @@ class Trusting:
     async def _standing(self, rule: ScoreRule) -> Standing:
         if rule.name is None or rule.source_id is None:
             return UNKNOWN
-        judge, now = (rule.name, rule.source_id), self._clock.monotonic()
+        judge, now = (rule.name, rule.source_id, rule.run), self._clock.monotonic()
         if (found := self._known.get(judge)) is not None and now - found[0] < FRESH_S:
             return found[1]
         known = standing(await self._store.labelled(*judge))

@@ -302,6 +302,7 @@ async def test_a_judge_asks_and_its_word_is_a_score_of_its_rubric(bench):
     assert await bench.said() == [("kind", one, False), ("kind", two, True)]
     (score, *_) = await bench.store.scores(WantedScores(), limit=1)
     assert score.source_kind is SourceKind.JUDGE
+    assert score.run == evaluation.judges["kind"]
     assert score.run.startswith("judge-")
 
 

@@ -13,6 +13,8 @@ from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.rollouts.people import MIN_BASELINE, Rollouts
 from llmgateway.controlplane.rollouts.preflight import Checked, is_kept
 from llmgateway.domain.review import Concern, Severity
+from llmgateway.domain.score import SourceKind
+from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.ports.rollouts import ApprovalRecord
 from llmgateway.ports.store import Entry, StoreError
 from llmgateway.rollout.rollout import Pause, State
@@ -21,11 +23,13 @@ from llmgateway.store.sqlite import SqliteStore
 
 
 class People(Setting):
-    """A setting with people in it."""
+    """A setting with people in it. `judges`: who judges now, by evaluator."""
+
+    judges = {"kind": "judge-kindness@0a1b"}
 
     @property
     def people(self):
-        return Rollouts(self.store, self.conductor, lambda: self.snapshot, self.clock)
+        return Rollouts(self.store, self.conductor, lambda: self.snapshot, self.clock, lambda: self.judges)
 
     def configure(self, policy=POLICY, **weights):
         route = self.snapshot.routes["chat"]
@@ -114,6 +118,25 @@ async def test_what_is_slow_is_what_the_stable_version_was_frozen_at_the_start(i
     await it.store.append([Entry(row) for row in rows], [], [], None)
     found = await it.start()
     assert (found.policy.slow.first_token_s, found.policy.slow.total_s) == (0.95, 9.5)
+
+
+async def test_the_judge_is_who_it_was_at_the_start(it):
+    rules = {
+        "tone": ScoreRule("kind", SourceKind.JUDGE, "kind", bad=(False,)),
+        "mine": ScoreRule("kind", SourceKind.JUDGE, "our-own", bad=(False,)),
+        "refused": ScoreRule("refusal", SourceKind.CODE, "kind", bad=(True,)),
+    }
+    metrics = (*POLICY.metrics, *(RolloutMetric(name, reads=rule) for name, rule in rules.items()))
+    it.configure(replace(POLICY, metrics=metrics))
+    await it.start()
+    it.judges = {"kind": "judge-kindness@9f8e"}
+    await it.restart()
+    kept = it.conductor.running["chat"].policy.scores
+    assert {name: rule.run for name, rule in kept.items()} == {
+        "tone": "judge-kindness@0a1b",
+        "mine": None,
+        "refused": None,
+    }
 
 
 async def test_a_pause_stays_until_somebody_says_why_it_is_over(it):

@@ -9,12 +9,13 @@ from tests.unit.controlplane.rollouts.test_conductor import Setting
 
 from llmgateway.config.rollouts import RolloutMetric
 from llmgateway.controlplane.rollouts.scoretally import score_tally
-from llmgateway.controlplane.rollouts.shown import shown
+from llmgateway.controlplane.rollouts.shown import others, shown
 from llmgateway.controlplane.rollouts.trusting import FRESH_S
 from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.ports.store import StoreUnavailableError
-from llmgateway.rollout.rollout import UNASKED, Pause, State
+from llmgateway.rollout.guards import moment
+from llmgateway.rollout.rollout import Pause, State
 from llmgateway.rollout.states import Event
 from llmgateway.store.sqlite import SqliteStore
 
@@ -24,6 +25,8 @@ TONE = RolloutMetric("tone", silent_s=86_400, reads=ScoreRule("kind", SourceKind
 
 class Scored(Setting):
     """With a rollout that reads scores of one kind."""
+
+    judge = None  # who judges, as the run of its scores says
 
     def __init__(self, store, metric):
         super().__init__(store)
@@ -53,9 +56,9 @@ class Scored(Setting):
     async def judged(self, count, version, *, good, labels=0):
         """A judge says so of each, and people of some of them the same."""
         binary = {"name": "kind", "data_type": DataType.BOOL, "value": good}
-        person = {"source_kind": SourceKind.HUMAN, "source_id": "ann"}
+        person = {"source_kind": SourceKind.HUMAN, "source_id": "ann", "run": None}
         for number, exchange in enumerate(await self.answered(count, version)):
-            await self.store.add_score(judgement(self.make, exchange, **binary))
+            await self.store.add_score(judgement(self.make, exchange, run=self.judge, **binary))
             if number < labels:
                 await self.store.add_score(judgement(self.make, exchange, **binary, **person))
 
@@ -153,7 +156,7 @@ async def test_a_judge_nobody_agrees_with_yet_moves_nothing(store):
     await it.look()
     assert (it.rollout.state, it.rollout.step) == (State.CANARY, 1), "and nothing waits for it"
     found = it.conductor.running["chat"]
-    told = shown(found, await it.conductor.evidence(found), UNASKED, it.clock.time(), None)
+    told = shown(found, moment(it.rollout, await it.conductor.evidence(found), it.clock.time()), None)
     (tone,) = [each for each in told["metrics"] if each["name"] == "tone"]
     assert (tone["kind"], tone["trust"]) == ("advisory", {"rung": "advisory", "labels": 0, "kappa": None})
     assert tone["bad"] == {"stable": 0, "candidate": 12}
@@ -201,3 +204,42 @@ async def test_trust_that_is_won_later_counts_then(store):
     assert it.rollout.state is State.CANARY, "it is not looked up each second"
     await it.look(FRESH_S)
     assert it.rollout.state is State.ROLLED_BACK
+
+
+BEFORE, AFTER = "judge-kindness@0a1b", "judge-kindness@9f8e"
+
+
+async def test_a_judge_that_was_changed_begins_with_nobody_who_agrees_with_it(store):
+    it = Scored(store, replace(TONE, reads=replace(TONE.reads, run=AFTER)))
+    await it.begin()
+    it.judge = BEFORE
+    await it.judged(100, "v1", good=True, labels=100)
+    it.judge = AFTER
+    await it.judged(24, "v1", good=True)
+    await it.judged(12, "v2", good=False, labels=12)
+    await it.look(FRESH_S)
+    found = it.conductor.running["chat"]
+    evidence = await it.conductor.evidence(found)
+    assert (evidence.trust["tone"].labels, evidence.trust["tone"].rung) == (12, "advisory")
+    assert it.rollout.state is State.CANARY
+
+
+async def test_a_judge_that_is_changed_while_a_rollout_runs_says_nothing_in_it(store):
+    it = Scored(store, replace(TONE, reads=replace(TONE.reads, run=BEFORE)))
+    await it.begin()
+    it.judge = BEFORE
+    await it.judged(100, "v1", good=True, labels=100)
+    await it.judged(2, "v2", good=False, labels=2)
+    await it.look()
+    it.judge = AFTER
+    await it.judged(40, "v2", good=False, labels=40)
+    await it.look(FRESH_S)
+    found = it.conductor.running["chat"]
+    evidence = await it.conductor.evidence(found)
+    assert sum(each.candidate for each in evidence.bad["tone"].values()) == 2
+    assert (evidence.trust["tone"].labels, it.rollout.state) == (102, State.CANARY)
+    told = shown(found, moment(it.rollout, evidence, it.clock.time()), None, others(found, {"rubric-3": AFTER}))
+    assert told["judges_changed"] == ["tone"]
+    assert told["words"][-1].startswith("tone: its judge")
+    assert others(found, {"rubric-3": BEFORE}) == []
+    assert others(found, {}) == ["tone"], "nor is it there any more"

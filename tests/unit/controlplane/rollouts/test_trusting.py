@@ -1,5 +1,7 @@
 """How far judges are trusted is looked up now and then, and of judges alone."""
 
+from dataclasses import replace
+
 import pytest
 
 from llmgateway.controlplane.rollouts import trusting
@@ -18,8 +20,8 @@ class Labels:
     def __init__(self, pairs=()):
         self.pairs, self.asked = list(pairs), []
 
-    async def labelled(self, name, source_id):
-        self.asked.append((name, source_id))
+    async def labelled(self, name, source_id, run):
+        self.asked.append((name, source_id, run))
         return self.pairs
 
 
@@ -32,7 +34,7 @@ async def test_a_judge_stands_as_people_agree_with_it(clock):
     store = Labels(AGREED)
     found = await Trusting(store, clock).of({"a": TONE, "b": THUMBS})
     assert found == {"a": Standing(101, pytest.approx(0.98, abs=0.01))}
-    assert (found["a"].rung, store.asked) == (Trust.MAY_ROLL_BACK, [("tone", "kind")])
+    assert (found["a"].rung, store.asked) == (Trust.MAY_ROLL_BACK, [("tone", "kind", None)])
 
 
 async def test_nobody_asks_where_no_model_judges(clock):
@@ -66,3 +68,13 @@ async def test_what_is_remembered_is_bounded(clock, monkeypatch):
     for number in range(10):
         await it.of({"a": ScoreRule(f"n{number}", SourceKind.JUDGE, "kind")})
     assert len(it._known) <= 3
+
+
+async def test_another_judge_of_the_same_name_is_another(clock):
+    store = Labels(AGREED)
+    it = Trusting(store, clock)
+    before, after = replace(TONE, run="judge-a@1"), replace(TONE, run="judge-a@2")
+    assert (await it.of({"a": before}))["a"].labels == 101
+    store.pairs = []
+    assert (await it.of({"a": after}))["a"] == UNKNOWN, "what was remembered is of the other"
+    assert [run for *_, run in store.asked] == ["judge-a@1", "judge-a@2"]
