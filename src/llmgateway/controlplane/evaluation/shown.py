@@ -6,7 +6,7 @@ from typing import Any
 from llmgateway.config.snapshot import Snapshot, Version
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.family import family_of
-from llmgateway.controlplane.evaluation.figures import Figures
+from llmgateway.controlplane.evaluation.figures import Figures, Result
 from llmgateway.controlplane.evaluation.panel import Member
 from llmgateway.domain.score import Value
 from llmgateway.ports.store import StoreReader
@@ -39,7 +39,7 @@ def _settings(member: Member) -> dict[str, Any]:
 def _done(member: Member, figures: Figures, now: float) -> dict[str, Any]:
     last = figures.last_success.get(member.name)
     return {
-        "runs": {result: count for (name, result), count in figures.runs.items() if name == member.name},
+        "runs": {each.value: figures.runs.get((member.name, each.value), 0) for each in Result},
         "skipped": {why: count for (name, why), count in figures.skipped.items() if name == member.name},
         "last_success_at": last,
         "silent_s": None if last is None else max(0.0, now - last),
