@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 from tests.support.control import row
+from tests.support.staged import record
 
 from llmgateway.controlplane import distress, events, fingerprints, outages
 from llmgateway.controlplane.backends import Outage
 from llmgateway.controlplane.evaluation import silence
 from llmgateway.controlplane.evaluation.silence import Quiet
 from llmgateway.controlplane.rollouts.eventful import MOVES
+from llmgateway.controlplane.rollouts.unreadable import Unreadable
 from llmgateway.domain.event import EventKind
 from llmgateway.domain.undo import UndoAct
 from llmgateway.ports.events import MAX_EVENTS
@@ -27,6 +29,7 @@ MADE = [
     silence.capped("kind", "2026-11-28", 1.0),
     distress.alarm(distress.OVERLOADED, (), 1.0),
     distress.alarm(distress.LOG_FULL, (), 1.0),
+    Unreadable(record(), "KeyError: 'plan'", None, 1.0).event(),
 ]
 WRITTEN = [
     *((EventKind.ROLLOUT, each.action, each.severity, each.undo) for each in MOVES.values()),

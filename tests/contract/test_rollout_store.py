@@ -1,5 +1,7 @@
 """What every store does with rollouts."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -247,3 +249,36 @@ async def test_marks_that_nobody_needs_are_forgotten(store):
     ):
         await store.append([], [], [], None, tallies=[tally])
         assert tally.marked == found
+
+
+async def test_damaged_json_is_empty_and_the_rest_of_its_row_and_of_the_others_is_there(store):
+    await store.add_rollout(record())
+    await store.add_rollout(record("r2", route="other"))
+    await store.move_rollout(*moved("canary", 1))
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE rollout SET policy = '{', place = '[]' WHERE id = 'r1'")
+        connection.execute("UPDATE transition SET evidence = ''")
+    damaged, whole = await store.running_rollouts()
+    assert (damaged.id, damaged.state, damaged.policy, damaged.place) == ("r1", "canary", {}, {})
+    assert whole == record("r2", route="other")
+    (row,) = await store.transitions("r1")
+    assert (row.to_state, row.evidence) == ("canary", {})
+    assert (await store.epoch_counts("r1"))[1] == {1: 0.2}, "what it was told last is a column of its own"
+
+
+async def test_one_that_nobody_can_read_is_ended_and_filed_at_once_or_not_at_all(store, make):
+    await store.add_rollout(record())
+    await store.add_rollout(record("r2", route="other"))
+    _, row = moved("aborted", 1, to_state="aborted")
+    entries = [entry(make, "ann")]
+    await store.append(entries, [], [], None, tallies=tallies(entries, {"r1": made()}))
+    assert not await store.discard_rollout(replace(row, revision=2)), "it stands elsewhere"
+    assert await store.transitions("r1") == []
+    assert await store.discard_rollout(row)
+    assert not await store.discard_rollout(replace(row, revision=2, key="again")), "once"
+    kept = next(each for each in await store.rollouts("chat", limit=9) if each.id == "r1")
+    assert kept == replace(record(), state="aborted", revision=1, filed=7), "what was damaged is not touched"
+    assert await store.transitions("r1") == [row]
+    assert [each.id for each in await store.running_rollouts()] == ["r2"]
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM unit_event").fetchone() == (0,)

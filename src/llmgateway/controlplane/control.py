@@ -201,7 +201,7 @@ class Control:
             parts.data_dir,
             self._webhooks,
             ingest.drained,
-            parts.events.saved if parts.events is not None else lambda _: None,
+            parts.events,
             lambda: parts.evaluation.judges if parts.evaluation is not None else {},
         )
         made = RolloutService(store, around, self._reviewing)

@@ -133,7 +133,9 @@ STAMP: Final = (
 
 
 class RolloutReader(Protocol):
-    """Reading; bounded as all reading is."""
+    """Reading; bounded as all reading is. JSON that is damaged is empty: the rest of its row is there, and so are
+    the others.
+    """
 
     async def running_rollouts(self) -> list[RolloutRecord]:
         """Those that workers go by, at most one a route."""
@@ -190,6 +192,10 @@ class RolloutWriter(Protocol):
 
     async def file_rollout(self, rollout: str, generation: int) -> None:
         """Note that the configuration says what came of it; its units are forgotten."""
+        ...
+
+    async def discard_rollout(self, transition: TransitionRecord) -> bool:
+        """Save that a rollout which nobody can read has ended, and file it, in one transaction; False as above."""
         ...
 
     async def approve_rollout(self, approval: ApprovalRecord) -> None:

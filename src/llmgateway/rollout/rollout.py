@@ -86,6 +86,12 @@ _PLACE: Final = (
     "srm_from",
     "accepted",
 )
+_TYPES: Final = {  # JSON knows no others, and what is no number here would be found out when it is counted with
+    **dict.fromkeys(("step", "epoch", "revision", "srm_from"), (int,)),
+    **dict.fromkeys(("since", "step_since", "started"), (float, int)),
+    "evidence_hash": (str,),
+    "asked": (bool,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,9 @@ class Rollout:
         known["state"] = State(written["state"])
         known["pause"] = None if written["pause"] is None else Pause(written["pause"])
         known["accepted"] = frozenset(written["accepted"])
+        for name, types in _TYPES.items():
+            if type(known[name]) not in types:
+                raise ValueError(f"{name} is {known[name]!r}")
         if not 0 <= known["step"] < len(self.plan.steps):
             raise ValueError(f"the plan has no step {known['step']}")
         return replace(self, **known)

@@ -142,6 +142,9 @@ class SqliteStore(SqliteWriter, RegistryWriting):
     async def file_rollout(self, rollout: str, generation: int) -> None:
         await self._write(lambda connection: staged.file(connection, rollout, generation))
 
+    async def discard_rollout(self, transition: TransitionRecord) -> bool:
+        return await self._write(lambda connection: staged.discard(connection, transition))
+
     async def approve_rollout(self, approval: ApprovalRecord) -> None:
         await self._write(lambda connection: staged.approve(connection, approval))
 

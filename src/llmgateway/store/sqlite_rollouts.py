@@ -22,7 +22,7 @@ from llmgateway.store.sqlite_concerns import against
 from llmgateway.store.sqlite_events import insert
 from llmgateway.store.sqlite_queries import marks, one_rollouts_rows
 from llmgateway.store.sqlite_write import begin
-from llmgateway.wire.jsoncodec import decode, encode
+from llmgateway.wire.jsoncodec import JsonError, decode, encode
 
 UNITS_AT_ONCE: Final = 500  # in one question; SQLite takes some thousand
 _ROLLOUT: Final = (
@@ -125,6 +125,20 @@ def file(connection: sqlite3.Connection, rollout: str, generation: int) -> None:
     connection.execute("COMMIT")
 
 
+def discard(connection: sqlite3.Connection, row: TransitionRecord) -> bool:
+    """End and file one by the row that says so, or nothing of it. What can't be read of it stays as it is."""
+    begin(connection)
+    moved = connection.execute(
+        'UPDATE rollout SET state = ?, revision = ? WHERE "id" = ? AND revision = ? AND filed IS NULL',
+        (row.to_state, row.revision, row.rollout, row.revision - 1),
+    ).rowcount
+    if moved:
+        _note(connection, row)
+        _file(connection, row.rollout, row.generation)
+    connection.execute("COMMIT")
+    return bool(moved)
+
+
 def _insert(connection: sqlite3.Connection, record: RolloutRecord) -> None:
     connection.execute("INSERT INTO rollout VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(record))
 
@@ -137,9 +151,13 @@ def _move(connection: sqlite3.Connection, record: RolloutRecord, transition: Tra
         (_text(record.place), record.state, record.revision, record.id, record.revision - 1),
     ).rowcount
     if moved:
-        values = [_text(each) if isinstance(each, dict) else storable(each) for each in astuple(transition)]
-        connection.execute(f"INSERT INTO transition VALUES ({marks(values)})", values)  # noqa: S608 -- question marks
+        _note(connection, transition)
     return bool(moved)
+
+
+def _note(connection: sqlite3.Connection, transition: TransitionRecord) -> None:
+    values = [_text(each) if isinstance(each, dict) else storable(each) for each in astuple(transition)]
+    connection.execute(f"INSERT INTO transition VALUES ({marks(values)})", values)  # noqa: S608 -- question marks
 
 
 def _file(connection: sqlite3.Connection, rollout: str, generation: int) -> None:
@@ -191,7 +209,7 @@ def _save(connection: sqlite3.Connection, rollout: str, added: Added) -> None:
 
 
 def _record(values: Sequence[Any]) -> RolloutRecord:
-    policy, place = decode(values[9]), decode(values[10])
+    policy, place = _mapping(values[9]), _mapping(values[10])
     return RolloutRecord(*values[:9], policy, place, *values[11:])  # type: ignore[call-arg]  # in the columns' order
 
 
@@ -200,8 +218,17 @@ def _values(record: RolloutRecord) -> list[Any]:
 
 
 def _transition(values: Sequence[Any]) -> TransitionRecord:
-    evidence = decode(values[13])
+    evidence = _mapping(values[13])
     return TransitionRecord(*values[:13], evidence, *values[14:])  # type: ignore[call-arg]  # in the columns' order
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    """What was kept as JSON; empty where it is damaged, so that one row is no reason to read none."""
+    try:
+        found = decode(text)
+    except JsonError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _text(value: Any) -> str:

@@ -121,3 +121,14 @@ def test_one_that_is_over_says_how_it_ended_and_where_the_rest_stands():
         "2023-11-14 22:13:20 UTC: canary → rolling_back, roll_back by bob (a\\x1bfeeling)",
         "every move: llmgateway rollout history chat",
     ]
+
+
+def test_one_that_can_not_be_read_says_so_and_the_way_out():
+    lost = {
+        "why": "KeyError: 'plan'",
+        "weight": 0.5,
+        "words": "It can't be read.\x1b[2J llmgateway rollout discard chat",
+    }
+    text = printed(HEAD | {"pause": None, "unreadable": lost, "moves": []})
+    assert "! It can't be read.\\x1b[2J llmgateway rollout discard chat" in text
+    assert "!" not in printed(HEAD | {"pause": None, "unreadable": None, "moves": []})

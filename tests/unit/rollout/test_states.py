@@ -403,7 +403,23 @@ def test_a_place_survives_being_written():
     }
 
 
-@pytest.mark.parametrize("change", [{"state": "lost"}, {"step": 3}, {"step": -1}, {"pause": "tea"}, {"accepted": None}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": "lost"},
+        {"step": 3},
+        {"step": -1},
+        {"pause": "tea"},
+        {"accepted": None},
+        {"since": "noon"},
+        {"step_since": None},
+        {"started": []},
+        {"epoch": 1.5},
+        {"revision": True},
+        {"evidence_hash": 7},
+        {"asked": 1},
+    ],
+)
 def test_a_place_that_is_none_is_refused(change):
     with pytest.raises((ValueError, TypeError)):
         rollout().placed(LAST.written() | change)

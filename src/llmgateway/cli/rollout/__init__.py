@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     rollout.command("approve")(acts.approve)
     rollout.command("promote")(acts.promote)
     rollout.command("rollback")(acts.word("rollback", "Give nobody the candidate any more. Needs nobody's consent."))
+    rollout.command("discard")(acts.word("discard", "File away a rollout that can't be read. Needs a --reason."))
     rollout.command("history")(looks.history)
     rollout.command("explain")(looks.explain)
     rollout.command("bundle")(bundle.bundle)

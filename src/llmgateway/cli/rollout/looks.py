@@ -110,8 +110,13 @@ def _every(source: Source, *, as_json: bool) -> None:
     if not found["rollouts"]:
         gateway.notes().print("there was no rollout yet: `llmgateway rollout start ROUTE` begins one")
         return
+    found["rollouts"] = [each | {"state": _state(each)} for each in found["rollouts"]]
     names = ("route", "id", "candidate", "stable", "state", "creator")
     show(_ROLLOUTS, [[one_line(each[name]) for name in names] for each in found["rollouts"]])
+
+
+def _state(rollout: Mapping[str, Any]) -> str:
+    return f"{rollout['state']} (can't be read)" if rollout.get("unreadable") else str(rollout["state"])
 
 
 def _watch(source: Source, route: str) -> None:

@@ -28,6 +28,8 @@ def standing(rollout: Mapping[str, Any]) -> "Group":
     from rich.text import Text
 
     parts: list[Any] = [Text(headline(rollout), _STYLES.get(rollout["state"], "bold"))]
+    if rollout.get("unreadable"):
+        parts.append(Text(f"! {one_line(rollout['unreadable']['words'])}", "bold red"))
     if rollout.get("preflight"):
         parts.append(Text(one_line(replayed(rollout["preflight"]))))
     if rollout.get("pairs"):

@@ -10,7 +10,6 @@ from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
 from llmgateway.controlplane.query import Kind, Param
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.replies import reply
-from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.controlplane.rollouts.service import RolloutService
 
 PATH: Final = "/admin/v1/rollouts"
@@ -37,8 +36,9 @@ _SUMMARIES: Final = {
     "resume": "Go on after a pause; a reason has to be given.",
     "promote": "Make the candidate the route's version; the reason is the rationale.",
     "rollback": "Give nobody the candidate any more.",
+    "discard": "File away a rollout whose record can't be read: nobody gets its candidate any more. Needs a reason.",
 }
-Act = Callable[[str, str, str], Awaitable[Running]]
+Act = Callable[[str, str, str], Awaitable[object]]
 
 
 def endpoints(rollouts: RolloutService) -> Routes:

@@ -7,23 +7,22 @@ the weights there are those that workers have, or are told then. Workers keep th
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, NoReturn, Protocol
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.patience import Waiting
 from llmgateway.controlplane.rollouts.eventful import automatic
 from llmgateway.controlplane.rollouts.pairtally import pair_tallies
-from llmgateway.controlplane.rollouts.preflight import standing
-from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of, running
+from llmgateway.controlplane.rollouts.records import Running, running
+from llmgateway.controlplane.rollouts.shelf import RolloutStore, Shelf
 from llmgateway.controlplane.rollouts.tally import tallies
-from llmgateway.controlplane.rollouts.trusting import Labels, Trusting
 from llmgateway.controlplane.rollouts.turns import Turns
+from llmgateway.controlplane.rollouts.unreadable import Unreadable, why_of
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import GatewayEvent
-from llmgateway.domain.review import Concern
-from llmgateway.ports.rollouts import RolloutReader, RolloutRecord, RolloutWriter, Tally, TransitionRecord
+from llmgateway.ports.rollouts import RolloutRecord, Tally, TransitionRecord
 from llmgateway.ports.store import Entry, StoreError
 from llmgateway.rollout.decide import decide
 from llmgateway.rollout.evidence import Evidence
@@ -37,12 +36,7 @@ _TELLING: Final = frozenset({State.PROMOTING, State.ROLLING_BACK})
 
 log = logging.getLogger(__name__)
 OnMove = Callable[[Running, TransitionRecord], None]
-
-
-class RolloutStore(RolloutReader, RolloutWriter, Labels, Protocol):
-    """The part of the store that is needed here."""
-
-    async def open_concerns(self, route: str, *versions: str) -> list[Concern]: ...
+OnLooked = Callable[[Mapping[str, Unreadable]], None]
 
 
 class Workers(Protocol):
@@ -63,8 +57,8 @@ class Act:
     reason: str = ""
 
 
-class Conductor:
-    """The running rollouts by route. One task calls `run`; whoever moves a rollout holds its turn meanwhile."""
+class Conductor(Shelf):
+    """Moves the rollouts on the shelf. One task calls `run`; whoever moves a rollout holds its turn meanwhile."""
 
     def __init__(
         self,
@@ -77,22 +71,18 @@ class Conductor:
         on_event: Callable[[GatewayEvent], None] = lambda _: None,
         watch: Watchfile | None = None,
     ) -> None:
+        super().__init__(store, clock)
         self._watch = watch or Watchfile(None, clock)
         self._unwatched: set[str] = set()  # routes whose rollouts went on while no control was there
-        self._store = store
         self._workers = workers
         self._snapshot = snapshot
-        self._clock = clock
+        self.on_looked: OnLooked = lambda _: None  # with those that are lost
         self._on_move = on_move
         self._on_event = on_event
-        self.known: dict[str, Evidence] = {}  # as read last, by rollout
-        self._stale: set[str] = set()  # rollouts whose evidence has grown in the store
-        self._trusting = Trusting(store, clock)
         self._waiting = Waiting("the rollouts wait")
         self._told = ""
         self._turns = Turns(self._read_again)
         self.wake = asyncio.Event()
-        self.running: dict[str, Running] = {}
         self.is_loaded = False
         self.ticked_at = 0.0  # Unix time of the last look at all of them
 
@@ -157,10 +147,19 @@ class Conductor:
                 await self._go(route)
             except StoreError:
                 raise
-            except Exception:  # one that can't be decided is no reason to let the others go on unseen
-                log.exception("the rollout of %s could not be looked at", route)
+            except Exception as error:  # one that can't be decided is no reason to let the others go on unseen
+                if route not in self.lost:
+                    log.exception("the rollout of %s could not be looked at", route)
+                self._undecided(route, error)
+            else:
+                self.lost.pop(route, None)
+        self.on_looked(self.lost)
         self.ticked_at = self._clock.time()
         self._watch.tick()
+
+    def _undecided(self, route: str, error: Exception) -> None:
+        if (found := self.running.get(route)) is not None:
+            self._lose(Unreadable(found.record, why_of(error), found.weight(), self._clock.time()))
 
     async def _go(self, route: str) -> None:
         for _ in range(MOST_MOVES):
@@ -194,7 +193,7 @@ class Conductor:
             old, row, _ = after
             with self._turns.saving():
                 if not await self._store.replace_rollout(old.record, row, record):
-                    await self._misplaced(before)
+                    await self._misplaced(before.record)
             made = self.running[record.route] = running(record)
             self.known.pop(old.record.id, None)
         self.known[record.id] = Evidence()
@@ -202,6 +201,18 @@ class Conductor:
         self._on_move(old, row)
         self.wake.set()
         return made
+
+    async def discard(self, route: str, actor: str, reason: str) -> None:
+        """File away a rollout that is lost: nobody gets its candidate any more. KeyError where none is."""
+        async with self._turns.turn():
+            lost = self.lost[route]
+            row = lost.discarded(self._clock.time(), actor, reason, self._snapshot().generation)
+            with self._turns.saving():
+                if not await self._store.discard_rollout(row):
+                    await self._misplaced(lost.record)
+            self.running.pop(route, None)
+            del self.lost[route]
+        self.tell()
 
     async def leave(self, ended: Running, generation: int) -> None:
         """Let go of a rollout: the configuration says what came of it."""
@@ -214,31 +225,12 @@ class Conductor:
     def tell(self) -> None:
         """Have every worker go by the weights as they are now."""
         if self.is_loaded:
-            self._told = self._workers.weigh({name: each.weight().told() for name, each in self.running.items()})
+            self._told = self._workers.weigh({name: each.told() for name, each in self.weights().items()})
 
     @property
     def is_heard(self) -> bool:
         """Whether every worker goes by the weights as they are now."""
         return self._workers.is_whole and self._workers.is_weighed(self._told)
-
-    async def evidence(self, of: Running) -> Evidence:
-        """What has been counted so far; raises StoreError."""
-        name = of.record.id
-        known = self.known.get(name)
-        if known is None or name in self._stale:
-            self._stale.discard(name)  # first: what comes meanwhile is for the next time
-            try:
-                counts, weights = await self._store.epoch_counts(name)
-                trust = await self._trusting.of(of.policy.scores)
-            except StoreError:
-                self._stale.add(name)
-                raise
-            known = self.known[name] = replace(evidence_of(counts, weights, of.rollout.epoch), trust=trust)
-        return known
-
-    async def people(self, of: Running, actor: str = "") -> People:
-        """What people have said and done; raises StoreError."""
-        return await _people(self._store, of.record, actor)
 
     async def _step(self, route: str) -> bool:
         """Move one rollout once, if there is cause to. Tells whether it moved."""
@@ -256,10 +248,6 @@ class Conductor:
     async def _read_again(self) -> None:
         await self._read_running()
         self.tell()
-
-    async def _read_running(self) -> None:
-        self.running = {each.route: each for each in map(_read, await self._store.running_rollouts()) if each}
-        self._stale = {each.record.id for each in self.running.values()}
 
     def _lost(self, found: Running) -> Act | None:
         """What follows when nobody has watched it for a while, and a person has to look."""
@@ -289,10 +277,10 @@ class Conductor:
             return followed
         return (*found.moved(followed, evidence, self._snapshot().generation), evidence)
 
-    async def _misplaced(self, found: Running) -> NoReturn:
+    async def _misplaced(self, found: RolloutRecord) -> NoReturn:
         """A move of ours was saved, and never heard of; or it was a promotion, and somebody was quicker."""
         await self._read_again()
-        raise StoreError(f"rollout {found.record.id} stands elsewhere than thought, or a concern was raised just now")
+        raise StoreError(f"rollout {found.id} stands elsewhere than thought, or a concern was raised just now")
 
     async def _move(self, found: Running, wanted: Act, people: People) -> Refused | Running:
         followed = await self._followed(found, wanted, people)
@@ -302,7 +290,7 @@ class Conductor:
         event = automatic(moved, row, evidence, self._snapshot().routes.get(found.route))
         with self._turns.saving():
             if not await self._store.move_rollout(moved.record, row, event):
-                await self._misplaced(found)
+                await self._misplaced(found.record)
         self.running[found.route] = moved
         if moved.rollout.epoch != found.rollout.epoch:
             self._stale.add(moved.record.id)  # requests count anew
@@ -312,17 +300,6 @@ class Conductor:
         if event is not None:
             self._on_event(event)
         return moved
-
-
-async def _people(store: RolloutStore, record: RolloutRecord, actor: str) -> People:
-    has_passed, waiver = standing(record)
-    return People(
-        approvals=tuple(map(approval_of, await store.approvals(record.id))),
-        open_concerns=len(await store.open_concerns(record.route, record.candidate, record.version_hash)),
-        seen=await store.exemplars_seen(record.id, actor) if actor else 0,
-        has_passed_preflight=has_passed,
-        waiver=waiver,
-    )
 
 
 def _changed(found: Running, snapshot: Snapshot) -> Act | None:
@@ -336,12 +313,3 @@ def _changed(found: Running, snapshot: Snapshot) -> Act | None:
         if (found.rollout.state, event) in TABLE:
             return Act(event, reason="the configuration has other versions now")
     return None
-
-
-def _read(record: RolloutRecord) -> Running | None:
-    """A rollout from the store; one that can't be read is left alone, and nobody goes by it."""
-    try:
-        return running(record)
-    except (ValueError, KeyError, TypeError):
-        log.exception("rollout %s of %s can't be read and is passed over", record.id, record.route)
-        return None

@@ -54,6 +54,8 @@ class Rollouts:
         try:
             return self._conductor.running[route]
         except KeyError:
+            if (lost := self._conductor.lost.get(route)) is not None:
+                raise RefusedError(409, "rollout_unreadable", lost.told) from None
             route_named(self._snapshot(), route)
             raise RefusedError(404, "rollout_not_found", f"No rollout runs on the route {route}.") from None
 
@@ -63,8 +65,8 @@ class Rollouts:
         if table.rollout is None:
             raise RefusedError(422, "not_configured", f"The configuration has no [routes.{route}.rollout].")
         candidate, stable = compared(table, table.rollout)
-        if (before := self._conductor.running.get(route)) is not None:
-            may_replace(before, candidate.id)
+        if route in self._conductor.running or route in self._conductor.lost:
+            may_replace(self.found(route), candidate.id)
         try:
             slow = await self._slow(table, table.rollout, stable)
             policy = policies.of_config(table.rollout, slow, self._judges())
@@ -118,11 +120,23 @@ class Rollouts:
         """Go on with the step."""
         return await self._act(route, Event.RESUME, author, reason)
 
-    async def rollback(self, route: str, author: str, reason: str) -> Running:
-        """Give nobody the candidate any more. Needs nobody's consent."""
+    async def rollback(self, route: str, author: str, reason: str) -> None:
+        """Give nobody the candidate any more. Needs nobody's consent, nor a record that can be read."""
+        if route in self._conductor.lost and route not in self._conductor.running:
+            await self._conductor.discard(route, author, reason)
+            return
         state = self.found(route).rollout.state
         event = Event.ROLL_BACK if (state, Event.ROLL_BACK) in TABLE else Event.ABORT
-        return await self._act(route, event, author, reason)
+        await self._act(route, event, author, reason)
+
+    async def discard(self, route: str, author: str, reason: str) -> None:
+        """File away a rollout that can't be read, or not be decided on."""
+        if route not in self._conductor.lost:
+            _ = self.found(route)
+            raise RefusedError(409, "rollout_readable", f"The rollout on {route} can be read: roll it back.")
+        if not reason.strip():
+            raise RefusedError(409, "rollout_refused", "A reason has to be given.", lacks=[{"what": "reason"}])
+        await self._conductor.discard(route, author, reason)
 
     async def promote(self, route: str, author: str, reason: str) -> Running:
         """Make the candidate the route's version. `reason`: the rationale, which stays."""

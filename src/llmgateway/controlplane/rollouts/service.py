@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from llmgateway.controlplane.changes import Changes
+from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.labels import Labels
 from llmgateway.controlplane.link import Links
 from llmgateway.controlplane.refused import RefusedError
@@ -19,10 +20,10 @@ from llmgateway.controlplane.rollouts.filing import Filing
 from llmgateway.controlplane.rollouts.people import Rollouts
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.controlplane.rollouts.scoretally import score_tally
+from llmgateway.controlplane.rollouts.unreadable import alarm
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.controlplane.webhooks import Webhooks
 from llmgateway.domain.clock import Clock
-from llmgateway.domain.event import GatewayEvent
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.ports.store import Body, Store
 from llmgateway.rollout.guards import Moment, moment
@@ -38,7 +39,7 @@ MAX_SAID: Final = 20_000  # characters of a body that are shown
 class Surroundings:
     """Who else in the control plane rollouts have to do with. `changes` None: the file can't be written here.
 
-    `drained` waits until what the journal has is in the store. `saved` hears of events that were saved with a move.
+    `drained` waits until what the journal has is in the store. `events` None: nobody hears of any.
     `judges`: who judges now, by evaluator.
     """
 
@@ -49,7 +50,7 @@ class Surroundings:
     data_dir: Path
     webhooks: Webhooks
     drained: Callable[[], Awaitable[None]]
-    saved: Callable[[GatewayEvent], None] = lambda _: None
+    events: Events | None = None
     judges: Callable[[], Mapping[str, str]] = dict
 
 
@@ -69,9 +70,11 @@ class RolloutService:
             lambda: reloader.snapshot,
             around.clock,
             on_move=self._moved,
-            on_event=around.saved,
+            on_event=around.events.saved if around.events is not None else lambda _: None,
             watch=Watchfile(around.data_dir / WATCHED, around.clock),
         )
+        if (events := around.events) is not None:
+            self.conductor.on_looked = lambda lost: alarm(lost, events, around.clock.time())
         self._follower = Follower(store, reviewing, around.clock)
         self._filing = Filing(self.conductor, around.changes, reloader, around.drained, self._follower.wake)
         self._judges = around.judges
@@ -83,7 +86,7 @@ class RolloutService:
 
     def weights(self) -> dict[str, StagedWeight]:
         """What workers go by, by route."""
-        return {route: each.weight() for route, each in self.conductor.running.items()}
+        return self.conductor.weights()
 
     def figures(self, labels: Labels) -> Points:
         """What /metrics shows of rollouts."""
@@ -94,15 +97,16 @@ class RolloutService:
 
     async def every(self, route: str | None, limit: int) -> list[dict[str, Any]]:
         """The newest first."""
-        return [shown.head(each) for each in await self._store.rollouts(route, limit=limit)]
+        lost = {each.record.id: each for each in self.conductor.lost.values()}
+        return [shown.head(each, lost.get(each.id)) for each in await self._store.rollouts(route, limit=limit)]
 
     async def shown(self, route: str) -> dict[str, Any]:
         """The one that runs; else the last one, without figures, but with its last moves."""
-        found = self.conductor.running.get(route)
-        if found is None:
+        found, lost = self.conductor.running.get(route), self.conductor.lost.get(route)
+        if found is None or lost is not None:
             last = await self._last(route)
             rows = await self._store.transitions(last.id)
-            return shown.head(last) | {"moves": [shown.moved(each) for each in rows[-LAST_MOVES:]]}
+            return shown.head(last, lost) | {"moves": [shown.moved(each) for each in rows[-LAST_MOVES:]]}
         at, others = await self._moment(found), shown.others(found, self._judges())
         return shown.shown(found, at, self._filing.errors.get(route), others)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmgateway.controlplane.rollouts.preflight import KEY
 from llmgateway.controlplane.rollouts.records import Running
+from llmgateway.controlplane.rollouts.unreadable import Unreadable
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.rollout.counts import total
 from llmgateway.rollout.eprocess import value
@@ -21,8 +22,8 @@ from llmgateway.rollout.trust import UNKNOWN
 Shown = dict[str, Any]
 
 
-def head(record: RolloutRecord) -> Shown:
-    """What lists have."""
+def head(record: RolloutRecord, lost: Unreadable | None = None) -> Shown:
+    """What lists have. `lost`: it can't be read, or not be decided on."""
     return {
         "id": record.id,
         "route": record.route,
@@ -36,6 +37,7 @@ def head(record: RolloutRecord) -> Shown:
         "running": record.filed is None,
         "generation": record.filed,
         "preflight": record.policy.get(KEY),
+        "unreadable": None if lost is None else {"why": lost.why, "weight": lost.share, "words": lost.told},
     }
 
 
