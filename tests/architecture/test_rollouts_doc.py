@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llmgateway.ports.rollouts import MAX_APPROVALS, MAX_SEEN
 from llmgateway.rollout.counts import Draw
 from llmgateway.rollout.drift import THRESHOLD
 from llmgateway.rollout.grid import HARM, safe
@@ -13,7 +14,7 @@ from llmgateway.rollout.hardstop import REQUESTS, RUN
 from llmgateway.rollout.interval import interval
 from llmgateway.rollout.plan import Metric, Plan, Step
 from llmgateway.rollout.psi import FLOOR
-from llmgateway.rollout.rollout import MUST_SEE, Pause, Rollout, State
+from llmgateway.rollout.rollout import MAX_HALTS, MUST_SEE, Pause, Rollout, State
 from llmgateway.rollout.states import TABLE
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "ROLLOUTS.md").read_text()
@@ -57,6 +58,7 @@ def test_the_defaults():
 def test_figures_in_the_text():
     assert f"{RUN} failures of the candidate in a row, or half of {REQUESTS} requests" in PAGE
     assert MUST_SEE == 10
+    assert f"{MAX_HALTS} pauses by people, {MAX_APPROVALS:,} approvals and {MAX_SEEN:,} answers shown" in PAGE
     assert "ten random answers" in PAGE
     assert THRESHOLD == 10_000
     assert "one false alarm in 10,000 events" in PAGE

@@ -17,6 +17,7 @@ from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.rollouts import PROMOTE, Added, ApprovalRecord, TransitionRecord
 from llmgateway.ports.store import StoreKnownError, StoreRejectedError
 from llmgateway.rollout.counts import Arms
+from llmgateway.store import sqlite_rollouts
 
 
 @pytest.fixture(params=sorted(STORES))
@@ -282,3 +283,26 @@ async def test_one_that_nobody_can_read_is_ended_and_filed_at_once_or_not_at_all
     assert [each.id for each in await store.running_rollouts()] == ["r2"]
     with closing(sqlite3.connect(store.path)) as connection:
         assert connection.execute("SELECT count(*) FROM unit_event").fetchone() == (0,)
+
+
+async def test_of_one_rollout_only_so_many_approvals_are_kept(store, monkeypatch):
+    monkeypatch.setattr(sqlite_rollouts, "MAX_APPROVALS", 3)
+    words = [ApprovalRecord("r1", f"p{number}", "v", f"e{number}", 1.0) for number in range(4)]
+    assert [await store.approve_rollout(each) for each in words] == [True, True, True, False]
+    assert await store.approve_rollout(words[0]._replace(at=9.0)), "who has given it may give it again"
+    assert await store.approve_rollout(words[3]._replace(rollout="r2")), "another has its own"
+    kept = await store.approvals("r1")
+    assert {(each.by, each.at) for each in kept} == {("p0", 9.0), ("p1", 1.0), ("p2", 1.0)}
+
+
+async def test_of_what_people_were_shown_only_so_much_is_kept(store, monkeypatch):
+    monkeypatch.setattr(sqlite_rollouts, "MAX_SEEN", 5)
+    monkeypatch.setattr(sqlite_rollouts, "MAX_SEEN_BY", 3)
+    for _ in range(2):
+        assert await store.note_exemplars("r1", "ann", ["a", "b", "c"], 1.0)
+    assert await store.note_exemplars("r1", "ann", ["d", "e"], 1.0), "she has seen enough, and may see more"
+    assert await store.exemplars_seen("r1", "ann") == 3
+    assert await store.note_exemplars("r1", "bob", ["a", "b"], 1.0)
+    assert not await store.note_exemplars("r1", "cat", ["a"], 1.0)
+    assert await store.exemplars_seen("r1", "cat") == 0
+    assert await store.note_exemplars("r2", "cat", ["a"], 1.0)

@@ -11,6 +11,9 @@ from typing import Any, Final, NamedTuple, Protocol
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.score import Score
 
+MAX_APPROVALS: Final = 1_000  # of one rollout
+MAX_SEEN: Final = 10_000  # exchanges that were shown of one rollout, to whomever
+MAX_SEEN_BY: Final = 100  # to one person; what is shown to them after that is not noted
 MAX_TRANSITIONS: Final = 1_000  # read at once
 PROMOTE: Final = "promote"  # the event of a move that no concern may be open against
 
@@ -198,8 +201,10 @@ class RolloutWriter(Protocol):
         """Save that a rollout which nobody can read has ended, and file it, in one transaction; False as above."""
         ...
 
-    async def approve_rollout(self, approval: ApprovalRecord) -> None:
-        """Save a word; the same word again takes the later time."""
+    async def approve_rollout(self, approval: ApprovalRecord) -> bool:
+        """Save a word; the same word again takes the later time. False: the rollout has MAX_APPROVALS others."""
         ...
 
-    async def note_exemplars(self, rollout: str, person: str, exchanges: Sequence[str], at: float) -> None: ...
+    async def note_exemplars(self, rollout: str, person: str, exchanges: Sequence[str], at: float) -> bool:
+        """Save what somebody was shown. False: MAX_SEEN are noted of the rollout already."""
+        ...

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from llmgateway.rollout.evidence import PAIRS, Evidence
-from llmgateway.rollout.plan import Approvals, Kind
+from llmgateway.rollout.evidence import MAX_EPOCHS, PAIRS, Evidence
+from llmgateway.rollout.plan import MAX_STEPS, Approvals, Kind
 from llmgateway.rollout.readings import Readings, absent, readings
-from llmgateway.rollout.rollout import MUST_SEE, UNASKED, Pause, People, Rollout
+from llmgateway.rollout.rollout import MAX_HALTS, MUST_SEE, UNASKED, Pause, People, Rollout
 
 
 class Lacking(StrEnum):
@@ -31,6 +31,8 @@ class Lacking(StrEnum):
     STEP = "step"  # there is no further step, or there still is one
     SHADOW = "shadow"  # the plan has one, or has none
     CAUSE = "cause"  # a person has to end this pause
+    HALTS = "halts"  # people have paused it as often as they may
+    EPOCHS = "epochs"  # counting has begun anew as often as it may
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Moment:
 
 Guard = Callable[[Moment], Lack | None]
 
+LAST_EPOCH: Final = MAX_EPOCHS - MAX_STEPS - 8  # before resuming begins no more: steps and ends have one each, too
 CALM: Final = math.log(2)  # how far below its threshold log E of a signal falls before a pause ends by itself
 
 
@@ -171,6 +174,18 @@ def ends_by_itself(at: Moment) -> Lack | None:
 def data_again(at: Moment) -> Lack | None:
     """Who resumes a rollout that had no data sees some again."""
     return heard_of_all(at) if at.rollout.pause is Pause.NO_DATA else None
+
+
+def halts_left(at: Moment) -> Lack | None:
+    """People have not paused it too often. Rows must end somewhere; nothing of this keeps anybody from a rollback."""
+    halts = at.rollout.halts
+    return Lack(Lacking.HALTS, {"halts": halts}) if halts >= MAX_HALTS else None
+
+
+def epochs_left(at: Moment) -> Lack | None:
+    """Resuming uneven assignments counts them anew, in an epoch of its own; enough are left for the way to the end."""
+    is_new = at.rollout.pause is Pause.SRM
+    return Lack(Lacking.EPOCHS, {"epochs": at.rollout.epoch}) if is_new and at.rollout.epoch >= LAST_EPOCH else None
 
 
 # --- people

@@ -7,6 +7,7 @@ from typing import Any, Final, Self
 
 from llmgateway.rollout.plan import Approvals, Plan
 
+MAX_HALTS: Final = 200  # pauses by people: each is a row that stays
 MUST_SEE: Final = 10  # random exchanges of the candidate, before the button
 
 
@@ -83,11 +84,13 @@ _PLACE: Final = (
     "started",
     "evidence_hash",
     "asked",
+    "halts",
     "srm_from",
     "accepted",
 )
+_ADDED: Final = {"asked": False, "halts": 0}  # what places had no word for at first
 _TYPES: Final = {  # JSON knows no others, and what is no number here would be found out when it is counted with
-    **dict.fromkeys(("step", "epoch", "revision", "srm_from"), (int,)),
+    **dict.fromkeys(("step", "epoch", "revision", "halts", "srm_from"), (int,)),
     **dict.fromkeys(("since", "step_since", "started"), (float, int)),
     "evidence_hash": (str,),
     "asked": (bool,),
@@ -100,8 +103,8 @@ class Rollout:
 
     `revision` rises with each transition (compare-and-set), `epoch` with each change of the weight. `since`: when
     this state was entered, `step_since` when the step was, pauses taken off. `evidence_hash`: the evidence that
-    people are asked about, `asked`: at a step's gate. `srm_from`, `accepted`: what people took note of when they
-    resumed.
+    people are asked about, `asked`: at a step's gate. `halts`: how often people have paused it. `srm_from`,
+    `accepted`: what people took note of when they resumed.
     """
 
     id: str
@@ -118,6 +121,7 @@ class Rollout:
     started: float = 0.0
     evidence_hash: str = ""
     asked: bool = False
+    halts: int = 0
     srm_from: int = 0
     accepted: frozenset[str] = field(default_factory=frozenset)
 
@@ -129,7 +133,7 @@ class Rollout:
 
     def placed(self, written: Mapping[str, Any]) -> Self:
         """This rollout at a place that was `written`. KeyError, TypeError or ValueError where it was not."""
-        known = {"asked": False} | {name: written[name] for name in _PLACE if name != "asked" or name in written}
+        known = _ADDED | {name: written[name] for name in _PLACE if name not in _ADDED or name in written}
         known["state"] = State(written["state"])
         known["pause"] = None if written["pause"] is None else Pause(written["pause"])
         known["accepted"] = frozenset(written["accepted"])

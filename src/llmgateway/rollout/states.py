@@ -64,11 +64,18 @@ PAUSES: Final[Mapping[Event, Pause]] = {
     Event.FEEDBACK: Pause.FEEDBACK,
 }
 
+BY_PEOPLE: Final = frozenset({Event.PAUSE, Event.ANDON})
 _FLOORS: Final = (guards.step_time, guards.step_units, guards.no_alarm, guards.heard_of_all)
 _CALM: Final = (guards.no_alarm, guards.heard_of_all)
 _WORD: Final = (guards.approved, guards.no_concerns, guards.rationale, guards.seen_enough)
 _BACK: Final = Edge(State.ROLLING_BACK)
 _PAUSED: Final = Edge(State.PAUSED)
+_HALTED: Final = Edge(State.PAUSED, (guards.halts_left,))
+
+
+def _pausing(event: Event) -> Edge:
+    return _HALTED if event in BY_PEOPLE else _PAUSED
+
 
 TABLE: Final[Mapping[tuple[State, Event], Edge]] = {
     (State.DRAFT, Event.SUBMIT): Edge(State.PENDING_START, (), (guards.preflight,)),
@@ -86,18 +93,18 @@ TABLE: Final[Mapping[tuple[State, Event], Edge]] = {
     (State.CANARY, Event.ADVANCE): Edge(State.CANARY, (guards.more_steps, *_FLOORS), (guards.gate_approved,)),
     (State.CANARY, Event.PROVEN): Edge(State.AWAITING_APPROVAL, (guards.last_step, *_FLOORS, guards.proven)),
     (State.CANARY, Event.DEADLINE): Edge(State.INCONCLUSIVE, (guards.overdue,)),
-    **{(State.CANARY, event): _PAUSED for event in PAUSES},
+    **{(State.CANARY, event): _pausing(event) for event in PAUSES},
     (State.CANARY, Event.HARM): _BACK,
     (State.CANARY, Event.ROLL_BACK): _BACK,
     (State.PAUSED, Event.CLEARED): Edge(State.CANARY, (guards.ends_by_itself, guards.calmed_down, *_CALM)),
-    (State.PAUSED, Event.RESUME): Edge(State.CANARY, (guards.data_again,), (guards.says_why,)),
-    (State.PAUSED, Event.PAUSE): _PAUSED,  # a person's word replaces a cause that would end by itself
-    (State.PAUSED, Event.ANDON): _PAUSED,
+    (State.PAUSED, Event.RESUME): Edge(State.CANARY, (guards.data_again, guards.epochs_left), (guards.says_why,)),
+    (State.PAUSED, Event.PAUSE): _HALTED,  # a person's word replaces a cause that would end by itself
+    (State.PAUSED, Event.ANDON): _HALTED,
     (State.PAUSED, Event.HARM): _BACK,
     (State.PAUSED, Event.ROLL_BACK): _BACK,
     (State.PAUSED, Event.ABORT): Edge(State.ABORTED),
     (State.PAUSED, Event.SUPERSEDE): Edge(State.SUPERSEDED, (), (guards.says_why,)),
-    **{(State.AWAITING_APPROVAL, event): _PAUSED for event in PAUSES},
+    **{(State.AWAITING_APPROVAL, event): _pausing(event) for event in PAUSES},
     (State.AWAITING_APPROVAL, Event.PROMOTE): Edge(State.PROMOTING, (*_CALM, guards.judged_proven), _WORD),
     (State.AWAITING_APPROVAL, Event.HARM): _BACK,
     (State.AWAITING_APPROVAL, Event.ROLL_BACK): _BACK,
@@ -179,6 +186,8 @@ def awaited(rollout: Rollout) -> Event | None:
 def _moved(target: State, event: Event, at: Moment) -> Rollout:
     before, now = at.rollout, at.now
     after = replace(before, state=target, since=now, revision=before.revision + 1, pause=PAUSES.get(event), asked=False)
+    if event in BY_PEOPLE:
+        after = replace(after, halts=before.halts + 1)
     if event is Event.ASK:
         after = replace(after, since=before.since, asked=True)
     elif event is Event.ADVANCE:

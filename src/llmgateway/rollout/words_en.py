@@ -50,6 +50,8 @@ WORDS: Final[Mapping[str, str]] = {
     "lack.step": "This is not the step for it.",
     "lack.shadow": "The plan has another beginning.",
     "lack.cause": "A person has to end this pause.",
+    "lack.halts": "People have paused it {halts} times, and no further pause is taken down: roll it back, or let the tests decide.",
+    "lack.epochs": "Counting has begun anew {epochs} times, which is as often as it may: roll it back, and see why assignments are uneven.",
     "alarm.harm": "harm",
     "alarm.signal": "a signal metric",
     "alarm.feedback": "users who speak of one version more often than of the other",

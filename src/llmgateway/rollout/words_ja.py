@@ -49,6 +49,8 @@ WORDS: Final[Mapping[str, str]] = {
     "lack.step": "今はその段階ではありません。",
     "lack.shadow": "計画では別の始め方になっています。",
     "lack.cause": "この一時停止は人が解除する必要があります。",
+    "lack.halts": "人による停止はすでに {halts} 回で、これ以上は記録できません。切り戻すか、検定に任せてください。",
+    "lack.epochs": "数え直しはすでに {epochs} 回で、これ以上はできません。切り戻して、割り当てが偏る原因を調べてください。",
     "alarm.harm": "害",
     "alarm.signal": "注意指標",
     "alarm.feedback": "利用者の声が片方の版に偏っていること",

@@ -145,11 +145,11 @@ class SqliteStore(SqliteWriter, RegistryWriting):
     async def discard_rollout(self, transition: TransitionRecord) -> bool:
         return await self._write(lambda connection: staged.discard(connection, transition))
 
-    async def approve_rollout(self, approval: ApprovalRecord) -> None:
-        await self._write(lambda connection: staged.approve(connection, approval))
+    async def approve_rollout(self, approval: ApprovalRecord) -> bool:
+        return await self._write(lambda connection: staged.approve(connection, approval))
 
-    async def note_exemplars(self, rollout: str, person: str, exchanges: Sequence[str], at: float) -> None:
-        await self._write(lambda connection: staged.note_exemplars(connection, rollout, person, exchanges, at))
+    async def note_exemplars(self, rollout: str, person: str, exchanges: Sequence[str], at: float) -> bool:
+        return await self._write(lambda connection: staged.note_exemplars(connection, rollout, person, exchanges, at))
 
     async def add_aftermath(self, aftermath: Aftermath) -> Aftermath:
         return await self._write(lambda connection: followed.add(connection, aftermath))

@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.ports.rollouts import (
+    MAX_APPROVALS,
+    MAX_SEEN,
+    MAX_SEEN_BY,
     MAX_TRANSITIONS,
     PROMOTE,
     Added,
@@ -45,6 +48,11 @@ _ADD: Final = (
     "stable_at = max(stable_at, ?8), candidate_at = max(candidate_at, ?9), "
     "stable_run = CASE WHEN ?12 THEN ?10 ELSE stable_run + ?10 END, "
     "candidate_run = CASE WHEN ?13 THEN ?11 ELSE candidate_run + ?11 END"
+)
+_APPROVE: Final = (
+    "INSERT INTO approval SELECT ?1, ?2, ?3, ?4, ?5 WHERE (SELECT count(*) FROM approval WHERE rollout = ?1 "
+    'AND NOT ("by" = ?2 AND version_hash = ?3 AND evidence_hash = ?4)) < ?6 '
+    'ON CONFLICT DO UPDATE SET "at" = excluded."at"'
 )
 
 
@@ -165,22 +173,25 @@ def _file(connection: sqlite3.Connection, rollout: str, generation: int) -> None
     connection.execute("DELETE FROM unit_event WHERE rollout = ?", (rollout,))
 
 
-def approve(connection: sqlite3.Connection, approval: ApprovalRecord) -> None:
+def approve(connection: sqlite3.Connection, approval: ApprovalRecord) -> bool:
+    values = [storable(each) for each in approval]
     begin(connection)
-    connection.execute(
-        'INSERT INTO approval VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "at" = excluded."at"',
-        [storable(each) for each in approval],
-    )
+    saved = connection.execute(_APPROVE, (*values, MAX_APPROVALS)).rowcount
     connection.execute("COMMIT")
+    return bool(saved)
 
 
 def note_exemplars(
     connection: sqlite3.Connection, rollout: str, person: str, exchanges: Sequence[str], at: float
-) -> None:
-    begin(connection)
+) -> bool:
     rows = [(rollout, storable(person), each, at) for each in exchanges]
-    connection.executemany("INSERT INTO exemplar_seen VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
+    begin(connection)
+    (seen,) = connection.execute("SELECT count(*) FROM exemplar_seen WHERE rollout = ?", (rollout,)).fetchone()
+    has_room = exemplars_seen(connection, rollout, person) < MAX_SEEN_BY
+    if has_room and seen + len(rows) <= MAX_SEEN:
+        connection.executemany("INSERT INTO exemplar_seen VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", rows)
     connection.execute("COMMIT")
+    return not has_room or seen + len(rows) <= MAX_SEEN
 
 
 def tally(connection: sqlite3.Connection, tallies: Sequence[Tally]) -> None:

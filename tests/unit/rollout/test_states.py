@@ -12,13 +12,24 @@ from tests.support.rollouts import NOW, PLAN, approvals, everybody, evidence, ro
 
 from llmgateway.rollout import guards
 from llmgateway.rollout.counts import Arms
-from llmgateway.rollout.evidence import PAIRS, Evidence
-from llmgateway.rollout.guards import Lacking
+from llmgateway.rollout.evidence import MAX_EPOCHS, PAIRS, Evidence
+from llmgateway.rollout.guards import LAST_EPOCH, Lacking
 from llmgateway.rollout.hardstop import Failing
-from llmgateway.rollout.plan import Approvals, Kind, Metric, Shadow, Step
+from llmgateway.rollout.plan import MAX_STEPS, Approvals, Kind, Metric, Shadow, Step
 from llmgateway.rollout.readings import absent, readings
-from llmgateway.rollout.rollout import LIVE, MUST_SEE, PROMOTED, TERMINAL, Approval, Pause, People, Rollout, State
-from llmgateway.rollout.states import PAUSES, TABLE, Event, Occurrence, Refused, Transition, awaited, follow
+from llmgateway.rollout.rollout import (
+    LIVE,
+    MAX_HALTS,
+    MUST_SEE,
+    PROMOTED,
+    TERMINAL,
+    Approval,
+    Pause,
+    People,
+    Rollout,
+    State,
+)
+from llmgateway.rollout.states import BY_PEOPLE, PAUSES, TABLE, Event, Occurrence, Refused, Transition, awaited, follow
 
 GOOD = {"error": {1: (200, 10), 2: (200, 60), 3: (400, 380)}}
 UNITS = {"error": {1: (9_000, 500), 2: (9_000, 3_000), 3: (9_000, 9_000)}}
@@ -234,7 +245,7 @@ def test_where_people_are_asked_and_what_has_to_come_before():
 
 
 def test_a_place_that_an_older_version_wrote_asks_nobody_yet():
-    place = {name: value for name, value in GATED.written().items() if name != "asked"}
+    place = {name: value for name, value in GATED.written().items() if name not in {"asked", "halts"}}
     assert rollout(GATED.plan).placed(place) == GATED
 
 
@@ -296,6 +307,40 @@ def test_who_resumes_a_signal_has_taken_note_of_it():
     resumed = happen(paused, Event.RESUME, seen, reason="longer answers").after
     assert resumed.accepted == {"slow"}
     assert what(happen(replace(resumed, step_since=NOW - 90), Event.ADVANCE, seen)) == []
+
+
+@pytest.mark.parametrize("event", [Event.PAUSE, Event.ANDON])
+def test_people_pause_it_only_so_often_and_may_always_roll_it_back(event):
+    of = FIRST
+    for number in range(MAX_HALTS):
+        of = happen(of, event).after
+        assert of.halts == number + 1
+        if number % 3 == 0:
+            of = happen(of, Event.RESUME, reason="fine").after
+    states = {State.CANARY, State.PAUSED, State.AWAITING_APPROVAL}
+    for full in (
+        replace(of, state=state, pause=None if state is not State.PAUSED else Pause.MANUAL) for state in states
+    ):
+        refused = happen(full, event)
+        assert (what(refused), refused.lacks[0].values) == ([Lacking.HALTS], {"halts": MAX_HALTS})
+        for back in (Event.ROLL_BACK, Event.HARM):
+            assert happen(full, back).after.weight == 0
+    running = replace(of, state=State.CANARY, pause=None)
+    assert all(happen(running, each).after.halts == MAX_HALTS for each in PAUSES if each not in BY_PEOPLE)
+    assert happen(happen(running, Event.SIGNAL).after, Event.RESUME, reason="fine").after.state is State.CANARY
+
+
+def test_counting_begins_anew_only_as_often_as_leaves_room_for_the_way_to_the_end():
+    uneven = replace(CALM, assigned={1: Arms(10_000, 100)})
+    of = happen(replace(FIRST, epoch=LAST_EPOCH - 1), Event.SRM).after
+    resumed = happen(of, Event.RESUME, uneven, reason="a bot, blocked").after
+    assert resumed.epoch == LAST_EPOCH
+    paused = happen(resumed, Event.SRM).after
+    refused = happen(paused, Event.RESUME, uneven, reason="another bot")
+    assert (what(refused), refused.lacks[0].values) == ([Lacking.EPOCHS], {"epochs": LAST_EPOCH})
+    assert happen(paused, Event.ROLL_BACK).after.weight == 0
+    assert happen(replace(paused, pause=Pause.MANUAL), Event.RESUME, reason="fine").after.epoch == LAST_EPOCH
+    assert LAST_EPOCH + MAX_STEPS + len({State.PROMOTING, State.ROLLING_BACK, State.SUCCEEDED}) < MAX_EPOCHS
 
 
 # --- the end

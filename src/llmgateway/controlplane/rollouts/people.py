@@ -15,7 +15,7 @@ from llmgateway.controlplane.rollouts.preflight import Checked, Compared, Prefli
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.quantile import quantile
-from llmgateway.ports.rollouts import ApprovalRecord, RolloutRecord
+from llmgateway.ports.rollouts import MAX_APPROVALS, MAX_SEEN, ApprovalRecord, RolloutRecord
 from llmgateway.ports.store import Row, Store, StoreRejectedError, Wanted
 from llmgateway.rollout.explain import refusal
 from llmgateway.rollout.guards import Lack, moment
@@ -154,9 +154,10 @@ class Rollouts:
             raise RefusedError(409, "creator_may_not", "Who started a rollout may not approve it (creator_may).")
         if rollout.plan.approvals.by and author not in rollout.plan.approvals.by:
             raise RefusedError(409, "may_not_approve", f"{author} is not among those who may approve.")
-        await self._store.approve_rollout(
-            ApprovalRecord(found.record.id, author, rollout.version_hash, rollout.evidence_hash, self._clock.time())
-        )
+        at = self._clock.time()
+        word = ApprovalRecord(found.record.id, author, rollout.version_hash, rollout.evidence_hash, at)
+        if not await self._store.approve_rollout(word):
+            raise _full("approvals", f"{MAX_APPROVALS:,} approvals of this rollout are kept")
         self._conductor.wake.set()
         return found
 
@@ -177,7 +178,8 @@ class Rollouts:
         found = self.found(route)
         rows = await self._store.exemplars(found.record.id, found.record.candidate, limit=MUST_SEE)
         ids = [row["id"] for row in rows]
-        await self._store.note_exemplars(found.record.id, author, ids, self._clock.time())
+        if not await self._store.note_exemplars(found.record.id, author, ids, self._clock.time()):
+            raise _full("exemplars", f"{MAX_SEEN:,} exchanges of this rollout have been shown to people")
         return rows
 
     async def _act(self, route: str, event: Event, author: str, reason: str) -> Running:
@@ -247,6 +249,10 @@ def may_replace(before: Running, candidate: str, policy: Mapping[str, Any] | Non
         raise _runs(f"The rollout of this very version on {record.route} is paused: resume it, or roll it back.")
     if is_same and state is not State.DRAFT and policy is not None and policy["plan"] == record.policy["plan"]:
         raise _runs(f"This very rollout runs on {record.route} already.")
+
+
+def _full(what: str, why: str) -> RefusedError:
+    return RefusedError(409, f"too_many_{what}", f"{why}, which is as many as there may be. A rollback needs none.")
 
 
 def _runs(message: str) -> RefusedError:

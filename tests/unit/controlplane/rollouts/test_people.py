@@ -17,8 +17,10 @@ from llmgateway.domain.score import SourceKind
 from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.ports.rollouts import ApprovalRecord
 from llmgateway.ports.store import Entry, StoreError
+from llmgateway.rollout import guards
 from llmgateway.rollout.rollout import Pause, State
 from llmgateway.rollout.states import Event, Refused
+from llmgateway.store import sqlite_rollouts
 from llmgateway.store.sqlite import SqliteStore
 
 
@@ -247,6 +249,32 @@ async def test_anybody_rolls_back_at_any_time(it):
     await it.start()
     await it.people.rollback("chat", "bob", "never mind")
     assert it.rollout.state is State.ABORTED
+
+
+async def test_what_people_say_and_do_has_a_bound_that_keeps_nobody_from_a_rollback(it, monkeypatch):
+    monkeypatch.setattr(sqlite_rollouts, "MAX_APPROVALS", 2)
+    monkeypatch.setattr(sqlite_rollouts, "MAX_SEEN", 12)
+    monkeypatch.setattr(guards, "MAX_HALTS", 3)
+    await it.asked()
+    for name in ("ann", "ben"):
+        await it.people.approve("chat", name, None)
+    with refuses("too_many_approvals"):
+        await it.people.approve("chat", "cat", None)
+    await it.people.exemplars("chat", "ann")
+    with refuses("too_many_exemplars"):
+        await it.people.exemplars("chat", "ben")
+    for _ in range(3):
+        await it.people.pause("chat", "ann", "it smells")
+    with refuses("rollout_refused") as caught:
+        await it.people.pause("chat", "ann", "it smells")
+    assert "People have paused it 3 times" in caught.value.message
+    rows = len(await it.store.transitions(it.rollout.id))
+    await it.restart()
+    with refuses("rollout_refused"):
+        await it.people.pause("chat", "ben", "it still smells")
+    assert len(await it.store.transitions(it.rollout.id)) == rows
+    await it.people.rollback("chat", "ben", "enough")
+    assert it.workers.weight == 0.0
 
 
 async def test_a_concern_is_about_the_candidate(it):
