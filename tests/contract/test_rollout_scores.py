@@ -10,7 +10,7 @@ from tests.support.staged import POLICY, entry, record
 
 from llmgateway.config.rollouts import RolloutMetric
 from llmgateway.controlplane.rollouts.records import evidence_of
-from llmgateway.controlplane.rollouts.scoretally import score_tally
+from llmgateway.controlplane.rollouts.scoretally import score_tallies
 from llmgateway.domain.score import DataType, Reason, SourceKind, State
 from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.ports.rollouts import STAMP
@@ -31,7 +31,7 @@ SCORED = replace(POLICY, metrics=(*POLICY.metrics, *(RolloutMetric(name, reads=r
 async def store(request, tmp_path):
     store = STORES[request.param](tmp_path)
     await store.open()
-    store.count_scores(score_tally)
+    store.count_scores(score_tallies(lambda: 9.0))
     await store.add_rollout(record(of=SCORED))
     yield store
     await store.close()

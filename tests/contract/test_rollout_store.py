@@ -135,7 +135,7 @@ async def test_people(store):
 
 
 async def append(store, entries):
-    await store.append(entries, [], [], None, tallies=tallies(entries, {"r1": made()}))
+    await store.append(entries, [], [], None, tallies=tallies(entries, {"r1": made()}, 9.0))
 
 
 async def test_counts_come_with_the_rows_and_add_up_over_batches(store, make):
@@ -272,7 +272,7 @@ async def test_one_that_nobody_can_read_is_ended_and_filed_at_once_or_not_at_all
     await store.add_rollout(record("r2", route="other"))
     _, row = moved("aborted", 1, to_state="aborted")
     entries = [entry(make, "ann")]
-    await store.append(entries, [], [], None, tallies=tallies(entries, {"r1": made()}))
+    await store.append(entries, [], [], None, tallies=tallies(entries, {"r1": made()}, 9.0))
     assert not await store.discard_rollout(replace(row, revision=2)), "it stands elsewhere"
     assert await store.transitions("r1") == []
     assert await store.discard_rollout(row)
@@ -306,3 +306,20 @@ async def test_of_what_people_were_shown_only_so_much_is_kept(store, monkeypatch
     assert not await store.note_exemplars("r1", "cat", ["a"], 1.0)
     assert await store.exemplars_seen("r1", "cat") == 0
     assert await store.note_exemplars("r2", "cat", ["a"], 1.0)
+
+
+async def test_what_was_heard_of_later_than_now_is_heard_of_now(store, make):
+    await store.add_rollout(record())
+    await store.add_rollout(record("r2", route="other"))
+    for name, at in (("r1", 900.0), ("r2", 100.0)):
+        entries = [entry(make, "ann", rollout=name), entry(make, "bob", rollout=name, version="v2")]
+        running = {name: made(name)}
+        await store.append(entries, [], [], None, tallies=tallies(entries, running, at))
+    await store.hear_until(500.0)
+    for name, at in (("r1", 500.0), ("r2", 100.0)):
+        counts, _ = await store.epoch_counts(name)
+        assert {(each.stable_at, each.candidate_at) for each in counts if each.metric == "error"} == {(at, at)}
+    await store.file_rollout("r1", 1)
+    await store.hear_until(50.0)
+    counts, _ = await store.epoch_counts("r1")
+    assert max(each.stable_at for each in counts) == 500.0, "of one that is over nothing is touched"

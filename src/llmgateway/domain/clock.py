@@ -19,6 +19,31 @@ class SystemClock:
     time = staticmethod(time.time)
 
 
+class Onward:
+    """Dates that never go back, for what has to last: `time` follows the clock's where that goes forward, and when that
+    is set back it runs on by `monotonic`, for as long as this object lives.
+
+    Two threads at the very moment of a step may see it a step apart once; the next reading is right again.
+    """
+
+    __slots__ = ("_clock", "_offset", "monotonic")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.monotonic = clock.monotonic
+        self._offset = clock.time() - clock.monotonic()
+
+    def time(self) -> float:
+        now = self.monotonic()
+        self._offset = max(self._offset, self._clock.time() - now)
+        return now + self._offset
+
+    @property
+    def ahead(self) -> float:
+        """By how many seconds it is before the clock now: 0 unless that was set back."""
+        return max(0.0, self.time() - self._clock.time())
+
+
 class ManualClock:
     """A clock that stands still until told; tests own one and advance it."""
 
@@ -37,4 +62,8 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Let both clocks run on by `seconds`."""
         self._monotonic += seconds
+        self._time += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the date forward, or back."""
         self._time += seconds

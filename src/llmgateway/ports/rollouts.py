@@ -174,6 +174,10 @@ class RolloutWriter(Protocol):
         """
         ...
 
+    async def hear_until(self, now: float) -> None:
+        """What of rollouts that run was heard of after `now` was heard of then: the clock has been set back since."""
+        ...
+
     async def add_rollout(self, record: RolloutRecord) -> None:
         """Save a new one. Raises StoreRejectedError if its route has one that runs."""
         ...

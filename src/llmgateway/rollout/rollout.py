@@ -144,6 +144,11 @@ class Rollout:
             raise ValueError(f"the plan has no step {known['step']}")
         return replace(self, **known)
 
+    def begun_by(self, now: float) -> Self:
+        """This with nothing that began after `now`: where a clock was set back, what was to last begins anew."""
+        since, step_since, started = (min(each, now) for each in (self.since, self.step_since, self.started))
+        return replace(self, since=since, step_since=step_since, started=started)
+
     @property
     def weight(self) -> float:
         """The candidate's share of assignments. Never above the step's before people promoted it."""

@@ -128,6 +128,9 @@ class SqliteStore(SqliteWriter, RegistryWriting):
     async def close_concern(self, concern: Concern) -> bool:
         return await self._write(lambda connection: concerned.close(connection, concern))
 
+    async def hear_until(self, now: float) -> None:
+        await self._write(lambda connection: staged.hear_until(connection, now))
+
     async def add_rollout(self, record: RolloutRecord) -> None:
         await self._write(lambda connection: staged.add(connection, record))
 

@@ -49,6 +49,10 @@ _ADD: Final = (
     "stable_run = CASE WHEN ?12 THEN ?10 ELSE stable_run + ?10 END, "
     "candidate_run = CASE WHEN ?13 THEN ?11 ELSE candidate_run + ?11 END"
 )
+_HEAR_UNTIL: Final = (
+    "UPDATE epoch_count SET stable_at = min(stable_at, ?1), candidate_at = min(candidate_at, ?1) "
+    'WHERE (stable_at > ?1 OR candidate_at > ?1) AND rollout IN (SELECT "id" FROM rollout WHERE filed IS NULL)'
+)
 _APPROVE: Final = (
     "INSERT INTO approval SELECT ?1, ?2, ?3, ?4, ?5 WHERE (SELECT count(*) FROM approval WHERE rollout = ?1 "
     'AND NOT ("by" = ?2 AND version_hash = ?3 AND evidence_hash = ?4)) < ?6 '
@@ -94,6 +98,12 @@ def epoch_counts(connection: sqlite3.Connection, rollout: str) -> tuple[list[Epo
     counts = [EpochCount(*each) for each in connection.execute(_COUNT, (rollout,))]
     weights = connection.execute("SELECT epoch, weight FROM transition WHERE rollout = ? ORDER BY revision", (rollout,))
     return counts, dict(weights.fetchall())
+
+
+def hear_until(connection: sqlite3.Connection, now: float) -> None:
+    begin(connection)
+    connection.execute(_HEAR_UNTIL, (now,))
+    connection.execute("COMMIT")
 
 
 def add(connection: sqlite3.Connection, record: RolloutRecord) -> None:

@@ -436,6 +436,12 @@ def test_a_transition_is_a_row_for_compare_and_set():
     assert one.evidence_hash == CALM.hash()
 
 
+def test_what_began_in_the_future_begins_now_and_the_rest_when_it_did():
+    of = replace(FIRST, since=NOW + 50, step_since=NOW - 10, started=NOW + 1)
+    assert of.begun_by(NOW) == replace(of, since=NOW, started=NOW)
+    assert FIRST.begun_by(NOW) == FIRST
+
+
 def test_a_place_survives_being_written():
     moved = replace(happen(LAST, Event.SIGNAL).after, accepted=frozenset({"slow", "long"}), srm_from=2, revision=9)
     for of in (moved, rollout(), AWAITING):

@@ -81,7 +81,7 @@ class Follower:
         """Whether all it assigned is counted, or nobody can say when that will be."""
         since = record.place.get("since")
         waited = self._clock.time() - since if isinstance(since, int | float) else UNFILED_S
-        return record.filed is not None or waited >= UNFILED_S
+        return record.filed is not None or not 0 <= waited < UNFILED_S  # a clock that was set back is no reason to wait
 
     async def _follow(self, record: RolloutRecord) -> None:
         from llmgateway.controlplane.rollouts.regression import Regression

@@ -75,12 +75,13 @@ class Conductor(Shelf):
         self._watch = watch or Watchfile(None, clock)
         self._unwatched: set[str] = set()  # routes whose rollouts went on while no control was there
         self._workers = workers
+        self._wall = clock
         self._snapshot = snapshot
         self.on_looked: OnLooked = lambda _: None  # with those that are lost
         self._on_move = on_move
         self._on_event = on_event
         self._waiting = Waiting("the rollouts wait")
-        self._told = ""
+        self._told, self._told_at = "", self.clock.monotonic()
         self._turns = Turns(self._read_again)
         self.wake = asyncio.Event()
         self.is_loaded = False
@@ -92,6 +93,7 @@ class Conductor(Shelf):
         """Take up where the store is; raises StoreError."""
         async with self._turns.turn():
             if not self.is_loaded:
+                await self._store.hear_until(self.clock.time())
                 await self._read_running()
                 self._unwatched = set(self.running) if self._watch.was_lost() else set()
                 self.is_loaded = True
@@ -100,10 +102,10 @@ class Conductor(Shelf):
 
     def tallies(self, entries: Sequence[Entry]) -> list[Tally]:
         """What a batch adds to the evidence."""
-        ours = list(self.running.values())
+        ours, at = list(self.running.values()), self.clock.time()
         return [
-            *tallies(entries, {each.record.id: each for each in ours}),
-            *pair_tallies(entries, ours, self._snapshot()),
+            *tallies(entries, {each.record.id: each for each in ours}, at),
+            *pair_tallies(entries, ours, self._snapshot(), at, self.clock.ahead),
         ]
 
     def counted(self, added: Sequence[Tally]) -> None:
@@ -154,12 +156,12 @@ class Conductor(Shelf):
             else:
                 self.lost.pop(route, None)
         self.on_looked(self.lost)
-        self.ticked_at = self._clock.time()
+        self.ticked_at = self._wall.time()
         self._watch.tick()
 
     def _undecided(self, route: str, error: Exception) -> None:
         if (found := self.running.get(route)) is not None:
-            self._lose(Unreadable(found.record, why_of(error), found.weight(), self._clock.time()))
+            self._lose(Unreadable(found.record, why_of(error), found.weight(), self.clock.time()))
 
     async def _go(self, route: str) -> None:
         for _ in range(MOST_MOVES):
@@ -206,7 +208,7 @@ class Conductor(Shelf):
         """File away a rollout that is lost: nobody gets its candidate any more. KeyError where none is."""
         async with self._turns.turn():
             lost = self.lost[route]
-            row = lost.discarded(self._clock.time(), actor, reason, self._snapshot().generation)
+            row = lost.discarded(self.clock.time(), actor, reason, self._snapshot().generation)
             with self._turns.saving():
                 if not await self._store.discard_rollout(row):
                     await self._misplaced(lost.record)
@@ -225,7 +227,9 @@ class Conductor(Shelf):
     def tell(self) -> None:
         """Have every worker go by the weights as they are now."""
         if self.is_loaded:
-            self._told = self._workers.weigh({name: each.told() for name, each in self.weights().items()})
+            told = self._workers.weigh({name: each.told() for name, each in self.weights().items()})
+            if told != self._told:
+                self._told, self._told_at = told, self.clock.monotonic()
 
     @property
     def is_heard(self) -> bool:
@@ -259,11 +263,11 @@ class Conductor(Shelf):
         return None
 
     async def _due(self, found: Running) -> Act | None:
-        now, rollout = self._clock.time(), found.rollout
+        rollout = found.rollout
         if rollout.state in _TELLING:
-            is_heard = self._workers.is_whole or now - rollout.since > UNHEARD_S
+            is_heard = self._workers.is_whole or self.clock.monotonic() - self._told_at > UNHEARD_S
             return Act(Event.IN_FORCE) if is_heard and self._workers.is_weighed(self._told) else None
-        event = decide(rollout, await self.evidence(found), now)
+        event = decide(rollout, await self.evidence(found), self.clock.time())
         return None if event is None else Act(event)
 
     async def _followed(
@@ -271,7 +275,7 @@ class Conductor(Shelf):
     ) -> Refused | tuple[Running, TransitionRecord, Evidence]:
         """Where that would lead, the row that would say so, and the evidence."""
         evidence = await self.evidence(found)
-        occurrence = Occurrence(wanted.event, self._clock.time(), wanted.actor, wanted.reason)
+        occurrence = Occurrence(wanted.event, self.clock.time(), wanted.actor, wanted.reason)
         followed = follow(found.rollout, occurrence, evidence, people)
         if isinstance(followed, Refused):
             return followed

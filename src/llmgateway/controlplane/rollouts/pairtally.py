@@ -22,15 +22,17 @@ Bad = Mapping[str, bool]  # by metric
 
 
 class PairTally:
-    """One rollout's part of a batch (ports.rollouts.Tally). `share`: of the exchanges that are copied."""
+    """One rollout's part of a batch (ports.rollouts.Tally). `share`: of the exchanges that are copied. `at`, `ahead`:
+    as below.
+    """
 
-    def __init__(self, running: Running, share: float) -> None:
+    def __init__(self, running: Running, share: float, at: float, ahead: float) -> None:
         self.rollout = running.record.id
         self._running = running
         self._share = share
         self._critical = frozenset(metric.name for metric in running.rollout.plan.critical())
         self._sides: list[tuple[str, str, Bad]] = []  # the primary's id, arm, what was bad
-        self._at = 0.0
+        self._at, self._ahead = at, ahead
 
     @property
     def units(self) -> Collection[str]:
@@ -40,12 +42,11 @@ class PairTally:
         """Take an exchange, if it is one side of a pair."""
         row, running = entry.row, self._running
         arm = self._arm(row)
-        if arm is None or (row.get("at") or 0.0) < running.rollout.since:
+        if arm is None or (row.get("at") or 0.0) + self._ahead < running.rollout.since:
             return
         judged = bad_events(row, entry.bodies, running.policy.slow, self._critical)
         if judged:
             self._sides.append((row.get("shadow_of") or row["id"], arm, judged))
-            self._at = max(self._at, row.get("ended_at") or 0.0)
 
     def count(self, marked: Collection[UnitMark]) -> Added:
         known, marks, spent = _sides(marked), set[UnitMark](), set[str]()
@@ -77,9 +78,15 @@ class PairTally:
         return "stable" if is_ours else None
 
 
-def pair_tallies(entries: Iterable[Entry], running: Iterable[Running], snapshot: Snapshot) -> list[Tally]:
-    """Sort a batch by the rollouts that are in their shadow, whose routes copy to their candidates."""
-    made = [PairTally(each, _share(each, snapshot)) for each in running if each.rollout.state is State.SHADOW]
+def pair_tallies(
+    entries: Iterable[Entry], running: Iterable[Running], snapshot: Snapshot, at: float, ahead: float = 0.0
+) -> list[Tally]:
+    """Sort a batch by the rollouts that are in their shadow, whose routes copy to their candidates.
+
+    `at`: when it is counted, in the rollouts' time; `ahead`: by how much that is before the workers' clocks.
+    """
+    shadowing = [each for each in running if each.rollout.state is State.SHADOW]
+    made = [PairTally(each, _share(each, snapshot), at, ahead) for each in shadowing]
     if not made:
         return []
     for entry in entries:

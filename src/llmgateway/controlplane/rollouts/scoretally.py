@@ -8,7 +8,7 @@ say again, from counting twice.
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from llmgateway.controlplane.rollouts import policy
@@ -16,19 +16,24 @@ from llmgateway.controlplane.rollouts.judging import is_ours
 from llmgateway.controlplane.rollouts.tally import assigned_arm, counted, sums_of
 from llmgateway.domain.score import Score, SourceKind
 from llmgateway.domain.scorerule import ScoreRule
-from llmgateway.ports.rollouts import Added, RolloutRecord, UnitMark
+from llmgateway.ports.rollouts import Added, RolloutRecord, ScoreTallies, UnitMark
 from llmgateway.rollout.rollout import TERMINAL
 from llmgateway.rollout.units import Seen
 
 log = logging.getLogger(__name__)
 
 
-def score_tally(record: RolloutRecord) -> "ScoreTally | None":
-    """Who counts the scores of this rollout's exchanges; None where none count. Called in the store's thread."""
+def score_tallies(now: Callable[[], float]) -> ScoreTallies:
+    """Who counts scores, at the Unix time that `now` tells. Called in the store's thread."""
+    return lambda record: score_tally(record, now())
+
+
+def score_tally(record: RolloutRecord, at: float) -> "ScoreTally | None":
+    """Who counts the scores of this rollout's exchanges; None where none count."""
     if not record.policy.get("scores") or record.state in TERMINAL:  # by its name
         return None
     try:
-        return ScoreTally(record, policy.read_scores(record.policy))
+        return ScoreTally(record, policy.read_scores(record.policy), at)
     except (ValueError, KeyError, TypeError):
         log.exception("rollout %s of %s can't be read, and no scores count for it", record.id, record.route)
         return None
@@ -37,12 +42,12 @@ def score_tally(record: RolloutRecord) -> "ScoreTally | None":
 class ScoreTally:
     """One rollout's part of some scores (ports.rollouts.ScoreTally)."""
 
-    def __init__(self, record: RolloutRecord, rules: Mapping[str, ScoreRule]) -> None:
+    def __init__(self, record: RolloutRecord, rules: Mapping[str, ScoreRule], at: float) -> None:
         self.rollout = record.id
         self._record = record
         self._rules = rules
         self._seen: list[Seen] = []
-        self._at = 0.0
+        self._at = at
 
     @property
     def units(self) -> Collection[str]:
@@ -57,7 +62,6 @@ class ScoreTally:
         epoch, is_candidate = arm
         said = tuple(found) if score.source_kind is SourceKind.USER else ()
         self._seen.append(Seen(exchange["unit"] or exchange["id"], epoch, is_candidate, found, said))
-        self._at = max(self._at, score.at)
 
     def count(self, marked: Collection[UnitMark]) -> Added:
         marks, parts = counted(self._seen, marked, assigns=False)

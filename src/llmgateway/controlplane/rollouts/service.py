@@ -19,7 +19,7 @@ from llmgateway.controlplane.rollouts.figures import Points, figures
 from llmgateway.controlplane.rollouts.filing import Filing
 from llmgateway.controlplane.rollouts.people import Rollouts
 from llmgateway.controlplane.rollouts.records import Running
-from llmgateway.controlplane.rollouts.scoretally import score_tally
+from llmgateway.controlplane.rollouts.scoretally import score_tallies
 from llmgateway.controlplane.rollouts.unreadable import alarm
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.controlplane.webhooks import Webhooks
@@ -59,10 +59,8 @@ class RolloutService:
 
     def __init__(self, store: Store, around: Surroundings, reviewing: Reviewing) -> None:
         self._store = store
-        self._clock = around.clock
         reloader = around.reloader
         self._webhooks = around.webhooks
-        store.count_scores(score_tally)
         self._moves: dict[tuple[str, str, str], int] = {}
         self.conductor = Conductor(
             store,
@@ -75,10 +73,12 @@ class RolloutService:
         )
         if (events := around.events) is not None:
             self.conductor.on_looked = lambda lost: alarm(lost, events, around.clock.time())
-        self._follower = Follower(store, reviewing, around.clock)
+        self._clock = self.conductor.clock
+        store.count_scores(score_tallies(self._clock.time))
+        self._follower = Follower(store, reviewing, self._clock)
         self._filing = Filing(self.conductor, around.changes, reloader, around.drained, self._follower.wake)
         self._judges = around.judges
-        self.people = Rollouts(store, self.conductor, lambda: reloader.snapshot, around.clock, around.judges)
+        self.people = Rollouts(store, self.conductor, lambda: reloader.snapshot, self._clock, around.judges)
 
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What runs for as long as the gateway does, by name."""

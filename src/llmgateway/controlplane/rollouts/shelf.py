@@ -8,7 +8,7 @@ from llmgateway.controlplane.rollouts.preflight import standing
 from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of
 from llmgateway.controlplane.rollouts.trusting import Labels, Trusting
 from llmgateway.controlplane.rollouts.unreadable import Unreadable, read
-from llmgateway.domain.clock import Clock
+from llmgateway.domain.clock import Clock, Onward
 from llmgateway.domain.review import Concern
 from llmgateway.ports.rollouts import RolloutReader, RolloutRecord, RolloutWriter
 from llmgateway.ports.store import StoreError
@@ -30,7 +30,7 @@ class Shelf:
 
     def __init__(self, store: RolloutStore, clock: Clock) -> None:
         self._store = store
-        self._clock = clock
+        self.clock = Onward(clock)  # what rollouts last is not to hang on a clock that is set back
         self._trusting = Trusting(store, clock)
         self._stale: set[str] = set()  # rollouts whose evidence has grown in the store
         self.known: dict[str, Evidence] = {}  # as read last, by rollout
@@ -62,9 +62,9 @@ class Shelf:
         return await _people(self._store, of.record, actor)
 
     async def _read_running(self) -> None:
-        now = self._clock.time()
+        now = self.clock.time()
         found = [await read(record, self._store, now) for record in await self._store.running_rollouts()]
-        self.running = {each.route: each for each in found if isinstance(each, Running)}
+        self.running = {each.route: _begun(each, now) for each in found if isinstance(each, Running)}
         self._stale = {each.record.id for each in self.running.values()}
         before, self.lost = self.lost, {}
         for each in found:
@@ -75,6 +75,10 @@ class Shelf:
         """Take note that one can't be decided on. Logged once, however often it is found."""
         if self.lost.setdefault(lost.route, lost) is lost:
             log.error("%s", lost.told)
+
+
+def _begun(of: Running, now: float) -> Running:
+    return replace(of, rollout=of.rollout.begun_by(now))
 
 
 async def _people(store: RolloutStore, record: RolloutRecord, actor: str) -> People:

@@ -15,15 +15,17 @@ _ARMS: Final = ("stable", "candidate")
 
 
 class RolloutTally:
-    """One rollout's part of a batch (ports.rollouts.Tally). Holds plain values: the store's thread may count."""
+    """One rollout's part of a batch (ports.rollouts.Tally), counted `at` a Unix time. Holds plain values: the store's
+    thread may count.
+    """
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, at: float) -> None:
         self.rollout = running.record.id
         self._running = running
         self._sticky: list[Seen] = []  # of units that may come back
         self._once: list[Seen] = []
         self._requests: list[tuple[int, bool, bool]] = []  # epoch, is the candidate's, has failed
-        self._at = 0.0
+        self._at = at
 
     @property
     def units(self) -> Collection[str]:
@@ -41,7 +43,6 @@ class RolloutTally:
         (self._once if unit is None else self._sticky).append(seen)
         if bad:
             self._requests.append((epoch, is_candidate, has_failed(row)))
-        self._at = max(self._at, row.get("ended_at") or 0.0)
 
     def count(self, marked: Collection[UnitMark]) -> Added:
         marks, sticky = counted(self._sticky, marked)
@@ -77,7 +78,7 @@ def counted(
 
 
 def sums_of(every: Iterable[Counted], seen: Sequence[Seen], at: float) -> list[EpochCount]:
-    """What was counted, as sums; `seen`: all that was looked at, last at the Unix time `at`."""
+    """What was counted, as sums; `seen`: all that was looked at, at the Unix time `at`."""
     sums: dict[tuple[str, int], tuple[Arms, Arms]] = {}
     for counted in every:
         for key in {*counted.units, *counted.bad}:
@@ -93,8 +94,11 @@ def sums_of(every: Iterable[Counted], seen: Sequence[Seen], at: float) -> list[E
     return counts
 
 
-def tallies(entries: Iterable[Entry], running: Mapping[str, Running]) -> list[Tally]:
-    """Sort a batch by rollout (`running`: by id); what belongs to none that runs is passed over."""
+def tallies(entries: Iterable[Entry], running: Mapping[str, Running], at: float) -> list[Tally]:
+    """Sort a batch by rollout (`running`: by id); what belongs to none that runs is passed over.
+
+    `at`: when it is counted. When its metrics were heard of goes by that, and not by clocks of workers and callers.
+    """
     made: dict[str, RolloutTally] = {}
     if not running:
         return []
@@ -102,7 +106,7 @@ def tallies(entries: Iterable[Entry], running: Mapping[str, Running]) -> list[Ta
         name = entry.row.get("rollout")
         if isinstance(name, str) and name in running:
             if name not in made:
-                made[name] = RolloutTally(running[name])
+                made[name] = RolloutTally(running[name], at)
             made[name].add(entry)
     return list(made.values())
 

@@ -79,7 +79,7 @@ class Setting:
     async def see(self, count, *, version="v2", **changes):
         """Have so many callers' exchanges ingested."""
         epoch = self.rollout.epoch
-        users = [f"{version}-{self.clock.time()}-{number}" for number in range(count)]
+        users = [f"{version}-{self.clock.monotonic()}-{number}" for number in range(count)]
         at = {"ended_at": self.clock.time(), "rollout": self.rollout.id}
         entries = [entry(self.make, user, version=version, epoch=epoch, **(at | changes)) for user in users]
         tallies = self.conductor.tallies(entries)

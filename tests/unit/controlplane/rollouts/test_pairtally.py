@@ -19,6 +19,7 @@ SIGNAL = RolloutMetric(MetricName.TRUNCATED, MetricKind.SIGNAL)
 SHADOWED = replace(
     POLICY, shadow=RolloutShadow(60.0, 5), metrics=(*POLICY.metrics, RolloutMetric(MetricName.REFUSAL), SIGNAL)
 )
+NOW = 1_800_000_000.0
 BAD = {"status": 500, "end": "upstream_error"}
 
 
@@ -37,7 +38,7 @@ def snapshot(share, version="v2"):
 def test_without_copies_at_the_candidate_there_are_no_pairs(make):
     one = primary(make)
     for it in (SNAPSHOT, replace(SNAPSHOT, routes={}), snapshot(1.0, "v1")):
-        assert pair_tallies([one], [shadowing()], it) == []
+        assert pair_tallies([one], [shadowing()], it, NOW) == []
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def copy(make, of, **changes):
 
 
 def added(entries, marked=frozenset(), of=None, share=1.0):
-    found = pair_tallies(entries, [of or shadowing()], snapshot(share))
+    found = pair_tallies(entries, [of or shadowing()], snapshot(share), NOW)
     return found[0].count(marked) if found else None
 
 

@@ -8,7 +8,7 @@ from tests.support.staged import POLICY, entry, record
 from tests.unit.controlplane.rollouts.test_conductor import Setting
 
 from llmgateway.config.rollouts import RolloutMetric
-from llmgateway.controlplane.rollouts.scoretally import score_tally
+from llmgateway.controlplane.rollouts.scoretally import score_tallies
 from llmgateway.controlplane.rollouts.shown import others, shown
 from llmgateway.controlplane.rollouts.trusting import FRESH_S
 from llmgateway.domain.score import DataType, SourceKind
@@ -31,7 +31,7 @@ class Scored(Setting):
     def __init__(self, store, metric):
         super().__init__(store)
         self.of = replace(POLICY, metrics=(*POLICY.metrics, metric))
-        store.count_scores(score_tally)
+        store.count_scores(score_tallies(self.clock.time))
 
     async def begin(self):
         await self.conductor.load()

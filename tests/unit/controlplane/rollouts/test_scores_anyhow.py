@@ -17,7 +17,7 @@ from tests.support.staged import entry, record
 
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane import scoring
-from llmgateway.controlplane.rollouts.scoretally import score_tally
+from llmgateway.controlplane.rollouts.scoretally import score_tallies
 from llmgateway.controlplane.scoring import Scoring
 from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.ports.scores import WantedScores
@@ -70,7 +70,7 @@ class Course:
     async def begin(self):
         self.store = Unlucky(self.path)
         await self.store.open()
-        self.store.count_scores(score_tally)
+        self.store.count_scores(score_tallies(self.make.clock.time))
         self.scoring = Scoring(self.store, Snapshot(1), self.make.clock)
 
     async def restart(self):

@@ -9,6 +9,7 @@ from llmgateway.controlplane.rollouts.tally import tallies
 from llmgateway.ports.store import Entry
 from llmgateway.rollout.units import MAX_BATCH
 
+NOW = 1_800_000_000.0
 RUNNING = {"r1": made()}
 
 
@@ -18,7 +19,7 @@ def make():
 
 
 def added(entries, marked=frozenset()):
-    (tally,) = tallies(entries, RUNNING)
+    (tally,) = tallies(entries, RUNNING, NOW)
     return tally.count(marked)
 
 
@@ -86,8 +87,8 @@ def test_what_was_not_assigned_by_the_weights_does_not_count(make, changes):
 
 @pytest.mark.parametrize("rollout", [None, "another", 7])
 def test_what_belongs_to_no_rollout_that_runs_is_passed_over(make, rollout):
-    assert tallies([entry(make, "ann", rollout=rollout)], RUNNING) == []
-    assert tallies([entry(make, "ann")], {}) == []
+    assert tallies([entry(make, "ann", rollout=rollout)], RUNNING, NOW) == []
+    assert tallies([entry(make, "ann")], {}, NOW) == []
 
 
 def test_what_the_gateway_did_wrong_is_an_assignment_and_no_more(make):

@@ -10,7 +10,7 @@ from tests.unit.controlplane.rollouts.test_conductor import Setting
 from tests.unit.controlplane.rollouts.test_people import People, refuses
 
 from llmgateway.controlplane.events import Events
-from llmgateway.controlplane.rollouts.scoretally import score_tally
+from llmgateway.controlplane.rollouts.scoretally import score_tallies
 from llmgateway.controlplane.rollouts.shown import head
 from llmgateway.controlplane.rollouts.unreadable import MAX_WHY, alarm, why_of
 from llmgateway.domain.event import EventSeverity
@@ -74,7 +74,7 @@ class Damaged(People):
 async def it(tmp_path):
     store = SqliteStore(tmp_path / "store.sqlite3")
     await store.open()
-    store.count_scores(score_tally)
+    store.count_scores(score_tallies(lambda: 9.0))
     yield Damaged(store)
     await store.close()
 
