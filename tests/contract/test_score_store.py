@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from tests.contract.test_store_contract import STORES
 from tests.support.exchanges import ExchangeFactory
+from tests.support.reviews import item
 from tests.support.scores import judgement, score
 
+from llmgateway.domain.review import Reason as Why
 from llmgateway.domain.score import DataType, Reason, Score, SourceKind, State
 from llmgateway.ports import scores as port
-from llmgateway.ports.scores import Cursor, Group, Placement, WantedScores
+from llmgateway.ports.scores import Cursor, Group, Placement, WantedJudged, WantedScores
 from llmgateway.ports.store import Row, Store
-from llmgateway.store import sqlite_scores
+from llmgateway.store import sqlite_judged, sqlite_scores
 
 ALL = WantedScores(every=True)
 
@@ -304,3 +306,44 @@ async def test_agreement_is_looked_up_from_the_side_of_people(tmp_path: Path, ma
     assert any("score_human" in each for each in plan)
     assert any("score_current" in each for each in plan)
     assert not any(each.startswith("SCAN") for each in plan)
+
+
+async def test_a_judges_words_of_a_rollout_stand_beside_those_of_people_who_saw_some_by_chance(store, make):
+    stamp = {"rollout": "r1", "assigned_version": "v2"}
+    rows = [await exchange(store, make, **stamp) for _ in range(6)]
+    rows.append(await exchange(store, make, **stamp | {"rollout": "r2"}))
+    rows.append(await exchange(store, make, **stamp | {"assigned_version": "v1"}))
+    binary = {"name": "kind", "data_type": DataType.BOOL}
+    await store.add_scores([judgement(make, row["id"], value=True, run="a@1", **binary) for row in rows], b"{}")
+    person = binary | {"source_kind": SourceKind.HUMAN, "value": False}
+    for row, reason in zip(rows, (Why.RANDOM, Why.STRATIFIED, Why.REPORTED), strict=False):
+        await store.add_items([item(row["id"], reason=reason)], max_waiting=99)
+    people = [judgement(make, row["id"], source_id="ada", **person) for row in rows[:4]]
+    later = judgement(make, rows[0]["id"], source_id="ben", **person | {"value": True})
+    await store.add_scores([*people, later], b"{}")
+    wanted = WantedJudged("r1", rows[0]["route"], "v2", "kind", "rubric-3", "a@1")
+    found = await store.judged(wanted)
+    assert sorted(each.person is None for each in found) == [False, False, True, True, True, True]
+    assert [each.person for each in found][-2:] == [False, True], "the newest first; of several people the last counts"
+    assert {each.judge for each in found} == {True}
+    for other in (
+        {"run": "a@2"},
+        {"source_id": "x"},
+        {"name": "x"},
+        {"version": "v3"},
+        {"route": "x"},
+        {"rollout": "x"},
+    ):
+        assert await store.judged(wanted._replace(**other)) == []
+    assert len(await store.judged(wanted._replace(run=None))) == 6
+
+
+async def test_judged_exchanges_are_looked_up_by_version_and_name(tmp_path: Path):
+    store = STORES["sqlite"](tmp_path)
+    await store.open()
+    with sqlite3.connect(next(tmp_path.rglob("*.sqlite3"))) as connection:
+        values = WantedJudged("r1", "support", "v2", "kind", "j")._asdict()
+        plan = [each[3] for each in connection.execute(f"EXPLAIN QUERY PLAN {sqlite_judged._JUDGED}", values)]
+    await store.close()
+    assert any("score_version" in each for each in plan), plan
+    assert not any(each.startswith(("SCAN", "USE TEMP")) for each in plan), plan

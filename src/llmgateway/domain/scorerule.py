@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llmgateway.domain.score import DataType, Score, SourceKind
+from llmgateway.domain.score import DataType, Score, SourceKind, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,15 @@ class ScoreRule:
 
     def is_bad(self, score: Score) -> bool | None:
         """Whether what it says is bad; None where that is no value of the kind that is asked about."""
-        value = score.value
-        if score.data_type is DataType.NUMBER and isinstance(value, int | float):
-            return None if self.bad else self._is_outside(value)
-        if score.data_type not in {DataType.BOOL, DataType.CATEGORY} or not self.bad:
+        if score.data_type is DataType.TEXT or score.value is None:
             return None
-        return value in self.bad if type(value) is type(self.bad[0]) else None
+        return self.finds_bad(score.value)
+
+    def finds_bad(self, value: Value) -> bool | None:
+        """The same of a value alone, a text being a category."""
+        if isinstance(value, bool | str):
+            return value in self.bad if self.bad and type(value) is type(self.bad[0]) else None
+        return None if self.bad else self._is_outside(value)
 
     def _is_outside(self, value: float) -> bool:
         return (self.below is not None and value < self.below) or (self.above is not None and value > self.above)

@@ -13,6 +13,7 @@ from llmgateway.domain.score import DataType, Reason, Score, SourceKind, State, 
 
 MAX_OF_EXCHANGE: Final = 200  # told of one exchange, the newest
 MAX_GROUPS: Final = 10_000  # told in a summary
+MAX_JUDGED: Final = 5_000  # exchanges of one version that a corrected rate is told by, the newest
 MAX_LABELLED: Final = 5_000  # exchanges that a judge's agreement is told by, the newest
 
 
@@ -74,6 +75,24 @@ class WantedScores:
     every: bool = False  # history, pending and rejected ones, too
 
 
+class WantedJudged(NamedTuple):
+    """Whose words on which of a rollout's exchanges. `run`: as whom it said them; None: whoever it was."""
+
+    rollout: str
+    route: str
+    version: str
+    name: str
+    source_id: str
+    run: str | None = None
+
+
+class Judged(NamedTuple):
+    """A judge's word, and the last person's of the same exchange, if it was drawn for people by chance."""
+
+    judge: Value
+    person: Value | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """What was said under one name about one version by one kind of source. `category`: of categories, which one.
@@ -108,6 +127,12 @@ class ScoreReader(Protocol):
         `run`: only what the judge said as that one; None: whoever it was.
 
         Where several people scored it, the last of them counts. At most MAX_LABELLED, the newest.
+        """
+        ...
+
+    async def judged(self, wanted: WantedJudged) -> list[Judged]:
+        """What that judge said last of that version's exchanges in a rollout, with people's words on those that were
+        drawn for the review queue at random. At most MAX_JUDGED, the newest.
         """
         ...
 

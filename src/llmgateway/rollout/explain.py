@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from llmgateway.rollout import guards, words_en, words_ja
+from llmgateway.rollout.corrected import Corrected
 from llmgateway.rollout.counts import total
 from llmgateway.rollout.eprocess import value
 from llmgateway.rollout.evidence import Evidence
@@ -70,6 +71,15 @@ def of_other_judges(metrics: Iterable[str], language: Language = Language.ENGLIS
     """That somebody else judges in these metrics now than when the rollout began, a sentence each."""
     say = Speaker(_WORDS[language])
     return [say("trust.changed", metric=each) for each in metrics]
+
+
+def of_corrected(metric: str, arm: str, of: Corrected, language: Language = Language.ENGLISH) -> str:
+    """What a judge's rate on one arm would be if people had seen all of it. `arm`: `candidate` or `stable`."""
+    say = Speaker(_WORDS[language])
+    low, high = (percent(each) for each in of.rate.interval())
+    rate = percent(of.rate.share)
+    counts = {"judged": of.judged + of.labelled, "labelled": of.labelled}
+    return say(f"corrected.{arm}", metric=metric, rate=rate, low=low, high=high, **counts)
 
 
 class Speaker:

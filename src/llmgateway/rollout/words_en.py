@@ -78,6 +78,10 @@ WORDS: Final[Mapping[str, str]] = {
     "trust.no_kappa": "unknown",
     "trust.changed": "{metric}: its judge (rubric, settings or model) is another one than when the rollout began. What it says now counts"
     " for nothing here, and nobody has agreed with it yet: put the old one back, or begin anew.",
+    "corrected.candidate": "{metric}: corrected by what people said of {labelled} answers drawn at random, {rate} ({low} to {high}) of the"
+    " candidate's {judged} judged answers are bad. This is shown and decides nothing.",
+    "corrected.stable": "{metric}: corrected by what people said of {labelled} answers drawn at random, {rate} ({low} to {high}) of the"
+    " stable version's {judged} judged answers are bad.",
     "all.harm": "Evidence of harm in all critical metrics together: {e}. It rolls back at {needed}.",
     "all.srm": "Evidence that assignments don't follow the weights: {e}. It pauses at {needed}.",
     "all.broken": "The candidate fails most of the time: no test is needed.",

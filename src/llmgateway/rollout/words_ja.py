@@ -76,6 +76,9 @@ WORDS: Final[Mapping[str, str]] = {
     "trust.no_kappa": "不明",
     "trust.changed": "{metric}: 判定者（基準・設定・モデル）が開始時と別のものになりました。いまの判定はここでは数えず、人との一致も"
     "まだ確かめられていません。元に戻すか、始め直してください。",
+    "corrected.candidate": "{metric}: 無作為に選んだ {labelled} 件への人の判定で補正すると、候補の判定済み {judged} 件のうち悪いものは {rate}（{low}〜{high}）です。"
+    "これは表示だけで、何も決めません。",
+    "corrected.stable": "{metric}: 無作為に選んだ {labelled} 件への人の判定で補正すると、安定版の判定済み {judged} 件のうち悪いものは {rate}（{low}〜{high}）です。",
     "all.harm": "重大な指標を合わせた害の証拠: {e}。{needed} で切り戻します。",
     "all.srm": "割り当てが重みと合わない証拠: {e}。{needed} で一時停止します。",
     "all.broken": "候補版はほとんど失敗しています。検定するまでもありません。",

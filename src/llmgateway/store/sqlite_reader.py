@@ -17,7 +17,7 @@ from llmgateway.ports.generations import Generation, GenerationHead, SeenVersion
 from llmgateway.ports.report import Found, Kept, Labelled, Reviewed, Took, Traffic, Window
 from llmgateway.ports.reviews import Backlog, WantedItems
 from llmgateway.ports.rollouts import ApprovalRecord, EpochCount, RolloutRecord, TransitionRecord
-from llmgateway.ports.scores import Group, WantedScores
+from llmgateway.ports.scores import Group, Judged, WantedJudged, WantedScores
 from llmgateway.ports.store import Body, Pair, Row, StoreError, StoreStats, StoreUnavailableError, Wanted
 from llmgateway.store import sqlite_aftermath as followed
 from llmgateway.store import sqlite_concerns as concerned
@@ -25,6 +25,7 @@ from llmgateway.store import sqlite_datasets as sets
 from llmgateway.store import sqlite_events as happened
 from llmgateway.store import sqlite_fingerprints as prints
 from llmgateway.store import sqlite_generations as history
+from llmgateway.store import sqlite_judged as judging
 from llmgateway.store import sqlite_queries as queries
 from llmgateway.store import sqlite_replays as replayed
 from llmgateway.store import sqlite_report as reported
@@ -94,6 +95,9 @@ class SqliteReader(RegistryReading):
 
     async def labelled(self, name: str, source_id: str, run: str | None = None) -> list[tuple[Value, Value]]:
         return await self._read(lambda connection: scored.labelled(connection, name, source_id, run))
+
+    async def judged(self, wanted: WantedJudged) -> list[Judged]:
+        return await self._read(lambda connection: judging.judged(connection, wanted))
 
     async def score_groups(self, wanted: WantedScores) -> list[Group]:
         return await self._read(lambda connection: scored.groups(connection, wanted))

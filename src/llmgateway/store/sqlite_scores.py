@@ -145,10 +145,11 @@ def _add_valid(connection: sqlite3.Connection, score: Score, target: Target) -> 
 
 def labelled(connection: sqlite3.Connection, name: str, source_id: str, run: str | None) -> list[tuple[Value, Value]]:
     found = connection.execute(_LABELLED, (source_id, run, name, MAX_LABELLED))
-    return [(_value(*values[:3]), _value(*values[3:6])) for values in found]
+    return [(value_of(*values[:3]), value_of(*values[3:6])) for values in found]
 
 
-def _value(data_type: str, number: float | None, text: str | None) -> Value:
+def value_of(data_type: str, number: float | None, text: str | None) -> Value:
+    """What a row says."""
     if data_type == DataType.BOOL:
         return bool(number)
     return number if number is not None else text or ""

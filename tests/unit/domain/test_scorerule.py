@@ -63,3 +63,22 @@ def test_whose_scores_are_read(make):
     assert one.reads(judgement(make, "x"))
     assert not one.reads(judgement(make, "x", source_id="rubric-4"))
     assert ScoreRule(None, SourceKind.JUDGE, "rubric-3", below=0.5).reads(judgement(make, "x", name="anything"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "is_bad"),
+    [
+        (ScoreRule("a", SourceKind.JUDGE, bad=(False,)), False, True),
+        (ScoreRule("a", SourceKind.JUDGE, bad=(False,)), True, False),
+        (ScoreRule("a", SourceKind.JUDGE, bad=(False,)), "no", None),
+        (ScoreRule("a", SourceKind.JUDGE, bad=(False,)), 0.0, None),
+        (ScoreRule("a", SourceKind.JUDGE, bad=("bad", "worse")), "worse", True),
+        (ScoreRule("a", SourceKind.JUDGE, bad=("bad",)), "mixed", False),
+        (ScoreRule("a", SourceKind.JUDGE, below=0.4), 0.3, True),
+        (ScoreRule("a", SourceKind.JUDGE, above=0.4), 0.3, False),
+        (ScoreRule("a", SourceKind.JUDGE, below=0.4), True, None),
+        (ScoreRule("a", SourceKind.JUDGE, below=0.4), "bad", None),
+    ],
+)
+def test_of_a_value_alone_it_says_the_same(rule, value, is_bad):
+    assert rule.finds_bad(value) is is_bad

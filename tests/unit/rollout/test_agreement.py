@@ -6,7 +6,7 @@ from statistics import fmean, pstdev
 import pytest
 
 from llmgateway.rollout.agreement import cohen_kappa, krippendorff_alpha
-from llmgateway.rollout.corrected import Rate, corrected
+from llmgateway.rollout.corrected import Rate, corrected, corrected_of
 
 _ = None
 # Krippendorff's example of three coders and fifteen units, some of them not coded
@@ -75,3 +75,20 @@ def test_intervals_stay_rates():
 def test_too_few_items_are_refused(judged, both):
     with pytest.raises(ValueError):
         corrected(judged, both)
+
+
+def test_what_only_the_judge_has_seen_is_corrected_by_what_people_have_seen_too():
+    said = [(True, None)] + [(False, None)] * 3 + [(True, False), (False, False), (True, True), (False, False)]
+    found = corrected_of([*said, (None, True), (None, None), (None, None)])
+    assert (found.judged, found.labelled) == (4, 4)
+    assert found.rate == corrected([1, 0, 0, 0], [(1, 0), (0, 0), (1, 1), (0, 0)])
+
+
+def test_what_a_person_says_that_is_nothing_of_the_kind_is_no_label():
+    assert corrected_of([(True, None)] * 2 + [(True, True)]) is None
+    assert corrected_of([(True, True)] * 9) is None
+    assert corrected_of([]) is None
+
+
+def test_a_rate_is_told_as_a_share():
+    assert [Rate(each, 0.1).share for each in (-0.2, 0.4, 1.3)] == [0.0, 0.4, 1.0]

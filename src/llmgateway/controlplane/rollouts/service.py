@@ -15,11 +15,13 @@ from llmgateway.controlplane.reviewing import Reviewing
 from llmgateway.controlplane.rollouts import shown
 from llmgateway.controlplane.rollouts.aftermath import Follower
 from llmgateway.controlplane.rollouts.conductor import Conductor
+from llmgateway.controlplane.rollouts.correcting import Correcting
 from llmgateway.controlplane.rollouts.figures import Points, figures
 from llmgateway.controlplane.rollouts.filing import Filing
 from llmgateway.controlplane.rollouts.people import Rollouts
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.controlplane.rollouts.scoretally import score_tallies
+from llmgateway.controlplane.rollouts.shown import OfJudges
 from llmgateway.controlplane.rollouts.unreadable import alarm
 from llmgateway.controlplane.rollouts.watchfile import Watchfile
 from llmgateway.controlplane.webhooks import Webhooks
@@ -78,6 +80,7 @@ class RolloutService:
         self._follower = Follower(store, reviewing, self._clock)
         self._filing = Filing(self.conductor, around.changes, reloader, around.drained, self._follower.wake)
         self._judges = around.judges
+        self._correcting = Correcting(store, around.clock)
         self.people = Rollouts(store, self.conductor, lambda: reloader.snapshot, self._clock, around.judges)
 
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -107,13 +110,16 @@ class RolloutService:
             last = await self._last(route)
             rows = await self._store.transitions(last.id)
             return shown.head(last, lost) | {"moves": [shown.moved(each) for each in rows[-LAST_MOVES:]]}
-        at, others = await self._moment(found), shown.others(found, self._judges())
-        return shown.shown(found, at, self._filing.errors.get(route), others)
+        at = await self._moment(found)
+        return shown.shown(found, at, self._filing.errors.get(route), await self._of_judges(found))
 
     async def explained(self, route: str, language: str) -> list[str]:
         """What the one that runs needs, and what its figures mean, in sentences."""
         found = self.people.found(route)
-        return shown.explained(await self._moment(found), language, shown.others(found, self._judges()))
+        return shown.explained(await self._moment(found), language, await self._of_judges(found))
+
+    async def _of_judges(self, found: Running) -> OfJudges:
+        return OfJudges(shown.others(found, self._judges()), await self._correcting.of(found))
 
     async def _moment(self, found: Running) -> Moment:
         evidence, people = await self.conductor.evidence(found), await self.conductor.people(found)

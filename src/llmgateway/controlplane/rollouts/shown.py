@@ -3,15 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
+from llmgateway.controlplane.rollouts import correcting
 from llmgateway.controlplane.rollouts.preflight import KEY
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.controlplane.rollouts.unreadable import Unreadable
 from llmgateway.ports.rollouts import RolloutRecord, TransitionRecord
 from llmgateway.rollout.counts import total
 from llmgateway.rollout.eprocess import value
-from llmgateway.rollout.explain import Language, Speaker, explain, next_event, of_other_judges
+from llmgateway.rollout.explain import Language, Speaker, explain, next_event, of_corrected, of_other_judges
 from llmgateway.rollout.guards import Moment
 from llmgateway.rollout.interval import interval
 from llmgateway.rollout.plan import Metric
@@ -41,13 +43,24 @@ def head(record: RolloutRecord, lost: Unreadable | None = None) -> Shown:
     }
 
 
-def shown(found: Running, at: Moment, error: str | None, others: Sequence[str] = ()) -> Shown:
-    """Everything about a rollout that runs. `error`: why the file does not say yet what came of it. `others`: metrics
-    in which another judges now than at the start.
-    """
+class OfJudges(NamedTuple):
+    """`others`: metrics in which another judges now than at the start. `corrected`: what judges' rates come to."""
+
+    others: Sequence[str] = ()
+    corrected: correcting.ByMetric = MappingProxyType({})
+
+
+NO_JUDGES: Final = OfJudges()
+
+
+def shown(found: Running, at: Moment, error: str | None, judges: OfJudges = NO_JUDGES) -> Shown:
+    """Everything about a rollout that runs. `error`: why the file does not say yet what came of it."""
     rollout, plan, people = found.rollout, found.rollout.plan, at.people
     event = next_event(rollout)
     lacks = lacking(TABLE[rollout.state, event], at) if event is not None else ()
+    figures = tested(at)
+    for each in figures["metrics"]:
+        each["corrected"] = correcting.shown(judges.corrected.get(each["name"]))
     return head(found.record) | {
         "pause": rollout.pause,
         "step": rollout.step,
@@ -62,12 +75,12 @@ def shown(found: Running, at: Moment, error: str | None, others: Sequence[str] =
         "open_concerns": people.open_concerns,
         "next": event,
         "missing": [{"what": each.what.value, "values": dict(each.values)} for each in lacks],
-        **tested(at),
+        **figures,
         "slow": {"first_token_s": found.policy.slow.first_token_s, "total_s": found.policy.slow.total_s},
         "assigned": dict(total(at.evidence.assigned)._asdict()),
         "file_error": error,
-        "judges_changed": list(others),
-        "words": explained(at, Language.ENGLISH, others),
+        "judges_changed": list(judges.others),
+        "words": explained(at, Language.ENGLISH, judges),
     }
 
 
@@ -82,10 +95,14 @@ def tested(at: Moment) -> Shown:
     }
 
 
-def explained(at: Moment, language: str, others: Sequence[str] = ()) -> list[str]:
+def explained(at: Moment, language: str, judges: OfJudges = NO_JUDGES) -> list[str]:
     """The same in sentences."""
-    said = explain(at.rollout, at.evidence, at.now, at.people, Language(language))
-    return [*said, *of_other_judges(others, Language(language))]
+    words = Language(language)
+    said = explain(at.rollout, at.evidence, at.now, at.people, words)
+    for metric, arms in judges.corrected.items():
+        both = {"candidate": arms.candidate, "stable": arms.stable}
+        said += [of_corrected(metric, arm, each, words) for arm, each in both.items() if each is not None]
+    return [*said, *of_other_judges(judges.others, words)]
 
 
 def others(found: Running, judges: Mapping[str, str]) -> list[str]:

@@ -9,7 +9,7 @@ from tests.unit.controlplane.rollouts.test_conductor import Setting
 
 from llmgateway.config.rollouts import RolloutMetric
 from llmgateway.controlplane.rollouts.scoretally import score_tallies
-from llmgateway.controlplane.rollouts.shown import others, shown
+from llmgateway.controlplane.rollouts.shown import OfJudges, others, shown
 from llmgateway.controlplane.rollouts.trusting import FRESH_S
 from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.domain.scorerule import ScoreRule
@@ -238,7 +238,9 @@ async def test_a_judge_that_is_changed_while_a_rollout_runs_says_nothing_in_it(s
     evidence = await it.conductor.evidence(found)
     assert sum(each.candidate for each in evidence.bad["tone"].values()) == 2
     assert (evidence.trust["tone"].labels, it.rollout.state) == (102, State.CANARY)
-    told = shown(found, moment(it.rollout, evidence, it.clock.time()), None, others(found, {"rubric-3": AFTER}))
+    told = shown(
+        found, moment(it.rollout, evidence, it.clock.time()), None, OfJudges(others(found, {"rubric-3": AFTER}))
+    )
     assert told["judges_changed"] == ["tone"]
     assert told["words"][-1].startswith("tone: its judge")
     assert others(found, {"rubric-3": BEFORE}) == []
