@@ -76,7 +76,8 @@ class Gathering:
         before: int | None = None
         for _ in range(LOOK // PAGE):
             scores = await self._store.scores(wanted, limit=PAGE, before=before)
-            found |= {each.exchange_id for each in scores if each.exchange_id is not None and rule.is_bad(each)}
+            ours = [each for each in scores if rule.reads(each)]  # a judge of the same name may be another one by now
+            found |= {each.exchange_id for each in ours if each.exchange_id is not None and rule.is_bad(each)}
             if len(scores) < PAGE:
                 break
             before = scores[-1].seq

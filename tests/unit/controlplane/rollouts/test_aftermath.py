@@ -5,7 +5,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from tests.support.scores import score
+from tests.support.scores import judgement, score
 from tests.support.staged import POLICY, entry, record
 from tests.unit.controlplane.rollouts.test_conductor import Setting
 
@@ -16,7 +16,7 @@ from llmgateway.controlplane.rollouts import aftermath
 from llmgateway.controlplane.rollouts.aftermath import UNFILED_S, Follower
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.review import Reason
-from llmgateway.domain.score import SourceKind
+from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.domain.scorerule import ScoreRule
 from llmgateway.ports.datasets import Dataset, DatasetError, DatasetItem
 from llmgateway.ports.generations import Generation
@@ -245,6 +245,22 @@ async def test_what_users_called_bad_comes_first_where_a_metric_reads_their_word
     bad = {each["exchange_id"]: each["bad"] for each in bundle["exemplars"] if each["bad"]}
     assert bad == {rows[0]["id"]: ["thumbs"], rows[3]["id"]: ["thumbs"]}
     assert [bool(each["bad"]) for each in bundle["exemplars"]] == [True, True] + [False] * 18
+
+
+async def test_what_another_judge_of_the_same_name_called_bad_is_no_exemplar(it, monkeypatch):
+    rule = ScoreRule("kind", SourceKind.JUDGE, "kind", bad=(False,), run="judge-a@1")
+    policy = replace(POLICY, metrics=(*POLICY.metrics, RolloutMetric("tone", silent_s=86_400, reads=rule)))
+    monkeypatch.setattr("tests.unit.controlplane.rollouts.test_conductor.record", lambda: _record(policy))
+    await it.begin()
+    await it.answer(4, "good")
+    rows = await it.store.assigned_rows("r1", "v2", limit=4)
+    binary = {"name": "kind", "data_type": DataType.BOOL, "value": False, "source_id": "kind"}
+    for row, run in zip(rows, ("judge-a@1", "judge-a@2"), strict=False):
+        await it.store.add_score(judgement(it.make, row["id"], run=run, **binary))
+    await it.roll_back()
+    await it.follower.look()
+    bundle = (await it.store.aftermath("r1")).bundle
+    assert [each["exchange_id"] for each in bundle["exemplars"] if each["bad"]] == [rows[0]["id"]]
 
 
 def _record(policy):
