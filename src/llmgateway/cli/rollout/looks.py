@@ -110,9 +110,9 @@ def _every(source: Source, *, as_json: bool) -> None:
     if not found["rollouts"]:
         gateway.notes().print("there was no rollout yet: `llmgateway rollout start ROUTE` begins one")
         return
-    found["rollouts"] = [each | {"state": _state(each)} for each in found["rollouts"]]
     names = ("route", "id", "candidate", "stable", "state", "creator")
-    show(_ROLLOUTS, [[one_line(each[name]) for name in names] for each in found["rollouts"]])
+    rows = (each | {"state": _state(each)} for each in found["rollouts"])
+    show(_ROLLOUTS, [[one_line(row[name]) for name in names] for row in rows])
 
 
 def _state(rollout: Mapping[str, Any]) -> str:

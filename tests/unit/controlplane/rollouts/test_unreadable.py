@@ -187,7 +187,7 @@ async def test_what_can_be_read_is_rolled_back_and_not_discarded(it):
     await it.start()
     with refuses("rollout_readable"):
         await it.people.discard("chat", "ann", "no more of that")
-    with refuses("rollout_not_found"):
+    with refuses("route_not_found"):
         await it.people.discard("elsewhere", "ann", "no more of that")
 
 
