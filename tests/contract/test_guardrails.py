@@ -67,6 +67,16 @@ def test_every_cut_of_every_text_of_the_fixture_is_honest(name, at):
 
 
 @pytest.mark.parametrize(("name", "at"), pairs())
+def test_nothing_is_found_in_two_texts_that_is_in_neither(name, at):
+    guardrail, texts = made(name)[at]
+    for text in (shown(each) for each, _ in texts):
+        for cut in range(len(text) + 1):
+            alone = [*guardrail.find(View(text[:cut])), *guardrail.find(View(text[cut:]))]
+            beside = guardrail.find(View(text[:cut] + SEPARATOR + text[cut:]))
+            assert [each.kind for each in beside] == [each.kind for each in alone], (text[:cut], text[cut:])
+
+
+@pytest.mark.parametrize(("name", "at"), pairs())
 def test_a_silence_in_the_middle_of_a_finding_lets_no_more_of_it_through(name, at):
     guardrail, texts = made(name)[at]
     for text in (shown(each) for each, _ in texts):

@@ -200,6 +200,7 @@ def test_a_name_says_nothing_about_another_text():
     assert found(f"password: {SEPARATOR}hunter2") == []
     assert found(f"The password is{SEPARATOR} hunter2") == []
     assert found(f"パスワードは{SEPARATOR}hunter2") == []
+    assert found(f"http://localhost:8080{SEPARATOR}email{SEPARATOR}jane@example.org") == []
 
 
 def test_a_name_too_far_away_says_nothing():

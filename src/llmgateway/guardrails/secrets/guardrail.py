@@ -35,7 +35,7 @@ class Secrets:
     """Finds keys, tokens, passwords and private keys. Option `kinds`: only these (or families of them)."""
 
     name = "secrets"
-    version = "2"
+    version = "3"
     kinds: Sequence[str] = _KINDS
 
     def __init__(self, options: Mapping[str, Any]) -> None:

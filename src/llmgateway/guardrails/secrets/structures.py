@@ -19,7 +19,7 @@ AZURE: Final = "secret.azure"
 TERRAFORM: Final = "secret.terraform"
 MAILCHIMP: Final = "secret.mailchimp"
 
-_ADDRESS: Final = compiled(rb"://([^/\s:@\"'`<>?\\]{0,60}):([^/\s\"'`<>?\\]{1,128})@[A-Za-z0-9\[$_-]")
+_ADDRESS: Final = compiled(rb"://([^/\s\x1f:@\"'`<>?\\]{0,60}):([^/\s\x1f\"'`<>?\\]{1,128})@[A-Za-z0-9\[$_-]")
 _BASIC: Final = compiled(rb"(?i:basic)[ \t]{1,3}([A-Za-z0-9+/_-]{8,}={0,2})")
 _BEARER: Final = compiled(rb"(?i:bearer)[\"']?(?::|[ \t])[ \t]{0,3}[\"'`]?([A-Za-z0-9._~+/=-]{12,})")
 _TELEGRAM: Final = compiled(rb":AA[A-Za-z0-9_-]{31,37}(?:[^A-Za-z0-9_-]|$)")
