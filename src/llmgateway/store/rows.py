@@ -194,8 +194,10 @@ class BodyCodec:
         return Body(BODY_KINDS[kind], media, size, content, sha256, bool(is_truncated))
 
     def _unpacked(self, content: bytes) -> bytes:
-        used = zstandard.get_frame_parameters(content).dict_id
         try:
+            used = zstandard.get_frame_parameters(content).dict_id
+            if used not in self._decompress:
+                raise StoreRefusedError(f"a body needs dictionary {used}, which only a newer llmgateway has")
             return self._decompress[used](content)
-        except KeyError:
-            raise StoreRefusedError(f"a body needs dictionary {used}, which only a newer llmgateway has") from None
+        except zstandard.ZstdError as error:
+            raise StoreRefusedError(f"a body is damaged ({error})") from error

@@ -64,6 +64,13 @@ def test_a_dictionary_of_a_newer_version_is_asked_for_by_number() -> None:
         BodyCodec().body((0, "application/json", 9, None, 0, "zstd", stored))
 
 
+@pytest.mark.parametrize("damage", [lambda at: at[:9], lambda at: at[:3], lambda at: b"\0" + at[1:], lambda _: b""])
+def test_a_damaged_body_is_refused_as_the_port_has_it(damage) -> None:
+    stored = damage(zstandard.ZstdCompressor().compress(REQUEST))
+    with pytest.raises(StoreRefusedError, match="a body is damaged"):
+        BodyCodec().body((0, "application/json", 9, None, 0, "zstd", stored))
+
+
 async def test_a_purge_takes_all_kinds_of_an_exchanges_bodies_and_none_of_its_neighbours(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "store.sqlite3")
     await store.open()

@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from llmgateway.controlplane.drift.eras import Place
 from llmgateway.controlplane.evaluation.cases import case_of
+from llmgateway.controlplane.readable import readable
 from llmgateway.guardrails.language.shares import KNOWN, UNKNOWN, shares
 from llmgateway.ports.store import Body, Row, Store
 
@@ -35,10 +36,10 @@ class Languages:
             self._waiting.append((row["seq"], place))
 
     async def read(self, store: Store, count: Callable[[Place, int], None]) -> None:
-        """Read what waits, and `count` each language by its place in NAMES. Raises StoreError; what is left waits."""
+        """Read what waits, and `count` each language by its place in NAMES. StoreUnavailableError: the rest waits."""
         while self._waiting:
             batch = [self._waiting[at] for at in range(min(BATCH, len(self._waiting)))]
-            bodies = await store.bodies([seq for seq, _ in batch])
+            bodies = await readable(store, [seq for seq, _ in batch])
             for seq, place in batch:
                 if not self._waiting:
                     return  # nobody wants to know any more

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from llmgateway.controlplane.evaluation.cases import case_of
 from llmgateway.controlplane.evaluation.panel import Due, Member, Said, say
 from llmgateway.controlplane.evaluation.usual import Usual
+from llmgateway.controlplane.readable import readable
 from llmgateway.ports.store import Body, Row, StoreReader
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # of bodies held at once, as they are on the wire; a very large one is alone
@@ -40,7 +41,7 @@ async def gather(store: StoreReader, due: Sequence[Due]) -> Material:
                 primaries[primary] = found
     seqs = [row["seq"] for row, members in due if any(each.needs_bodies for each in members)]
     seqs += [row["seq"] for row in primaries.values()]
-    return Material(due, await store.bodies(seqs) if seqs else {}, primaries)
+    return Material(due, await readable(store, seqs) if seqs else {}, primaries)
 
 
 def judged(material: Material, usual: Usual) -> list[Spoken]:

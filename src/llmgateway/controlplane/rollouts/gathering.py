@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from llmgateway.config.rollouts import MetricName
+from llmgateway.controlplane.readable import readable
 from llmgateway.controlplane.rollouts.bundle import Findings, bundle, copied, exemplar
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.domain.scorerule import ScoreRule
@@ -101,4 +102,4 @@ class Gathering:
         """What was answered, where a metric has to see it."""
         if MetricName.REFUSAL not in self._ended.policy.metrics:
             return {}
-        return await self._store.bodies([row["seq"] for row in rows])
+        return await readable(self._store, [row["seq"] for row in rows])

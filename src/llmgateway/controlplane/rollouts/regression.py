@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
+from llmgateway.controlplane.readable import readable
 from llmgateway.ports.datasets import Dataset, DatasetItem
 from llmgateway.ports.rollouts import RolloutRecord
 from llmgateway.ports.store import Store
@@ -84,7 +85,7 @@ class Regression:
             if row is None:
                 left_out["gone"] += 1
                 continue
-            bodies = (await self._store.bodies([row["seq"]])).get(row["seq"], ())
+            bodies = (await readable(self._store, [row["seq"]])).get(row["seq"], ())
             try:
                 yield item_of(row, bodies, ",".join(each.bad) or RANDOM)
             except LeftOutError as error:

@@ -8,7 +8,7 @@ from tests.support.spoken import SAID, reply
 from llmgateway.controlplane.drift import languages as module
 from llmgateway.controlplane.drift.eras import Place
 from llmgateway.controlplane.drift.languages import EVERY, MAX_WAITING, NAMES, Languages, language_of
-from llmgateway.ports.store import Body, StoreUnavailableError
+from llmgateway.ports.store import Body, StoreRefusedError, StoreUnavailableError
 from llmgateway.wire.jsoncodec import decode, encode
 
 PLACE = Place("support", "v1", "aaa")
@@ -69,6 +69,18 @@ async def test_what_could_not_be_read_goes_on_waiting_and_counts_once():
     found = Languages.restored(decode(encode(found.state())))
     await found.read(Store(texts), lambda *said: counted.append(said))
     assert (len(counted), len(found)) == (2 * module.BATCH, 0)
+
+
+async def test_an_answer_that_cant_be_read_is_left_out_and_no_other():
+    class Damaged(Store):
+        async def bodies(self, seqs):
+            if 2 * EVERY in seqs:
+                raise StoreRefusedError("a body is damaged")
+            return await super().bodies(seqs)
+
+    found, counted = waiting(3 * EVERY), []
+    await found.read(Damaged(dict.fromkeys(range(100), SAID["en"])), lambda *said: counted.append(said))
+    assert (len(counted), len(found)) == (2, 0)
 
 
 async def test_what_nobody_wants_to_know_any_more_is_not_counted():
