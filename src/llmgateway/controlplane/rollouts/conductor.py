@@ -221,6 +221,7 @@ class Conductor(Shelf):
         async with self._turns.turn():
             await self._store.file_rollout(ended.record.id, generation)
             self.running.pop(ended.route, None)
+            self.lost.pop(ended.route, None)
             self.known.pop(ended.record.id, None)
         self.tell()
 

@@ -16,7 +16,7 @@ from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.quantile import quantile
 from llmgateway.ports.rollouts import MAX_APPROVALS, MAX_SEEN, ApprovalRecord, RolloutRecord
-from llmgateway.ports.store import Row, Store, StoreRejectedError, Wanted
+from llmgateway.ports.store import Row, Store, StoreError, StoreRejectedError, Wanted
 from llmgateway.rollout.explain import refusal
 from llmgateway.rollout.guards import Lack, moment
 from llmgateway.rollout.rollout import MUST_SEE, TERMINAL, Rollout, State
@@ -121,13 +121,20 @@ class Rollouts:
         return await self._act(route, Event.RESUME, author, reason)
 
     async def rollback(self, route: str, author: str, reason: str) -> None:
-        """Give nobody the candidate any more. Needs nobody's consent, nor a record that can be read."""
+        """Give nobody the candidate any more. Needs nobody's consent, nor what can be read or counted."""
         if route in self._conductor.lost and route not in self._conductor.running:
             await self._conductor.discard(route, author, reason)
             return
         state = self.found(route).rollout.state
         event = Event.ROLL_BACK if (state, Event.ROLL_BACK) in TABLE else Event.ABORT
-        await self._act(route, event, author, reason)
+        try:
+            await self._act(route, event, author, reason)
+        except (RefusedError, StoreError):
+            raise
+        except Exception:  # its evidence can't be counted: whoever wants to be rid of it does not ask for any
+            if route not in self._conductor.lost:
+                raise
+            await self._conductor.discard(route, author, reason)
 
     async def discard(self, route: str, author: str, reason: str) -> None:
         """File away a rollout that can't be read, or not be decided on."""

@@ -66,15 +66,19 @@ class Shelf:
         found = [await read(record, self._store, now) for record in await self._store.running_rollouts()]
         self.running = {each.route: _begun(each, now) for each in found if isinstance(each, Running)}
         self._stale = {each.record.id for each in self.running.values()}
-        before, self.lost = self.lost, {}
-        for each in found:
-            if isinstance(each, Unreadable):
-                self._lose(before.get(each.route, each))
+        lost = [each for each in found if isinstance(each, Unreadable)]
+        self.lost = {each.route: self.lost[each.route] for each in lost if each.route in self.lost}
+        for each in lost:
+            self._lose(each)
 
     def _lose(self, lost: Unreadable) -> None:
-        """Take note that one can't be decided on. Logged once, however often it is found."""
-        if self.lost.setdefault(lost.route, lost) is lost:
-            log.error("%s", lost.told)
+        """Take note that one can't be decided on, as it stands now. Logged once, however often it is found."""
+        before = self.lost.get(lost.route)
+        if before is not None and before.record.id == lost.record.id:
+            self.lost[lost.route] = replace(lost, at=before.at)
+            return
+        self.lost[lost.route] = lost
+        log.error("%s", lost.told)
 
 
 def _begun(of: Running, now: float) -> Running:

@@ -10,6 +10,7 @@ from tests.unit.controlplane.rollouts.test_conductor import Setting
 from tests.unit.controlplane.rollouts.test_people import People, refuses
 
 from llmgateway.controlplane.events import Events
+from llmgateway.controlplane.rollouts import conductor
 from llmgateway.controlplane.rollouts.scoretally import score_tallies
 from llmgateway.controlplane.rollouts.shown import head
 from llmgateway.controlplane.rollouts.unreadable import MAX_WHY, alarm, why_of
@@ -217,6 +218,47 @@ async def test_one_that_can_be_read_and_not_be_decided_on_is_told_of_the_same_wa
     await it.look()
     await it.people.discard("chat", "ann", "nobody knows why")
     assert (it.conductor.running, it.workers.told) == ({}, {})
+
+
+async def test_one_that_people_have_moved_since_is_filed_away_as_it_stands_now(it, monkeypatch, caplog):
+    await it.start()
+    monkeypatch.setattr(conductor, "decide", lambda *_: {}["counts"])
+    (event,) = await it.told()
+    await it.people.pause("chat", "ann", "nobody knows why")
+    assert [each.id for each in await it.told()] == [event.id]
+    await it.people.discard("chat", "ann", "nobody knows why")
+    assert (it.conductor.running, it.conductor.lost, it.workers.told) == ({}, {}, {})
+    assert len([each for each in caplog.records if "can't be read or" in each.getMessage()]) == 1, "said once"
+
+
+async def test_what_was_lost_before_is_no_word_on_the_one_that_is_lost_now(it, monkeypatch):
+    await it.start()
+    monkeypatch.setattr(conductor, "decide", lambda *_: {}["counts"])
+    await it.look()
+    await it.people.pause("chat", "ann", "nobody knows why")
+    it.damage("policy", "{")
+    with pytest.raises(StoreError, match="elsewhere"):
+        await it.people.discard("chat", "ann", "why")
+    await it.people.discard("chat", "ann", "why")
+    assert (it.conductor.running, it.conductor.lost, it.workers.told) == ({}, {}, {})
+
+
+async def test_what_is_filed_is_not_lost_any_more(it, monkeypatch):
+    await it.start()
+    monkeypatch.setattr(conductor, "decide", lambda *_: {}["counts"])
+    await it.look()
+    await it.conductor.leave(it.conductor.running["chat"], 1)
+    assert it.conductor.lost == {}
+
+
+async def test_a_rollback_needs_no_evidence_that_can_be_counted(it, monkeypatch):
+    name = (await it.start()).record.id
+    monkeypatch.setattr(it.conductor, "evidence", lambda _: {}["counts"])
+    await it.look()
+    await it.people.rollback("chat", "bob", "no more of that")
+    assert (it.conductor.running, it.conductor.lost, it.workers.told) == ({}, {}, {})
+    (*_, row) = await it.store.transitions(name)
+    assert (row.actor, row.to_state, row.weight) == ("bob", "aborted", 0.0)
 
 
 async def test_status_says_what_is_wrong(it):
