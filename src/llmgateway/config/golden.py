@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import ceil
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -41,11 +42,12 @@ class Golden:
     def next_round(self, begun: float) -> float:
         """When the round after one that began at `begun` is due; both are Unix times.
 
-        Of the days that it may be on the first: one that somebody had asked by day does not put off the night's.
+        Of the days that it may be on the first: one that somebody had asked by day does not put off the night's. Half a
+        day in `every_s` counts as one, lest it be asked more often.
         """
         if self.at is None:
             return begun + self.every_s
-        soonest = begun + self.every_s - DAY_S + _APART_S
+        soonest = begun + (ceil(self.every_s / DAY_S) - 1) * DAY_S + _APART_S
         local = datetime.fromtimestamp(soonest, ZoneInfo(self.zone))
         due = local.replace(hour=self.at // 60, minute=self.at % 60, second=0, microsecond=0, fold=0)
         while due.timestamp() < soonest:

@@ -57,6 +57,11 @@ def test_each_week() -> None:
     assert golden.next_round(unix("2026-11-28T03:00:07", "Asia/Tokyo")) == unix("2026-12-05T03:00", "Asia/Tokyo")
 
 
+def test_no_day_is_begun_before_it_is_over() -> None:
+    golden = Golden("golden", every_s=1.5 * DAY_S, at=180, zone="Asia/Tokyo")
+    assert golden.next_round(unix("2026-11-28T03:00:07", "Asia/Tokyo")) == unix("2026-11-30T03:00", "Asia/Tokyo")
+
+
 def test_a_time_and_its_zone_are_read(accept: Callable[..., Examined]) -> None:
     golden = accept(more=MORE + 'at = "03:30"\nzone = "Asia/Tokyo"\n').snapshot.routes["night"].golden
     assert golden is not None

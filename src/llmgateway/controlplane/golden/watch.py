@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from llmgateway.config.golden import Golden
+from llmgateway.config.golden import DAY_S, Golden
 from llmgateway.config.snapshot import Route, Snapshot, Version
 from llmgateway.controlplane.drift.alarms import Sink
 from llmgateway.controlplane.golden import books as kept
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 FIRST_S: Final = 60.0  # after the start, for questions that were never asked
 RETRY_S: Final = 60.0  # while the store is away
+LOOK_S: Final = 600.0  # between two looks at the date: it may be set, and a machine may have slept
 MAX_BYTES: Final = 16 * 1024 * 1024  # of a round's questions
 
 
@@ -63,6 +64,8 @@ class GoldenWatch:
             wait_s: float | None = RETRY_S
             with waiting:
                 wait_s = await self.settle()
+            if wait_s is not None:
+                wait_s = min(wait_s, LOOK_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), wait_s)
 
@@ -84,13 +87,17 @@ class GoldenWatch:
 
     async def _due(self) -> Mapping[str, float]:
         books = await self._known()
-        found: dict[str, float] = {}
-        for route in self._snapshot.routes.values():
-            if route.golden is not None:
-                last = books.get(route.name)
-                usual = self._started + FIRST_S if last is None else route.golden.next_round(last.begun)
-                found[route.name] = 0.0 if route.name in self._wanted else usual
-        return found
+        return {
+            name: 0.0 if name in self._wanted else self._usual(route.golden, books.get(name))
+            for name, route in self._snapshot.routes.items()
+            if route.golden is not None
+        }
+
+    def _usual(self, golden: Golden, last: OfRoute | None) -> float:
+        """When a route is due by itself. A round that will have begun in some days was begun by a wrong date."""
+        if last is None or last.begun > self._clock.time() + DAY_S:
+            return self._started + FIRST_S
+        return golden.next_round(last.begun)
 
     async def _known(self) -> Books:
         if self._books is None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.support.admin import until
 from tests.support.exchanges import ExchangeFactory
 
 from llmgateway.config.golden import Golden
@@ -121,6 +122,37 @@ async def test_the_night_s_round_comes_at_its_time_whenever_the_one_before_was(b
     await bench.later(wait_s)
     assert len(bench.rounds) == 2
     assert (await bench.line())["due"] % DAY_S == pytest.approx(180 * 60)
+
+
+@pytest.mark.parametrize("at", [None, 180])
+@pytest.mark.parametrize("years", [3, 9_000])
+async def test_a_date_that_was_wrong_once_puts_off_nothing(bench, at, years):
+    bench.snapshot = bench.with_golden(Golden("golden", max_cost=99.0, at=at))
+    bench.watch = bench.begin()
+    bench.clock.jump(3 * 365 * DAY_S)
+    await bench.later(FIRST_S)
+    bench.clock.jump(-3 * 365 * DAY_S)
+    (await bench.watch._known())["chat"].begun += (years - 3) * 365 * DAY_S
+    assert await bench.later(1) < 2 * DAY_S
+    assert len(bench.rounds) == 2
+    assert await bench.later(3_600) > 0
+    assert len(bench.rounds) == 2
+
+
+async def test_a_date_that_is_set_is_seen_before_long(bench, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_S", 0.01)
+    await bench.later(FIRST_S)
+    looks, settle = [], bench.watch.settle
+    monkeypatch.setattr(bench.watch, "settle", lambda: looks.append(1) or settle())
+    task = asyncio.ensure_future(bench.watch.run())
+    try:
+        await until(lambda: looks)
+        bench.clock.jump(2 * DAY_S)
+        await until(lambda: len(bench.rounds) == 2)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def test_what_is_answered_badly_of_a_sudden_is_told_once(bench):
