@@ -30,6 +30,11 @@ class Feature:
     def empty(cls, bins: int) -> Self:
         return cls([0] * bins)
 
+    @property
+    def has_enough(self) -> bool:
+        """Whether what is being counted can be compared."""
+        return sum(self.counts) >= LEAST
+
     def freeze(self, *, is_ordered: bool) -> None:
         """The window is over. `is_ordered`: neighbouring bins may be one."""
         counts, self.counts = self.counts, [0] * len(self.counts)

@@ -113,17 +113,22 @@ class Watched:
 
     def _due(self) -> list[Found]:
         self._at = self.answered + self._settings.comparison
+        # Languages come late, and of few answers: what there is of them waits for the rest, the window's too.
+        ready = {name: each for name, each in self.features.items() if name != _LANGUAGE or each.has_enough}
         if not self.is_learning:
-            return self._compare()
+            return self._compare(ready)
         for name, signal in self.signals.items():
             signal.freeze(self.events(name))
-        for name, feature in self.features.items():
+        for name, feature in ready.items():
             feature.freeze(is_ordered=name in _ORDERED)
         return NOTHING
 
-    def _compare(self) -> list[Found]:
+    def _compare(self, ready: Mapping[str, Feature]) -> list[Found]:
         floor = self._settings.floor
-        compared = {name: feature.compared(floor) for name, feature in self.features.items()}
+        languages = ready.get(_LANGUAGE)
+        if languages is not None and languages.ends is None:
+            languages.freeze(is_ordered=False)
+        compared = {name: feature.compared(floor) for name, feature in ready.items()}
         looked_at = {name: each for name, each in compared.items() if each and name in self._settings.features}
         moved = drifted(looked_at, ALPHA, floor)
         found = [Found(name, Turn.RAISED) for name in moved if self.features[name].warning is None]

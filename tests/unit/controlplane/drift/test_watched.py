@@ -99,6 +99,27 @@ def test_what_was_told_is_told_again_only_after_it_was_gone(learnt):
     ]
 
 
+def speak(watched, times, language, *, of=500):
+    """So many comparisons later, with so many answers in a language in each of them."""
+    found = []
+    for _ in range(times):
+        for _ in range(of):
+            watched.said(language)
+        found += run(watched, [GOOD] * watched.missing)
+    return [each.name for each in found if each.name == "language"]
+
+
+def test_languages_that_come_after_the_window_have_one_of_their_own(learnt):
+    assert learnt.features["language"].ends is None
+    assert speak(learnt, 3, 0) == []
+    assert speak(learnt, 1, 1) == ["language"]
+
+
+def test_languages_of_few_answers_wait_for_more(learnt):
+    assert speak(learnt, 8, 0, of=60) == []
+    assert speak(learnt, 2, 1, of=60) == ["language"]
+
+
 def test_what_is_not_wanted_is_not_compared():
     watched = Watched(Drift(reference=1_000, comparison=500, features=frozenset({DriftFeature.REPLY_LENGTH})))
     run(watched, rows(random.Random(1), 1_010))
