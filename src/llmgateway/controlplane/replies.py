@@ -15,7 +15,7 @@ DATA_HEADER: Final = "x-llmgateway-data"
 def whose_headers(config: Path | None, data: Path) -> dict[str, str]:
     """Which gateway answers, by its file and its data folder: paths, percent-encoded."""
     paths = {DATA_HEADER: data} if config is None else {CONFIG_HEADER: config, DATA_HEADER: data}
-    return {name: quote(str(path.absolute())) for name, path in paths.items()}
+    return {name: quote(bytes(path.absolute())) for name, path in paths.items()}
 
 
 def bare(headers: Any) -> None:
