@@ -161,6 +161,8 @@ def translated() -> Iterator[None]:
     """Turn SQLite's errors into the port's."""
     try:
         yield
+    except FileNotFoundError as error:  # it was moved in the moment when it was opened
+        raise StoreUnavailableError(str(error)) from error
     except _TROUBLE as error:
         raise _translation(error) from error
 

@@ -130,6 +130,23 @@ async def test_a_read_of_a_file_that_was_moved_away_makes_no_other(store: Sqlite
     assert not path.exists()
 
 
+async def test_a_file_that_is_moved_while_it_is_opened_is_an_outage(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(connection: sqlite3.Connection, *_: str) -> None:
+        connection.close()
+        raise FileNotFoundError(2, "No such file or directory", str(path))
+
+    store = SqliteStore(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite_connection, "_configured", moved)
+        for attempt in (store.open, store.last_seq):
+            with pytest.raises(StoreUnavailableError, match="No such file"):
+                await attempt()
+    assert await store.last_seq() == 0
+    await store.close()
+
+
 async def test_a_lock_held_by_somebody_else_is_an_outage(
     store: SqliteStore, path: Path, make: ExchangeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
