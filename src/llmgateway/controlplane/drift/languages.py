@@ -13,7 +13,7 @@ from llmgateway.guardrails.language.shares import KNOWN, UNKNOWN, shares
 from llmgateway.ports.store import Body, Row, Store
 
 NAMES: Final = (*KNOWN, UNKNOWN)
-EVERY: Final = 8
+EVERY: Final = 8  # of each version's answers one is read
 MAX_WAITING: Final = 4_000  # replies; with more than some hundred exchanges a second, fewer than one in eight are read
 BATCH: Final = 50  # of one look into the store: a few milliseconds
 LETTERS: Final = 20  # fewer are in any language
@@ -31,8 +31,8 @@ class Languages:
         return len(self._waiting)
 
     def came(self, place: Place, row: Row) -> None:
-        """Hear of an answer of that version."""
-        if row["seq"] % EVERY == 0 and len(self._waiting) < MAX_WAITING:
+        """Hear of an answer of that version that is to be read."""
+        if len(self._waiting) < MAX_WAITING:
             self._waiting.append((row["seq"], place))
 
     async def read(self, store: Store, count: Callable[[Place, int], None]) -> None:

@@ -17,6 +17,7 @@ from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.drift.alarms import Cause, Sink, kept, kept_event, moved, risen
 from llmgateway.controlplane.drift.books import Books
 from llmgateway.controlplane.drift.eras import Place
+from llmgateway.controlplane.drift.languages import EVERY
 from llmgateway.controlplane.drift.shown import DriftFigures, figures, status
 from llmgateway.controlplane.drift.signal import Turn
 from llmgateway.controlplane.drift.signs import is_traffic
@@ -210,12 +211,13 @@ class DriftWatch:
             found = books.find(row)
             if found is None or not is_traffic(row):
                 continue
+            before = found[1].answered
             try:
                 told = found[1].observe(row)
             except _UNREADABLE:
                 books.unreadable += 1
                 continue
-            if reads and row.get("error_code") is None:
+            if reads and found[1].answered > before and found[1].answered % EVERY == 0:
                 books.languages.came(found[0], row)
             if told:
                 self._tell(*found, told, Cause(row["seq"], row.get("ended_at") or row["at"]))

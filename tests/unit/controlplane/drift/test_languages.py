@@ -29,7 +29,7 @@ class Store:
 
 def waiting(last):
     found = Languages()
-    for seq in range(1, last + 1):
+    for seq in range(EVERY, last + 1, EVERY):
         found.came(PLACE, {"seq": seq})
     return found
 

@@ -154,6 +154,21 @@ async def test_answers_in_another_language_are_a_warning_also_after_a_kill(fed):
     assert (line["state"], line["event"]) == ("moved", event.id)
 
 
+async def test_of_each_version_one_answer_in_eight_is_read_in_whatever_order_they_come(fed):
+    await fed.watch.settle()
+    rows = []
+    for _ in range(40):  # each is followed by its copy, as under a shadow: every other row
+        copied = fed.make.entry(finish_reason="stop")
+        rows += [copied, fed.make.entry(finish_reason="stop", shadow_of=copied.row["id"])]
+    await fed.store.append(rows, [], [], None)
+    fed.watch.came([each.row for each in rows])
+    assert len(fed.watch.books.languages) == 5
+    left = fed.make.entries(20, end="client_closed", status=499)
+    await fed.store.append(left, [], [], None)
+    fed.watch.came([each.row for each in left])
+    assert len(fed.watch.books.languages) == 5
+
+
 async def test_nobody_reads_what_nobody_wants_to_know(fed, monkeypatch):
     fed.snapshot = snapshot(settings=replace(SETTINGS, features=SETTINGS.features - {DriftFeature.LANGUAGE}))
     fed.watch = fed.begin()
