@@ -213,6 +213,7 @@ class Conductor(Shelf):
                 if not await self._store.discard_rollout(row):
                     await self._misplaced(lost.record)
             self.running.pop(route, None)
+            self.known.pop(lost.record.id, None)
             del self.lost[route]
         self.tell()
 

@@ -227,7 +227,7 @@ async def test_one_that_people_have_moved_since_is_filed_away_as_it_stands_now(i
     await it.people.pause("chat", "ann", "nobody knows why")
     assert [each.id for each in await it.told()] == [event.id]
     await it.people.discard("chat", "ann", "nobody knows why")
-    assert (it.conductor.running, it.conductor.lost, it.workers.told) == ({}, {}, {})
+    assert (it.conductor.running, it.conductor.lost, it.conductor.known, it.workers.told) == ({}, {}, {}, {})
     assert len([each for each in caplog.records if "can't be read or" in each.getMessage()]) == 1, "said once"
 
 
