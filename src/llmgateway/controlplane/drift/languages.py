@@ -4,7 +4,8 @@ after they have come.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Self
+from itertools import accumulate, islice
+from typing import Any, Final, NamedTuple, Self
 
 from llmgateway.controlplane.drift.eras import Place
 from llmgateway.controlplane.evaluation.cases import case_of
@@ -16,15 +17,24 @@ NAMES: Final = (*KNOWN, UNKNOWN)
 EVERY: Final = 8  # of each version's answers one is read
 MAX_WAITING: Final = 4_000  # replies; with more than some hundred exchanges a second, fewer than one in eight are read
 BATCH: Final = 50  # of one look into the store: a few milliseconds
+MAX_BYTES: Final = 8 * 1024 * 1024  # of bodies held at once, as they were on the wire; a very large one is alone
 LETTERS: Final = 20  # fewer are in any language
 _READ: Final = 400  # characters of an answer: what it is in shows by then
 _AT: Final = {name: at for at, name in enumerate(NAMES)}
 
 
+class Reply(NamedTuple):
+    """One that has to be read. `size`: of all that the store has of its exchange, in bytes."""
+
+    seq: int
+    place: Place
+    size: int = MAX_BYTES
+
+
 class Languages:
     """Replies that have to be read. What is waited for is part of what is saved: `state`."""
 
-    def __init__(self, waiting: Iterable[tuple[int, Place]] = ()) -> None:
+    def __init__(self, waiting: Iterable[Reply] = ()) -> None:
         self._waiting = deque(waiting)
 
     def __len__(self) -> int:
@@ -33,20 +43,27 @@ class Languages:
     def came(self, place: Place, row: Row) -> None:
         """Hear of an answer of that version that is to be read."""
         if len(self._waiting) < MAX_WAITING:
-            self._waiting.append((row["seq"], place))
+            size = (row.get("request_bytes") or 0) + (row.get("reply_bytes") or 0)
+            self._waiting.append(Reply(row["seq"], place, size))
 
     async def read(self, store: Store, count: Callable[[Place, int], None]) -> None:
         """Read what waits, and `count` each language by its place in NAMES. StoreUnavailableError: the rest waits."""
         while self._waiting:
-            batch = [self._waiting[at] for at in range(min(BATCH, len(self._waiting)))]
-            bodies = await readable(store, [seq for seq, _ in batch])
-            for seq, place in batch:
+            batch = self._batch()
+            bodies = await readable(store, [each.seq for each in batch])
+            for each in batch:
                 if not self._waiting:
                     return  # nobody wants to know any more
                 self._waiting.popleft()
-                at = language_of(bodies.get(seq, ()))
+                at = language_of(bodies.get(each.seq, ()))
                 if at is not None:
-                    count(place, at)
+                    count(each.place, at)
+
+    def _batch(self) -> list[Reply]:
+        """The next ones, as many as may be held at once."""
+        sizes = accumulate(each.size for each in self._waiting)
+        some = zip(islice(self._waiting, BATCH), sizes, strict=False)
+        return [each for at, (each, size) in enumerate(some) if at == 0 or size <= MAX_BYTES]
 
     def forget(self) -> None:
         """Nobody wants to know."""
@@ -54,12 +71,12 @@ class Languages:
 
     def state(self) -> list[Any]:
         """As JSON."""
-        return [[seq, *place] for seq, place in self._waiting]
+        return [[each.seq, *each.place] for each in self._waiting]
 
     @classmethod
     def restored(cls, state: Sequence[Any]) -> Self:
         """What `state()` described; raises what malformed JSON makes it raise."""
-        return cls((int(seq), Place(*place)) for seq, *place in state[:MAX_WAITING])
+        return cls(Reply(int(seq), Place(*place)) for seq, *place in state[:MAX_WAITING])
 
 
 def language_of(bodies: Iterable[Body]) -> int | None:

@@ -60,6 +60,18 @@ async def test_one_in_so_many_is_read_in_batches_and_counted_for_its_version():
     assert len(found) == 0
 
 
+async def test_no_more_is_held_at_once_than_so_many_bytes():
+    found, counted, half = Languages(), [], module.MAX_BYTES // 2
+    for seq, size in enumerate([half, half, 3 * half, 1, None, half]):
+        found.came(PLACE, {"seq": seq, "request_bytes": size, "reply_bytes": None})
+    again = Languages.restored(found.state())  # of which nobody knows how large they are
+    store = Store(dict.fromkeys(range(100), SAID["en"]))
+    await found.read(store, lambda *said: counted.append(said))
+    assert (store.looks, len(counted)) == ([2, 1, 3], 6)
+    await again.read(store, lambda *said: counted.append(said))
+    assert (store.looks[3:], len(counted)) == ([1] * 6, 12)
+
+
 async def test_what_could_not_be_read_goes_on_waiting_and_counts_once():
     found, counted = waiting(2 * module.BATCH * EVERY), []
     texts = dict.fromkeys(range(EVERY, 10_000, EVERY), SAID["ja"])
