@@ -7,6 +7,7 @@ deadline for all of it. What its outcome means is decided in `backends`.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -63,6 +64,10 @@ def question(backend: Backend, provider: Provider) -> Question:
     return Question("POST", at(provider.target(base, path)), headers, body)
 
 
+def _is_wanted(backend: Backend) -> bool:
+    return backend.health.probe is not ProbeKind.NONE and not backend.is_drained
+
+
 def judge(status: int) -> bool:
     """Whether that status says that the backend works; one at its rate limit does."""
     return 200 <= status < 300 or status == 429
@@ -80,30 +85,34 @@ class Probes:
         self._clock = clock
         self._due: dict[str, float] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
 
     def configure(self) -> None:
         """Forget whose turn it is: everyone who is to be probed is probed soon."""
         self._due.clear()
+        self._wake.set()
 
     async def run(self) -> None:
-        """Probe until cancelled."""
+        """Probe until cancelled. Sleeps while nobody is to be probed."""
         try:
             while True:
-                for entry in self._backends:
-                    self._consider(entry.backend)
-                await asyncio.sleep(LOOK_S)
+                self._wake.clear()
+                wanted = [entry.backend for entry in self._backends if _is_wanted(entry.backend)]
+                for backend in wanted:
+                    self._consider(backend)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S if wanted else None):
+                        await self._wake.wait()
         finally:
             for task in self._running.values():
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     def _consider(self, backend: Backend) -> None:
-        rules, now = backend.health, self._clock.monotonic()
-        if rules.probe is ProbeKind.NONE or backend.is_drained or now < self._due.get(backend.name, 0.0):
+        now = self._clock.monotonic()
+        if now < self._due.get(backend.name, 0.0) or backend.name in self._running or len(self._running) >= AT_ONCE:
             return
-        if backend.name in self._running or len(self._running) >= AT_ONCE:
-            return
-        self._due[backend.name] = now + rules.probe_interval_s
+        self._due[backend.name] = now + backend.health.probe_interval_s
         task = asyncio.get_running_loop().create_task(self._probe(backend), name=f"probe {backend.name}")
         self._running[backend.name] = task
         task.add_done_callback(lambda _: self._running.pop(backend.name, None))

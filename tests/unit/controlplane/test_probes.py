@@ -117,10 +117,12 @@ async def test_the_certificate_is_verified_against_the_backends_authority(tmp_pa
 
 class Watch:
     def __init__(self, *backends):
-        version = Version("v", "v", backends)
-        snapshot = Snapshot(1, backends={each.name: each for each in backends}, routes={"r": Route("r", (version,))})
-        self.backends, self.shares = Backends(snapshot, "now"), 0
+        self.backends, self.shares = Backends(self.snapshot(*backends), "now"), 0
         self.probes = Probes(self.backends, self.share, PROVIDERS.__getitem__, CLOCK)
+
+    def snapshot(self, *backends):
+        version = Version("v", "v", backends)
+        return Snapshot(1, backends={each.name: each for each in backends}, routes={"r": Route("r", (version,))})
 
     def share(self):
         self.shares += 1
@@ -179,6 +181,25 @@ async def test_who_wants_none_or_is_drained_is_not_probed():
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert there.requests == []
+
+
+async def test_while_nobody_is_to_be_probed_it_sleeps_and_a_reload_wakes_it():
+    async with WireBackend([forever(expect(), send(reply(b"{}")))]) as there:
+        wanted = probed("models", f"{there.url}/v1")
+        watch, looks = Watch(replace(wanted, is_drained=True)), []
+        task = asyncio.ensure_future(watch.probes.run())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        asleep = [timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled()]
+        looks.append(len(asleep))
+        watch.backends.configure(watch.snapshot(wanted))
+        watch.probes.configure()
+        async with asyncio.timeout(20):
+            while not there.requests:
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert looks == [0]
 
 
 async def test_a_probe_each_interval_and_no_more():
