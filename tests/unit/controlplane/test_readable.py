@@ -2,7 +2,7 @@
 
 import pytest
 
-from llmgateway.controlplane.readable import readable
+from llmgateway.controlplane.readable import MAX_BYTES, parts, readable
 from llmgateway.ports.store import Body, StoreRefusedError, StoreRejectedError, StoreUnavailableError
 
 KEPT = [Body("reply", "text/plain", 2, b"ok")]
@@ -47,3 +47,17 @@ async def test_a_store_that_goes_away_meanwhile_loses_nothing_either():
 
     with pytest.raises(StoreUnavailableError):
         await readable(Leaving(1), [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [
+        ([], []),
+        ([0, 0, 0], [[0, 0, 0]]),
+        ([MAX_BYTES, 0, 1], [[MAX_BYTES, 0], [1]]),
+        ([1, MAX_BYTES + 1, 1], [[1], [MAX_BYTES + 1], [1]]),
+        ([MAX_BYTES // 2] * 3, [[MAX_BYTES // 2] * 2, [MAX_BYTES // 2]]),
+    ],
+)
+def test_as_many_at_once_as_may_be_held_and_a_very_large_one_alone(sizes, found):
+    assert list(parts(sizes, lambda size: size)) == found

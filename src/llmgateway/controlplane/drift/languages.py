@@ -4,12 +4,13 @@ after they have come.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, islice
+from itertools import islice
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, Self
 
 from llmgateway.controlplane.drift.eras import Place
 from llmgateway.controlplane.evaluation.cases import case_of
-from llmgateway.controlplane.readable import readable
+from llmgateway.controlplane.readable import MAX_BYTES, on_the_wire, parts, readable
 from llmgateway.guardrails.language.shares import KNOWN, UNKNOWN, shares
 from llmgateway.ports.store import Body, Row, Store
 
@@ -17,7 +18,6 @@ NAMES: Final = (*KNOWN, UNKNOWN)
 EVERY: Final = 8  # of each version's answers one is read
 MAX_WAITING: Final = 4_000  # replies; with more than some hundred exchanges a second, fewer than one in eight are read
 BATCH: Final = 50  # of one look into the store: a few milliseconds
-MAX_BYTES: Final = 8 * 1024 * 1024  # of bodies held at once, as they were on the wire; a very large one is alone
 LETTERS: Final = 20  # fewer are in any language
 _READ: Final = 400  # characters of an answer: what it is in shows by then
 _AT: Final = {name: at for at, name in enumerate(NAMES)}
@@ -43,13 +43,12 @@ class Languages:
     def came(self, place: Place, row: Row) -> None:
         """Hear of an answer of that version that is to be read."""
         if len(self._waiting) < MAX_WAITING:
-            size = (row.get("request_bytes") or 0) + (row.get("reply_bytes") or 0)
-            self._waiting.append(Reply(row["seq"], place, size))
+            self._waiting.append(Reply(row["seq"], place, on_the_wire(row)))
 
     async def read(self, store: Store, count: Callable[[Place, int], None]) -> None:
         """Read what waits, and `count` each language by its place in NAMES. StoreUnavailableError: the rest waits."""
         while self._waiting:
-            batch = self._batch()
+            batch = next(parts(islice(self._waiting, BATCH), attrgetter("size")))
             bodies = await readable(store, [each.seq for each in batch])
             for each in batch:
                 if not self._waiting:
@@ -58,12 +57,6 @@ class Languages:
                 at = language_of(bodies.get(each.seq, ()))
                 if at is not None:
                     count(each.place, at)
-
-    def _batch(self) -> list[Reply]:
-        """The next ones, as many as may be held at once."""
-        sizes = accumulate(each.size for each in self._waiting)
-        some = zip(islice(self._waiting, BATCH), sizes, strict=False)
-        return [each for at, (each, size) in enumerate(some) if at == 0 or size <= MAX_BYTES]
 
     def forget(self) -> None:
         """Nobody wants to know."""

@@ -1,15 +1,13 @@
 """One batch of exchanges: what is read for it, and what all evaluators say of it. Pure but for the reading."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from llmgateway.controlplane.evaluation.cases import case_of
 from llmgateway.controlplane.evaluation.panel import Due, Member, Said, say
 from llmgateway.controlplane.evaluation.usual import Usual
-from llmgateway.controlplane.readable import readable
+from llmgateway.controlplane.readable import on_the_wire, readable
 from llmgateway.ports.store import Body, Row, StoreReader
-
-MAX_BYTES: Final = 8 * 1024 * 1024  # of bodies held at once, as they are on the wire; a very large one is alone
 
 Bodies = Mapping[int, Sequence[Body]]
 
@@ -55,18 +53,6 @@ def judged(material: Material, usual: Usual) -> list[Spoken]:
     return spoken
 
 
-def parts(due: Sequence[Due]) -> Iterator[list[Due]]:
-    """Parts whose bodies may be held at once."""
-    part: list[Due] = []
-    size = 0
-    for each in due:
-        more = 0
-        if any(member.needs_bodies for member in each.members):
-            more = (each.row.get("request_bytes") or 0) + (each.row.get("reply_bytes") or 0)
-        if part and size + more > MAX_BYTES:
-            yield part
-            part, size = [], 0
-        part.append(each)
-        size += more
-    if part:
-        yield part
+def read_of(due: Due) -> int:
+    """How many bytes of bodies are read for one."""
+    return on_the_wire(due.row) if any(member.needs_bodies for member in due.members) else 0

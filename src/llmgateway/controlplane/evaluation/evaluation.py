@@ -15,13 +15,14 @@ from typing import Final
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.evaluation.apart import Apart
 from llmgateway.controlplane.evaluation.asking import Asking
-from llmgateway.controlplane.evaluation.batch import Material, Spoken, gather, judged, parts
+from llmgateway.controlplane.evaluation.batch import Material, Spoken, gather, judged, read_of
 from llmgateway.controlplane.evaluation.books import Books
 from llmgateway.controlplane.evaluation.figures import Figures, Reading
 from llmgateway.controlplane.evaluation.heard import Heard, count_rows
 from llmgateway.controlplane.evaluation.http import Ask
 from llmgateway.controlplane.evaluation.panel import Due, Makers, Member, due, panel
 from llmgateway.controlplane.patience import Waiting
+from llmgateway.controlplane.readable import parts
 from llmgateway.controlplane.save import in_thread
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.evaluator import Why
@@ -131,7 +132,7 @@ class Evaluation:
         ]
         heard = Heard(self._clock.time())
         usual = (await self._books.known()).usual
-        for part in parts(dues):
+        for part in parts(dues, read_of):
             for each in await in_thread(judged, await gather(self._store, part), usual):
                 heard.take(each)
         await self._books.save(heard.scores, heard.count)
@@ -175,7 +176,7 @@ class Evaluation:
         dues = [Due(row, found) for row in rows if (found := due(row, members))]
         dues += [waited for row in rows if (waited := self._apart.take(row["id"])) is not None]
         spoken: list[Spoken] = []
-        for part in parts(dues):
+        for part in parts(dues, read_of):
             material = await gather(self._store, part)
             spoken += await in_thread(judged, self._together(material), usual)
         return spoken
