@@ -1,6 +1,6 @@
 """A route's guardrails in order: what they find in a text, and what follows from it."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
@@ -71,14 +71,13 @@ class Chain:
     `echo`: the instructions that the exchange began with; where an API repeats them, bound links do not look.
     """
 
-    __slots__ = ("_clean", "_is_of_one_exchange", "clean", "echo", "enforced", "links")
+    __slots__ = ("_is_of_one_exchange", "clean", "echo", "enforced", "links")
 
     def __init__(self, links: Iterable[Link], echo: str = "") -> None:
         self.echo = echo
         self.links: tuple[Link, ...] = tuple(links)
         self.enforced: tuple[Link, ...] = tuple(link for link in self.links if link.is_enforced)
-        self.clean: Set[bytes] = USUAL
-        self._clean: set[bytes] = set()
+        self.clean: frozenset[bytes] | set[bytes] = USUAL
         self._is_of_one_exchange = any(link.is_bound for link in self.links)
 
     def __bool__(self) -> bool:
@@ -116,9 +115,10 @@ class Chain:
         """
         if self._is_of_one_exchange:
             return
-        if not self._clean or len(self._clean) >= _REMEMBERED:
-            self._clean = self.clean = set(USUAL)
-        self._clean.update(text.encode() for text in texts.split(SEPARATOR, _FIRST)[:_FIRST] if len(text) <= _SHORT)
+        known = self.clean
+        if isinstance(known, frozenset) or len(known) >= _REMEMBERED:
+            known = self.clean = set(USUAL)
+        known.update(text.encode() for text in texts.split(SEPARATOR, _FIRST)[:_FIRST] if len(text) <= _SHORT)
 
     def hits(self, view: View, start: int = 0) -> list[Hit]:
         """All that all links find from `start` on, by place."""
