@@ -15,7 +15,7 @@ from llmgateway.app.cores import worker_count
 from llmgateway.app.parts import CLOCK, STORE, Started, examine_file, latest
 from llmgateway.app.worker import worker_main
 from llmgateway.config import lastgood
-from llmgateway.config.snapshot import Address, Snapshot
+from llmgateway.config.snapshot import Address, Bodies, Snapshot
 from llmgateway.guarding.guards import REDACTORS
 from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import Child
@@ -87,7 +87,13 @@ def _load(snapshot: Snapshot) -> None:
     """
     for backend in snapshot.backends.values():
         plugins.import_built_in("provider", backend.provider)
-    for name in (*REDACTORS, *(each.plugin for route in snapshot.routes.values() for each in route.guardrails)):
+    guardrails = {each.plugin for route in snapshot.routes.values() for each in route.guardrails}
+    if guardrails or Bodies.REDACTED in {
+        snapshot.journal.bodies,
+        *(route.bodies for route in snapshot.routes.values()),
+    }:
+        guardrails.update(REDACTORS)
+    for name in guardrails:
         plugins.import_built_in("guardrail", name)
     gc.collect()
     gc.freeze()
