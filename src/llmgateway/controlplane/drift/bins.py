@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
+from llmgateway.wire.refusals import REASONS
+
 SMALL: Final = 4_096  # tokens whose bin stands in a table
 LARGEST: Final = 1 << 21
 GROUPS: Final = 10  # that a reference is cut into, about
@@ -14,7 +16,7 @@ FINISH: Final[Mapping[str | None, int]] = {
     **dict.fromkeys(("stop", "end_turn", "stop_sequence", "completed"), FINISHES.index("stop")),
     **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "incomplete"), FINISHES.index("length")),
     **dict.fromkeys(("tool_calls", "tool_use", "function_call"), FINISHES.index("tools")),
-    **dict.fromkeys(("refusal", "content_filter", "safety"), FINISHES.index("refusal")),
+    **dict.fromkeys(REASONS, FINISHES.index("refusal")),
 }
 
 
