@@ -1,4 +1,5 @@
-"""Looks at memory and at the event loop's lag four times a second, and puts the step that follows in force.
+"""Looks at memory and at the event loop's lag four times a second (once while nobody is connected), and puts the step
+that follows in force.
 
 What follows from which figures is decided in `limits.ladder` and `limits.trim`.
 """
@@ -18,6 +19,7 @@ from llmgateway.limits.trim import Trim
 from llmgateway.telemetry.memory import Meter, give_back
 
 EVERY_S: Final = 0.25
+IDLE_S: Final = 1.0  # while nobody is connected: bodies have a bound of their own until the next look
 CUT_EVERY_S: Final = 0.5  # freed memory takes a moment to show
 CROWD: Final = 1_000  # connections: to look through what five times as many hold takes 40 ms
 _CUT_TO: Final = MEMORY[-1].leave
@@ -82,8 +84,9 @@ class Pressure:
     async def run(self) -> None:
         clock = self._gateway.clock
         while True:
-            self._due = clock.monotonic() + EVERY_S
-            await asyncio.sleep(EVERY_S)
+            wait_s = EVERY_S if self._callers.connections or self._gateway.overload.step else IDLE_S
+            self._due = clock.monotonic() + wait_s
+            await asyncio.sleep(wait_s)
             await self.look()
 
     async def look(self) -> None:

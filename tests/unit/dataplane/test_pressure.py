@@ -8,13 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 from llmgateway.config.snapshot import Key, Overload, Priority, Server
+from llmgateway.dataplane import pressure
 from llmgateway.dataplane.gauges import Gauges
 from llmgateway.dataplane.overload import Overload as State
-from llmgateway.dataplane.pressure import CROWD, CUT_EVERY_S, EVERY_S, Pressure
+from llmgateway.dataplane.pressure import CROWD, CUT_EVERY_S, EVERY_S, IDLE_S, Pressure
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.errors import GatewayError
 from llmgateway.limits.bodies import BodyMemory
-from llmgateway.limits.ladder import HOLD_S
+from llmgateway.limits.ladder import HOLD_S, Step
 from llmgateway.limits.trim import GROWN_BYTES
 
 GIB = 1024**3
@@ -250,13 +251,28 @@ async def test_a_reload_changes_the_limit_and_the_lag():
     assert stage.pressure.meter.heard == 7
 
 
-async def test_it_looks_four_times_a_second_until_cancelled():
-    stage = Stage()
-    looks = []
-    stage.pressure.look = lambda: looks.append(1) or asyncio.sleep(0)
-    task = asyncio.create_task(stage.pressure.run())
-    await asyncio.sleep(0)
-    task.cancel()
+@pytest.mark.parametrize(
+    ("connections", "step", "wait_s"),
+    [(0, Step.CALM, IDLE_S), (1, Step.CALM, EVERY_S), (0, Step.CLOSE, EVERY_S)],
+    ids=["idle", "somebody is there", "pressed"],
+)
+async def test_it_looks_four_times_a_second_and_less_often_while_nobody_is_there(
+    monkeypatch, connections, step, wait_s
+):
+    stage, waits = Stage(), []
+    stage.callers.connections, stage.state.step = connections, step
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        stage.clock.advance(seconds)
+
+    async def look() -> None:
+        assert stage.pressure._due == stage.clock.monotonic()
+        if len(waits) == 3:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(pressure, "asyncio", SimpleNamespace(sleep=sleep))
+    stage.pressure.look = look
     with pytest.raises(asyncio.CancelledError):
-        await task
-    assert looks == []
+        await stage.pressure.run()
+    assert waits == [wait_s] * 3

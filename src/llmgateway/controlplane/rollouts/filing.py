@@ -21,7 +21,8 @@ from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.ports.store import StoreError
 from llmgateway.rollout.rollout import TERMINAL, State
 
-POLL_S: Final = 0.2
+LOOK_S: Final = 1.0  # between two looks at what has ended
+POLL_S: Final = 0.2  # between two looks at who has heard
 RETRY_S: Final = 2.0
 UNDER_WAY_S: Final = 1.0  # for what was under way when the last worker heard of the end
 PATIENCE_S: Final = 15.0  # with workers that do not hear, or a log that is far behind
@@ -59,7 +60,7 @@ class Filing:
                     self._note(each, str(error) or type(error).__name__)
                 else:
                     self.errors.pop(each.route, None)
-            await asyncio.sleep(RETRY_S if self.errors else POLL_S)
+            await asyncio.sleep(RETRY_S if self.errors else LOOK_S)
 
     async def _file(self, ended: Running) -> None:
         route = self._reloader.snapshot.routes.get(ended.route)

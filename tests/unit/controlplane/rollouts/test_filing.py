@@ -70,7 +70,7 @@ class Setting:
 
 @pytest.fixture
 async def it(monkeypatch):
-    for name in ("POLL_S", "UNDER_WAY_S"):
+    for name in ("LOOK_S", "POLL_S", "UNDER_WAY_S"):
         monkeypatch.setattr(filing, name, 0)
     setting = Setting()
     yield setting
