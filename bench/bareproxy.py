@@ -99,6 +99,15 @@ class Caller(_Side):
             self._backend.caller = None
             self._backend.transport.abort()
 
+    def pause_writing(self) -> None:
+        """The caller reads less than comes: have it wait where it is."""
+        if self._backend is not None:
+            self._backend.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._backend is not None:
+            self._backend.transport.resume_reading()
+
     async def _dialled(self, got: bytes) -> None:
         self.ask(await self._dial(), got)
 

@@ -1,8 +1,8 @@
 """T8: thousands of streams whose callers read nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from bench import payload
@@ -27,7 +27,8 @@ KIB: Final = 1024
 async def run(rig: Rig) -> list[Figure]:
     """Memory is bounded, comes back, and others are served meanwhile. The backend sends as fast as it is let.
 
-    Others are compared with what they see while the same readers stall at a bare server beside the gateway.
+    Others are compared with what they see while the same readers stall at a bare proxy beside the gateway: on each side
+    of any proxy the kernel asks thousands of connections, again and again, whether they read by now.
     """
     count = rig.pick(5000, 200)
     raise_descriptors()
@@ -39,8 +40,7 @@ async def run(rig: Rig) -> list[Figure]:
         await played.caught_up()
         await played.calm()
         rig.say(f"{count} readers stall elsewhere")
-        with python("bench.backend", str(SEND_BUFFER)) as bare:
-            port = int((await asyncio.to_thread(bare.line))["port"])
+        with _proxied() as (port, bare):
             async with _stalled(port, bare, count, rig.pick(60.0, 5.0)):
                 before = await _others(played, rig)
         low = played.pss()
@@ -60,6 +60,15 @@ async def run(rig: Rig) -> list[Figure]:
         none_of("failed requests of others", errors),
         slower("p99 of others meanwhile", before, during, SLOWER),
     ]
+
+
+@contextmanager
+def _proxied() -> Iterator[tuple[int, Process]]:
+    """A bare proxy's port, and the backend behind it."""
+    with ExitStack() as stack:
+        backend = stack.enter_context(python("bench.backend", str(SEND_BUFFER)))
+        proxy = stack.enter_context(python("bench.bareproxy", str(backend.line()["port"])))
+        yield int(proxy.line()["port"]), backend
 
 
 @asynccontextmanager
