@@ -4,6 +4,7 @@ in tests/unit/controlplane/test_scoring.py.
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -297,7 +298,7 @@ async def test_agreement_is_looked_up_from_the_side_of_people(tmp_path: Path, ma
     """Judges say much: a look at all of it would take seconds."""
     store = STORES["sqlite"](tmp_path)
     await store.open()
-    with sqlite3.connect(next(tmp_path.rglob("*.sqlite3"))) as connection:
+    with closing(sqlite3.connect(next(tmp_path.rglob("*.sqlite3")))) as connection:
         plan = [
             each[3]
             for each in connection.execute(f"EXPLAIN QUERY PLAN {sqlite_scores._LABELLED}", ("j", "r", "kind", 9))
@@ -341,7 +342,7 @@ async def test_a_judges_words_of_a_rollout_stand_beside_those_of_people_who_saw_
 async def test_judged_exchanges_are_looked_up_by_version_and_name(tmp_path: Path):
     store = STORES["sqlite"](tmp_path)
     await store.open()
-    with sqlite3.connect(next(tmp_path.rglob("*.sqlite3"))) as connection:
+    with closing(sqlite3.connect(next(tmp_path.rglob("*.sqlite3")))) as connection:
         values = WantedJudged("r1", "support", "v2", "kind", "j")._asdict()
         plan = [each[3] for each in connection.execute(f"EXPLAIN QUERY PLAN {sqlite_judged._JUDGED}", values)]
     await store.close()
