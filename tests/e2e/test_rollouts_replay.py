@@ -37,6 +37,7 @@ async def test_it_starts_when_it_has_passed_what_it_failed_at(tmp_path):
         await followed(it)
         first = await refused(it)
         assert "no finished replay of v2 against v1" in first["reason"]
+        assert first["command"].endswith("--gate 'errors<=1.5x'")  # the rollout's own
         assert (await run(it, first["command"], code=3))["verdict"] == "worse"
         assert "has not passed: the verdict is worse" in (await refused(it))["reason"]
         told = await command(it, "start", "chat", code=1)

@@ -26,6 +26,8 @@ JUDGED: Final = {"better": Preferred.WON, "worse": Preferred.LOST, "tie": Prefer
 Said = Mapping[str, Mapping[str, Preferred]]
 """What was said of an exchange, by reviewer; by the exchange's id."""
 
+MAX_SAID: Final = 20_000  # words of people that are looked at, the newest
+_WORDS: Final = frozenset(Preferred)
 _OTHER: Final = {Preferred.WON: Preferred.LOST, Preferred.LOST: Preferred.WON, Preferred.TIE: Preferred.TIE}
 
 
@@ -42,6 +44,15 @@ class Compared:
 
     def shown(self) -> dict[str, Any]:
         return {"pairs": self.pairs, "lost": self.lost._asdict(), "verdict": self.verdict}
+
+
+def said_of(words: Iterable[tuple[str | None, str, object]]) -> Said:
+    """What scores say of pairs: each the exchange's id, the reviewer and the value. Other values are none."""
+    found: dict[str, dict[str, Preferred]] = {}
+    for exchange_id, reviewer, value in words:
+        if exchange_id is not None and value in _WORDS:
+            found.setdefault(exchange_id, {})[reviewer] = Preferred(str(value))
+    return found
 
 
 def people_of(found: Iterable[Pair], said: Said) -> Compared:

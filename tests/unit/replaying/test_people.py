@@ -3,7 +3,7 @@
 import pytest
 
 from llmgateway.replaying.pairs import Pair, Side
-from llmgateway.replaying.people import JUDGED, Compared, Preferred, drawn, judged, people_of
+from llmgateway.replaying.people import JUDGED, Compared, Preferred, drawn, judged, people_of, said_of
 from llmgateway.rollout.counts import Arms
 from llmgateway.rollout.pairs import Verdict
 
@@ -65,3 +65,14 @@ def test_a_judges_words_are_of_the_candidates_answer():
     assert JUDGED == {"better": WON, "worse": LOST, "tie": TIE}
     said = {"b0": LOST, "b1": WON, "b2": TIE, "a3": LOST, "elsewhere": LOST}
     assert judged([pair(at) for at in range(5)], said) == Compared(3, Arms(1, 1))
+
+
+def test_what_is_said_is_read_from_scores_and_other_words_are_none():
+    words = [
+        ("a0", "ann", "won"),
+        ("b0", "ann", "lost"),
+        ("b0", "bob", "tie"),
+        ("b0", "cat", 0.5),
+        (None, "ann", "won"),
+    ]
+    assert said_of([*words, ("b1", "ann", "superb")]) == {"a0": {"ann": WON}, "b0": {"ann": LOST, "bob": TIE}}

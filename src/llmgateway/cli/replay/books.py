@@ -14,14 +14,13 @@ from llmgateway.domain.review import Reason
 from llmgateway.ports.datasets import DatasetItem
 from llmgateway.replaying.items import BadItemError, read_item
 from llmgateway.replaying.pairs import Pair
-from llmgateway.replaying.people import JUDGED, QUESTION, Preferred, Said
+from llmgateway.replaying.people import JUDGED, MAX_SAID, QUESTION, Preferred, Said, said_of
 from llmgateway.rollout.trust import Trust
 from llmgateway.wire.jsoncodec import decode, encode
 
 SLOW_FACTOR: Final = 2.0  # times the p95 of the logged answers: what is slower is too slow
 LEAST_SLOW_S: Final = 1.0
 SAID_AT_ONCE: Final = 1_000
-MAX_SAID: Final = 20_000
 _JSON: Final = "application/json"
 
 
@@ -87,11 +86,8 @@ class Books:
 
     def said(self, since: float) -> Said:
         """What people said of pairs from a time on; at most the last MAX_SAID words."""
-        found: dict[str, dict[str, Preferred]] = {}
-        for told in self._scores(source="human", name=QUESTION, since=since):
-            if told["value"] in set(Preferred):
-                found.setdefault(told["exchange_id"], {})[told["source_id"]] = Preferred(told["value"])
-        return found
+        every = self._scores(source="human", name=QUESTION, since=since)
+        return said_of((told["exchange_id"], told["source_id"], told["value"]) for told in every)
 
     def judged(self, name: str, since: float) -> dict[str, Preferred]:
         """What a judge of pairs has said from a time on, by exchange."""

@@ -72,7 +72,7 @@ class Rollouts:
             policy = policies.of_config(table.rollout, slow, self._judges())
         except ValueError as error:
             raise RefusedError(422, "not_possible", f"The plan makes no sense: {error}.") from None
-        checked = await self._checked(table, table.rollout, waiver)
+        checked = await self._checked(table, table.rollout, slow, waiver)
         now = self._clock.time()
         rollout = Rollout(f"{int(now):x}{secrets.token_hex(3)}", policy.plan, candidate.id, author, since=now)
         record = RolloutRecord(
@@ -197,9 +197,15 @@ class Rollouts:
             raise _refused(made)
         return made
 
-    async def _checked(self, route: Route, policy: RolloutPolicy, waiver: str) -> list[Checked]:
+    async def _checked(self, route: Route, policy: RolloutPolicy, slow: Slow, waiver: str) -> list[Checked]:
         """What has to be passed beforehand; RefusedError where it is not, and nobody says why."""
-        checked = await self._preflight.look(policy.replay, Compared(route, *compared(route, policy)))
+        if not policy.replay:
+            return []
+        from llmgateway.replaying.passing import Demand, gates_of
+
+        plugins = {name: each.plugin for name, each in self._snapshot().evaluators.items()}
+        demand = Demand(gates_of(policy, plugins), slow.first_token_s, slow.total_s)
+        checked = await self._preflight.look(policy.replay, Compared(route, *compared(route, policy), demand))
         lacking = [each for each in checked if each.reason]
         if lacking and not waiver.strip():
             lacks = [{"what": "replay", **asdict(each)} for each in lacking]

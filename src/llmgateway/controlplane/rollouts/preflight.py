@@ -7,15 +7,21 @@ import asyncio
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llmgateway.config.rollouts import REGRESSION
 from llmgateway.config.snapshot import Route, Version
+from llmgateway.domain.score import Score, SourceKind
 from llmgateway.ports.datasets import MAX_REPLAYS, Dataset, ReplayRecord
 from llmgateway.ports.rollouts import RolloutRecord
+from llmgateway.ports.scores import WantedScores
 from llmgateway.ports.store import Store
 from llmgateway.replaying.pairs import Pair
+from llmgateway.replaying.people import MAX_SAID, QUESTION, Said, people_of, said_of
 from llmgateway.replaying.regression import name_of
+
+if TYPE_CHECKING:
+    from llmgateway.replaying.passing import Demand
 
 KEY: Final = "preflight"
 PAGE: Final = 1_000
@@ -34,11 +40,12 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Who is compared on which route."""
+    """Who is compared on which route, and what the rollout asks of a replay."""
 
     route: Route
     candidate: Version
     stable: Version
+    demand: "Demand"
 
     def is_of(self, replay: ReplayRecord) -> bool:
         """Whether a replay was of these contents on this route."""
@@ -49,7 +56,8 @@ class Compared:
         """How it is replayed."""
         words = {"dataset": dataset, "route": self.route.name}
         words |= {"candidate": self.candidate.name, "baseline": self.stable.name}
-        return "llmgateway replay " + " ".join(f"--{name} {shlex.quote(word)}" for name, word in words.items())
+        named = [word for name in words for word in (f"--{name}", words[name])]
+        return shlex.join(["llmgateway", "replay", *named, *self.demand.options()])
 
 
 class Preflight:
@@ -87,9 +95,20 @@ class Preflight:
         if replay is None:
             return _unfinished(dataset, found, who)
         pairs = await self._pairs(replay.id)
-        against = await asyncio.to_thread(failing, replay, pairs)
+        people = people_of(pairs, await self._said(replay))
+        against = await asyncio.to_thread(failing, replay, pairs, who.demand, people)
         reason = f"replay {replay.id} has not passed: {'; '.join(against)}" if against else None
         return Checked(*which, replay.id, reason)
+
+    async def _said(self, replay: ReplayRecord) -> Said:
+        """What people have said of pairs since the replay began."""
+        wanted = WantedScores(route=replay.route, name=QUESTION, source_kind=SourceKind.HUMAN, since=replay.created_at)
+        found: list[Score] = []
+        while page := await self._store.scores(wanted, limit=PAGE, before=found[-1].seq if found else None):
+            found += page
+            if len(found) >= MAX_SAID:
+                break
+        return said_of((each.exchange_id, each.source_id, each.value) for each in found)
 
     async def _pairs(self, replay: str) -> list[Pair]:
         found: list[Pair] = []

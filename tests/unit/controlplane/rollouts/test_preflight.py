@@ -3,17 +3,23 @@
 from dataclasses import replace
 
 import pytest
-from tests.support.staged import POLICY, SNAPSHOT, record
+from tests.support.exchanges import ExchangeFactory
+from tests.support.scores import score
+from tests.support.staged import POLICY, SNAPSHOT, entry, record
 
 from llmgateway.config.snapshot import Route, Version
 from llmgateway.controlplane.rollouts import preflight
 from llmgateway.controlplane.rollouts.preflight import Checked, Compared, Preflight, standing, told, written
+from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
+from llmgateway.replaying.gates import Gate
 from llmgateway.replaying.pairs import Bad, Pair, Side
+from llmgateway.replaying.passing import Demand
 from llmgateway.store.sqlite import SqliteStore
 
 ROUTE = SNAPSHOT.routes["chat"]
-WHO = Compared(ROUTE, ROUTE.version("v2"), ROUTE.version("v1"))
+DEMAND = Demand((Gate("errors", 1.5, "x"),))
+WHO = Compared(ROUTE, ROUTE.version("v2"), ROUTE.version("v1"), DEMAND)
 REPLAY = ReplayRecord(
     "p1", 1.0, "ann", "golden", 1, "chat", "v2", "v1", {}, candidate_hash="id-2", baseline_hash="id-1"
 )
@@ -69,7 +75,10 @@ async def test_without_one_it_is_told_which_command_makes_it(it):
     await it.dataset()
     found = await it.one()
     assert found.reason == "there is no finished replay of v2 against v1, as both are now"
-    assert found.command == "llmgateway replay --dataset golden@1 --route chat --candidate v2 --baseline v1"
+    assert (
+        found.command
+        == "llmgateway replay --dataset golden@1 --route chat --candidate v2 --baseline v1 --gate 'errors<=1.5x'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,6 +155,39 @@ async def test_the_gates_have_to_hold_whatever_the_verdict_says(it):
     assert "errors<=1.5x fails, 40 against 0 of 40 items" in found.reason
 
 
+async def test_what_the_rollout_does_not_look_at_is_no_gate_of_it(it):
+    await it.dataset(items=40)
+    await it.replay(40, candidate=replace(GOOD, bad=(Bad.REFUSAL,)))
+    assert (await it.one()).reason is None
+    (found,) = await it.preflight.look(["golden"], replace(WHO, demand=Demand((Gate("refusals", 1.5, "x"),))))
+    assert "refusals<=1.5x fails, 40 against 0 of 40 items" in found.reason
+
+
+async def preferred(it, count):
+    """A replay whose pairs a person has compared: each time the candidate's answer was the worse one."""
+    make, found = ExchangeFactory(), []
+    for at in range(count):
+        rows = [entry(make, "ann"), entry(make, "ann", version="v2")]
+        await it.store.append(rows, [], [], None)
+        ids = [each.row["id"] for each in rows]
+        for each, word in zip(ids, ("won", "lost"), strict=True):
+            said = score(make, each, name="preference", data_type=DataType.CATEGORY, value=word, key=None)
+            assert await it.store.add_score(replace(said, source_kind=SourceKind.HUMAN, source_id="ann"))
+        found.append((at, Pair(at, *(replace(GOOD, exchange_id=each) for each in ids)).written()))
+    await it.store.add_replay(REPLAY)
+    await it.store.add_pairs(REPLAY.id, found, 0.0)
+    await it.store.end_replay(REPLAY.id, "done", "open")
+
+
+@pytest.mark.parametrize(("count", "is_worse"), [(4, False), (24, True)])
+async def test_what_people_have_made_of_the_pairs_counts(it, monkeypatch, count, is_worse):
+    monkeypatch.setattr(preflight, "PAGE", 5)
+    await it.dataset(items=count)
+    await preferred(it, count)
+    against = f"to people who compared {count} pairs the candidate is the worse one"
+    assert (await it.one()).reason == (f"replay p1 has not passed: {against}" if is_worse else None)
+
+
 async def test_what_may_be_chance_passes(it):
     await it.dataset(items=40)
     await it.replay(40)
@@ -177,8 +219,10 @@ async def test_regression_is_the_routes_own_and_before_the_first_rollback_there_
 
 
 async def test_a_command_can_be_pasted():
-    who = Compared(Route("gpt-*", (), rollout=POLICY), Version("v 2", "i", ()), Version("v1", "j", ()))
-    assert who.command("golden@1").endswith("--route 'gpt-*' --candidate 'v 2' --baseline v1")
+    who = Compared(
+        Route("gpt-*", (), rollout=POLICY), Version("v 2", "i", ()), Version("v1", "j", ()), Demand(total_s=2.5)
+    )
+    assert who.command("golden@1").endswith("--route 'gpt-*' --candidate 'v 2' --baseline v1 --slow 2.5")
 
 
 def test_what_is_lacking_is_told_with_the_way_out():
