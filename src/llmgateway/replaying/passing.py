@@ -31,7 +31,7 @@ _OF_EVALUATORS: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a rollout holds a replay to. `first_token_s`, `total_s`: what is slow in it; None: nothing is, by that one."""
+    """What a rollout holds a replay to. `first_token_s`, `total_s`: above which an answer is slow; None: never."""
 
     gates: tuple[Gate, ...] = ()
     first_token_s: float | None = None
