@@ -442,3 +442,26 @@ async def test_a_session_is_neither_copied_nor_asked_for_twice(tmp_path):
             meta = running.outcome().meta
             assert len(meta["attempts"]) == 1
             assert meta.get("shadow_left_out") is None
+
+
+PROMPTED = CONFIG.replace('model = "fallback-model"\n', 'model = "fallback-model"\nprompt = "Be brief."\n')
+
+
+async def test_a_session_that_would_not_hear_the_operators_prompt_is_refused(tmp_path):
+    async with WireBackend([*opened(), until_closed()]) as backend:
+        async with plane(tmp_path, backend.url, config=PROMPTED) as running:
+            refused = await session(running, "/v1/realtime?model=resilient")  # the fallback has the prompt
+            assert (refused.status, error_of(refused)) == (400, "prompt_unsupported")
+            await running.quiet()
+            (facts,) = (each.meta for each in running.records())
+            assert (facts["error_code"], facts.get("assigned_version")) == ("prompt_unsupported", None)
+            assert (await session(running, "/v1/realtime?model=assistant")).status == 101
+            assert len(backend.requests) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/realtime/client_secrets", "/v1/realtime/sessions", "/v1/Realtime/calls"])
+async def test_nor_is_one_made_that_would_go_past_the_gateway(tmp_path, path):
+    async with WireBackend(forever) as backend, plane(tmp_path, backend.url, config=PROMPTED) as running:
+        answer = await running.ask("POST", path, b"{}", {"x-llmgateway-route": "resilient"})
+        assert (answer.status, error_of(answer)) == (400, "prompt_unsupported")
+        assert backend.requests == []

@@ -1,10 +1,13 @@
 """What is allowed and still deserves a second look; shown by `llmgateway check`, never a reason to refuse."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from llmgateway.config.patterns import overlap
 from llmgateway.config.problems import Fault, Path, quoted
 from llmgateway.config.snapshot import Address, Backend, Route, Snapshot
+
+SESSIONS: Final = "realtime"  # the operation
 
 
 def advise(snapshot: Snapshot, literals: Sequence[Path], now: float) -> list[Fault]:
@@ -19,6 +22,7 @@ def advise(snapshot: Snapshot, literals: Sequence[Path], now: float) -> list[Fau
         *_scarce_places(snapshot),
         *_unreachable_routes(snapshot),
         *_dead_keys(snapshot, now),
+        *_unheard_prompts(snapshot),
     ]
 
 
@@ -124,6 +128,20 @@ def _dead_keys(snapshot: Snapshot, now: float) -> Iterator[Fault]:
     for key in snapshot.keys.values():
         if key.expires_at is not None and key.expires_at <= now:
             yield ("keys", key.name, "expires"), "this key has expired and is refused"
+
+
+def _unheard_prompts(snapshot: Snapshot) -> Iterator[Fault]:
+    """Prompts on routes that some key is to have realtime sessions with."""
+    talking = [key for key in snapshot.keys.values() if key.is_enabled and SESSIONS in (key.operations or ())]
+    if not talking:
+        return
+    for route in snapshot.routes.values():
+        key = next((each for each in talking if any(overlap(pattern, route.name) for pattern in each.routes)), None)
+        for version in route.versions:
+            if key is not None and version.prompt is not None:
+                reason = f"refuses the realtime sessions on this route that key {quoted(key.name)} is for"
+                setting = "prompt" if version.prompt_file is None else "prompt_file"
+                yield ("routes", route.name, "versions", version.name, setting), reason
 
 
 def allowed_keys(snapshot: Snapshot, route: str) -> list[str]:

@@ -34,6 +34,7 @@ _JSON: Final = frozenset({b"application/json", b"text/json", b""})
 _OPAQUE: Final = (b"application/octet-stream", b"audio/", b"image/")
 # Where such a body may go. Elsewhere it could be JSON by another name, with a model nobody has looked at.
 _TAKE_FILES: Final = ("files", "uploads", "audio.", "images.", "containers", "videos")
+_SESSIONS: Final = "/v1/realtime/"  # endpoints that make sessions without carrying them
 _TAKES: Final = "This endpoint does not accept that content type. It takes"
 _UTF8: Final = re.compile(rb"[^;]*;[ \t]*charset=(?:utf-?8|us-ascii|\"utf-?8\")[ \t]*", re.IGNORECASE)
 
@@ -77,21 +78,29 @@ async def admit(call: Call) -> Request:
 
 
 def route(call: Call, key: Key, request: Request) -> Plan:
-    """Choose the version and the ordered attempts; GatewayError model_not_found, route_required or about a pin."""
+    """Choose the version and the ordered attempts; GatewayError model_not_found, route_required, about a pin, or about
+    the operator's prompt.
+    """
     exchange = call.exchange
     exchange.phase = Phase.ROUTE
     found = call.route or find_route(call, request)
+    if found.name in call.in_force.prompted:
+        _check_place(call, request)
     choice = _choice(call, key, request, found)
     exchange.assigned_version = choice.version.name
     exchange.probability = choice.probability
     exchange.assigned_by = choice.assigned_by
-    if found.name in call.in_force.prompted:
-        _check_place(call, request)
     return call.in_force.plans(found, choice, may_fall_back=not exchange.operation.is_stateful)
 
 
 def _check_place(call: Call, request: Request) -> None:
-    """Refuse what the operator's prompt could not be put in front of; GatewayError invalid_value."""
+    """Refuse what the operator's prompt could not be put in front of, before any version is to answer for it.
+
+    GatewayError invalid_value, or prompt_unsupported for sessions: what configures them goes through as it is, and may
+    come again and again.
+    """
+    if call.exchange.operation.is_tunnel or call.incoming.path.lower().startswith(_SESSIONS):
+        raise GatewayError("prompt_unsupported")
     place = system_place(call.dialect, call.exchange.operation)
     if place is not None and request.document is not None:
         refuse_unfit(request.document, place)

@@ -81,6 +81,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "rate_limited": _caller(429, "Too many at once: wait a moment.", "rate_limit_error", retryable=True),
     "guardrail_blocked": _caller(400, "A guardrail does not let this pass."),
     "guardrail_unsupported": _caller(400, "The route's guardrails can't look into what this endpoint takes or gives."),
+    "prompt_unsupported": _caller(400, "The route has a prompt of its own, which this endpoint has no place for."),
     "loop_detected": _caller(508, "The request has passed through this gateway before."),
     # the caller went away (never sent: nobody is there to read it)
     "client_closed": _caller(499, "The caller closed the connection."),

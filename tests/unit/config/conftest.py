@@ -32,7 +32,7 @@ routes = ["assistant"]
 default_route = "assistant"
 """
 
-OPERATIONS = ("chat.completions", "embeddings", "files.create", "files.delete", "models.list", "other")
+OPERATIONS = ("chat.completions", "embeddings", "files.create", "files.delete", "models.list", "other", "realtime")
 
 Change = tuple[str, str]
 Accept = Callable[..., Examined]

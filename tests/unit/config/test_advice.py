@@ -120,3 +120,13 @@ def test_whom_guardrails_ask_is_in_use_and_should_have_a_secret(accept: Accept) 
     assert warnings(accept, more=asked) == [unsigned]
     signed = asked.replace('"https://h"\n', '"https://h"\napi_key = "0123456789abcdef"\n')
     assert not any("three" in each and "unsigned" in each for each in warnings(accept, more=signed))
+
+
+def test_a_prompt_that_realtime_sessions_would_not_hear_is_pointed_out(accept: Accept) -> None:
+    prompt = ("weight = 10\n", 'weight = 10\nprompt = "Be brief."\n')
+    names, operations = 'routes = ["assistant"]', '\noperations = ["chat.completions", "realtime"]'
+    assert warnings(accept, prompt, (names, 'routes = ["assi*"]' + operations)) == [
+        '19: routes.assistant.versions.v2.prompt: refuses the realtime sessions on this route that key "app" is for'
+    ]
+    assert warnings(accept, prompt) == []  # whoever may everything is not meant for sessions
+    assert warnings(accept, (names, names + operations)) == []
