@@ -19,11 +19,9 @@ class SystemClock:
     time = staticmethod(time.time)
 
 
-class Onward:
-    """Dates that never go back, for what has to last: `time` follows the clock's where that goes forward, and when that
-    is set back it runs on by `monotonic`, for as long as this object lives.
-
-    Two threads at the very moment of a step may see it a step apart once; the next reading is right again.
+class Steady:
+    """Dates for what has to last: from the one at which this is made on they go by `monotonic` alone. However the clock
+    is set meanwhile, back or forward, nothing that is told by them lasts longer or less.
     """
 
     __slots__ = ("_clock", "_offset", "monotonic")
@@ -34,14 +32,12 @@ class Onward:
         self._offset = clock.time() - clock.monotonic()
 
     def time(self) -> float:
-        now = self.monotonic()
-        self._offset = max(self._offset, self._clock.time() - now)
-        return now + self._offset
+        return self.monotonic() + self._offset
 
     @property
     def ahead(self) -> float:
-        """By how many seconds it is before the clock now: 0 unless that was set back."""
-        return max(0.0, self.time() - self._clock.time())
+        """By how many seconds it is before the clock now: above 0 once that was set back, below 0 once set forward."""
+        return self.time() - self._clock.time()
 
 
 class ManualClock:

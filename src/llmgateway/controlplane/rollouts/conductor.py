@@ -281,7 +281,7 @@ class Conductor(Shelf):
         followed = follow(found.rollout, occurrence, evidence, people)
         if isinstance(followed, Refused):
             return followed
-        return (*found.moved(followed, evidence, self._snapshot().generation), evidence)
+        return (*found.moved(followed, evidence, self._snapshot().generation, self._wall.time()), evidence)
 
     async def _misplaced(self, found: RolloutRecord) -> NoReturn:
         """A move of ours was saved, and never heard of; or it was a promotion, and somebody was quicker."""

@@ -35,15 +35,17 @@ class Running:
         key = bytes.fromhex(record.unit_key)
         return StagedWeight(record.id, rollout.epoch, record.candidate, rollout.weight, key, record.version_hash)
 
-    def moved(self, transition: Transition, evidence: Evidence, generation: int) -> tuple["Running", TransitionRecord]:
-        """This after a transition, and the row that says so."""
+    def moved(
+        self, transition: Transition, evidence: Evidence, generation: int, at: float
+    ) -> tuple["Running", TransitionRecord]:
+        """This after a transition, and the row that says so. `at`: the date, as people have it."""
         after, occurrence = transition.after, transition.occurrence
         record = replace(self.record, place=after.written(), state=after.state.value, revision=after.revision)
         row = TransitionRecord(
             rollout=record.id,
             revision=after.revision,
             key=transition.key,
-            at=occurrence.at,
+            at=at,
             event=occurrence.event.value,
             from_state=transition.before.state.value,
             to_state=after.state.value,

@@ -8,7 +8,7 @@ from llmgateway.controlplane.rollouts.preflight import standing
 from llmgateway.controlplane.rollouts.records import Running, approval_of, evidence_of
 from llmgateway.controlplane.rollouts.trusting import Labels, Trusting
 from llmgateway.controlplane.rollouts.unreadable import Unreadable, read
-from llmgateway.domain.clock import Clock, Onward
+from llmgateway.domain.clock import Clock, Steady
 from llmgateway.domain.review import Concern
 from llmgateway.ports.rollouts import RolloutReader, RolloutRecord, RolloutWriter
 from llmgateway.ports.store import StoreError
@@ -30,7 +30,7 @@ class Shelf:
 
     def __init__(self, store: RolloutStore, clock: Clock) -> None:
         self._store = store
-        self.clock = Onward(clock)  # what rollouts last is not to hang on a clock that is set back
+        self.clock = Steady(clock)  # what rollouts last is not to hang on how a clock is set
         self._trusting = Trusting(store, clock)
         self._stale: set[str] = set()  # rollouts whose evidence has grown in the store
         self.known: dict[str, Evidence] = {}  # as read last, by rollout

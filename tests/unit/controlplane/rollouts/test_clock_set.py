@@ -1,5 +1,5 @@
-"""A clock that is set back ends no step, and makes none longer than by the step back itself; silence is noticed all the
-same.
+"""A clock that is set, back or forward, ends no step and makes none longer while control runs; silence is noticed all
+the same. A control that is started anew goes by the date.
 """
 
 import os
@@ -57,7 +57,7 @@ async def it(tmp_path):
     await store.close()
 
 
-@pytest.mark.parametrize("back", [0.0, 60.0, 5 * HOUR])
+@pytest.mark.parametrize("back", [0.0, 60.0, 5 * HOUR, -60.0, -5 * HOUR])
 async def test_a_step_lasts_as_long_as_it_should_while_control_runs(it, back):
     await it.start()
     await it.for_(100)
@@ -68,10 +68,13 @@ async def test_a_step_lasts_as_long_as_it_should_while_control_runs(it, back):
     assert it.rollout.step == 1
 
 
-async def test_a_metric_that_falls_silent_is_noticed_in_its_own_time(it):
+@pytest.mark.parametrize("jump", [-5 * HOUR, 5 * HOUR])
+async def test_a_metric_that_falls_silent_is_noticed_in_its_own_time(it, jump):
     await it.start()
     await it.for_(60)
-    it.clock.jump(-5 * HOUR)
+    it.clock.jump(jump)
+    await it.look()
+    assert it.rollout.state is State.CANARY, "nothing was silent for longer than it was"
     await it.for_(20)
     assert it.rollout.state is State.CANARY, "what is heard is heard, whatever the date"
     await it.quiet(SILENT_S - 20)
@@ -96,28 +99,30 @@ async def test_so_it_is_when_control_is_started_anew_by_the_new_date(it, back):
     )
 
 
-async def test_a_bake_lasts_as_long_as_it_should(it):
+@pytest.mark.parametrize("sign", [-1, 1])
+async def test_a_bake_lasts_as_long_as_it_should(it, sign):
     await it.start()
     await it.for_(3 * STEP_S)
     assert it.rollout.state is State.AWAITING_APPROVAL
     await it.people.approve("chat", "ann", None)
-    it.clock.jump(-9 * HOUR)
+    it.clock.jump(sign * 99 * HOUR)
     await it.people.exemplars("chat", "ann")
     await it.people.promote("chat", "ann", "as good")
     await it.look(1)
-    assert it.rollout.state is State.BAKE, "an approval of before the step back is one still"
-    it.clock.jump(-HOUR)
+    assert it.rollout.state is State.BAKE, "an approval of before that is one still"
+    it.clock.jump(sign * HOUR)
     await it.for_(BAKE_S - 20)
     assert it.rollout.state is State.BAKE
     await it.for_(40)
     assert it.rollout.state is State.SUCCEEDED
 
 
-async def test_the_deadline_comes_when_it_should(it):
+@pytest.mark.parametrize("jump", [-9 * HOUR, 9 * HOUR])
+async def test_the_deadline_comes_when_it_should(it, jump):
     it.configure(replace(LONG, metrics=(RolloutMetric(MetricName.ERROR, silent_s=SILENT_S),)))  # never proven by few
     await it.start()
     await it.for_(LONG.deadline_s / 2)
-    it.clock.jump(-9 * HOUR)
+    it.clock.jump(jump)
     await it.for_(LONG.deadline_s / 2 - 40)
     assert it.rollout.state is State.CANARY
     await it.for_(60)
@@ -138,33 +143,49 @@ async def test_workers_that_are_away_are_waited_for_as_long_as_they_should_be(it
     assert it.rollout.state is State.ROLLED_BACK
 
 
-async def test_what_others_are_told_of_the_last_look_is_the_date(it):
+@pytest.mark.parametrize("jump", [-5 * HOUR, 5 * HOUR])
+async def test_what_others_are_told_of_the_last_look_and_of_a_move_is_the_date(it, jump):
     await it.start()
-    it.clock.jump(-5 * HOUR)
+    it.clock.jump(jump)
     await it.look()
     assert it.conductor.ticked_at == it.clock.time()
+    await it.people.pause("chat", "ann", "")
+    (*_, last) = await it.store.transitions(it.rollout.id)
+    assert last.at == it.clock.time()
+
+
+async def test_who_starts_it_anew_after_the_date_was_set_forward_goes_by_the_date(it):
+    await it.start()
+    await it.for_(100)
+    it.clock.jump(STEP_S)
+    await it.restart()
+    await it.for_(20)
+    assert it.rollout.step == 1
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_however_often_it_is_set_back_a_step_ends_in_its_time_and_the_steps_back(it, seed):
-    """Steps back while control runs make no difference; those of a restart add themselves at most."""
-    rng, lasted, allowed = random.Random(seed), 0.0, STEP_S
+async def test_however_often_it_is_set_a_step_ends_in_its_time_give_or_take_those_of_restarts(it, seed):
+    """What is set while control runs makes no difference; what a restart finds set adds, or takes, itself at most."""
+    rng, lasted, allowed, least = random.Random(seed), 0.0, STEP_S, STEP_S
     await it.start()
     while it.rollout.step == 0:
-        deed = rng.choice(["go on"] * 6 + ["set back", "set forth again", "restart"])
+        deed = rng.choice(["go on"] * 6 + ["set back", "set forth", "set right again", "restart"])
         if deed == "set back":
             it.clock.jump(-rng.choice([1.0, 40.0, 900.0]))
-        elif deed == "set forth again":
+        elif deed == "set forth":
+            it.clock.jump(rng.choice([1.0, 40.0, 900.0]))
+        elif deed == "set right again":
             it.clock.jump(it.conductor.clock.ahead)
         elif deed == "restart":
-            allowed += it.conductor.clock.ahead
+            allowed += max(0.0, it.conductor.clock.ahead)
+            least += min(0.0, it.conductor.clock.ahead)
             await it.restart()
         else:
             await it.for_(20)
             lasted += 20
         assert lasted < allowed + 40, (seed, lasted, allowed)
         assert it.rollout.state is State.CANARY
-    assert lasted >= STEP_S, (seed, lasted)
+    assert lasted >= least, (seed, lasted, least)
 
 
 # --- who watched
