@@ -227,6 +227,40 @@ async def test_a_new_one_that_can_not_be_saved_leaves_the_old_one_where_it_is(st
     assert await store.transitions("r1") == []
 
 
+async def test_of_those_that_are_over_a_route_keeps_so_many_and_rather_those_that_were_judged(store, monkeypatch):
+    monkeypatch.setattr(sqlite_rollouts, "MAX_ROLLOUTS", 3)
+    ends = [
+        "rolled_back",
+        "superseded",
+        "succeeded",
+        "aborted",
+        "superseded",
+        "superseded",
+        "rolled_back",
+        "superseded",
+    ]
+    for at, end in enumerate(ends):
+        await store.add_rollout(record(f"r{at}", state=end))
+        await store.approve_rollout(ApprovalRecord(f"r{at}", "ann", "id-2", "h", 1.0))
+        await store.file_rollout(f"r{at}", 4)
+    await store.add_rollout(record("other", route="other"))
+    await store.add_rollout(record("r9"))
+    assert {each.id for each in await store.rollouts("chat", limit=99)} == {"r0", "r2", "r6", "r9"}
+    assert [bool(await store.approvals(f"r{at}")) for at in (0, 1, 2, 7)] == [True, False, True, False]
+    assert len(await store.rollouts(None, limit=99)) == 5
+
+
+async def test_nor_does_taking_the_place_of_one_after_the_other_add_without_end(store, monkeypatch):
+    monkeypatch.setattr(sqlite_rollouts, "MAX_ROLLOUTS", 2)
+    await store.add_rollout(record())
+    for at in range(2, 9):
+        before, row = superseded()
+        old, row = replace(before, id=f"r{at - 1}"), replace(row, rollout=f"r{at - 1}", key=f"r{at - 1}:1:x")
+        assert await store.replace_rollout(old, row, record(f"r{at}"))
+    assert {each.id for each in await store.rollouts("chat", limit=99)} == {"r6", "r7", "r8"}
+    assert [len(await store.transitions(name)) for name in ("r1", "r6", "r7")] == [0, 1, 1]
+
+
 class Pairs:
     """A tally that leaves marks and takes them away."""
 

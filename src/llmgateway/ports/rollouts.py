@@ -11,10 +11,12 @@ from typing import Any, Final, NamedTuple, Protocol
 from llmgateway.domain.event import GatewayEvent
 from llmgateway.domain.score import Score
 
+MAX_ROLLOUTS: Final = 1_000  # of one route that are over
 MAX_APPROVALS: Final = 1_000  # of one rollout
 MAX_SEEN: Final = 10_000  # exchanges that were shown of one rollout, to whomever
 MAX_SEEN_BY: Final = 100  # to one person; what is shown to them after that is not noted
 MAX_TRANSITIONS: Final = 1_000  # read at once
+JUDGED: Final = frozenset({"succeeded", "rolled_back"})  # the ends that evidence leads to
 PROMOTE: Final = "promote"  # the event of a move that no concern may be open against
 
 UnitMark = tuple[str, str, str]
@@ -179,11 +181,16 @@ class RolloutWriter(Protocol):
         ...
 
     async def add_rollout(self, record: RolloutRecord) -> None:
-        """Save a new one. Raises StoreRejectedError if its route has one that runs."""
+        """Save a new one. Raises StoreRejectedError if its route has one that runs.
+
+        Of those that are over the route keeps MAX_ROLLOUTS, with all that belongs to them: first those that were judged
+        (`JUDGED`), then the newest.
+        """
         ...
 
     async def replace_rollout(self, old: RolloutRecord, transition: TransitionRecord, new: RolloutRecord) -> bool:
-        """Save that a rollout has ended, that it is filed, and the one that takes its place, in one transaction.
+        """Save that a rollout has ended, that it is filed, and the one that takes its place, in one transaction; what is
+        kept of others is as above.
 
         False: the store has the old one at another revision than the one before, or filed.
         """
