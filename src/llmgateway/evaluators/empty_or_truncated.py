@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from llmgateway.domain.exchange import End
 from llmgateway.ports.evaluator import Case, Given, Unknown, Why
+from llmgateway.wire.cutoff import CUT_OFF
 from llmgateway.wire.options import Options
 
-_ROOM_ENDED: Final = frozenset({"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded"})
 _CALLED: Final = frozenset({"tool_calls", "function_call", "tool_use"})
 
 
@@ -20,7 +20,7 @@ class EmptyOrTruncatedEvaluator:
     """
 
     name = "empty_or_truncated"
-    version = "1"
+    version = "2"
     gives: Sequence[str] = ("empty_or_truncated",)
     needs_bodies = True
     needs_reference = False
@@ -42,7 +42,7 @@ def _fault(case: Case) -> str | Unknown | None:
     if case.facts.get("end") != End.COMPLETED.value or (case.facts.get("status") or 0) >= 400:
         return Unknown(Why.NO_ANSWER)
     reason = case.facts.get("finish_reason")
-    if reason in _ROOM_ENDED:
+    if reason in CUT_OFF:
         return "token limit"
     if reason in _CALLED:
         return None

@@ -16,7 +16,7 @@ MAX_APPROVALS: Final = 1_000  # of one rollout
 MAX_SEEN: Final = 10_000  # exchanges that were shown of one rollout, to whomever
 MAX_SEEN_BY: Final = 100  # to one person; what is shown to them after that is not noted
 MAX_TRANSITIONS: Final = 1_000  # read at once
-JUDGED: Final = frozenset({"succeeded", "rolled_back"})  # the ends that evidence leads to
+JUDGED: Final = ("succeeded", "rolled_back")  # the ends that evidence leads to
 PROMOTE: Final = "promote"  # the event of a move that no concern may be open against
 
 UnitMark = tuple[str, str, str]
@@ -189,8 +189,8 @@ class RolloutWriter(Protocol):
         ...
 
     async def replace_rollout(self, old: RolloutRecord, transition: TransitionRecord, new: RolloutRecord) -> bool:
-        """Save that a rollout has ended, that it is filed, and the one that takes its place, in one transaction; what is
-        kept of others is as above.
+        """Save that a rollout has ended, that it is filed, and the one that takes its place, in one transaction. What
+        is kept of others is as above.
 
         False: the store has the old one at another revision than the one before, or filed.
         """

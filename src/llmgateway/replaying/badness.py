@@ -10,11 +10,11 @@ from llmgateway.guardrails.json_schema.schemas import SchemaError, Schemas
 from llmgateway.ports.store import Row
 from llmgateway.replaying.pairs import Bad
 from llmgateway.replaying.prompts import read
+from llmgateway.wire.cutoff import CUT_OFF
 from llmgateway.wire.jsoncodec import JsonError, decode
 from llmgateway.wire.refusals import REASONS, declines
 from llmgateway.wire.structured import wanted
 
-_CUT: Final = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete"})
 _CALLS: Final = frozenset({"tool_calls", "tool_use", "function_call"})
 
 
@@ -37,7 +37,7 @@ class Judge:
         if row["end"] != End.COMPLETED or (row["status"] or 0) >= 400:
             return (Bad.ERROR,)
         found = set(self._of_the_text(row, request, reply))
-        if row["finish_reason"] in _CUT:
+        if row["finish_reason"] in CUT_OFF:
             found.add(Bad.TRUNCATED)
         if self._slow_s is not None and (row["duration_s"] or 0.0) > self._slow_s:
             found.add(Bad.SLOW)

@@ -55,10 +55,9 @@ _HEAR_UNTIL: Final = (
     "UPDATE epoch_count SET stable_at = min(stable_at, ?1), candidate_at = min(candidate_at, ?1) "
     'WHERE (stable_at > ?1 OR candidate_at > ?1) AND rollout IN (SELECT "id" FROM rollout WHERE filed IS NULL)'
 )
-_JUDGED: Final = ", ".join(f"'{each}'" for each in sorted(JUDGED))
 _TOO_MANY: Final = (
     'SELECT "id" FROM rollout WHERE route = ? AND filed IS NOT NULL '
-    f"ORDER BY state IN ({_JUDGED}) DESC, rowid DESC LIMIT -1 OFFSET ?"
+    "ORDER BY state IN (?, ?) DESC, rowid DESC LIMIT -1 OFFSET ?"
 )
 _BELONGING: Final = ("transition", "approval", "epoch_count", "unit_event", "exemplar_seen", "aftermath")
 _APPROVE: Final = (
@@ -167,7 +166,7 @@ def discard(connection: sqlite3.Connection, row: TransitionRecord) -> bool:
 
 def _insert(connection: sqlite3.Connection, record: RolloutRecord) -> None:
     connection.execute("INSERT INTO rollout VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _values(record))
-    for forgotten in connection.execute(_TOO_MANY, (record.route, MAX_ROLLOUTS)).fetchall():
+    for forgotten in connection.execute(_TOO_MANY, (record.route, *JUDGED, MAX_ROLLOUTS)).fetchall():
         for table in _BELONGING:
             connection.execute(f"DELETE FROM {table} WHERE rollout = ?", forgotten)  # noqa: S608 -- constants
         connection.execute('DELETE FROM rollout WHERE "id" = ?', forgotten)

@@ -8,6 +8,7 @@ from tests.support.exchanges import ExchangeFactory
 from llmgateway.guarding.pieces import answer_of
 from llmgateway.replaying.badness import Judge
 from llmgateway.replaying.pairs import Bad
+from llmgateway.wire.cutoff import CUT_OFF
 
 PLAIN = b'{"messages":[]}'
 AS_JSON = json.dumps(
@@ -83,6 +84,11 @@ def test_the_json_that_was_asked_for():
     assert bad("Kyoto", AS_JSON) == (Bad.SCHEMA,)
     nothing = AS_JSON.replace(b'"object"', b'"nonsense"')
     assert bad("{}", nothing) == ()  # by a schema that is none nobody can judge
+
+
+@pytest.mark.parametrize("reason", sorted(CUT_OFF))
+def test_an_answer_that_ends_where_its_room_does(reason):
+    assert bad(finish_reason=reason) == (Bad.TRUNCATED,)
 
 
 def test_cut_off_and_slow_beside_others():

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
+from llmgateway.wire.cutoff import CUT_OFF
 from llmgateway.wire.refusals import REASONS
 
 SMALL: Final = 4_096  # tokens whose bin stands in a table
@@ -14,7 +15,7 @@ OTHER: Final = FINISHES.index("other")
 FINISH: Final[Mapping[str | None, int]] = {
     None: FINISHES.index("none"),
     **dict.fromkeys(("stop", "end_turn", "stop_sequence", "completed"), FINISHES.index("stop")),
-    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "incomplete"), FINISHES.index("length")),
+    **dict.fromkeys(CUT_OFF, FINISHES.index("length")),
     **dict.fromkeys(("tool_calls", "tool_use", "function_call"), FINISHES.index("tools")),
     **dict.fromkeys(REASONS, FINISHES.index("refusal")),
 }

@@ -12,13 +12,13 @@ from llmgateway.controlplane.rollouts.policy import Slow
 from llmgateway.domain.errors import ERRORS, OF_GUARDRAILS, Fault
 from llmgateway.domain.exchange import End
 from llmgateway.ports.store import Body, Row
+from llmgateway.wire.cutoff import CUT_OFF
 from llmgateway.wire.jsoncodec import JsonError, decode
 from llmgateway.wire.refusals import REASONS
 
 _LEFT: Final = frozenset({End.CLIENT_CLOSED.value, End.CLIENT_STALLED.value})
 _OURS: Final = frozenset({End.GATEWAY_ERROR.value, End.INTERRUPTED.value})
 _FAILED: Final = frozenset({End.UPSTREAM_ERROR.value, End.TRUNCATED.value, End.TIMEOUT.value})
-_LIMITS: Final = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete"})
 _BLOCKED: Final = "guardrail_blocked"
 _MARK: Final = b'"refusal":"'  # how OpenAI's answers carry a refusal's words; null where there is none
 
@@ -89,7 +89,7 @@ def _refuses(content: bytes) -> bool:
 
 
 def _is_truncated(row: Row, _: Sequence[Body]) -> bool:
-    return row.get("finish_reason") in _LIMITS or row.get("output_tokens") == 0
+    return row.get("finish_reason") in CUT_OFF or row.get("output_tokens") == 0
 
 
 def _is_blocked(row: Row, _: Sequence[Body]) -> bool:

@@ -15,7 +15,7 @@ from llmgateway.controlplane.drift.bins import (
     length_below,
     of_length,
 )
-from llmgateway.controlplane.rollouts.judging import _LIMITS
+from llmgateway.wire.cutoff import CUT_OFF
 from llmgateway.wire.refusals import REASONS
 
 
@@ -57,5 +57,5 @@ def test_where_all_is_one_value_less_and_more_are_groups():
 
 
 def test_the_ends_of_answers_are_those_that_rollouts_judge_by():
-    assert {reason for reason, at in FINISH.items() if FINISHES[at] == "length"} == _LIMITS
+    assert {reason for reason, at in FINISH.items() if FINISHES[at] == "length"} == CUT_OFF
     assert {reason for reason, at in FINISH.items() if FINISHES[at] == "refusal"} == REASONS

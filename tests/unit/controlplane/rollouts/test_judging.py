@@ -6,6 +6,7 @@ from tests.support.control import row
 from llmgateway.controlplane.rollouts.judging import bad_events, has_failed
 from llmgateway.controlplane.rollouts.policy import Slow
 from llmgateway.ports.store import Body
+from llmgateway.wire.cutoff import CUT_OFF
 
 ALL = frozenset({"error", "slow", "refusal", "truncated", "blocked"})
 SLOW = Slow(1.0, 5.0)
@@ -44,8 +45,7 @@ def test_the_assigned_version_failed(changes):
     [
         ({"finish_reason": "refusal"}, "refusal"),
         ({"finish_reason": "content_filter"}, "refusal"),
-        ({"finish_reason": "length"}, "truncated"),
-        ({"finish_reason": "max_tokens"}, "truncated"),
+        *(({"finish_reason": reason}, "truncated") for reason in sorted(CUT_OFF)),
         ({"output_tokens": 0}, "truncated"),
         ({"error_code": "guardrail_blocked", "status": 400}, "blocked"),
         ({"duration_s": 5.1}, "slow"),
