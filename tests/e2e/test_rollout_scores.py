@@ -28,7 +28,7 @@ class Users:
 
     def __init__(self, it, dislikes, *, says=1):
         self._it, self._dislikes, self._says = it, dislikes, says
-        self._session, self._numbers = it._session, itertools.count()
+        self._session, self._numbers = it.session, itertools.count()
         self._chance = random.Random(4711)
         self.said = 0
 

@@ -143,7 +143,7 @@ async def test_the_commands_and_the_figures_tell_where_it_is(tmp_path):
         while "running" not in (found := await it.status()) or found["running"]:
             await asyncio.sleep(0.05)
         assert "(on second thoughts)" in await command(it, "status", "chat")
-        async with it._session.get(f"{it.gateway.admin_url}/metrics") as reply:
+        async with it.session.get(f"{it.gateway.admin_url}/metrics") as reply:
             metrics = await reply.text()
     assert 'llmgateway_rollout_transitions_total{cause="roll_back",route="chat",to="rolling_back"} 1.0' in metrics
 

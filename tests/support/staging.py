@@ -73,7 +73,7 @@ class Staging:
 
     def __init__(self, gateway, one, two, session):
         self.gateway, self.one, self.two = gateway, one, two
-        self._session = session
+        self.session = session
         self._users = itertools.count()
         self.statuses = Counter()
         self.cut = 0
@@ -90,7 +90,7 @@ class Staging:
     async def admin(self, method, path, *, author="ann", body=None, **query):
         url = f"{self.gateway.admin_url}/admin/v1/{path}"
         headers = {"x-llmgateway-author": author}
-        async with self._session.request(method, url, params=query, json=body, headers=headers) as reply:
+        async with self.session.request(method, url, params=query, json=body, headers=headers) as reply:
             return reply.status, await reply.json()
 
     async def act(self, what, *, author="ann", body=None, **query):
@@ -128,7 +128,7 @@ class Staging:
         body["metadata"] = {"user_id": self.user()}
         headers = {"anthropic-version": "2023-06-01"}
         url = f"{self.gateway.base_url}/v1/messages"
-        async with self._session.post(url, json=body | {"stream": stream} | more, headers=headers) as reply:
+        async with self.session.post(url, json=body | {"stream": stream} | more, headers=headers) as reply:
             content = await reply.read()
             self.statuses[reply.status] += 1
             if stream and reply.status == 200 and b"message_stop" not in content:

@@ -73,7 +73,8 @@ def build_control(  # noqa: PLR0914 - one for each part
     feed = ReviewFeed(CLOCK)
     registry = Registry(store, snapshot, CLOCK, prices)
     scoring = Scoring(store, snapshot, CLOCK, on_placed=feed.placed)
-    evaluation = Evaluation(store, snapshot, plugins.classes("evaluator"), OwnListener(lambda: snapshot.server), CLOCK)
+    asks = OwnListener(lambda: snapshot.server)
+    evaluation = Evaluation(store, snapshot, plugins.classes("evaluator"), asks, CLOCK)
     events = Events(store)
     fingerprints = Fingerprints(store, events, snapshot)
     drift = DriftWatch(store, snapshot, events, CLOCK, offer=feed.drifted)
@@ -110,7 +111,14 @@ def build_control(  # noqa: PLR0914 - one for each part
         registry=registry,
         token_secret=kept_secret(started.data),
     )
-    return Control(parts), ingester, store
+    return _joined(Control(parts), asks), ingester, store
+
+
+def _joined(control: Control, asks: OwnListener) -> Control:
+    """Have judges know which versions are on trial."""
+    if control.rollouts is not None:
+        asks.candidate = control.rollouts.candidate
+    return control
 
 
 def _golden(

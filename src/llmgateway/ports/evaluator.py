@@ -38,6 +38,7 @@ class Why(StrEnum):
     TOO_SHORT = "too_short"  # to tell anything
     UNCLEAR = "unclear"  # what is wanted can't be told from the request
     CALLER = "caller"  # the caller left, or asked for something that can't be
+    ON_TRIAL = "on_trial"  # who answered the judge's question is the candidate of a rollout, and not this judge
     OTHER = "other"  # a reason of a plug-in's own
 
 

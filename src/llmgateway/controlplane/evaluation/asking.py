@@ -8,7 +8,7 @@ from typing import Final
 
 from llmgateway.controlplane.evaluation.books import Books
 from llmgateway.controlplane.evaluation.figures import Figures, Result
-from llmgateway.controlplane.evaluation.http import Ask, NoAnswerError
+from llmgateway.controlplane.evaluation.http import Ask, NoAnswerError, OnTrialError
 from llmgateway.controlplane.evaluation.panel import Member, result_of, scores_of
 from llmgateway.controlplane.evaluation.questions import Asked, Waiting
 from llmgateway.domain.clock import Clock
@@ -98,13 +98,19 @@ class Asking:
     async def _answered(self, asked: Asked) -> None:
         member, now = asked.member, self._clock.time()
 
-        def count(after: Figures, result: Result) -> None:
+        def count(after: Figures, result: Result | Why) -> None:
             after.today(member.name, now).questions += len(asked.questions)
-            after.ran(member.name, result, self._clock.time())
+            if isinstance(result, Why):
+                after.skip(member.name, result)
+            else:
+                after.ran(member.name, result, self._clock.time())
 
         try:
             answers = [await self._ask(member.definition, asked.exchange_id, each) for each in asked.questions]
             given = member.plugin.opinion(answers)
+        except OnTrialError:
+            await self._books.save((), lambda after: count(after, Why.ON_TRIAL))
+            return
         except (NoAnswerError, OpinionError) as error:
             log.info("evaluator %s has no verdict on %s: %s", member.name, asked.exchange_id, error)
             await self._books.save((), lambda after: count(after, Result.JUDGE_ERROR))

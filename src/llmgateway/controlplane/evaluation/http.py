@@ -18,6 +18,7 @@ from llmgateway.controlplane.evaluation.sampling import MARK
 from llmgateway.ports.asking import Question
 
 MAX_ANSWER: Final = 1024 * 1024
+VERSION: Final = "x-llmgateway-version"
 _WILD: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach what listens there
 
 
@@ -25,19 +26,26 @@ class NoAnswerError(Exception):
     """Nothing that could be read came back. Its words are for the log, and hold nothing of an answer."""
 
 
+class OnTrialError(NoAnswerError):
+    """The version that answered is one that a rollout is trying out: its word is not this judge's."""
+
+
 class Ask(Protocol):
     """Whoever asks."""
 
     async def __call__(self, definition: Evaluator, exchange_id: str, question: Question) -> bytes:
-        """Ask, and give the body of a successful answer. NoAnswerError."""
+        """Ask, and give the body of a successful answer. NoAnswerError, also where it is not the judge's own."""
         ...
 
 
 class OwnListener:
-    """The listener of the data plane. `server`: how it is bound."""
+    """The listener of the data plane. `server`: how it is bound. `candidate`: which of a route's versions is tried out
+    by a rollout just now; None: none.
+    """
 
     def __init__(self, server: Callable[[], Server]) -> None:
         self._server = server
+        self.candidate: Callable[[str], str | None] = lambda _: None
 
     async def __call__(self, definition: Evaluator, exchange_id: str, question: Question) -> bytes:
         """See Ask."""
@@ -60,6 +68,9 @@ class OwnListener:
         reply = await post(self._server(), question, headers)
         if reply.status != 200:
             raise NoAnswerError(f"status {reply.status}")
+        candidate = self.candidate(str(definition.options.get("route")))
+        if candidate is not None and reply.headers.get(VERSION) == candidate:
+            raise OnTrialError("the candidate of a rollout has answered")
         return reply.body
 
 

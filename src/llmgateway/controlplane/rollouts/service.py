@@ -91,6 +91,11 @@ class RolloutService:
         """What workers go by, by route."""
         return self.conductor.weights()
 
+    def candidate(self, route: str) -> str | None:
+        """Which of a route's versions is tried out just now."""
+        found = self.conductor.running.get(route)
+        return None if found is None else found.record.candidate
+
     def figures(self, labels: Labels) -> Points:
         """What /metrics shows of rollouts."""
         conductor = self.conductor

@@ -14,7 +14,7 @@ from llmgateway.config.evaluating import Evaluator, Keep
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.evaluation import evaluation as module
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
-from llmgateway.controlplane.evaluation.http import NoAnswerError
+from llmgateway.controlplane.evaluation.http import NoAnswerError, OnTrialError
 from llmgateway.domain.score import SourceKind
 from llmgateway.ports.evaluator import Given, Unknown, Why
 from llmgateway.ports.scores import WantedScores
@@ -81,6 +81,8 @@ class Bench:
         answer = self.answers.pop(0) if self.answers else verdict("pass")
         if answer is None:
             raise NoAnswerError("status 500")
+        if isinstance(answer, Exception):
+            raise answer
         return answer
 
     async def come(self, answer: str | None = ANSWER, **changes: Any) -> str:
@@ -317,6 +319,18 @@ async def test_no_verdict_is_an_error_of_the_judge_and_no_score(bench, answer):
         await until(lambda: evaluation.figures.runs["kind", "judge_error"] == 1)
     assert await bench.said() == []
     assert "kind" not in evaluation.figures.last_success
+
+
+async def test_what_the_candidate_of_a_rollout_has_said_is_no_word_and_no_failure_but_a_question(bench):
+    evaluation = bench.evaluation(rule("kind", "judge", options=JUDGE))
+    await settled(evaluation)
+    await bench.come()
+    bench.answers = [OnTrialError("the candidate of a rollout has answered")]
+    async with bench.asking(evaluation):
+        await settled(evaluation)
+        await until(lambda: evaluation.figures.skipped.get(("kind", "on_trial")) == 1)
+    assert (await bench.said(), evaluation.figures.runs["kind", "judge_error"]) == ([], 0)
+    assert evaluation.figures.today("kind", bench.make.clock.time()).questions == 1
 
 
 async def test_a_day_has_only_so_many_questions_and_the_next_has_as_many(bench):

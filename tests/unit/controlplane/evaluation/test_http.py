@@ -7,7 +7,13 @@ from aiohttp import web
 
 from llmgateway.config.evaluating import Evaluator
 from llmgateway.config.snapshot import Address, Secret, Server, Tls
-from llmgateway.controlplane.evaluation.http import MAX_ANSWER, NoAnswerError, OwnListener, url_of
+from llmgateway.controlplane.evaluation.http import (
+    MAX_ANSWER,
+    NoAnswerError,
+    OnTrialError,
+    OwnListener,
+    url_of,
+)
 from llmgateway.ports.asking import Question
 
 QUESTION = Question("/v1/chat/completions", b'{"model":"wise"}')
@@ -61,6 +67,24 @@ async def test_what_is_no_answer_says_so_and_quotes_nothing(listener, how, words
     with pytest.raises(NoAnswerError, match=words) as raised:
         await at(port)(KIND, "0190", QUESTION)
     assert "lgw_judge" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("version", "candidate", "is_its_own"),
+    [("v1", "v2", True), ("v2", "v2", False), ("v2", None, True), (None, "v2", True)],
+)
+async def test_what_the_candidate_of_a_rollout_of_its_route_says_is_not_the_judges_word(
+    listener, version, candidate, is_its_own
+):
+    _, answering, port = listener
+    answering["headers"] = {"x-llmgateway-version": version} if version else {}
+    asks, judge = at(port), Evaluator("kind", "judge", timeout_s=5.0, options={"route": "wise"})
+    asks.candidate = {"wise": candidate}.get
+    if is_its_own:
+        assert await asks(judge, "0190", QUESTION) == b"{}"
+    else:
+        with pytest.raises(OnTrialError):
+            await asks(judge, "0190", QUESTION)
 
 
 async def test_an_answer_that_takes_too_long_is_none(listener):
