@@ -52,12 +52,23 @@ def texts_of_reply(document: Any) -> list[Said]:
 
 def answer_of(reply: Mapping[str, Any]) -> str:
     """What the model says in a reply; nothing where it only thinks, refuses by name or calls tools."""
-    return "\n".join(said.piece.text for said in texts_of_reply(reply) if is_answer(said.path))
+    return answer_and_refusal_of(reply)[0]
 
 
 def refusal_of(reply: Mapping[str, Any]) -> str:
     """The words of a refusal that is one by name."""
-    return "\n".join(said.piece.text for said in texts_of_reply(reply) if said.path[-1:] == ("refusal",))
+    return answer_and_refusal_of(reply)[1]
+
+
+def answer_and_refusal_of(reply: Mapping[str, Any]) -> tuple[str, str]:
+    """Both of these, read once."""
+    answer, refusal = [], []
+    for path, piece in _placed(reply, (), "assistant", _OF_REPLIES):
+        if is_answer(path):
+            answer.append(piece.text)
+        elif path[-1:] == ("refusal",):
+            refusal.append(piece.text)
+    return "\n".join(answer), "\n".join(refusal)
 
 
 def _placed(value: Any, path: Path, source: str, codes: frozenset[str]) -> Iterator[Said]:

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgateway.guarding.pieces import MAX_DEPTH, OVERLAP, Said, Windows, pieces_of, texts_of_reply
+from llmgateway.guarding.pieces import (
+    MAX_DEPTH,
+    OVERLAP,
+    Said,
+    Windows,
+    answer_and_refusal_of,
+    answer_of,
+    pieces_of,
+    refusal_of,
+    texts_of_reply,
+)
 from llmgateway.ports.judge import Piece
 
 PICTURE = "data:image/png;base64," + b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(40)).decode()
@@ -125,3 +135,19 @@ def test_every_stretch_as_long_as_the_overlap_is_seen_in_one_piece(text, cuts):
     windows = Windows()
     seen = [piece.text for cut in sorted({*cuts, len(text)}) for piece in windows.take(said(a=text[:cut]))]
     assert all(any(text[at : at + OVERLAP] in each for each in seen) for at in range(0, len(text), 50))
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer", "refusal"),
+    [
+        ({"choices": [{"message": {"content": "Yes."}}, {"message": {"content": "No."}}]}, "Yes.\nNo.", ""),
+        ({"choices": [{"message": {"content": None, "refusal": "I won't."}}]}, "", "I won't."),
+        ({"choices": [{"message": {"content": [{"type": "text", "text": "Yes."}]}}]}, "Yes.", ""),
+        ({"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Yes."}]}, "Yes.", ""),
+        ({"output": [{"content": [{"text": "Yes."}, {"type": "refusal", "refusal": "No more."}]}]}, "Yes.", "No more."),
+        ({"choices": [{"message": {"tool_calls": [{"function": {"arguments": "{}"}}]}}]}, "", ""),
+        ({}, "", ""),
+    ],
+)
+def test_what_a_reply_answers_and_what_it_refuses_are_read_at_once(reply, answer, refusal):
+    assert answer_and_refusal_of(reply) == (answer, refusal) == (answer_of(reply), refusal_of(reply))

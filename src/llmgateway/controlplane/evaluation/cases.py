@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from llmgateway.guarding.pieces import answer_of, pieces_of, refusal_of
+from llmgateway.guarding.pieces import answer_and_refusal_of, answer_of, pieces_of, refusal_of
 from llmgateway.ports.evaluator import Case, Why
 from llmgateway.ports.store import Body
 from llmgateway.wire.jsoncodec import JsonError, decode
@@ -23,13 +23,14 @@ def case_of(
     request, _ = _document(kept.get("request") or other.get("request"))
     reply, unseen = _document(kept.get("reply"))
     compared, _ = _document(other.get("reply"))
+    answer, refused = (None, "") if reply is None else answer_and_refusal_of(reply)
     return Case(
         facts=row,
         request=request,
         reply=reply,
         prompt=pieces_of(request) if request is not None else (),
-        answer=None if reply is None else answer_of(reply),
-        refused="" if reply is None else refusal_of(reply),
+        answer=answer,
+        refused=refused,
         unseen=unseen,
         reference=None if compared is None else answer_of(compared) or refusal_of(compared),
         usual=usual or {},

@@ -12,6 +12,7 @@ from llmgateway.ports.evaluator import Why
 
 log = logging.getLogger(__name__)
 _UNKNOWN_REASON: Final = Why.OTHER
+_REASONS: Final = frozenset(Why)
 
 
 class Result(StrEnum):
@@ -48,13 +49,13 @@ class Figures:
         """Everything up to here has been looked at."""
         self.cursor = cursor
 
-    def ran(self, name: str, result: Result, at: float) -> None:
-        self.runs[name, result.value] = self.runs.get((name, result.value), 0) + 1
+    def ran(self, name: str, result: Result, at: float, count: int = 1) -> None:
+        self.runs[name, result.value] = self.runs.get((name, result.value), 0) + count
         if result in {Result.GOOD, Result.BAD}:
             self.last_success[name] = at
 
     def skip(self, name: str, why: str, count: int = 1) -> None:
-        reason = why if why in set(Why) else _UNKNOWN_REASON
+        reason = why if why in _REASONS else _UNKNOWN_REASON
         self.skipped[name, str(reason)] = self.skipped.get((name, str(reason)), 0) + count
 
     def today(self, name: str, at: float) -> Spent:

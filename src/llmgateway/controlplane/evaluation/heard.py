@@ -1,6 +1,7 @@
 """What a batch has come to: scores to write, questions to ask, and what is counted."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,8 +21,8 @@ class Heard:
 
     def __init__(self, now: float) -> None:
         self._now = now
-        self._ran: list[tuple[str, Result]] = []
-        self._skipped: list[tuple[str, str]] = []
+        self._ran: Counter[tuple[str, Result]] = Counter()
+        self._skipped: Counter[tuple[str, str]] = Counter()
         self.scores: list[Score] = []
         self.asked: list[Asked] = []
 
@@ -29,9 +30,9 @@ class Heard:
         """Hear one evaluator on one exchange."""
         member, row, said = spoken
         if said is None:
-            self._ran.append((member.name, Result.FAILED))
+            self._ran[member.name, Result.FAILED] += 1
         elif isinstance(said, Unknown):
-            self._skipped.append((member.name, said.why))
+            self._skipped[member.name, said.why] += 1
         elif member.asks:
             self.asked.append(Asked(member, row["id"], said))  # type: ignore[arg-type]  # questions, since it asks
         else:
@@ -44,14 +45,14 @@ class Heard:
         except (BadScoreError, AttributeError, TypeError):
             log.warning("evaluator %s gives what is no score", member.name)
             result = Result.FAILED
-        self._ran.append((member.name, result))
+        self._ran[member.name, result] += 1
 
     def count(self, figures: Figures) -> None:
         """Add it to the figures."""
-        for name, result in self._ran:
-            figures.ran(name, result, self._now)
-        for name, why in self._skipped:
-            figures.skip(name, why)
+        for (name, result), count in self._ran.items():
+            figures.ran(name, result, self._now, count)
+        for (name, why), count in self._skipped.items():
+            figures.skip(name, why, count)
 
 
 def count_rows(figures: Figures, rows: Sequence[Mapping[str, Any]], members: Sequence[Member], now: float) -> None:

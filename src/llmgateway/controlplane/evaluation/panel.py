@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -34,18 +34,17 @@ class Member:
     plugin: Any
     key: str | None = None
     judge: str = ""
+    asks: bool = field(init=False, compare=False)  # found out once: it is looked at for each exchange, as the next
+    needs_bodies: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        is_asking = asks(self.plugin)
+        object.__setattr__(self, "asks", is_asking)
+        object.__setattr__(self, "needs_bodies", is_asking or bool(getattr(self.plugin, "needs_bodies", True)))
 
     @property
     def name(self) -> str:
         return self.definition.name
-
-    @property
-    def asks(self) -> bool:
-        return asks(self.plugin)
-
-    @property
-    def needs_bodies(self) -> bool:
-        return self.asks or bool(self.plugin.needs_bodies)
 
     @property
     def needs_reference(self) -> bool:
@@ -110,7 +109,7 @@ def due(row: Mapping[str, Any], members: Sequence[Member]) -> list[Member]:
     """Who looks at an exchange: by its route and its id; nobody at the gateway's own questions."""
     if is_own(row, members):
         return []
-    at = place(row)
+    at = place(row) if any(each.definition.sample < 1 for each in members) else 0.0
     return [
         each
         for each in members
