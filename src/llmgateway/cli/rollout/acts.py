@@ -10,7 +10,7 @@ from llmgateway.cli import gateway
 from llmgateway.cli.errors import fail
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.rollout.screen import standing
-from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
+from llmgateway.cli.whereabouts import TOKEN_ENV, Source, TokenEnvOption, UrlOption, locate
 
 RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route, as its applications write it.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; stays in the rollout's history.")]
@@ -34,9 +34,7 @@ def word(what: str, summary: str) -> Callable[..., None]:
         as_json: gateway.JsonOption = False,
     ) -> None:
         source = locate(config, url, token_env)
-        tell(
-            gateway.change(source, "POST", path(route, what), has="rollout", reason=reason)["rollout"], as_json=as_json
-        )
+        tell(_done(source, path(route, what), reason=reason), as_json=as_json)
 
     say.__doc__ = summary
     return say
@@ -55,10 +53,7 @@ def start(
 ) -> None:
     """Begin the rollout that the route's table describes."""
     source = locate(config, url, token_env)
-    done = gateway.change(
-        source, "POST", path(route, "start"), has="rollout", reason=reason, waive_replay=waive_replay or None
-    )
-    tell(done["rollout"], as_json=as_json)
+    tell(_done(source, path(route, "start"), reason=reason, waive_replay=waive_replay), as_json=as_json)
 
 
 def approve(
@@ -70,8 +65,6 @@ def approve(
     as_json: gateway.JsonOption = False,
 ) -> None:
     """Approve of the candidate's very version, on the evidence that is shown."""
-    from llmgateway.wire.jsoncodec import encode
-
     source = locate(config, url, token_env)
     found = gateway.get(source, path(route), has="rollout")["rollout"]
     if not as_json:
@@ -81,8 +74,7 @@ def approve(
     gateway.sure(
         f"Approve of {one_line(found['candidate'])} on evidence {one_line(seen[:12])}?", is_agreed=yes or not is_asked
     )
-    body = ("application/json", encode({"evidence_hash": seen}))
-    done = gateway.change(source, "POST", path(route, "approve"), has="rollout", body=body)["rollout"]
+    done = _done(source, path(route, "approve"), evidence_hash=seen)
     if as_json:
         gateway.print_json(done)
     else:
@@ -108,10 +100,16 @@ def promote(
     if not as_json:
         _print_exemplars(shown)
     gateway.sure(f"Make the candidate of {one_line(route)} its version?", is_agreed=yes)
-    tell(
-        gateway.change(source, "POST", path(route, "promote"), has="rollout", reason=rationale)["rollout"],
-        as_json=as_json,
-    )
+    tell(_done(source, path(route, "promote"), reason=rationale), as_json=as_json)
+
+
+def _done(source: Source, where: str, **said: str) -> Mapping[str, Any]:
+    """Have it done, and give the rollout as it is then. What is said goes into the body: a URL has no room for it."""
+    from llmgateway.wire.jsoncodec import encode
+
+    body = ("application/json", encode(said))
+    rollout: Mapping[str, Any] = gateway.change(source, "POST", where, has="rollout", body=body)["rollout"]
+    return rollout
 
 
 def tell(rollout: Mapping[str, Any], *, as_json: bool) -> None:

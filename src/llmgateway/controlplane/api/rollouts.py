@@ -14,7 +14,10 @@ from llmgateway.controlplane.rollouts.service import RolloutService
 
 PATH: Final = "/admin/v1/rollouts"
 LIMIT: Final = 64 * 1024
-_REASON: Final = (Param("reason", Kind.TEXT, "Why; stays in the rollout's history.", default=""),)
+MAX_REASON: Final = 4_000  # characters in a body; in a URL there is less room
+_REASON: Final = (
+    Param("reason", Kind.TEXT, "Why; stays in the rollout's history. A longer one goes into the body.", default=""),
+)
 _WAIVER: Final = Param(
     "waive_replay", Kind.TEXT, "Why it may begin without a replay that it needs; stays in its history.", default=""
 )
@@ -25,6 +28,17 @@ _APPROVAL: Final = Body(
     {"type": "object", "properties": {"evidence_hash": {"type": "string"}}, "additionalProperties": False},
     is_required=False,
 )
+
+
+def _words(*names: str) -> Body:
+    """A body that says what the parameters of the same names do, at length."""
+    words = {name: {"type": "string", "maxLength": MAX_REASON} for name in names}
+    schema = {"type": "object", "properties": words, "additionalProperties": False}
+    return Body("application/json", "The same words, where they are long.", LIMIT, schema, is_required=False)
+
+
+_WHY: Final = _words("reason")
+_BEGINNING: Final = _words("reason", "waive_replay")
 _HEADERS: Final = {AUTHOR_HEADER: "Who asks for it; stays in the rollout's history."}
 _ANSWERS: Final = {
     200: "Done; how the rollout is now.",
@@ -47,7 +61,13 @@ def endpoints(rollouts: RolloutService) -> Routes:
     table = {**_looking(family), **_saying(family)}
     for name, summary in _SUMMARIES.items():
         table["POST", f"{PATH}/{{route}}/{name}"] = Endpoint(
-            family.acting(name), is_query=True, summary=summary, query=_REASON, headers=_HEADERS, answers=_ANSWERS
+            family.acting(name),
+            is_query=True,
+            summary=summary,
+            query=_REASON,
+            body=_WHY,
+            headers=_HEADERS,
+            answers=_ANSWERS,
         )
     return table
 
@@ -104,6 +124,7 @@ def _saying(family: "_RolloutsFamily") -> Routes:
             is_query=True,
             summary="Begin the rollout that the route's table describes.",
             query=(*_REASON, _WAIVER),
+            body=_BEGINNING,
             headers=_HEADERS,
             answers=_ANSWERS,
         ),
@@ -149,8 +170,8 @@ class _RolloutsFamily:
         return reply(200, {"words": await self._rollouts.explained(asked.names["route"], language)})
 
     async def start(self, asked: Asked) -> web.StreamResponse:
-        reason, waiver = asked.query["reason"], asked.query["waive_replay"]
-        await self._rollouts.people.start(asked.names["route"], author(asked), reason, waiver)
+        said = await _said(asked, _BEGINNING)
+        await self._rollouts.people.start(asked.names["route"], author(asked), said["reason"], said["waive_replay"])
         return await self.show(asked)
 
     async def exemplars(self, asked: Asked) -> web.StreamResponse:
@@ -170,7 +191,16 @@ class _RolloutsFamily:
         act: Act = getattr(self._rollouts.people, name)
 
         async def handler(asked: Asked) -> web.StreamResponse:
-            await act(asked.names["route"], author(asked), asked.query["reason"])
+            await act(asked.names["route"], author(asked), (await _said(asked, _WHY))["reason"])
             return await self.show(asked)
 
         return handler
+
+
+async def _said(asked: Asked, body: Body) -> dict[str, str]:
+    """The words of an act, from the body or else from the URL; raises RefusedError."""
+    sent, names = await json_of(asked, body), body.schema["properties"]
+    if not all(name in names and isinstance(text, str) and len(text) <= MAX_REASON for name, text in sent.items()):
+        known = " and ".join(names)
+        raise RefusedError(422, "invalid_body", f"The body may hold {known}: texts of up to {MAX_REASON:,} characters.")
+    return {name: sent.get(name) or asked.query[name] for name in names}

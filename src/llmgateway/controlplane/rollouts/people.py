@@ -1,5 +1,6 @@
 """What people do with rollouts: start, pause, resume, approve, promote, roll back. `Control.rollouts`."""
 
+import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -44,6 +45,7 @@ class Rollouts:
         self._clock = clock
         self._judges = judges
         self._preflight = Preflight(store)
+        self._starting = asyncio.Lock()
 
     async def known(self, route: str) -> None:
         """Do nothing if there is or was such a route."""
@@ -60,7 +62,14 @@ class Rollouts:
             raise RefusedError(404, "rollout_not_found", f"No rollout runs on the route {route}.") from None
 
     async def start(self, route: str, author: str, reason: str, waiver: str = "") -> Running:
-        """Begin what the route's table says. `waiver`: why it may do so without a replay that it needs."""
+        """Begin what the route's table says. `waiver`: why it may do so without a replay that it needs.
+
+        One after the other: of two at once the second finds the first on its way.
+        """
+        async with self._starting:
+            return await self._started(route, author, reason, waiver)
+
+    async def _started(self, route: str, author: str, reason: str, waiver: str) -> Running:
         table = route_named(self._snapshot(), route)
         if table.rollout is None:
             raise RefusedError(422, "not_configured", f"The configuration has no [routes.{route}.rollout].")

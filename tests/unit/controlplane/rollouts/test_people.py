@@ -1,5 +1,6 @@
 """What people may do with rollouts, and what they are told when they may not."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -365,6 +366,28 @@ async def started(it, policy=POLICY, reason="a newer model"):
 
 async def states(it):
     return {each.id: each.state for each in await it.store.rollouts("chat", limit=9)}
+
+
+async def test_of_two_who_start_at_once_the_second_finds_the_firsts_on_its_way(it, monkeypatch):
+    await it.conductor.load()
+    act, gate, people = it.conductor.act, asyncio.Event(), it.people
+
+    async def slowly(*wanted):
+        await gate.wait()
+        return await act(*wanted)
+
+    monkeypatch.setattr(it.conductor, "act", slowly)
+    first = asyncio.create_task(people.start("chat", "carol", "cheaper"))
+    while "chat" not in it.conductor.running:
+        await asyncio.sleep(0)
+    second = asyncio.create_task(people.start("chat", "dan", "better"))
+    await it.store.rollouts("chat", limit=9)  # the other has had its turn
+    gate.set()
+    assert (await first).record.creator == "carol"
+    with pytest.raises(RefusedError, match="it has to end first"):
+        await second
+    (found,) = await it.store.rollouts("chat", limit=9)
+    assert [row.actor for row in await it.store.transitions(found.id)][0] == "carol"
 
 
 async def test_before_the_first_step_a_newer_one_takes_its_place(it):
