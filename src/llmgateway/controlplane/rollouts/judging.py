@@ -11,16 +11,17 @@ from llmgateway.config.rollouts import MetricName
 from llmgateway.controlplane.rollouts.policy import Slow
 from llmgateway.domain.errors import ERRORS, OF_GUARDRAILS, Fault
 from llmgateway.domain.exchange import End
+from llmgateway.guarding.pieces import answer_and_refusal_of
 from llmgateway.ports.store import Body, Row
 from llmgateway.wire.cutoff import CUT_OFF
 from llmgateway.wire.jsoncodec import JsonError, decode
-from llmgateway.wire.refusals import REASONS
+from llmgateway.wire.refusals import REASONS, declines
 
 _LEFT: Final = frozenset({End.CLIENT_CLOSED.value, End.CLIENT_STALLED.value})
 _OURS: Final = frozenset({End.GATEWAY_ERROR.value, End.INTERRUPTED.value})
 _FAILED: Final = frozenset({End.UPSTREAM_ERROR.value, End.TRUNCATED.value, End.TIMEOUT.value})
 _BLOCKED: Final = "guardrail_blocked"
-_MARK: Final = b'"refusal":"'  # how OpenAI's answers carry a refusal's words; null where there is none
+_MAX_READ: Final = 4 * 1024 * 1024  # bytes of an answer that is looked into
 
 Judge = Callable[[Row, Sequence[Body], Slow], bool]
 
@@ -78,14 +79,17 @@ def _is_refusal(row: Row, bodies: Sequence[Body]) -> bool:
 
 
 def _refuses(content: bytes) -> bool:
-    """Whether an OpenAI answer is a refusal; bytes first, since most are not."""
-    if _MARK not in content and b'"refusal": "' not in content:
+    """Whether an answer is a refusal by name, or begins with words that decline."""
+    if len(content) > _MAX_READ:
         return False
     try:
-        choices = decode(content).get("choices") or ()
-        return any(choice["message"].get("refusal") for choice in choices)
-    except (JsonError, ValueError, TypeError, KeyError, AttributeError):
+        document = decode(content)
+    except (JsonError, ValueError):
         return False
+    if not isinstance(document, dict):
+        return False
+    answer, refusal = answer_and_refusal_of(document)
+    return bool(refusal) or declines(answer)
 
 
 def _is_truncated(row: Row, _: Sequence[Body]) -> bool:

@@ -1,8 +1,11 @@
 """Which exchange is which bad event, and which says nothing."""
 
+import json
+
 import pytest
 from tests.support.control import row
 
+from llmgateway.controlplane.rollouts import judging
 from llmgateway.controlplane.rollouts.judging import bad_events, has_failed
 from llmgateway.controlplane.rollouts.policy import Slow
 from llmgateway.ports.store import Body
@@ -67,6 +70,29 @@ def test_a_refusal_of_openais_is_found_in_the_answer_that_is_kept():
     assert not judged(said(b'{"choices":[{"message":{"content":"\\"refusal\\":\\"","refusal":null}}]}'))["refusal"]
     assert not judged(said(b'{"choices":[{"message":"refusal":"'))["refusal"]
     assert not judged(said(b'["\\"refusal\\":\\"", {"refusal":"x"}]'))["refusal"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_refusal"),
+    [
+        ({"choices": [{"message": {"content": "I'm sorry, but I can't help with that."}}]}, True),
+        ({"choices": [{"message": {"content": "申し訳ありませんが、お答えできません。"}}]}, True),
+        ({"content": [{"type": "text", "text": "I cannot assist with that request."}]}, True),
+        ({"output": [{"content": [{"type": "output_text", "text": "I must decline."}]}]}, True),
+        ({"choices": [{"message": {"content": "Gladly. It is in the depot."}}]}, False),
+        ({"choices": [{"message": {"content": "Gladly. " * 60 + "I cannot help you."}}]}, False),
+    ],
+)
+def test_so_are_words_that_decline_at_its_beginning_whatever_its_provider(reply, is_refusal):
+    body = Body("reply", "application/json", 1, json.dumps(reply, ensure_ascii=False).encode())
+    assert judged([body])["refusal"] is is_refusal
+
+
+def test_what_is_too_long_to_be_looked_into_is_judged_by_its_end_alone(monkeypatch):
+    monkeypatch.setattr(judging, "_MAX_READ", 20)
+    body = Body("reply", "application/json", 1, b'{"choices":[{"message":{"refusal":"No."}}]}')
+    assert not judged([body])["refusal"]
+    assert judged([body], finish_reason="refusal")["refusal"]
 
 
 @pytest.mark.parametrize(
