@@ -8,6 +8,7 @@ from llmgateway.config.snapshot import Route, Snapshot, Version
 from llmgateway.controlplane.pricing import Prices
 from llmgateway.ports.datasets import DatasetItem
 from llmgateway.ports.store import Row
+from llmgateway.replaying.prompts import read
 
 _TOKENS: Final = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
 
@@ -72,6 +73,13 @@ def _supposed(item: DatasetItem, route: Route, version: Version) -> Row:
         "served_version": version.name,
         "assigned_version": version.name,
         "response_model": None,
-        "request_model": route.name,
+        "request_model": _model_of(item, route),
         "attempts": [{"backend": getattr(backend, "name", backend)}],
     }
+
+
+def _model_of(item: DatasetItem, route: Route) -> Any:
+    """The model's name as the replay will send it: a route of one name is asked by that, a pattern as it was asked."""
+    if "*" not in route.name:
+        return route.name
+    return item.facts.get("request_model") or (read(item.request or b"") or {}).get("model")

@@ -69,7 +69,7 @@ def _looked_at(make: Make, reason: str, *, dry_run: bool, yes: bool, as_json: bo
         )
     done = would
     if not dry_run and would["changed"]:
-        gateway.sure("Put this in force?", is_agreed=yes)
+        gateway.sure("Put this in force?", is_agreed=yes, has_dry=True)
         done = make(would["base"], reason=reason)
     if as_json:
         gateway.print_json(done)
