@@ -118,7 +118,7 @@ async def test_a_stream_that_runs_on_the_candidate_is_not_cut_when_it_is_rolled_
 
 async def test_the_commands_and_the_figures_tell_where_it_is(tmp_path):
     async with staged(tmp_path, config=CONFIG.replace('min_time = "1s"', 'min_time = "1h"')) as it:
-        assert "no such rollout" in await command(it, "status", "chat", code=2)
+        assert "no rollout yet on chat" in await command(it, "status", "chat", code=2)
         begun = json.loads(await command(it, "start", "chat", "--reason", "a newer model", "--json"))
         assert (begun["state"], begun["weight"]) == ("canary", 0.2)
         _, told = await it.admin("POST", "routes/chat/explain", body={})

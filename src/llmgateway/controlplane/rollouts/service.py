@@ -167,7 +167,8 @@ class RolloutService:
             if rollout in (None, each.id):
                 return each
         await self.people.known(route)
-        raise RefusedError(404, "rollout_not_found", f"There was no such rollout on {route}.")
+        which = "no rollout yet" if rollout is None else "no such rollout"
+        raise RefusedError(404, "rollout_not_found", f"There was {which} on {route}.")
 
 
 def _said(bodies: list[Body]) -> dict[str, str]:
