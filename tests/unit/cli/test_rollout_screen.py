@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from llmgateway.cli.rollout.bundle import followed
+from llmgateway.cli.rollout.bundle import _shown, followed
 from llmgateway.cli.rollout.screen import bar, headline, replayed, standing
 
 HEAD = {"id": "6b0", "route": "chat", "candidate": "v2", "stable": "v1", "creator": "carol", "state": "paused"}
@@ -35,8 +35,12 @@ WHOLE = HEAD | {
 
 
 def printed(rollout):
+    return _printed(standing(rollout))
+
+
+def _printed(shown):
     out = StringIO()
-    Console(file=out, width=160).print(standing(rollout))
+    Console(file=out, width=160).print(shown)
     return out.getvalue()
 
 
@@ -111,6 +115,16 @@ REVIEW = {"added": 20, "known": 0, "refused": 0}
 )
 def test_what_came_of_exemplars(after, said):
     assert followed(after) == said
+
+
+@pytest.mark.parametrize("pairs", [None, {"lost": {"stable": 1, "candidate": 12}, "harm": E | {"e": 96.0}}])
+def test_a_bundle_shows_the_pairs_that_ended_a_shadow(pairs):
+    cause = {"actor": "", "event": "harm", "reason": "", "generation": 3}
+    kept = {"rollout": HEAD, "cause": cause, "decided": {"metrics": WHOLE["metrics"], "pairs": pairs}, "exemplars": []}
+    text = _printed(_shown(kept, {"done_at": None, "error": None}))
+    assert "rolled back by the gateway, harm" in text
+    told = "shadow: of the pairs that differ the candidate lost 12, the stable version 1 · harm E 96"
+    assert (told in text) is (pairs is not None)
 
 
 def test_one_that_is_over_says_how_it_ended_and_where_the_rest_stands():

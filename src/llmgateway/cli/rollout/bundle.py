@@ -8,7 +8,7 @@ import typer
 from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.rollout.acts import RouteArgument, path
-from llmgateway.cli.rollout.screen import figures
+from llmgateway.cli.rollout.screen import figures, paired
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
 if TYPE_CHECKING:
@@ -37,7 +37,10 @@ def _shown(kept: Mapping[str, Any], after: Mapping[str, Any]) -> "Group":
 
     parts: list[Any] = []
     if kept:
-        parts += [Text(_headline(kept), "red"), figures(kept["decided"]["metrics"])]
+        decided = kept["decided"]
+        parts += [Text(_headline(kept), "red"), figures(decided["metrics"])]
+        if decided.get("pairs"):  # what decided it, where nobody had the candidate yet
+            parts.append(Text(paired(decided["pairs"])))
         parts += [Text(_exemplar(each)) for each in kept["exemplars"]]
     parts += [Text(one_line(each)) for each in followed(after)]
     return Group(*parts)
