@@ -14,6 +14,7 @@ from llmgateway.replaying.people import Compared
 from llmgateway.replaying.stopping import Ended
 from llmgateway.rollout.pairs import Verdict
 
+LEAST_SLOW_S: Final = 0.001  # that the command takes
 _OF_METRICS: Final[Mapping[str, tuple[str, ...]]] = {
     MetricName.ERROR: ("errors",),
     MetricName.SLOW: ("slow",),
@@ -46,7 +47,7 @@ class Demand:
 
     def options(self) -> list[str]:
         """How the command is told the same, so that its exit code says what `rollout start` will."""
-        slow = [] if self.total_s is None else ["--slow", f"{self.total_s:g}"]
+        slow = [] if self.total_s is None else ["--slow", f"{max(self.total_s, LEAST_SLOW_S):g}"]
         return [*slow, *(word for gate in self.gates for word in ("--gate", str(gate)))]
 
 

@@ -106,3 +106,4 @@ def test_people_are_heard():
 def test_the_command_is_told_the_same():
     assert SLOW.options() == ["--slow", "5", "--gate", "slow<=1.5x"]
     assert Demand().options() == []
+    assert Demand(total_s=0.0004).options() == ["--slow", "0.001"], "the command takes no less"

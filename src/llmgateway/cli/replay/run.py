@@ -16,6 +16,7 @@ from llmgateway.cli.logs import lines
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 from llmgateway.ports.datasets import MAX_ITEMS
 from llmgateway.replaying import gates
+from llmgateway.replaying.passing import LEAST_SLOW_S
 from llmgateway.replaying.runner import MAX_CONCURRENCY
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def replay(
     max_cost: Annotated[float | None, typer.Option(min=0.0, help="Dollars it may cost; it stops before more.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=MAX_CONCURRENCY, help="Items under way at once.")] = 4,
     slow: Annotated[
-        float | None, typer.Option(min=0.001, help="Seconds above which an answer is too slow. Default: of the log.")
+        float | None,
+        typer.Option(min=LEAST_SLOW_S, help="Seconds above which an answer is too slow. Default: of the log."),
     ] = None,
     gate: Annotated[
         list[str] | None, typer.Option("--gate", help="What has to hold: errors<=1.5x, refusals<=2%, cost<=1.2x.")
