@@ -1,6 +1,7 @@
 """Staged rollouts: where they are, and what people do with them."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -59,16 +60,9 @@ def endpoints(rollouts: RolloutService) -> Routes:
     """The family's part of the table."""
     family = _RolloutsFamily(rollouts)
     table = {**_looking(family), **_saying(family)}
+    act = partial(Endpoint, is_query=True, query=_REASON, body=_WHY, headers=_HEADERS, answers=_ANSWERS)
     for name, summary in _SUMMARIES.items():
-        table["POST", f"{PATH}/{{route}}/{name}"] = Endpoint(
-            family.acting(name),
-            is_query=True,
-            summary=summary,
-            query=_REASON,
-            body=_WHY,
-            headers=_HEADERS,
-            answers=_ANSWERS,
-        )
+        table["POST", f"{PATH}/{{route}}/{name}"] = act(family.acting(name), summary=summary)
     return table
 
 
