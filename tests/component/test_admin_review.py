@@ -143,6 +143,7 @@ async def test_a_sample_is_drawn_by_the_hash_and_drawn_again_adds_nothing(gatewa
     async with gateway.running(workers=0):
         await exchanges(gateway, 30)
         await exchanges(gateway, 3, served_version="v2", assigned_version="v2")
+        await exchanges(gateway, 5, assigned_by="pin", tags={"replay": "r1"})  # no caller got these
         draw = {"route": "chat", "since": 0, "count": 6}
         first = await post(gateway, "review/sample", **draw)
         assert (first["added"], first["drawn_from"]) == (6, 33)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from llmgateway.config.review import Review as Settings
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.domain.clock import Clock
+from llmgateway.domain.exchange import is_of_replay
 from llmgateway.domain.review import DEFAULT_QUEUE, BadReviewError, Item, Kind, Reason, Review, Schema, needed_words
 from llmgateway.ports.paging import pages
 from llmgateway.ports.reviews import Added
@@ -220,10 +221,15 @@ class Reviewing:
         )
 
     async def _rows(self, wanted: Sample) -> list[Row]:
-        """The exchanges of a route that were answered, the newest first."""
+        """The exchanges of a route that were answered to callers, the newest first."""
         asked = Wanted(route=wanted.route, since=wanted.since, until=wanted.until, end="completed", shadow=False)
         found = pages(self.store, asked, limit=MAX_LOOK, size=PAGE)
-        return [{"id": row["id"], "version": _version(row)} async for page in found for row in page]
+        return [
+            {"id": row["id"], "version": _version(row)}
+            async for page in found
+            for row in page
+            if not is_of_replay(row["assigned_by"], row["tags"])
+        ]
 
     async def _drawn_pairs(self, wanted: Sample) -> tuple[list[Subject], int]:
         asked = Wanted(route=wanted.route, since=wanted.since, until=wanted.until)

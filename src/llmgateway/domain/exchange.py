@@ -3,6 +3,7 @@
 Created by the worker when a request's head has arrived, filled in by the phases, settled exactly once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -11,6 +12,11 @@ from llmgateway.domain.operation import Operation
 from llmgateway.domain.usage import Usage
 
 REPLAY_TAG: Final = "replay"  # on exchanges that a replay asked for: its id
+
+
+def is_of_replay(assigned_by: str | None, tags: Mapping[str, str] | None) -> bool:
+    """Whether a replay asked for an exchange that was logged so. A caller may send the tag, but it takes a pin, too."""
+    return assigned_by == "pin" and REPLAY_TAG in (tags or ())
 
 
 class Phase(StrEnum):
@@ -131,7 +137,7 @@ class Exchange:
     @property
     def is_replay(self) -> bool:
         """Whether a replay asks, and no caller: it is no traffic, and nothing may follow from it."""
-        return REPLAY_TAG in self.tags and self.assigned_by == "pin"
+        return is_of_replay(self.assigned_by, self.tags)
 
     def overhead_s(self, now: float) -> float:
         """The gateway's own share: from the whole request to the dispatch, and from the backend's end to `now`."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, Final
 
-from llmgateway.domain.exchange import REPLAY_TAG
+from llmgateway.domain.exchange import is_of_replay
 from llmgateway.ports.store import Row
 
 MAX_STRATA: Final = 64
@@ -45,7 +45,7 @@ class Sample:
 
     def add(self, row: Row) -> None:
         """Take one row. What a replay has asked is no traffic, and is passed over."""
-        if row["assigned_by"] == "pin" and REPLAY_TAG in row["tags"]:
+        if is_of_replay(row["assigned_by"], row["tags"]):
             return
         self.seen += 1
         self._strata.setdefault(self._stratum(row), []).append((rank(row["id"], self.seed), row))

@@ -46,6 +46,14 @@ def test_only_answered_exchanges_of_routes_and_no_copies_are_drawn(make):
         assert hooks.reason_of_row(make.row(**changes), rates) is None
 
 
+def test_what_a_replay_asked_is_no_traffic_and_is_not_drawn(make):
+    asked = {"tags": {"replay": "r1"}, "verdicts": [verdict(action="flag")]}
+    assert hooks.reason_of_row(make.row(**asked, assigned_by="pin"), ALL) is None
+    assert (
+        hooks.reason_of_row(make.row(**asked, assigned_by="split"), ALL) is Reason.NEAR_THRESHOLD
+    )  # a caller's own tag
+
+
 def test_the_share_is_of_the_exchanges_hashes(make):
     rows = [make.row() for _ in range(3_000)]
     drawn = [row["id"] for row in rows if hooks.reason_of_row(row, Review(random=0.2))]
