@@ -17,12 +17,12 @@ ForOption = Annotated[str, typer.Option("--for", help="For how long, like 90s, 5
 _STYLES: Final = {"in": "green", "ejected": "red", "half_open": "yellow", "drained": "yellow"}
 _COLUMNS: Final = (
     Column("backend", least=12),
-    Column("at", rank=2, least=20),
-    words("used by", rank=1, least=12),
+    Column("at", rank=5, least=20),
+    words("used by", rank=4, least=12),
     words("state", least=14),
-    number("in flight"),
-    number("first token"),
-    number("faults"),
+    number("in flight", rank=2),
+    number("first token", rank=3),
+    number("faults", rank=1),
 )
 _WORDS: Final = {
     "heal": "End its ejection, whoever or whatever caused it.",

@@ -18,9 +18,9 @@ _COLUMNS: Final = (
     Column("version"),
     Column("watched", least=13),
     words("state", least=9),
-    number("usual", rank=1),
-    number("since"),
-    number("of an alarm"),
+    number("usual", rank=3),
+    number("since", rank=2),
+    number("of an alarm", rank=1),
 )
 
 

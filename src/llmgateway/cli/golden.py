@@ -15,12 +15,12 @@ from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, loc
 _COLUMNS: Final = (
     Column("route"),
     Column("version"),
-    number("asked"),
+    number("asked", rank=1),
     number("passed"),
     number("failed"),
     identity("last"),
-    identity("next"),
-    number("cost", rank=1),
+    identity("next", rank=2),
+    number("cost", rank=3),
 )
 
 

@@ -55,12 +55,38 @@ def show(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], styles: Sequ
     `styles`: one a row. A column that is left out is named on standard error. Cells are never markup.
     """
     from rich.console import Console
+
+    limit = room()
+    laid = laid_out(columns, rows, limit, styles)
+    width = laid.width if limit is None else max(limit, 1)
+    console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    if limit is None:
+        with console.capture() as captured:
+            console.print(laid.table)
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    else:
+        console.print(laid.table)
+    if laid.left_out:
+        _stderr().print(f"{no_room(laid.left_out)} (a wider terminal or --json has them)", style="dim")
+
+
+class Laid(NamedTuple):
+    """A list that is ready to be printed, how wide it is, and the titles of the columns that had no room."""
+
+    table: "Table"
+    width: int
+    left_out: Sequence[str]
+
+
+def laid_out(
+    columns: Sequence[Column], rows: Iterable[Sequence[Cell]], limit: int | None, styles: Sequence[str] = ()
+) -> Laid:
+    """A list that fits `limit` characters; None: all of it is there."""
     from rich.text import Text
 
     cells = [[Text(each) if isinstance(each, str) else each for each in row] for row in rows]
     naturals = [_natural(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
     columns = [_with_names_whole(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
-    limit = room()
     widths = fitted(columns, naturals, limit)
     table = dense()
     for column, width in zip(columns, widths, strict=True):
@@ -69,10 +95,14 @@ def show(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], styles: Sequ
     for at, row in enumerate(cells):
         kept = (cell for cell, width in zip(row, widths, strict=True) if width is not None)
         table.add_row(*kept, style=styles[at] if styles else None)
-    whole = _edges(len(columns)) + sum(naturals)
-    width = whole if limit is None else max(limit, 1)
-    Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=True).print(table)
-    _tell_left_out([column.title for column, width in zip(columns, widths, strict=True) if width is None])
+    shown = [width for width in widths if width is not None]
+    left_out = [column.title for column, width in zip(columns, widths, strict=True) if width is None]
+    return Laid(table, _edges(len(shown)) + sum(shown), left_out)
+
+
+def no_room(titles: Sequence[str]) -> str:
+    """Which columns were left out, in words."""
+    return f"no room for: {', '.join(titles)}"
 
 
 def room() -> int | None:
@@ -145,12 +175,6 @@ def _add(table: "Table", column: Column, width: int) -> None:
         no_wrap=column.fit is not Fit.WRAPPED,
         overflow="fold" if column.fit is Fit.WRAPPED else "ellipsis",
     )
-
-
-def _tell_left_out(titles: Sequence[str]) -> None:
-    if titles:
-        console = _stderr()
-        console.print(f"no room for: {', '.join(titles)} (a wider terminal or --json has them)", style="dim")
 
 
 def _stderr() -> "Console":

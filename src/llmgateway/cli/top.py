@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -11,7 +11,7 @@ from llmgateway.cli.backends import state
 from llmgateway.cli.errors import fail
 from llmgateway.cli.gateway import ConfigOption
 from llmgateway.cli.logs.printable import size
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import Column, identity, laid_out, no_room, number, room
 from llmgateway.cli.whereabouts import (
     TOKEN_ENV,
     Source,
@@ -27,10 +27,33 @@ from llmgateway.wire.jsoncodec import encode_pretty
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.table import Table
 
 TIMEOUT_S: Final = 3.0
+PIPED: Final = 1_000  # characters a line where no terminal ends one
 _HAVE_LINES: Final = frozenset({"backend", "gateway"})  # of their own, whether it lasts or not
+_TRAFFIC: Final = (
+    Column("route"),
+    Column("version"),
+    number("req/s"),
+    number("bad"),
+    number("p50", rank=1),
+    number("p95"),
+    number("p99", rank=4),
+    number("1st50", rank=6),
+    number("1st95", rank=3),
+    number("tok/s", rank=5),
+    number("$", rank=2),
+)
+_WORKERS: Final = (
+    number("worker"),
+    number("pid", rank=2),
+    number("config"),
+    number("in flight"),
+    number("connections", rank=4),
+    number("slowest write", rank=3),
+    number("starts", rank=1),
+    identity("state"),
+)
 _STEPS: Final = (  # of the overload ladder: what a worker does on them
     "",
     "it keeps no connection open",
@@ -61,7 +84,7 @@ def top(
     elif once or not sys.stdout.isatty():  # nobody watches a file
         from rich.console import Console
 
-        Console(highlight=False).print(screen(_first(source)))
+        Console(highlight=False, width=None if sys.stdout.isatty() else PIPED).print(screen(_first(source)))
     else:
         _watch(source, every)
 
@@ -98,12 +121,12 @@ def _watch(source: Source, every: float) -> None:
 
 
 def screen(view: Mapping[str, Any]) -> "Group":
-    """The whole picture: headline, traffic by version, workers, what is wrong."""
+    """The whole picture: headline, what is wrong, traffic by version, workers. What has no room is at the end."""
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[Any] = [Text(headline(view)), _traffic(view), _workers(view)]
-    return Group(*parts, *(Text(f"! {trouble}", style="bold red") for trouble in troubles(view)))
+    wrong = (Text(f"! {trouble}", style="bold red") for trouble in troubles(view))
+    return Group(Text(headline(view)), *wrong, *_traffic(view), *_workers(view))
 
 
 def headline(view: Mapping[str, Any]) -> str:
@@ -122,25 +145,28 @@ def headline(view: Mapping[str, Any]) -> str:
     )
 
 
-def _traffic(view: Mapping[str, Any]) -> Any:
+def _traffic(view: Mapping[str, Any]) -> Iterator[Any]:
     from rich.text import Text
 
     if not view["versions"]:
-        return Text("\nno traffic in the last minute\n")
-    table = _table("route", "version", "req/s", "bad", "p50", "p95", "p99", "1st50", "1st95", "tok/s", "$")
+        yield Text("\nno traffic in the last minute\n")
+        return
+    rows = []
     for line in view["versions"]:
         total, first = line["duration_s"] or {}, line["first_token_s"] or {}
-        table.add_row(
-            Text(one_line(line["route"])),  # Text: a plain string would be read as markup
-            Text(one_line(line["version"])),
-            f"{line['rate']:.2f}",
-            f"{sum(line['bad'].values()) / line['requests']:.1%}",
-            *(span(total.get(name)) for name in ("p50", "p95", "p99")),
-            *(span(first.get(name)) for name in ("p50", "p95")),
-            f"{line['output_tokens_s']:.0f}",
-            f"{line['cost_usd']:.3f}",
+        rows.append(
+            [
+                one_line(line["route"]),
+                one_line(line["version"]),
+                f"{line['rate']:.2f}",
+                f"{sum(line['bad'].values()) / line['requests']:.1%}",
+                *(span(total.get(name)) for name in ("p50", "p95", "p99")),
+                *(span(first.get(name)) for name in ("p50", "p95")),
+                f"{line['output_tokens_s']:.0f}",
+                f"{line['cost_usd']:.3f}",
+            ]
         )
-    return table
+    yield from _fitting(_TRAFFIC, rows)
 
 
 def troubles(view: Mapping[str, Any]) -> list[str]:
@@ -173,29 +199,33 @@ def troubles(view: Mapping[str, Any]) -> list[str]:
     return [one_line(each) for each in found]
 
 
-def _workers(view: Mapping[str, Any]) -> "Table":
-    table = _table("worker", "pid", "config", "in flight", "connections", "slowest write", "starts", "state")
+def _workers(view: Mapping[str, Any]) -> Iterator[Any]:
+    rows = []
     for worker in view["workers"]:
         how = "journal full" if worker["journal_full"] else "ok"
-        table.add_row(
-            str(worker["slot"]),
-            str(worker["pid"]),
-            str(worker["generation"]),
-            f"{worker['in_flight']:.0f}",
-            f"{worker['connections']:.0f}",
-            span(worker["slowest_write_s"]),
-            str(worker["starts"]),
-            f"silent {span(worker['seen_s'])}" if worker["stale"] else how,
+        rows.append(
+            [
+                str(worker["slot"]),
+                str(worker["pid"]),
+                str(worker["generation"]),
+                f"{worker['in_flight']:.0f}",
+                f"{worker['connections']:.0f}",
+                span(worker["slowest_write_s"]),
+                str(worker["starts"]),
+                f"silent {span(worker['seen_s'])}" if worker["stale"] else how,
+            ]
         )
-    return table
+    return _fitting(_WORKERS, rows)
 
 
-def _table(*columns: str) -> "Table":
-    table = dense()
-    for name in columns:
-        is_text = name in ("route", "version", "state")
-        table.add_column(name, justify="left" if is_text else "right", no_wrap=True)
-    return table
+def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Iterator[Any]:
+    """A table that the terminal has room for, as it is now, and what it has none for."""
+    from rich.text import Text
+
+    laid = laid_out(columns, rows, room())
+    yield laid.table
+    if laid.left_out:
+        yield Text(no_room(laid.left_out), style="dim")
 
 
 def span(seconds: float | None) -> str:

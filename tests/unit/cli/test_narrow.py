@@ -67,6 +67,16 @@ LISTS: list[tuple[tuple[str, ...], dict[str, Any], list[str]]] = [
 ]
 
 
+@pytest.mark.parametrize(("words", "answer"), [each[:2] for each in LISTS], ids=[" ".join(each[0]) for each in LISTS])
+def test_in_a_small_terminal_nothing_is_squeezed(listener, monkeypatch, words, answer):
+    listener.answers = [(200, answer)]
+    monkeypatch.setattr(tables, "room", lambda: 60)
+    shown = run(listener, *words)
+    assert max(map(cell_len, shown.stdout.splitlines())) <= 60, shown.stdout
+    heads = next(line for line in shown.stdout.splitlines() if line.strip())
+    assert "…" not in heads  # a column that is there has its title whole: a narrower one has gone
+
+
 @pytest.mark.parametrize(("words", "answer", "whole"), LISTS, ids=[" ".join(words) for words, *_ in LISTS])
 def test_what_a_gateway_lists_fits(listener, monkeypatch, words, answer, whole):
     listener.answers = [(200, answer)]

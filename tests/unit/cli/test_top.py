@@ -94,6 +94,27 @@ def run(*arguments, **options):
     return CliRunner().invoke(app, list(arguments), **options)
 
 
+def test_in_a_small_terminal_figures_are_whole_and_what_is_wrong_comes_first(monkeypatch):
+    given = view(unready=["worker 1 has not started"])
+    wide = shown(given).splitlines()
+    assert wide.index("! worker 1 has not started") < min(at for at, line in enumerate(wide) if "version" in line)
+    monkeypatch.setattr(top, "room", lambda: 60)
+    narrow = shown(given).splitlines()
+    lists = [line for line in narrow if line.startswith(" ")]
+    assert max(map(len, lists)) <= 60
+    assert not any("…" in line for line in lists)
+    assert "no room for: 1st50" in "\n".join(narrow)
+    assert "no room for" not in "\n".join(wide)
+
+
+def test_into_a_pipe_goes_all_of_it_whatever_is_said_of_its_width(gateway):
+    given = view()
+    given["versions"][0]["version"] = name = "a-version-with-a-long-name-" * 4
+    gateway.reply = (200, json.dumps(given).encode())
+    shown = run("--url", gateway.url, env={"COLUMNS": "60"})
+    assert name in shown.stdout
+
+
 def test_what_guardrails_blocked_is_told_beside_what_went_badly():
     given = view()
     assert "blocked" not in shown(given)

@@ -12,7 +12,13 @@ from llmgateway.cli.review.options import JsonOption, given
 from llmgateway.cli.tables import Column, identity, show, words
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
-_COLUMNS = (identity("concern"), Column("about"), Column("by", rank=1), Column("stands", least=12), words("what"))
+_COLUMNS = (
+    identity("concern"),
+    Column("about", rank=2),
+    Column("by", rank=3),
+    Column("stands", rank=1, least=12),
+    words("what"),
+)
 ConcernArgument = Annotated[str, typer.Argument(metavar="CONCERN", help="The concern's id.")]
 WhyOption = Annotated[str, typer.Option("--reason", help="Why; stands with your name.")]
 

@@ -16,10 +16,10 @@ from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UnreachableErr
 
 _COLUMNS: Final = (
     identity("item"),
-    Column("queue", rank=2),
-    Column("reason"),
-    Column("route"),
-    number("p", rank=1),
+    Column("queue", rank=4),
+    Column("reason", rank=2),
+    Column("route", rank=1),
+    number("p", rank=3),
     Column("stands", least=14),
 )
 PART: Final = 100  # items that are fetched at once: each may have long corrections

@@ -38,9 +38,9 @@ _ROLLOUTS: Final = (
     Column("route", least=12),
     identity("rollout"),
     Column("candidate"),
-    Column("stable"),
+    Column("stable", rank=1),
     Column("state", least=17),
-    Column("by", rank=1),
+    Column("by", rank=2),
 )
 RouteOption = Annotated[str | None, typer.Argument(metavar="ROUTE", help="The route; without it, every rollout.")]
 
