@@ -126,6 +126,24 @@ async def test_a_sitting_takes_reviews_skips_and_concerns_until_nothing_is_left(
         assert "comes back to you" in (await run(who="bob", keys="q\n")).stdout
 
 
+async def test_at_the_keyboard_a_slip_is_told_and_the_end_of_input_closes_its_line(gateway, run):
+    async with gateway.running(workers=0):
+        await exchanges(gateway, 1)
+        await run("sample", "--route", "chat")
+        shown = (await run(keys="7\n")).stdout
+        assert shown.count("that is none of them: a number answers") == 1
+        assert shown.endswith("> \nwhat you have claimed comes back to you, or goes to others when its time is over\n")
+
+
+async def test_figures_of_nothing_are_told_in_words(gateway, run):
+    async with gateway.running(workers=0):
+        shown = (await run("agreement")).stdout
+        assert "nothing was put into a queue yet" in shown
+        assert "no two people have said something of one item yet" in shown
+        assert "nothing that was drawn at random has been reviewed yet" in shown
+        assert "─" not in shown
+
+
 async def test_concerns_by_command(gateway, run):
     async with gateway.running(workers=0):
         said = await run("concern", "add", "it is rude", "--route", "chat", "--version", "v2", "--owner", "bob")

@@ -38,7 +38,7 @@ def _group() -> None:
 
 
 def status(
-    route: Annotated[str | None, typer.Argument(metavar="[ROUTE]", help="Of this route alone.")] = None,
+    route: Annotated[str | None, typer.Argument(metavar="ROUTE", help="Of this route alone.")] = None,
     config: gateway.ConfigOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,

@@ -134,8 +134,13 @@ def sure(question: str, *, is_agreed: bool, has_dry: bool = False) -> None:
         return
     if not _can_ask():
         fail("nobody can be asked here: --yes goes ahead" + (", --dry-run only shows" if has_dry else ""), MISUSED)
-    if not typer.confirm(question):
-        fail("nothing was changed")
+    try:
+        if typer.confirm(question):
+            return
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        typer.echo(err=True)
+    typer.echo("nothing was changed", err=True)
+    raise typer.Exit(FAILED)
 
 
 def _can_ask() -> bool:

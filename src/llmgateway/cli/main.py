@@ -74,6 +74,15 @@ def load(name: str) -> Any:
     command = typer.main.get_group(part).commands.get(name)
     if command is None:
         fail(f"the command {name} is missing from {module}")
+    return _told_whole(command)
+
+
+def _told_whole(command: Any) -> Any:
+    """A group whose help has each command's first sentence to its end, over as many lines as it takes."""
+    for each in getattr(command, "commands", {}).values():
+        first = " ".join((each.help or "").split("\n\n")[0].split()).split(". ")[0]
+        each.short_help = each.short_help or f"{first.rstrip('.')}."
+        _told_whole(each)
     return command
 
 

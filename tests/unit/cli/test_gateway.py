@@ -116,16 +116,23 @@ def test_nothing_happens_where_nobody_can_be_asked(listener, tmp_path):
     file.write_text("#\n")
     done = run(listener, "config", "apply", str(file))
     assert done.exit_code == 2
-    assert "--yes goes ahead" in done.output
+    assert "--yes goes ahead, --dry-run only shows" in done.output
     assert len(listener.seen) == 1
 
 
-@pytest.mark.parametrize(("said", "exit_code", "asked"), [("y\n", 0, 2), ("n\n", 1, 1), ("\n", 1, 1)])
+def test_only_an_option_that_the_command_has_is_named(listener):
+    done = run(listener, "drift", "reset", "chat")
+    assert (done.exit_code, done.stderr) == (2, "error: nobody can be asked here: --yes goes ahead\n")
+    assert listener.seen == []
+
+
+@pytest.mark.parametrize(("said", "exit_code", "asked"), [("y\n", 0, 2), ("n\n", 1, 1), ("\n", 1, 1), ("", 1, 1)])
 def test_who_is_at_the_terminal_is_asked(listener, monkeypatch, said, exit_code, asked):
     monkeypatch.setattr(gateway, "_can_ask", lambda: True)
     done = run(listener, "config", "rollback", "3", said=said)
     assert done.exit_code == exit_code, done.output
     assert "Put this in force?" in done.output
+    assert ("\nnothing was changed\n" in done.stderr) is (exit_code == 1)  # as well where Ctrl-C was the answer
     assert len(listener.seen) == asked
     assert listener.seen[-1][1] == "/admin/v1/generations/3/rollback" + ("?dry_run=true" if asked == 1 else "")
 

@@ -57,6 +57,16 @@ def test_help_lists_every_command_without_importing_any() -> None:
         assert any(line.split()[:1] == [name] and summary in line for line in help_lines), name
 
 
+@pytest.mark.parametrize("name", sorted(root.COMMANDS))
+def test_help_ends_no_sentence_in_the_middle(name: str) -> None:
+    shown = runner.invoke(root.app, [name, "--help"], env={"COLUMNS": "60"})
+    assert shown.exit_code == 0
+    assert "..." not in shown.output.replace("[ARGS]...", "").replace("VERSION=WEIGHT…...", "")
+    listed = shown.output.partition("Commands:")[2].strip()
+    assert listed.endswith(".") or not listed
+    assert "[[" not in shown.output  # a name that is optional has one pair of brackets
+
+
 def test_version() -> None:
     result = runner.invoke(root.app, ["--version"])
     assert (result.exit_code, result.output) == (0, f"llmgateway {__version__}\n")

@@ -79,15 +79,30 @@ def show(
     for name in ("route", "items", "erased", "author", "content_hash"):
         out.print(one_line(f"  {name.replace('_', ' '):<14}{found[name]}"))
     out.print(one_line(f"  {'made':<14}{full_time(found['created_at'])}"))
-    for name, value in found["built"].items():
-        if value not in (None, {}, False):
-            out.print(one_line(f"  {name.replace('_', ' '):<14}{value}"))
+    for name, value in _built(found["built"]).items():
+        out.print(one_line(f"  {name.replace('_', ' '):<14}{value}"))
     for title, rows in counts.items():
         told = ", ".join(f"{name} {count:,}" for name, count in rows.items())
         if told:
             out.print(one_line(f"  {title.replace('_', ' '):<14}{told}"))
     if found["erased"]:
         out.print("  some items were erased: the content hash can't be recomputed any more", style="yellow")
+
+
+def _built(how: Mapping[str, Any]) -> dict[str, str]:
+    """How it was made, in words: filters as the options are written, times as times, counts as a list."""
+    words = {name: _words(value) for name, value in how.items() if value not in (None, False)}
+    return {name: told for name, told in words.items() if told}
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{name} {_word(name, part)}" for name, part in value.items() if part not in (None, False))
+
+
+def _word(name: str, value: object) -> str:
+    return full_time(value)[:19] if name in {"since", "until"} and isinstance(value, float | int) else str(value)
 
 
 def _counts(items: Any) -> dict[str, dict[str, int]]:

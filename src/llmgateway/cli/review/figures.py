@@ -1,6 +1,7 @@
 """`llmgateway review agreement`: the backlog, how far reviewers agree, and what holds of the random sample."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -8,11 +9,27 @@ from llmgateway.cli import gateway
 from llmgateway.cli.logs import options
 from llmgateway.cli.logs.printable import one_line, seconds
 from llmgateway.cli.review.options import JsonOption, QueueOption
-from llmgateway.cli.tables import titled
+from llmgateway.cli.tables import Column, number, show, words
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
-if TYPE_CHECKING:
-    from rich.table import Table
+_BACKLOG: Final = (
+    Column("queue"),
+    number("open"),
+    number("claimed", rank=2),
+    number("disputed"),
+    number("done", rank=1),
+    number("skipped", rank=3),
+    number("oldest"),
+)
+_AGREEMENT: Final = (
+    Column("schema", rank=1),
+    Column("question"),
+    number("items"),
+    number("the same", rank=2),
+    number("alpha"),
+    words("kappa"),
+)
+_RANDOM: Final = (Column("route"), Column("version"), Column("question", rank=1), number("items"), words("labels"))
 
 
 def agreement(
@@ -34,35 +51,47 @@ def agreement(
 
 
 def _print(found: Any) -> None:
-    from rich.text import Text
-
     out, backlog = gateway.console(), found["backlog"]
-    table = titled("backlog", "queue", "open", "claimed", "disputed", "done", "skipped", "oldest")
-    for line in backlog["queues"]:
-        counts = (str(line[name]) for name in ("open", "claimed", "disputed", "done", "skipped"))
-        table.add_row(Text(one_line(line["queue"])), *counts, seconds(line["oldest_age_seconds"]))
-    out.print(table)
+    _part("backlog", _BACKLOG, [_queue(line) for line in backlog["queues"]], "nothing was put into a queue yet")
     if backlog["waiting"]:
         ages = (seconds(backlog[name]) for name in ("age_p50_seconds", "age_p95_seconds"))
         out.print("half of what waits is younger than {}, and 95 % than {}".format(*ages))
-    table = titled("agreement", "schema", "question", "items", "the same", "alpha", "kappa")
-    for line in found["agreement"]:
-        pairs = "; ".join(f"{' and '.join(each['reviewers'])} {_figure(each['kappa'])}" for each in line["pairs"][:3])
-        cells = (line["schema"], line["question"], line["items"], line["same"], _figure(line["alpha"]), pairs)
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    out.print(table)
-    out.print(_random(found["random_sample"]))
+    _part(
+        "agreement",
+        _AGREEMENT,
+        [_question(line) for line in found["agreement"]],
+        "no two people have said something of one item yet",
+    )
+    _part(
+        "the random sample alone",
+        _RANDOM,
+        [_labels(line) for line in found["random_sample"]],
+        "nothing that was drawn at random has been reviewed yet",
+    )
 
 
-def _random(lines: list[dict[str, Any]]) -> "Table":
-    from rich.text import Text
+def _part(title: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], nothing: str) -> None:
+    out = gateway.console()
+    out.print(title, style="bold")
+    if rows:
+        show(columns, [[one_line(cell) for cell in row] for row in rows])
+    else:
+        out.print(f"  {nothing}")
 
-    table = titled("the random sample alone", "route", "version", "question", "items", "labels")
-    for line in lines:
-        shares = ", ".join(f"{name} {_share(each)}" for name, each in line["labels"].items())
-        cells = (line["route"], line["version"], line["question"], line["items"], shares)
-        table.add_row(*(Text(one_line(cell)) for cell in cells))
-    return table
+
+def _queue(line: Any) -> list[str]:
+    counts = (str(line[name]) for name in ("open", "claimed", "disputed", "done", "skipped"))
+    return [line["queue"], *counts, seconds(line["oldest_age_seconds"])]
+
+
+def _question(line: Any) -> list[str]:
+    pairs = "; ".join(f"{' and '.join(each['reviewers'])} {_figure(each['kappa'])}" for each in line["pairs"][:3])
+    return [line["schema"], line["question"], str(line["items"]), str(line["same"]), _figure(line["alpha"]), pairs]
+
+
+def _labels(line: Any) -> list[str]:
+    shares = ", ".join(f"{name} {_share(each)}" for name, each in line["labels"].items())
+    return [line["route"], line["version"], line["question"], str(line["items"]), shares]
 
 
 def _figure(value: float | None) -> str:

@@ -36,7 +36,9 @@ def sit(config: Path | None, url: str | None, token_env: str, queue: str | None)
             print_item(out, item)
             with suppress(typer.Exit):  # refused, and said so: the next one is the same, or another
                 _review(out, source, item)
-    except (_EnoughError, EOFError, KeyboardInterrupt):
+    except (_EnoughError, EOFError, KeyboardInterrupt) as how:
+        if not isinstance(how, _EnoughError):
+            out.print()  # the question's line is still open
         out.print("what you have claimed comes back to you, or goes to others when its time is over")
 
 
@@ -75,6 +77,8 @@ def _answer(out: "Console", source: Source, item: dict[str, Any], question: str,
             return options[int(said) - 1]
         elif said in options:
             return said
+        else:
+            out.print(Text(f"that is none of them: {_KEYS}", style="yellow"))
 
 
 def _concern(out: "Console", source: Source, item: dict[str, Any]) -> None:
