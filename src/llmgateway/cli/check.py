@@ -1,4 +1,4 @@
-"""`llmgateway check FILE`: what a configuration means, or everything that is wrong with it."""
+"""`llmgateway check`: what a configuration means, or everything that is wrong with it."""
 
 import os
 from collections.abc import Collection, Sequence
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmgateway.cli.errors import MISUSED
+from llmgateway.cli.whereabouts import CONFIG, CONFIG_ENV
 
 if TYPE_CHECKING:
     from llmgateway.config.evaluators import Makers as EvaluatorMakers
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="The configuration file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", envvar=CONFIG_ENV, help="The configuration file.")] = CONFIG,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     no_secrets: Annotated[
         bool, typer.Option("--no-secrets", help="Look up no secret and no certificate: check it away from its machine.")

@@ -17,6 +17,7 @@ from llmgateway.cli.whereabouts import (
     UrlOption,
     ask,
     locate,
+    there,
     understood,
 )
 
@@ -39,6 +40,7 @@ def serve(
     from llmgateway.app.start import StartError, run
 
     try:
+        there(config, "or see the gateway at work with `llmgateway demo`, which needs none")
         status = run(config, announce=_announce_json if as_json else _announce)
     except StartError as error:
         fail(str(error))

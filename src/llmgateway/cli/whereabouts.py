@@ -76,6 +76,13 @@ def data_plane(config: Path) -> str:
     return f"{'http' if table.tls is None else 'https'}://{_reachable(table.listen.host)}:{table.listen.port}"
 
 
+def there(file: Path, advice: str) -> Path:
+    """A configuration file that is there; leaves the program where it is not. `advice`: what to do without one."""
+    if not file.exists():
+        fail(f"there is no {file}: name the configuration with --config or ${CONFIG_ENV}, {advice}", MISUSED)
+    return file
+
+
 def _reachable(host: str) -> str:
     """The host as one may connect to it, as it stands in a URL."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  not bound
@@ -110,7 +117,7 @@ def _table(file: Path, name: str, kind: type["T"], advice: str) -> "T":
     from llmgateway.config.problems import ConfigError
 
     try:
-        document = source.parse(source.read_text(file), str(file))
+        document = source.parse(source.read_text(there(file, advice)), str(file))
     except ConfigError as error:
         fail(f"{error}\nPut it right, {advice}.", MISUSED)
     try:

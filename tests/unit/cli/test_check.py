@@ -74,6 +74,26 @@ def test_a_missing_file_is_clear(tmp_path: Path) -> None:
     )
 
 
+def test_without_a_name_it_is_the_file_that_all_commands_take(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LLMGATEWAY_CONFIG", raising=False)
+    monkeypatch.chdir(file.parent)
+    file.rename(file.parent / "config.toml")
+    assert "config.toml is valid" in runner.invoke(app, ["check"]).output
+    named = runner.invoke(app, ["check"], env={"LLMGATEWAY_CONFIG": "other.toml"})
+    assert (named.exit_code, named.stderr) == (2, "other.toml: cannot be read: No such file or directory\n")
+
+
+def test_who_starts_where_no_file_is_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LLMGATEWAY_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    for words in (["serve"], ["logs", "list"], ["report"]):
+        result = runner.invoke(app, words)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(
+            "error: there is no config.toml: name the configuration with --config or $LLMGATEWAY_CONFIG, or "
+        )
+
+
 def test_names_are_not_taken_for_markup(file: Path) -> None:
     file.write_text(
         TEXT + '[routes."[red]x[/red]".versions.v]\nbackends = ["one"]\n[keys.k]\nhash = "sha256:' + "2" * 64 + '"\n'

@@ -127,7 +127,7 @@ def test_the_newest_are_taken_and_it_is_said(folder: Path, make: ExchangeFactory
         (("--guardrails", ","), "names at least one guardrail"),
         (("--guardrails", "length"), '"length" can\'t be asked without settings'),
         (("--since", "yesterday"), "is no time"),
-        (("--config", "nowhere.toml"), "nowhere.toml: cannot be read"),
+        (("--config", "nowhere.toml"), "there is no nowhere.toml"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(

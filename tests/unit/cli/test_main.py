@@ -85,7 +85,7 @@ def test_without_a_command_the_help_goes_to_stderr(
     ("args", "message"),
     [
         (["chek"], "error: No such command 'chek'. Did you mean 'check'? (see llmgateway --help)\n"),
-        (["check"], "error: Missing argument 'file'. (see llmgateway check --help)\n"),
+        (["routes", "weight"], "error: Missing argument 'route'. (see llmgateway routes weight --help)\n"),
         (["check", "--jsn", "x"], "error: No such option: --jsn"),
         (["--nope"], "error: No such option: --nope"),
     ],
