@@ -255,6 +255,18 @@ async def test_there_is_one_spelling_of_every_path(tmp_path, path):
         assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize("path", ["/chat/completions", "/v1/v1/messages", "/metrics", "/"])
+async def test_a_base_url_with_too_little_or_too_much_is_told(tmp_path, path):
+    async with WireBackend() as backend, plane(tmp_path, backend.url) as running:
+        answer = await running.ask("POST", path, b"{}")
+        assert (answer.status, answer.json()["error"]["code"]) == (404, "not_found")
+        assert (
+            "The base URL of OpenAI's SDKs ends with /v1, that of Anthropic's does not"
+            in answer.json()["error"]["message"]
+        )
+        assert backend.connections == []
+
+
 async def test_an_anthropic_caller_is_answered_in_its_own_terms(tmp_path):
     message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", "stop_reason": "end_turn"}
     message |= {"content": [{"type": "text", "text": "hello"}], "usage": {"input_tokens": 4, "output_tokens": 2}}

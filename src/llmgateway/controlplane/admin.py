@@ -7,13 +7,14 @@ leaves here. Who may ask is the gate's decision; what an endpoint answers is dec
 import logging
 import socket
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from aiohttp import web
 
+from llmgateway.config.problems import nearest
 from llmgateway.controlplane.asking import answered
 from llmgateway.controlplane.endpoints import Asked, Endpoint, Routes, Table
 from llmgateway.controlplane.gate import Gate
@@ -66,8 +67,7 @@ class Admin:
             return answer
         if is_known:
             return refusal(405, "method_not_allowed", "This endpoint does not accept that method.")
-        known = ", ".join(self.table.paths)
-        return refusal(404, "not_found", f"There is no such endpoint. There are {known}.")
+        return refusal(404, "not_found", nowhere(request.rel_url.raw_path, self.table.paths))
 
     async def _asked(self, endpoint: Endpoint, asked: Asked) -> web.StreamResponse:
         if not endpoint.is_query:
@@ -119,3 +119,15 @@ def _place(error: BaseException | None) -> str:
     """Where it was raised. Not what it says, which may quote the request."""
     frames = traceback.extract_tb(error.__traceback__, limit=-1) if error is not None else []
     return "".join(f" in {frame.name}, {Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+
+
+def nowhere(path: str, known: Sequence[str]) -> str:
+    """Where to go instead of a path that no endpoint has. Quotes known paths only, never the one that was asked for."""
+    if path.startswith("/v1/"):
+        return "There is no such endpoint: this is the admin listener. Applications ask where [server] listens."
+    near = nearest(path.partition("?")[0], known)
+    meant = f"; did you mean {near}?" if near else "."
+    return (
+        f"There is no such endpoint{meant} /admin/v1/openapi.json describes all of them; there are /metrics, "
+        "/readyz and, for a browser, /review as well."
+    )

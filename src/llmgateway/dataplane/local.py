@@ -26,8 +26,16 @@ _CANONICAL: Final = re.compile(r"/v1(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9\-._~!$&'()*
 _HIDDEN: Final = re.compile(r"%(?:00|2[5d-fD-F]|3[\dbBfF]|4[1-9a-fA-F]|5[\dacfACF]|6[1-9a-fA-F]|7[\daeAE])")
 
 
+_BASE: Final = (
+    "There is no such endpoint: all are below /v1, once. The base URL of OpenAI's SDKs ends with /v1, that of "
+    "Anthropic's does not; metrics and the admin API are on the admin listener."
+)
+
+
 def check_path(path: str) -> None:
     """GatewayError not_found for whatever is not one of the API's paths in its one spelling."""
+    if not path.startswith("/v1/") or path.startswith("/v1/v1/"):
+        raise GatewayError("not_found", _BASE)
     if _CANONICAL.fullmatch(path) is None or _HIDDEN.search(path) is not None:
         raise GatewayError("not_found")
 

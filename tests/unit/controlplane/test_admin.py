@@ -10,7 +10,7 @@ import pytest
 
 from llmgateway.config.snapshot import Address, Secret
 from llmgateway.controlplane import admin as module
-from llmgateway.controlplane.admin import Admin
+from llmgateway.controlplane.admin import Admin, nowhere
 from llmgateway.controlplane.api import gateway, live
 from llmgateway.controlplane.api.gateway import Answers
 from llmgateway.controlplane.feed import Feed
@@ -103,6 +103,20 @@ async def test_readiness_tells_its_reasons_and_liveness_does_not_depend_on_them(
         assert (await served.ask("GET", "/livez"))[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/admin/v1/route", "did you mean /admin/v1/routes?"),
+        ("/metric", "did you mean /metrics?"),
+        ("/", "There is no such endpoint. /admin/v1/openapi.json describes all of them"),
+        ("/v1/chat/completions", "this is the admin listener. Applications ask where [server] listens."),
+        ("/" + "x" * 60_000, "There is no such endpoint."),
+    ],
+)
+def test_who_asks_for_what_is_not_there_is_told_where_to_go(path, told):
+    assert told in nowhere(path, ["/admin/v1/routes", "/admin/v1/rollouts", "/metrics", "/review"])
+
+
 async def test_a_reload_that_is_refused_is_422():
     async with Served() as served:
         assert (await served.ask("POST", "/admin/v1/reload"))[0] == 200
@@ -112,7 +126,9 @@ async def test_a_reload_that_is_refused_is_422():
 async def test_other_paths_and_methods_are_json_errors_behind_the_token():
     async with Served(token=TOKEN) as served:
         assert (await served.ask("GET", "/nowhere"))[0] == 401
-        assert json.loads((await served.ask("GET", "/nowhere", headers=BEARER))[2])["error"]["code"] == "not_found"
+        error = json.loads((await served.ask("GET", "/nowhere", headers=BEARER))[2])["error"]
+        assert (error["code"], "/admin/v1/openapi.json" in error["message"]) == ("not_found", True)
+        assert len(error["message"]) < 300  # a sentence, and not a list of all there is
         assert (await served.ask("GET", "/admin/v1/reload", headers=BEARER))[0] == 405
         assert (await served.ask("DELETE", "/metrics", headers=BEARER))[0] == 405
         assert (await served.ask("GET", "/livez/../metrics%2f", headers=BEARER))[0] == 404
