@@ -1,9 +1,11 @@
 """What a reviewer reads of an exchange: the texts of its stored bodies, which is what guardrails have left of them.
 
-Names of models and versions stand in no text that is shown: who reviews a pair may not know which side is which.
+The name of the model that answered stands in no answer that is shown, whoever says it: who reviews a pair may not know
+which side is which.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +19,7 @@ from llmgateway.wire.jsoncodec import JsonError, decode
 
 MAX_TEXT: Final = 20_000  # characters of each
 MAX_TEXTS: Final = 100  # of a request, the last
+LEAST_NAME: Final = 4  # characters of a model's name: what is shorter may be a word
 _MODEL: Final = re2.compile(r'("(?:model|system_fingerprint|id)"\s*:\s*")[^"]*')
 
 
@@ -41,37 +44,55 @@ class Shown(NamedTuple):
         return {"asked": asked, **sides}
 
 
+class _Kept(NamedTuple):
+    """What the log has of an exchange. `model`: what the backend calls the model that answered."""
+
+    bodies: Mapping[str, Body]
+    model: str | None = None
+
+
 async def shown(store: StoreReader, item: Item) -> Shown:
     """Read what an item is about. What is not kept any more is an empty list."""
-    if item.other_id is None:
-        one = await _bodies(store, item.exchange_id)
-        return await asyncio.to_thread(lambda: Shown(_asked(one), [_answer(one)]))
-    both = {each: await _bodies(store, each) for each in (item.exchange_id, item.other_id)}
-    return await asyncio.to_thread(_pair, item, both)
+    both = {each: await _kept(store, each) for each in (item.exchange_id, item.other_id) if each is not None}
+    return await asyncio.to_thread(_shown, item, both)
 
 
-def _pair(item: Item, both: Mapping[str, dict[str, Body]]) -> Shown:
+def _shown(item: Item, both: Mapping[str, _Kept]) -> Shown:
     asked = next(filter(None, map(_asked, both.values())), [])  # a copy's request is its primary's, and kept there
-    return Shown(asked, [_answer(both[exchange_on(item, side)]) for side in SIDES])
+    answered = [item.exchange_id] if item.other_id is None else [exchange_on(item, side) for side in SIDES]
+    names = _names([kept.model for kept in both.values()])
+    return Shown(asked, [_nameless(_answer(both[each]), names) for each in answered])
 
 
-async def _bodies(store: StoreReader, exchange_id: str) -> dict[str, Body]:
+def _names(models: Sequence[str | None]) -> re.Pattern[str] | None:
+    """What finds the names of models that answered, the longest first; None where none is long enough to be one."""
+    known = sorted({each for each in models if each and len(each) >= LEAST_NAME}, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, known)), re.IGNORECASE) if known else None
+
+
+def _nameless(answer: Sequence[Said], names: re.Pattern[str] | None) -> Sequence[Said]:
+    """An answer in which a model does not say who it is."""
+    return answer if names is None else [said._replace(text=names.sub("…", said.text)) for said in answer]
+
+
+async def _kept(store: StoreReader, exchange_id: str) -> _Kept:
     row = await store.exchange(exchange_id)
     if row is None:
-        return {}
-    return {body.kind: body for body in (await store.bodies([row["seq"]])).get(row["seq"], [])}
+        return _Kept({})
+    bodies = (await store.bodies([row["seq"]])).get(row["seq"], [])
+    return _Kept({body.kind: body for body in bodies}, row["response_model"])
 
 
-def _asked(bodies: dict[str, Body]) -> list[Said]:
-    found = _document(bodies.get("request"))
+def _asked(kept: _Kept) -> list[Said]:
+    found = _document(kept.bodies.get("request"))
     if isinstance(found, dict):
         said = [Said(piece.source, piece.text[:MAX_TEXT]) for piece in pieces_of(found)]
         return said[-MAX_TEXTS:]
     return [] if found is None else [Said("other", found)]
 
 
-def _answer(bodies: dict[str, Body]) -> list[Said]:
-    found = _document(bodies.get("reply"))
+def _answer(kept: _Kept) -> list[Said]:
+    found = _document(kept.bodies.get("reply"))
     if isinstance(found, dict):
         return [Said(said.piece.source, said.piece.text[:MAX_TEXT]) for said in texts_of_reply(found)][:MAX_TEXTS]
     return [] if found is None else [Said("assistant", found)]

@@ -63,6 +63,27 @@ async def test_what_is_no_json_is_shown_as_text_without_the_model_s_name(store):
     assert "cut he" in told["answer"][0]["text"]
 
 
+async def test_a_model_that_says_who_it_is_does_not_give_a_pair_away(store):
+    make = ExchangeFactory()
+    entry, reply = make.entry(response_model="gpt-4.1-2025-04-14"), "I am GPT-4.1-MINI, not {} or (x"
+    copy = copy_of(entry, make, response_model="gpt-4.1-mini")
+    for each, other in ((entry, "gpt-4.1-mini"), (copy, "gpt-4.1-2025-04-14")):
+        content = encode({"choices": [{"message": {"content": reply.format(other)}}]})
+        each.bodies = (Body("reply", "application/json", 1, content),)
+    await store.append([entry, copy], [], [], None)
+    told = (await shown(store, item(entry.row["id"], other_id=copy.row["id"]))).told()
+    assert {told[side][0]["text"] for side in ("left", "right")} == {"I am …, not … or (x"}
+
+
+@pytest.mark.parametrize("model", [None, "", "o1"])
+async def test_what_is_too_short_for_a_name_stays(store, model):
+    make = ExchangeFactory()
+    entry = make.entry(response_model=model)
+    await store.append([entry], [], [], None)
+    told = (await shown(store, item(entry.row["id"]))).told()
+    assert told["answer"][0]["text"] == ("It is on its way. " * 45)
+
+
 async def test_long_ones_are_cut(store):
     many = [{"role": "user", "content": f"{number}"} for number in range(MAX_TEXTS + 20)]
     told = await read(store, {"messages": many}, {"choices": [{"message": {"content": "x" * (MAX_TEXT + 5)}}]})
