@@ -105,6 +105,42 @@ async def test_a_pair_stands_side_by_side_in_japanese_and_its_lease_is_renewed(g
         assert page.messages == []
 
 
+async def test_on_a_phone_the_list_is_read_and_what_was_written_outlives_a_concern_and_the_other_language(
+    gateway, tmp_path
+):
+    async with gateway.running(workers=0), tab(tmp_path) as page:
+        await page.call("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=True)
+        for each in await exchanges(gateway, 3):
+            await post(gateway, "review/items", exchange_id=each, reason="thumbs_down")
+        await come_in(page, gateway)
+        assert await page.eval("document.documentElement.scrollWidth") <= 400
+        shown = "[...document.querySelectorAll('.items td')].filter((each) => each.innerText === 'open')"
+        heights = await page.eval(f"{shown}.map((each) => each.getBoundingClientRect().height)")
+        assert len(heights) == 3
+        assert max(heights) < 40  # a word stands on one line
+        await page.press("n")
+        await page.until("document.getElementById('labels') !== null")
+        assert await page.eval("document.documentElement.scrollWidth") <= 400
+        await page.press("2")
+        await page.eval("document.querySelector('[name=comment]').focus()")
+        await page.type("half a thought")
+        await page.press("Escape", "c")
+        await page.type("it is rude")
+        await page.eval("document.activeElement.form.requestSubmit()")
+        await page.until("location.search === '?raised=true'")
+        kept = "[document.querySelector('input:checked').value, document.querySelector('[name=comment]').value]"
+        assert await page.eval(kept) == ["acceptable", "half a thought"]
+        await page.eval("document.querySelector('nav a[lang=ja]').click()")
+        await page.until("document.documentElement.lang === 'ja'")
+        assert await page.eval(kept) == ["acceptable", "half a thought"]
+        await page.press("Enter")
+        await page.until(
+            "document.querySelector('input:checked') === null && document.getElementById('labels') !== null"
+        )
+        assert await page.eval("document.querySelector('[name=comment]').value") == ""  # the next one begins empty
+        assert page.messages == []
+
+
 async def test_a_script_that_got_into_a_page_would_not_run(gateway, tmp_path):
     async with gateway.running(workers=0), tab(tmp_path) as page:
         await come_in(page, gateway)

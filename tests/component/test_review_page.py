@@ -78,6 +78,8 @@ async def test_nobody_comes_in_without_the_token(gateway, http):
         assert await browser.send("/review/next") == 401
         assert await browser.login(token="wrong") == 403
         assert "That is not the admin token." in browser.text
+        assert 'name="who"' in browser.text
+        assert 'value="ann"' in browser.text  # only the token has to be typed again
         assert await browser.login(who=" ") == 422
         assert await browser.login() == 200
         (cookie,) = [each for each in http.cookie_jar if each.key == "llmgateway_review"]
@@ -136,9 +138,11 @@ async def test_a_whole_review_without_a_script(gateway, http):
         browser = Browser(gateway, http)
         await browser.login()
         assert "default</a>: 2 waiting" in browser.text
+        assert 'href="/review" aria-current="true">all</a>' in browser.text
         await browser.submit("next")
         assert browser.place.startswith("/review/items/")
         first = browser.place.rsplit("/", 1)[1]
+        assert re.search(r"chat · yours until \d\d:\d\d UTC", browser.text)
         assert "It is on its way." in browser.text
         assert HOSTILE in unescape(browser.text)
         assert "<script>alert" not in browser.text
@@ -237,6 +241,7 @@ async def test_a_stale_page_is_told_so(gateway, http):
         await browser.submit(f"items/{item['id']}/submit", **{"label.quality": "bad"})
         assert browser.status == 409
         assert "changed meanwhile" in browser.text
+        assert f'href="/review/items/{item["id"]}" class="button"' in browser.text  # back to where it was written
         await browser.open(f"/review/items/{item['id']}?lang=ja")
         await browser.send(f"/review/items/{item['id']}/submit", form="00")
         assert "ページを読み込み直してください" in browser.text

@@ -29,6 +29,7 @@ def page(look: Look, *inner: str, renew: str | None = None, every_s: float = 0.0
         data_renew=renew,
         data_every=int(every_s) if renew else None,
         data_form=look.session.form if renew and look.session else None,
+        data_who=look.session.who if look.session else None,
     )
     head = tag(
         "head",

@@ -10,6 +10,7 @@ function choose(digit) {
   const option = open && open.querySelectorAll("input[type=radio]")[digit - 1];
   if (option) {
     option.checked = true;
+    option.dispatchEvent(new Event("input", { bubbles: true }));
     option.focus();
   }
 }
@@ -52,4 +53,23 @@ if (lease) {
     active = false;
     fetch(lease, { method: "POST", body: new URLSearchParams({ form: document.body.dataset.form }) });
   }, Number(document.body.dataset.every) * 1000);
+}
+
+// What was chosen and written of an item is there again when its page is: after a concern, in the other language, or when
+// it was refused. It is kept in this tab alone, of one item and for whoever wrote it.
+const labels = document.getElementById("labels");
+if (labels) {
+  const whose = [document.body.dataset.who, location.pathname].join(" ");
+  const draft = JSON.parse(sessionStorage.getItem("draft") || "null");
+  for (const [name, value] of draft && draft.whose === whose ? draft.fields : []) {
+    const field = labels.elements.namedItem(name);
+    if (!field) continue;
+    field.value = value;
+    const folded = value && field.closest && field.closest("details");
+    if (folded) folded.open = true;
+  }
+  labels.addEventListener("input", () => {
+    const fields = [...new FormData(labels)].filter(([name]) => name !== "form" && name !== "version");
+    sessionStorage.setItem("draft", JSON.stringify({ whose, fields }));
+  });
 }

@@ -175,7 +175,8 @@ class _ReviewPages:
                 place = await act(asked, look.session, sent)
                 return _there(place) if place is not None else Reply(status=204, headers=HEADERS)
             except (RefusedError, BadReviewError, StoreError) as error:
-                return _html(views.failed(look, look.say.error(*_told(error))), _status(error), asked)
+                about = _item_of(asked) if _status(error) != 404 else None
+                return _html(views.failed(look, look.say.error(*_told(error)), about), _status(error), asked)
 
         return answer
 
@@ -183,7 +184,7 @@ class _ReviewPages:
         sent, look, gate = await _sent(asked), self._look(asked), self._doors.gate()
         who = one_line(sent.get("who", "")).strip()[:MAX_WHO]
         if not gate.accepts(sent.get("token", "")):
-            return _html(self._door(look, look.say("login_wrong")), 403, asked)
+            return _html(self._door(look, look.say("login_wrong"), who), 403, asked)
         if not who:
             return _html(self._door(look, look.say("login_nameless")), 422, asked)
         answer = _there(PATH)
@@ -272,8 +273,8 @@ class _ReviewPages:
         here = asked.http.rel_url.raw_path if asked.http.method in {"GET", "HEAD"} else PATH
         return Look(say, session, here)
 
-    def _door(self, look: Look, wrong: str | None = None) -> str:
-        return views.login(look, wrong, needs_token=self._doors.gate().digest is not None)
+    def _door(self, look: Look, wrong: str | None = None, who: str = "") -> str:
+        return views.login(look, wrong, needs_token=self._doors.gate().digest is not None, who=who)
 
 
 def _html(text: str, status: int, asked: Asked) -> web.Response:
@@ -288,6 +289,11 @@ def _there(place: str) -> web.Response:
     if place == OUT:
         answer.del_cookie(COOKIE, path=PATH)
     return answer
+
+
+def _item_of(asked: Asked) -> str | None:
+    """The item that a form is about, if it is about one."""
+    return asked.names["id"] if asked.http.rel_url.raw_path.startswith(f"{PATH}/items/") else None
 
 
 def _at(item: Item) -> str:

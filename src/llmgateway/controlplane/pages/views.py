@@ -21,33 +21,35 @@ from llmgateway.domain.review import (
     Severity,
     State,
 )
-from llmgateway.drawing.html import Html, join, tag
+from llmgateway.drawing.html import Html, Value, join, tag
 from llmgateway.ports.reviews import Backlog, WantedItems
 from llmgateway.review.verdicts import SIDES
 
 _WAITING: Final = frozenset({"open", "claimed", "disputed"})
 
 
-def login(look: Look, wrong: str | None, *, needs_token: bool) -> str:
-    """Where somebody says who they are."""
+def login(look: Look, wrong: str | None, *, needs_token: bool, who: str = "") -> str:
+    """Where somebody says who they are. `who`: what they have said already."""
     say = look.say
-    fields = [
-        _field(
-            say("your_name"),
-            tag("input", type="text", name="who", maxlength=MAX_WHO, required=True, autocomplete="username"),
-        )
-    ]
+    name = _asked_for("who", "text", "username", is_first=not who, value=who or None, maxlength=MAX_WHO)
+    fields = [_field(say("your_name"), name)]
     if needs_token:
-        secret = tag("input", type="password", name="token", required=True, autocomplete="current-password")
-        fields.append(_field(say("token"), secret))
+        fields.append(_field(say("token"), _asked_for("token", "password", "current-password", is_first=bool(who))))
+        fields.append(tag("p", say("token_hint"), class_="hint"))
     told = [tag("p", wrong, class_="bad", role="alert")] if wrong else []
     inner = form(look, "login", *fields, tag("p", button(say("login"), is_first=True)))
     return page(look, *told, tag("div", inner, class_="narrow"))
 
 
-def failed(look: Look, message: str) -> str:
-    """Why something was not done."""
-    back = tag("p", tag("a", look.say("back"), href=PATH, class_="button"))
+def _asked_for(name: str, kind: str, autocomplete: str, *, is_first: bool, **more: Value) -> Html:
+    """A field of the login. `is_first`: what is typed goes there without a click."""
+    return tag("input", type=kind, name=name, required=True, autocomplete=autocomplete, autofocus=is_first, **more)
+
+
+def failed(look: Look, message: str, item_id: str | None = None) -> str:
+    """Why something was not done, and the way back to the item that it was about."""
+    place = PATH if item_id is None else f"{PATH}/items/{item_id}"
+    back = tag("p", tag("a", look.say("back"), href=place, class_="button"))
     return page(look, tag("p", f"{look.say('failed')}: {message}", class_="bad", role="alert"), back)
 
 
@@ -88,7 +90,7 @@ def overview(look: Look, listing: Listing) -> str:
         for queue, count in sorted(waiting.items())
     ]
     states = [_choice(say(f"status.{each}"), wanted, state=each) for each in State]
-    inner = [tag("p", *_spaced(queues)), tag("p", *_spaced([tag("a", say("all"), href=PATH), *states]))]
+    inner = [tag("p", *_spaced(queues)), tag("p", *_spaced([_choice(say("all"), wanted, state=None), *states]))]
     inner.append(_table_of(look, listing.items, listing.now) if listing.items else tag("p", say("no_items")))
     if listing.more is not None:
         following = _place(wanted, after=listing.more)
@@ -104,7 +106,8 @@ def _choice(text: str, wanted: WantedItems, **changes: Any) -> Html:
 
 def _place(wanted: WantedItems, after: str | None = None) -> str:
     query = {"queue": wanted.queue, "state": wanted.state, "after": after}
-    return f"{PATH}?{urlencode({name: value for name, value in query.items() if value})}"
+    asked = urlencode({name: value for name, value in query.items() if value})
+    return f"{PATH}?{asked}" if asked else PATH
 
 
 def nothing(look: Look) -> str:
@@ -117,7 +120,7 @@ def item(look: Look, opened: Opened) -> str:
     seen, say = opened.item, look.say
     is_mine = seen.state is State.OPEN and seen.claimed_by == look.session.who
     inner = [tag("p", say("raised"), class_="note", role="status")] if opened.is_raised else []
-    inner += [_about(look, seen), *_texts(look, opened.texts), *_acts(look, opened, is_mine=is_mine)]
+    inner += [_about(look, seen, opened.now), *_texts(look, opened.texts), *_acts(look, opened, is_mine=is_mine)]
     inner += [_concern_form(look, seen), tag("p", say("keys"), class_="hint")]
     return page(look, *inner, renew=f"{PATH}/items/{seen.id}/renew" if is_mine else None, every_s=opened.renew_s)
 
@@ -153,23 +156,37 @@ def _table_of(look: Look, items: Sequence[Item], now: float) -> Html:
     rows = [
         tag(
             "tr",
-            tag("td", say("status.claimed") if each.holder(now) else say(f"status.{each.state}")),
-            tag("td", say(f"reason.{each.reason}")),
-            tag("td", each.queue),
-            tag("td", each.route or ""),
-            tag("td", _time(each.created_at)),
-            tag("td", each.holder(now) or ""),
+            _cell(say("state"), say("status.claimed") if each.holder(now) else say(f"status.{each.state}")),
+            _cell(say("reason"), say(f"reason.{each.reason}")),
+            _cell(say("queue"), each.queue),
+            _cell(say("route"), each.route or ""),
+            _cell(say("age"), _time(each.created_at)),
+            _cell(say("who"), each.holder(now) or ""),
             tag("td", tag("a", say("open_it"), href=f"{PATH}/items/{each.id}")),
         )
         for each in items
     ]
-    return tag("table", tag("thead", heads), tag("tbody", *rows))
+    return tag("table", tag("thead", heads), tag("tbody", *rows), class_="items")
 
 
-def _about(look: Look, seen: Item) -> Html:
+def _cell(name: str, text: str) -> Html:
+    """What stands in a column; where a page is narrow, its name stands before it."""
+    return tag("td", text, data_name=name)
+
+
+def _about(look: Look, seen: Item, now: float) -> Html:
     say = look.say
-    facts = [seen.queue, say(f"reason.{seen.reason}"), seen.route or "", say(f"status.{seen.state}"), seen.note or ""]
+    facts = [seen.queue, say(f"reason.{seen.reason}"), seen.route or "", _stands(look, seen, now), seen.note or ""]
     return tag("p", " · ".join(filter(None, facts)))
+
+
+def _stands(look: Look, seen: Item, now: float) -> str:
+    """Where an item stands, for whoever looks at it."""
+    assert look.session is not None
+    say, holder = look.say, seen.holder(now)
+    if holder == look.session.who:
+        return say("yours").format(_clock(seen.claimed_until))
+    return say("status.claimed") if holder else say(f"status.{seen.state}")
 
 
 def _texts(look: Look, texts: Shown) -> list[Html]:
@@ -282,6 +299,10 @@ def _field(name: str, control: Html) -> Html:
 
 def _spaced(parts: Sequence[Html]) -> list[str]:
     return [each for part in parts for each in (part, " ")]
+
+
+def _clock(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%H:%M UTC")
 
 
 def _time(moment: float) -> str:
