@@ -10,7 +10,7 @@ import pytest
 import typer
 from rich.console import Console
 
-from llmgateway.cli import whereabouts
+from llmgateway.cli import tables, whereabouts
 from llmgateway.cli.datasets import asking as datasets
 from llmgateway.cli.datasets.transfer import read
 from llmgateway.cli.replay import judging, plots, words
@@ -70,12 +70,12 @@ def test_the_page_of_a_replay_without_a_pair_can_be_made():
     assert "was bad in none" in text
 
 
-def test_the_terminal_says_the_same():
+def test_the_terminal_says_the_same(capsys):
     out = Console(file=io.StringIO(), width=160, highlight=False, markup=False, emoji=False)
     tell(out, report(harmful(), [Texts(0, HOSTILE, None, "fine", None)], [Outcome("errors<=1.5x", None, "too few")]))
-    text = out.file.getvalue()
+    text = out.file.getvalue() + capsys.readouterr().out
     assert "The candidate is worse." in text
-    assert "12  100.0 % (75.8 - 100.0)" in text
+    assert "12 · 100.0 % (75.8-100.0)" in text
     assert "not clear" in text
     assert "\x1b[2J" not in text
 
@@ -93,6 +93,44 @@ def test_it_fails_by_the_test_or_by_a_gate(pairs, gates, is_failed):
     told = report(pairs, (), gates)
     assert told.is_failed is is_failed
     assert json.loads(json.dumps(told.shown()))["failed"] is is_failed
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("cost_usd", 8.568e-05, "$0.000086"),
+        ("cost_usd", 0.0123456, "$0.0123"),
+        ("cost_usd", 0.0, "$0"),
+        ("cost_usd", 1234.5, "$1,234"),
+        ("duration_s", 0.001561, "1.56 ms"),
+        ("duration_s", 0.3456, "346 ms"),
+        ("duration_s", 2.5, "2.5 s"),
+        ("input_tokens", 7.0, "7"),
+        ("output_tokens", 51.52, "51.5"),
+        ("output_tokens", 100_000.0, "100,000"),
+        ("output_tokens", None, "-"),
+    ],
+)
+def test_amounts_are_told_in_their_units(name, value, told):
+    assert words.number(name, value) == told
+
+
+def test_a_difference_has_its_sign_and_its_unit():
+    told = {"difference": -0.000347, "interval": (-0.0004, 0.0)}
+    assert words.difference_of("cost_usd", told) == "-$0.000347 (-$0.0004 to $0)"
+    assert words.difference_of("duration_s", {"difference": 0.25, "interval": None}) == "+250 ms"
+
+
+def test_the_terminal_has_what_the_page_has_and_fits(capsys, monkeypatch):
+    monkeypatch.setattr(tables, "room", lambda: 80)
+    out = Console(file=io.StringIO(), width=80, highlight=False, markup=False, emoji=False)
+    tell(out, report(harmful(), gates=[Outcome("errors<=1.5x", False, "12 against 0")]))
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    for part in ("12 · 100.0 % (75.8-100.0)", "0 : 12", "6.5 s (12 s)", "+1 s", "fails 12 against 0"):
+        assert part in shown
+    text = page(report([Pair(0, side(), side())]), [Pair(0, side(), side())])
+    assert "Neither version lost a pair" in text
 
 
 def test_what_people_say_is_told_everywhere_and_can_fail_it():

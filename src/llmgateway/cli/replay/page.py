@@ -15,7 +15,8 @@ _STYLE: Final = """
 :root{color-scheme:light}
 body{font:15px/1.5 system-ui,sans-serif;color:#1c1c1c;max-width:60rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-table{border-collapse:collapse;width:100%}
+table{border-collapse:collapse;width:100%}.wide{overflow-x:auto}.wide td{min-width:6rem}
+@media(max-width:40rem){.side{grid-template-columns:1fr!important}}
 th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
 td{font-variant-numeric:tabular-nums}
 svg{width:100%;max-width:640px;display:block}svg text{font:12px system-ui,sans-serif;fill:#333}
@@ -87,7 +88,7 @@ def _table(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A table; cells are text."""
     head = "".join(f"<th>{escape(each)}</th>" for each in heading)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _gates(report: Report) -> str:
@@ -126,6 +127,8 @@ def _evidence(pairs: Sequence[Pair], verdict: Verdict) -> str:
         who = who.plus(lost(pair))
         line.append((who.stable, who.candidate))
     title = "pairs that each version lost, as they came"
+    if who == Arms():
+        return f"<h2>Evidence</h2><p class=dim>Neither version lost a pair; verdict: {escape(verdict)}</p>"
     return f"<h2>Evidence</h2><p class=dim>{title}; verdict: {escape(verdict)}</p>" + plots.evidence(line, title)
 
 
@@ -133,21 +136,22 @@ def _amounts(amounts: dict[str, Any]) -> str:
     rows = []
     for name, line in amounts.items():
         if line["baseline"]["count"]:
-            cells = [_amount(line[side]) for side in ("logged", "baseline", "candidate")]
-            rows.append((words.TITLES[name], *cells, words.difference_of(line)))
+            cells = [_amount(name, line[side]) for side in ("logged", "baseline", "candidate")]
+            rows.append((words.TITLES[name], *cells, words.difference_of(name, line)))
     return _table(("mean", "logged", "baseline", "candidate", "mean difference (95 %)"), rows)
 
 
-def _amount(told: dict[str, Any]) -> str:
+def _amount(name: str, told: dict[str, Any]) -> str:
     if not told["count"]:
         return "-"
-    mean, p50, p95 = (words.number(told[name]) for name in ("mean", "p50", "p95"))
+    mean, p50, p95 = (words.number(name, told[which]) for which in ("mean", "p50", "p95"))
     return f"{mean} (p50 {p50}, p95 {p95})"
 
 
 def _spread(report: Report, name: str) -> str:
     both = report.figures.amounts[name]
-    return plots.spread(words.TITLES[name], both.baseline.values, both.candidate.values)
+    unit = ", s" if name.endswith("_s") else ""
+    return plots.spread(words.TITLES[name] + unit, both.baseline.values, both.candidate.values)
 
 
 def _worst(report: Report) -> str:

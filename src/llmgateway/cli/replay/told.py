@@ -1,17 +1,33 @@
 """The report in the terminal."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmgateway.cli.logs.printable import dollars, one_line
 from llmgateway.cli.replay import words
 from llmgateway.cli.replay.report import Report
-from llmgateway.cli.tables import titled
+from llmgateway.cli.tables import Cell, identity, number, show
+from llmgateway.cli.tables import words as words_column
 from llmgateway.rollout.pairs import Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _STYLES = {Verdict.WORSE: "bold red", Verdict.ALIKE: "bold green", Verdict.OPEN: "bold yellow"}
+_RATES = (
+    words_column(""),
+    words_column("baseline", least=12),
+    words_column("candidate", least=12),
+    number("lost", rank=1),
+)
+_AMOUNTS = (
+    identity(""),
+    words_column("logged", rank=1, least=10),
+    words_column("baseline", least=10),
+    words_column("candidate", least=10),
+    words_column("difference", least=12),
+)
+_GATES = (identity("gate"), identity(""), words_column("why"))
 _PASSED = {True: ("holds", "green"), False: ("fails", "red"), None: ("not clear", "yellow")}
 
 
@@ -28,7 +44,8 @@ def tell(out: "Console", report: Report) -> None:
     told = figures.shown()
     _rates(out, told)
     _amounts(out, told["amounts"])
-    _gates(out, report)
+    out.print("gates", style="bold")
+    _gates(report)
     _worst(out, report)
     if report.redacted:
         out.print(f"{report.redacted:,} items are without what guardrails had taken out", style="dim")
@@ -36,44 +53,41 @@ def tell(out: "Console", report: Report) -> None:
 
 
 def _rates(out: "Console", told: dict[str, Any]) -> None:
-    table = titled("bad answers", "", "baseline", "candidate", "lost: baseline", "candidate")
+    rows = []
     for group in ("rates", "guardrails"):
         for name, line in told[group].items():
             if name == "bad" or line["baseline"]["count"] or line["candidate"]["count"]:
                 prefix = "guardrails: " if group == "guardrails" else ""
-                lost = line["lost"]
-                table.add_row(
-                    prefix + words.TITLES[name],
-                    words.share_of(line["baseline"]),
-                    words.share_of(line["candidate"]),
-                    f"{lost['stable']:,}",
-                    f"{lost['candidate']:,}",
-                )
-    out.print(table)
+                shares = [words.share_of(line[which]) for which in ("baseline", "candidate")]
+                lost = f"{line['lost']['stable']:,} : {line['lost']['candidate']:,}"
+                rows.append([prefix + words.TITLES[name], *shares, lost])
+    out.print("bad answers (with 95 % intervals), and the pairs lost by them", style="bold")
+    show(_RATES, rows)
 
 
 def _amounts(out: "Console", amounts: dict[str, Any]) -> None:
-    table = titled("mean (p95)", "", "logged", "baseline", "candidate", "difference")
+    rows = []
     for name, line in amounts.items():
         if line["baseline"]["count"]:
-            cells = [_amount(line[side]) for side in ("logged", "baseline", "candidate")]
-            table.add_row(words.TITLES[name], *cells, words.difference_of(line))
-    if table.row_count:
-        out.print(table)
+            cells = [_amount(name, line[side]) for side in ("logged", "baseline", "candidate")]
+            rows.append([words.TITLES[name], *cells, words.difference_of(name, line)])
+    if rows:
+        out.print("mean (95 of 100 are below)", style="bold")
+        show(_AMOUNTS, rows)
 
 
-def _amount(told: dict[str, Any]) -> str:
-    return f"{words.number(told['mean'])} ({words.number(told['p95'])})" if told["count"] else "-"
+def _amount(name: str, told: dict[str, Any]) -> str:
+    return f"{words.number(name, told['mean'])} ({words.number(name, told['p95'])})" if told["count"] else "-"
 
 
-def _gates(out: "Console", report: Report) -> None:
+def _gates(report: Report) -> None:
     from rich.text import Text
 
-    table = titled("gates", "", "", "")
+    rows: list[Sequence[Cell]] = []
     for gate in report.gates:
         said, style = _PASSED[gate.is_passed]
-        table.add_row(gate.gate, Text(said, style), one_line(gate.said))
-    out.print(table)
+        rows.append([gate.gate, Text(said, style), one_line(gate.said)])
+    show(_GATES, rows)
 
 
 def _worst(out: "Console", report: Report) -> None:

@@ -25,9 +25,9 @@ TITLES: Final = {
     "block": "blocked",
     "input_tokens": "input tokens",
     "output_tokens": "output tokens",
-    "cost_usd": "cost, $",
-    "duration_s": "latency, s",
-    "first_token_s": "first token, s",
+    "cost_usd": "cost",
+    "duration_s": "latency",
+    "first_token_s": "first token",
 }
 ENDS: Final = {
     Ended.DONE: "every item was asked",
@@ -40,6 +40,7 @@ _PROVEN: Final = {
     Verdict.ALIKE: "that proves no harm",
     Verdict.OPEN: "that proves neither harm nor its absence",
 }
+_PLACES: Final = 6  # a millionth of a dollar is little enough
 LIMITS: Final = (
     "A pair is lost by the version whose gravest fault is the graver, in the order of the rows above. How grave a "
     "fault is for whoever asked, nobody here knows.",
@@ -96,25 +97,42 @@ def ratio_of(figures: Figures) -> str:
 
 
 def share_of(told: Mapping[str, Any]) -> str:
-    """A share with its interval."""
+    """How many, and their share with its interval."""
     if told["share"] is None:
         return "-"
-    return f"{told['count']:,}  {100 * told['share']:.1f} % ({100 * told['low']:.1f} - {100 * told['high']:.1f})"
+    return f"{told['count']:,} · {100 * told['share']:.1f} % ({100 * told['low']:.1f}-{100 * told['high']:.1f})"
 
 
-def number(value: float | None) -> str:
-    """A figure, as exact as people need it."""
+def number(name: str, value: float | None) -> str:
+    """An amount of the kind `name`, in its unit, as exact as people need it."""
     if value is None:
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if name == "cost_usd":
+        return f"${_plain(value)}"
+    if name.endswith("_s"):
+        return f"{_plain(value * 1000)} ms" if abs(value) < 0.9995 else f"{_plain(value)} s"
+    return _plain(value)
 
 
-def difference_of(told: Mapping[str, Any]) -> str:
-    """The mean difference with its interval."""
+def _plain(value: float) -> str:
+    """Three digits that count, more only before the point; never with an exponent."""
+    if value == 0 or abs(value) >= 99.95:
+        return f"{value:,.0f}"
+    places = min(_PLACES, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{max(0, places)}f}".rstrip("0").rstrip(".")
+
+
+def difference_of(name: str, told: Mapping[str, Any]) -> str:
+    """The mean difference of amounts of the kind `name`, with its interval."""
     if told["difference"] is None:
         return "-"
-    text = f"{told['difference']:+.3g}"
+    text = _signed(name, told["difference"])
     if told["interval"] is not None:
         low, high = told["interval"]
-        text += f" ({low:+.3g} to {high:+.3g})"
+        text += f" ({_signed(name, low)} to {_signed(name, high)})"
     return text
+
+
+def _signed(name: str, value: float) -> str:
+    sign = "+" if value > 0 else "-" if value < 0 else ""
+    return sign + number(name, abs(value))
