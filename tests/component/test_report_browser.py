@@ -29,6 +29,22 @@ async def test_it_fits_on_a_screen_and_on_paper(tmp_path, language):
         assert page.messages == []
 
 
+async def test_on_a_phone_words_stay_whole_and_what_is_wide_is_moved_by_itself(tmp_path):
+    file = tmp_path / "report.html"
+    file.write_text(render_html(made(route_report())))
+    async with tab(tmp_path) as page:
+        await page.call("Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=True)
+        await page.open(f"file://{file}")
+        await page.until("document.querySelectorAll('svg').length > 0")
+        assert await page.eval("document.documentElement.scrollWidth") <= 400
+        # The figure of a tile is one line high, and a plot is as wide as it can be read.
+        assert await page.eval("Math.max(...[...document.querySelectorAll('.tile b')].map((b) => b.offsetHeight))") < 50
+        assert await page.eval("document.querySelector('figure svg').getBoundingClientRect().width") > 600
+        assert await page.eval(
+            "document.querySelector('.wide').scrollWidth > document.querySelector('.wide').clientWidth"
+        )
+
+
 async def fits(page):
     assert await page.eval("document.documentElement.scrollWidth - innerWidth") <= 0
     heights = await page.eval("[...document.querySelectorAll('svg')].map(each => each.getBoundingClientRect().height)")

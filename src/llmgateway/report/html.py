@@ -25,6 +25,7 @@ p{margin:.4rem 0;max-width:48rem}p.aside{color:#5b6875;font-size:.87rem}
 .tile span{display:block;color:#5b6875;font-size:.84rem}
 table{border-collapse:collapse;width:100%;margin:.6rem 0;font-size:.89rem}
 th{font-weight:600;color:#5b6875;border-bottom:2px solid #9aa5b0;overflow-wrap:normal}
+:lang(ja) th{word-break:auto-phrase}
 th,td{text-align:left;padding:.32rem .6rem;vertical-align:top}
 td{min-width:5.5rem;border-bottom:1px solid #e3e8ec}
 tr{break-inside:avoid}thead{display:table-header-group}
@@ -40,6 +41,9 @@ blockquote p{margin:0}blockquote footer{color:#5b6875;font-size:.85rem;margin-to
 th,td{padding:.25rem .4rem}td{min-width:3.6rem}.w{white-space:normal}}
 @media print{body{font-size:10pt;margin:0;padding:0;max-width:none}h2{margin-top:1.6rem}.tile b{font-size:1.35rem}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media screen{.wide{overflow-x:auto}}
+@media screen and (max-width:40rem){body{padding:0 1rem}.tiles{grid-template-columns:1fr 1fr}
+td{min-width:5.5rem;overflow-wrap:break-word}td.n{min-width:4.5rem}figure{overflow-x:auto}figure svg{min-width:38rem}}
 """
 
 
@@ -90,4 +94,4 @@ def _table(table: Table) -> Html:
     rows = (
         tag("tr", *(tag("td", cell, class_=kind) for cell, kind in zip(row, kinds, strict=True))) for row in table.rows
     )
-    return tag("table", tag("thead", tag("tr", *head)), tag("tbody", join(*rows)))
+    return tag("div", tag("table", tag("thead", tag("tr", *head)), tag("tbody", join(*rows))), class_="wide")

@@ -25,7 +25,7 @@ def versions(route: RouteReport, say: Say) -> Iterator[Block]:
         columns,
         [_version(each, answered, say) for each in service.versions],
         frozenset({3, 4, 5, 6}),
-        frozenset({1, 2, 5}),
+        frozenset({1, 2, 5, 7}),
     )
     if service.versions_left_out:
         yield Text(say("versions.left_out", count=service.versions_left_out), is_aside=True)
