@@ -177,7 +177,13 @@ def of_route(names: list[str], found: Guarding, makers: Makers) -> tuple[Guardra
 
 def undefined(name: str, makers: Makers) -> Guardrail:
     """A guardrail that is only named: the plug-in of that name with its own defaults."""
-    return Guardrail(name, name, stages=_usual_stages(makers.get(name)))
+    plugin = makers.get(name)
+    return Guardrail(name, name, stages=_usual_stages(plugin), action=_done_by(plugin, _GUARDRAIL.action))
+
+
+def _done_by(plugin: object, action: Action) -> Action:
+    """What is done after a finding of a plug-in: a judge has no span to redact, so what was not told only flags."""
+    return Action.FLAG if action is Action.REDACT and is_judge(plugin) else action
 
 
 def _usual_stages(plugin: object) -> tuple[Stage, ...]:
@@ -189,11 +195,12 @@ def _usual_stages(plugin: object) -> tuple[Stage, ...]:
 
 
 def _guardrail(name: str, table: GuardrailTable, makers: Makers) -> Guardrail:
+    plugin = makers.get(table.use or name)
     return Guardrail(
         name=name,
         plugin=table.use or name,
-        stages=tuple(table.stages or _usual_stages(makers.get(table.use or name))),
-        action=table.action,
+        stages=tuple(table.stages or _usual_stages(plugin)),
+        action=_done_by(plugin, table.action),
         mode=table.mode,
         restore=table.restore,
         timeout_s=table.timeout,

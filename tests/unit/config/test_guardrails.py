@@ -218,6 +218,14 @@ def test_judges_look_at_prompts_unless_more_is_asked_for(plugin, stages):
     assert loaded(TEXT.replace('"pii"', f'"{plugin}"')).routes["a"].guardrails[2].stages == stages
 
 
+@pytest.mark.parametrize(("plugin", "action"), [("pii", "redact"), ("judging", "flag"), ("asking", "flag")])
+def test_a_judge_that_was_told_nothing_is_said_to_flag(plugin, action):
+    text = TEXT.replace('action = "block"\n', "").replace('use = "secrets"', f'use = "{plugin}"')
+    assert loaded(text).guarding.named["credentials"].action == action
+    assert loaded(TEXT.replace('"pii"', f'"{plugin}"')).routes["a"].guardrails[2].action == action
+    assert loaded(TEXT.replace('use = "secrets"', 'use = "judging"')).guarding.named["credentials"].action == "block"
+
+
 def test_who_must_know_the_request_looks_into_replies_alone():
     assert loaded(
         TEXT.replace('use = "secrets"\naction = "block"\nstages = ["request"]', 'use = "binding"')
