@@ -41,13 +41,15 @@ def _print_gateway(console: "Console", meaning: dict[str, Any]) -> None:
     scheme = "https" if server["tls"] else "http"
     who = "callers need a key" if server["keys_required"] else "no key needed"
     guarded = "a token is needed" if admin["token"] else "no token"
-    workers = f"{server['workers']} workers" if server["workers"] else "one worker a core"
+    count = server["workers"]
+    workers = f"{count} worker{'s' * (count != 1)}" if count else "one worker a core"
     serves = "serves unlogged when the disk is full" if journal["serve_unlogged"] else "serves nothing it cannot log"
     survives = "survives power loss" if journal["durability"] == "disk" else "survives kill -9"
     table.add_row("callers", f"{scheme}://{server['listen']}", f"{server['reach']}; {who}; {workers}")
     table.add_row("admin", f"http://{admin['listen']}", f"{admin['reach']}; {guarded}")
     table.add_row("limits", f"{server['body']} / {server['upload']}", f"body / upload; drains for {server['drain']}")
-    table.add_row("data", keep["dir"], f"log {keep['exchanges']}, bodies {keep['bodies']}, at most {keep['max_store']}")
+    most = "of any size" if keep["max_store"] == "unlimited" else f"at most {keep['max_store']}"
+    table.add_row("data", keep["dir"], f"keeps exchanges {keep['exchanges']}, bodies {keep['bodies']}, {most}")
     table.add_row("journal", journal["durability"], f"{survives}; {serves}")
     console.print(table)
 

@@ -187,11 +187,10 @@ def titled(title: str, *columns: str) -> "Table":
     """One of several on a page; without a title it has no heading either. Cells that are too long go on below, but
     for ids, which stay whole.
     """
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD if title else None)
-    table.show_header = bool(title)
+    table = dense() if title else Table(box=None, show_header=False)
+    table.title, table.title_justify, table.title_style = title or None, "left", "bold"
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "id")
     return table

@@ -74,6 +74,16 @@ def test_a_missing_file_is_clear(tmp_path: Path) -> None:
     )
 
 
+def test_in_a_small_terminal_names_are_whole(file: Path) -> None:
+    file.write_text(TEXT.replace("[server]\n", "[server]\nworkers = 1\n"))
+    shown = runner.invoke(app, ["check", str(file)], env={"COLUMNS": "60"}).output
+    lines = [line for line in shown.splitlines() if str(file) not in line]
+    assert max(map(len, lines)) <= 60
+    assert any(line.split()[:2] == ["assistant", "v1"] for line in lines), shown
+    assert "of any size" in shown
+    assert "1 workers" not in shown
+
+
 def test_without_a_name_it_is_the_file_that_all_commands_take(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LLMGATEWAY_CONFIG", raising=False)
     monkeypatch.chdir(file.parent)
