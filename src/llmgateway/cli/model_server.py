@@ -1,11 +1,14 @@
 """`llmgateway model-server`: a pretend model on a real socket, to try things on without a key and without a network."""
 
 import asyncio
+import errno
 import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from llmgateway.cli.errors import fail
 
 if TYPE_CHECKING:
     from llmgateway.modelserver.knobs import Knobs
@@ -79,8 +82,10 @@ def _run(settings: "Settings", *, as_json: bool, until_eof: bool) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, as_json=as_json, until_eof=until_eof))
     except OSError as wrong:
-        typer.echo(f"cannot listen on {settings.host}:{settings.port}: {wrong.strerror or wrong}", err=True)
-        raise typer.Exit(1) from None
+        where = f"{settings.host}:{settings.port}"
+        if wrong.errno == errno.EADDRINUSE:
+            fail(f"{where} is in use by another program; --port names another, and --port 0 takes a free one")
+        fail(f"cannot listen on {where}: {wrong.strerror or wrong}")
 
 
 async def _serve(settings: "Settings", *, as_json: bool, until_eof: bool) -> None:

@@ -8,6 +8,7 @@ from tests.support import guardrails as simple
 from typer.testing import CliRunner, Result
 
 from llmgateway.cli.guard import check
+from llmgateway.cli.guard.listing import folded
 from llmgateway.cli.guard.told import hint
 from llmgateway.cli.main import app
 
@@ -112,7 +113,7 @@ def test_names_are_those_of_the_configuration_where_there_is_one(folder: Path) -
         (("-g", " ,", "-"), 2, "names at least one guardrail"),
         (("-g", "runs", "-r", "assistant", "-"), 2, "name one of the two"),
         (("-s", "both", "-"), 2, "--stage"),
-        (("nowhere.txt",), 1, "nowhere.txt: No such file or directory"),
+        (("nowhere.txt",), 2, "nowhere.txt: cannot be read: No such file or directory"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(args: tuple[str, ...], code: int, words: str) -> None:
@@ -187,3 +188,11 @@ def test_a_request_must_be_an_object_and_belong_to_a_reply(folder: Path, content
     wrong = run("check", "--stage", "reply", "--request", "request.json", "-", stdin="x")
     assert (wrong.exit_code, "request.json: no JSON object" in wrong.output) == (2, True)
     assert run("check", "--request", "request.json", "-", stdin="x").exit_code == 2
+
+
+def test_a_large_family_of_kinds_is_one_word_with_its_number() -> None:
+    many = [f"secret.k{number}" for number in range(9)]
+    assert folded(["email", *many, "id.gb", "id.ca", "person"]) == ["email", "secret.* (9)", "id.gb", "id.ca", "person"]
+    shown = run("list")
+    assert max(map(len, shown.stdout.splitlines())) < 400  # into a pipe goes a line a row
+    assert "--json names every kind" in shown.stderr

@@ -89,6 +89,15 @@ def test_a_whole_store_is_said_to_be_whole(folder: Path) -> None:
     assert f"{COUNT:,} exchanges, whole" in result.stdout
 
 
+async def test_what_is_not_in_the_main_file_yet_counts_as_well(tmp_path: Path) -> None:
+    made = SqliteStore(file_of(tmp_path))
+    await made.open()
+    await made.append(ExchangeFactory().entries(20), [], [], None)
+    result = await asyncio.to_thread(store, tmp_path, "check", "--json")
+    await made.close()
+    assert json.loads(result.stdout)["bytes"] > 100_000  # most of it is in the -wal beside the file
+
+
 def test_damage_is_told_with_the_way_out(folder: Path) -> None:
     damage(folder, pages_of(folder, "exchange")[5])
     result = store(folder, "check", "--json")

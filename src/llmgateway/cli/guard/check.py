@@ -91,8 +91,11 @@ def _text(source: str) -> str:
     if source == STDIN:
         content = sys.stdin.buffer.read(MAX_BYTES + 1)
     else:
-        with Path(source).open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        try:
+            with Path(source).open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            fail(f"{source}: cannot be read: {error.strerror or type(error).__name__}", MISUSED)
     name = "stdin" if source == STDIN else source
     if len(content) > MAX_BYTES:
         fail(f"{name}: larger than {MAX_BYTES >> 20} MiB", MISUSED)

@@ -1,13 +1,16 @@
 """`llmgateway guard list`: the plug-ins that guardrails can use, and what each can find."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.tables import identity, show, words
+
+FAMILY: Final = 8  # kinds of one family that are all named
 
 
 def list_plugins(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -25,6 +28,15 @@ def list_plugins(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
 def _print(found: Sequence[Mapping[str, Any]]) -> None:
     rows = []
     for each in found:
-        kinds = "what its settings say" if each["kinds"] is None else ", ".join(each["kinds"])
+        kinds = "what its settings say" if each["kinds"] is None else ", ".join(folded(each["kinds"]))
         rows.append([one_line(cell) for cell in (each["name"], each["type"], each["version"], kinds)])
     show((identity("name"), identity("type"), identity("version", rank=1), words("finds")), rows)
+    gateway.notes().print("--json names every kind; of some families only their number is told here", style="dim")
+
+
+def folded(kinds: Sequence[str]) -> list[str]:
+    """Kinds as they come; a family (`secret.…`) of more than a few is one of them, with its number."""
+    sizes = Counter(kind.partition(".")[0] for kind in kinds if "." in kind)
+    families = ((kind, kind.partition(".")[0]) for kind in kinds)
+    told = (f"{family}.* ({sizes[family]})" if sizes[family] > FAMILY else kind for kind, family in families)
+    return list(dict.fromkeys(told))

@@ -31,7 +31,7 @@ def _examined(path: Path) -> dict[str, Any]:
     from llmgateway.store.schema import check as check_schema
     from llmgateway.store.sqlite_connection import translated
 
-    found: dict[str, Any] = {"path": str(path), "bytes": path.stat().st_size, "knows": VERSION, "problems": []}
+    found: dict[str, Any] = {"path": str(path), "bytes": _bytes(path), "knows": VERSION, "problems": []}
     try:
         with translated(), closing(opened(path)) as connection:
             found["version"] = check_schema(connection)
@@ -40,6 +40,12 @@ def _examined(path: Path) -> dict[str, Any]:
     except StoreError as error:
         found["problems"].append(str(error))
     return found
+
+
+def _bytes(path: Path) -> int:
+    """The store with what is not in its main file yet."""
+    beside = path.with_name(f"{path.name}-wal")
+    return path.stat().st_size + (beside.stat().st_size if beside.exists() else 0)
 
 
 def _problems(connection: sqlite3.Connection) -> list[str]:
