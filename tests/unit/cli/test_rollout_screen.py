@@ -1,12 +1,15 @@
 """A rollout on the terminal."""
 
+import re
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
+from llmgateway.cli.rollout import screen
 from llmgateway.cli.rollout.bundle import _shown, followed
-from llmgateway.cli.rollout.screen import bar, headline, replayed, standing
+from llmgateway.cli.rollout.screen import bar, brief, evidence, headline, replayed, standing
+from llmgateway.rollout.words_en import WORDS
 
 HEAD = {"id": "6b0", "route": "chat", "candidate": "v2", "stable": "v1", "creator": "carol", "state": "paused"}
 E = {"e": 1.5, "log_e": 0.4, "needed": 20.0}
@@ -58,6 +61,38 @@ def test_the_figures_the_words_and_what_is_in_the_way():
     for part in ("error (critical)", "1 of 10", "3 of 40", "0.00 to ?", "1.5 / 20", "it is read-only"):
         assert part in text
     assert "\x1b" not in text, "what is told can't move the cursor"
+
+
+def test_what_the_table_says_and_what_it_rests_on_is_left_to_explain():
+    said = {key: re.sub(r"\{\w+\}", "x", template) for key, template in WORDS.items()}
+    kept = brief(said.values())
+    gone = {key for key, sentence in said.items() if sentence not in kept}
+    figures = {"counts", "range", "harm", "no_harm_seen", "safe", "safe_ceiling"}
+    assert gone == {"zone", "assumptions", *(f"metric.{each}" for each in figures)}
+    assert "what it means: llmgateway rollout explain chat" in printed(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("e", "told"),
+    [
+        (0.0, "0"),
+        (1e-9, "under 0.001"),
+        (0.138, "0.138"),
+        (97.44, "97.4"),
+        (40_123.0, "40,123"),
+        (1e300, "over 1,000,000"),
+    ],
+)
+def test_evidence_has_no_exponent(e, told):
+    assert evidence(e) == told
+
+
+def test_the_figures_fit_a_small_terminal(monkeypatch):
+    monkeypatch.setattr(screen, "room", lambda: 60)
+    lines = printed(WHOLE).splitlines()
+    (line,) = (each for each in lines if "critical" in each)
+    assert len(line.rstrip()) <= 60
+    assert line.split()[:2] == ["error", "(critical)"]
 
 
 def test_one_that_is_over_has_a_line_and_no_figures():

@@ -9,7 +9,7 @@ import typer
 from llmgateway.cli import gateway
 from llmgateway.cli.errors import fail
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.cli.rollout.screen import standing
+from llmgateway.cli.rollout.screen import brief, standing
 from llmgateway.cli.whereabouts import TOKEN_ENV, Source, TokenEnvOption, UrlOption, locate
 
 RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route, as its applications write it.")]
@@ -94,7 +94,7 @@ def promote(
     source = locate(config, url, token_env)
     found = gateway.get(source, path(route), has="rollout")["rollout"]
     if found["state"] != "awaiting_approval":
-        missing = "".join(f"\n  {one_line(each)}" for each in found.get("words", ()))
+        missing = "".join(f"\n  {one_line(each)}" for each in brief(found.get("words", ())))
         fail(f"the rollout of {one_line(route)} is {found['state']}, and waits for nobody to promote it{missing}")
     shown = gateway.change(source, "POST", path(route, "exemplars"), has="exemplars")["exemplars"]
     if not as_json:

@@ -1,11 +1,14 @@
 """A rollout as people see it: where it is, what is missing, the figures, and what they mean."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.cli.tables import dense
+from llmgateway.cli.tables import laid_out, number, room
+from llmgateway.cli.tables import words as words_column
+from llmgateway.rollout.words_en import WORDS
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -20,6 +23,29 @@ _STYLES: Final = {
     "rolled_back": "red",
     "aborted": "red",
 }
+_FIGURES: Final = (
+    words_column("metric", least=16),
+    number("candidate"),
+    number("stable"),
+    number("ratio", rank=1),
+    number("harm E"),
+    number("no harm E"),
+)
+_MUCH: Final = 1_000_000
+_LITTLE: Final = 0.001
+
+
+def _longest(template: str) -> str:
+    """What a sentence has in it whatever its figures are."""
+    return max(re.split(r"\{\w+\}", template), key=len)
+
+
+_TOLD_ELSEWHERE: Final = tuple(
+    _longest(template)
+    for key, template in WORDS.items()
+    if key in {"zone", "assumptions"}
+    or key.startswith(("metric.counts", "metric.range", "metric.harm", "metric.no_harm", "metric.safe"))
+)
 
 
 def standing(rollout: Mapping[str, Any]) -> "Group":
@@ -36,7 +62,8 @@ def standing(rollout: Mapping[str, Any]) -> "Group":
         parts.append(Text(paired(rollout["pairs"])))
     if "metrics" in rollout:
         parts += [Text(bar(rollout)), figures(rollout["metrics"])]
-        parts += [Text(one_line(each)) for each in rollout["words"]]
+        parts += [Text(one_line(each)) for each in brief(rollout["words"])]
+        parts.append(Text(f"what it means: llmgateway rollout explain {one_line(rollout['route'])}", "dim"))
     parts += [Text(one_line(move(each))) for each in rollout.get("moves", ())]
     if "moves" in rollout:
         parts.append(Text(f"every move: llmgateway rollout history {one_line(rollout['route'])}", "dim"))
@@ -104,19 +131,29 @@ def steps(rollout: Mapping[str, Any]) -> str:
     return f"steps {' → '.join(told)} · {rollout['weight']:.0%} of assignments now"
 
 
+def brief(words: Iterable[str]) -> list[str]:
+    """The sentences without those that say the table's figures again, and what these rest on: `explain` has all."""
+    return [each for each in words if not any(part in each for part in _TOLD_ELSEWHERE)]
+
+
 def figures(metrics: list[Mapping[str, Any]]) -> "Table":
     """Counts, ratio and tests, a line a metric."""
-    from rich.text import Text
-
-    table = dense()
-    for name in ("metric", "candidate", "stable", "ratio", "harm E", "no harm E"):
-        table.add_column(name, justify="left" if name == "metric" else "right")
+    rows = []
     for each in metrics:
         low, high = each["ratio"]["low"], each["ratio"]["high"]
-        table.add_row(
-            Text(one_line(f"{each['name']} ({each['kind']})")),
-            *(f"{each['bad'][arm]} of {each['units'][arm]}" for arm in ("candidate", "stable")),
-            f"{low:.2f} to {'?' if high is None else f'{high:.2f}'}",
-            *(f"{each[kind]['e']:.3g} / {each[kind]['needed']:.3g}" for kind in ("harm", "safe")),
+        rows.append(
+            [
+                one_line(f"{each['name']} ({each['kind']})"),
+                *(f"{each['bad'][arm]} of {each['units'][arm]}" for arm in ("candidate", "stable")),
+                f"{low:.2f} to {'?' if high is None else f'{high:.2f}'}",
+                *(f"{evidence(each[kind]['e'])} / {each[kind]['needed']:.3g}" for kind in ("harm", "safe")),
+            ]
         )
-    return table
+    return laid_out(_FIGURES, rows, room()).table
+
+
+def evidence(e: float) -> str:
+    """An E-value with three digits, as far as anybody reads them."""
+    if e >= _MUCH:
+        return f"over {_MUCH:,}"
+    return f"{e:,.0f}" if e >= 1_000 else f"{e:.3g}" if e >= _LITTLE or e <= 0 else f"under {_LITTLE}"
