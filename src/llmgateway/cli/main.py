@@ -43,6 +43,14 @@ COMMANDS: Final = {
 }
 
 
+_REWORDED: Final = (
+    ("Value error, ", ""),
+    ("Input should be a valid integer, unable to parse string as an integer", "it must be a whole number"),
+    ("Input should be a valid number, unable to parse string as a number", "it must be a number"),
+    ("Input should be", "it must be"),
+)
+
+
 class LazyCommands(TyperGroup):
     """Lists commands by the table, and imports the one that is used."""
 
@@ -127,12 +135,19 @@ def main() -> None:
     try:
         code = app(standalone_mode=False, prog_name="llmgateway")
     except typer.TyperException as error:
-        message = error.format_message()
+        message = _plain(error.format_message())
         typer.echo(message if "\n" in message else f"error: {message}{_hint(error)}", err=True)
         sys.exit(error.exit_code)
     except typer.Abort:
         sys.exit(FAILED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _plain(message: str) -> str:
+    """What is wrong with a value, without the words of the library that found it."""
+    for theirs, ours in _REWORDED:
+        message = message.replace(theirs, ours)
+    return message
 
 
 def _hint(error: typer.TyperException) -> str:

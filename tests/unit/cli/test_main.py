@@ -88,6 +88,27 @@ def test_without_a_command_the_help_goes_to_stderr(
         (["routes", "weight"], "error: Missing argument 'route'. (see llmgateway routes weight --help)\n"),
         (["check", "--jsn", "x"], "error: No such option: --jsn"),
         (["--nope"], "error: No such option: --nope"),
+        (["logs", "list", "-n", "x"], "error: Invalid value for '--limit' / '-n': it must be a whole number (see llm"),
+        (
+            ["logs", "list", "-n", "0"],
+            "error: Invalid value for '--limit' / '-n': it must be greater than or equal to 1 (",
+        ),
+        (
+            ["top", "--every", "x"],
+            "error: Invalid value for '--every': it must be a number (see llmgateway top --help)",
+        ),
+        (
+            ["report", "--format", "pdf"],
+            "error: Invalid value for '--format': 'pdf' is not one of 'html', 'markdown', ",
+        ),
+        (
+            ["logs", "list", "--since", "1h", "--until", "2h"],
+            "error: Invalid value for --since: 1h is not before 2h: nothing lies between the two (see ",
+        ),
+        (
+            ["events", "--since", "2026-01-02", "--until", "2026-01-02"],
+            "error: Invalid value for --since: 2026-01-02 is ",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line_and_two(

@@ -43,12 +43,13 @@ def list_events(
 ) -> None:
     """List what the gateway did by itself, or noticed, the newest first."""
     source = locate(config, url, token_env)
+    begin, end = options.span(since, until)
     wanted = {
         "kind": one_of(kind, tuple(EventKind), "--kind"),
         "severity": one_of(severity, tuple(EventSeverity), "--severity"),
         "route": route,
-        "since": options.moment(since, "--since"),
-        "until": options.moment(until, "--until"),
+        "since": begin,
+        "until": end,
         "open": is_open,
     }
     most = PAGE if follow else limit

@@ -33,7 +33,8 @@ def compare_pairs(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Compare shadows with their primaries. Begins an hour ago unless --since says otherwise."""
-    wanted = Wanted(route=route, since=options.moment(since, "--since"), until=options.moment(until, "--until"))
+    begin, end = options.span(since, until)
+    wanted = Wanted(route=route, since=begin, until=end)
     path = options.store_path(config, data, route)
     report = options.with_reader(path, lambda reader: _with_progress(reader, wanted, limit, worst))
     if as_json:

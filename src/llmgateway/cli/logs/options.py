@@ -90,6 +90,7 @@ def wanted(
 ) -> Wanted:
     """Read the filters; raises typer.BadParameter."""
     code, end = _status(status)
+    begin, before = span(since, until)
     return Wanted(
         route=route,
         version=version,
@@ -99,8 +100,8 @@ def wanted(
         error=_one_of(error, tuple(ERRORS), "--error"),
         guardrail=guardrail,
         verdict=_one_of(verdict, VERDICTS, "--verdict"),
-        since=moment(since, "--since"),
-        until=moment(until, "--until"),
+        since=begin,
+        until=before,
         shadow=None if shadow else False,
     )
 
@@ -137,6 +138,15 @@ def moment(text: str | None, option: str, now: float | None = None) -> float | N
         raise typer.BadParameter(
             f"{text!r} is no time: write 15m, 2h, 3d, or 2026-11-23 or 2026-11-23T09:30", param_hint=option
         ) from None
+
+
+def span(since: str | None, until: str | None) -> tuple[float | None, float | None]:
+    """Read --since and --until; raises typer.BadParameter as well where nothing lies between the two."""
+    now = SystemClock.time()
+    begin, end = moment(since, "--since", now), moment(until, "--until", now)
+    if begin is not None and end is not None and begin >= end:
+        raise typer.BadParameter(f"{since} is not before {until}: nothing lies between the two", param_hint="--since")
+    return begin, end
 
 
 def with_reader(path: Path, work: Callable[[StoreReader], Awaitable[T]]) -> T:

@@ -78,10 +78,11 @@ def sample(
 ) -> None:
     """Draw exchanges of a route by the hash of their ids, and put them into a queue."""
     fitting = "canary_pair" if pairs else "stratified" if stratify else "random"
+    begin, end = options.span(since, until)
     sent = given(
         route=route,
-        since=options.moment(since, "--since"),
-        until=options.moment(until, "--until"),
+        since=begin,
+        until=end,
         count=count,
         stratify=stratify,
         pairs=pairs or None,
