@@ -6,6 +6,7 @@ which side is which.
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +20,11 @@ from llmgateway.wire.jsoncodec import JsonError, decode
 
 MAX_TEXT: Final = 20_000  # characters of each
 MAX_TEXTS: Final = 100  # of a request, the last
+MAX_NODES: Final = 20_000  # of a request that are looked at for what is no text
 LEAST_NAME: Final = 4  # characters of a model's name: what is shorter may be a word
+_ATTACHED: Final = frozenset(
+    ("audio", "document", "file", "image", "image_url", "input_audio", "input_file", "input_image", "video_url")
+)
 _MODEL: Final = re2.compile(r'("(?:model|system_fingerprint|id)"\s*:\s*")[^"]*')
 
 
@@ -87,8 +92,26 @@ def _asked(kept: _Kept) -> list[Said]:
     found = _document(kept.bodies.get("request"))
     if isinstance(found, dict):
         said = [Said(piece.source, piece.text[:MAX_TEXT]) for piece in pieces_of(found)]
-        return said[-MAX_TEXTS:]
+        return [*said[-MAX_TEXTS:], *_attached(found)]
     return [] if found is None else [Said("other", found)]
+
+
+def _attached(request: dict[str, Any]) -> list[Said]:
+    """What was asked and is no text: a reader has to know that it was there. Kinds and numbers alone."""
+    counts: Counter[str] = Counter()
+    waiting: list[Any] = [request]
+    for _ in range(MAX_NODES):
+        if not waiting:
+            break
+        node = waiting.pop()
+        if isinstance(node, dict):
+            kind = node.get("type")
+            counts.update([kind] if isinstance(kind, str) and kind in _ATTACHED else [])
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+    told = ", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items()))
+    return [Said("other", f"[{told}]")] if told else []
 
 
 def _answer(kept: _Kept) -> list[Said]:

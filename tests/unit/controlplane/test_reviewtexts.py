@@ -4,6 +4,7 @@ import pytest
 from tests.support.exchanges import ExchangeFactory, copy_of
 from tests.support.reviews import item
 
+from llmgateway.controlplane import reviewtexts
 from llmgateway.controlplane.reviewtexts import MAX_TEXT, MAX_TEXTS, shown
 from llmgateway.ports.store import Body
 from llmgateway.store.sqlite import SqliteStore
@@ -46,8 +47,23 @@ async def test_messages_come_with_whose_word_they_are(store):
     }
     reply = {"id": "x", "model": "gpt-secret", "choices": [{"message": {"role": "assistant", "content": "Hello"}}]}
     told = await read(store, request, reply)
-    assert [tuple(each.values()) for each in told["asked"]] == [("system", "Be kind."), ("user", "Hi"), ("tool", "42")]
+    asked = [("system", "Be kind."), ("user", "Hi"), ("tool", "42"), ("other", "[image_url: 1]")]
+    assert [tuple(each.values()) for each in told["asked"]] == asked
     assert [tuple(each.values()) for each in told["answer"]] == [("assistant", "Hello")]
+
+
+async def test_what_is_no_text_is_told_by_its_kind_and_number_alone(store):
+    picture = {"type": "input_image", "image_url": "https://example.com/secret.png"}
+    content = [{"type": "input_text", "text": "Which of the two?"}, picture, picture, {"type": "whatever"}]
+    told = await read(store, {"input": [{"role": "user", "content": content}]}, None)
+    assert told["asked"][-1] == {"source": "other", "text": "[input_image: 2]"}
+
+
+async def test_a_request_without_end_is_looked_at_to_a_bound(store, monkeypatch):
+    monkeypatch.setattr(reviewtexts, "MAX_NODES", 10)
+    content = [{"type": "text", "text": "x"}] * 50 + [{"type": "image_url"}] * 50
+    told = await read(store, {"messages": [{"role": "user", "content": content}]}, None)
+    assert told["asked"][-1]["text"] != "[image_url: 50]"
 
 
 async def test_what_is_not_kept_is_empty(store):
