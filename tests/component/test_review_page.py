@@ -160,6 +160,7 @@ async def test_a_whole_review_without_a_script(gateway, http):
         await browser.submit(f"items/{second}/skip", reason="no Greek")
         assert "Nothing is left" in browser.text
         await browser.open("/review/concerns")
+        assert "Severity: high · chat / v1 · open" in browser.text
         (concern,) = await gateway.store.open_concerns("chat", "v1")
         await browser.submit(f"concerns/{concern.id}/resolve", reason="the prompt says so")
         assert "the prompt says so" in browser.text

@@ -136,7 +136,7 @@ def concerns(look: Look, found: Sequence[Concern]) -> str:
 def _concern(look: Look, each: Concern) -> Html:
     say = look.say
     about = f"{each.route} / {each.version or say('all')}"
-    head = f"{say(f'severity.{each.severity}')} · {about} · {say(f'concern.{each.state}')}"
+    head = f"{say('severity')}: {say(f'severity.{each.severity}')} · {about} · {say(f'concern.{each.state}')}"
     by = tag("p", f"{each.by}, {_time(each.at)}", class_="hint")
     lines = [tag("h2", head), by, tag("div", each.text, class_="text")]
     if each.owner:
