@@ -85,6 +85,7 @@ def laid_out(
     from rich.text import Text
 
     cells = [[Text(each) if isinstance(each, str) else each for each in row] for row in rows]
+    columns, cells = _with_something(columns, cells, limit)
     naturals = [_natural(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
     columns = [_with_names_whole(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
     widths = fitted(columns, naturals, limit)
@@ -98,6 +99,17 @@ def laid_out(
     shown = [width for width in widths if width is not None]
     left_out = [column.title for column, width in zip(columns, widths, strict=True) if width is None]
     return Laid(table, _edges(len(shown)) + sum(shown), left_out)
+
+
+def _with_something(
+    columns: Sequence[Column], cells: list[list["Text"]], limit: int | None
+) -> tuple[Sequence[Column], list[list["Text"]]]:
+    """Without the columns that have nothing in them, where others lack the room and they may go."""
+    whole = sum(_natural(column, [row[at] for row in cells]) for at, column in enumerate(columns))
+    if limit is None or whole + _edges(len(columns)) <= limit:
+        return columns, cells
+    kept = [at for at, column in enumerate(columns) if not column.rank or any(row[at].plain for row in cells)]
+    return [columns[at] for at in kept], [[row[at] for at in kept] for row in cells]
 
 
 def no_room(titles: Sequence[str]) -> str:

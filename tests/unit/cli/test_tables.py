@@ -55,6 +55,19 @@ def test_a_name_in_a_sentence_is_not_broken(capsys, terminal):
     assert max(map(cell_len, printed.splitlines())) <= 44
 
 
+def test_where_others_lack_room_a_column_of_nothing_goes_first_and_is_not_missed(capsys, terminal):
+    columns = (Column("route"), Column("usual", rank=1), Column("state"))
+    rows = [("a-route-of-some-length", "", "learning"), ("b", "", "learning")]
+    terminal(35)
+    show(columns, rows)
+    printed = capsys.readouterr()
+    assert "a-route-of-some-length" in printed.out
+    assert "usual" not in printed.out + printed.err
+    terminal(80)
+    show(columns, rows)
+    assert "usual" in capsys.readouterr().out
+
+
 def test_wide_characters_count_twice(capsys, terminal):
     terminal(30)
     show((identity("id"), Column("name")), [("12345678", "日本語の長い名前がここにある")])
