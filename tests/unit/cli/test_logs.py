@@ -281,6 +281,19 @@ def test_csv_has_no_place_for_bodies(tmp_path: Path) -> None:
     assert logs(tmp_path, "export", "--format", "csv", "--bodies").exit_code == 2
 
 
+def test_tail_says_that_it_waits_where_there_is_nothing_to_begin_with(
+    tmp_path: Path, make: ExchangeFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted(_: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tail, "_following", lambda *_: interrupted)
+    fill(tmp_path, [])
+    assert "waiting for exchanges to end; Ctrl-C leaves" in logs(tmp_path, "tail").stderr
+    fill(tmp_path, make.entries(1))
+    assert logs(tmp_path, "tail").stderr == ""
+
+
 def test_tail_begins_a_little_back_in_the_order_of_ending(tmp_path: Path, make: ExchangeFactory) -> None:
     slow, *quick = make.entries(4)
     fill(tmp_path, [*quick, slow])

@@ -46,7 +46,9 @@ def tail(
     )
     path = options.store_path(config, data, route)
     show = _printer(as_json=as_json)
-    seq = options.with_reader(path, lambda reader: _recent(reader, wanted, lines_before, show))
+    seq, count = options.with_reader(path, lambda reader: _recent(reader, wanted, lines_before, show))
+    if follow and not count:
+        lines.notes().print("waiting for exchanges to end; Ctrl-C leaves", style="dim")
     while follow:
         seq = options.with_reader(path, _following(path, wanted, show, seq))
 
@@ -64,14 +66,14 @@ def _printer(*, as_json: bool) -> Print:
     return lambda row: out.print(lines.line(row, columns, is_cut=out.is_terminal))
 
 
-async def _recent(reader: StoreReader, wanted: Wanted, count: int, show: Print) -> int:
-    """Show the last few; returns the place in the order of ingestion to go on from."""
+async def _recent(reader: StoreReader, wanted: Wanted, count: int, show: Print) -> tuple[int, int]:
+    """Show the last few; returns the place in the order of ingestion to go on from, and how many there were."""
     seq = await reader.last_seq()
     rows = await reader.page(wanted, limit=count) if count else []
     for row in sorted(rows, key=lambda row: row["seq"]):
         if row["seq"] <= seq:  # what came in meanwhile is shown by following
             show(row)
-    return seq
+    return seq, len(rows)
 
 
 class Follow:
