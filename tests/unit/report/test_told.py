@@ -105,12 +105,12 @@ def test_findings_are_told_with_what_followed():
 
 
 def test_an_alarm_says_whether_it_lasts_and_who_took_it_back():
-    lasting, over = some_rows(made(events=Some([])), "weight")[:2]
+    lasting, over = some_rows(made(events=Some([])), "severity")[:2]
     assert lasting[1:2] + lasting[4:] == ["alarm", "lasts still"]
     assert lasting[0] == second(event().at), "several of one minute can be told apart"
     assert over[4] == f"over on {second(START + 9)} taken back by ann on {second(START + 8)}"
     info = route_report(events=Some([event(severity=EventSeverity.INFO)]))
-    assert some_rows(made(info, events=Some([])), "weight")[0][4] == "\u2013"
+    assert some_rows(made(info, events=Some([])), "severity")[0][4] == "\u2013"
 
 
 def test_a_concern_says_what_became_of_it_by_whom_and_why():

@@ -10,9 +10,11 @@ from llmgateway.controlplane.pages.words import LANGUAGES, WORDS, Tongue, langua
 from llmgateway.domain.review import ConcernState, Reason, Severity, State
 from llmgateway.ports.judge import SOURCES
 from llmgateway.ports.reviews import STATUSES
+from llmgateway.report import words_en, words_ja
 from llmgateway.review import states
 from llmgateway.review.labels import BUILT_IN
 
+REPORT = {"en": words_en.WORDS, "ja": words_ja.WORDS}
 CODE = "".join(path.read_text() for path in Path(pages.__file__).parent.glob("*.py"))
 
 
@@ -82,3 +84,10 @@ def test_what_operators_have_named_is_said_as_they_have_named_it():
     for language in LANGUAGES:
         assert Tongue(language).label("polite") == "polite"
         assert Tongue(language).label("good") == WORDS[language]["label.good"]
+
+
+def test_a_severity_is_called_so_wherever_it_is_told_and_never_a_weight():
+    for language, said in WORDS.items():
+        name = said["severity"].lower()
+        assert {REPORT[language][f"{part}.severity"] for part in ("incidents", "concerns")} == {name}
+        assert "バージョン" not in "".join(said.values())  # 版, as rollouts and reports have it
