@@ -126,7 +126,13 @@ def screen(view: Mapping[str, Any]) -> "Group":
     from rich.text import Text
 
     wrong = (Text(f"! {trouble}", style="bold red") for trouble in troubles(view))
-    return Group(Text(headline(view)), *wrong, *_traffic(view), *_workers(view))
+    young = (
+        ""
+        if view["uptime_s"] >= view["window_s"]
+        else f"up for less than {view['window_s']} s: rates are still too low"
+    )
+    notes = [Text(young, style="dim")] if young else []
+    return Group(Text(headline(view)), *notes, *wrong, *_traffic(view), *_workers(view))
 
 
 def headline(view: Mapping[str, Any]) -> str:

@@ -107,6 +107,11 @@ def test_in_a_small_terminal_figures_are_whole_and_what_is_wrong_comes_first(mon
     assert "no room for" not in "\n".join(wide)
 
 
+def test_rates_of_the_first_minute_are_said_to_be_too_low():
+    assert "up for less than 60 s: rates are still too low" in shown(view(uptime_s=18.0))
+    assert "too low" not in shown(view(uptime_s=60.0))
+
+
 def test_into_a_pipe_goes_all_of_it_whatever_is_said_of_its_width(gateway):
     given = view()
     given["versions"][0]["version"] = name = "a-version-with-a-long-name-" * 4
