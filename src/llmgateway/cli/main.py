@@ -43,6 +43,10 @@ COMMANDS: Final = {
 }
 
 
+# What typer calls the type of an option: what people call it.
+_TAKES: Final = dict.fromkeys(("<int>", "<int range>", "<float>", "<float range>"), "<number>") | dict.fromkeys(
+    ("<str>", "<list[str]>"), "<text>"
+)
 _REWORDED: Final = (
     ("Value error, ", ""),
     ("Input should be a valid integer, unable to parse string as an integer", "it must be a whole number"),
@@ -86,7 +90,11 @@ def load(name: str) -> Any:
 
 
 def _told_whole(command: Any) -> Any:
-    """A group whose help has each command's first sentence to its end, over as many lines as it takes."""
+    """A command whose help says in people's words what options take, and of commands the first sentence to its end."""
+    for parameter in command.params:
+        kind = getattr(parameter, "type_descriptor", None)  # typer's own, which it may call otherwise some day
+        if parameter.param_type_name == "option" and parameter.metavar is None and kind and not kind.is_choice:
+            parameter.metavar = _TAKES.get(parameter.display_type(None))
     for each in getattr(command, "commands", {}).values():
         first = " ".join((each.help or "").split("\n\n")[0].split()).split(". ")[0]
         each.short_help = each.short_help or f"{first.rstrip('.')}."

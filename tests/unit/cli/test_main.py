@@ -1,5 +1,6 @@
 """The root command: quick, complete, and not to be stopped by one broken command."""
 
+import re
 import subprocess
 import sys
 import types
@@ -62,6 +63,7 @@ def test_help_ends_no_sentence_in_the_middle(name: str) -> None:
     shown = runner.invoke(root.app, [name, "--help"], env={"COLUMNS": "60"})
     assert shown.exit_code == 0
     assert "..." not in shown.output.replace("[ARGS]...", "").replace("VERSION=WEIGHT…...", "")
+    assert not re.search(r"<(str|int|float|list)\b", shown.output)  # these are Python's words
     listed = shown.output.partition("Commands:")[2].strip()
     assert listed.endswith(".") or not listed
     assert "[[" not in shown.output  # a name that is optional has one pair of brackets
