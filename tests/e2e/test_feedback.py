@@ -130,7 +130,7 @@ def test_every_line_of_the_page_does_what_it_says(gateway):
 
     (line,) = re.findall(r"^\$ (llmgateway scores add .*)$", DOC, re.MULTILINE)
     assert line.startswith("llmgateway scores add 0190a0b0-0000-7000-8000-00000000002a helpful no")
-    assert "helpful False by human ann" in command(
+    assert "helpful no by human ann" in command(
         gateway,
         "scores",
         "add",

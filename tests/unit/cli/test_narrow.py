@@ -101,6 +101,10 @@ def test_what_the_log_lists_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(tables, "room", lambda: 80)
     shown = CliRunner().invoke(root.app, [*command, *more]).stdout
     assert max(map(cell_len, shown.splitlines())) <= 80, shown
+    monkeypatch.setattr(tables, "room", lambda: 60)
+    squeezed = CliRunner().invoke(root.app, [*command, *more]).stdout.splitlines()
+    assert max(map(cell_len, squeezed)) <= 60, squeezed
+    assert "…" not in next(line for line in squeezed if line.strip())
     assert ROUTE in piped.stdout
     assert VERSION in piped.stdout
     if words[1] == "list":

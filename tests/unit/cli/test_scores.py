@@ -133,7 +133,7 @@ def test_add_sends_what_was_typed_and_prints_what_came_of_it(monkeypatch: pytest
     monkeypatch.setattr(gateway, "change", change)
     exchange_id = "0190A0B0-0000-7000-8000-00000000002A"
     done = scores("add", exchange_id, "helpful", "no", "--source-id", "ann", "--comment", "wrong", "--url", "http://x")
-    assert (done.exit_code, done.stdout) == (0, "helpful False by human ann, of chat/no version\n")
+    assert (done.exit_code, done.stdout) == (0, "helpful no by human ann, of chat/no version\n")
     assert sent == [
         ("POST", "scores", {
             "exchange_id": exchange_id.lower(), "name": "helpful", "value": False, "source_kind": "human",

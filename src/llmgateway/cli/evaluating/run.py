@@ -22,12 +22,12 @@ _COLUMNS: Final = (
     Column("route"),
     Column("version"),
     Column("evaluator", least=12),
-    number("judged"),
-    number("bad"),
+    number("judged", rank=2),
+    number("bad", rank=1),
     number("share"),
-    identity("95 % interval"),
-    number("mean", rank=1),
-    words("unknown", rank=2, least=10),
+    identity("95 % interval", rank=3),
+    number("mean", rank=4),
+    words("unknown", rank=5, least=10),
 )
 
 

@@ -55,7 +55,9 @@ def add(
         return
     by = f"{saved['source_kind']} {saved['source_id']}"
     about = f"{saved['route'] or 'no route'}/{saved['version'] or 'no version'}"
-    gateway.console().print(one_line(f"{saved['name']} {saved['value']} by {by}, of {about}"))
+    kept = saved["value"]
+    said = ("yes" if kept else "no") if isinstance(kept, bool) else kept
+    gateway.console().print(one_line(f"{saved['name']} {said} by {by}, of {about}"))
 
 
 def read(text: str, kind: str | None) -> Any:

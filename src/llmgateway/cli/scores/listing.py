@@ -19,14 +19,14 @@ from llmgateway.cli.tables import Column, identity, show, words
 from llmgateway.domain.score import Score, State
 
 _COLUMNS = (
-    identity("said", rank=3),
+    identity("said", rank=4),
     Column("exchange", least=36),  # an id is whole; a caller's reference may be long
-    Column("of"),
+    Column("of", rank=2),
     Column("name"),
     Column("value"),
-    Column("by", rank=2),
+    Column("by", rank=3),
     Column("state", rank=1),
-    words("comment", rank=4),
+    words("comment", rank=5),
 )
 
 

@@ -17,10 +17,10 @@ _COLUMNS = (
     Column("route"),
     Column("version"),
     Column("name"),
-    Column("by"),
-    number("n"),
-    Column("share or mean", is_number=True),
-    identity("95 % interval"),
+    Column("by", rank=1),
+    number("n", rank=2),
+    Column("share or mean", is_number=True, least=13),
+    identity("95 % interval", rank=3),
 )
 
 
