@@ -144,6 +144,16 @@ def shown(where, logged, results, width=80):
     return console.file.getvalue()
 
 
+def test_in_a_small_terminal_no_figure_is_lost(where):
+    rows = [row(n, duration_s=1.2345) for n in range(9)] + [row(9, "v2")]
+    narrow = shown(where, Logged(rows, rows[0], []), outcomes(40), width=60).splitlines()
+    tables = [line for line in narrow if not line.startswith(("curl", " ", "llm", "│", "╭"))]
+    (heads,) = (line for line in narrow if line.startswith("version"))
+    assert heads.split() == ["version", "model", "weight", "got", "sent", "users", "p50", "ms"]
+    assert any(line.split()[-3:] == ["p50", "p95", "p99"] for line in narrow)
+    assert not any("…" in line for line in tables)
+
+
 def test_the_report_shows_split_latency_exchange_and_what_to_try(where):
     sample = row(2, "v2", served_version="v2", probability=0.1, first_token_s=0.01, response_model="gpt-4.1-mini")
     sample["attempts"] = [{"backend": "two", "status": 200, "result": "ok"}]

@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -70,12 +71,22 @@ def welcome(*more: str) -> Panel:
     return Panel(text, border_style="cyan", width=78)
 
 
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """Something that is made another way where there are less than 80 columns, for nothing of it to be lost."""
+
+    make: Callable[[bool], RenderableType]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.make(options.max_width < WIDEST)
+
+
 def report(summary: Summary, logged: Logged, setting: Setting) -> Group:
     """Show what happened."""
     return Group(
         _happened(summary),
-        _split(summary.shares, setting.route),
-        _times(summary),
+        Fitting(lambda is_narrow: _split(summary.shares, setting.route, is_narrow=is_narrow)),
+        Fitting(lambda is_narrow: _times(summary, is_narrow=is_narrow)),
         _exchange(logged),
     )
 
@@ -101,22 +112,24 @@ def _happened(summary: Summary) -> Group:
     return Group(table)
 
 
-def _split(shares: list[Share], route: str) -> Padding:
+def _split(shares: list[Share], route: str, *, is_narrow: bool) -> Padding:
     table = _table(f"Traffic of route “{route}”, by version")
-    table.add_column("version")
-    table.add_column("model", overflow="fold", min_width=18, max_width=24)
+    table.add_column("version", overflow="fold")
+    table.add_column("model", overflow="fold", min_width=8 if is_narrow else 18, max_width=24)
     for name in ("weight", "got"):
-        table.add_column(name, justify="right")
-    table.add_column("", width=_BAR)
+        table.add_column(name, justify="right", no_wrap=True)
+    if not is_narrow:
+        table.add_column("", width=_BAR)
     for name in ("sent", "users", "p50 ms"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for share in shares:
+        bar = Text("█" * max(1, round(share.got * _BAR)), style="cyan")
         table.add_row(
             share.version,
             share.model,
             f"{share.wanted:.0%}",
             f"{share.got:.1%}",
-            Text("█" * max(1, round(share.got * _BAR)), style="cyan"),
+            *([] if is_narrow else [bar]),
             str(share.count),
             str(share.users),
             "-" if share.p50_ms is None else f"{share.p50_ms:.1f}",
@@ -136,11 +149,11 @@ def _table(title: str) -> Table:
     )
 
 
-def _times(summary: Summary) -> Padding:
+def _times(summary: Summary, *, is_narrow: bool) -> Padding:
     table = _table("Milliseconds, all versions")
-    table.add_column("", min_width=34)
+    table.add_column("", min_width=None if is_narrow else 34)
     for share in PERCENTILES:
-        table.add_column(f"p{share}", justify="right", min_width=8)
+        table.add_column(f"p{share}", justify="right", no_wrap=True, min_width=None if is_narrow else 8)
     for name, label in _LATENCIES.items():
         found = summary.latency.get(name, {})
         digits = 2 if name == "overhead" else 1
