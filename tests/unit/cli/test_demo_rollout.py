@@ -147,7 +147,7 @@ def test_moves_are_told_once_each_and_figures_now_and_then():
     assert course.note(a_rollout(), 0.3) == []
     assert course.figures(0.3) == []
     assert course.note(a_rollout(step=1, weight=0.5), 4.0) == ["step 2 of 2: 50% of new users get v2"]
-    assert course.figures(EVERY_S + 1) == ["error 0 of 20 against 0 of 80 · harm E 1 of 20"]
+    assert course.figures(EVERY_S + 1) == ["error 0/20 vs 0/80 · harm E 1/20"]
     assert course.figures(EVERY_S + 2) == []
     assert course.note(a_rollout("paused", pause="srm"), 5.0) == ["paused (srm): a person has to look"]
     assert course.note(a_rollout("succeeded", weight=1.0), 9.0)[0].startswith("succeeded: v2 is")
@@ -500,7 +500,7 @@ def test_a_terminal_gets_a_live_picture_and_everything_else_lines():
             telling.say("something")
         text = out.getvalue()
         assert ("\x1b[?25l" in text) is is_terminal  # the cursor is hidden while it is live
-        assert ("error 0 of 20 against" in text) is not is_terminal
+        assert ("error 0/20 vs" in text) is not is_terminal
         assert "4.0 s  something" in text or is_terminal
         assert "of assignments now" in text
 

@@ -9,6 +9,7 @@ from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.rollout.acts import RouteArgument, path
 from llmgateway.cli.rollout.screen import figures, paired
+from llmgateway.cli.tables import room
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _shown(kept: Mapping[str, Any], after: Mapping[str, Any]) -> "Group":
     parts: list[Any] = []
     if kept:
         decided = kept["decided"]
-        parts += [Text(_headline(kept), "red"), figures(decided["metrics"])]
+        parts += [Text(_headline(kept), "red"), figures(decided["metrics"], room())]
         if decided.get("pairs"):  # what decided it, where nobody had the candidate yet
             parts.append(Text(paired(decided["pairs"])))
         parts += [Text(_exemplar(each)) for each in kept["exemplars"]]

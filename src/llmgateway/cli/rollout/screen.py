@@ -31,7 +31,7 @@ _FIGURES: Final = (
     number("harm E"),
     number("no harm E"),
 )
-_MUCH: Final = 1_000_000
+_MUCH: Final = 10_000
 _LITTLE: Final = 0.001
 
 
@@ -61,7 +61,7 @@ def standing(rollout: Mapping[str, Any]) -> "Group":
     if rollout.get("pairs"):
         parts.append(Text(paired(rollout["pairs"])))
     if "metrics" in rollout:
-        parts += [Text(bar(rollout)), figures(rollout["metrics"])]
+        parts += [Text(bar(rollout)), figures(rollout["metrics"], room())]
         parts += [Text(one_line(each)) for each in brief(rollout["words"])]
         parts.append(Text(f"what it means: llmgateway rollout explain {one_line(rollout['route'])}", "dim"))
     parts += [Text(one_line(move(each))) for each in rollout.get("moves", ())]
@@ -136,8 +136,8 @@ def brief(words: Iterable[str]) -> list[str]:
     return [each for each in words if not any(part in each for part in _TOLD_ELSEWHERE)]
 
 
-def figures(metrics: list[Mapping[str, Any]]) -> "Table":
-    """Counts, ratio and tests, a line a metric."""
+def figures(metrics: list[Mapping[str, Any]], limit: int | None) -> "Table":
+    """Counts, ratio and tests, a line a metric, in so many characters; None: as many as it takes."""
     rows = []
     for each in metrics:
         low, high = each["ratio"]["low"], each["ratio"]["high"]
@@ -149,11 +149,11 @@ def figures(metrics: list[Mapping[str, Any]]) -> "Table":
                 *(f"{evidence(each[kind]['e'])} / {each[kind]['needed']:.3g}" for kind in ("harm", "safe")),
             ]
         )
-    return laid_out(_FIGURES, rows, room()).table
+    return laid_out(_FIGURES, rows, limit).table
 
 
 def evidence(e: float) -> str:
     """An E-value with three digits, as far as anybody reads them."""
     if e >= _MUCH:
-        return f"over {_MUCH:,}"
-    return f"{e:,.0f}" if e >= 1_000 else f"{e:.3g}" if e >= _LITTLE or e <= 0 else f"under {_LITTLE}"
+        return f"> {_MUCH:,}"
+    return f"{e:,.0f}" if e >= 1_000 else f"{e:.3g}" if e >= _LITTLE or e <= 0 else f"< {_LITTLE}"

@@ -65,12 +65,12 @@ class Course:
         self._told_at = at
         seen = self.latest
         counts = " · ".join(
-            f"{each['name']} {each['bad']['candidate']} of {each['units']['candidate']}"
-            f" against {each['bad']['stable']} of {each['units']['stable']}"
+            f"{each['name']} {each['bad']['candidate']}/{each['units']['candidate']}"
+            f" vs {each['bad']['stable']}/{each['units']['stable']}"
             for each in seen["metrics"]
         )
         harm = seen["harm"]
-        return [f"{counts} · harm E {harm['e']:.3g} of {harm['needed']:.3g}"]
+        return [f"{counts} · harm E {harm['e']:.3g}/{harm['needed']:.3g}"]
 
     def _said(self, rollout: Mapping[str, Any]) -> str:
         words = _MOVES.get(rollout["state"])

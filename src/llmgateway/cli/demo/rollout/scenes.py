@@ -38,7 +38,7 @@ class Scene:
 
 
 SCENES: Final = (
-    Scene(1, "a candidate that is fine", "v2", "v1", "as good as v1, and half the price", "succeeded"),
+    Scene(1, "a candidate that is fine", "v2", "v1", "as good, and half the price", "succeeded"),
     Scene(2, "a candidate that begins to fail", "v3", "v2", "the newest model", "rolled_back", breaks_at=1),
 )
 

@@ -15,10 +15,11 @@ from llmgateway.cli.demo.rollout.course import Course
 from llmgateway.cli.demo.rollout.crowd import Seen
 from llmgateway.cli.demo.rollout.scenes import SCENES, Scene
 from llmgateway.cli.demo.rollout.verdict import Closing, Ending
-from llmgateway.cli.demo.screen import ours, quoted
+from llmgateway.cli.demo.screen import WIDEST, ours, quoted
 from llmgateway.cli.demo.setting import Setting
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.rollout.screen import figures, place, steps
+from llmgateway.cli.tables import room
 from llmgateway.rollout.explain import Speaker, number
 from llmgateway.rollout.guards import Lack, Lacking
 from llmgateway.rollout.words_en import WORDS
@@ -51,7 +52,7 @@ def frame(course: Course, seen: Seen) -> Group:
     return Group(
         Text(place(rollout), "bold"),
         Text(steps(rollout), "dim"),
-        figures(rollout["metrics"]),
+        figures(rollout["metrics"], room() or WIDEST),
         picture(course),
         *meanings,
         callers(seen),
