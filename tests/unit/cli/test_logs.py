@@ -54,6 +54,16 @@ def test_list_shows_the_newest_first_and_how_to_go_on(tmp_path: Path, make: Exch
     assert "more" not in rest.stderr
 
 
+def test_a_name_that_nothing_has_may_be_a_typo(tmp_path: Path, make: ExchangeFactory) -> None:
+    fill(tmp_path, [*make.entries(2, served_version="current"), make.entry(served_version="next", key="shop")])
+    told = logs(tmp_path, "list", "--version", "nxt")
+    assert (told.exit_code, told.stdout) == (0, "")
+    assert told.stderr == 'no exchange matches; the newest 3 have no version "nxt"; did you mean "next"?\n'
+    assert '3 have no key "shpo"; did you mean "shop"?' in logs(tmp_path, "list", "--key", "shpo").stderr
+    assert logs(tmp_path, "list", "--version", "next", "--key", "team-a").stderr == "no exchange matches\n"
+    assert logs(tmp_path, "list", "--version", "nxt", "--json").stdout == ""
+
+
 def test_json_lines_are_whole_rows_with_attempts(tmp_path: Path, make: ExchangeFactory) -> None:
     entries = make.entries(2)
     fill(tmp_path, entries)

@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
+from llmgateway.cli import knownroutes
 from llmgateway.cli.logs import lines, options
 from llmgateway.cli.logs.printable import json_text
 from llmgateway.cli.logs.search import PAGE, Walk, add_details, walk
-from llmgateway.ports.store import Row, StoreReader
+from llmgateway.config.problems import did_you_mean, quoted
+from llmgateway.ports.store import Row, StoreReader, Wanted
 
 
 def list_exchanges(
@@ -44,16 +46,17 @@ def list_exchanges(
     )
     plan = Walk(wanted, limit=limit, before=before, text=text, scan=scan)
     path = options.store_path(config, data, route)
-    rows = options.with_reader(path, lambda reader: _found(reader, plan, with_details=as_json))
+    rows, hint = options.with_reader(path, lambda reader: _found(reader, plan, with_details=as_json))
     if as_json:
         for row in rows:
             typer.echo(json_text(row))
     else:
         _print(rows)
-    _note(plan, rows, limit)
+    _note(plan, rows, limit, hint)
 
 
-async def _found(reader: StoreReader, plan: Walk, *, with_details: bool) -> list[Row]:
+async def _found(reader: StoreReader, plan: Walk, *, with_details: bool) -> tuple[list[Row], str]:
+    """The rows, and where there are none what may be wrong with the names that were asked for."""
     from rich.progress import Progress
 
     notes = lines.notes()
@@ -63,7 +66,17 @@ async def _found(reader: StoreReader, plan: Walk, *, with_details: bool) -> list
     if with_details:
         for at in range(0, len(rows), PAGE):
             await add_details(reader, rows[at : at + PAGE])
-    return rows
+    return rows, "" if rows else await _unheard_of(reader, plan.wanted)
+
+
+async def _unheard_of(reader: StoreReader, wanted: Wanted) -> str:
+    """The end of a sentence about a name that nothing in the newest part of the log has: it may be a typo."""
+    newest = await reader.page(Wanted(route=wanted.route, shadow=None), limit=knownroutes.LOOKED_AT)
+    for what, name, column in (("version", wanted.version, "served_version"), ("key", wanted.key, "key")):
+        known = {row[column] for row in newest if row[column]}
+        if name is not None and name not in known:
+            return f"; the newest {len(newest):,} have no {what} {quoted(name)}{did_you_mean(name, known)}"
+    return ""
 
 
 def _print(rows: list[Row]) -> None:
@@ -75,7 +88,7 @@ def _print(rows: list[Row]) -> None:
         out.print(lines.line(row, columns, is_cut=out.is_terminal))
 
 
-def _note(plan: Walk, rows: list[Row], limit: int) -> None:
+def _note(plan: Walk, rows: list[Row], limit: int, hint: str) -> None:
     notes = lines.notes()
     if plan.is_cut:
         notes.print(
@@ -83,6 +96,6 @@ def _note(plan: Walk, rows: list[Row], limit: int) -> None:
             style="dim",
         )
     elif not rows:
-        notes.print("no exchange matches")
+        notes.print(f"no exchange matches{hint}")
     if len(rows) == limit:
         notes.print(f"more: --before {rows[-1]['id']}", style="dim")
