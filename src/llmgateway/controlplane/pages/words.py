@@ -181,7 +181,7 @@ _JA: Final = {
     "error.store_unavailable": "現在ストアを利用できません。何も保存されていません。",
     "error.schema_not_found": "この項目の質問(ラベルスキーマ)が見つかりません。",
     "error.route_not_found": "この項目のルートは現在も過去も登録されていません。",
-    "error.version_not_found": "この項目のバージョンは現在も過去も登録されていません。",
+    "error.version_not_found": "この項目の版は現在も過去も登録されていません。",
     "error.too_many_concerns": "未解決の懸念が上限に達しています。先にいくつか閉じてください。",
     "error.payload_too_large": "フォームの内容が長すぎます。",
     "error.request_timeout": "フォームの送信が時間内に完了しませんでした。もう一度送信してください。",
