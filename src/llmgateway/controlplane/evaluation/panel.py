@@ -12,6 +12,7 @@ from llmgateway.config.snapshot import ANONYMOUS, Snapshot
 from llmgateway.controlplane.evaluation.figures import Result
 from llmgateway.controlplane.evaluation.identity import run_of
 from llmgateway.controlplane.evaluation.sampling import claimed, is_guardrails, is_wanted, place
+from llmgateway.domain.exchange import is_of_replay
 from llmgateway.domain.ids import named_id
 from llmgateway.domain.score import MAX_COMMENT, Score, SourceKind, read_value
 from llmgateway.ports.asking import Question
@@ -101,8 +102,11 @@ def asker(row: Mapping[str, Any], members: Sequence[Member]) -> Member | None:
 
 
 def is_own(row: Mapping[str, Any], members: Sequence[Member]) -> bool:
-    """Whether the gateway asked this itself: nobody judges guardrails' questions and evaluators'."""
-    return is_guardrails(row) or asker(row, members) is not None
+    """Whether the gateway asked this itself: nobody judges questions of guardrails, evaluators, replays and golden
+    rounds, which are no caller's and would be summed up with theirs.
+    """
+    is_asked = is_guardrails(row) or is_of_replay(row.get("assigned_by"), row.get("tags"))
+    return is_asked or asker(row, members) is not None
 
 
 def due(row: Mapping[str, Any], members: Sequence[Member]) -> list[Member]:

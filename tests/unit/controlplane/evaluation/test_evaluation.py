@@ -194,6 +194,8 @@ async def test_only_the_routes_that_are_named_and_never_the_gateways_own_questio
     await bench.come(route="other")
     await bench.come(**mine)
     await bench.come(route="chat", tags={"guardrail": "harm", "judged": "0190"})
+    await bench.come(route="chat", tags={"replay": "r1"}, assigned_by="pin")
+    wanted.append(await bench.come(route="chat", tags={"replay": "r1"}))  # any caller may write that
     await settled(evaluation)
     assert await bench.said() == sorted(("error", each, False) for each in wanted)
 
