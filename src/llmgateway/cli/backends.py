@@ -24,6 +24,7 @@ _COLUMNS: Final = (
     number("first token", rank=3),
     number("faults", rank=1),
 )
+_TOLD_S: Final = 0.00005
 _WORDS: Final = {
     "heal": "End its ejection, whoever or whatever caused it.",
     "drain": "Send it no new exchanges until `undrain`; those under way finish. The file stays as it is.",
@@ -133,6 +134,6 @@ def _figures(backend: Mapping[str, Any]) -> tuple[str, str, str]:
     waiting = f" + {backend['queued']} waiting" if backend["queued"] else ""
     return (
         f"{backend['in_flight']}{waiting}",
-        seconds(backend["ewma_s"]) or "-",
+        seconds(backend["ewma_s"]) if (backend["ewma_s"] or 0.0) >= _TOLD_S else "-",  # it fades while nothing comes
         f"{backend['faults']} of {backend['attempts']}",
     )

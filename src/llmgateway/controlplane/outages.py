@@ -90,6 +90,8 @@ class Outages:
 def event_of(outage: Outage, at: float) -> GatewayEvent:
     """The alarm of an outage that began `at`."""
     why = WHY[outage.reason] + (f" ({outage.detail})" if outage.detail else "")
+    # a worker that has seen enough speaks up before it tells what it counted: nothing is known then, which is not none
+    counted = {"attempts": outage.attempts, "faults": outage.faults} if outage.attempts else {}
     return GatewayEvent(
         id=f"backend-{outage.backend}-{round(1_000 * at):x}",
         at=at,
@@ -103,8 +105,7 @@ def event_of(outage: Outage, at: float) -> GatewayEvent:
             "reason": outage.reason.value,
             "seconds": round(outage.seconds, 3),
             "ejections": outage.ejections,
-            "attempts": outage.attempts,
-            "faults": outage.faults,
+            **counted,
         },
         undo={"act": UndoAct.HEAL.value, "backend": outage.backend},
     )

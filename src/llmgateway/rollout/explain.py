@@ -14,7 +14,7 @@ from llmgateway.rollout.guards import Lack, Lacking, Moment
 from llmgateway.rollout.interval import interval
 from llmgateway.rollout.plan import Kind, Metric
 from llmgateway.rollout.readings import MetricReading
-from llmgateway.rollout.rollout import LIVE, UNASKED, People, Rollout, State
+from llmgateway.rollout.rollout import LIVE, TERMINAL, UNASKED, People, Rollout, State
 from llmgateway.rollout.states import TABLE, Event, lacking
 from llmgateway.rollout.trust import ENOUGH_LABELS, PAUSES, ROLLS_BACK, UNKNOWN
 
@@ -113,6 +113,8 @@ class Speaker:
     def lack(self, lack: Lack) -> str:
         """One thing that is lacking."""
         values = dict(lack.values)
+        if lack.what is Lacking.EDGE and values["state"] in TERMINAL:
+            return self("lack.over", how=self(f"state.{values['state']}"))
         for name in _LISTS:
             if isinstance(each := values.get(name), list):
                 values[name] = self._words["and"].join(each)

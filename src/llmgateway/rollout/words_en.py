@@ -31,6 +31,7 @@ WORDS: Final[Mapping[str, str]] = {
     "pause.andon": "a reviewer pulled the cord",
     "pause.feedback": "users speak of one version more often than of the other, so what they say can't be compared",
     "lack.edge": "{event} is not possible from {state}.",
+    "lack.over": "It is over already. {how}",
     "lack.preflight": "The checks beforehand have not passed, and nobody has written why they need not.",
     "lack.reason": "A reason has to be given.",
     "lack.rationale": "Who promotes has to write why.",

@@ -31,6 +31,7 @@ WORDS: Final[Mapping[str, str]] = {
     "pause.andon": "レビュー担当者が停止を求めました",
     "pause.feedback": "利用者の声が片方の版に偏っており、その評価を比較できません",
     "lack.edge": "{state} の状態からは {event} できません。",
+    "lack.over": "すでに終わっています。{how}",
     "lack.preflight": "事前の確認が通っておらず、省く理由も書かれていません。",
     "lack.reason": "理由を書く必要があります。",
     "lack.rationale": "昇格させる人が、その根拠を書く必要があります。",

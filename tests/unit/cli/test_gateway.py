@@ -177,19 +177,21 @@ ONE = {
     "state": "in", "why": "", "since": None, "until": None, "in_flight": 3, "queued": 0, "ewma_s": 0.25,
     "attempts": 40, "faults": 2, "ejections": 0, "probe": None,
 }  # fmt: skip
+FADED = ONE | {"name": "three", "ewma_s": 0.00004}
 SICK = ONE | {"name": "two", "used_by": [], "state": "half_open", "why": "faults in a row", "queued": 4, "ewma_s": None}
 
 
 def test_backends_are_a_table(listener, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
-    listener.answers = [(200, {"next": "one", "backends": [ONE]}), (200, {"next": None, "backends": [SICK]})]
+    listener.answers = [(200, {"next": "one", "backends": [ONE]}), (200, {"next": None, "backends": [SICK, FADED]})]
     done = run(listener, "backends", "list")
+    assert re.search(r"three +.* +in +3 +- +2 of 40", done.output)
     assert re.search(r"one +http://h \(openai\) +chat/v1 +in +3 +250 ms +2 of 40", done.output)
     assert re.search(r"two +.* nobody +half-open: faults in a row +3 \+ 4 waiting +- +2 of 40", done.output)
     assert [path for _, path, _, _ in listener.seen] == [
         "/admin/v1/backends?limit=1000", "/admin/v1/backends?limit=1000&after=one",
     ]  # fmt: skip
-    assert len(json.loads(run(listener, "backends", "list", "--json").output)["backends"]) == 1
+    assert len(json.loads(run(listener, "backends", "list", "--json").output)["backends"]) == 2
 
 
 @pytest.mark.parametrize("what", ["drain", "undrain", "heal"])

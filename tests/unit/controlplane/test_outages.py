@@ -68,6 +68,7 @@ async def test_it_says_which_one_why_and_how_it_is_brought_back(it):
     assert event.text.startswith("The backend a gets no new exchanges: faults in a row. It is tried again after 5 s")
     assert event.undo == {"act": "backends.heal", "backend": "a"}
     assert event.figures["ejections"] == 1
+    assert "attempts" not in event.figures  # nobody has told any yet, which is not to be read as none
 
 
 async def test_one_outage_is_one_event_however_often_it_is_tried(it):

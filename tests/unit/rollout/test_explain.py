@@ -125,6 +125,15 @@ def test_a_pause_that_a_person_made_waits_for_a_person():
     assert explain(paused, seen, NOW)[1:3] == ["Still missing:", "A person has to end this pause."]
 
 
+@pytest.mark.parametrize("state", sorted(TERMINAL))
+def test_who_wants_something_of_one_that_is_over_is_told_how_it_ended(state):
+    refused = follow(replace(FIRST, state=state), Occurrence(Event.ABORT, NOW), SEEN, People())
+    for language, words in ((Language.ENGLISH, words_en.WORDS), (Language.JAPANESE, words_ja.WORDS)):
+        (told,) = refusal(refused.lacks, language)
+        assert told.endswith(words[f"state.{state}"])
+        assert "abort" not in told
+
+
 def test_a_refusal_is_told_in_the_same_words():
     refused = follow(FIRST, Occurrence(Event.PROMOTE, NOW), SEEN)
     assert refusal(refused.lacks) == ["promote is not possible from canary."]
