@@ -20,6 +20,7 @@ def advise(snapshot: Snapshot, literals: Sequence[Path], now: float) -> list[Fau
         *_unused_backends(snapshot),
         *_drained_versions(snapshot),
         *_scarce_places(snapshot),
+        *_without_streams(snapshot),
         *_unreachable_routes(snapshot),
         *_dead_keys(snapshot, now),
         *_unheard_prompts(snapshot),
@@ -82,6 +83,13 @@ def _scarce_places(snapshot: Snapshot) -> Iterator[Fault]:
 def _asked(snapshot: Snapshot, whom: str) -> set[str]:
     """Backends or routes that guardrails ask."""
     return {str(each.options[whom]) for each in snapshot.guarding.named.values() if whom in each.options}
+
+
+def _without_streams(snapshot: Snapshot) -> Iterator[Fault]:
+    for name, guardrail in snapshot.guarding.named.items():
+        if guardrail.refuses_streams:
+            reason = "redacts replies and needs the whole of them: on its routes, requests for a stream are refused"
+            yield ("guardrails", name, "stages"), reason
 
 
 def _unreachable_routes(snapshot: Snapshot) -> Iterator[Fault]:

@@ -21,6 +21,13 @@ class Guardrail:
     timeout_s: float = 2.0  # of one that takes its time: for all it does about one text
     on_error: OnError | None = None  # of such; None: as strict as its action
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_judge: bool = False  # it looks at whole texts
+
+    @property
+    def refuses_streams(self) -> bool:
+        """Whether it must have replies whole, because it redacts them."""
+        redacts = self.is_judge and self.action is Action.REDACT and self.mode is Mode.ENFORCE
+        return redacts and Stage.REPLY in self.stages
 
 
 @dataclass(frozen=True, slots=True)

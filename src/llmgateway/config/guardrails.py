@@ -34,7 +34,7 @@ class GuardrailTable(BaseModel):
 
     use: str | None = None
     stages: Annotated[list[Annotated[Stage, Field(strict=False)]], Field(min_length=1, max_length=2)] | None = None
-    action: Annotated[Action, Field(strict=False)] = _GUARDRAIL.action
+    action: Annotated[Action, Field(strict=False)] | None = None
     mode: Annotated[Mode, Field(strict=False)] = _GUARDRAIL.mode
     restore: bool = _GUARDRAIL.restore
     refusal: Annotated[str, Field(min_length=1, max_length=_MAX_REFUSAL)] | None = _GUARDRAIL.refusal
@@ -81,7 +81,7 @@ def _wrong_definition(path: Path, name: str, table: GuardrailTable, makers: Make
     if table.action is Action.ALLOW:
         yield (*path, "action"), 'must be "flag", "redact" or "block"'
     looks = table.stages or ((Stage.REPLY,) if binds(makers.get(plugin)) else Stage)
-    if table.restore and (table.action is not Action.REDACT or Stage.REQUEST not in looks):
+    if table.restore and (_action(table, makers.get(plugin)) is not Action.REDACT or Stage.REQUEST not in looks):
         yield (*path, "restore"), "is only for guardrails that redact requests"
     if table.refusal is not None and table.action is not Action.BLOCK:
         yield (*path, "refusal"), 'is only for guardrails with action = "block"'
@@ -118,8 +118,8 @@ def is_slow(plugin: object) -> bool:
 
 
 def _wrong_judge(path: Path, table: GuardrailTable, plugin: object) -> Iterator[Fault]:
-    """A judge looks at whole texts: there is no span that it could redact."""
-    if "action" in table.model_fields_set and table.action is Action.REDACT:
+    """A judge looks at whole texts: unless it finds places, there is no span that it could redact."""
+    if table.action is Action.REDACT and not getattr(plugin, "locates", False):
         yield (*path, "action"), 'must be "flag" or "block": this plug-in judges whole texts'
     yield from _wrong_stages(path, table, plugin)
 
@@ -178,12 +178,7 @@ def of_route(names: list[str], found: Guarding, makers: Makers) -> tuple[Guardra
 def undefined(name: str, makers: Makers) -> Guardrail:
     """A guardrail that is only named: the plug-in of that name with its own defaults."""
     plugin = makers.get(name)
-    return Guardrail(name, name, stages=_usual_stages(plugin), action=_done_by(plugin, _GUARDRAIL.action))
-
-
-def _done_by(plugin: object, action: Action) -> Action:
-    """What is done after a finding of a plug-in: a judge has no span to redact, so what was not told only flags."""
-    return Action.FLAG if action is Action.REDACT and is_judge(plugin) else action
+    return Guardrail(name, name, stages=_usual_stages(plugin), action=_usual_action(plugin), is_judge=is_judge(plugin))
 
 
 def _usual_stages(plugin: object) -> tuple[Stage, ...]:
@@ -194,17 +189,28 @@ def _usual_stages(plugin: object) -> tuple[Stage, ...]:
     return (Stage.REQUEST,) if Stage.REQUEST in known else (Stage.REPLY,)
 
 
+def _action(table: GuardrailTable, plugin: object) -> Action:
+    return table.action or _usual_action(plugin)
+
+
+def _usual_action(plugin: object) -> Action:
+    """Judges that were not told what to do only flag, unless they say otherwise themselves."""
+    usual = getattr(plugin, "usual_action", Action.FLAG) if is_judge(plugin) else _GUARDRAIL.action
+    return Action(usual)
+
+
 def _guardrail(name: str, table: GuardrailTable, makers: Makers) -> Guardrail:
     plugin = makers.get(table.use or name)
     return Guardrail(
         name=name,
         plugin=table.use or name,
         stages=tuple(table.stages or _usual_stages(plugin)),
-        action=_done_by(plugin, table.action),
+        action=_action(table, plugin),
         mode=table.mode,
         restore=table.restore,
         timeout_s=table.timeout,
         on_error=table.on_error,
         refusal=table.refusal,
         options=table.plain_options,
+        is_judge=is_judge(plugin),
     )

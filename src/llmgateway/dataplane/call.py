@@ -21,6 +21,7 @@ from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import NO_PLACEHOLDERS, Placeholders
+from llmgateway.guarding.places import Places
 from llmgateway.http.deadlines import Sweeper
 from llmgateway.http.incoming import Incoming
 from llmgateway.http.messages import Headers
@@ -66,11 +67,14 @@ class Shadowing(Protocol):
 
 
 class Subject(NamedTuple):
-    """What judges are asked about. `context`: of a reply, what the request said."""
+    """What judges are asked about. `context`: of a reply, what the request said. `places`: takes what they find; None
+    where nothing can be redacted.
+    """
 
     stage: Stage
     pieces: Sequence[Piece]
     context: Sequence[Piece] = ()
+    places: Places | None = None
 
 
 class Consulting(Protocol):
@@ -148,7 +152,7 @@ class Errand:
     is_shadowed: bool = False  # whether it is copied has been decided
     notes: Notes | None = None  # what guardrails found
     said: bytes | None = None  # the answer as it may be stored, where that was found out before the exchange ended
-    verdict: "asyncio.Future[None] | None" = None  # of those who look at the request while a backend is asked already
+    verdict: "asyncio.Future[Any] | None" = None  # of those who look at the request while a backend is asked already
     bound: Guard | None = None  # the route's guard for this exchange alone, where it must know what was asked
     refusal: Refusal | None = None  # what the caller got instead of the answer
     placeholders: Placeholders = NO_PLACEHOLDERS  # the values that the reply may have to have again

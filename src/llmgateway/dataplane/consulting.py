@@ -82,7 +82,7 @@ class Consultants:
             if link.must_answer and link.fails_closed:
                 raise GatewayError("guardrail_unavailable") from None
             return
-        weigh(link, judged, subject.stage, notes)
+        weigh(link, judged, subject.stage, notes, pieces=subject.pieces, places=subject.places)
 
     async def _opinion(self, errand: Errand, link: JudgeLink, subject: Subject) -> Sequence[Judged]:
         plugin = link.guardrail

@@ -1,19 +1,17 @@
 """The guardrails' part in the story: the request before it is routed, and what judges each attempt's reply."""
 
-import asyncio
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, understand
-from llmgateway.dataplane.call import Call, Errand, Request, Subject
+from llmgateway.dataplane.bodies import asked_aside, judged_aside
+from llmgateway.dataplane.call import Call, Errand, Request
 from llmgateway.dataplane.forms import guard_upload
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.dataplane.inforce import Upstream
 from llmgateway.dataplane.masking import mask_facts
 from llmgateway.dataplane.outside import check_outside
-from llmgateway.dataplane.phases import find_route, note_declared
+from llmgateway.dataplane.phases import find_route
+from llmgateway.dataplane.slow import anew, consult
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.exchange import Phase
 from llmgateway.domain.operation import BodyKind
@@ -23,15 +21,15 @@ from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.judging import ask
 from llmgateway.guarding.notes import Notes
-from llmgateway.guarding.pieces import pieces_of
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.tokens import refuse_tokens
-from llmgateway.wire.jsoncodec import decode
 
 _NO_SESSIONS: Final = (
     "The route has guardrails that can't follow a session: such as take their time, judge whole replies, or must know "
     "the request."
 )
+
+_NO_STREAMS: Final = "The route has guardrails that redact replies and need the whole of them (%s): ask without stream."
 
 
 async def guard_request(call: Call, request: Request) -> Request:
@@ -43,6 +41,7 @@ async def guard_request(call: Call, request: Request) -> Request:
     if guard is None:
         return request
     check_outside(call, guard)
+    _refuse_stream(guard, request)
     if request.kind is BodyKind.JSON:
         guarded = await _sifted(call, guard, request)
         guarded.is_judged = True
@@ -53,43 +52,23 @@ async def guard_request(call: Call, request: Request) -> Request:
         _open_session(call, guard, request)
         await _bound(call, guard, request)
         return request
-    await _bound(call, guard, guarded)
     call.request = guarded
     if guard.slow:
-        await _consult(call, guard, guarded, document)
+        guarded = await consult(call, guard, guarded, document)
+    await _bound(call, guard, guarded)
     return guarded
+
+
+def _refuse_stream(guard: Guard, request: Request) -> None:
+    """A stream can't wait for who must have the whole of a reply to redact it, and be one."""
+    if guard.whole_replies and request.declared.is_stream:
+        raise GatewayError("guardrail_unsupported", _NO_STREAMS % ", ".join(guard.whole_replies))
 
 
 async def _bound(call: Call, guard: Guard, request: Request) -> None:
     """Bind to the exchange what must know what was asked."""
     if guard.binders:
         call.bound = await asked_aside(len(request.body), guard.bound, request.document or {})
-
-
-async def _consult(call: Call, guard: Guard, request: Request, document: Mapping[str, Any]) -> None:
-    """Ask those who take their time about what goes on; where the route says so, while it already does."""
-    looking = _looked_into(call, guard, request, document)
-    if call.route is None or not call.route.is_parallel:
-        await looking
-        return
-    call.verdict = asyncio.ensure_future(looking)
-    call.verdict.add_done_callback(lambda verdict: verdict.cancelled() or verdict.exception())
-
-
-async def _looked_into(call: Call, guard: Guard, request: Request, document: Mapping[str, Any]) -> None:
-    """GatewayError guardrail_blocked or guardrail_unavailable."""
-    notes = call.notes = call.notes or Notes()
-    if call.gateway.consulting is None:
-        raise GatewayError("guardrail_unavailable")
-    pieces = await asked_aside(call.exchange.request_bytes, pieces_of, document)
-    try:
-        await call.gateway.consulting.consult(call, guard.slow, Subject(Stage.REQUEST, pieces), notes)
-    except Blocked as verdict:
-        mask_facts(call, guard)
-        request.stored = await judged_aside(guard.masked, request.body)
-        raise blocked(verdict) from None
-    finally:
-        call.exchange.verdicts = notes.rows()
 
 
 async def _sifted(call: Call, guard: Guard, request: Request) -> Request:
@@ -111,7 +90,7 @@ async def _sifted(call: Call, guard: Guard, request: Request) -> Request:
     finally:
         call.exchange.verdicts = notes.rows()  # it may end before there is a reply
     call.placeholders.is_closed = True
-    guarded = request if body is request.body else await _anew(call, request, body)
+    guarded = request if body is request.body else await anew(call, request, body)
     if notes.has_found and (guard.masks or guard.request.enforced):
         mask_facts(call, guard)
     if notes.has_found and guard.masks:
@@ -146,18 +125,6 @@ def _open_session(call: Call, guard: Guard, request: Request) -> None:
 def _guards_sessions(guard: Guard) -> bool:
     """Whether a session's messages must be judged; where guardrails only flag, it is a tunnel like any other."""
     return bool(guard.reply) or _must_see(guard)
-
-
-async def _anew(call: Call, request: Request, body: bytes) -> Request:
-    """The request with another body."""
-    made = replace(request, body=body, members=None, sha256=None)
-    if len(body) > LARGE:
-        await understand(made, call.in_force.snapshot)
-    else:
-        made.document = decode(body)
-    made.declared = call.dialect.declared(made.document or {})
-    note_declared(call, made.declared)
-    return made
 
 
 def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:

@@ -25,6 +25,7 @@ from llmgateway.guarding.guards import as_text, sifted
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.places import NOT_STORED, Places
 from llmgateway.guarding.restore import restored, restored_json
 from llmgateway.guarding.stream import GuardedStream
 from llmgateway.ports.reader import ReplyReader
@@ -120,8 +121,8 @@ class GuardedReply(Reply):
             logger.exception("a guardrail failed")
             self.fail(GatewayError("internal_error"))
 
-    async def judged(self) -> bytes:
-        """What the caller gets of a whole reply; `body()` is then what is logged. GatewayError guardrail_blocked."""
+    async def judge(self) -> None:
+        """Judge a whole reply; `body()` is then what is logged. GatewayError guardrail_blocked."""
         guard, body = self.guard, self.body()
         if b"\0" in body and way_of(_media(self.header(b"content-type") or b"")) is Way.WHOLE:
             self._held, self._is_judged = [UNREADABLE], True
@@ -133,7 +134,15 @@ class GuardedReply(Reply):
             self._held, self._is_judged = [await judged_aside(guard.mask, body)], True
             raise blocked(verdict) from None
         self._held, self._is_judged = [logged], True
-        return await judged_aside(partial(_restored, guard.placeholders), logged)
+
+    async def redact(self, places: Places) -> None:
+        """Take out of a whole reply, which was judged, what somebody has found in it. GatewayError as `redacted`."""
+        body, self._held = self.body(), [NOT_STORED]
+        self._held = [await judged_aside(partial(places.redacted, placeholders=self.guard.placeholders), body)]
+
+    async def given(self) -> bytes:
+        """What the caller gets of a whole reply that was judged."""
+        return await judged_aside(partial(_restored, self.guard.placeholders), self.body())
 
     def _look_again(self) -> None:
         if not self.done.done():

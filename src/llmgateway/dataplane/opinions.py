@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from llmgateway.dataplane.bodies import asked_aside
 from llmgateway.dataplane.call import Call, Subject
 from llmgateway.dataplane.guardedflow import blocked
+from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
@@ -13,6 +14,7 @@ from llmgateway.guarding.judging import JudgeLink, judge_all, note_failure, show
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import Said as Text
 from llmgateway.guarding.pieces import pieces_of, texts_of_reply
+from llmgateway.guarding.places import Places
 from llmgateway.guarding.trust import Said
 from llmgateway.ports.judge import Piece
 from llmgateway.wire.jsoncodec import JsonError, decode
@@ -31,8 +33,11 @@ class Opinion:
         """Whether a reply has to wait for them."""
         return any(link.must_answer for link in self.links)
 
-    async def ask(self, links: Sequence[JudgeLink], pieces: Sequence[Piece]) -> None:
-        """Have these look at texts of the reply. GatewayError guardrail_blocked or guardrail_unavailable."""
+    async def ask(self, links: Sequence[JudgeLink], pieces: Sequence[Piece], places: Places | None = None) -> None:
+        """Have these look at texts of the reply. GatewayError guardrail_blocked or guardrail_unavailable.
+
+        Without `places`, which take what is found, nothing can be redacted: it is blocked.
+        """
         call = self._call
         notes = call.notes = call.notes or Notes()
         quick, slow = [link for link in links if not link.is_slow], [link for link in links if link.is_slow]
@@ -41,33 +46,48 @@ class Opinion:
             if slow:
                 if call.gateway.consulting is None:
                     raise GatewayError("guardrail_unavailable")
-                subject = Subject(Stage.REPLY, pieces, await self._asked())
+                subject = Subject(Stage.REPLY, pieces, await self._asked(), places)
                 await call.gateway.consulting.consult(call, slow, subject, notes)
         except Blocked as verdict:
             raise blocked(verdict) from None
 
     async def whole(self, reply: Reply) -> None:
-        """Have all of them look at a reply that is there whole; errors as `ask` and `texts_so_far`."""
+        """Have all of them look at a reply that is there whole: first those that redact, then the others at what is
+        left. Errors as `ask` and `texts_so_far`.
+        """
         try:
-            said = await texts_so_far(reply)
+            said: Sequence[Text] = await texts_so_far(reply)
         except GatewayError:
             if self.must_answer:
                 raise
             self._note_unheard()
             return
-        await self.ask_of(self.links, said)
+        redacting = [link for link in self.links if link.redacts]
+        if redacting:
+            said = await self._redacted(redacting, said, reply)
+        await self.ask_of([link for link in self.links if not link.redacts], said)
+
+    async def _redacted(self, links: Sequence[JudgeLink], said: Sequence[Text], reply: Reply) -> Sequence[Text]:
+        """What a reply says without what these find in it; where that can't be taken out, it is blocked."""
+        guarded = reply if isinstance(reply, GuardedReply) and reply.way is Way.WHOLE else None
+        places = Places(Stage.REPLY)
+        await self.ask_of(links, said, places if guarded is not None else None)
+        if guarded is None or not places:
+            return said
+        await guarded.redact(places)
+        return await texts_so_far(reply)
 
     def _note_unheard(self) -> None:
         notes = self._call.notes = self._call.notes or Notes()
         for link in self.links:
             note_failure(link, Said.UNAVAILABLE, Stage.REPLY, notes)
 
-    async def ask_of(self, links: Sequence[JudgeLink], said: Sequence[Text]) -> None:
+    async def ask_of(self, links: Sequence[JudgeLink], said: Sequence[Text], places: Places | None = None) -> None:
         """Have these look at those texts of a whole reply that are for them; errors as `ask`."""
         choosy = [link for link in links if hasattr(link.guardrail, "looks_at")]
-        await self.ask([link for link in links if link not in choosy], [each.piece for each in said])
+        await self.ask([link for link in links if link not in choosy], [each.piece for each in said], places)
         for link in choosy:
-            await self.ask([link], shown_to(link, said))
+            await self.ask([link], shown_to(link, said), places)
 
     async def _asked(self) -> Sequence[Piece]:
         """What the request said."""

@@ -77,10 +77,13 @@ def _head(call: Call, sent: Dispatched) -> bytes:
 
 async def _whole(call: Call, sent: Dispatched) -> None:
     reply, exchange = sent.reply, call.exchange
-    body = await reply.judged() if isinstance(reply, GuardedReply) else reply.body()
+    guarded = reply if isinstance(reply, GuardedReply) else None
+    if guarded is not None:
+        await guarded.judge()
     opinion = opinion_of(call, reply)
     if opinion is not None:
         await opinion.whole(reply)
+    body = await guarded.given() if guarded is not None else reply.body()
     exchange.status = reply.status
     exchange.end = End.COMPLETED
     if reply.reader.error is not None:

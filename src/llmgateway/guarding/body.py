@@ -6,7 +6,6 @@ Which member a string is in does not matter: what a model might read is judged, 
 
 from bisect import bisect_left, bisect_right
 from itertools import accumulate, groupby
-from operator import itemgetter
 from typing import Final
 
 from llmgateway.domain.errors import GatewayError
@@ -16,6 +15,7 @@ from llmgateway.guarding.chain import Chain, Hit, blocking, united
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.standins import is_json, replaced, replaced_json
 from llmgateway.guarding.unread import FILES, Unread, arguments
 from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
@@ -95,7 +95,7 @@ class Sieve:
         if "\\" in text:
             plain = unescaped(text)
             if plain != text and (hits := self._redactions(View(plain), is_again=True)):
-                return _replaced(plain, hits, self._placeholders)
+                return replaced(plain, hits, self._placeholders)
         return text
 
     def _over_borders(self, body: bytes) -> bytes:
@@ -133,9 +133,9 @@ class Sieve:
                 raise GatewayError("guardrail_unsupported", "Files are put into files too often.")
             return text
         self._files += 1
-        lines = [text] if _is_json(text) else text.splitlines(keepends=True)
-        runs = ((is_json, list(run)) for is_json, run in groupby(lines, _is_json))
-        said = "".join(self._lines(run) if is_json else self.text("".join(run)) for is_json, run in runs)
+        lines = [text] if is_json(text) else text.splitlines(keepends=True)
+        runs = ((are_json, list(run)) for are_json, run in groupby(lines, is_json))
+        said = "".join(self._lines(run) if are_json else self.text("".join(run)) for are_json, run in runs)
         self._files -= 1
         return said
 
@@ -153,7 +153,7 @@ class Sieve:
         return replace(body, edits) if edits else body
 
     def _as_it_is(self, text: str, *, is_again: bool = False) -> str:
-        return _replaced(text, self._redactions(View(shown(text)), is_again=is_again), self._placeholders)
+        return replaced(text, self._redactions(View(shown(text)), is_again=is_again), self._placeholders)
 
     def _nested(self, text: str, depth: int) -> str | None:
         """Judge JSON inside a string, numbers too; None where it is none."""
@@ -168,21 +168,7 @@ class Sieve:
         """Judge a document as a text: a name may say what the value behind it is, and a number may be a card's."""
         text = body.decode()
         hits = self._redactions(View(shown(text)), is_again=True)
-        if not hits:
-            return text
-        strings = _places(body)
-        pieces: list[str] = []
-        at = 0
-        for hit in hits:
-            stand_in = None
-            for start, end, quote in _inside(hit, strings):
-                if start < at:
-                    continue
-                said = self._placeholders.stand_in(hit, text[start:end]) if stand_in is None else ""
-                pieces += (text[at:start], quote, said, quote)
-                at, stand_in = end, said
-        pieces.append(text[at:])
-        return "".join(pieces)
+        return replaced_json(text, hits, self._placeholders) if hits else text
 
     def _object(self, body: bytes) -> bytes:
         """Judge arguments of a call that are no JSON in a string, but an object."""
@@ -201,7 +187,7 @@ class Sieve:
             at = bisect_right(starts, hit.start) - 1
             by_text.setdefault(at, []).append(hit._replace(start=hit.start - starts[at], end=hit.end - starts[at]))
         for at, own in by_text.items():
-            said[indices[at]] = _replaced(texts[at], own, self._placeholders)
+            said[indices[at]] = replaced(texts[at], own, self._placeholders)
 
     def _redactions(self, view: View, *, is_again: bool = False) -> list[Hit]:
         """What must be replaced. `is_again`: the text was judged in another form, and is not counted twice."""
@@ -220,42 +206,3 @@ class Sieve:
         if blocked is not None:
             raise Blocked(blocked)
         return united(hit for hit in hits if hit.link.is_enforced and hit.link.action is Action.REDACT)
-
-
-def _is_json(text: str) -> bool:
-    if text.lstrip()[:1] not in {"{", "["}:
-        return False
-    try:
-        decode(text)
-    except (JsonError, UnicodeEncodeError):
-        return False
-    return True
-
-
-def _places(body: bytes) -> list[tuple[int, int]]:
-    """Where a document's strings begin and end in it as a text, quotes included."""
-    found: list[tuple[int, int]] = []
-    at = end = 0
-    for each in literals(body):
-        start = end + len(body[at : each.start].decode())
-        at, end = each.end, start + len(body[each.start : each.end].decode())
-        found.append((start, end))
-    return found
-
-
-def _inside(hit: Hit, strings: list[tuple[int, int]]) -> list[tuple[int, int, str]]:
-    """What of a hit can be replaced so that the document stays one: within strings, or, quoted, outside of them."""
-    first = bisect_right(strings, hit.start, key=itemgetter(1))
-    behind = bisect_left(strings, hit.end, key=itemgetter(0))
-    found = [(max(hit.start, start + 1), min(hit.end, end - 1), "") for start, end in strings[first:behind]]
-    return found or [(hit.start, hit.end, '"')]
-
-
-def _replaced(text: str, hits: list[Hit], placeholders: Placeholders) -> str:
-    pieces: list[str] = []
-    at = 0
-    for hit in hits:
-        pieces += (text[at : hit.start], placeholders.stand_in(hit, text[hit.start : hit.end]))
-        at = hit.end
-    pieces.append(text[at:])
-    return "".join(pieces)

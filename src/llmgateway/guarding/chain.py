@@ -45,6 +45,11 @@ class Linked:
         """Whether it changes what passes: such links hold a stream back, others only look."""
         return self.mode is Mode.ENFORCE and self.action in {Action.REDACT, Action.BLOCK}
 
+    @property
+    def redacts(self) -> bool:
+        """Whether what it finds is replaced."""
+        return self.mode is Mode.ENFORCE and self.action is Action.REDACT
+
 
 @dataclass(frozen=True, slots=True)
 class Link(Linked):

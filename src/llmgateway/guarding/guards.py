@@ -83,7 +83,12 @@ class Guard:
     @property
     def restores(self) -> bool:
         """Whether replies may have to have values put back."""
-        return any(link.restore for link in self.request.links)
+        return any(link.restore for link in (*self.request.links, *self.slow))
+
+    @property
+    def whole_replies(self) -> tuple[str, ...]:
+        """The names of those who redact replies, which they must have whole to do so."""
+        return tuple(link.name for link in self.reply_judges if link.redacts)
 
     def bound(self, document: Mapping[str, Any]) -> "Guard":
         """Make this request's own: guardrails that must know what was asked are bound to it."""
@@ -172,20 +177,23 @@ def linked(guardrail: definition.Guardrail, find: FindGuardrail) -> Link | Judge
 
 
 def _judge(guardrail: definition.Guardrail, plugin: Judge | AskingJudge) -> JudgeLink:
-    """A judge that was not told what to do only flags; one that blocks lets nothing pass it was not asked about."""
-    action = Action.BLOCK if guardrail.action is Action.BLOCK else Action.FLAG
-    on_error = guardrail.on_error or (OnError.BLOCK if action is Action.BLOCK else OnError.PASS)
+    """A judge that changes what passes lets nothing pass it was not asked about, unless it was told otherwise."""
+    locates = bool(getattr(plugin, "locates", False))
+    action = guardrail.action if locates or guardrail.action is Action.BLOCK else Action.FLAG
+    on_error = guardrail.on_error or (OnError.PASS if action is Action.FLAG else OnError.BLOCK)
     return JudgeLink(
         guardrail.name,
         plugin,
         action,
         guardrail.mode,
+        guardrail.restore,
         refusal=guardrail.refusal,
         timeout_s=guardrail.timeout_s,
         fails_closed=on_error is OnError.BLOCK,
         definition=f"{guardrail.plugin} {sorted(guardrail.options.items())}",
         is_slow=is_slow(plugin),
         is_windowed=getattr(plugin, "is_windowed", False),
+        locates=locates,
     )
 
 

@@ -9,13 +9,17 @@ from llmgateway.guarding.chain import Hit, Linked
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import Said, pieces_of
+from llmgateway.guarding.places import Places
 from llmgateway.ports.asking import AskingJudge
 from llmgateway.ports.judge import Judge, Judged, Piece
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeLink(Linked):
-    """One judge as a route uses it; it flags or blocks. `timeout_s`, `fails_closed`: of one that takes its time."""
+    """One judge as a route uses it; it flags or blocks, and one that finds places may redact.
+
+    `timeout_s`, `fails_closed`: of one that takes its time.
+    """
 
     guardrail: Judge | AskingJudge
     timeout_s: float = 2.0
@@ -25,6 +29,7 @@ class JudgeLink(Linked):
     )
     is_slow: bool = False  # it takes its time: it asks somebody, or needs a process of its own
     is_windowed: bool = False  # it may be asked about a part of a text
+    locates: bool = False  # what it finds are places
 
     @property
     def must_answer(self) -> bool:
@@ -56,11 +61,26 @@ def shown_to(link: JudgeLink, said: Sequence[Said]) -> list[Piece]:
     return [each.piece for each in said if looks_at is None or looks_at(each.path)]
 
 
-def weigh(link: JudgeLink, judged: Sequence[Judged], stage: Stage, notes: Notes) -> None:
-    """Note what a judge said. Raises Blocked where it does not let the texts pass."""
+def weigh(
+    link: JudgeLink,
+    judged: Sequence[Judged],
+    stage: Stage,
+    notes: Notes,
+    *,
+    pieces: Sequence[Piece] = (),
+    places: Places | None = None,
+) -> None:
+    """Note what a judge said. Raises Blocked where it does not let the texts pass.
+
+    `places` takes what it has found in the `pieces`; without, nothing can be replaced, and what redacts does not let
+    them pass either.
+    """
     hits = [Hit(found.start, found.end, link, found.kind, found.score) for _, found in judged]
     notes.add(stage, hits)
-    if hits and link.is_enforced:
+    if places is not None and link.locates:
+        for (at, _), hit in zip(judged, hits, strict=True):
+            places.add(pieces[at], hit)
+    if hits and link.is_enforced and not (link.redacts and places is not None):
         raise Blocked(hits[0])
 
 

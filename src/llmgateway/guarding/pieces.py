@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.encoded import readings_of
 from llmgateway.ports.judge import SOURCES, Piece
 from llmgateway.wire.structured import is_answer
@@ -128,6 +129,11 @@ def _texts(value: Any, source: str, depth: int, codes: frozenset[str]) -> Iterat
 def _is_code(name: str, value: Any, codes: frozenset[str]) -> bool:
     """Whether it is a word for programs: what has blanks or letters of other alphabets is none."""
     return name in codes and isinstance(value, str) and value.isascii() and len(value.split(None, 1)) <= 1
+
+
+def is_of_programs(stage: Stage, name: str, text: str) -> bool:
+    """Whether the text of a member of that name is a word for programs, and none of a request's or reply's texts."""
+    return _is_code(name, text, _OF_PROGRAMS if stage is Stage.REQUEST else _OF_REPLIES)
 
 
 def _codes(name: str, value: Any, outer: frozenset[str]) -> frozenset[str]:

@@ -37,6 +37,14 @@ def restored(text: str, placeholders: Placeholders) -> str:
     return "".join(pieces)
 
 
+def placeholders_in(text: str, placeholders: Placeholders) -> Iterator[tuple[int, int]]:
+    """Where the placeholders of this exchange stand in a text."""
+    if placeholders.values and "_" in text:
+        for found in _PLACEHOLDER.finditer(text):
+            if (found.group(1) or found.group(2)).replace("\\", "").casefold() in placeholders.values:
+                yield found.span()
+
+
 def names_in(text: str) -> Iterator[str]:
     """What a text has that looks like a placeholder's name, as `Placeholders.avoid` takes it."""
     if "_" in text:

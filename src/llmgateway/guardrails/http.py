@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from llmgateway.domain.verdict import Finding, Stage
 from llmgateway.ports.asking import OpinionError, Question, Whom, document
-from llmgateway.ports.judge import SOURCES, Judged, Piece, surest
+from llmgateway.ports.judge import SOURCES, Judged, Piece, placed
 from llmgateway.wire.extracts import Extract, extracts
 from llmgateway.wire.jsoncodec import encode
 from llmgateway.wire.options import OptionError, Options
@@ -34,10 +34,11 @@ class HttpJudge:
     """
 
     name = "http"
-    version = "1"
+    version = "2"
     kinds: Sequence[str] = ("http.*",)
     stages: Sequence[Stage] = tuple(Stage)
     is_windowed = True
+    locates = True
     whom = Whom.BACKEND
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -64,7 +65,7 @@ class HttpJudge:
         if type(findings) is not list or len(findings) > _MOST_FINDINGS:
             raise OpinionError(f"The answer has no list of at most {_MOST_FINDINGS} findings.")
         parts = self._parts(pieces, _ROOM)
-        return surest(self._judged(each, parts) for each in findings)
+        return placed(self._judged(each, parts) for each in findings)
 
     def _parts(self, pieces: Sequence[Piece], room: int) -> list[Extract]:
         return extracts(pieces, self._sources, size=_SIZE, most=_MOST, overlap=_OVERLAP, room=room)

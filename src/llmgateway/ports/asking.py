@@ -67,7 +67,7 @@ class AskingJudge(Protocol):
     def opinion(self, answer: bytes, pieces: Sequence[Piece]) -> list[Judged]:
         """What a successful answer's body says of the pieces, in their order, at most one finding of a kind for each.
 
-        OpinionError where it says nothing.
+        All of them from one that `locates`; see `judge`. OpinionError where it says nothing.
         """
         ...
 

@@ -12,11 +12,15 @@ A judge of replies that must know what was asked has a member more, `bind`; see 
 one exchange's reply, or None. Where only some of a reply's texts are for it, it has a member `looks_at`, which is given
 the path of each in the reply's JSON (empty for a text alone) and says so.
 
+A judge has the member `locates`, which is true, if what it finds are places: then it gives all of them, not only the
+surest of a kind, and they may be redacted. One whose findings are to be redacted unless the definition says otherwise
+has the member `usual_action`; others flag.
+
 A judge of replies may have the member `complaint(text) -> str | None`: what the model is told that has answered `text`,
 so that it may answer once more; None where there is nothing to complain of. Whole answers only, and only once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from llmgateway.domain.verdict import Finding, Stage
@@ -52,15 +56,27 @@ class Judge(Protocol):
         ...
 
     def judge(self, pieces: Sequence[Piece]) -> list[Judged]:
-        """Give what reaches its threshold, at most one finding of a kind for a piece, in the order of the pieces."""
+        """Give what reaches its threshold, in the order of the pieces; of a kind at most one finding for a piece.
+
+        One that `locates` gives all.
+        """
         ...
 
 
 def surest(judged: Iterable[Judged]) -> list[Judged]:
     """Give the surest finding of each kind for each piece: by pieces, the surest first."""
-    best: dict[tuple[int, str], Judged] = {}
+    return _best(judged, lambda each: (each.piece, each.finding.kind))
+
+
+def placed(judged: Iterable[Judged]) -> list[Judged]:
+    """Give the surest finding of each kind for each place, in the same order."""
+    return _best(judged, lambda each: (each.piece, each.finding._replace(score=1)))
+
+
+def _best(judged: Iterable[Judged], what: Callable[[Judged], Hashable]) -> list[Judged]:
+    best: dict[Hashable, Judged] = {}
     for each in judged:
-        key = (each.piece, each.finding.kind)
+        key = what(each)
         if key not in best or each.finding.score > best[key].finding.score:
             best[key] = each
     return sorted(best.values(), key=lambda each: (each.piece, -each.finding.score))

@@ -3,7 +3,7 @@
 import pytest
 
 from llmgateway.config.guarding import Guarding, Guardrail
-from llmgateway.config.loader import load
+from llmgateway.config.loader import examine, load
 from llmgateway.config.problems import ConfigError
 from llmgateway.domain.verdict import Action, Mode, Stage
 
@@ -64,6 +64,11 @@ class Asking:
         return None
 
 
+class Locating(Asking):
+    locates = True
+    usual_action = Action.REDACT
+
+
 class OfReplies(Judging):
     stages = (Stage.REPLY,)
     is_heavy = True
@@ -83,6 +88,7 @@ MAKERS = {
     "binding": Binding,
     "asking": Asking,
     "judging": Judging,
+    "locating": Locating,
     "replies": OfReplies,
     "pii": pii,
     "secrets": lambda options: None,
@@ -215,14 +221,34 @@ def test_a_pattern_leaves_open_which_model_is_asked():
 def test_judges_look_at_prompts_unless_more_is_asked_for(plugin, stages):
     text = TEXT.replace('stages = ["request"]\n', "").replace('use = "secrets"', f'use = "{plugin}"')
     assert loaded(text).guarding.named["credentials"].stages == stages
-    assert loaded(TEXT.replace('"pii"', f'"{plugin}"')).routes["a"].guardrails[2].stages == stages
+    named = TEXT.replace("restore = true\n", "").replace('"pii"', f'"{plugin}"')
+    assert loaded(named).routes["a"].guardrails[2].stages == stages
+
+
+@pytest.mark.parametrize(
+    ("plugin", "usual"), [("pii", Action.REDACT), ("judging", Action.FLAG), ("asking", Action.FLAG), ("locating", None)]
+)
+def test_judges_flag_unless_more_is_asked_for_or_they_say_so_themselves(plugin, usual):
+    text = TEXT.replace('action = "block"\nstages = ["request"]\n', "").replace('"secrets"', f'"{plugin}"')
+    assert loaded(text).guarding.named["credentials"].action is (usual or Action.REDACT)
+    blocking = text.replace(f'"{plugin}"', f'"{plugin}"\naction = "block"', 1)
+    assert loaded(blocking).guarding.named["credentials"].action is Action.BLOCK
+
+
+def test_only_what_finds_places_may_redact_and_so_restore():
+    change = ('use = "secrets"\naction = "block"', 'use = "locating"\naction = "redact"\nrestore = true')
+    found = loaded(TEXT.replace(*change)).guarding.named["credentials"]
+    assert (found.action, found.restore) == (Action.REDACT, True)
+    (restores,) = refused('use = "secrets"\naction = "block"', 'use = "asking"\nroute = "a"\nrestore = true')
+    assert "is only for guardrails that redact requests" in restores
 
 
 @pytest.mark.parametrize(("plugin", "action"), [("pii", "redact"), ("judging", "flag"), ("asking", "flag")])
 def test_a_judge_that_was_told_nothing_is_said_to_flag(plugin, action):
     text = TEXT.replace('action = "block"\n', "").replace('use = "secrets"', f'use = "{plugin}"')
     assert loaded(text).guarding.named["credentials"].action == action
-    assert loaded(TEXT.replace('"pii"', f'"{plugin}"')).routes["a"].guardrails[2].action == action
+    named = TEXT.replace("restore = true\n", "").replace('"pii"', f'"{plugin}"')
+    assert loaded(named).routes["a"].guardrails[2].action == action
     assert loaded(TEXT.replace('use = "secrets"', 'use = "judging"')).guarding.named["credentials"].action == "block"
 
 
@@ -234,3 +260,21 @@ def test_who_must_know_the_request_looks_into_replies_alone():
     assert wrong == ['8: guardrails.credentials.stages: must be ["reply"]: this plug-in judges nothing else']
     (restores,) = refused('use = "secrets"\naction = "block"\nstages = ["request"]', 'use = "binding"\nrestore = true')
     assert "is only for guardrails that redact requests" in restores
+
+
+@pytest.mark.parametrize(
+    ("change", "is_told"),
+    [
+        (("", ""), True),
+        (('"redact"', '"block"'), False),
+        (('"redact"', '"redact"\nmode = "observe"'), False),
+        ((', "reply"]', "]"), False),
+        (('"locating"', '"pii"'), False),
+    ],
+)
+def test_that_who_redacts_whole_replies_leaves_no_streams_is_worth_a_warning(change, is_told):
+    definition = 'use = "locating"\naction = "redact"\nstages = ["request", "reply"]'.replace(*change)
+    text = TEXT.replace('use = "secrets"\naction = "block"\nstages = ["request"]', definition)
+    found = examine(text, providers=["openai"], guardrails=MAKERS, generation=1, environ=None).warnings
+    told = [each.path for each in found if "requests for a stream are refused" in each.reason]
+    assert told == (["guardrails.credentials.stages"] if is_told else [])

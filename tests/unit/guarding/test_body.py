@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from tests.support.guardrails import chain, numbers, word
 
 from llmgateway.domain.verdict import Action, Mode, Stage
-from llmgateway.guarding.body import Sieve, _places
+from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
-from llmgateway.wire.jsontexts import literals
 from llmgateway.wire.view import SEPARATOR
 
 SECRET = "1234567"
@@ -208,12 +207,3 @@ def test_ordinary_bodies_need_no_closer_look():
     body = {"model": "m", "messages": [{"role": "user", "content": 'Say "hi",\nand\ttell me a/b.'}], "max_tokens": 7}
     with patch("llmgateway.guarding.body.literals", side_effect=AssertionError("looked closer")):
         assert judged(body) == json.dumps(body).encode()
-
-
-@given(
-    st.recursive(st.text(max_size=5) | st.integers(), lambda each: st.lists(each) | st.dictionaries(st.text(), each))
-)
-def test_strings_are_found_where_they_stand_in_the_text(document):
-    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    expected = [(len(body[: each.start].decode()), len(body[: each.end].decode())) for each in literals(body)]
-    assert _places(body) == expected

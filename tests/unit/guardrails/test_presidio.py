@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from llmgateway import plugins
-from llmgateway.domain.verdict import Finding
+from llmgateway.domain.verdict import Action, Finding
 from llmgateway.guardrails.presidio.judge import PresidioJudge
 from llmgateway.ports.guardrail import OptionError
 from llmgateway.ports.judge import SOURCES, Judge, Judged, Piece
@@ -96,8 +96,18 @@ def test_what_it_finds_has_the_kinds_that_pii_has_or_presidio_s_own(stand_in):
     ]
 
 
-def test_only_entities_that_are_asked_for_and_the_surest_of_each_kind(stand_in):
-    assert judged("Ada, Ada and http", entities=["PERSON"]) == [Finding(5, 8, "person", 1.0)]
+def test_only_entities_that_are_asked_for_and_every_place_of_them_the_surest_first(stand_in):
+    found = judged("Ada, Ada and http", entities=["PERSON"])
+    assert found == [Finding(5, 8, "person", 1.0), Finding(0, 3, "person", 0.6)]
+
+
+def test_what_two_windows_find_is_found_once(stand_in):
+    text = "x" * 4_900 + "Ada" + "x" * 3_000
+    assert judged(text, entities=["PERSON"]) == [Finding(4_900, 4_903, "person", 1.0)]
+
+
+def test_what_it_finds_is_redacted_unless_the_definition_says_otherwise():
+    assert (PresidioJudge.locates, PresidioJudge.usual_action) == (True, Action.REDACT)
 
 
 def test_pieces_are_judged_each_alone_and_only_those_of_the_sources(stand_in):

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from llmgateway.domain.verdict import Finding, Stage
+from llmgateway.domain.verdict import Action, Finding, Stage
 from llmgateway.guardrails.presidio.engine import PACKAGE, engine, is_installed
-from llmgateway.ports.judge import SOURCES, Judged, Piece, surest
+from llmgateway.ports.judge import SOURCES, Judged, Piece, placed
 from llmgateway.wire.extracts import Extract, extracts
 from llmgateway.wire.options import OptionError, Options
 
@@ -34,17 +34,18 @@ class PresidioJudge:
     calls them (PERSON, LOCATION, EMAIL_ADDRESS, PHONE_NUMBER, CREDIT_CARD, IBAN_CODE, IP_ADDRESS); `threshold` (0.4),
     the score to reach; `sources`, whose texts (all). Presidio and the model must be installed: nothing is downloaded.
     Kinds: `person`, `email`, `phone`, `payment_card`, `iban`, `ip_address`, `us_ssn` as in `pii`; `presidio.<entity>`
-    in small letters for others. For each text the surest of each kind is told.
+    in small letters for others. What it finds are places, which may be redacted.
     Limits: it takes a quarter of a second for two kilobytes, and some seconds to begin with: give it a `timeout` for
-    that. It flags or blocks; what is to be replaced, `pii` replaces. One definition knows one language. Of texts over
-    50,000 characters the middle is not looked at.
+    that. One definition knows one language. Of texts over 50,000 characters the middle is not looked at.
     """
 
     name = "presidio"
-    version = "1"
+    version = "2"
     kinds: Sequence[str] = ("presidio.*", *_OURS.values())
     stages: Sequence[Stage] = tuple(Stage)
     is_heavy = True
+    locates = True
+    usual_action = Action.REDACT
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         settings = Options(options, ("entities", "language", "threshold", "model", "sources"))
@@ -62,7 +63,7 @@ class PresidioJudge:
     def judge(self, pieces: Sequence[Piece]) -> list[Judged]:
         """Judge the pieces. The first call, which may be without any, loads the model."""
         analyzer = self._analyzer
-        return surest(
+        return placed(
             Judged(at, finding)
             for at, piece in enumerate(pieces)
             if piece.source in self._sources
