@@ -111,6 +111,10 @@ HIDING = {
     "tool_use_number": lambda text: (
         part(type="tool_use", name="f", input={"n": int(text)}) if text.isdigit() else chat(text)
     ),
+    "number": lambda text: part(type="text", text=int(text)) if text.isdigit() else chat(text),
+    "number_in_a_schema": lambda text: (
+        chat(tools=[{"function": {"parameters": {"enum": [int(text)]}}}]) if text.isdigit() else chat(text)
+    ),
     "tool_use_file": lambda text: part(type="tool_use", name="f", input={"data": f"{'a/b-c_' * 200}/{text}/"}),
     "function_arguments": lambda text: chat("a", functions=[{"name": "f", "arguments": nested({"a": text}, 1)}]),
     "tool_description": lambda text: chat(tools=[{"function": {"name": "f", "description": text}}]),

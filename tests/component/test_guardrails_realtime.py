@@ -380,6 +380,24 @@ async def test_nothing_forbidden_gets_to_the_backend(tmp_path, made):
         assert ("request", "word", "block") in verdicts(running)
 
 
+NUMBERS = {
+    "a tool's schema": {"type": "session.update", "session": {"tools": [{"parameters": {"enum": [int(NUMBER)]}}]}},
+    "in the place of a text": item(int(NUMBER)),
+    "a member that nobody knows": {"type": "x", "deep": [{"er": [0.5, int(NUMBER)]}]},
+}
+
+
+@pytest.mark.parametrize("event", NUMBERS.values(), ids=NUMBERS.keys())
+async def test_numbers_are_judged_as_texts_are(tmp_path, event):
+    async with talk(tmp_path, listens, *spoken("fine")) as (caller, heard, running):
+        caller.send(event)
+        await events(caller)
+        assert heard[0][1] == json.dumps(event).replace(NUMBER, '"[NUMBER]"').encode()
+        await caller.leave()
+        await running.quiet()
+        assert verdicts(running)["request", "number", "redact"] == 1
+
+
 @pytest.mark.parametrize("sent", TWICE.values(), ids=TWICE.keys())
 async def test_of_a_member_that_comes_twice_one_goes_on(tmp_path, sent):
     async with talk(tmp_path, listens, *spoken("fine")) as (caller, heard, _):

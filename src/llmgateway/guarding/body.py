@@ -14,6 +14,8 @@ from llmgateway.guarding import encoded, neighbours
 from llmgateway.guarding.chain import Chain, Hit, blocking, united
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.numbers import MARKS as NUMBERS
+from llmgateway.guarding.numbers import Number, has_numbers, numbers
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.standins import is_json, replaced, replaced_json
 from llmgateway.guarding.unread import FILES, Unread, arguments
@@ -25,7 +27,7 @@ from llmgateway.wire.view import SEPARATOR, View, shown
 
 MAX_NESTED: Final = 12  # JSON in a string in JSON …: each level doubles the backslashes, so this is never reached
 MAX_FILES: Final = 4  # a file in base64 in a file in base64 …
-_CLOSER: Final = Expression(neighbours.MARKS + b"|" + encoded.MARKS)
+_CLOSER: Final = Expression(b"|".join((neighbours.MARKS, encoded.MARKS, NUMBERS)))
 
 
 class Sieve:
@@ -51,7 +53,7 @@ class Sieve:
     def json(self, body: bytes, depth: int = 0) -> bytes:
         """Judge a valid document; gives it with what must be redacted replaced. Blocked where it may not pass."""
         if depth == 0 and _CLOSER.search(body) is not None:
-            body = self._decoded(self._over_borders(body))
+            body = self._looked_closer(body)
         glance = at_a_glance(body, self._unread.ids, FILES, self._chain.clean)
         if glance is not None and not self._chain.hits(View(glance)):
             self._chain.remember(glance)
@@ -79,6 +81,11 @@ class Sieve:
         edits = [((found[index].start, found[index].end), encode(text)) for index, text in said.items()]
         edits += [((start, end), self._object(body[start:end])) for start, end in spans]
         return replace(body, edits) if edits else body
+
+    def _looked_closer(self, body: bytes) -> bytes:
+        """Judge what is no string of its own: texts that go on in the next part, files, and numbers."""
+        body = self._decoded(self._over_borders(body))
+        return self._numbers(body) if self._stage is Stage.REQUEST and has_numbers(body) else body
 
     def _is_echo(self, literal: Literal) -> bool:
         """Whether an API repeats what it was told here, as responses do: no model has written it."""
@@ -125,6 +132,22 @@ class Sieve:
                 start, end = max(0, hit.start - starts[at]), min(len(texts[at]), hit.end - starts[at])
                 changed[at] = text[:start] + (new if at == first else "") + text[end:]
         return changed
+
+    def _numbers(self, body: bytes) -> bytes:
+        """Judge numbers, with the names that they have; one in which something is found becomes a string."""
+        found = literals(body)
+        every = list(numbers(body, found, arguments(body, found)))
+        if not every:
+            return body
+        starts = [0, *accumulate(len(each.text) + 1 for each in every)]
+        hits = self._chain.hits(View(SEPARATOR.join(shown(each.text) for each in every)))
+        mine: dict[Hit, Number] = {}
+        for hit in hits:
+            at = bisect_right(starts, hit.start) - 1
+            if hit.end > starts[at] + every[at].at:  # else it is in the name, which is judged as one
+                mine[hit] = every[at]
+        stand_ins = {mine[hit]: self._placeholders.stand_in(hit, mine[hit].said) for hit in self._accepted([*mine])}
+        return replace(body, [((each.start, each.end), encode(said)) for each, said in stand_ins.items()])
 
     def file(self, text: str) -> str:
         """Judge a file's text: JSON, lines of JSON, or any other."""

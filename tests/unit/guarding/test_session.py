@@ -180,7 +180,7 @@ def test_an_event_of_the_callers_is_judged_as_a_request_is(text):
 
 
 def test_what_passes_unaltered_stays_byte_for_byte():
-    raw = b'{"type" : "response.create",\n "a":1.0, "b":"\\u65e5", "n":12345678901234567890}'
+    raw = b'{"type" : "response.create",\n "a":1.0, "b":"\\u65e5", "n":0.12345678901234567890}'
     assert guarded().said(raw).to_backend == [raw]
 
 
