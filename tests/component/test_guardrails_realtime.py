@@ -5,8 +5,10 @@ import base64
 import json
 import threading
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
+from tests.component.test_guardrails_bypass_ways import reconfigured, text_of
 from tests.support import guardrails
 from tests.support.bypass import GUARDED, NUMBER, WORD, answers, escaped, guarded, on_disk, whole
 from tests.support.rows import assert_idle
@@ -857,3 +859,52 @@ async def test_a_backend_that_goes_away_in_the_middle_of_a_message(tmp_path):
         assert code == 1011
         assert [json.loads(each)["type"] for each in messages] == ["response.output_text.delta"] * 2 + ["error"]
         assert json.loads(messages[-1])["error"]["code"] == "upstream_truncated"
+
+
+# --- a reload ---
+
+
+UNGUARDED = GUARDED.replace('baseline = ["numbers", "words"]', "")
+HALF = 'baseline = ["numbers"]'
+
+
+@pytest.mark.parametrize("before", [UNGUARDED, GUARDED.replace('baseline = ["numbers", "words"]', HALF)])
+async def test_a_guardrail_that_a_reload_adds_is_nobodys_to_skip_who_began_before(tmp_path, before):
+    heard: list = []
+    steps = [*opened(), say(CREATED), say(delta("it")), hear(heard, until=CLOSE), say_close(1001), until_closed()]
+    async with guarded(tmp_path, steps, config=before) as (backend, running):
+        caller = await session(running)
+        assert len(await events(caller, "response.output_text.delta")) == 2
+        running.worker.put_in_force(reconfigured(running, text_of(GUARDED, backend, tmp_path)))
+        caller.send(item(f"the {WORD} thing"))
+        messages, code = await caller.until_closed()
+        told = json.loads(messages[-1])["error"]
+        assert (told["code"], code) == ("guardrails_changed", 1012)
+        caller.close()
+        await running.quiet()
+        meta = running.outcome().meta
+        assert (meta["end"], meta["error_code"]) == ("completed", "guardrails_changed")
+        assert [opcode for opcode, _ in heard] == [CLOSE]
+        assert not running.worker.gateway.tunnels.open
+
+
+async def test_one_that_was_opening_meanwhile_does_not_stay_open_either(tmp_path):
+    go = asyncio.Event()
+    first, *rest = opened()
+    async with guarded(tmp_path, [first, wait_for(go), *rest, until_closed()], config=UNGUARDED) as (backend, running):
+        asking = asyncio.ensure_future(session(running))
+        await backend.until(lambda: bool(backend.requests))
+        running.worker.put_in_force(reconfigured(running, text_of(GUARDED, backend, tmp_path)))
+        go.set()
+        assert (await (await asking).until_closed())[1] == 1012
+
+
+async def test_a_reload_that_takes_nothing_away_from_a_session_lets_it_go_on(tmp_path):
+    go = asyncio.Event()
+    async with talk(tmp_path, say(CREATED), wait_for(go), *spoken("fine")) as (caller, _, running):
+        await events(caller, "response.created")
+        same = running.worker.gateway.in_force.snapshot
+        running.worker.put_in_force(replace(same, generation=2))
+        running.worker.put_in_force(replace(same, generation=3, routes={}))
+        go.set()
+        assert streamed(await events(caller)) == "fine"

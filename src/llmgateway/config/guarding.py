@@ -24,6 +24,12 @@ class Guardrail:
     is_judge: bool = False  # it looks at whole texts
 
     @property
+    def is_strict(self) -> bool:
+        """Whether it may change what passes, or let nothing pass."""
+        is_flag = self.action is Action.FLAG and self.on_error is not OnError.BLOCK
+        return self.mode is Mode.ENFORCE and not is_flag
+
+    @property
     def refuses_streams(self) -> bool:
         """Whether it must have replies whole, because it redacts them."""
         redacts = self.is_judge and self.action is Action.REDACT and self.mode is Mode.ENFORCE

@@ -6,7 +6,16 @@ from typing import Final
 
 from llmgateway.domain.errors import Fault, GatewayError
 from llmgateway.domain.exchange import End
-from llmgateway.wire.websocket import GOING_AWAY, INTERNAL_ERROR, NORMAL, POLICY, PROTOCOL_ERROR, TOO_BIG, FrameFault
+from llmgateway.wire.websocket import (
+    GOING_AWAY,
+    INTERNAL_ERROR,
+    NORMAL,
+    POLICY,
+    PROTOCOL_ERROR,
+    SERVICE_RESTART,
+    TOO_BIG,
+    FrameFault,
+)
 
 _GOOD_ORDER: Final = frozenset({None, NORMAL, GOING_AWAY})
 _NEVER_SENT: Final = frozenset({1004, 1005, 1006, 1015})  # RFC 6455, section 7.4
@@ -25,6 +34,7 @@ class Cause(Enum):
     IDLE = auto()
     EXPIRED = auto()
     DRAINED = auto()
+    REGUARDED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,7 @@ ENDINGS: Final[dict[Cause, Ending]] = {
     Cause.IDLE: Ending(End.TIMEOUT, "tunnel_idle", GOING_AWAY, GOING_AWAY),
     Cause.EXPIRED: Ending(End.TIMEOUT, "tunnel_expired", GOING_AWAY, GOING_AWAY),
     Cause.DRAINED: Ending(End.COMPLETED, "draining", GOING_AWAY, GOING_AWAY),
+    Cause.REGUARDED: Ending(End.COMPLETED, "guardrails_changed", SERVICE_RESTART, GOING_AWAY),
 }
 
 
@@ -82,6 +93,13 @@ def broken_by_caller(fault: FrameFault) -> Ending:
 
 def broken_by_backend(fault: FrameFault) -> Ending:
     return ENDINGS[Cause.BACKEND_TOO_LONG if fault.code == TOO_BIG else Cause.BACKEND_BROKE_RULES]
+
+
+def left_by_caller(reason: GatewayError | None, closed: Ending | None) -> Ending:
+    """The caller's connection is gone. `closed`: the end that it had announced before."""
+    if reason is not None and reason.code == "client_stalled":
+        return ENDINGS[Cause.CALLER_STALLED]
+    return closed or ENDINGS[Cause.CALLER_LEFT]
 
 
 def unguarded(error: GatewayError) -> Ending:

@@ -9,8 +9,10 @@ Where guardrails must see what is said, see `guardedtunnel`.
 import asyncio
 import os
 from collections.abc import Awaitable
+from functools import partial
 from typing import Final
 
+from llmgateway.config.snapshot import Snapshot
 from llmgateway.dataplane.answers import own_head
 from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
@@ -22,8 +24,10 @@ from llmgateway.dataplane.parting import (
     broken_by_caller,
     closed_by_backend,
     closed_by_caller,
+    left_by_caller,
 )
 from llmgateway.dataplane.settle import settle
+from llmgateway.dataplane.tunnels import is_stricter
 from llmgateway.dataplane.upgrade import Tunnelled
 from llmgateway.domain.errors import GatewayError
 from llmgateway.wire.websocket import TEXT, FrameFlow, close_frame, frame
@@ -41,6 +45,7 @@ async def tunnel(call: Call, sent: Dispatched, pipe: "Tunnel") -> None:
     gateway.tunnels.open.add(pipe)
     try:
         pipe.open()
+        pipe.reguard(gateway.in_force.snapshot)  # it may have been replaced while the backend was asked
         ending = await pipe.ended
         durable = _settle(call, pipe, ending)
         if durable is not None:
@@ -94,13 +99,13 @@ class Tunnel:
         assert isinstance(sent.reply, Tunnelled)
         loop, server = asyncio.get_running_loop(), call.in_force.snapshot.server
         limit = server.max_tunnel_message_bytes
-        reader = sent.reply.reader
         self._call = call
         self._reply = sent.reply
         self._connection = sent.connection
         self._clock = call.gateway.clock
         self._from_caller = FrameFlow(is_masked=True, max_message=limit)
-        self._from_backend = FrameFlow(is_masked=False, max_message=limit, on_text=lambda text: reader.event(b"", text))
+        on_text = partial(sent.reply.reader.event, b"")
+        self._from_backend = FrameFlow(is_masked=False, max_message=limit, on_text=on_text)
         self._heard = self._clock.monotonic()
         self._idle_s = server.tunnel_idle_s
         self._expires_at = self._heard + server.tunnel_total_s
@@ -244,12 +249,14 @@ class Tunnel:
             self.deadline = min(self.deadline, self._clock.monotonic() + PARTING_S)
         self._end(self._by_caller() or ENDINGS[Cause.DRAINED])
 
+    def reguard(self, after: Snapshot) -> None:
+        """A guardrail that was added is nobody's to skip who began before; what waits to be judged does not pass."""
+        if is_stricter(self._call.in_force.snapshot, after, self._call.exchange.route):
+            self._end(ENDINGS[Cause.REGUARDED])
+
     def left(self) -> Ending:
         """The caller's connection is gone: an orderly end all the same if it had said so."""
-        reason = self._call.incoming.left
-        if reason is not None and reason.code == "client_stalled":
-            return ENDINGS[Cause.CALLER_STALLED]
-        return self._by_caller() or ENDINGS[Cause.CALLER_LEFT]
+        return left_by_caller(self._call.incoming.left, self._by_caller())
 
     def count(self, ending: Ending) -> None:
         """Hand the record what was carried."""
@@ -279,8 +286,7 @@ class Tunnel:
         closing = close_frame(ending.to_caller, ending.reason)
         if ending.error is None or self._is_half_said:
             return closing
-        call = self._call
-        event = call.dialect.error_event(GatewayError(ending.error), call.exchange.id)
+        event = self._call.dialect.error_event(GatewayError(ending.error), self._call.exchange.id)
         return frame(TEXT, event.removeprefix(b"data: ").strip()) + closing
 
     @property
@@ -311,9 +317,8 @@ class Tunnel:
 
     def _look_parted(self) -> None:
         """Both have closed: nobody has to be waited for. Not before both are told (`part` sets the deadline)."""
-        is_torn = not self._is_out_whole  # the caller can be told nothing in the middle of a frame
-        has_backend_closed = self._is_backend_gone or self._from_backend.is_over
-        if self.deadline is not None and (is_torn or (has_backend_closed and self._from_caller.is_over)):
+        have_closed = self._from_caller.is_over and (self._is_backend_gone or self._from_backend.is_over)
+        if self.deadline is not None and (have_closed or not self._is_out_whole):  # in a frame nothing can be told
             self._resolve()
 
     def _resolve(self) -> None:

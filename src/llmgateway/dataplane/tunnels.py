@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
+from llmgateway.config.snapshot import Snapshot
 from llmgateway.domain.errors import GatewayError
 from llmgateway.wire.handshake import Offer
 from llmgateway.wire.query import ModelQuery
@@ -14,6 +15,10 @@ class Parting(Hashable, Protocol):
 
     def go_away(self) -> None:
         """Close in good order, soon: the worker ends."""
+        ...
+
+    def reguard(self, after: Snapshot) -> None:
+        """End, if what is in force now guards the route more strictly than what this began with."""
         ...
 
 
@@ -37,6 +42,11 @@ class Tunnels:
         for tunnel in list(self.open):
             tunnel.go_away()
 
+    def reguard(self, after: Snapshot) -> None:
+        """Tell all of them what is in force now."""
+        for tunnel in list(self.open):
+            tunnel.reguard(after)
+
 
 class Place:
     """One tunnel's place; given back once, however often it is released."""
@@ -59,3 +69,15 @@ class Upgrade:
     offer: Offer
     query: ModelQuery
     place: Place
+
+
+def is_stricter(before: Snapshot, after: Snapshot, route: str | None) -> bool:
+    """Whether sessions of a route are guarded by something now that changes what passes, and was not there before."""
+    new = after.routes.get(route or "")
+    if before is after or new is None:
+        return False
+    old = before.routes.get(route or "")
+    known = old.guardrails if old is not None else ()
+    hears_less = before.guarding.passes_sound and not after.guarding.passes_sound
+    strict = [each for each in new.guardrails if each.is_strict]
+    return any(each not in known for each in strict) or (hears_less and bool(strict))

@@ -115,10 +115,13 @@ class Worker:
         self._tasks = [loop.create_task(self._keep_house()), loop.create_task(self.pressure.run())]
 
     def put_in_force(self, snapshot: Snapshot) -> None:
-        """Serve new exchanges by `snapshot`; the ones under way keep theirs."""
+        """Serve new exchanges by `snapshot`; the ones under way keep theirs, but for sessions that it guards more
+        strictly: these end.
+        """
         before = self.gateway.in_force
         after = prepare(snapshot, before, self._installed, self.gateway.clock, self.gateway.sweeper)
         self.gateway.in_force = after
+        self.gateway.tunnels.reguard(snapshot)
         self._consultants.prepare(after.guards)
         self.pressure.configure(snapshot.server)
         for pool in retired(before, after):

@@ -93,6 +93,7 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     "internal_error": _gateway(500, "The gateway failed. The exchange id names the record to look for."),
     "guardrail_unavailable": _gateway(503, "A guardrail of the route could not be asked, so nothing passes."),
     "log_store_full": _gateway(503, "The gateway cannot log the exchange and so does not serve it."),
+    "guardrails_changed": _gateway(503, "The route's guardrails have changed: open the session anew."),
     "draining": _gateway(503, "The gateway is shutting down."),
     "overloaded": _gateway(503, "The gateway is overloaded.", "overloaded_error"),
     "stream_cut": _gateway(503, "The gateway runs out of memory and has cut this answer off.", "overloaded_error"),

@@ -2,6 +2,8 @@
 
 import pytest
 
+from llmgateway.config.guarding import Guarding, Guardrail
+from llmgateway.config.snapshot import Route, Snapshot
 from llmgateway.dataplane.parting import (
     ENDINGS,
     Cause,
@@ -10,9 +12,10 @@ from llmgateway.dataplane.parting import (
     closed_by_backend,
     closed_by_caller,
 )
-from llmgateway.dataplane.tunnels import Tunnels
+from llmgateway.dataplane.tunnels import Tunnels, is_stricter
 from llmgateway.domain.errors import ERRORS, GatewayError
 from llmgateway.domain.exchange import End
+from llmgateway.domain.verdict import Action, Mode, OnError
 from llmgateway.wire.websocket import POLICY, PROTOCOL_ERROR, TOO_BIG, FrameFault
 
 
@@ -85,3 +88,56 @@ def test_broken_rules_are_told_by_whose_they_were():
     assert broken_by_caller(flood).error == "bad_request"
     assert broken_by_backend(broken).error == "upstream_protocol"
     assert broken_by_backend(long).error == "upstream_too_long"
+
+
+def a(name="pii", **more):
+    return Guardrail(name, name, **more)
+
+
+FLAGS = {"action": Action.FLAG}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "answer"),
+    [
+        ([], [], False),
+        ([], [a()], True),
+        ([a()], [a()], False),
+        ([a()], [], False),
+        ([a()], [a("secrets"), a()], True),
+        ([a(options={"kinds": ["email"]})], [a(options={"kinds": ["phone"]})], True),
+        ([a(**FLAGS)], [a(action=Action.BLOCK)], True),
+        ([a()], [a(**FLAGS)], False),
+        ([], [a(**FLAGS)], False),
+        ([], [a(mode=Mode.OBSERVE)], False),
+        ([], [a(on_error=OnError.BLOCK, **FLAGS)], True),
+    ],
+)
+def test_what_guards_a_route_more_strictly(before, after, answer):
+    old, new = (Snapshot(0, routes={"r": Route("r", (), guardrails=tuple(each))}) for each in (before, after))
+    assert is_stricter(old, new, "r") is answer
+    assert is_stricter(new, new, "r") is is_stricter(old, new, "other") is is_stricter(old, new, None) is False
+    assert is_stricter(old, Snapshot(0), "r") is False  # it is gone: nothing guards it now
+
+
+def test_sound_that_no_longer_passes_is_stricter_where_something_guards():
+    def guarded(*guardrails, passes):
+        routes = {"r": Route("r", (), guardrails=guardrails)}
+        return Snapshot(0, routes=routes, guarding=Guarding(passes_sound=passes))
+
+    assert is_stricter(guarded(a(), passes=True), guarded(a(), passes=False), "r")
+    assert not is_stricter(guarded(passes=True), guarded(passes=False), "r")
+    assert not is_stricter(guarded(a(), passes=False), guarded(a(), passes=True), "r")
+
+
+def test_all_open_ones_hear_of_what_is_in_force_now_though_they_end_meanwhile():
+    tunnels, told, now = Tunnels(), [], Snapshot(2)
+
+    class Ending:
+        def reguard(self, after):
+            tunnels.open.discard(self)
+            told.append(after)
+
+    tunnels.open |= {Ending(), Ending()}
+    tunnels.reguard(now)
+    assert told == [now, now]
