@@ -3,6 +3,9 @@
 import pytest
 from tests.unit.guardrails.pii_texts import found, only
 
+from llmgateway.guardrails.pii.guardrail import PiiGuardrail
+from llmgateway.wire.view import View
+
 MY_NUMBER = "123456789018"
 
 
@@ -166,3 +169,31 @@ def test_names_where_words_around_them_say_so(text, name):
 )
 def test_words_that_are_nobodys_name(text):
     assert found(text, "person") == []
+
+
+@pytest.mark.parametrize("bar", ["ー", "ｰ", "－", "‐", "−"])  # noqa: RUF001 - the marks that keyboards write for a hyphen
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize(
+    ("text", "value", "kind"),
+    [
+        ("電話は{}です", "090-1234-5678", "phone"),
+        ("TEL:{}", "03-1234-5678", "phone"),
+        ("〒{}", "100-0001", "jp_postal_code"),
+        ("カードは{}", "4111-1111-1111-1111", "payment_card"),
+        ("マイナンバー {}", "1234-5678-9018", "jp_my_number"),
+    ],
+)
+def test_whatever_mark_stands_for_the_hyphen(text, value, kind, bar, wide):
+    written = "".join(chr(ord(each) + 0xFEE0) if wide and each.isdigit() else each for each in value).replace("-", bar)
+    assert found(text.format(written)) == [(kind, written)]
+
+
+@pytest.mark.parametrize("text", ["サーバー1とデーター2", "ー1234567890ー", "第3ー5章", "タイヤー１２ー３"])
+def test_a_long_mark_is_a_hyphen_between_digits_only(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize("end", ["090ー", "090ー1234ー", "０９０ｰ"])
+def test_a_number_may_go_on_behind_a_long_mark(end):
+    assert PiiGuardrail({}).settled(View(f"電話は{end}")) == 3
+    assert PiiGuardrail({}).settled(View("サーバー")) == 4

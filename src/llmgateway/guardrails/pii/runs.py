@@ -4,6 +4,7 @@ A run is the longest stretch of one class of characters, so where it begins and 
 to read. A run longer than LONGEST holds no value: that bounds what a stream holds back, and what a finding looks at.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -31,7 +32,9 @@ def compiled_wide(pattern: str) -> Expression:
     return Expression(pattern.encode(), latin=False)
 
 
-_DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{DIGITS}零]{{2}}|アット|ドット")
+_BARS: Final = "ーｰ"  # what the key of the hyphen writes among kana
+_DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{DIGITS}零]{{2}}|アット|ドット|[0-9][{_BARS}][0-9]")
+_BAR: Final = re.compile(f"(?<=[0-9])[{_BARS}](?=[0-9])")
 _KANJI_NUMBER: Final = compiled_wide(f"[{DIGITS}零]{{2,}}(?:[ー()の -][{DIGITS}零]+)*")
 KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{DIGITS}零][{DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
 _WORDS: Final = (("アットマーク", "at    "), ("アット", "at "), ("ドット", "dot"))
@@ -57,13 +60,14 @@ def matches(pattern: Expression, raw: bytes, after: int = 0) -> Iterator[tuple[i
 
 
 def plain(view: View, low: int, raw: bytes) -> bytes:
-    """The text's octets, but numbers in kanji are digits, and each invisible character is one control character.
+    """The text's octets, but numbers in kanji are digits, long marks between digits are hyphens, and each invisible
+    character is one control character.
 
     `raw`: the text from `low` on, as `wide` gives it; nothing if it is ASCII.
     """
     if not raw or not _DISGUISED.search(raw):
         return view.octets
-    text = view.folded.translate(_GAPS)
+    text = _BAR.sub("-", view.folded).translate(_GAPS)
     for word, sign in _WORDS:
         text = text.replace(word, sign)
     for begin, end in list(matches(_KANJI_NUMBER, wide(text[low:]))):
@@ -75,10 +79,12 @@ _WORDS_OPEN: Final = {"アットマー": b"  ", "アットマ": b" ", "アッ": 
 
 
 def begun(view: View, octets: bytes) -> bytes:
-    """The octets of a text that may end within a word that stands for a sign."""
+    """The octets of a text that may end within a word that stands for a sign, or with a long mark that does."""
     for word, sign in _WORDS_OPEN.items():
         if view.text.endswith(word):
             return octets[: -len(sign)] + sign
+    if view.text.endswith(tuple(_BARS)) and view.folded[-2:-1].isdigit():
+        return octets[:-1] + b"-"
     return octets
 
 
