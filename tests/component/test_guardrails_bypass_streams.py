@@ -14,6 +14,7 @@ from tests.support.bypass import (
     answers,
     chat_delta,
     completion,
+    escaped,
     event,
     got,
     guarded,
@@ -34,6 +35,8 @@ from tests.support.wire_backend import (
     until_closed,
     wait_for,
 )
+
+from llmgateway.wire.jsontexts import unescaped
 
 STREAM = {**CHAT, "stream": True}
 CLAUDE = {**CHAT, "model": "claude", "max_tokens": 9}
@@ -62,6 +65,17 @@ STREAMS = {
     "parts": lambda text: cut(text, lambda piece: chat_delta(content=[{"type": "text", "text": piece}])) + END,
     "transcript": lambda text: cut(text, lambda piece: chat_delta(audio={"transcript": piece})) + END,
     "unknown_member": lambda text: cut(text, lambda piece: chat_delta(more={"deep": piece})) + END,
+    "answer_in_json": lambda text: cut(f'{{"a": "{escaped(text)}"}}', lambda piece: chat_delta(content=piece)) + END,
+    "json_in_a_string": lambda text: (
+        cut(json.dumps(f'{{"a": "{escaped(text)}"}}'), lambda piece: chat_delta(content=piece)) + END
+    ),
+    "json_in_arguments": lambda text: (
+        cut(
+            json.dumps({"a": f'{{"b": "{escaped(text)}"}}'}),
+            lambda piece: chat_delta(tool_calls=[{"index": 0, "function": {"arguments": piece}}]),
+        )
+        + END
+    ),
     "legacy_call": lambda text: cut(text, lambda piece: chat_delta(function_call={"arguments": piece})) + END,
     "call": lambda text: (
         cut(text, lambda piece: chat_delta(tool_calls=[{"index": 0, "function": {"arguments": piece}}])) + END
@@ -154,7 +168,8 @@ def contents(body):
 @pytest.mark.parametrize("way", STREAMS)
 async def test_a_stream_by(tmp_path, way):
     for answer in await got(tmp_path, lambda text: streamed(STREAMS[way](text)), STREAM):
-        assert not [each for each in contents(answer.body) if NUMBER in each or WORD in each]
+        read = [text for each in contents(answer.body) for text in (each, unescaped(each))]
+        assert not [each for each in read if NUMBER in each or WORD in each]
 
 
 def told(name, value):

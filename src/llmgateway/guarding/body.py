@@ -18,6 +18,7 @@ from llmgateway.guarding.numbers import MARKS as NUMBERS
 from llmgateway.guarding.numbers import Number, has_numbers, numbers
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.standins import is_json, replaced, replaced_json
+from llmgateway.guarding.unescaping import OPENINGS
 from llmgateway.guarding.unread import FILES, Unread, arguments
 from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
@@ -70,7 +71,7 @@ class Sieve:
             if depth == 0 and self._is_echo(literal):
                 said |= self._echo(index, literal.text)
                 continue
-            if depth < MAX_NESTED and literal.text.lstrip()[:1] in {"{", "["}:
+            if depth < MAX_NESTED and literal.text.lstrip()[:1] in OPENINGS:
                 text = self._nested(literal.text, depth)
                 if text is not None:
                     if text != literal.text:

@@ -9,8 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from llmgateway.guarding.holdback import HoldBack, Part
+from llmgateway.guarding.holdback import Part
+from llmgateway.guarding.unescaping import OPENINGS, Unescaping
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
+from llmgateway.wire.jsontexts import unescaped
 from llmgateway.wire.view import CONTEXT, SEPARATOR, shown
 
 _HEX: Final = 6  # characters of \uXXXX
@@ -33,7 +35,7 @@ class JsonHoldBack:
 
     __slots__ = ("_escape", "_hold", "_in_string", "_is_clean", "_is_fresh", "_is_named", "_last", "_make", "_sources")
 
-    def __init__(self, make: Callable[[str], HoldBack], is_clean: Callable[[str], bool]) -> None:
+    def __init__(self, make: Callable[[str], Unescaping], is_clean: Callable[[str], bool]) -> None:
         self._make = make
         self._is_clean = is_clean
         self._is_fresh = True  # the hold-back has seen nothing yet
@@ -83,6 +85,8 @@ class JsonHoldBack:
                 break
             is_named = ":" in between or (is_named and not between.strip())
             texts += (between, f'{last}": "{said}' if is_named else said)
+            if "\\" in said and said.lstrip()[:1] in OPENINGS:
+                texts.append(unescaped(said))  # it may be JSON
             end, last, is_named = found.end(), said[-CONTEXT:], False
         if end == at or not self._is_clean(SEPARATOR.join(map(shown, texts))):
             return at, max(end, at + 1)

@@ -16,6 +16,7 @@ from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.restore import Restorer, restored_json
 from llmgateway.guarding.told import Told
+from llmgateway.guarding.unescaping import Unescaping
 from llmgateway.guarding.unread import without_probabilities
 from llmgateway.ports.shape import Pieces, Slot, StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode, encode, unambiguous
@@ -45,7 +46,7 @@ class _Channel:
     __slots__ = ("border", "carrier", "hold", "is_known", "is_over", "name", "restorer", "slot")
 
     def __init__(
-        self, name: bytes, hold: HoldBack | JsonHoldBack, restorer: Restorer, border: HoldBack | None = None
+        self, name: bytes, hold: Unescaping | JsonHoldBack, restorer: Restorer, border: HoldBack | None = None
     ) -> None:
         self.border = border
         self.name = name
@@ -73,7 +74,9 @@ class _Channel:
     def following(self) -> HoldBack | None:
         """What judges the border to the next text; None where there is nothing to judge."""
         end = self.border or self.hold
-        return end.following() if self.is_over and isinstance(end, HoldBack) and not end.is_settled else None
+        if not self.is_over or isinstance(end, JsonHoldBack) or end.is_settled:
+            return None
+        return end.following()
 
     def _over_border(self, text: str, *, is_last: bool = False) -> str:
         border = self.border
@@ -257,9 +260,9 @@ class GuardedStream:
             self._drop(over)
             self._gone.add(over)
 
-    def _hold(self, slot: Slot) -> HoldBack | JsonHoldBack:
-        def make(context: str) -> HoldBack:
-            return HoldBack(self._chain, self._notes, self._placeholders, context=context)
+    def _hold(self, slot: Slot) -> Unescaping | JsonHoldBack:
+        def make(context: str) -> Unescaping:
+            return Unescaping(HoldBack(self._chain, self._notes, self._placeholders, context=context))
 
         return JsonHoldBack(make, self._is_clean_text) if slot.is_json else make("")
 

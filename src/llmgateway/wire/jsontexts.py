@@ -135,7 +135,8 @@ def _resolved(found: "re.Match[str]") -> str:
     if found[1] is None:
         return "/"
     said = chr(int(found[1], 16))
-    return said if said.isprintable() and said not in '"\\' else found[0]
+    is_plain = said >= " " and said not in '"\\' and not "\ud800" <= said <= "\udfff"
+    return said if is_plain else found[0]
 
 
 def rewritten(body: bytes, texts: Mapping[int, str], found: list[Literal]) -> bytes:

@@ -191,6 +191,21 @@ def test_what_a_chain_has_seen_before_changes_nothing(seen):
         assert Sieve(links, stage, Notes(), Placeholders()).json(body) == judged(body, stage=stage)
 
 
+@pytest.mark.parametrize("depth", range(1, 5))
+def test_strings_inside_of_strings_hide_nothing(depth):
+    text = '"\\u0031\\u0032\\u0033\\u0034\\u0035\\u0036\\u0037"'
+    for _ in range(depth):
+        text = json.dumps(text)
+    said = json.loads(judged({"content": text}))["content"]
+    for _ in range(depth):
+        said = json.loads(said)
+    assert json.loads(said) == "[NUMBER]"
+    assert (
+        judged({"content": '"Hello," she said, "is no JSON."'})
+        == json.dumps({"content": '"Hello," she said, "is no JSON."'}).encode()
+    )
+
+
 def test_a_name_that_comes_with_each_body_is_looked_at_once():
     links, texts = chain(numbers()), []
     find = links.links[0].guardrail.find

@@ -16,6 +16,7 @@ from llmgateway.guarding.holdback import Blocked, HoldBack, joined
 from llmgateway.guarding.jsonhold import LEAP, JsonHoldBack
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.unescaping import Unescaping
 from llmgateway.wire.view import View
 
 LINKS = chain(numbers(), word("secret"), word('"é\n'))
@@ -23,7 +24,7 @@ LINKS = chain(numbers(), word("secret"), word('"é\n'))
 
 def hold(links=LINKS) -> JsonHoldBack:
     return JsonHoldBack(
-        lambda context: HoldBack(links, Notes(), Placeholders(), context=context),
+        lambda context: Unescaping(HoldBack(links, Notes(), Placeholders(), context=context)),
         lambda text: not links.enforced_hits(View(text)),
     )
 
@@ -71,6 +72,23 @@ def test_what_is_no_json_passes_or_is_redacted_and_nothing_is_lost(text, seed):
     assert once == streamed(text, random.Random(seed + 1))
     if not any(text[at : at + 4].isdigit() for at in range(len(text))) and "\\" not in text:
         assert once == text
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("depth", range(1, 5))
+def test_escapes_in_json_inside_of_strings_hide_nothing(depth, seed):
+    text = '{"a":"se\\u0063ret"}'
+    for _ in range(depth):
+        text = json.dumps({"more": text, "other": "x" * 80})
+    links = chain(word("secret"))
+    said = streamed(text, random.Random(seed), links)
+    assert "[WORD]" in said
+    for _ in range(depth):
+        assert json.loads(said)["other"] == "x" * 80
+        said = json.loads(said)["more"]
+    assert json.loads(said) == {"a": "[WORD]"}
+    held = hold(links)
+    assert joined(held.feed(text) + held.finish()) == streamed(text, random.Random(seed), links)
 
 
 @pytest.mark.parametrize("text", [r'{"a":"\u0031\u0032\u0033\u0034"}', r'{"a":"se\u0063ret"}', '{"a": 1234}', "secret"])
