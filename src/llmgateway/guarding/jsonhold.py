@@ -22,6 +22,7 @@ LEAP: Final = 2048  # characters: so many are judged at once where strings are w
 _STRING: Final = re.compile(r'([^"]*+)"((?:[^"\\]|\\.)*+)"', re.DOTALL)  # and what stands before it
 # Escapes that mean one character each, and what stands between them: no half of a pair, nothing that is no JSON.
 _RUN: Final = re.compile(r'(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4})++')
+_LONG: Final = re.compile(r"[0-9]{4}")  # a number that may be something, with its name
 _CHARACTER: Final = re.compile(r"\\u....|\\.|.", re.DOTALL)
 
 
@@ -84,7 +85,10 @@ class JsonHoldBack:
             if said is None:
                 break
             is_named = ":" in between or (is_named and not between.strip())
-            texts += (between, f'{last}": "{said}' if is_named else said)
+            texts += (
+                f'{last}"{between}' if _LONG.search(between) else between,
+                f'{last}": "{said}' if is_named else said,
+            )
             if "\\" in said and said.lstrip()[:1] in OPENINGS:
                 texts.append(unescaped(said))  # it may be JSON
             end, last, is_named = found.end(), said[-CONTEXT:], False
@@ -146,12 +150,20 @@ class JsonHoldBack:
     def _turn(self, out: list[Part], *, in_string: bool) -> None:
         self._end(out)
         out.append(Part('"', 1))
-        self._hold = self._make(f'{self._last}": "' if in_string and self._is_named else "")
+        self._hold = self._make(self._context(in_string=in_string))
         self._in_string, self._is_fresh = in_string, True
         if in_string:
             self._last = ""
         else:
             self._is_named = False
+
+    def _context(self, *, in_string: bool) -> str:
+        """What stands before a value: its name. Whether the last string was the name of what is no string, nobody knows
+        before the colon.
+        """
+        if in_string:
+            return f'{self._last}": "' if self._is_named else ""
+        return f'{self._last}"'
 
     def _end(self, out: list[Part]) -> None:
         self._write(self._hold.finish(), out)

@@ -191,3 +191,24 @@ def test_a_string_of_escapes_is_judged_at_once_though_its_end_has_not_come():
     text = json.dumps('\n\t"caf\u00e9' * 1_000)[:-1]
     assert joined(hold(links).feed(text)) == text
     assert Counting.asked < 10
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"口座番号": 1234567, "n": 7654321}, {"口座番号": "[JP_BANK_ACCOUNT]", "n": 7654321}),
+        ({"a": "口座番号", "b": {"account_number": 1234567}}, None),
+        ({"phone": 5551234567}, {"phone": "[PHONE]"}),
+    ],
+)
+def test_a_number_is_judged_beside_its_name(value, said, seed):
+    pii = plugins.load("guardrail", "pii")({})
+    links = chain(Link("pii", pii, Action.REDACT))
+    long = {"first": "x" * 90, **value, "more": ["y" * 90, "z"]}
+    for each in (value, long):
+        text = json.dumps(each, ensure_ascii=False)
+        found = json.loads(streamed(text, random.Random(seed), links))
+        held = hold(links)
+        assert found == json.loads(joined(held.feed(text) + held.finish()))
+        assert said is None or {name: found[name] for name in said} == said
