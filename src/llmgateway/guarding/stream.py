@@ -244,7 +244,7 @@ class GuardedStream:
     def _new_channel(self, name: bytes, slot: Slot) -> _Channel:
         before = self._rows.get(slot.row) if slot.row is not None else None
         border = before.following() if before is not None else None
-        channel = _Channel(name, self._hold(slot), Restorer(self._placeholders), border)
+        channel = _Channel(name, self._hold(slot), Restorer(self._placeholders, is_json=slot.is_json), border)
         if slot.row is not None:
             self._rows[slot.row] = channel
         return channel

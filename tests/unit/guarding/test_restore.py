@@ -1,5 +1,6 @@
 """Values come back in place of their placeholders, however a model repeats them and wherever a stream is cut."""
 
+import json
 import random
 
 import pytest
@@ -29,6 +30,10 @@ WAYS = [
     "EMAIL_1",
     "<`EMAIL_1`>",
     "〈Email_1〉",
+    r"\u003cEMAIL_1\u003e",
+    r"\u003CEmail_1\u003E",
+    r"\\u003cEMAIL_1\\u003e",
+    r"\u003cEMAIL_1>",
 ]
 
 
@@ -49,7 +54,28 @@ def test_labels_of_several_words():
 
 
 @given(
-    st.lists(st.sampled_from([*WAYS, "<EMAIL_2>", " ", "<", ">", "_", "EM", "a < b", "日本", "1", "x" * 70])),
+    st.lists(
+        st.sampled_from(
+            [
+                *WAYS,
+                "<EMAIL_2>",
+                " ",
+                "<",
+                ">",
+                "_",
+                "EM",
+                "\\",
+                "u003c",
+                "\\u003c",
+                "\\u00",
+                "\\u003e",
+                "a < b",
+                "日本",
+                "1",
+                "x" * 70,
+            ]
+        )
+    ),
     st.integers(),
 )
 def test_any_cut_gives_what_the_whole_gives(parts, seed):
@@ -70,3 +96,29 @@ def test_what_waits_is_bounded():
     restorer = Restorer(placeholders())
     given_so_far = restorer.feed("<" + "A" * 500)
     assert len(given_so_far) >= 437
+
+
+def odd() -> Placeholders:
+    made = Placeholders()
+    made.stand_in(Hit(0, 1, numbers(restore=True), "name", 1.0), 'Ann "A"\nO\\B')
+    return made
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_in_json_a_value_is_written_as_json_has_it(size):
+    for text, is_json in (
+        ('"to": "<NAME_1>"}', True),
+        (' {"to": "\\u003cNAME_1\\u003e"}', False),
+        ('["<NAME_1>"]', False),
+    ):
+        restorer, at = Restorer(odd(), is_json=is_json), range(0, len(text), size)
+        said = "".join(restorer.feed(text[each : each + size]) for each in at) + restorer.finish()
+        found = json.loads("{" + said if is_json else said)
+        assert (found["to"] if isinstance(found, dict) else found[0]) == 'Ann "A"\nO\\B'
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_elsewhere_it_is_written_as_it_is(size):
+    text, restorer = 'Dear <NAME_1>, "{x}"', Restorer(odd())
+    said = "".join(restorer.feed(text[each : each + size]) for each in range(0, len(text), size)) + restorer.finish()
+    assert said == 'Dear Ann "A"\nO\\B, "{x}"'
