@@ -626,9 +626,6 @@ async def test_values_come_back_and_what_is_logged_has_their_placeholders(tmp_pa
 # --- who can't follow, and who can ---
 
 UNFOLLOWED = {
-    "a slow one": '[guardrails.more]\nuse = "oracle"\nroute = "claude"\naction = "block"\n',
-    "a slow one that must answer": '[guardrails.more]\nuse = "oracle"\nroute = "claude"\non_error = "block"\n',
-    "a heavy one": '[guardrails.more]\nuse = "ponderer"\naction = "block"\n',
     "a judge of replies": '[guardrails.more]\nuse = "shouting"\nstages = ["reply"]\naction = "block"\n',
     "one that must know the request": '[guardrails.more]\nuse = "told"\n',
 }

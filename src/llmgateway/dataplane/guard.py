@@ -25,8 +25,7 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.tokens import refuse_tokens
 
 _NO_SESSIONS: Final = (
-    "The route has guardrails that can't follow a session: such as take their time, judge whole replies, or must know "
-    "the request."
+    "The route has guardrails that can't follow a session: such as judge whole replies, or must know the request."
 )
 
 _NO_STREAMS: Final = "The route has guardrails that redact replies and need the whole of them (%s): ask without stream."

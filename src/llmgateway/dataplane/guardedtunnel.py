@@ -15,6 +15,7 @@ from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.dataplane.lane import Lane
 from llmgateway.dataplane.parting import unguarded
+from llmgateway.dataplane.sessionslow import asked_about, must_be_asked
 from llmgateway.dataplane.tunnel import Tunnel
 from llmgateway.dataplane.upgrade import GuardedOpening
 from llmgateway.dataplane.valve import Valve
@@ -73,7 +74,8 @@ class GuardedTunnel(Tunnel):
         assert call.guard is not None  # else there were no ReplyGuard
         self._session = GuardedSession(_rules(call, call.guard, guard), guard.notes, guard.placeholders)
         self._caller, self._backend = Valve(call.incoming), Valve(sent.connection)
-        self._in = Lane(self._of_caller, self._act, self._failed, self._hold_in)
+        ask = asked_about(call, self._session, guard)
+        self._in = Lane(self._of_caller, self._act, self._failed, self._hold_in, ask)
         self._out = Lane(self._of_backend, self._act, self._failed, self._hold_out)
         self._hold_s = guard.hold_s
         self._decide_at: float | None = None
@@ -255,6 +257,7 @@ def _rules(call: Call, guard: Guard, judged: ReplyGuard) -> Rules:
         max_depth=depth,
         max_tokens=tokens,
         passes_sound=call.in_force.snapshot.guarding.passes_sound,
+        has_slow=bool(must_be_asked(guard)),
     )
 
 

@@ -1,12 +1,15 @@
 """One direction of a guarded session: messages are judged in order, short ones at once, long ones beside the loop.
 
+Where somebody must be asked about what follows from one, the next waits until he has answered.
+
 Of many short ones some are judged at a time, so that others have their turns.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final
 
 from llmgateway.dataplane.bodies import QUICK, asked_aside
@@ -24,10 +27,11 @@ Judge = Callable[[Message], Step]
 
 class Lane:
     """`judge` says what follows from a message, `act` does it, `fail` hears that nothing more can follow. `hold` is
-    told to stop the flow of messages while some wait, so few ever do.
+    told to stop the flow of messages while some wait, so few ever do. `ask` is asked about steps that have texts for
+    those who take their time, and says what follows then.
     """
 
-    __slots__ = ("_act", "_aside_size", "_fail", "_hold", "_judge", "_task", "_then", "_waiting", "is_closed")
+    __slots__ = ("_act", "_aside_size", "_ask", "_fail", "_hold", "_judge", "_task", "_then", "_waiting", "is_closed")
 
     def __init__(
         self,
@@ -35,7 +39,9 @@ class Lane:
         act: Callable[[Step], None],
         fail: Callable[[GatewayError], None],
         hold: Callable[[bool], None],
+        ask: Callable[[Step], Awaitable[Step]] | None = None,
     ) -> None:
+        self._ask = ask
         self._judge = judge
         self._act = act
         self._fail = fail
@@ -80,14 +86,15 @@ class Lane:
             message = self._waiting.popleft()
             spent += max(len(message.payload), LEAST)
             if len(message.payload) > QUICK:
-                self._aside_size = len(message.payload)
-                self._task = asyncio.ensure_future(self._aside(message))
-                self._hold(True)
+                self._wait_for(partial(self._aside, message), message)
                 return
             try:
                 step = self._judge(message)
             except Exception as error:  # noqa: BLE001 - see _failed
                 self._failed(error)
+                return
+            if self._ask is not None and step.texts:
+                self._wait_for(partial(self._ask, step), message)
                 return
             self._act(step)
         if self._then is not None and not self.is_closed:
@@ -100,9 +107,18 @@ class Lane:
         if self._task is None:
             self._hold(False)
 
-    async def _aside(self, message: Message) -> None:
+    def _wait_for(self, work: Callable[[], Awaitable[Step]], message: Message) -> None:
+        self._aside_size = len(message.payload)
+        self._task = asyncio.ensure_future(self._until(work))
+        self._hold(True)
+
+    async def _aside(self, message: Message) -> Step:
+        step = await asked_aside(len(message.payload), self._judge, message)
+        return await self._ask(step) if self._ask is not None and step.texts else step
+
+    async def _until(self, work: Callable[[], Awaitable[Step]]) -> None:
         try:
-            step = await asked_aside(len(message.payload), self._judge, message)
+            step = await work()
         except Exception as error:  # noqa: BLE001 - see _failed
             self._failed(error)
             self._hold(False)

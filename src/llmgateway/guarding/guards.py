@@ -72,13 +72,9 @@ class Guard:
 
     @property
     def cannot_follow_sessions(self) -> bool:
-        """Whether somebody enforces something who takes his time, judges whole replies, or must know the request."""
+        """Whether somebody enforces something who judges whole replies, or must know the request."""
         bound = {id(each) for each in self.binders}
-        return (
-            self.holds_replies
-            or any(link.must_answer for link in self.slow)
-            or any(id(link.guardrail) in bound for link in self.reply.enforced)
-        )
+        return self.holds_replies or any(id(link.guardrail) in bound for link in self.reply.enforced)
 
     @property
     def restores(self) -> bool:

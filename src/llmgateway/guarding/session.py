@@ -21,6 +21,7 @@ from llmgateway.guarding.restore import names_in
 from llmgateway.guarding.sound import holder_of, is_unheard, sounds, taken_out
 from llmgateway.guarding.stream import GuardedStream, Passed
 from llmgateway.guarding.watching import said
+from llmgateway.ports.judge import Piece
 from llmgateway.ports.session import Place, SessionShape
 from llmgateway.wire.jsoncodec import decode, encode, unambiguous
 from llmgateway.wire.jsonscan import parse_bounded, parse_object
@@ -52,18 +53,21 @@ class Rules:
     max_depth: int
     max_tokens: int
     passes_sound: bool = False
+    has_slow: bool = False  # somebody who takes his time must be asked about what the caller says
 
 
 @dataclass(slots=True)
 class Step:
     """What follows from a message. `logged`: the backend's events as they may be recorded. `is_text`: the message had
-    a piece of a text.
+    a piece of a text. `texts`: what those who take their time must be asked about before; `about`: the event's own id.
     """
 
     to_caller: list[bytes] = field(default_factory=list)
     to_backend: list[bytes] = field(default_factory=list)
     logged: list[bytes] = field(default_factory=list)
     is_text: bool = False
+    texts: Sequence[Piece] = ()
+    about: str | None = None
 
     def add(self, other: "Step") -> None:
         """Let this follow, too."""
@@ -76,6 +80,7 @@ class GuardedSession:
     """Takes whole messages in order, each way; says what goes on. GatewayError where the session can't go on at all."""
 
     __slots__ = (
+        "_asked",
         "_barred",
         "_checked",
         "_has_told_of_sound",
@@ -95,6 +100,7 @@ class GuardedSession:
         self._notes = notes
         self._placeholders = placeholders
         self._stream = GuardedStream(rules.reply, rules.shape, notes, placeholders.closing())
+        self._asked: Sequence[Piece] = ()  # the texts of the caller's last event, without sound
         self._barred: set[Hashable] = set()  # of these nothing more goes on
         self._over: set[Hashable] = set()
         self._items: dict[str, Hashable | None] = {}  # what each is of
@@ -103,6 +109,7 @@ class GuardedSession:
         self._has_told_of_sound = False
         self._restores = any(link.restore for link in rules.request.links)
         self._is_strict = bool(rules.request.enforced) or any(link.must_answer for link in rules.judges)
+        self._is_strict = self._is_strict or rules.has_slow
 
     @property
     def is_waiting(self) -> bool:
@@ -117,13 +124,17 @@ class GuardedSession:
         try:
             event = parse_object(message, max_depth=self._rules.max_depth, max_tokens=self._rules.max_tokens)
             about = _id(event)
-            return Step(to_backend=[self._judged(message, event)])
-        except Blocked as verdict:
-            return self._complaint(self._rules.blocked(verdict), about)
-        except GatewayError as error:
-            return self._complaint(error, about)
+            judged = self._judged(message, event)
+            return Step(to_backend=[judged], texts=self._asked, about=about)
+        except (Blocked, GatewayError) as verdict:
+            return self.refusal(verdict, about)
         except _NoSound:
             return self._of_sound(about)
+
+    def refusal(self, verdict: Blocked | GatewayError, about: str | None) -> Step:
+        """What follows where an event of the caller's, which he calls `about`, may not go on."""
+        error = self._rules.blocked(verdict) if isinstance(verdict, Blocked) else verdict
+        return self._complaint(error, about)
 
     def refuse_bytes(self) -> Step:
         """Take a message that is no text, from either side: nobody can look into it."""
@@ -152,7 +163,10 @@ class GuardedSession:
             self._placeholders.avoid(names_in(unescaped(message.decode())))
         if rules.judges:
             judge_all(rules.judges, list(said(event)), Stage.REQUEST, self._notes)
-        return Sieve(rules.request, Stage.REQUEST, self._notes, self._placeholders, is_strict=True).json(message)
+        sifted = Sieve(rules.request, Stage.REQUEST, self._notes, self._placeholders, is_strict=True).json(message)
+        if rules.has_slow:
+            self._asked = list(said(decode(sifted)))
+        return sifted
 
     # --- the backend's
 
