@@ -76,6 +76,14 @@ async def test_what_somebody_is_asked_about_goes_on_without_what_he_redacts_and_
         assert verdicts(running) == {("names", "http.person", "redact"): 1}
 
 
+async def test_what_a_caller_writes_himself_is_nobodys_placeholder(tmp_path):
+    steps = [listens, *spoken("<HTTP_PERSON_1> and <HTTP_PERSON_2>")]
+    async with talking(tmp_path, steps, config(TABLE + "restore = true\n")) as (caller, heard, _, _running):
+        caller.send(item(f"<HTTP_PERSON_1> is {NAME}"))
+        assert streamed(await events(caller)) == f"<HTTP_PERSON_1> and {NAME}"
+        assert said(heard) == [item("<HTTP_PERSON_1> is <HTTP_PERSON_2>")]
+
+
 def by_path() -> list:
     """One finds names, the other what is evil."""
 

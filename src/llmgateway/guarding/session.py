@@ -107,7 +107,7 @@ class GuardedSession:
         self._checked: tuple[Any, ...] | None = None  # where the last piece went
         self._told: set[Place] = set()  # where a text has been told whole
         self._has_told_of_sound = False
-        self._restores = any(link.restore for link in rules.request.links)
+        self._restores = rules.has_slow or any(link.restore for link in rules.request.links)
         self._is_strict = bool(rules.request.enforced) or any(link.must_answer for link in rules.judges)
         self._is_strict = self._is_strict or rules.has_slow
 
