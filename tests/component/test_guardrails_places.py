@@ -245,3 +245,16 @@ async def test_the_real_presidio_redacts_and_its_values_come_back(tmp_path):
         assert told(one)["messages"][0]["content"] == "My name is <PERSON_1>, and I know <PERSON_2>."
         assert content(answer) == "so My name is Ada Lovelace, and I know Charles Babbage."
         assert b"Lovelace" not in everything_on_disk(tmp_path)
+
+
+async def test_copies_and_second_attempts_have_what_goes_on(tmp_path):
+    shadow = '[routes.assistant.shadow]\nversion = "v1"\nshare = 1\n'
+    config = guarded(BOTH).replace("[routes.assistant.versions.v1]", shadow + "[routes.assistant.versions.v1]", 1)
+    failing = [expect(), send(reply(b'{"error":{"message":"no"}}', status="500 Oh"))]
+    model = [*failing, forever(expect(), send(answer_of(f"it was {NAME}")))]
+    async with redacting(tmp_path, model, config) as (one, _, running):
+        answer = await running.post(CHATS, chat(f"I am {NAME}"))
+        assert content(answer) == "it was [HTTP_PERSON]"
+        await one.until(lambda: len(one.requests) == 3)
+        await running.quiet()
+        assert {told(one, at)["messages"][0]["content"] for at in range(3)} == {"I am [HTTP_PERSON]"}
