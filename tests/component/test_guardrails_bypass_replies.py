@@ -28,7 +28,11 @@ from tests.support.bypass import (
 from tests.support.wire_backend import (
     chunk,
     chunked_head,
+    expect,
     reply,
+    send,
+    send_bytewise,
+    until_closed,
 )
 
 STREAM = {**CHAT, "stream": True}
@@ -188,6 +192,44 @@ async def test_whole_by_its_content_type(tmp_path, media, spelling):
 
     for answer, status in zip(await got(tmp_path, make, SPEECH, "/v1/audio/speech"), (200, 400), strict=True):
         assert answer.status == status
+
+
+@pytest.mark.parametrize("media", ["audio/mpeg", "image/png", "video/mp4", "image/svg+xml"])
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("size", [1, 7, 20_000])
+async def test_by_saying_to_be_sound_or_a_picture(tmp_path, media, codec, size):
+    for text in (NUMBER, WORD):
+        body = f"so {text} {'and so on ' * (size // 10)}".encode(codec)
+        script = [
+            expect(),
+            send(
+                chunked_head(("content-type", media))
+                + b"".join(chunk(each) for each in (body[:size], body[size:]) if each)
+                + chunk(b"")
+            ),
+        ]
+        async with guarded(tmp_path / text, [*script, until_closed()]) as (_, running):
+            answer = await running.post("/v1/audio/speech", SPEECH)
+            assert text not in answer.body.decode(codec, "replace")
+
+
+@pytest.mark.parametrize("sizes", [[1, 1, 1], [40], [63, 1], [64], [5000]])
+@pytest.mark.parametrize(
+    "body",
+    [b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(range(256)) * 4, bytes(4000), b"\xff\xfb\x90" + b"d" * 900, b"\xff" * 10],
+)
+async def test_sound_and_pictures_pass_byte_for_byte_whatever_their_pieces(tmp_path, body, sizes):
+    pieces, at = [], 0
+    for size in [*sizes, len(body)]:
+        pieces.append(body[at : at + size])
+        at += size
+    sent = chunked_head(("content-type", "audio/mpeg")) + b"".join(chunk(each) for each in pieces if each) + chunk(b"")
+    async with guarded(tmp_path, [expect(), send_bytewise(sent) if len(body) < 20 else send(sent), until_closed()]) as (
+        _,
+        running,
+    ):
+        answer = await running.post("/v1/audio/speech", SPEECH)
+        assert (answer.status, answer.body) == (200, body)
 
 
 LENIENT = {

@@ -20,6 +20,7 @@ from llmgateway.domain.exchange import Attempt
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
+from llmgateway.guarding.encoded import begins_as_text
 from llmgateway.guarding.farewell import farewell
 from llmgateway.guarding.guards import as_text, sifted
 from llmgateway.guarding.holdback import Blocked
@@ -37,6 +38,7 @@ _CHARSETS: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-88
 logger = logging.getLogger(__name__)
 
 UNREADABLE: Final = encode({"not_stored": "no guardrail can read it"})
+_SAMPLE: Final = 64  # bytes that tell sound and pictures from texts
 _NO_TEXT: Final = (b"audio/", b"image/", b"video/")
 
 
@@ -55,7 +57,7 @@ class ReplyGuard:
 class GuardedReply(Reply):
     """See Reply; `guard` judges what comes."""
 
-    __slots__ = ("_beat_at", "_came", "_is_judged", "_is_paused", "guard")
+    __slots__ = ("_beat_at", "_beginning", "_came", "_is_judged", "_is_paused", "_is_sound", "guard")
 
     def __init__(
         self, attempt: Attempt, reader: ReplyReader, clock: Clock, guard: ReplyGuard, secrets: Sequence[bytes]
@@ -66,6 +68,8 @@ class GuardedReply(Reply):
         self._beat_at = 0.0  # when Reply wants to look
         self._is_paused = False
         self._is_judged = False
+        self._is_sound: bool | None = None  # or a picture, as it says; None: not known yet
+        self._beginning = b""
 
     def on_head(self, status: int, headers: Headers) -> None:
         super().on_head(status, headers)
@@ -124,7 +128,8 @@ class GuardedReply(Reply):
     async def judge(self) -> None:
         """Judge a whole reply; `body()` is then what is logged. GatewayError guardrail_blocked."""
         guard, body = self.guard, self.body()
-        if b"\0" in body and way_of(_media(self.header(b"content-type") or b"")) is Way.WHOLE:
+        is_plain = way_of(_media(self.header(b"content-type") or b"")) is Way.WHOLE
+        if b"\0" in body and (is_plain or begins_as_text(body)):
             self._held, self._is_judged = [UNREADABLE], True
             raise GatewayError("guardrail_unsupported")  # a text in another encoding
         sieve = Sieve(guard.chain, Stage.REPLY, guard.notes, guard.placeholders, is_strict=True)
@@ -151,7 +156,32 @@ class GuardedReply(Reply):
     @staticmethod
     def _way_of(media: bytes) -> Way:
         way = way_of(media)
-        return Way.WHOLE if way is Way.PIECES and not media.startswith(_NO_TEXT) else way
+        is_text = not media.startswith(_NO_TEXT) or media.endswith(b"xml")
+        return Way.WHOLE if way is Way.PIECES and is_text else way
+
+    def _pieces(self, piece: bytes) -> None:
+        """Sound and pictures pass, but not what only says to be one."""
+        if self._is_sound is None:
+            self._beginning += piece
+            if len(self._beginning) < _SAMPLE:
+                return
+            piece = self._heard()
+        if piece:
+            super()._pieces(piece)
+
+    def _finish(self) -> None:
+        is_short = self.way is Way.PIECES and self._is_sound is None and self.fault is None
+        if is_short and (beginning := self._heard()):
+            super()._pieces(beginning)
+        super()._finish()
+
+    def _heard(self) -> bytes:
+        """The beginning, which may go on; GatewayError guardrail_unsupported where it is a text."""
+        beginning, self._beginning = self._beginning, b""
+        self._is_sound = not begins_as_text(beginning)
+        if not self._is_sound and beginning:
+            raise GatewayError("guardrail_unsupported")
+        return beginning
 
     def _new_flow(self) -> Flow:
         guard = self.guard

@@ -179,6 +179,12 @@ def is_binary(content: bytes) -> bool:
     return control > len(sample) * _CONTROL and not _is_wide(sample)
 
 
+def begins_as_text(content: bytes) -> bool:
+    """Whether what begins so is a text, in whatever encoding, and neither sound nor a picture."""
+    sample = content[:_SAMPLE]
+    return not is_binary(sample) and (_is_utf8(sample) or _is_wide(sample))
+
+
 def _is_utf8(beginning: bytes) -> bool:
     try:
         utf_8_decode(beginning, "strict", False)
