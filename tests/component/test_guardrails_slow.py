@@ -137,6 +137,26 @@ async def test_what_follows_when_there_is_no_answer(tmp_path, oracle, why, on_er
         ]
 
 
+TWICE = [
+    b'{"model":"assistant","messages":[{"role":"user","content":"EVIL","content":"hello"}]}',
+    b'{"model":"assistant","messages":[{"role":"user","content":"EVIL","c\\u006fntent":"\\"hello\\""}]}',
+]
+
+
+@pytest.mark.parametrize("body", TWICE)
+@pytest.mark.parametrize("action", ["block", "flag"])
+async def test_of_a_member_that_comes_twice_nothing_passes_a_judge_that_sees_one(tmp_path, body, action):
+    config = ASKING.replace('action = "block"', f'action = "{action}"')
+    async with asking(tmp_path, says("hello"), says("no"), config) as (one, two, running):
+        answer = await running.ask("POST", CHATS, body)
+        if action == "block":
+            assert (answer.status, answer.json()["error"]["code"]) == (400, "duplicate_key")
+            assert one.requests == two.requests == []
+        else:
+            assert answer.status == 200
+            assert one.requests[0].body.count(b"EVIL") == 1
+
+
 async def test_what_was_answered_under_another_configuration_is_asked_again(tmp_path):
     async with asking(tmp_path, says("hello"), says("no")) as (_, two, running):
         assert (await running.post(CHATS, CHAT)).status == 200

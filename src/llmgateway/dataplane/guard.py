@@ -1,6 +1,6 @@
 """The guardrails' part in the story: the request before it is routed, and what judges each attempt's reply."""
 
-from typing import Final
+from typing import Any, Final
 
 from llmgateway.dataplane.bodies import asked_aside, judged_aside
 from llmgateway.dataplane.call import Call, Errand, Request
@@ -23,6 +23,7 @@ from llmgateway.guarding.judging import ask
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.tokens import refuse_tokens
+from llmgateway.wire.jsontexts import is_repetitive
 
 _NO_SESSIONS: Final = (
     "The route has guardrails that can't follow a session: such as judge whole replies, or must know the request."
@@ -79,6 +80,8 @@ async def _sifted(call: Call, guard: Guard, request: Request) -> Request:
         call.placeholders = Placeholders(request.body.decode("utf-8", "replace"))
     sieve = Sieve(guard.request, Stage.REQUEST, notes, call.placeholders, is_strict=True)
     try:
+        if _must_judge(guard):
+            await asked_aside(len(request.body), _refuse_repetitive, request.body, request.document)
         if guard.judges:
             await asked_aside(len(request.body), ask, guard.judges, request.document or {}, notes)
         body = await judged_aside(sieve.json, request.body)
@@ -108,7 +111,18 @@ def _guard(call: Call, request: Request) -> Guard | None:
 
 def _must_see(guard: Guard) -> bool:
     """Whether somebody must have looked into a request before it goes on."""
-    return bool(guard.request.enforced) or any(link.must_answer for link in (*guard.judges, *guard.slow))
+    return bool(guard.request.enforced) or _must_judge(guard)
+
+
+def _must_judge(guard: Guard) -> bool:
+    """Whether judges must have looked into a request before it goes on."""
+    return any(link.must_answer for link in (*guard.judges, *guard.slow))
+
+
+def _refuse_repetitive(body: bytes, document: Any) -> None:
+    """A judge sees one of two members with the same name, and nobody knows which one the backend reads."""
+    if is_repetitive(body, document):
+        raise GatewayError("duplicate_key")
 
 
 def _open_session(call: Call, guard: Guard, request: Request) -> None:

@@ -7,7 +7,7 @@ which one another parser keeps. Every string is seen, names included. C code doe
 import re
 from collections.abc import Collection, Mapping
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import re2
 
@@ -68,6 +68,21 @@ def literals(body: bytes) -> list[Literal]:
         found.append(Literal(text, name if is_value else b"", is_name, start, end))
         name = raw if is_name else b""
     return found
+
+
+def is_repetitive(body: bytes, document: Any) -> bool:
+    """Whether a member comes twice in one object of a document: its bytes have more strings than what was read then."""
+    read, inner = 0, [document]
+    while inner:
+        value = inner.pop()
+        if isinstance(value, dict):
+            read += len(value)
+            inner.extend(value.values())
+        elif isinstance(value, list):
+            inner.extend(value)
+        else:
+            read += isinstance(value, str)
+    return read != (len(literals(body)) if b"\\" in body else body.count(b'"') // 2)
 
 
 def at_a_glance(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgateway.wire.jsontexts import at_a_glance, literals, rewritten
+from llmgateway.wire.jsontexts import at_a_glance, is_repetitive, literals, rewritten
 
 BASE64 = "aGVsbG8gd29ybGQ_-" * 40
 
@@ -61,6 +61,25 @@ def test_members_that_come_twice_are_all_seen():
         ("three", b""),
         ("four", b"x"),
     ]
+
+
+@given(VALUES, st.booleans())
+def test_a_document_that_says_each_member_once_is_not_repetitive(value, ascii_only):
+    assert not is_repetitive(json.dumps(value, ensure_ascii=ascii_only).encode(), value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": 1, "a": 2}',
+        '{"a": "x", "a": "y"}',
+        '[{"b": {"a": "\\"", "a": "\\u0022"}}]',
+        '{"a": 1, "\\u0061": [2]}',
+        '{"a": {"c": "x"}, "a": "\\u0022\\u0022"}',
+    ],
+)
+def test_one_that_says_a_member_twice_is(body):
+    assert is_repetitive(body.encode(), json.loads(body))
 
 
 def test_backslashes_before_quotes_do_not_confuse():
