@@ -28,7 +28,12 @@ from llmgateway.wire.view import SEPARATOR, View, shown
 
 MAX_NESTED: Final = 12  # JSON in a string in JSON …: each level doubles the backslashes, so this is never reached
 MAX_FILES: Final = 4  # a file in base64 in a file in base64 …
-_CLOSER: Final = Expression(b"|".join((neighbours.MARKS, encoded.MARKS, NUMBERS)))
+_ODD: Final = (neighbours.MARKS, encoded.MARKS)
+# Replies have a number in each, the time at which they were made, and what else there is in them is not looked into.
+_CLOSER: Final = {
+    Stage.REQUEST: Expression(b"|".join((*_ODD, NUMBERS))),
+    Stage.REPLY: Expression(b"|".join(_ODD)),
+}
 
 
 class Sieve:
@@ -38,12 +43,13 @@ class Sieve:
     several, and can't be read; else that is left as it is.
     """
 
-    __slots__ = ("_chain", "_files", "_is_strict", "_notes", "_placeholders", "_stage", "_unread")
+    __slots__ = ("_chain", "_closer", "_files", "_is_strict", "_notes", "_placeholders", "_stage", "_unread")
 
     def __init__(
         self, chain: Chain, stage: Stage, notes: Notes, placeholders: Placeholders, *, is_strict: bool = False
     ) -> None:
         self._chain = chain
+        self._closer = _CLOSER[stage]
         self._stage = stage
         self._notes = notes
         self._placeholders = placeholders
@@ -53,7 +59,7 @@ class Sieve:
 
     def json(self, body: bytes, depth: int = 0) -> bytes:
         """Judge a valid document; gives it with what must be redacted replaced. Blocked where it may not pass."""
-        if depth == 0 and _CLOSER.search(body) is not None:
+        if depth == 0 and self._closer.search(body) is not None:
             body = self._looked_closer(body)
         glance = at_a_glance(body, self._unread.ids, FILES, self._chain.clean)
         if glance is not None and not self._chain.hits(View(glance)):
