@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import typer
 
-from llmgateway.cli import gateway, knownroutes
+from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.tables import Cell, Column, number, show, words
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
@@ -47,8 +47,6 @@ def status(
     """Show what is watched of each version: what was usual, what has been since, and how near an alarm is."""
     source = locate(config, url, token_env)
     found = gateway.get(source, "drift", has="versions", route=route)
-    if not found["versions"]:
-        knownroutes.at_gateway(source, route)
     _tell(found, as_json=as_json)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import typer
 
-from llmgateway.cli import gateway, knownroutes
+from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.tables import Column, identity, number, show
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
@@ -47,8 +47,6 @@ def status(
     """Show how each version answered its golden questions, and which it fails."""
     source = locate(config, url, token_env)
     found = gateway.get(source, "golden", has="routes", route=route)
-    if not found["routes"]:
-        knownroutes.at_gateway(source, route)
     _tell(found, as_json=as_json)
 
 

@@ -11,7 +11,6 @@ from typing import Final
 import typer
 
 from llmgateway.cli.errors import MISUSED, fail
-from llmgateway.cli.whereabouts import Source
 from llmgateway.config.routenames import unknown_route
 from llmgateway.ports.store import StoreReader, Wanted
 
@@ -42,12 +41,3 @@ async def in_log(reader: StoreReader, route: str, current: Collection[str]) -> N
     if known or newest:
         fail(unknown_route(route, {*known, *(row["route"] for row in newest if row["route"])}), MISUSED)
     typer.echo("the store is empty and no configuration was read: nothing is known of any route", err=True)
-
-
-def at_gateway(source: Source, route: str | None) -> None:
-    """Leave the program if a running gateway never had `route`. Asked when nothing was found."""
-    from llmgateway.cli.versions.found import listed
-
-    if route is None or listed(source, route=route, past=True):
-        return
-    fail(unknown_route(route, {each["route"] for each in listed(source, past=True)}), MISUSED)

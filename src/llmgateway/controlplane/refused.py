@@ -1,10 +1,11 @@
 """A refusal that goes to whoever asked, from wherever it is found out."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from llmgateway.config.routenames import unknown_route
 from llmgateway.config.snapshot import Route, Snapshot
+from llmgateway.ports.store import StoreReader, Wanted
 
 
 class RefusedError(Exception):
@@ -31,9 +32,15 @@ def no_such_route(name: str, known: Iterable[str]) -> RefusedError:
     return RefusedError(404, "route_not_found", sentence(unknown_route(name, known)))
 
 
-async def ever_a_route(snapshot: Snapshot, name: str, past: Callable[[], Awaitable[Collection[str]]]) -> None:
-    """Do nothing if there is or, as `past` has it, was a route of that name; RefusedError as `route_named`."""
-    if name not in snapshot.routes and name not in (names := await past()):
+async def ever_a_route(snapshot: Snapshot, name: str, store: StoreReader) -> None:
+    """Do nothing if there is or was a route of that name; RefusedError as `route_named`.
+
+    There was one if a version of it ever was in force, or if the log has exchanges of it.
+    """
+    if name in snapshot.routes:
+        return
+    names = await store.version_routes()
+    if name not in names and not await store.page(Wanted(route=name, shadow=None), limit=1):
         raise no_such_route(name, {*snapshot.routes, *names})
 
 

@@ -77,45 +77,23 @@ async def _see(route: str, folder: Path) -> None:
     await store.close()
 
 
-LISTS = [
-    (("events", "list"), "events", {"next": None}),
-    (("review", "list"), "items", {"next": None}),
-    (("review", "concern", "list"), "concerns", {}),
-    (("versions", "list"), "versions", {"next": None}),
+TOLD = 'No route is called "suport"; did you mean "support"? There is "support".'
+ASKERS = [
+    (("events", "list", "--route"), "events"),
+    (("review", "list", "--route"), "review/items"),
+    (("review", "concern", "list", "--route"), "concerns"),
+    (("versions", "list", "--route"), "versions"),
+    (("drift", "status"), "drift"),
+    (("golden", "status"), "golden"),
 ]
 
 
-@pytest.mark.parametrize(("words", "has", "more"), LISTS)
-def test_a_list_with_nothing_in_it_asks_whether_there_is_such_a_route(listener, words, has, more):
-    nothing = (200, {"versions": [], "next": None})
-    listener.answers = [(200, {has: [], **more}), nothing, (200, {"versions": [{"route": "support"}], "next": None})]
-    refused = run(listener, *words, "--route", "suport")
-    assert (refused.exit_code, refused.stderr) == (2, REFUSED + "\n")
-    assert listener.seen[1][1] == "/admin/v1/versions?limit=1000&route=suport&past=true"
-
-
-@pytest.mark.parametrize(("words", "has", "more"), LISTS)
-def test_a_route_of_the_past_is_one(listener, words, has, more):
-    listener.answers = [(200, {has: [], **more}), (200, {"versions": [{"route": "retired"}], "next": None})]
-    found = run(listener, *words, "--route", "retired")
-    assert found.exit_code == 0
-    assert "matches" in found.stderr
-
-
-@pytest.mark.parametrize("words", [("drift", "status"), ("golden", "status")])
-def test_those_that_take_it_without_an_option_do_so_too(listener, words):
-    empty = {"is_on": True, "versions": [], "routes": [], "left_out": 0, "next": None}
-    listener.answers = [(200, empty), (200, empty), (200, {"versions": [{"route": "support"}], "next": None})]
-    assert REFUSED in run(listener, *words, "suport").stderr
-
-
-def test_a_dataset_is_not_imported_for_a_route_that_never_was(listener, tmp_path):
-    file = tmp_path / "requests.jsonl"
-    file.write_text('{"messages": [{"role": "user", "content": "Where is my parcel?"}]}\n')
-    listener.answers = [
-        (200, {"versions": [], "next": None}),
-        (200, {"versions": [{"route": "support"}], "next": None}),
-    ]
-    refused = run(listener, "datasets", "import", "golden", str(file), "--route", "suport")
-    assert (refused.exit_code, refused.stderr) == (2, REFUSED + "\n")
-    assert {method for method, *_ in listener.seen} == {"GET"}, "nothing is begun"
+@pytest.mark.parametrize(("words", "path"), ASKERS)
+def test_those_that_ask_a_gateway_say_what_it_says_of_a_route_that_never_was(listener, words, path):
+    listener.answers = [(404, {"error": {"code": "route_not_found", "message": TOLD}})]
+    refused = run(listener, *words, "suport")
+    assert (refused.exit_code, refused.stderr) == (2, f"error: {TOLD} (route_not_found)\n")
+    ((method, asked, *_),) = listener.seen
+    assert method == "GET"
+    assert asked.startswith(f"/admin/v1/{path}?")
+    assert "route=suport" in asked

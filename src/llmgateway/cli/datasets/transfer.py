@@ -6,7 +6,7 @@ from typing import IO, Annotated, Any, Final
 
 import typer
 
-from llmgateway.cli import gateway, knownroutes
+from llmgateway.cli import gateway
 from llmgateway.cli.errors import MISUSED, fail
 from llmgateway.cli.logs import lines
 from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
@@ -63,7 +63,6 @@ def import_lines(
         fail(f"{file}: there is no item in it", MISUSED)
     built: dict[str, Any] = {"from": "file", "left_out": {"duplicate": doubles} if doubles else {}}
     source = locate(config, url, token_env)
-    knownroutes.at_gateway(source, route)
     dataset = save(source, name, route, built, items)
     if as_json:
         gateway.print_json(dataset)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from llmgateway.cli import gateway, knownroutes
+from llmgateway.cli import gateway
 from llmgateway.cli.events.screen import line, print_list
 from llmgateway.cli.logs import options
 from llmgateway.cli.logs.printable import json_text
@@ -54,8 +54,6 @@ def list_events(
     }
     most = PAGE if follow else limit
     page = gateway.get(source, "events", has="events", limit=most, before=before, **wanted)
-    if not page["events"]:
-        knownroutes.at_gateway(source, route)
     if follow:
         _follow(source, wanted, page["events"], limit, as_json=as_json)
     elif as_json:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import typer
 
-from llmgateway.cli import gateway, knownroutes
+from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import json_text, one_line
 from llmgateway.cli.review.asking import send
 from llmgateway.cli.review.options import JsonOption, given
@@ -52,8 +52,6 @@ def list_concerns(
     """List concerns, the newest first."""
     source = locate(config, url, token_env)
     found = gateway.get(source, "concerns", has="concerns", route=route, state=state, limit=limit)["concerns"]
-    if not found:
-        knownroutes.at_gateway(source, route)
     if as_json:
         for each in found:
             typer.echo(json_text(each))

@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
-from llmgateway.cli import gateway, knownroutes
+from llmgateway.cli import gateway
 from llmgateway.cli.errors import fail
 from llmgateway.cli.logs.printable import json_text, one_line
 from llmgateway.cli.review.asking import print_item, standing
@@ -66,7 +66,6 @@ def list_items(
     elif found["items"]:
         _print(found["items"])
     if not found["items"]:
-        knownroutes.at_gateway(source, route)
         gateway.notes().print("no item matches")
     if found["next"]:
         gateway.notes().print(f"more: --after {found['next']}", style="dim")
@@ -92,13 +91,13 @@ def export(
         except UnreachableError as error:
             fail(str(error))
         if status != 200:
-            gateway.get(source, "review/items", has="items", limit=1)  # says in the usual words what is wrong
+            gateway.get(
+                source, "review/items", has="items", route=route, limit=1
+            )  # says in the usual words what is wrong
             fail(f"the gateway answers {status}")
         lines = body.decode().splitlines()
         for line in lines:
             typer.echo(line)
-        if not lines and after is None:
-            knownroutes.at_gateway(source, route)
         if len(lines) < PART:
             return
         after = _id(lines[-1])

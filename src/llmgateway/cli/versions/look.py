@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from llmgateway.cli import gateway, knownroutes
+from llmgateway.cli import gateway
 from llmgateway.cli.logs.printable import full_time, many_lines, one_line
 from llmgateway.cli.tables import Column, identity, number, words
 from llmgateway.cli.tables import show as table
@@ -36,8 +36,6 @@ def list_versions(
     """List versions: since when they are known, when they last answered, what they are called."""
     source = locate(config, url, token_env)
     found = listed(source, route=route, past=past)
-    if not found:
-        knownroutes.at_gateway(source, route)
     if as_json:
         gateway.print_json({"versions": found})
     elif found:

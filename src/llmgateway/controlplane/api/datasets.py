@@ -10,7 +10,7 @@ from llmgateway.controlplane.asking import author, json_of
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
 from llmgateway.controlplane.estimating import Estimate, Estimator, add
 from llmgateway.controlplane.query import Kind, Param
-from llmgateway.controlplane.refused import RefusedError, route_named, sentence
+from llmgateway.controlplane.refused import RefusedError, ever_a_route, route_named, sentence
 from llmgateway.controlplane.replies import reply
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.ids import is_exchange_id
@@ -194,6 +194,8 @@ class _DatasetsFamily:
         dataset = Dataset(_name(sent), 0, sent.get("route"), self._clock.time(), author(asked), _built(sent))
         if not isinstance(dataset.route, str | None):
             raise RefusedError(422, "invalid_body", "route has to be a route's name.")
+        if dataset.route is not None:
+            await ever_a_route(self._snapshot(), dataset.route, self._store)
         return reply(200, {"dataset": shown_dataset(await _told(self._store.add_dataset(dataset)))})
 
     async def add(self, asked: Asked) -> web.StreamResponse:

@@ -185,7 +185,7 @@ class _ReviewFamily:
         sent = await json_of(asked, SAMPLE)
         order = held(lambda: order_in(sent, author(asked), OF_SAMPLE))
         wanted = held(lambda: sample_in(sent))
-        await ever_a_route(self._snapshot(), wanted.route, self._store.version_routes)
+        await ever_a_route(self._snapshot(), wanted.route, self._store)
         found, added, seen = await self._reviewing.sample(wanted, order)
         return reply(200, {"items": found, **added._asdict(), "drawn_from": seen})
 

@@ -26,6 +26,7 @@ from llmgateway.controlplane.api import (
     scores,
     versions,
 )
+from llmgateway.controlplane.api.knownroutes import with_known_routes
 from llmgateway.controlplane.api.openapi import with_description
 from llmgateway.controlplane.byhand import ByHand
 from llmgateway.controlplane.changes import Changes
@@ -124,7 +125,7 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
             table |= configuration.endpoints(changes, reloader.links)
             table |= routes.endpoints(changes, reloader)
             table |= generations.endpoints(changes, store, reloader.links)
-    return with_description({**table, **more})
+    return with_description({**with_known_routes(table, lambda: reloader.snapshot, store), **more})
 
 
 def _weights(rollouts: RolloutService | None) -> Callable[[], Mapping[str, StagedWeight]]:

@@ -49,7 +49,7 @@ class Rollouts:
 
     async def known(self, route: str) -> None:
         """Do nothing if there is or was such a route."""
-        await ever_a_route(self._snapshot(), route, self._store.version_routes)
+        await ever_a_route(self._snapshot(), route, self._store)
 
     def found(self, route: str) -> Running:
         """The route's rollout that runs."""
