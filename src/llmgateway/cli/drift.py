@@ -62,7 +62,7 @@ def reset(
     """Take what comes next as usual: the old window and its alarms are forgotten."""
     source = locate(config, url, token_env)
     whose = one_line(route) if version is None else f"version {one_line(version)} of {one_line(route)}"
-    gateway.sure(f"Forget what was usual for {whose}?", is_agreed=yes)
+    gateway.sure(source, f"Forget what was usual for {whose}?", is_agreed=yes)
     path = f"drift/{quote(route, safe='')}/reset"
     _tell(gateway.change(source, "POST", path, has="versions", version=version), as_json=as_json)
 

@@ -128,12 +128,16 @@ def _refused(status: int, body: bytes) -> None:
     fail(one_line(f"{message} ({code})"), MISUSED if is_ours else FAILED)
 
 
-def sure(question: str, *, is_agreed: bool, has_dry: bool = False) -> None:
-    """Ask whoever is at the terminal; leaves the program unless they say yes. `has_dry`: the command has --dry-run."""
+def sure(source: Source, question: str, *, is_agreed: bool, has_dry: bool = False) -> None:
+    """Ask whoever is at the terminal, who is told first which gateway it is about; leaves the program unless they say
+    yes. `has_dry`: the command has --dry-run.
+    """
     if is_agreed:
         return
     if not _can_ask():
         fail("nobody can be asked here: --yes goes ahead" + (", --dry-run only shows" if has_dry else ""), MISUSED)
+    if not source.told:
+        _asked(source, "GET", "backends", {"limit": 1}, has="backends", tells_whose=True)
     try:
         if typer.confirm(question):
             return

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmgateway.cli.tables import titled
+from llmgateway.cli import gateway
+from llmgateway.cli.pages import Titled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,11 +17,9 @@ def print_meaning(file: Path, examined: "Examined", versions: Sequence[str] = ()
     """Print it: the gateway, its routes, backends and keys, and what the file is warned of. `versions`: those that are
     others than the ones in force.
     """
-    from rich.console import Console
-
     from llmgateway.config.describe import describe
 
-    console = Console(highlight=False, markup=False)
+    console = gateway.console()
     meaning = describe(examined.snapshot)
     _print_gateway(console, meaning)
     _print_routes(console, meaning["routes"])
@@ -28,16 +27,16 @@ def print_meaning(file: Path, examined: "Examined", versions: Sequence[str] = ()
     _print_health(console, meaning["backends"])
     _print_keys(console, meaning["keys"])
     for line in versions:
-        console.print(line, soft_wrap=True)
+        console.print(line)
     for warning in examined.warnings:
-        console.print(f"warning: {warning}", style="yellow", soft_wrap=True)
+        console.print(f"warning: {warning}", style="yellow")
     count = len(examined.warnings)
     console.print(f"{file} is valid" + (f", with {count} warning{'s' * (count > 1)}" if count else ""), style="green")
 
 
 def _print_gateway(console: "Console", meaning: dict[str, Any]) -> None:
     server, admin, keep, journal = meaning["server"], meaning["admin"], meaning["data"], meaning["journal"]
-    table = titled("Gateway", "what", "setting", "means")
+    table = Titled("Gateway", "what", "setting", "means")
     scheme = "https" if server["tls"] else "http"
     who = "callers need a key" if server["keys_required"] else "no key needed"
     guarded = "a token is needed" if admin["token"] else "no token"
@@ -55,7 +54,7 @@ def _print_gateway(console: "Console", meaning: dict[str, Any]) -> None:
 
 
 def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
-    table = titled("Routes", "route", "version", "share", "model", "backends", "id")
+    table = Titled("Routes", "route", "version", "share", "model", "backends", "id")
     for route in routes:
         for index, version in enumerate(route["versions"]):
             share = f"{version['share_percent']:g} %" if version["weight"] else _without_weight(version["name"], route)
@@ -69,7 +68,7 @@ def _print_routes(console: "Console", routes: list[dict[str, Any]]) -> None:
         table.add_section()
     console.print(table)
     _print_rules(console, routes)
-    settings = titled(
+    settings = Titled(
         "Settings of routes", "route", "sticky by", "fallback order", "attempts", "bodies", "keys that may use it"
     )
     for route in routes:
@@ -105,7 +104,7 @@ def _attempts(route: dict[str, Any]) -> str:
 
 
 def _print_rules(console: "Console", routes: list[dict[str, Any]]) -> None:
-    table = titled("Rules (the first that fits decides, else the shares above do)", "route", "rule", "when", "gives")
+    table = Titled("Rules (the first that fits decides, else the shares above do)", "route", "rule", "when", "gives")
     for route in routes:
         for index, rule in enumerate(route["rules"]):
             when = "\n".join(rule["when"]) or "always"
@@ -118,7 +117,7 @@ def _print_rules(console: "Console", routes: list[dict[str, Any]]) -> None:
 
 def _print_choices(console: "Console", routes: list[dict[str, Any]]) -> None:
     """Where there is a choice: several backends of a version, or a second attempt beside the first."""
-    table = titled("Several backends, and second attempts", "route", "version", "which backend", "hedged")
+    table = Titled("Several backends, and second attempts", "route", "version", "which backend", "hedged")
     for route in routes:
         balance, hedge = route["in_words"]["balance"], route["in_words"]["hedge"] or "no"
         for index, (version, words) in enumerate(balance.items()):
@@ -130,7 +129,7 @@ def _print_choices(console: "Console", routes: list[dict[str, Any]]) -> None:
 
 
 def _print_guardrails(console: "Console", routes: list[dict[str, Any]]) -> None:
-    table = titled("Guardrails (in this order)", "route", "guardrail", "looks into", "and does")
+    table = Titled("Guardrails (in this order)", "route", "guardrail", "looks into", "and does")
     for route in routes:
         for index, each in enumerate(route["guardrails"]):
             name = each["name"] if each["plugin"] == each["name"] else f"{each['name']} ({each['plugin']})"
@@ -150,7 +149,7 @@ def _print_health(console: "Console", backends: list[dict[str, Any]]) -> None:
         words = each["in_words"]
         index = (words["limit"], words["out_after"], words["out_for"], words["probe"])
         alike.setdefault(index, []).append(each["name"] + (" (drained)" if each["drained"] else ""))
-    table = titled("Backends: limits and health", "backend", "limit", "taken out after", "for", "probe")
+    table = Titled("Backends: limits and health", "backend", "limit", "taken out after", "for", "probe")
     for words, names in alike.items():
         table.add_row(", ".join(names), *words)
     console.print(table)
@@ -159,7 +158,7 @@ def _print_health(console: "Console", backends: list[dict[str, Any]]) -> None:
 def _print_golden(console: "Console", golden: list[tuple[str, dict[str, Any]]]) -> None:
     if not golden:
         return
-    table = titled("Golden questions", "route", "dataset", "asked every", "at most", "an answer must")
+    table = Titled("Golden questions", "route", "dataset", "asked every", "at most", "an answer must")
     musts = {"rules": "have nothing bad about it", "contains": "say the dataset's, too", "exact": "say the dataset's"}
     for route, each in golden:
         most = f"{each['items']:,} questions, ${each['max_cost']:g}"
@@ -170,7 +169,7 @@ def _print_golden(console: "Console", golden: list[tuple[str, dict[str, Any]]]) 
 def _print_shadows(console: "Console", shadows: list[tuple[str, dict[str, Any]]]) -> None:
     if not shadows:
         return
-    table = titled("Shadows (copies; callers never see their answers)", "route", "copied to", "share", "a worker")
+    table = Titled("Shadows (copies; callers never see their answers)", "route", "copied to", "share", "a worker")
     for route, shadow in shadows:
         bounds = f"at most {shadow['max_concurrent']} at once, {shadow['max_per_minute']:,} a minute"
         table.add_row(route, shadow["version"], f"{shadow['share_percent']:g} %", bounds)
@@ -180,7 +179,7 @@ def _print_shadows(console: "Console", shadows: list[tuple[str, dict[str, Any]]]
 def _print_rollouts(console: "Console", rollouts: list[tuple[str, dict[str, Any]]]) -> None:
     if not rollouts:
         return
-    table = titled(
+    table = Titled(
         "Rollouts (begun with `llmgateway rollout start`)", "route", "candidate", "steps", "judged by", "needs"
     )
     for route, rollout in rollouts:
@@ -212,7 +211,7 @@ def _metric(metric: dict[str, Any]) -> str:
 
 
 def _print_backends(console: "Console", backends: list[dict[str, Any]]) -> None:
-    table = titled("Backends (time to connect / to the first byte / idle / in all)", "backend", "at", "key", "time")
+    table = Titled("Backends (time to connect / to the first byte / idle / in all)", "backend", "at", "key", "time")
     for each in backends:
         limits = " / ".join(each[name] for name in ("connect", "first_byte", "idle", "total"))
         key = "yes" if each["credential"] else "none"
@@ -223,7 +222,7 @@ def _print_backends(console: "Console", backends: list[dict[str, Any]]) -> None:
 def _print_keys(console: "Console", keys: list[dict[str, Any]]) -> None:
     if not keys:
         return
-    table = titled("Keys", "key", "routes", "operations", "default route", "expires", "tags")
+    table = Titled("Keys", "key", "routes", "operations", "default route", "expires", "tags")
     for key in keys:
         name = key["name"] + ("" if key["enabled"] else " (off)") + (" (may pin)" if key["may_pin"] else "")
         name += f" ({key['priority']} priority)" if key["priority"] != "normal" else ""

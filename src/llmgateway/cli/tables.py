@@ -1,4 +1,4 @@
-"""The two kinds of tables that commands print: lists, which fit the terminal, and pages of titled tables."""
+"""Lists as commands print them: they fit the terminal, and into a pipe goes all of them. `pages` has titled tables."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -86,7 +86,7 @@ def laid_out(
 
     cells = [[Text(each) if isinstance(each, str) else each for each in row] for row in rows]
     columns, cells = _with_something(columns, cells, limit)
-    naturals = [_natural(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
+    naturals = [natural(column.title, [row[at] for row in cells]) for at, column in enumerate(columns)]
     columns = [_with_names_whole(column, [row[at] for row in cells]) for at, column in enumerate(columns)]
     widths = fitted(columns, naturals, limit)
     table = dense()
@@ -105,7 +105,7 @@ def _with_something(
     columns: Sequence[Column], cells: list[list["Text"]], limit: int | None
 ) -> tuple[Sequence[Column], list[list["Text"]]]:
     """Without the columns that have nothing in them, where others lack the room and they may go."""
-    whole = sum(_natural(column, [row[at] for row in cells]) for at, column in enumerate(columns))
+    whole = sum(natural(column.title, [row[at] for row in cells]) for at, column in enumerate(columns))
     if limit is None or whole + _edges(len(columns)) <= limit:
         return columns, cells
     kept = [at for at, column in enumerate(columns) if not column.rank or any(row[at].plain for row in cells)]
@@ -135,11 +135,11 @@ def fitted(columns: Sequence[Column], naturals: Sequence[int], limit: int | None
         if not columns[dropped].rank:
             break
         kept.remove(dropped)
-    widths = _grown({at: least[at] for at in kept}, naturals, limit - _edges(len(kept)))
+    widths = grown({at: least[at] for at in kept}, naturals, limit - _edges(len(kept)))
     return [widths.get(at) for at in range(len(columns))]
 
 
-def _grown(widths: dict[int, int], naturals: Sequence[int], limit: int) -> dict[int, int]:
+def grown(widths: dict[int, int], naturals: Sequence[int], limit: int) -> dict[int, int]:
     """What is left of the room goes to those who need more, in equal parts."""
     spare = limit - sum(widths.values())
     wanting = sorted((at for at in widths if naturals[at] > widths[at]), key=lambda at: naturals[at] - widths[at])
@@ -159,19 +159,24 @@ def _least(column: Column, natural: int) -> int:
 
 def _with_names_whole(column: Column, cells: Iterable["Text"]) -> Column:
     """Sentences are wrapped between words: a name in one is broken only where it is very long."""
-    from rich.cells import cell_len
-
     if column.fit is not Fit.WRAPPED:
         return column
+    return column._replace(least=max(column.least or _LEAST_WRAPPED, longest_name(cells)))
+
+
+def longest_name(cells: Iterable["Text"]) -> int:
+    """The width of the longest word in some cells, of those that are kept whole where possible."""
+    from rich.cells import cell_len
+
     longest = max((cell_len(word) for cell in cells for word in cell.plain.split()), default=0)
-    return column._replace(least=max(column.least or _LEAST_WRAPPED, min(longest, _LONGEST_NAME)))
+    return min(longest, _LONGEST_NAME)
 
 
-def _natural(column: Column, cells: Iterable["Text"]) -> int:
+def natural(title: str, cells: Iterable["Text"]) -> int:
     """The width at which nothing is cut or wrapped; a cell may have several lines of its own."""
     from rich.cells import cell_len
 
-    return max([cell_len(column.title), *(cell_len(line) for cell in cells for line in cell.plain.split("\n"))])
+    return max([cell_len(title), *(cell_len(line) for cell in cells for line in cell.plain.split("\n"))])
 
 
 def _edges(columns: int) -> int:
@@ -193,19 +198,6 @@ def _stderr() -> "Console":
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-
-def titled(title: str, *columns: str) -> "Table":
-    """One of several on a page; without a title it has no heading either. Cells that are too long go on below, but
-    for ids, which stay whole.
-    """
-    from rich.table import Table
-
-    table = dense() if title else Table(box=None, show_header=False)
-    table.title, table.title_justify, table.title_style = title or None, "left", "bold"
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "id")
-    return table
 
 
 def dense() -> "Table":

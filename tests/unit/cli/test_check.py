@@ -7,6 +7,7 @@ import pytest
 from tests.unit.config.conftest import TEXT
 from typer.testing import CliRunner
 
+from llmgateway.cli import pages
 from llmgateway.cli.main import app
 
 runner = CliRunner(env={"COLUMNS": "120"})
@@ -74,9 +75,10 @@ def test_a_missing_file_is_clear(tmp_path: Path) -> None:
     )
 
 
-def test_in_a_small_terminal_names_are_whole(file: Path) -> None:
+def test_in_a_small_terminal_names_are_whole(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "room", lambda: 60)
     file.write_text(TEXT.replace("[server]\n", "[server]\nworkers = 1\n"))
-    shown = runner.invoke(app, ["check", str(file)], env={"COLUMNS": "60"}).output
+    shown = runner.invoke(app, ["check", str(file)]).output
     lines = [line for line in shown.splitlines() if str(file) not in line]
     assert max(map(len, lines)) <= 60
     assert any(line.split()[:2] == ["assistant", "v1"] for line in lines), shown

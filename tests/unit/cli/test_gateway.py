@@ -282,6 +282,25 @@ def test_it_is_told_before_the_question_and_once(listener, monkeypatch):
     assert done.output.count("/srv/my gateway") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "question"),
+    [
+        (("drift", "reset", "chat"), "Forget what was usual"),
+        (("datasets", "erase", "golden@1"), "Erase this"),
+        (("rollout", "approve", "chat"), "Approve of"),
+    ],
+)
+def test_it_is_told_before_the_question_also_where_nothing_was_asked_yet(listener, monkeypatch, words, question):
+    monkeypatch.setattr(gateway, "_can_ask", lambda: True)
+    listener.headers = WHERE
+    rollout = {"route": "chat", "candidate": "v2", "state": "x", "stable": "v1", "id": "1", "creator": "ada"}
+    listener.answers = [(200, {"backends": [], "rollout": rollout})]
+    asked = run(listener, *words, said="n\n")
+    assert asked.exit_code == 1
+    assert asked.output.index("/srv/my gateway") < asked.output.index(question)
+    assert {method for method, *_ in listener.seen} == {"GET"}, "nothing was changed"
+
+
 def test_it_is_told_where_the_change_is_refused_for_it_may_be_the_wrong_one(listener):
     listener.headers = WHERE
     listener.answers = [(404, {"error": {"code": "route_not_found", "message": "No."}})]

@@ -14,7 +14,7 @@ def said(monkeypatch):
     """What was asked of the person, and sent to the gateway."""
     questions, sent = [], []
 
-    def sure(question, *, is_agreed):
+    def sure(_source, question, *, is_agreed):
         if not is_agreed:
             questions.append(question)
 

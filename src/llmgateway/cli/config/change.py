@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from llmgateway.cli import gateway
-from llmgateway.cli.whereabouts import TOKEN_ENV, TokenEnvOption, UrlOption, locate
+from llmgateway.cli.whereabouts import TOKEN_ENV, Source, TokenEnvOption, UrlOption, locate
 
 Make = Callable[..., Mapping[str, Any]]
 
@@ -35,7 +35,7 @@ def apply(
         body, confirmed = ("application/toml", text), ",".join(credentials or ())
         return gateway.change(source, "PUT", "config", body=body, match=match or "*", credentials=confirmed, **query)
 
-    _looked_at(make, reason, dry_run=dry_run, yes=yes, as_json=as_json)
+    _looked_at(source, make, reason, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 def rollback(
@@ -54,10 +54,10 @@ def rollback(
     def make(match: str | None = None, **query: Any) -> Mapping[str, Any]:
         return gateway.change(source, "POST", f"generations/{number}/rollback", match=match, **query)
 
-    _looked_at(make, reason, dry_run=dry_run, yes=yes, as_json=as_json)
+    _looked_at(source, make, reason, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
-def _looked_at(make: Make, reason: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def _looked_at(source: Source, make: Make, reason: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Show what would change, ask, and do it: to that very text, or not at all."""
     would = make(dry_run=True)
     out = gateway.console()
@@ -69,7 +69,7 @@ def _looked_at(make: Make, reason: str, *, dry_run: bool, yes: bool, as_json: bo
         )
     done = would
     if not dry_run and would["changed"]:
-        gateway.sure("Put this in force?", is_agreed=yes, has_dry=True)
+        gateway.sure(source, "Put this in force?", is_agreed=yes, has_dry=True)
         done = make(would["base"], reason=reason)
     if as_json:
         gateway.print_json(done)

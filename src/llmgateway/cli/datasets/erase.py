@@ -32,8 +32,8 @@ def erase(
         if version is None:
             fail(f"which version of {dataset}? Write {dataset}@1", MISUSED)
         content = {"name": name, "version": version}
-    gateway.sure("Erase this for good?", is_agreed=yes)
     place = locate(config, url, token_env)
+    gateway.sure(place, "Erase this for good?", is_agreed=yes)
     answer = gateway.change(place, "POST", "datasets/erase", has="erased", body=("application/json", encode(content)))
     if as_json:
         gateway.print_json(answer)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from llmgateway.cli.logs.printable import clock_time, full_time, json_text, one_line
-from llmgateway.cli.tables import Column, Fit, identity, show, titled, words
+from llmgateway.cli.pages import Titled
+from llmgateway.cli.tables import Column, Fit, identity, show, words
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from rich.text import Text
 
 STYLES: Final = {"alarm": "bold red", "warning": "yellow", "info": ""}
@@ -44,11 +44,11 @@ def line(event: Event) -> "Text":
     return text.append(one_line(f"{event['kind']}: {event['text']} ({event['id']})"), "")
 
 
-def picture(event: Event, now: float) -> "Table":
+def picture(event: Event, now: float) -> Titled:
     """Everything about one."""
     from rich.text import Text
 
-    made = titled("", "name", "value")
+    made = Titled("", "name", "value")
     for name, value in _rows(event, now):
         style = STYLES.get(event["severity"], "") if name == "severity" else ""
         made.add_row(Text(name, "dim"), Text(value, style))

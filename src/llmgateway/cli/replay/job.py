@@ -44,7 +44,7 @@ def begun(books: Books, choice: Choice, plan: dict[str, Any], *, is_agreed: bool
     versions = {"route": choice.route, "candidate": choice.candidate, "baseline": choice.baseline}
     estimate = books.estimate(dataset, {**versions, "limit": plan["limit"]})
     _say_estimate(estimate, plan["max_cost"])
-    gateway.sure("Go ahead?", is_agreed=is_agreed)
+    gateway.sure(books.place, "Go ahead?", is_agreed=is_agreed)
     items = books.items(dataset, plan["limit"])
     if not items:
         fail("every item of that version was erased", MISUSED)

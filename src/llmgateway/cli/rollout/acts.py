@@ -71,9 +71,8 @@ def approve(
         tell(found, as_json=False)
     seen = found.get("evidence_hash", "")
     is_asked = found.get("asking", True)  # else the gateway says what is missing, and there is nothing to be sure about
-    gateway.sure(
-        f"Approve of {one_line(found['candidate'])} on evidence {one_line(seen[:12])}?", is_agreed=yes or not is_asked
-    )
+    question = f"Approve of {one_line(found['candidate'])} on evidence {one_line(seen[:12])}?"
+    gateway.sure(source, question, is_agreed=yes or not is_asked)
     done = _done(source, path(route, "approve"), evidence_hash=seen)
     if as_json:
         gateway.print_json(done)
@@ -99,7 +98,7 @@ def promote(
     shown = gateway.change(source, "POST", path(route, "exemplars"), has="exemplars")["exemplars"]
     if not as_json:
         _print_exemplars(shown)
-    gateway.sure(f"Make the candidate of {one_line(route)} its version?", is_agreed=yes)
+    gateway.sure(source, f"Make the candidate of {one_line(route)} its version?", is_agreed=yes)
     tell(_done(source, path(route, "promote"), reason=rationale), as_json=as_json)
 
 

@@ -2,27 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from llmgateway.cli import gateway
 from llmgateway.cli.backends import state
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.cli.tables import titled
+from llmgateway.cli.pages import Titled
 from llmgateway.config.problems import quoted
 from llmgateway.config.written import duration
 from llmgateway.routing.explain import AttemptTold, Explanation, FaultTold, Outcome, RuleTold
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 _MARKS = {Outcome.MATCHED: "✔", Outcome.NO_MATCH: "✘", Outcome.NOT_ASKED: "·"}
 
 
 def tell(explanation: Explanation, note: str, backends: Mapping[str, Mapping[str, Any]]) -> None:
     """Print it. `note`: what has to be said about the request itself, or nothing; `backends`: how they are."""
-    from rich.console import Console
-
-    out = Console(highlight=False, markup=False)
-    facts = titled("", "")
+    out = gateway.console()
+    facts = Titled("", "name", "value")
     for name, value in (*_facts(explanation, note), *_present(explanation, backends)):
         if value:
             facts.add_row(name, value)
@@ -96,8 +92,8 @@ def _attempt(each: AttemptTold) -> str:
     return f"{each.version} at {each.backend} ({each.kind})"
 
 
-def _rules(rules: Iterable[RuleTold]) -> "Table":
-    table = titled("Rules, in order", "", "rule", "gives", "condition", "the request")
+def _rules(rules: Iterable[RuleTold]) -> Titled:
+    table = Titled("Rules, in order", "", "rule", "gives", "condition", "the request")
     for rule in rules:
         asked = "" if rule.outcome is not Outcome.NOT_ASKED else "\n(not asked)"
         first = [_MARKS[rule.outcome], rule.name + asked, shares(rule.use)]
@@ -110,8 +106,8 @@ def _rules(rules: Iterable[RuleTold]) -> "Table":
     return table
 
 
-def _after(faults: Iterable[FaultTold]) -> "Table":
-    table = titled("Should every attempt fail with …", "fault", "then")
+def _after(faults: Iterable[FaultTold]) -> Titled:
+    table = Titled("Should every attempt fail with …", "fault", "then")
     for then, alike in groupby(sorted(faults, key=lambda each: _then(each.then)), key=lambda each: _then(each.then)):
         table.add_row(", ".join(each.code for each in alike), then)
     return table
