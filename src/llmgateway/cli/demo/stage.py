@@ -22,6 +22,8 @@ from llmgateway.wire.jsoncodec import decode
 
 T = TypeVar("T")
 PREFIX: Final = "lgw-demo-"  # short: the folder stands in the commands that are printed
+TRIES: Final = 3  # at finding two ports for the gateway that nobody else takes meanwhile
+_TAKEN: Final = "is in use"  # what `serve` says of a port
 _INTERRUPTED: Final = 130
 # How the pretend models are: those that come later are quicker and say less.
 QUIET: Final = ("--latency", "0.03", "--rate", "500", "--knob", "jitter=0.6")
@@ -77,17 +79,40 @@ class Stage:
     async def start(self, document: Any, characters: Mapping[str, tuple[str, ...]]) -> setting.Setting:
         """Start a pretend model for each backend that has a character, then the gateway; both answer afterwards."""
         models = {name: await self._model(document, name, each) for name, each in characters.items()}
-        ports = {name: int(decode(await model.first_line())["port"]) for name, model in models.items()}
-        where = setting.prepare(document, self.folder, ports, hash_of(DEMO_KEY))
-        gateway = await self._child("llmgateway serve", ["serve", "--config", str(where.config)], _secrets())
-        gateway.keep_output()
+        ports = {name: await self._port(name, model, characters[name]) for name, model in models.items()}
+        where, gateway = await self._gateway(document, ports)
         await self.watched(_ready(where, gateway))  # watched again: the gateway is one of the children by now
         return where
 
-    async def _model(self, document: Any, name: str, character: tuple[str, ...]) -> Child:
-        wanted = setting.free_port(setting.default_port(document, name))
+    async def _gateway(self, document: Any, ports: dict[str, int]) -> tuple[setting.Setting, Child]:
+        """Start the gateway. Another program may be quicker to take a port that was free: then there are others."""
+        for left in reversed(range(TRIES)):
+            where = setting.prepare(document, self.folder, ports, hash_of(DEMO_KEY))
+            arguments = ["serve", "--json", "--config", str(where.config)]
+            gateway = await self._child("llmgateway serve", arguments, _secrets())
+            try:
+                await self.watched(gateway.first_line())
+            except ChildDiedError as died:
+                if not left or _TAKEN not in str(died):
+                    raise
+                self.children.remove(gateway)
+                continue
+            return where, gateway
+        raise AssertionError("the last try returns or raises")
+
+    async def _model(self, document: Any, name: str, character: tuple[str, ...], port: int | None = None) -> Child:
+        wanted = setting.free_port(setting.default_port(document, name)) if port is None else port
         arguments = ["model-server", "--port", str(wanted), "--json", "--until-eof", *character]
         return await self._child(f"model server {name}", arguments, {})
+
+    async def _port(self, name: str, model: Child, character: tuple[str, ...]) -> int:
+        """Where it listens: if the port that was free is another's by now, where the system has it listen."""
+        try:
+            line = await model.first_line()
+        except ChildDiedError:
+            self.children.remove(model)
+            line = await (await self._model(None, name, character, port=0)).first_line()
+        return int(decode(line)["port"])
 
     async def _child(self, name: str, arguments: list[str], environ: dict[str, str]) -> Child:
         child = await Child.start(name, arguments, environ)
