@@ -2,7 +2,7 @@
 
 Everything that happens is a line on standard output, written in one go: `worker-0 up 4711`, `control told drain` …
 Arguments are `name=value`: the children's manners (`worker-0=stubborn`), and `silent`, `pause`, `drain`, `wait` in
-seconds. `Family` runs it and waits for lines.
+seconds; `patience`: after so many somebody stands in for control, on a port that `admin` names. `Family` runs it and waits for lines.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from llmgateway.domain.clock import SystemClock
 from llmgateway.supervisor import child as children
-from llmgateway.supervisor import restart, supervisor, tether
+from llmgateway.supervisor import restart, standin, supervisor, tether
 from llmgateway.telemetry.logs import setup_logging
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
     def make(name: str) -> children.Child:
         return children.Child(name, partial(live, name, given.get(name, "polite")))
 
-    status = supervisor.Supervisor(
+    made = supervisor.Supervisor(
         [make("worker-0"), make("worker-1")],
         make("control"),
         [listener],
@@ -93,7 +93,14 @@ def main(arguments: list[str]) -> int:
         drain_s=lambda: float(given.get("drain", "30")),
         on_ready=lambda: say(f"ready {listener.getsockname()[1]}"),
         in_child=listener.close,
-    ).run()
+    )
+    if "patience" in given:
+        standin.PATIENCE_S = float(given["patience"])  # type: ignore[misc]
+        admin = socket.create_server(("127.0.0.1", 0))
+        admin.setblocking(False)
+        made.stand_in = standin.StandIn(admin)
+        say(f"admin {admin.getsockname()[1]}")
+    status = made.run()
     say("end")
     return status
 

@@ -20,6 +20,7 @@ from llmgateway.guarding.guards import REDACTORS
 from llmgateway.supervisor import locks
 from llmgateway.supervisor.child import Child
 from llmgateway.supervisor.sockets import ORPHANS_S, BindError, bind
+from llmgateway.supervisor.standin import StandIn
 from llmgateway.supervisor.supervisor import Supervisor
 from llmgateway.telemetry.logs import setup_logging
 
@@ -77,6 +78,7 @@ def _supervise(
         on_ready=lambda: announce(_facts(started, callers, admin, count)),
         in_child=lambda: os.close(lock),
     )
+    supervisor.stand_in = StandIn(admin)
     _load(snapshot)
     return supervisor.run()
 

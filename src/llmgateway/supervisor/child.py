@@ -54,6 +54,7 @@ class Child:
     is_ready: bool = False
     kill_at: float | None = None  # it hangs, and has until then to show its stack
     start_at: float = 0.0
+    last_end: str = ""  # why it is started again, in words
     restart: Restart = field(default_factory=Restart)
 
     def __repr__(self) -> str:

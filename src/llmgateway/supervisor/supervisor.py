@@ -17,6 +17,7 @@ from typing import Final
 
 from llmgateway.domain.clock import Clock
 from llmgateway.supervisor.child import CAUGHT, DRAIN, LEAVE, RELOAD, STACK_SIGNAL, Child, start
+from llmgateway.supervisor.standin import StandIn
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Supervisor:
     `listeners` are the workers', and close with a drain; what control listens on stays, as it may have to be started
     again. Workers drain on SIGTERM; control hears DRAIN when that begins, and LEAVE once the workers are gone.
     `drain_s` tells how long workers may take; `in_child` closes in a new child what is the supervisor's alone.
+    `stand_in`, where one is set, answers on control's listener while there is no control.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Supervisor:
         self._drain_s = drain_s
         self._on_ready = on_ready
         self._in_child = in_child
+        self.stand_in: StandIn | None = None
         self._state = State.RUNNING
         self._deadline = 0.0
         self._control_s = CONTROL_S
@@ -105,12 +108,16 @@ class Supervisor:
             self._kill_hanging()
             self._announce()
             self._press_on()
+            if self.stand_in is not None:
+                self.stand_in.turn(self._clock.monotonic(), self._why_no_control())
         signal.set_wakeup_fd(-1)
         self.close()
         return os.EX_OK
 
     def close(self) -> None:
         """Let go of what children and signals are watched with."""
+        if self.stand_in is not None:
+            self.stand_in.close()
         self._selector.close()
         self._wake_in.close()
         self._wake_out.close()
@@ -243,7 +250,7 @@ class Supervisor:
             logger.info("%s ended (%s)", child.name, cause(status))
             return
         wait = child.restart.wait_s(now - child.started)
-        child.start_at = now + wait
+        child.start_at, child.last_end = now + wait, f"it ended ({cause(status)}) and is started again"
         logger.error("%s ended (%s), starting it again in %.2f s", child.name, cause(status), wait)
 
     def _kill_hanging(self) -> None:
@@ -271,6 +278,12 @@ class Supervisor:
             self._on_ready()
         except OSError as error:
             logger.warning("nobody reads that the gateway is ready: %s", error.strerror)
+
+    def _why_no_control(self) -> str | None:
+        """None where there is one, or is to be none any more."""
+        if self._control.is_ready or self._state is State.STOPPING:
+            return None
+        return self._control.last_end or "it is starting"
 
     def _press_on(self) -> None:
         """Move a stop on: when the workers are gone it is control's turn; who is too late is killed."""
