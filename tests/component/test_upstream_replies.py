@@ -63,6 +63,36 @@ async def test_u07_u08_half_a_json_answer_is_tried_again_and_else_502(tmp_path, 
         assert (again.status, again.json()) == (200, ANSWER)
 
 
+EMPTY = reply(b"", headers=JSON)
+
+
+@pytest.mark.parametrize("nothing", [EMPTY, chunked_head(*JSON) + b"0\r\n\r\n", TO_THE_END])
+async def test_u08_nothing_at_all_is_no_answer_where_json_is_due(tmp_path, nothing):
+    async with facing(tmp_path, closing(nothing), answering(OK)) as (running, _):
+        answer = await chat(running, "assistant")
+        assert (answer.status, answer.json()) == (200, ANSWER)
+        assert results(running.outcome()) == ["upstream_truncated", "ok"]
+
+
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/responses", "/v1/completions"])
+async def test_u08_the_same_for_whatever_answers_in_json(tmp_path, path):
+    async with facing(tmp_path, answering(EMPTY)) as (running, _):
+        assert_refused(running, await running.post(path, {"model": "once", "input": "hi"}), 502, "upstream_truncated")
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", "/v1/files/file-1"), ("GET", "/v1/files/file-1/content")])
+async def test_u08_what_is_passed_on_unread_may_be_nothing(tmp_path, method, path):
+    async with facing(tmp_path, answering(EMPTY)) as (running, _):
+        answer = await running.ask(method, path)
+        assert (answer.status, answer.body, answer.is_whole) == (200, b"", True)
+
+
+async def test_u08_no_content_is_an_answer_where_it_is_said_so(tmp_path):
+    async with facing(tmp_path, answering(b"HTTP/1.1 204 No Content\r\n\r\n")) as (running, _):
+        answer = await chat(running, "assistant")
+        assert (answer.status, answer.body) == (204, b"")
+
+
 @pytest.mark.parametrize("end", [[], [reset()]])
 async def test_u07_after_the_first_content_a_cut_is_told(tmp_path, end):
     sent = delta("hel") + delta("lo")

@@ -12,7 +12,7 @@ from llmgateway.dataplane.guard import reply_guard
 from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.inforce import Upstream
 from llmgateway.dataplane.masking import MAX_DETAIL
-from llmgateway.dataplane.reply import Reply, Way
+from llmgateway.dataplane.reply import BODILESS, Reply, Way
 from llmgateway.dataplane.sending import send
 from llmgateway.dataplane.turns import take_place
 from llmgateway.dataplane.upgrade import GuardedOpening, Opening
@@ -221,7 +221,8 @@ def _fault(sent: Dispatched, now: float) -> GatewayError | None:
         return error
     if reply.reader.error is not None and not reply.reader.has_content:
         return GatewayError("upstream_error")
-    if reply.way is Way.WHOLE and reply.size and not reply.reader.is_complete:
+    is_said = bool(reply.size) or reply.status not in BODILESS
+    if reply.way is Way.WHOLE and is_said and not reply.reader.is_complete:
         return GatewayError("upstream_truncated")
     return None
 

@@ -24,6 +24,7 @@ MAX_HELD: Final = 64 * 1024  # of a stream before its first content
 HOLD_S: Final = 5.0  # a stream without content is let go after this long
 HEARTBEAT_S: Final = 15.0
 _OF_ENCODED: Final = frozenset({b"content-encoding", b"content-length"})
+BODILESS: Final = frozenset({204, 205})  # of these nothing at all is an answer
 HEARTBEAT: Final = b": keepalive\n\n"
 
 
@@ -285,7 +286,7 @@ class Reply:
         if self.is_ok:
             body = self.body()
             self._held = [body]
-            if body:
+            if body or self.status not in BODILESS:
                 self.reader.whole(body)
         self._finish()
 
