@@ -219,6 +219,8 @@ async def test_exchanges_come_in_pages_by_filters_and_one_by_one(gateway):
         assert [each["id"] for each in page["exchanges"]] == [rows[2]["id"], rows[1]["id"]]
         _, page = await gateway.ask("GET", f"exchanges?before={rows[1]['id']}")
         assert ([each["id"] for each in page["exchanges"]], page["next"]) == ([rows[0]["id"]], None)
+        _, page = await gateway.ask("GET", f"exchanges?before={rows[0]['id'].upper()}")
+        assert (page["exchanges"], page["next"]) == ([], None)
         for query, count in {
             "status=5xx": 1,
             "status=503": 1,
@@ -257,6 +259,7 @@ async def test_exchanges_come_in_pages_by_filters_and_one_by_one(gateway):
     "query",
     [
         *(f"exchanges?limit={limit}" for limit in ("0", "-1", "1001", "NaN", "1e308", "9" * 20)),
+        *(f"exchanges?before={cursor}" for cursor in ("zzz", "1", "%F0%9F%92%A9", "z" * 36)),
         "exchanges?status=9xx",
         "exchanges?status=abc",
         "exchanges?end=nothing",

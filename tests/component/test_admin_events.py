@@ -53,6 +53,10 @@ async def test_pages_go_from_the_newest_to_the_oldest(gateway):
         assert await ids(gateway, limit="2") == (["e4", "e3"], "e3")
         assert await ids(gateway, limit="2", before="e3") == (["e2", "e1"], "e1")
         assert await ids(gateway, limit="2", before="e1") == (["e0"], None)
+        assert await ids(gateway, before="e0") == ([], None)  # what follows the last one
+        status, answer = await gateway.ask("GET", "events", params={"before": "e9"})
+        assert (status, answer["error"]["code"]) == (422, "invalid_parameter")
+        assert "names no event" in answer["error"]["message"]
         assert await ids(gateway, limit="5") == (["e4", "e3", "e2", "e1", "e0"], None)
 
 

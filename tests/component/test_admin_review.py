@@ -55,6 +55,18 @@ async def add(gateway, exchange_id, **more):
     return (await post(gateway, "review/items", **sent))["item"]
 
 
+@pytest.mark.parametrize("path", ["review/items", "review/export"])
+async def test_a_page_behind_an_item_that_is_not_there_is_refused(gateway, path):
+    async with gateway.running(workers=0):
+        (exchange_id,) = await exchanges(gateway)
+        item = await add(gateway, exchange_id)
+        status, _ = await gateway.ask("GET", f"{path}?after={item['id']}")
+        assert status == 200
+        status, answer = await gateway.ask("GET", f"{path}?after=nothing")
+        assert (status, answer["error"]["code"]) == (422, "invalid_parameter")
+        assert "names no item" in answer["error"]["message"]
+
+
 async def test_an_item_is_added_claimed_and_reviewed(gateway):
     async with gateway.running(workers=0):
         (exchange_id,) = await exchanges(gateway)

@@ -131,7 +131,7 @@ def same(one: Any, other: Any) -> bool:
 
 def _merge_member(container: Any, name: str, value: Any) -> None:
     held = container.get(name)
-    if isinstance(value, dict) and isinstance(held, dict):
+    if isinstance(value, dict) and isinstance(held, dict) and (value or not _is_headless(held)):
         _merge(held, value)
     elif name not in container or not same(_unwrapped(held), value):
         container[name] = _item(value, is_inline=isinstance(container, InlineTable))
@@ -142,6 +142,11 @@ def _merge(container: Any, table: Toml) -> None:
         del container[name]
     for name, value in table.items():
         _merge_member(container, name, value)
+
+
+def _is_headless(table: Any) -> bool:
+    """Whether a table stands only in the headers of its inner ones: without those it would be gone."""
+    return isinstance(table, Table) and table.is_super_table()
 
 
 def _unwrapped(item: Any) -> Any:

@@ -44,6 +44,13 @@ async def ever_a_route(snapshot: Snapshot, name: str, store: StoreReader) -> Non
         raise no_such_route(name, {*snapshot.routes, *names})
 
 
+def lost_cursor(param: str, what: str) -> RefusedError:
+    """The refusal of a page behind something that is not there: an empty page would look like the end of the list."""
+    return RefusedError(
+        422, "invalid_parameter", f"The parameter {param} names no {what} that is there: begin with the first page."
+    )
+
+
 def sentence(text: str) -> str:
     """What an error says, which is the middle of a line elsewhere, as a message of its own."""
     return text[:1].upper() + text[1:] + ("" if text.endswith(("?", ".")) else ".")

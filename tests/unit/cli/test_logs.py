@@ -49,7 +49,9 @@ def test_list_shows_the_newest_first_and_how_to_go_on(tmp_path: Path, make: Exch
     assert result.exit_code == 0
     assert re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", result.stdout) == [entries[2].row["id"], entries[1].row["id"]]
     assert f"--before {entries[1].row['id']}" in result.stderr
-    rest = logs(tmp_path, "list", "--limit", "2", "--before", entries[1].row["id"])
+    refused = logs(tmp_path, "list", "--before", "the-last-one")
+    assert (refused.exit_code, "has to be the id of an exchange" in refused.output) == (2, True)
+    rest = logs(tmp_path, "list", "--limit", "2", "--before", entries[1].row["id"].upper())
     assert entries[0].row["id"] in rest.stdout
     assert "more" not in rest.stderr
 

@@ -77,6 +77,16 @@ def test_a_route_that_is_new_is_added_and_nothing_else_moves() -> None:
     assert tomllib.loads(with_route("[admin]\n", FILE, "r", table)) == {"admin": {}, "routes": {"r": table}}
 
 
+def test_a_table_that_is_emptied_is_there_and_empty() -> None:
+    route = route_in(EXAMPLE, FILE, "assistant")
+    after = with_route(EXAMPLE, FILE, "assistant", {**route, "versions": {}})
+    assert tomllib.loads(after)["routes"]["assistant"] == {**route, "versions": {}}
+    assert 'sticky = "user"' in after
+    with_header = '[routes.r.retries] # how often\nbase = "1s"\n[routes.r.versions.v]\nbackends = ["b"]\n'
+    after = with_patch(with_header, FILE, "r", {"retries": {"base": None}})
+    assert "[routes.r.retries] # how often\n" in after
+
+
 def test_lists_of_tables_come_out_as_toml() -> None:
     rules = [{"name": "gold", "when": {"key": ["app"]}, "use": {"v2": 100}}, {"name": "rest"}]
     after = with_patch(EXAMPLE, FILE, "assistant", {"rules": rules})

@@ -44,7 +44,7 @@ def list_exchanges(
         until=until,
         shadow=shadow,
     )
-    plan = Walk(wanted, limit=limit, before=before, text=text, scan=scan)
+    plan = Walk(wanted, limit=limit, before=_cursor(before), text=text, scan=scan)
     path = options.store_path(config, data, route)
     rows, hint = options.with_reader(path, lambda reader: _found(reader, plan, with_details=as_json))
     if as_json:
@@ -53,6 +53,15 @@ def list_exchanges(
     else:
         _print(rows)
     _note(plan, rows, limit, hint)
+
+
+def _cursor(text: str | None) -> str | None:
+    """Where the page before ended. Anything that is no id would look like the beginning or the end of the log."""
+    from llmgateway.domain.ids import is_exchange_id
+
+    if text is not None and not is_exchange_id(text.lower()):
+        raise typer.BadParameter("has to be the id of an exchange", param_hint="--before")
+    return text and text.lower()
 
 
 async def _found(reader: StoreReader, plan: Walk, *, with_details: bool) -> tuple[list[Row], str]:

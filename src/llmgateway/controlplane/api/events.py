@@ -9,6 +9,7 @@ from llmgateway.controlplane.asking import AUTHOR_HEADER, author
 from llmgateway.controlplane.endpoints import Asked, Endpoint, Routes
 from llmgateway.controlplane.events import shown
 from llmgateway.controlplane.query import MAX_PAGE, Kind, Param
+from llmgateway.controlplane.refused import lost_cursor
 from llmgateway.controlplane.replies import reply
 from llmgateway.controlplane.undoing import Undoing
 from llmgateway.domain.event import EventKind, EventSeverity
@@ -73,8 +74,10 @@ class _EventsFamily:
         self._undoing = undoing
 
     async def every(self, asked: Asked) -> web.StreamResponse:
-        limit = asked.query["limit"]
-        found = await self._events.events(_wanted(asked.query), limit=limit + 1, before=asked.query["before"])
+        limit, before = asked.query["limit"], asked.query["before"]
+        found = await self._events.events(_wanted(asked.query), limit=limit + 1, before=before)
+        if not found and before is not None and await self._events.event(before) is None:
+            raise lost_cursor("before", "event")
         following = found[limit - 1].id if len(found) > limit else None
         return reply(200, {"events": [shown(each) for each in found[:limit]], "next": following})
 

@@ -10,6 +10,7 @@ from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.replies import reply
 from llmgateway.domain.errors import ERRORS
 from llmgateway.domain.exchange import End
+from llmgateway.domain.ids import is_exchange_id
 from llmgateway.domain.verdict import VERDICTS
 from llmgateway.ports.store import SEARCHED, Row, StoreReader, Wanted
 from llmgateway.store.shown import shown_body, shown_score
@@ -43,7 +44,7 @@ _ONE: Final = (
 def endpoints(store: StoreReader) -> Routes:
     async def every(asked: Asked) -> web.StreamResponse:
         query = asked.query
-        rows = await store.page(_wanted(query), limit=query["limit"], before=query["before"])
+        rows = await store.page(_wanted(query), limit=query["limit"], before=_before(query["before"]))
         following = rows[-1]["id"] if len(rows) == query["limit"] else None
         return reply(200, {"exchanges": rows, "next": following})
 
@@ -93,6 +94,13 @@ def _wanted(query: Any) -> Wanted:
         until=query["until"],
         text=query["text"],
     )
+
+
+def _before(text: str | None) -> str | None:
+    """Any id will do, also one that is gone by now: exchanges go by their ids."""
+    if text is None or is_exchange_id(text.lower()):
+        return text and text.lower()
+    raise RefusedError(422, "invalid_parameter", "The parameter before has to be an exchange's id.")
 
 
 def _status(text: str | None) -> int | None:

@@ -25,7 +25,7 @@ from llmgateway.controlplane.api.reviewbodies import (
 from llmgateway.controlplane.asking import author, json_of
 from llmgateway.controlplane.endpoints import Asked, Body, Endpoint, Routes
 from llmgateway.controlplane.query import Kind, Param
-from llmgateway.controlplane.refused import RefusedError, ever_a_route
+from llmgateway.controlplane.refused import RefusedError, ever_a_route, lost_cursor
 from llmgateway.controlplane.replies import StreamReply, reply
 from llmgateway.controlplane.reviewing import Reviewing, Subject
 from llmgateway.controlplane.reviewshown import exported, shown_item, shown_schema_of, visible
@@ -166,8 +166,14 @@ class _ReviewFamily:
     async def every(self, asked: Asked) -> web.StreamResponse:
         query, now = asked.query, self._reviewing.now()
         items = await self._store.items(_wanted(query), limit=query["limit"], after=query["after"])
+        if not items:
+            await self._refuse_lost(query["after"])
         following = items[-1].id if len(items) == query["limit"] else None
         return reply(200, {"items": [shown_item(item, now) for item in items], "next": following})
+
+    async def _refuse_lost(self, after: str | None) -> None:
+        if after is not None and await self._store.item(after) is None:
+            raise lost_cursor("after", "item")
 
     async def add(self, asked: Asked) -> web.StreamResponse:
         sent = await json_of(asked, ADD)
@@ -221,6 +227,7 @@ class _ReviewFamily:
     async def export(self, asked: Asked) -> web.StreamResponse:
         query = asked.query
         wanted = replace(_wanted(query), is_closed=True)
+        await self._refuse_lost(query["after"])
         response = StreamReply(headers={hdrs.CONTENT_TYPE: "application/x-ndjson"})
         await response.prepare(asked.http)
         after, left = query["after"], query["limit"]
