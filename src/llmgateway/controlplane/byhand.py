@@ -126,7 +126,7 @@ def why(entry: Entry, now: float, *, is_suspect: bool) -> str:
         return WHY.get(entry.health.reason or "", "sick")
     if entry.cool_until > now:
         return "at its rate limit, asked for a pause"
-    return "sick, and kept in because too many others are" if is_suspect else ""
+    return "sick, and kept in: too many others are out, or a route has no other" if is_suspect else ""
 
 
 WHY: Final = {
