@@ -4,7 +4,7 @@ import zlib
 import pytest
 
 from llmgateway.domain.errors import GatewayError
-from llmgateway.wire.inflate import SLACK, Inflater
+from llmgateway.wire.inflate import MAX_RATIO, SLACK, STEP, Inflater
 
 TEXT = b"the quick brown fox, " * 50
 
@@ -30,6 +30,24 @@ def test_a_bomb_is_refused_before_it_goes_off():
     with pytest.raises(GatewayError, match="upstream_encoding"):
         inflater.feed(bomb)
     assert inflater._written <= SLACK + 50 * len(bomb)
+
+
+def test_a_large_piece_of_a_bomb_is_no_more_than_a_small_one():
+    bomb = gzip.compress(b"\0" * 200_000_000, 1)
+    assert len(bomb) > 10 * STEP
+    inflater = Inflater(b"gzip")
+    with pytest.raises(GatewayError, match="upstream_encoding"):
+        inflater.feed(bomb)
+    assert inflater._written <= SLACK + MAX_RATIO * STEP
+
+
+def test_a_large_piece_that_is_none_comes_out_whole():
+    text = b"".join(str(number).encode() for number in range(100_000))
+    packed = gzip.compress(text)
+    inflater = Inflater(b"gzip")
+    assert len(packed) > 10 * STEP
+    assert inflater.feed(packed) == text
+    assert inflater.is_complete
 
 
 @pytest.mark.parametrize("encoding", [b"br", b"zstd", b"gzip, gzip", b"nonsense"])
