@@ -80,7 +80,7 @@ class Concerns:
         if sent.keys() - FIELDS:
             raise BadReviewError(None, f"A field is not known here. Known are {', '.join(sorted(FIELDS))}.")
         severity = sent.get("severity", Severity.MEDIUM)
-        if severity not in set(Severity):
+        if not isinstance(severity, str) or severity not in set(Severity):
             raise BadReviewError("severity", f"severity must be one of {', '.join(Severity)}.")
         exchange_id = words_in(sent, "exchange_id", 64)
         if exchange_id is not None and not is_exchange_id(exchange_id.lower()):

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any, Final
 
 from aiohttp import web
@@ -178,7 +179,7 @@ class _ReplaysFamily:
     async def end(self, asked: Asked) -> web.StreamResponse:
         sent = await json_of(asked, END)
         ended, verdict = sent.get("ended"), sent.get("verdict")
-        if ended not in {None, *Ended} or verdict not in {None, *Verdict}:
+        if not (_is_one_of(ended, Ended) and _is_one_of(verdict, Verdict)):
             raise RefusedError(
                 422, "invalid_body", f"ended is one of {', '.join(Ended)}; verdict of {', '.join(Verdict)}."
             )
@@ -204,6 +205,11 @@ class _ReplaysFamily:
 def shown_replay(replay: ReplayRecord) -> dict[str, Any]:
     """A replay as JSON has it."""
     return {name: getattr(replay, name) for name in ReplayRecord.__slots__} | {"plan": dict(replay.plan)}
+
+
+def _is_one_of(given: object, words: type[StrEnum]) -> bool:
+    """Whether it is one of the words, or left out."""
+    return given is None or (isinstance(given, str) and given in set(words))
 
 
 def _missing(message: str) -> RefusedError:

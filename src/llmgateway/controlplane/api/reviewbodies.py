@@ -113,7 +113,7 @@ def sample_in(sent: Mapping[str, Any]) -> Sample:
     route, stratify, pairs = words_in(sent, "route", 256), sent.get("stratify"), sent.get("pairs", False)
     if route is None:
         raise BadReviewError("route", "route is missing.")
-    if stratify not in {None, "version"} or not isinstance(pairs, bool) or (pairs and stratify):
+    if (stratify is not None and stratify != "version") or not isinstance(pairs, bool) or (pairs and stratify):
         raise BadReviewError("stratify", "stratify may be version, and not together with pairs.")
     return Sample(
         route,
@@ -127,7 +127,7 @@ def sample_in(sent: Mapping[str, Any]) -> Sample:
 
 
 def _reason(given: object) -> Reason:
-    if given not in set(Reason):
+    if not isinstance(given, str) or given not in set(Reason):  # a list has no hash to look for
         raise BadReviewError("reason", f"reason must be one of {', '.join(Reason)}.")
     return Reason(str(given))
 
