@@ -101,3 +101,25 @@ def test_any_exchange_is_judged_without_an_error(name, seed, noise, more):
     }
     checked(made(name, case), case_in({**case, "reply": reply, "reference": reply}))
     checked(made(name, case), case_in({**case, "reply": {"content": more, "choices": noise}}))
+
+
+WRONG = (None, True, 0, 1.5, "", "x", [], {}, [[1]], {"a": [1]})
+
+
+def spoiled(value: Any, dice: random.Random, share: float) -> Any:
+    """The same document with something else in the place of some of its parts."""
+    if dice.random() < share:
+        return dice.choice(WRONG)
+    if isinstance(value, dict):
+        return {name: spoiled(inner, dice, share) for name, inner in value.items()}
+    return [spoiled(inner, dice, share) for inner in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_part_of_a_request_or_reply_may_be_anything(name):
+    dice = random.Random(7)
+    for _ in range(600):
+        case = dice.choice(cases(name))
+        bodies = {part: spoiled(case[part], dice, 0.15) for part in ("request", "reply", "reference")}
+        bodies = {part: body if isinstance(body, dict) else None for part, body in bodies.items()}
+        checked(made(name, case), case_in({**case, **bodies}))

@@ -40,7 +40,8 @@ class InvalidJsonEvaluator:
             return Unknown(case.unseen)
         if case.refused and not case.answer:
             return Unknown(Why.NO_ANSWER)
-        if len((case.reply or {}).get("choices") or ()) > 1:
+        choices = (case.reply or {}).get("choices")
+        if isinstance(choices, list) and len(choices) > 1:
             return Unknown(Why.UNCLEAR)
         try:
             fault = self._fault(schema, case.answer)
