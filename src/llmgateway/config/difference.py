@@ -10,11 +10,11 @@ MAX_CHARS: Final = 256 * 1024
 
 
 def difference(before: str, after: str, old_name: str, new_name: str) -> str:
-    """A unified diff, empty where nothing differs that may be shown."""
+    """A unified diff, empty where nothing differs that may be shown. `before` is "" where there was none."""
     if before == after:
         return ""
     try:
-        old, new = masked(before), masked(after, before)
+        old, new = (masked(before), masked(after, before)) if before else ("", masked(after))
     except UnmaskableError:
         return "the text before or after can't be shown: it is no TOML whose secrets could be masked\n"
     ours, theirs = old.splitlines(), new.splitlines()

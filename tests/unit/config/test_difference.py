@@ -23,6 +23,13 @@ def test_a_literal_that_changed_is_seen_to_change_and_not_seen():
     assert "canary" not in text
 
 
+def test_the_first_text_of_all_is_shown_as_new():
+    text = difference("", ONE, "nothing", "generation 1")
+    assert text.splitlines()[:2] == ["--- nothing", "+++ generation 1"]
+    assert '+base_url = "http://a"\n+api_key = "***"\n' in text
+    assert "can't be shown" in difference("", "sk-canary-0123456789", "nothing", "generation 1")
+
+
 def test_what_is_equal_differs_in_nothing():
     assert difference(ONE, ONE, "a", "b") == ""
     assert difference("x = 1\n", "x = 1", "a", "b") == ""  # but for its last line's end, which is no content
