@@ -316,6 +316,18 @@ async def test_what_cannot_be_looked_into_does_not_pass(tmp_path):
         assert backend.requests == []
 
 
+async def test_a_stream_that_begins_with_broken_json_is_the_backends_fault_and_another_is_asked(tmp_path):
+    broken = streamed(b'data: {"choices": [{"delta": {"content": "5551\n\n' + stream_of("x"))
+    async with (
+        WireBackend(streamed(stream_of("hello"))) as other,
+        WireBackend(broken) as backend,
+        plane(tmp_path, backend.url, other.url, config=GUARDED) as running,
+    ):
+        answer = await running.post("/v1/chat/completions", {**CHAT, "model": "resilient", "stream": True})
+        assert (answer.status, text_in(answer.body), answer.is_whole) == (200, "hello", True)
+        assert [each["result"] for each in running.outcome().meta["attempts"]] == ["upstream_protocol", "ok"]
+
+
 async def test_streams_of_unknown_form_do_not_pass(tmp_path):
     async with guarded(tmp_path, streamed(b'data: {"text": "5551234"}\n\n')) as (_, running):
         answer = await running.post("/v1/audio/speech", {"model": "gpt-voice", "input": "x", "stream_format": "sse"})

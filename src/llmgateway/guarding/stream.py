@@ -115,11 +115,11 @@ class GuardedStream:
             event = decode(data)
         except JsonError:
             if data.lstrip()[:1] in {b"{", b"["} and data.strip() != DONE:
-                raise _senseless() from None
+                raise _broken() from None
             text = self._by_itself(Sieve.text, data.decode("utf-8", "replace")).encode()
             return [*self.finish(), Passed(name, text, text)]
         if not isinstance(event, dict):
-            raise _senseless()
+            raise _broken()
         if name and event.get("type") != name.decode("latin-1"):
             name = self._by_itself(Sieve.text, name.decode("latin-1")).encode()
         pieces = self._shape.pieces(event)
@@ -305,6 +305,10 @@ class GuardedStream:
 
     def _whole(self, name: bytes, data: bytes) -> Passed:
         return Passed(name, data, restored_json(data, self._placeholders))
+
+
+def _broken() -> GatewayError:
+    return GatewayError("upstream_protocol", "An event of the backend's stream is no JSON object.")
 
 
 def _senseless() -> GatewayError:

@@ -261,7 +261,14 @@ def test_what_is_of_no_known_form_is_judged_by_itself(event):
 def test_what_is_no_object_does_not_pass(data):
     with pytest.raises(GatewayError) as caught:
         guarded(OpenAIProvider(), "chat.completions").event(b"", data)
-    assert caught.value.code == "guardrail_unsupported"
+    assert caught.value.code == "upstream_protocol"
+
+
+def test_what_was_said_before_a_fault_goes_on_before_it():
+    said = {"choices": [{"index": 0, "delta": {"content": "It is on its way to 55"}}]}
+    found = passed(guarded(OpenAIProvider(), "chat.completions"), [said, {"error": {"message": "boom"}}, said])
+    assert [b"boom" in each.given for each in found].index(True) > 0
+    assert b"55" in b"".join(each.given for each in found[: [b"boom" in each.given for each in found].index(True)])
 
 
 def test_of_members_that_come_twice_only_what_was_judged_passes():

@@ -12,6 +12,7 @@ from llmgateway.wire.jsoncodec import decode, encode
 from llmgateway.wire.replies import SHAPE_ERRORS, place
 
 _UNKNOWN: Final = Pieces([], is_known=False)
+_FAULT: Final = Pieces([], is_known=False, ended=None)  # what was said before it goes on before it
 _CHUNK: Final = frozenset(
     {"id", "object", "created", "model", "system_fingerprint", "service_tier", "choices", "usage", "obfuscation"}
 )
@@ -62,7 +63,7 @@ class ChoicesShape:
         try:
             return self._pieces(event)
         except SHAPE_ERRORS:
-            return _UNKNOWN
+            return _FAULT if isinstance(event, dict) and event.get("error") else _UNKNOWN
 
     def _pieces(self, event: Any) -> Pieces:
         slots: list[Slot] = []
