@@ -5,12 +5,13 @@ What comes out is parsed and compared with what was wanted: an edit that went wr
 
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import tomlkit
 from tomlkit.items import AoT, InlineTable, Table
 
-from llmgateway.config import source
+from llmgateway.config import section, source
 from llmgateway.config.masking import masked_document
 from llmgateway.config.positions import Positions
 from llmgateway.config.problems import ConfigError, Path, Problem, did_you_mean, dotted, quoted
@@ -60,7 +61,13 @@ def with_route(text: str, file: str, name: str, table: Toml) -> str:
             document["routes"] = tomlkit.table(is_super_table=True)
         _merge_member(document["routes"], name, table)
 
-    return _edited(text, change, lambda wanted: wanted.setdefault("routes", {}).__setitem__(name, table))
+    def want(wanted: Toml) -> None:
+        wanted.setdefault("routes", {})[name] = table
+
+    if (span := section.of_route(text, name)) is not None:
+        with suppress(EditError):
+            return _edited(text, change, want, span)
+    return _edited(text, change, want, (0, len(text)))
 
 
 def with_patch(text: str, file: str, name: str, patch: Toml) -> str:
@@ -95,11 +102,13 @@ def merged(table: Toml, patch: Toml) -> Toml:
     return result
 
 
-def _edited(text: str, change: Callable[[Any], None], want: Callable[[Toml], None]) -> str:
+def _edited(text: str, change: Callable[[Any], None], want: Callable[[Toml], None], span: tuple[int, int]) -> str:
+    """The text with what is within the span changed. tomlkit takes its time: it had better not see the whole file."""
+    begin, end = span
     try:
-        document = tomlkit.parse(text)
+        document = tomlkit.parse(text[begin:end])
         change(document)
-        result = _line_ends_of(text, tomlkit.dumps(document))
+        result = text[:begin] + _line_ends_of(text, tomlkit.dumps(document)) + text[end:]
         is_as_wanted = same(tomllib.loads(result), _after(text, want))
     except Exception:  # noqa: BLE001  tomlkit stumbles over odd files in many ways, and each means the same here
         is_as_wanted, result = False, ""
