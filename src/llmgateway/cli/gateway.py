@@ -89,7 +89,7 @@ def _asked(
     target = f"/admin/v1/{path}" + (f"?{urlencode(told)}" if told else "")
     try:
         status, answer = ask(source, method, target, TIMEOUT_S, **more)
-        _refused(status, answer)
+        _refused(source, status, answer)
         return understood(source, status, answer, has=has)
     except UnreachableError as error:
         fail(str(error))
@@ -107,7 +107,7 @@ def _author() -> bytes:
         return b"somebody"
 
 
-def _refused(status: int, body: bytes) -> None:
+def _refused(source: Source, status: int, body: bytes) -> None:
     """Leave the program if the gateway says no, with all it says."""
     from llmgateway.wire.jsoncodec import decode
 
@@ -118,6 +118,10 @@ def _refused(status: int, body: bytes) -> None:
         return
     if status == 401:
         return
+    if code == "not_found":  # of a path, which is ours: callers' listener says the same in its own words
+        fail(
+            f"{source.url} has no such endpoint: is it the admin listener (`[admin] listen`), of this version?", MISUSED
+        )
     for problem in error.get("problems", ()):
         line = f"line {problem['line']}: " if problem["line"] else ""
         path = f"{problem['path']}: " if problem["path"] else ""

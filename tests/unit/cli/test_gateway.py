@@ -309,6 +309,14 @@ def test_it_is_told_where_the_change_is_refused_for_it_may_be_the_wrong_one(list
     assert "/srv/my gateway" in refused.stderr
 
 
+def test_who_asks_the_listener_of_callers_is_told_that_it_is_the_wrong_one(listener):
+    message = {"message": "There is no such endpoint.", "type": "invalid_request_error", "code": "not_found"}
+    listener.answers = [(404, {"error": message, "request_id": "1"})]
+    refused = run(listener, "backends", "list")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"error: {listener.url} has no such endpoint: is it the admin listener")
+
+
 def test_a_look_says_nothing_of_it(listener):
     listener.headers = WHERE
     listener.answers = [(200, {"generations": [], "next": None})]
