@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from tests.support.admin import CANARY, CONFIG, AdminGateway, silent_worker, until
 
+from llmgateway.config import lastgood
 from llmgateway.controlplane import changes as module
 from llmgateway.controlplane.configfile import etag
 from llmgateway.ports.store import StoreUnavailableError
+from llmgateway.store.sqlite import SqliteStore
 from llmgateway.telemetry.frames import parse
 
 
@@ -262,6 +264,46 @@ async def test_a_store_that_is_away_refuses_before_anything_is_written(gateway, 
         assert workers[0].took == []
         monkeypatch.undo()
         assert (await gateway.weights(v1=50))[0] == 200
+
+
+async def cut_off(gateway, monkeypatch):
+    """Have control end when a change stands in the history and in the file; the one before it was made whole."""
+    async with gateway.running() as (control, _):
+        assert (await gateway.weights(v1=60))[0] == 200
+
+        async def killed(*_):
+            raise RuntimeError
+
+        monkeypatch.setattr(control.changes, "_enforce", killed)
+        assert (await gateway.weights(v1=50))[0] == 500
+    assert "weight = 50" in gateway.file.read_text()
+    gateway.store = SqliteStore(gateway.data / "store.sqlite3", query_s=5.0)
+
+
+async def test_a_change_that_was_cut_off_is_finished_by_the_next_control(gateway, monkeypatch):
+    await cut_off(gateway, monkeypatch)
+    async with gateway.running() as (control, workers):
+        await until(lambda: all("weight = 50" in worker.text for worker in workers))
+        assert {worker.generation for worker in workers} == {control.links.generation} == {3}
+        assert lastgood.load(gateway.data).text == gateway.file.read_text() == workers[0].text
+        assert [(each["number"], each["refused"]) for each in await gateway.history()] == [
+            (3, None),
+            (2, None),
+            (1, None),
+        ]
+        assert (await gateway.weights(v1=40))[0] == 200
+
+
+async def test_a_file_that_was_edited_since_is_left_for_whoever_edits_it(gateway, monkeypatch):
+    await cut_off(gateway, monkeypatch)
+    gateway.file.write_text(gateway.file.read_text() + "# half an edit")
+    async with gateway.running() as (_, workers):
+        await until(lambda: all(worker.generation > 3 for worker in workers))
+        assert all("weight = 60" in worker.text for worker in workers)
+        code, answer = await gateway.weights(v1=40)
+        assert (code, answer["error"]["code"]) == (412, "config_changed")
+        newest = (await gateway.history())[0]
+        assert (newest["number"], newest["author"]) == (4, "file")
 
 
 async def test_without_a_worker_nothing_is_changed_but_anything_may_be_tried(gateway):

@@ -18,6 +18,7 @@ from llmgateway.config.problems import ConfigError
 from llmgateway.config.prompts import parted
 from llmgateway.config.successors import other_versions
 from llmgateway.controlplane.configfile import ConfigFile, etag
+from llmgateway.controlplane.cutoff import finish_cut_off
 from llmgateway.controlplane.draft import Draft, Edit, Start, draft
 from llmgateway.controlplane.history import RETRY_S, Entry, History
 from llmgateway.controlplane.link import Ack
@@ -175,6 +176,7 @@ class Changes:
     async def _settle_history(self) -> None:
         """Bring the history up to what is in force, and its numbers and ours together; raises StoreError."""
         await self._history.load()
+        await finish_cut_off(self._reloader, self._history, self._file)
         links = self._reloader.links
         number = self._history.number_for(links.generation, links.text)
         if number != links.generation:

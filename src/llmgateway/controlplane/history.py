@@ -77,6 +77,16 @@ class History:
             return latest.number
         return self.highest + 1
 
+    def ahead_of(self, generation: int, text: str) -> Generation | None:
+        """What is written down last, if it is newer than `generation`, which is in force with `text`, and another."""
+        latest = self._latest
+        return latest if latest is not None and latest.number > generation and latest.text != text else None
+
+    def supersede(self, before: str, snapshot: Snapshot, text: str) -> None:
+        """Remember that `text` has come into force, and not `before`, which was to be written down."""
+        self._waiting = deque((each for each in self._waiting if each.text != before), maxlen=MAX_WAITING)
+        self.note(snapshot, text)
+
     async def catch_up(self) -> None:
         """Write down what waits; raises StoreError, and then it waits on."""
         await self.load()
