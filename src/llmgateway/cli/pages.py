@@ -47,7 +47,10 @@ class Titled:
             table.add_column(title, overflow="fold", width=width)
         for at, row in enumerate(self._rows):
             table.add_row(*row, end_section=at in self._ends)
-        yield from console.render(table, options.update(width=sum(widths) + self._edges()))
+        options = options.update(width=sum(widths) + self._edges())
+        if room() is not None:  # a title may be longer than its table
+            options = options.update(no_wrap=False, overflow="fold")
+        yield from console.render(table, options)
 
     def _widths(self) -> list[int]:
         from rich.text import Text

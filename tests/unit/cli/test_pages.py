@@ -69,6 +69,16 @@ def test_titles_of_columns_are_no_more_broken_than_names(capsys, terminal):
     assert "operations" in capsys.readouterr().out
 
 
+def test_a_title_that_is_longer_than_the_terminal_goes_on_below(capsys, terminal):
+    terminal(30)
+    table = Titled("Backends (time to connect / to the first byte / idle / in all)", "backend", "at")
+    table.add_row("one", "http://127.0.0.1:9001/v1")
+    console().print(table)
+    printed = capsys.readouterr().out
+    assert max(map(cell_len, printed.splitlines())) <= 30
+    assert "idle" in printed
+
+
 def test_without_a_title_there_is_no_heading_and_sections_are_set_apart(capsys):
     facts = Titled("", "name", "value")
     facts.add_row("route", "[red]chat[/red]")
