@@ -196,7 +196,7 @@ def test_an_empty_log_is_said_and_not_hidden(where):
 
 async def test_a_child_that_ends_is_named_with_its_last_words():
     child = await Child.start("the model", ["model-server", "--fault", "flood"])
-    with pytest.raises(ChildDiedError, match="the model did not start") as died:
+    with pytest.raises(ChildDiedError, match="the model ended with exit code 2") as died:
         await child.first_line()
     await child.stop()
     assert "There is no fault 'flood'" in " ".join(str(died.value).replace("│", " ").split())

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 _TAIL_BYTES: Final = 8_192
@@ -52,6 +53,8 @@ class Child:
         except (TimeoutError, ValueError):
             line = b""
         if not line:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.died(), _GRACE_S)  # which says how it ended
             raise ChildDiedError(f"{self.name} did not start{await self.last_words()}")
         self.keep_output()
         return line
