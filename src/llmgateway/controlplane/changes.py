@@ -18,13 +18,13 @@ from llmgateway.config.problems import ConfigError
 from llmgateway.config.prompts import parted
 from llmgateway.config.successors import other_versions
 from llmgateway.controlplane.configfile import ConfigFile, etag
-from llmgateway.controlplane.cutoff import finish_cut_off
 from llmgateway.controlplane.draft import Draft, Edit, Start, draft
 from llmgateway.controlplane.history import RETRY_S, Entry, History
 from llmgateway.controlplane.link import Ack
 from llmgateway.controlplane.patience import Waiting
 from llmgateway.controlplane.refused import RefusedError
 from llmgateway.controlplane.reload import Reloader
+from llmgateway.controlplane.unfinished import finish_last
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.store import StoreError
 
@@ -176,7 +176,7 @@ class Changes:
     async def _settle_history(self) -> None:
         """Bring the history up to what is in force, and its numbers and ours together; raises StoreError."""
         await self._history.load()
-        await finish_cut_off(self._reloader, self._history, self._file)
+        await finish_last(self._reloader, self._history, self._file)
         links = self._reloader.links
         number = self._history.number_for(links.generation, links.text)
         if number != links.generation:

@@ -15,7 +15,7 @@ from llmgateway.controlplane.reload import Reloader
 log = logging.getLogger(__name__)
 
 
-async def finish_cut_off(reloader: Reloader, history: History, file: ConfigFile) -> None:
+async def finish_last(reloader: Reloader, history: History, file: ConfigFile) -> None:
     """Put in force what the history has last, where the file has it, too. Whoever calls has the reloader's turn.
 
     Where anything is otherwise by now (the file, one of its prompts, what holds of them), nothing is done.
