@@ -82,6 +82,7 @@ WORDS: Final[Mapping[str, str]] = {
     "cause.overloaded": "the gateway was overloaded",
     "cause.stream_cut": "the gateway ran out of memory and cut the answer off",
     "cause.log_store_full": "the log was full, so nothing was served",
+    "cause.guardrails_changed": "guardrails were changed while the session was open",
     "cause.draining": "the gateway was shutting down",
     "cause.starting": "the gateway was starting",
     "cause.internal_error": "the gateway failed",

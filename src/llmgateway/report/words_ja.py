@@ -82,6 +82,7 @@ WORDS: Final[Mapping[str, str]] = {
     "cause.overloaded": "ゲートウェイが過負荷だった",
     "cause.stream_cut": "ゲートウェイのメモリが不足し、応答を打ち切った",
     "cause.log_store_full": "ログが満杯で、応答を止めた",
+    "cause.guardrails_changed": "セッションの途中でガードレールが変更された",
     "cause.draining": "ゲートウェイが停止中だった",
     "cause.starting": "ゲートウェイが起動中だった",
     "cause.internal_error": "ゲートウェイが失敗した",
