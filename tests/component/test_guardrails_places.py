@@ -247,6 +247,20 @@ async def test_the_real_presidio_redacts_and_its_values_come_back(tmp_path):
         assert b"Lovelace" not in everything_on_disk(tmp_path)
 
 
+@pytest.mark.parametrize("is_longer_first", [True, False])
+async def test_what_was_answered_of_late_is_put_where_the_text_stands_in_this_request(tmp_path, is_longer_first):
+    """What is asked is the same, and remembered; the texts that nobody asks about are others."""
+    system, user = {"role": "system", "content": "be kind"}, {"role": "user", "content": f"I am {NAME}"}
+    conversations = [[system, user], [user]] if is_longer_first else [[user], [system, user]]
+    async with redacting(tmp_path, says("hello"), guarded('sources = ["user"]')) as (one, two, running):
+        for messages in conversations:
+            assert (await running.post(CHATS, {"model": "assistant", "messages": messages})).status == 200
+            assert told(one)["messages"][-1]["content"] == "I am [HTTP_PERSON]"
+            assert [each["content"] for each in told(one)["messages"][:-1]] in ([], ["be kind"])
+        assert (await running.post(CHATS, {"model": "assistant", "messages": conversations[0]})).status == 200
+        assert len(two.requests) == 2  # what was the same in all is remembered
+
+
 async def test_copies_and_second_attempts_have_what_goes_on(tmp_path):
     shadow = '[routes.assistant.shadow]\nversion = "v1"\nshare = 1\n'
     config = guarded(BOTH).replace("[routes.assistant.versions.v1]", shadow + "[routes.assistant.versions.v1]", 1)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, cast
 
+from llmgateway.dataplane.bodies import asked_aside
 from llmgateway.dataplane.call import Errand, Gateway, Subject
 from llmgateway.dataplane.direct import ask_backend
 from llmgateway.dataplane.heavy import Heavy
@@ -92,7 +93,9 @@ class Consultants:
         question = asking.question(subject.pieces, subject.context)
         if question is None:
             return ()
-        key = key_of(errand.in_force.snapshot.generation, link.name, question)
+        placed = subject.pieces if link.locates else ()
+        size = sum(len(text) for text, _ in placed)
+        key = await asked_aside(size, key_of, errand.in_force.snapshot.generation, link.name, question, placed)
         known = self._opinions.get(key)
         if known is None:
             known = await self._within_trust(link, partial(_asked, errand, link.name, asking, question, subject.pieces))

@@ -7,20 +7,23 @@ from typing import Final
 
 from llmgateway.domain.clock import Clock
 from llmgateway.ports.asking import Question
-from llmgateway.ports.judge import Judged
+from llmgateway.ports.judge import Judged, Piece
 
 MAX_KEPT: Final = 4096
 MAX_FOUND: Final = 16  # findings of one answer; what says more than that is asked again
 KEPT_S: Final = 300.0
 
 
-def key_of(generation: int, name: str, question: Question) -> bytes:
+def key_of(generation: int, name: str, question: Question, pieces: Sequence[Piece] = ()) -> bytes:
     """What two questions have in common whose answers mean the same: a changed configuration may read them otherwise.
 
-    Nothing can be read out of it.
+    `pieces`: what is asked about, where an answer means places: the same question may be about texts that stand
+    elsewhere, among others that nobody asks about. Nothing can be read out of it.
     """
     content = hashlib.blake2b(question.body, digest_size=32)
     content.update(f"\0{generation}\0{name}\0{question.path}".encode())
+    for text, source in pieces:
+        content.update(f"\0{source}\0{len(text)}\0{text}".encode("utf-8", "surrogatepass"))
     return content.digest()
 
 

@@ -3,7 +3,7 @@
 from llmgateway.domain.verdict import Finding
 from llmgateway.guarding.opinions import KEPT_S, MAX_FOUND, MAX_KEPT, Opinions, key_of
 from llmgateway.ports.asking import Question
-from llmgateway.ports.judge import Judged
+from llmgateway.ports.judge import Judged, Piece
 
 FOUND = [Judged(0, Finding(0, 3, "bad"))]
 QUESTION = Question("/v1/x", b'{"a":1}')
@@ -56,3 +56,17 @@ def test_another_guardrail_configuration_path_or_question_is_another_key():
     }
     assert len(keys) == 5
     assert key_of(1, "a", Question("/v1/x", b'{"a":1}')) in keys
+
+
+def test_where_an_answer_means_places_other_texts_are_another_key():
+    said = [Piece("be kind", "system"), Piece("\ud83d I am Ada", "user")]
+    others = [
+        said[1:],
+        said[::-1],
+        [Piece("be kin", "system"), Piece("d\ud83d I am Ada", "user")],
+        [said[0], said[1]._replace(source="assistant")],
+        [],
+    ]
+    keys = {key_of(1, "a", QUESTION, each) for each in (said, *others)}
+    assert len(keys) == 1 + len(others)
+    assert key_of(1, "a", QUESTION, list(said)) in keys
