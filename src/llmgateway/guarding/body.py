@@ -19,7 +19,7 @@ from llmgateway.guarding.numbers import Number, has_numbers, numbers
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.standins import is_json, replaced, replaced_json
 from llmgateway.guarding.unescaping import OPENINGS
-from llmgateway.guarding.unread import FILES, Unread, arguments
+from llmgateway.guarding.unread import FILES, Unread, arguments, is_inside
 from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.jsonscan import replace
@@ -70,7 +70,7 @@ class Sieve:
         indices: list[int] = []
         spans = arguments(body, found) if depth == 0 else []  # further down numbers and names are judged anyway
         for index, literal in enumerate(found):
-            if spans and any(start < literal.start < end for start, end in spans):
+            if spans and is_inside(spans, literal.start):
                 continue
             if depth == 0 and self._unread.is_unread(body, found, index):
                 continue

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from llmgateway.guarding.unread import is_inside
 from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsonscan import Span
 from llmgateway.wire.jsontexts import Literal
@@ -51,8 +52,9 @@ def numbers(body: bytes, found: Sequence[Literal], judged: Sequence[Span]) -> It
         for number in _NUMBER.finditer(body, at, end):
             said = _digits(number)
             own = name if name and _DIRECTLY.fullmatch(body, at, number.start()) else ""
+            name = ""  # it is the first one's alone
             is_free = own in _FREE or (own in _TIMES and len(said) <= _OF_TIMES)
-            if said and not is_free and not any(start < number.start() < stop for start, stop in judged):
+            if said and not is_free and not is_inside(judged, number.start()):
                 head = f"{own}: " if own else ""
                 yield Number(*number.span(), head + said, len(head))
         if literal is not None:

@@ -15,8 +15,8 @@ from llmgateway.guarding.encoded import encoded_texts
 from llmgateway.guarding.pieces import is_of_programs
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.restore import placeholders_in
-from llmgateway.guarding.standins import is_json, replaced, replaced_json
-from llmgateway.guarding.unread import arguments
+from llmgateway.guarding.standins import is_json, replaced, replaced_json, touched
+from llmgateway.guarding.unread import arguments, is_inside
 from llmgateway.ports.judge import Piece
 from llmgateway.wire import jsonscan
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
@@ -95,7 +95,7 @@ class Places:
 
     def _is_code(self, literal: Literal, given: Sequence[jsonscan.Span]) -> bool:
         """Whether it is a word for programs, which no judge has seen."""
-        if any(start < literal.start < end for start, end in given):
+        if is_inside(given, literal.start):
             return False
         return is_of_programs(self._stage, literal.name.decode(), literal.text)
 
@@ -119,9 +119,7 @@ def _beside(hits: Sequence[Hit], kept: Sequence[jsonscan.Span]) -> Iterator[Hit]
     """What of hits lies outside of what is kept; both are in order."""
     for hit in hits:
         at = hit.start
-        for start, end in kept:
-            if end <= at or start >= hit.end:
-                continue
+        for start, end in touched(kept, hit):
             if start > at:
                 yield hit._replace(start=at, end=start)
             at = end

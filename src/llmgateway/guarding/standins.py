@@ -68,9 +68,9 @@ class _Document:
 
     def inside(self, hit: Hit) -> list[tuple[int, int, str]]:
         """What of a hit can be replaced so that the document stays one: within strings and, quoted, whole numbers."""
-        strings = [(max(hit.start, start + 1), min(hit.end, end - 1)) for start, end in _touched(self._strings, hit)]
+        strings = [(max(hit.start, start + 1), min(hit.end, end - 1)) for start, end in touched(self._strings, hit)]
         found = [(self._uncut(start, 0), self._uncut(end, 1), "") for start, end in strings]
-        found += ((start, end, '"') for start, end in _touched(self._numbers, hit))
+        found += ((start, end, '"') for start, end in touched(self._numbers, hit))
         return sorted(found) or [(hit.start, hit.end, '"')]
 
     def _uncut(self, at: int, side: int) -> int:
@@ -93,7 +93,7 @@ def _found(what: "re.Pattern[str]", text: str, places: Iterable[Span]) -> Iterat
     return (found.span() for start, end in places for found in what.finditer(text, start, end))
 
 
-def _touched(spans: Sequence[Span], hit: Hit) -> Sequence[Span]:
+def touched(spans: Sequence[Span], hit: Hit) -> Sequence[Span]:
     """Those of these, which are in order, of which a part is in a hit."""
     first = bisect_right(spans, hit.start, key=itemgetter(1))
     return spans[first : bisect_left(spans, hit.end, key=itemgetter(0))]

@@ -4,7 +4,9 @@ Whatever is not certainly one of these is judged: a template may show a model th
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Final
 
 from llmgateway.domain.verdict import Stage
@@ -86,6 +88,12 @@ def arguments(body: bytes, found: Sequence[Literal]) -> list[tuple[int, int]]:
             if start is not None:
                 spans.append((start, _closed(body, found, index + 1, start)))
     return spans
+
+
+def is_inside(spans: Sequence[tuple[int, int]], at: int) -> bool:
+    """Whether a place lies in one of these spans, which are in order and do not overlap, behind its beginning."""
+    index = bisect_left(spans, at, key=itemgetter(0)) - 1
+    return index >= 0 and at < spans[index][1]
 
 
 def without_probabilities(body: bytes) -> bytes:

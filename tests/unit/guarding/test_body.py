@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from unittest.mock import patch
 
 import pytest
@@ -222,3 +223,10 @@ def test_ordinary_bodies_need_no_closer_look():
     body = {"model": "m", "messages": [{"role": "user", "content": 'Say "hi",\nand\ttell me a/b.'}], "max_tokens": 7}
     with patch("llmgateway.guarding.body.literals", side_effect=AssertionError("looked closer")):
         assert judged(body) == json.dumps(body).encode()
+
+
+def test_many_calls_with_arguments_take_no_longer_each_than_few():
+    body = json.dumps({"m": [{"input": {}, "n": "x"}] * 10_000}).encode()
+    began = time.process_time()
+    assert Sieve(chain(numbers()), Stage.REQUEST, Notes(), Placeholders()).json(body) == body
+    assert time.process_time() - began < 5  # a third of a second; half a minute where each looks at all others

@@ -1,6 +1,7 @@
 """Numbers with many digits are judged as texts are, with the names that they have, and nothing else about them changes."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.numbers import has_numbers
 from llmgateway.guarding.numbers import numbers as numbers_of
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guarding.unread import arguments
 from llmgateway.wire.jsontexts import literals
 
 CARD = 4111111111111111
@@ -94,6 +96,21 @@ def test_replies_have_their_own_numbers():
 
 def test_ordinary_numbers_cost_nothing():
     assert not has_numbers(b'{"max_tokens": 4096, "temperature": 0.7123456789, "n": [1, 2, 300000], "top_p": 1e-9}')
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"x":' + b" " * 400_000 + b"[" + b"1," * 40_000 + b"1234567]}",
+        b'{"m":[' + b",".join([b'{"input":{},"n":1234567}'] * 20_000) + b"]}",
+    ],
+    ids=["blanks behind a name", "arguments of calls"],
+)
+def test_many_numbers_take_no_longer_each_than_few(body):
+    found = literals(body)
+    began = time.process_time()
+    assert list(numbers_of(body, found, arguments(body, found)))
+    assert time.process_time() - began < 5  # a tenth of a second; more than a minute where each looks at all others
 
 
 PLACES = st.recursive(

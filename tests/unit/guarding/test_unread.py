@@ -5,7 +5,7 @@ import json
 import pytest
 
 from llmgateway.domain.verdict import Stage
-from llmgateway.guarding.unread import Unread, arguments, without_probabilities
+from llmgateway.guarding.unread import Unread, arguments, is_inside, without_probabilities
 from llmgateway.wire.jsontexts import literals
 
 BASE64 = "aGVsbG8gd29ybGQ_-" * 40
@@ -20,6 +20,12 @@ def unread(document, stage=Stage.REQUEST):
 def test_a_formats_own_words_are_unread_and_no_others():
     assert unread({"role": "user", "type": "text", "object": "list"}) == ["user", "text", "list"]
     assert unread({"role": "forbidden", "type": "AKIA0123456789", "user": "user", "kind": "text"}) == []
+
+
+def test_whether_a_place_is_inside_of_spans():
+    spans = [(2, 5), (5, 6), (9, 12)]
+    assert [at for at in range(14) if is_inside(spans, at)] == [3, 4, 10, 11]
+    assert not is_inside([], 3)
 
 
 def test_ids_are_unread_in_replies_only():
