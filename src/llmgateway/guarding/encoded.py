@@ -31,6 +31,8 @@ _SAMPLE: Final = 4096
 _HEAD: Final = 4096  # characters of a URL in which some look for "base64,"
 _CONTROL: Final = 0.05  # the share of control characters from which something is no text
 _LOOK: Final = 512  # characters that tell a picture from a text
+_WIDE: Final = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+_BESIDE_LETTERS: Final = frozenset("\t\n\f\r\ufeff\u2028\u2029\u3000\u00a0\u00ad\u200b\u200c\u200d")
 _NOT_IN_TEXTS: Final = bytes(set(range(32)) - set(b"\t\n\f\r")) + b"\x7f"
 _TEXTUAL: Final = re.compile(
     r"\s*+(?:text/|application/(?:json|jsonl|x-ndjson|xml|csv|markdown|javascript|yaml|x-yaml|sql|rtf)\b|[^;]*\+(?:json|xml)\b)",
@@ -182,7 +184,19 @@ def is_binary(content: bytes) -> bool:
 def begins_as_text(content: bytes) -> bool:
     """Whether what begins so is a text, in whatever encoding, and neither sound nor a picture."""
     sample = content[:_SAMPLE]
-    return not is_binary(sample) and (_is_utf8(sample) or _is_wide(sample))
+    if is_binary(sample):
+        return False
+    return _is_utf8(sample) or (_is_wide(sample) and any(_can_be_read(sample, codec) for codec in _WIDE))
+
+
+def _can_be_read(sample: bytes, codec: str) -> bool:
+    """Whether there are characters in it, and no quiet sound: of its numbers around nothing many are no character."""
+    try:
+        text = sample[: len(sample) // 4 * 4].decode(codec, "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    odd = sum(not (each.isprintable() or each in _BESIDE_LETTERS) for each in text)
+    return odd <= len(text) * _CONTROL
 
 
 def _is_utf8(beginning: bytes) -> bool:

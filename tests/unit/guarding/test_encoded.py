@@ -1,6 +1,8 @@
 """Texts in base64 and in data URLs: found whatever they are called, and however leniently they must be decoded."""
 
 import json
+import math
+import struct
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from urllib.parse import quote, unquote
 
@@ -12,7 +14,7 @@ from tests.support.guardrails import chain, numbers, word
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.body import MAX_FILES, Sieve
-from llmgateway.guarding.encoded import encoded_texts
+from llmgateway.guarding.encoded import begins_as_text, encoded_texts
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
@@ -169,3 +171,27 @@ def test_lines_of_json_are_looked_into_and_others_judged_as_texts():
     lines = json.dumps({"a": json.dumps({"b": "5551234"})}) + "\nor 5551234\nand 5551234\n{no\n"
     after = content(judged(["data:;base64," + base64(lines)])[0])
     assert after == json.dumps({"a": '{"b": "[NUMBER]"}'}) + "\nor [NUMBER]\nand [NUMBER]\n{no\n"
+
+
+QUIET = {
+    "almost silence": [(each * 7) % 5 - 2 for each in range(600)],
+    "a hum": [round(100 * math.sin(each / 76)) for each in range(600)],
+    "silence and a beginning": [max(0, each - 500) for each in range(600)],
+}
+
+
+@pytest.mark.parametrize("samples", QUIET.values(), ids=QUIET)
+@pytest.mark.parametrize("order", "<>")
+def test_quiet_sound_does_not_begin_as_a_text(samples, order):
+    raw = struct.pack(f"{order}{len(samples)}h", *samples)
+    assert [at for at in range(0, 100, 2) if begins_as_text(raw[at : at + 1024])] == []
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("text", ["a", "I am 090-1234-5678, am I?\r\n\tYes, I am. " * 50])
+def test_a_text_does_whatever_its_encoding(codec, text):
+    assert begins_as_text(text.encode(codec)[:1024])
+
+
+def test_a_file_of_another_kind_with_words_at_its_beginning_does_not():
+    assert not begins_as_text(b"notes/of/today.txt" + bytes(82) + b"0000644\0000001750\0" + bytes(900))
