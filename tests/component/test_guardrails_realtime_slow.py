@@ -179,6 +179,23 @@ async def test_nobody_is_asked_about_sound_nor_about_what_has_no_text(tmp_path):
         assert two.requests == []
 
 
+async def test_of_sound_beside_a_text_nobody_hears_either(tmp_path):
+    """Whoever is asked first takes something out of the text; the next one is asked about the rest of that alone."""
+    sound = {"type": "input_audio", "audio": base64.b64encode(bytes(range(256)) * 2).decode()}
+    event = item(f"I am {NAME}")
+    event["item"]["content"].append(sound)
+    settings = config(TABLE, HARM, more='[guardrails]\nrealtime_audio = "pass"\n')
+    async with talking(tmp_path, [listens, *spoken("fine")], settings, by_path()) as (caller, heard, two, _):
+        caller.send(event)
+        await events(caller)
+        assert [each["type"] for each in said(heard)[0]["item"]["content"]] == ["input_text", "input_audio"]
+        assert said(heard)[0]["item"]["content"][1] == sound
+        asked = {each.target: [text["text"] for text in json.loads(each.body)["texts"]] for each in two.requests}
+        others = [text for text in asked["/v1/check"] if NAME not in text]
+        assert asked["/v1/harm"] == ["I am [HTTP_PERSON]", *others]
+        assert sound["audio"] not in others
+
+
 async def test_a_long_event_is_judged_beside_the_loop_and_asked_about_all_the_same(tmp_path):
     long = f"{NAME} " + "a word " * 8_000
     async with talking(tmp_path, [listens, *spoken("fine")], config(TABLE)) as (caller, heard, _, _running):

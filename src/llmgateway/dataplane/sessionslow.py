@@ -11,6 +11,7 @@ from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.places import Places
 from llmgateway.guarding.session import GuardedSession, Step
+from llmgateway.guarding.sound import without_sound
 from llmgateway.guarding.watching import said
 from llmgateway.wire.jsoncodec import decode
 
@@ -48,4 +49,4 @@ async def _redacted(call: Call, links: Sequence[JudgeLink], step: Step, guard: R
     await call.gateway.consulting.consult(call, links, Subject(Stage.REQUEST, step.texts, places=places), guard.notes)
     if places.must_redact:
         step.to_backend = [places.redacted(each, guard.placeholders) for each in step.to_backend]
-        step.texts = [piece for each in step.to_backend for piece in said(decode(each))]
+        step.texts = [piece for each in step.to_backend for piece in said(without_sound(decode(each)))]

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from llmgateway.domain.errors import GatewayError
-from llmgateway.guarding.sound import is_unheard, sounds, taken_out
+from llmgateway.guarding.sound import is_unheard, sounds, taken_out, without_sound
 
 SOUND = base64.b64encode(bytes(range(256))).decode()
 SILENCE = base64.b64encode(bytes(200)).decode()
@@ -75,3 +75,9 @@ def test_what_is_taken_out_is_given():
     event = part(SOUND)
     assert taken_out(event, list(sounds(event))) == [SOUND]
     assert event == part("")
+
+
+def test_an_event_without_its_sound_keeps_all_that_can_be_read():
+    assert without_sound(part(SOUND)) == part("")
+    assert without_sound(append("a word")) == append("a word")
+    assert without_sound({"type": "message", "audio": SOUND}) == {"type": "message", "audio": SOUND}
