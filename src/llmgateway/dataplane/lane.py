@@ -103,6 +103,10 @@ class Lane:
     async def _later(self) -> None:
         await asyncio.sleep(0)
         self._task = None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """First what waits: what has been held may come in the moment that it is let go."""
         self._work()
         if self._task is None:
             self._hold(False)
@@ -126,8 +130,7 @@ class Lane:
         finally:
             self._task, self._aside_size = None, 0
         self._act(step)
-        self._hold(False)
-        self._work()
+        self._go_on()
 
     def _failed(self, error: Exception) -> None:
         """A guardrail that fails ends this session and nothing else."""

@@ -9,6 +9,7 @@ from llmgateway.dataplane.bodies import QUICK
 from llmgateway.dataplane.lane import LEAST, TURN, Lane
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.session import Step
+from llmgateway.ports.judge import Piece
 from llmgateway.wire.messages import Message
 from llmgateway.wire.websocket import TEXT
 
@@ -120,3 +121,78 @@ async def test_the_flow_goes_on_when_a_long_one_fails():
         while not road.failed:
             await asyncio.sleep(0)
     assert road.held[-1] is False
+
+
+class Asking(Road):
+    """A lane with somebody to ask, who answers when he is told to; what is held comes as soon as it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[bytes] = []
+        self.answers: list[asyncio.Future[Step]] = []
+        self.held_up: list[bytes] = []
+        self.lane = Lane(self.judge, self.act, lambda error: self.failed.append(error.code), self.hold, self.ask)
+
+    def judge(self, message: Message) -> Step:
+        step = super().judge(message)
+        step.texts = () if message.payload.startswith(b"-") else [Piece("text", "user")]
+        return step
+
+    async def ask(self, step: Step) -> Step:
+        self.asked += step.to_backend
+        self.answers.append(asyncio.get_running_loop().create_future())
+        return await self.answers[-1]
+
+    def hold(self, is_held: bool) -> None:  # noqa: FBT001 - the lane's callback
+        self.held.append(is_held)
+        if not is_held and (come := self.held_up):
+            self.held_up = []
+            self.put(*come)
+
+    async def answer(self, *payloads: bytes) -> None:
+        async with asyncio.timeout(10):
+            while not self.answers:
+                await asyncio.sleep(0)
+        self.answers.pop().set_result(Step(to_backend=[*payloads]))
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("comes_late", [False, True])
+async def test_where_somebody_is_asked_the_next_waits_for_his_answer(comes_late):
+    road = Asking()
+    road.go.set()
+    road.put(b"a")
+    if comes_late:
+        road.held_up = [LONG, b"-no text", b"b", b"-nor this"]
+    else:
+        road.put(LONG, b"-no text", b"b", b"-nor this")
+    assert (road.done, road.lane.is_busy) == ([], True)
+    await road.answer(b"a, as he says")
+    assert road.done == [b"a, as he says"]
+    await road.answer(LONG)
+    assert road.done == [b"a, as he says", LONG, b"-no text"]
+    assert (road.over, road.asked) == (comes_late, [b"a", LONG, b"b"])  # once nothing waited before
+    await road.answer()
+    assert road.done == [b"a, as he says", LONG, b"-no text", b"-nor this"]
+    assert (road.over, road.lane.is_busy, road.held[-1]) == (1 + comes_late, False, False)
+
+
+async def test_what_comes_as_soon_as_it_may_stands_behind_what_waits():
+    road = Asking()
+    road.put(b"a", b"b", b"-c")
+    road.held_up = [b"-d"]
+    await road.answer(b"a")
+    assert (road.done, road.asked) == ([b"a"], [b"a", b"b"])
+    await road.answer(b"b")
+    assert road.done == [b"a", b"b", b"-c", b"-d"]
+
+
+async def test_nobody_is_asked_any_more_once_it_is_over():
+    road = Asking()
+    road.put(b"a", b"b")
+    await asyncio.sleep(0)
+    road.lane.close()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (road.done, road.asked, road.answers[0].cancelled()) == ([], [b"a"], True)
