@@ -117,9 +117,16 @@ def is_slow(plugin: object) -> bool:
     return hasattr(plugin, "question") or bool(getattr(plugin, "is_heavy", False))
 
 
+def locates(plugin: object) -> bool:
+    """Whether what it finds are places that can be redacted. A quick judge is asked before there is anything to put
+    them into: what is quick and finds places is no judge.
+    """
+    return is_slow(plugin) and bool(getattr(plugin, "locates", False))
+
+
 def _wrong_judge(path: Path, table: GuardrailTable, plugin: object) -> Iterator[Fault]:
     """A judge looks at whole texts: unless it finds places, there is no span that it could redact."""
-    if table.action is Action.REDACT and not getattr(plugin, "locates", False):
+    if table.action is Action.REDACT and not locates(plugin):
         yield (*path, "action"), 'must be "flag" or "block": this plug-in judges whole texts'
     yield from _wrong_stages(path, table, plugin)
 
@@ -194,9 +201,10 @@ def _action(table: GuardrailTable, plugin: object) -> Action:
 
 
 def _usual_action(plugin: object) -> Action:
-    """Judges that were not told what to do only flag, unless they say otherwise themselves."""
-    usual = getattr(plugin, "usual_action", Action.FLAG) if is_judge(plugin) else _GUARDRAIL.action
-    return Action(usual)
+    """Judges that were not told what to do only flag, unless they find places and say otherwise themselves."""
+    if not is_judge(plugin):
+        return _GUARDRAIL.action
+    return Action(getattr(plugin, "usual_action", Action.FLAG)) if locates(plugin) else Action.FLAG
 
 
 def _guardrail(name: str, table: GuardrailTable, makers: Makers) -> Guardrail:

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from llmgateway.config import guarding as definition
 from llmgateway.config import snapshot
-from llmgateway.config.guardrails import binds, is_judge, is_slow
+from llmgateway.config.guardrails import binds, is_judge, is_slow, locates
 from llmgateway.config.snapshot import Bodies
 from llmgateway.domain.verdict import Action, Mode, OnError, Stage
 from llmgateway.guarding.binding import Binder
@@ -174,8 +174,8 @@ def linked(guardrail: definition.Guardrail, find: FindGuardrail) -> Link | Judge
 
 def _judge(guardrail: definition.Guardrail, plugin: Judge | AskingJudge) -> JudgeLink:
     """A judge that changes what passes lets nothing pass it was not asked about, unless it was told otherwise."""
-    locates = bool(getattr(plugin, "locates", False))
-    action = guardrail.action if locates or guardrail.action is Action.BLOCK else Action.FLAG
+    has_places = locates(plugin)
+    action = guardrail.action if has_places or guardrail.action is Action.BLOCK else Action.FLAG
     on_error = guardrail.on_error or (OnError.PASS if action is Action.FLAG else OnError.BLOCK)
     return JudgeLink(
         guardrail.name,
@@ -189,7 +189,7 @@ def _judge(guardrail: definition.Guardrail, plugin: Judge | AskingJudge) -> Judg
         definition=f"{guardrail.plugin} {sorted(guardrail.options.items())}",
         is_slow=is_slow(plugin),
         is_windowed=getattr(plugin, "is_windowed", False),
-        locates=locates,
+        locates=has_places,
     )
 
 

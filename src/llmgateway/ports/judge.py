@@ -13,8 +13,9 @@ one exchange's reply, or None. Where only some of a reply's texts are for it, it
 the path of each in the reply's JSON (empty for a text alone) and says so.
 
 A judge has the member `locates`, which is true, if what it finds are places: then it gives all of them, not only the
-surest of a kind, and they may be redacted. One whose findings are to be redacted unless the definition says otherwise
-has the member `usual_action`; others flag.
+surest of a kind, and they may be redacted, if it is heavy or asks somebody: what is quick and finds places is better a
+`guardrail.Guardrail`. One whose findings are to be redacted unless the definition says otherwise has the member
+`usual_action` beside it; others flag.
 
 A judge of replies may have the member `complaint(text) -> str | None`: what the model is told that has answered `text`,
 so that it may answer once more; None where there is nothing to complain of. Whole answers only, and only once.

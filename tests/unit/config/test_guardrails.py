@@ -69,6 +69,11 @@ class Locating(Asking):
     usual_action = Action.REDACT
 
 
+class QuickAndLocating(Judging):
+    locates = True
+    usual_action = Action.REDACT
+
+
 class OfReplies(Judging):
     stages = (Stage.REPLY,)
     is_heavy = True
@@ -89,6 +94,7 @@ MAKERS = {
     "asking": Asking,
     "judging": Judging,
     "locating": Locating,
+    "quick": QuickAndLocating,
     "replies": OfReplies,
     "pii": pii,
     "secrets": lambda options: None,
@@ -243,7 +249,14 @@ def test_only_what_finds_places_may_redact_and_so_restore():
     assert "is only for guardrails that redact requests" in restores
 
 
-@pytest.mark.parametrize(("plugin", "action"), [("pii", "redact"), ("judging", "flag"), ("asking", "flag")])
+def test_what_is_asked_before_anything_could_be_replaced_redacts_nothing():
+    (wrong,) = refused('use = "secrets"\naction = "block"', 'use = "quick"\naction = "redact"')
+    assert wrong.endswith('must be "flag" or "block": this plug-in judges whole texts')
+
+
+@pytest.mark.parametrize(
+    ("plugin", "action"), [("pii", "redact"), ("judging", "flag"), ("quick", "flag"), ("asking", "flag")]
+)
 def test_a_judge_that_was_told_nothing_is_said_to_flag(plugin, action):
     text = TEXT.replace('action = "block"\n', "").replace('use = "secrets"', f'use = "{plugin}"')
     assert loaded(text).guarding.named["credentials"].action == action
