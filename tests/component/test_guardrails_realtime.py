@@ -18,9 +18,11 @@ from tests.support.websocket import (
     PING,
     PONG,
     TEXT,
+    Session,
     code_of,
     framed,
     hear,
+    offer,
     opened,
     say,
     say_close,
@@ -894,6 +896,26 @@ async def test_one_that_was_opening_meanwhile_does_not_stay_open_either(tmp_path
         running.worker.put_in_force(reconfigured(running, text_of(GUARDED, backend, tmp_path)))
         go.set()
         assert (await (await asking).until_closed())[1] == 1012
+
+
+@pytest.mark.parametrize("before", [UNGUARDED, GUARDED.replace('baseline = ["numbers", "words"]', HALF)])
+async def test_nor_does_what_either_side_has_said_by_then_go_on(tmp_path, before):
+    go, heard = asyncio.Event(), []
+    first, grants = opened(more=framed(json.dumps(delta(WORD)).encode(), is_masked=False))
+    steps = [first, wait_for(go), grants, hear(heard, until=CLOSE), say_close(1001), until_closed()]
+    async with guarded(tmp_path, steps, config=before) as (backend, running):
+        peer = await running.connect()
+        caller = Session(peer.reader, peer.writer)
+        early = framed(json.dumps(item(f"the {WORD} thing")).encode(), is_masked=True)
+        opening = asyncio.ensure_future(caller.open(offer() + early))
+        await backend.until(lambda: bool(backend.requests))
+        running.worker.put_in_force(reconfigured(running, text_of(GUARDED, backend, tmp_path)))
+        go.set()
+        messages, code = await (await opening).until_closed()
+        assert ([json.loads(each)["type"] for each in messages], code) == (["error"], 1012)
+        caller.close()
+        await running.quiet()
+        assert [opcode for opcode, _ in heard] == [CLOSE]
 
 
 async def test_a_reload_that_takes_nothing_away_from_a_session_lets_it_go_on(tmp_path):

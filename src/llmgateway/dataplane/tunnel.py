@@ -44,8 +44,8 @@ async def tunnel(call: Call, sent: Dispatched, pipe: "Tunnel") -> None:
     gateway.gauges.open_tunnels[route] += 1
     gateway.tunnels.open.add(pipe)
     try:
-        pipe.open()
         pipe.reguard(gateway.in_force.snapshot)  # it may have been replaced while the backend was asked
+        pipe.open()
         ending = await pipe.ended
         durable = _settle(call, pipe, ending)
         if durable is not None:
