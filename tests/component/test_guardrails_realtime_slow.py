@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import threading
 from contextlib import asynccontextmanager
 
 from tests.component.test_guardrails_places import NAME, TABLE, answering
@@ -11,6 +12,8 @@ from tests.support.plane import CONFIG, plane
 from tests.support.rows import assert_idle
 from tests.support.websocket import CLOSE, hear, opened, say, say_close, session
 from tests.support.wire_backend import WireBackend, expect, forever, reply, send, until_closed, wait_for
+
+from llmgateway.guarding.places import Places
 
 HARM = (
     '[guardrails.harm]\nuse = "http"\nbackend = "two"\npath = "/harm"\nkinds = ["person", "whole"]\naction = "block"\n'
@@ -196,12 +199,21 @@ async def test_of_sound_beside_a_text_nobody_hears_either(tmp_path):
         assert sound["audio"] not in others
 
 
-async def test_a_long_event_is_judged_beside_the_loop_and_asked_about_all_the_same(tmp_path):
+async def test_a_long_event_is_judged_beside_the_loop_and_asked_about_all_the_same(tmp_path, monkeypatch):
     long = f"{NAME} " + "a word " * 8_000
+    redact, threads = Places.redacted, []
+
+    def redacted(*about):
+        threads.append(threading.get_ident())
+        return redact(*about)
+
+    monkeypatch.setattr(Places, "redacted", redacted)
     async with talking(tmp_path, [listens, *spoken("fine")], config(TABLE)) as (caller, heard, _, _running):
         caller.send(item(long))
         await events(caller)
         assert said(heard) == [item(long.replace(NAME, "[HTTP_PERSON]"))]
+        assert len(threads) == 1
+        assert threading.get_ident() not in threads
 
 
 async def test_who_only_flags_is_not_asked(tmp_path):

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from llmgateway.dataplane.bodies import asked_aside
 from llmgateway.dataplane.call import Call, Subject
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.domain.errors import GatewayError
@@ -9,10 +10,12 @@ from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.judging import JudgeLink
+from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.places import Places
 from llmgateway.guarding.session import GuardedSession, Step
 from llmgateway.guarding.sound import without_sound
 from llmgateway.guarding.watching import said
+from llmgateway.ports.judge import Piece
 from llmgateway.wire.jsoncodec import decode
 
 
@@ -48,5 +51,13 @@ async def _redacted(call: Call, links: Sequence[JudgeLink], step: Step, guard: R
     places = Places(Stage.REQUEST)
     await call.gateway.consulting.consult(call, links, Subject(Stage.REQUEST, step.texts, places=places), guard.notes)
     if places.must_redact:
-        step.to_backend = [places.redacted(each, guard.placeholders) for each in step.to_backend]
-        step.texts = [piece for each in step.to_backend for piece in said(without_sound(decode(each)))]
+        size = sum(len(each) for each in step.to_backend)
+        step.to_backend, step.texts = await asked_aside(size, _taken_out, step.to_backend, places, guard.placeholders)
+
+
+def _taken_out(
+    messages: Sequence[bytes], places: Places, placeholders: Placeholders
+) -> tuple[list[bytes], Sequence[Piece]]:
+    """Messages as they go on, and their texts."""
+    redacted = [places.redacted(each, placeholders) for each in messages]
+    return redacted, [piece for each in redacted for piece in said(without_sound(decode(each)))]
