@@ -1,11 +1,13 @@
 """What stands in the place of a value, and how the value comes back. One mapping an exchange, in memory only."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from llmgateway.guarding.chain import Hit
 
 MAX_VALUES: Final = 10_000  # of one exchange; beyond it values are redacted for good
+_DIGITS: Final = 5  # of a number that comes back: see restore
 
 
 def marked(kind: str) -> str:
@@ -26,12 +28,13 @@ class Placeholders:
     no caller can have another value put in the place of words of his own.
     """
 
-    __slots__ = ("_avoided", "_by_value", "_counts", "_taken", "is_closed", "values")
+    __slots__ = ("_avoided", "_by_value", "_counts", "_numbers", "_taken", "is_closed", "values")
 
     def __init__(self, taken: str = "") -> None:
         self._by_value: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
         self._taken = taken.casefold()
+        self._numbers: dict[str, set[str]] = {}  # of each label those that are taken
         self._avoided: set[str] = set()
         self.values: dict[str, str] = {}
         self.is_closed = False
@@ -63,12 +66,20 @@ class Placeholders:
         is_full = self.is_closed or len(self.values) >= MAX_VALUES
         return marked(hit.kind) if is_full else self._new(hit.kind, value)
 
+    def _taken_of(self, label: str) -> set[str]:
+        """The numbers with which a label stands in the request, and what these begin with."""
+        if label not in self._numbers:
+            found = re.finditer(f"(?={re.escape(label.casefold())}_([0-9]{{1,{_DIGITS}}}))", self._taken)
+            self._numbers[label] = {each[1][:size] for each in found for size in range(1, _DIGITS + 1)}
+        return self._numbers[label]
+
     def _new(self, kind: str, value: str) -> str:
         label = _label(kind)
+        taken = self._taken_of(label)
         while True:
             number = self._counts[label] = self._counts.get(label, 0) + 1
             name = f"{label}_{number}"
-            if name.casefold() not in self._taken and name.casefold() not in self._avoided:
+            if str(number) not in taken and name.casefold() not in self._avoided:
                 break
         placeholder = f"<{name}>"
         self._by_value[kind, value] = placeholder
