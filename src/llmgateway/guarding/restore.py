@@ -24,6 +24,8 @@ _PLACEHOLDER: Final = re2.compile(rf"{_BRACKETED}|([A-Z0-9]+(?:\\{{0,2}}_[A-Z0-9
 _OPENING: Final = re.compile(r"\\{1,4}u003[cC]")
 _HALF: Final = re.compile(r"\\{1,4}(?:u(?:0(?:0(?:3)?)?)?)?\Z")  # the beginning of an escaped bracket
 _LONGEST: Final = 8  # characters of one
+_FOLLOWING: Final = {"{": '"}', "[": '[{"]-0123456789tfn'}
+"""What JSON begins with that holds strings, and what may come next."""
 _ENDS: Final = (*_CLOSE, "u003e", "u003E")
 
 
@@ -97,19 +99,20 @@ class Restorer:
     `is_json`: values are written as strings of JSON have them, as in a text that begins as JSON does.
     """
 
-    __slots__ = ("_held", "_is_json", "_placeholders")
+    __slots__ = ("_held", "_is_json", "_opening", "_placeholders")
 
     def __init__(self, placeholders: Placeholders, *, is_json: bool = False) -> None:
         self._placeholders = placeholders
         self._held = ""
         self._is_json = True if is_json else None  # None: it has not begun
+        self._opening = ""  # what it begins with
 
     def feed(self, text: str) -> str:
         """Take the next piece; give what may go on."""
         if not self._placeholders.values:
             return text
-        if self._is_json is None and (head := text.lstrip()[:1]):
-            self._is_json = head in {"{", "["}
+        if self._is_json is None and (begun := text.lstrip()):
+            self._begin(begun)
         text = self._held + text
         cut = self._cut(text)
         self._held = text[cut:]
@@ -119,6 +122,15 @@ class Restorer:
         """Nothing follows: give the rest."""
         text, self._held = self._held, ""
         return self._restored(text)
+
+    def _begin(self, text: str) -> None:
+        """Look at what is no blank until it is known whether a text begins as JSON does, or as "[Note] …"."""
+        if not self._opening:
+            self._opening, text = text[0], text[1:].lstrip()
+        if self._opening not in _FOLLOWING:
+            self._is_json = False
+        elif text:
+            self._is_json = text[0] in _FOLLOWING[self._opening]
 
     def _restored(self, text: str) -> str:
         return restored(text, self._placeholders, in_json if self._is_json else _as_it_is)

@@ -117,6 +117,24 @@ def test_in_json_a_value_is_written_as_json_has_it(size):
         assert (found["to"] if isinstance(found, dict) else found[0]) == 'Ann "A"\nO\\B'
 
 
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize(
+    "opening", ['{ "a": "', '{"a": "', ' [\n\t"', '[1, 2, null, "', '[{"a": "', '[["', '{}\n{"a": "']
+)
+def test_what_begins_as_json_is_known_by_more_than_its_bracket(size, opening):
+    restorer, text = Restorer(odd()), opening + "<NAME_1>"
+    said = "".join(restorer.feed(text[at : at + size]) for at in range(0, len(text), size)) + restorer.finish()
+    assert said == opening + 'Ann \\"A\\"\\nO\\\\B'
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize("opening", ["[Note] dear ", "[", " [ ", "{name}: ", "{", "( ", "[<b>] "])
+def test_and_what_only_begins_with_one_is_a_text(size, opening):
+    restorer, text = Restorer(odd()), opening + "<NAME_1>"
+    said = "".join(restorer.feed(text[at : at + size]) for at in range(0, len(text), size)) + restorer.finish()
+    assert said == opening + 'Ann "A"\nO\\B'
+
+
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_elsewhere_it_is_written_as_it_is(size):
     text, restorer = 'Dear <NAME_1>, "{x}"', Restorer(odd())
