@@ -13,6 +13,7 @@ from tests.support.rows import assert_idle
 from tests.support.websocket import CLOSE, hear, opened, say, say_close, session
 from tests.support.wire_backend import WireBackend, expect, forever, reply, send, until_closed, wait_for
 
+from llmgateway.guarding.placeholders import NO_PLACEHOLDERS
 from llmgateway.guarding.places import Places
 
 HARM = (
@@ -99,6 +100,15 @@ def by_path() -> list:
         await send(reply(json.dumps({"findings": found}).encode(), headers=JSON))(wire)
 
     return [forever(expect(), answer)]
+
+
+async def test_where_nothing_comes_back_nothing_that_a_caller_calls_so_is_remembered(tmp_path):
+    """What stands for nobody's placeholders is one for all sessions and exchanges."""
+    async with talking(tmp_path, [listens, *spoken("fine")], config(TABLE, HARM)) as (caller, heard, _, _running):
+        caller.send(item("my_name_1 and PERSON_2"))
+        await events(caller)
+        assert said(heard) == [item("my_name_1 and PERSON_2")]
+        assert NO_PLACEHOLDERS._avoided == set()
 
 
 async def test_an_event_that_he_does_not_let_pass_goes_no_further_and_the_session_goes_on(tmp_path):

@@ -258,6 +258,7 @@ def _rules(call: Call, guard: Guard, judged: ReplyGuard) -> Rules:
         max_tokens=tokens,
         passes_sound=call.in_force.snapshot.guarding.passes_sound,
         has_slow=bool(must_be_asked(guard)),
+        restores=guard.restores,
     )
 
 

@@ -7,6 +7,9 @@ from typing import Final
 from llmgateway.guarding.chain import Hit
 
 MAX_VALUES: Final = 10_000  # of one exchange; beyond it values are redacted for good
+_LONGEST: Final = (
+    256  # characters of a name that anything could be called by: whatever is longer is remembered by nobody
+)
 _DIGITS: Final = 5  # of a number that comes back: see restore
 
 
@@ -51,6 +54,8 @@ class Placeholders:
     def avoid(self, names: Iterable[str]) -> None:
         """Know of more names that the caller has written himself: from now on nothing is called so."""
         for name in names:
+            if len(name) > _LONGEST:
+                continue
             if len(self._avoided) >= MAX_VALUES:
                 self.is_closed = True
                 return

@@ -54,6 +54,7 @@ class Rules:
     max_tokens: int
     passes_sound: bool = False
     has_slow: bool = False  # somebody who takes his time must be asked about what the caller says
+    restores: bool = False  # and what he finds may come back
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ class GuardedSession:
         self._checked: tuple[Any, ...] | None = None  # where the last piece went
         self._told: set[Place] = set()  # where a text has been told whole
         self._has_told_of_sound = False
-        self._restores = rules.has_slow or any(link.restore for link in rules.request.links)
+        self._restores = rules.restores or any(link.restore for link in rules.request.links)
         self._is_strict = bool(rules.request.enforced) or any(link.must_answer for link in rules.judges)
         self._is_strict = self._is_strict or rules.has_slow
 

@@ -57,11 +57,18 @@ def test_what_is_said_later_is_nobodys_either():
     assert named(placeholders, "Ada", "Eve") == ["<PERSON_2>", "<PERSON_4>"]
 
 
+def test_what_is_remembered_of_what_is_said_later_is_bounded():
+    placeholders = Placeholders()
+    placeholders.avoid("x" * (1000 + each) + "_1" for each in range(MAX_VALUES + 1))
+    assert placeholders._avoided == set()
+    placeholders.avoid(f"name_{each}" for each in range(2 * MAX_VALUES))
+    assert len(placeholders._avoided) == MAX_VALUES
+    assert placeholders.is_closed
+
+
 def test_there_are_only_so_many_and_then_values_are_gone_for_good():
     placeholders = Placeholders()
     assert named(placeholders, *map(str, range(MAX_VALUES + 1)))[-2:] == [f"<PERSON_{MAX_VALUES}>", "[PERSON]"]
-    placeholders.avoid(map(str, range(MAX_VALUES + 1)))
-    assert placeholders.is_closed
 
 
 def test_a_long_request_is_looked_through_once_for_a_kind_and_not_for_each_value():
