@@ -12,13 +12,14 @@ from llmgateway.guarding.unread import is_inside
 from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsonscan import Span
 from llmgateway.wire.jsontexts import Literal
+from llmgateway.wire.view import CONTEXT
 
 LEAST: Final = 7  # digits of what could be a telephone number, an account's or a card's
 MARKS: Final = rb"[:\[,][ \t\r\n]*-?(?:[0-9]{%d}|[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9])" % LEAST
 """What a body holds that has such a number: its pattern."""
 _MARKS: Final = Expression(MARKS)
 _NUMBER: Final = re.compile(rb"-?([0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_DIRECTLY: Final = re.compile(rb"[ \t\r\n]*:[ \t\r\n\[]*")
+_CLOSED: Final = re.compile(rb"[\]}]")
 _FREE: Final = frozenset({"seed"})
 _TIMES: Final = frozenset({"created", "created_at", "completed_at", "expires_at"})
 _OF_TIMES: Final = 13  # digits of milliseconds since 1970
@@ -26,7 +27,9 @@ _MOST: Final = 40  # digits; what has more says nothing
 
 
 class Number(NamedTuple):
-    """A number at `body[start:end]`, and what there is to judge: `text[at:]`, with the name of its member before it."""
+    """A number at `body[start:end]`, and what there is to judge: `text[at:]`, with the name of its member before it, or
+    that of the list that it is in.
+    """
 
     start: int
     end: int
@@ -49,16 +52,17 @@ def numbers(body: bytes, found: Sequence[Literal], judged: Sequence[Span]) -> It
     at, name = 0, ""
     for literal in (*found, None):
         end = len(body) if literal is None else literal.start
+        closed = _CLOSED.search(body, at, end) if name else None
+        last = end if closed is None else closed.start()  # of what has the name, alone or in a list
         for number in _NUMBER.finditer(body, at, end):
             said = _digits(number)
-            own = name if name and _DIRECTLY.fullmatch(body, at, number.start()) else ""
-            name = ""  # it is the first one's alone
+            own = name if number.start() < last else ""
             is_free = own in _FREE or (own in _TIMES and len(said) <= _OF_TIMES)
             if said and not is_free and not is_inside(judged, number.start()):
                 head = f"{own}: " if own else ""
                 yield Number(*number.span(), head + said, len(head))
         if literal is not None:
-            at, name = literal.end, literal.text if literal.is_name else ""
+            at, name = literal.end, literal.text[-CONTEXT:] if literal.is_name else ""
 
 
 def _digits(number: "re.Match[bytes]") -> str:
