@@ -19,7 +19,7 @@ class RefusalEvaluator:
     """
 
     name = "refusal"
-    version = "2"
+    version = "3"
     gives: Sequence[str] = ("refusal",)
     needs_bodies = True
     needs_reference = False

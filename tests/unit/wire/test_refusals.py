@@ -19,6 +19,15 @@ REFUSALS = [
     "申し訳ありませんが、お答えできません。",
     "恐れ入りますが、ご協力いたしかねます。",
     "そのご要望にはお応えできません。",
+    "I'm afraid this can't be done.",
+    "I'm sorry, can't do that.",
+    "I'm sorry. I can't tell you that.",
+    "I can't help you, and I can't help but wonder why you ask.",
+    "申し訳ございません。その件はできません。",
+    "回答は差し控えさせていただきます。",
+    "ご依頼はお断りいたします、申し訳ありませんがお断りいたします。",
+    "そのご質問にはお答えできないのです。",
+    "ご依頼にはお応えしかねます。",
 ]
 ANSWERS = [
     "Sorry for the wait! Your parcel is here.",
@@ -27,6 +36,16 @@ ANSWERS = [
     "I'm sorry to hear that. Let us look at the brakes first.",
     "申し訳ありません。すぐに再送いたします。",
     "お答えします。月曜日です。",
+    "はい、喜んでお手伝いできます。",
+    "30日以内の返品には対応できます。",
+    "お手伝いできない場合は、こちらへお電話ください。",
+    "申し訳ございません。ご注文の控えを再送いたします。",
+    "申し訳ございません。ご不便をおかけしました。鍵がないとログインできませんので、次の手順をお試しください。",
+    "I can't help but notice how lovely the garden is.",
+    "She looked up, and I couldn't help smiling.",
+    "I'm sorry you can't log in. Here is what to do.",
+    "I'm sorry to hear that. I can't imagine how it must feel.",
+    "I'm afraid it rains. You can't go by bike.",
     "",
 ]
 

@@ -137,7 +137,7 @@ async def test_what_was_there_before_is_not_judged_and_what_comes_is_judged_once
     assert evaluation.figures.runs["refusal", "good"] == evaluation.figures.runs["refusal", "bad"] == 1
     (one, *_) = await bench.store.scores(WantedScores(exchange_id=bad, name="refusal"), limit=5)
     assert (one.source_kind, one.run, one.comment, one.route, one.version) == (
-        SourceKind.CODE, "refusal-2", "phrase", "support", "v1",
+        SourceKind.CODE, "refusal-3", "phrase", "support", "v1",
     )  # fmt: skip
 
 
