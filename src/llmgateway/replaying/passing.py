@@ -53,7 +53,8 @@ class Demand:
 
 def gates_of(policy: RolloutPolicy, plugins: Mapping[str, str]) -> tuple[Gate, ...]:
     """The rollout's metrics, as far as a replay can see them: each may be at most `r_m` times as often bad, which is
-    what the rollout itself takes for harmless. `plugins`: what each evaluator uses, by name.
+    what the rollout itself takes for harmless. Where it can see none of them, what the command looks at by itself, or
+    the replay would ask for nothing. `plugins`: what each evaluator uses, by name.
     """
     found: list[str] = []
     for metric in policy.metrics:
@@ -61,7 +62,8 @@ def gates_of(policy: RolloutPolicy, plugins: Mapping[str, str]) -> tuple[Gate, .
             found += _OF_METRICS[metric.name]
         else:
             found += _OF_EVALUATORS.get(plugins.get(metric.reads.source_id or "", ""), ())
-    return tuple(Gate(what, policy.r_m, "x") for what in dict.fromkeys(found))
+    seen = found or [gate.what for gate in gates.DEFAULTS]
+    return tuple(Gate(what, policy.r_m, "x") for what in dict.fromkeys(seen))
 
 
 def is_finished(replay: ReplayRecord, dataset: Dataset) -> bool:

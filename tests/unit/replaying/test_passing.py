@@ -46,8 +46,9 @@ def side(*bad, **figures):
         ((RolloutMetric(MetricName.BLOCKED),), "blocked<=1.5x"),
         ((reads("json"),), "schema<=1.5x"),
         ((RolloutMetric(MetricName.ERROR), reads("fails")), "errors<=1.5x"),
-        ((reads("kind", SourceKind.JUDGE),), ""),
-        ((reads("gone"), reads(None, SourceKind.USER)), ""),
+        ((RolloutMetric(MetricName.BLOCKED), reads("kind", SourceKind.JUDGE)), "blocked<=1.5x"),
+        ((reads("kind", SourceKind.JUDGE),), "errors<=1.5x schema<=1.5x refusals<=1.5x"),
+        ((reads("gone"), reads(None, SourceKind.USER)), "errors<=1.5x schema<=1.5x refusals<=1.5x"),
     ],
 )
 def test_the_gates_are_the_metrics_that_a_replay_can_see(metrics, said):
