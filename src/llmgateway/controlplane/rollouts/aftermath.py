@@ -32,12 +32,15 @@ log = logging.getLogger(__name__)
 
 
 class Follower:
-    """One task calls `run`. `errors`: why a rollback has not been followed yet, by rollout."""
+    """One task calls `run`. `clock`: the rollouts'; `wall`: it dates what is kept. `errors`: why a rollback has not
+    been followed yet, by rollout.
+    """
 
-    def __init__(self, store: Store, reviewing: Reviewing, clock: Clock) -> None:
+    def __init__(self, store: Store, reviewing: Reviewing, clock: Clock, wall: Clock) -> None:
         self._store = store
         self._reviewing = reviewing
         self._clock = clock
+        self._wall = wall
         self._wake = asyncio.Event()
         self.waiting = Waiting("what follows rollbacks waits")
         self.errors: dict[str, str] = {}
@@ -94,7 +97,7 @@ class Follower:
         outcome: dict[str, Any] = {"review": await self._queue(record, exemplars), "dataset": None}
         if is_kept(record):
             outcome["dataset"] = await Regression(self._store).grow(record, exemplars, kept.at)
-        await self._store.finish_aftermath(record.id, outcome, self._clock.time())
+        await self._store.finish_aftermath(record.id, outcome, self._wall.time())
         log.info("rollout %s of %s was rolled back: %d exemplars", record.id, record.route, len(exemplars))
 
     async def _keep(self, record: RolloutRecord) -> Aftermath:
@@ -106,7 +109,7 @@ class Follower:
         except (LookupError, TypeError, ValueError):
             log.exception("rollout %s of %s can't be read: its bundle is empty", record.id, record.route)
             made = {}
-        return await self._store.add_aftermath(Aftermath(record.id, self._clock.time(), made))
+        return await self._store.add_aftermath(Aftermath(record.id, self._wall.time(), made))
 
     async def _queue(self, record: RolloutRecord, exemplars: list[Exemplar]) -> dict[str, Any]:
         """Put them into the queue: a copy beside its primary, as a blind pair."""

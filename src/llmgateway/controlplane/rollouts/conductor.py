@@ -75,7 +75,7 @@ class Conductor(Shelf):
         self._watch = watch or Watchfile(None, clock)
         self._unwatched: set[str] = set()  # routes whose rollouts went on while no control was there
         self._workers = workers
-        self._wall = clock
+        self.wall = clock  # what is told to people goes by it
         self._snapshot = snapshot
         self.on_looked: OnLooked = lambda _: None  # with those that are lost
         self._on_move = on_move
@@ -156,7 +156,7 @@ class Conductor(Shelf):
             else:
                 self.lost.pop(route, None)
         self.on_looked(self.lost)
-        self.ticked_at = self._wall.time()
+        self.ticked_at = self.wall.time()
         self._watch.tick()
 
     def _undecided(self, route: str, error: Exception) -> None:
@@ -281,7 +281,7 @@ class Conductor(Shelf):
         followed = follow(found.rollout, occurrence, evidence, people)
         if isinstance(followed, Refused):
             return followed
-        return (*found.moved(followed, evidence, self._snapshot().generation, self._wall.time()), evidence)
+        return (*found.moved(followed, evidence, self._snapshot().generation, self.wall.time()), evidence)
 
     async def _misplaced(self, found: RolloutRecord) -> NoReturn:
         """A move of ours was saved, and never heard of; or it was a promotion, and somebody was quicker."""

@@ -92,7 +92,7 @@ class Rollouts:
             version_hash=candidate.id,
             stable_hash=stable.id,
             creator=author,
-            created_at=now,
+            created_at=self._conductor.wall.time(),
             unit_key=secrets.token_hex(16),
             policy=policy.written() | written(checked, waiver) | {REGRESSION: table.rollout.regression},
             place=rollout.written(),

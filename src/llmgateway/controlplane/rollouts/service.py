@@ -77,7 +77,7 @@ class RolloutService:
             self.conductor.on_looked = lambda lost: alarm(lost, events, around.clock.time())
         self._clock = self.conductor.clock
         store.count_scores(score_tallies(self._clock.time))
-        self._follower = Follower(store, reviewing, self._clock)
+        self._follower = Follower(store, reviewing, self._clock, around.clock)
         self._filing = Filing(self.conductor, around.changes, reloader, around.drained, self._follower.wake)
         self._judges = around.judges
         self._correcting = Correcting(store, around.clock)

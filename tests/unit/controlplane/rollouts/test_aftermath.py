@@ -68,7 +68,7 @@ class Following(Setting):
 
     def follow(self, store=None):
         reviewing = Reviewing(store or self.store, lambda: self.settings, self.clock)
-        return Follower(store or self.store, reviewing, self.clock)
+        return Follower(store or self.store, reviewing, self.conductor.clock, self.clock)
 
     settings = Review()
 
@@ -135,6 +135,14 @@ async def it(tmp_path):
     await store.open()
     yield Following(store)
     await store.close()
+
+
+async def test_what_follows_has_its_date_also_after_the_clock_was_set(it):
+    it.clock.jump(86_400.0)
+    await it.rolled_back()
+    assert await it.follower.look()
+    kept = await it.store.aftermath("r1")
+    assert (kept.at, kept.done_at) == (it.clock.time(), it.clock.time())
 
 
 async def test_the_bundle_says_what_the_rollback_rests_on(it):

@@ -69,6 +69,18 @@ async def test_a_step_lasts_as_long_as_it_should_while_control_runs(it, back):
 
 
 @pytest.mark.parametrize("jump", [-5 * HOUR, 5 * HOUR])
+async def test_what_begins_after_the_clock_was_set_has_its_date_and_its_time(it, jump):
+    it.clock.jump(jump)
+    found = await it.start()
+    assert found.record.created_at == it.clock.time()
+    assert {row.at for row in await it.store.transitions(found.record.id)} == {it.clock.time()}
+    await it.for_(STEP_S - 20)
+    assert it.rollout.step == 0
+    await it.for_(20)
+    assert it.rollout.step == 1
+
+
+@pytest.mark.parametrize("jump", [-5 * HOUR, 5 * HOUR])
 async def test_a_metric_that_falls_silent_is_noticed_in_its_own_time(it, jump):
     await it.start()
     await it.for_(60)

@@ -32,7 +32,7 @@ class People(Setting):
 
     @property
     def people(self):
-        return Rollouts(self.store, self.conductor, lambda: self.snapshot, self.clock, lambda: self.judges)
+        return Rollouts(self.store, self.conductor, lambda: self.snapshot, self.conductor.clock, lambda: self.judges)
 
     def configure(self, policy=POLICY, **weights):
         route = self.snapshot.routes["chat"]
