@@ -22,6 +22,9 @@ MAX_TEXT: Final = 20_000  # characters of each
 MAX_TEXTS: Final = 100  # of a request, the last
 MAX_NODES: Final = 20_000  # of a request that are looked at for what is no text
 LEAST_NAME: Final = 4  # characters of a model's name: what is shorter may be a word
+_PART: Final = re.compile(r"[^\W_]+")
+_DATE: Final = re.compile(r"[-_@:](?:\d{4}-\d\d-\d\d|\d{6,8}|latest|preview)$", re.IGNORECASE)
+_BETWEEN: Final = r"[-_.:\s\u2010\u2011]?"
 _ATTACHED: Final = frozenset(
     ("audio", "document", "file", "image", "image_url", "input_audio", "input_file", "input_image", "video_url")
 )
@@ -71,8 +74,22 @@ def _shown(item: Item, both: Mapping[str, _Kept]) -> Shown:
 
 def _names(models: Sequence[str | None]) -> re.Pattern[str] | None:
     """What finds the names of models that answered, the longest first; None where none is long enough to be one."""
-    known = sorted({each for each in models if each and len(each) >= LEAST_NAME}, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, known)), re.IGNORECASE) if known else None
+    known = [each for each in models if each and len(each) >= LEAST_NAME]
+    found = {each: re.escape(each) for each in known}
+    for parts in filter(None, map(_spoken, known)):
+        found["-".join(parts)] = _BETWEEN.join(map(re.escape, parts))
+    longest_first = sorted(found, key=len, reverse=True)
+    return re.compile("|".join(found[each] for each in longest_first), re.IGNORECASE) if found else None
+
+
+def _spoken(name: str) -> list[str]:
+    """The words of a name as the model itself says it: without who hosts it and without its date, Claude Sonnet 4.5.
+    None where that could be any word.
+    """
+    parts = _PART.findall(_DATE.sub("", name.rpartition("/")[2]))
+    whole = "".join(parts)
+    is_name = len(whole) >= LEAST_NAME and (len(parts) > 1 or any(map(str.isdigit, whole)))
+    return parts if is_name else []
 
 
 def _nameless(answer: Sequence[Said], names: re.Pattern[str] | None) -> Sequence[Said]:

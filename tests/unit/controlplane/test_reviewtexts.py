@@ -81,7 +81,7 @@ async def test_what_is_no_json_is_shown_as_text_without_the_model_s_name(store):
 
 async def test_a_model_that_says_who_it_is_does_not_give_a_pair_away(store):
     make = ExchangeFactory()
-    entry, reply = make.entry(response_model="gpt-4.1-2025-04-14"), "I am GPT-4.1-MINI, not {} or (x"
+    entry, reply = make.entry(response_model="gpt-4.1-2025-04-14"), "I am GPT-4.1 MINI, not {} or (x"
     copy = copy_of(entry, make, response_model="gpt-4.1-mini")
     for each, other in ((entry, "gpt-4.1-mini"), (copy, "gpt-4.1-2025-04-14")):
         content = encode({"choices": [{"message": {"content": reply.format(other)}}]})
@@ -89,6 +89,26 @@ async def test_a_model_that_says_who_it_is_does_not_give_a_pair_away(store):
     await store.append([entry, copy], [], [], None)
     told = (await shown(store, item(entry.row["id"], other_id=copy.row["id"]))).told()
     assert {told[side][0]["text"] for side in ("left", "right")} == {"I am …, not … or (x"}
+
+
+@pytest.mark.parametrize(
+    ("model", "says", "shown_as"),
+    [
+        ("claude-sonnet-4-5-20250929", "I'm Claude Sonnet 4.5, by Anthropic.", "I'm …, by Anthropic."),
+        ("claude-3-5-sonnet@20241022", "Claude 3.5 Sonnet", "…"),
+        ("openai/gpt-5-mini-2025-08-07", "GPT\u20115 mini, gpt5mini, openai/gpt-5-mini-2025-08-07", "…, …, …"),
+        ("gpt-4.1", "GPT-4.1, and not gpt 4.1.1", "…, and not ….1"),
+        ("chat-preview", "a chat", "a chat"),
+        ("model-2024-01-01", "a model", "a model"),
+    ],
+)
+async def test_nor_does_one_that_says_it_as_people_do(store, model, says, shown_as):
+    make = ExchangeFactory()
+    entry = make.entry(response_model=model)
+    entry.bodies = (Body("reply", "application/json", 1, encode({"choices": [{"message": {"content": says}}]})),)
+    await store.append([entry], [], [], None)
+    told = (await shown(store, item(entry.row["id"]))).told()
+    assert told["answer"][0]["text"] == shown_as
 
 
 @pytest.mark.parametrize("model", [None, "", "o1"])
