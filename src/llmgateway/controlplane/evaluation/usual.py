@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Self
 
-from llmgateway.domain.exchange import End
+from llmgateway.domain.exchange import End, is_of_replay
 from llmgateway.domain.quantile import quantile
 
 ENOUGH: Final = 200  # exchanges that a baseline is frozen from
@@ -13,7 +13,7 @@ _NOTHING: Final[Mapping[str, float]] = {}
 
 
 class Usual:
-    """The 95th percentile of columns, by route. Copies don't count: they are another version's."""
+    """The 95th percentile of columns, by route. Copies and what replays ask don't count: no caller waits for them."""
 
     def __init__(
         self,
@@ -30,7 +30,8 @@ class Usual:
     def add(self, row: Mapping[str, Any], columns: Collection[str]) -> None:
         """Take an exchange that completed, until there are enough."""
         route = row.get("route")
-        if route is None or row.get("shadow_of") is not None or row.get("end") != End.COMPLETED.value:
+        is_callers = row.get("shadow_of") is None and not is_of_replay(row.get("assigned_by"), row.get("tags"))
+        if route is None or not is_callers or row.get("end") != End.COMPLETED.value:
             return
         for column in columns:
             value = row.get(column)

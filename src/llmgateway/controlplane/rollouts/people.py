@@ -15,7 +15,9 @@ from llmgateway.controlplane.rollouts.policy import Slow
 from llmgateway.controlplane.rollouts.preflight import Checked, Compared, Preflight, told, written
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.domain.clock import Clock
+from llmgateway.domain.exchange import is_of_replay
 from llmgateway.domain.quantile import quantile
+from llmgateway.ports.paging import pages
 from llmgateway.ports.rollouts import MAX_APPROVALS, MAX_SEEN, ApprovalRecord, RolloutRecord
 from llmgateway.ports.store import Row, Store, StoreError, StoreRejectedError, Wanted
 from llmgateway.rollout.explain import refusal
@@ -24,6 +26,7 @@ from llmgateway.rollout.rollout import MUST_SEE, TERMINAL, Rollout, State
 from llmgateway.rollout.states import TABLE, Event, Refused, awaited, lacking
 
 BASELINE: Final = 1_000  # of the stable version's exchanges, the last ones
+MAX_LOOK: Final = 20 * BASELINE  # exchanges that are looked through for those, the newest
 MIN_BASELINE: Final = 20  # fewer say nothing about a 95th percentile
 BASELINE_P: Final = 95.0
 
@@ -227,7 +230,7 @@ class Rollouts:
         if told.is_known or not policies.judges_slow(policy):
             return told
         wanted = Wanted(route=route.name, version=stable.name, end="completed", shadow=False)
-        rows = await self._store.page(wanted, limit=BASELINE)
+        rows = await self._callers(wanted)
         if len(rows) < MIN_BASELINE:
             raise RefusedError(
                 422,
@@ -238,6 +241,15 @@ class Rollouts:
         first = [row["first_token_s"] for row in rows if row["stream"] and row["first_token_s"] is not None]
         whole = [row["duration_s"] for row in rows if row["duration_s"] is not None]
         return Slow(_p95(first), _p95(whole))
+
+    async def _callers(self, wanted: Wanted) -> list[Row]:
+        """The newest exchanges that callers asked for: replays ask the stable version, too, often just before."""
+        found: list[Row] = []
+        async for page in pages(self._store, wanted, limit=MAX_LOOK, size=BASELINE):
+            found += [row for row in page if not is_of_replay(row["assigned_by"], row["tags"])]
+            if len(found) >= BASELINE:
+                break
+        return found[:BASELINE]
 
 
 def compared(route: Route, policy: RolloutPolicy) -> tuple[Version, Version]:

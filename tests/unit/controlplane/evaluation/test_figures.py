@@ -67,9 +67,11 @@ def test_there_is_room_for_so_many_routes(monkeypatch):
     assert len(usual.shown()) == MAX_ROUTES
 
 
-def test_copies_and_failures_are_not_what_is_usual(monkeypatch):
+def test_copies_replays_and_failures_are_not_what_is_usual(monkeypatch):
     monkeypatch.setattr("llmgateway.controlplane.evaluation.usual.ENOUGH", 1)
     usual = Usual()
     usual.add({"route": "r", "end": "completed", "duration_s": 9.0, "shadow_of": "x"}, ["duration_s"])
+    of_replay = {"assigned_by": "pin", "tags": {"replay": "p1"}}
+    usual.add({"route": "r", "end": "completed", "duration_s": 9.0, **of_replay}, ["duration_s"])
     usual.add({"route": "r", "end": "timeout", "duration_s": 9.0}, ["duration_s"])
     assert usual.shown() == {}

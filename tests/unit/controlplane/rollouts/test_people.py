@@ -11,6 +11,7 @@ from tests.unit.controlplane.rollouts.test_conductor import Setting
 from llmgateway.config.rollouts import MetricName, RolloutApprovals, RolloutMetric
 from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.refused import RefusedError
+from llmgateway.controlplane.rollouts import people as module
 from llmgateway.controlplane.rollouts.people import MIN_BASELINE, Rollouts
 from llmgateway.controlplane.rollouts.preflight import Checked, is_kept
 from llmgateway.domain.review import Concern, Severity
@@ -121,6 +122,17 @@ async def test_what_is_slow_is_what_the_stable_version_was_frozen_at_the_start(i
     await it.store.append([Entry(row) for row in rows], [], [], None)
     found = await it.start()
     assert (found.policy.slow.first_token_s, found.policy.slow.total_s) == (0.95, 9.5)
+
+
+async def test_what_a_replay_asked_of_it_says_nothing_of_what_is_slow(it, monkeypatch):
+    monkeypatch.setattr(module, "BASELINE", 50)
+    it.configure(replace(POLICY, metrics=(*POLICY.metrics, RolloutMetric(MetricName.SLOW))))
+    make = ExchangeFactory()
+    of_replay = {"assigned_by": "pin", "tags": {"replay": "p1"}, "duration_s": 0.01}
+    rows = [make.row(route="chat", served_version="v1", duration_s=n / 10) for n in range(1, 101)]
+    rows += [make.row(route="chat", served_version="v1", **of_replay) for _ in range(120)]
+    await it.store.append([Entry(row) for row in rows], [], [], None)
+    assert (await it.start()).policy.slow.total_s == pytest.approx(9.8, abs=0.11), "of the newest fifty of callers"
 
 
 async def test_the_judge_is_who_it_was_at_the_start(it):
