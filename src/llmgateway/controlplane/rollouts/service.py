@@ -93,8 +93,7 @@ class RolloutService:
 
     def candidate(self, route: str) -> str | None:
         """Which of a route's versions is tried out just now."""
-        found = self.conductor.running.get(route)
-        return None if found is None else found.record.candidate
+        return self.conductor.candidate(route)
 
     def figures(self, labels: Labels) -> Points:
         """What /metrics shows of rollouts."""

@@ -42,6 +42,11 @@ class Shelf:
         frozen = {route: each.weight for route, each in self.lost.items() if each.weight is not None}
         return frozen | {route: each.weight() for route, each in self.running.items()}
 
+    def candidate(self, route: str) -> str | None:
+        """Which version of a route is tried out just now. One that can't be read still tries it: its weight holds."""
+        found = self.running.get(route) or self.lost.get(route)
+        return None if found is None else found.record.candidate
+
     async def evidence(self, of: Running) -> Evidence:
         """What has been counted so far; raises StoreError."""
         name = of.record.id

@@ -80,6 +80,12 @@ async def it(tmp_path):
     await store.close()
 
 
+async def test_its_candidate_is_on_trial_still(it):
+    assert it.conductor.candidate("chat") is None
+    await it.broken()
+    assert (it.conductor.running, it.conductor.candidate("chat")) == ({}, "v2")
+
+
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 async def test_whatever_is_damaged_workers_keep_the_weight_that_they_had(it, damage):
     name = await it.broken(*damage)
