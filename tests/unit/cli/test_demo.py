@@ -144,12 +144,14 @@ def shown(where, logged, results, width=80):
     return console.file.getvalue()
 
 
-def test_in_a_small_terminal_no_figure_is_lost(where):
+@pytest.mark.parametrize("width", [46, 52, 60])
+def test_in_a_small_terminal_no_figure_is_lost(where, width):
     rows = [row(n, duration_s=1.2345) for n in range(9)] + [row(9, "v2")]
-    narrow = shown(where, Logged(rows, rows[0], []), outcomes(40), width=60).splitlines()
+    narrow = shown(where, Logged(rows, rows[0], []), outcomes(40), width=width).splitlines()
     tables = [line for line in narrow if not line.startswith(("curl", " ", "llm", "│", "╭"))]
     (heads,) = (line for line in narrow if line.startswith("version"))
     assert heads.split() == ["version", "model", "weight", "got", "sent", "users", "p50", "ms"]
+    assert any(line.startswith("v1 ") and line.endswith("1234.5") for line in map(str.rstrip, narrow))
     assert any(line.split()[-3:] == ["p50", "p95", "p99"] for line in narrow)
     assert not any("…" in line for line in tables)
 

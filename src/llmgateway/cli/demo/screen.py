@@ -113,9 +113,9 @@ def _happened(summary: Summary) -> Group:
 
 
 def _split(shares: list[Share], route: str, *, is_narrow: bool) -> Padding:
-    table = _table(f"Traffic of route “{route}”, by version")
-    table.add_column("version", overflow="fold")
-    table.add_column("model", overflow="fold", min_width=8 if is_narrow else 18, max_width=24)
+    table = _table(f"Traffic of route “{route}”, by version", is_narrow=is_narrow)
+    table.add_column("version", overflow="fold", min_width=7)
+    table.add_column("model", overflow="fold", min_width=5 if is_narrow else 18, max_width=24)
     for name in ("weight", "got"):
         table.add_column(name, justify="right", no_wrap=True)
     if not is_narrow:
@@ -137,13 +137,13 @@ def _split(shares: list[Share], route: str, *, is_narrow: bool) -> Padding:
     return Padding(table, (1, 0, 0, 0))
 
 
-def _table(title: str) -> Table:
+def _table(title: str, *, is_narrow: bool = False) -> Table:
     return Table(
         box=SIMPLE_HEAD,
         title=title,
         title_justify="left",
         title_style="bold",
-        padding=(0, 1),
+        padding=(0, 0 if is_narrow else 1),  # the box itself leaves a blank between columns
         show_edge=False,
         pad_edge=False,
     )
