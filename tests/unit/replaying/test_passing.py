@@ -13,6 +13,7 @@ from llmgateway.replaying.gates import Gate, read
 from llmgateway.replaying.pairs import Bad, Pair, Side
 from llmgateway.replaying.passing import Demand, failing, gates_of
 from llmgateway.replaying.people import Compared
+from llmgateway.replaying.stopping import evidence_of
 from llmgateway.rollout.counts import Arms
 
 REPLAY = ReplayRecord("p1", 1.0, "ann", "golden", 1, "chat", "v2", "v1", {}, ended="done", verdict="open")
@@ -95,6 +96,17 @@ def test_a_verdict_that_is_worse_stands_and_says_in_what():
     told = failing(worse, pairs(side(Bad.REFUSAL)), Demand(), NOBODY)
     assert told == ["the verdict is worse, most of all by refusal: 40 against 0 of 40 items"]
     assert failing(worse, [], Demand(), NOBODY) == ["the verdict is worse"]
+
+
+@pytest.mark.parametrize(("gates", "least"), [((), 8), ((Gate("errors", 1.5, "x"),), 11)])
+def test_so_many_items_it_takes_to_prove_anything(gates, least):
+    def against(count):
+        found = pairs(side(Bad.ERROR), count)
+        replay = replace(REPLAY, verdict=evidence_of(found).verdict if not gates else "open")
+        return failing(replay, found, Demand(gates), NOBODY)
+
+    assert not against(least - 1), "docs/REPLAY.md says so"
+    assert against(least)
 
 
 def test_people_are_heard():
