@@ -93,6 +93,9 @@ def test_the_figures_fit_a_small_terminal(monkeypatch):
     (line,) = (each for each in lines if "critical" in each)
     assert len(line.rstrip()) <= 60
     assert line.split()[:2] == ["error", "(critical)"]
+    assert "no room for: ratio" in lines
+    monkeypatch.setattr(screen, "room", lambda: 100)
+    assert "no room" not in printed(WHOLE)
 
 
 def test_one_that_is_over_has_a_line_and_no_figures():

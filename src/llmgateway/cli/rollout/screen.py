@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from llmgateway.cli.logs.printable import one_line
-from llmgateway.cli.tables import laid_out, number, room
+from llmgateway.cli.tables import laid_out, no_room, number, room
 from llmgateway.cli.tables import words as words_column
 from llmgateway.rollout.words_en import WORDS
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.table import Table
 
 _STYLES: Final = {
     "succeeded": "green",
@@ -136,8 +135,11 @@ def brief(words: Iterable[str]) -> list[str]:
     return [each for each in words if not any(part in each for part in _TOLD_ELSEWHERE)]
 
 
-def figures(metrics: list[Mapping[str, Any]], limit: int | None) -> "Table":
-    """Counts, ratio and tests, a line a metric, in so many characters; None: as many as it takes."""
+def figures(metrics: list[Mapping[str, Any]], limit: int | None) -> "Group":
+    """Counts, ratio and tests, a line a metric, and what has no room in `limit` characters; None: all has."""
+    from rich.console import Group
+    from rich.text import Text
+
     rows = []
     for each in metrics:
         low, high = each["ratio"]["low"], each["ratio"]["high"]
@@ -149,7 +151,8 @@ def figures(metrics: list[Mapping[str, Any]], limit: int | None) -> "Table":
                 *(f"{evidence(each[kind]['e'])} / {each[kind]['needed']:.3g}" for kind in ("harm", "safe")),
             ]
         )
-    return laid_out(_FIGURES, rows, limit).table
+    laid = laid_out(_FIGURES, rows, limit)
+    return Group(laid.table, *([Text(no_room(laid.left_out), "dim")] if laid.left_out else []))
 
 
 def evidence(e: float) -> str:
