@@ -198,7 +198,7 @@ class Supervisor:
             start(child, now, self._let_go)
         except OSError as error:
             wait = child.restart.wait_s(0.0)
-            child.start_at = now + wait
+            child.start_at, child.last_end = now + wait, f"it can't be started ({error.strerror})"
             logger.error(  # noqa: TRY400 - which system call it was is no news
                 "%s can't be started (%s), trying again in %.2f s", child.name, error.strerror, wait
             )

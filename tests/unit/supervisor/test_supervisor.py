@@ -231,6 +231,7 @@ def test_a_machine_without_room_for_another_process_is_asked_again_later(monkeyp
         for _ in range(2000):
             supervisor._start_due()
             clock.advance(0.001)
+        assert supervisor._why_no_control() == "it can't be started (Resource temporarily unavailable)"
     times = [now - tries[0][1] for name, now in tries if name == "control"]
     assert times == pytest.approx([0.0, 0.05, 0.15, 0.35, 0.75, 1.55], abs=0.02)
 
