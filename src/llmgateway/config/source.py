@@ -35,13 +35,18 @@ def read_text(path: File, limit: int = MAX_BYTES) -> str:
         raise _refusal(str(path), 0, f"cannot be read: {error.strerror or type(error).__name__}") from None
     except ValueError:  # a NUL in the name
         raise _refusal(repr(str(path)), 0, "is not a file name") from None
+    return decoded(content, str(path), limit)
+
+
+def decoded(content: bytes, name: str, limit: int = MAX_BYTES) -> str:
+    """A file's content as text, refused above `limit` bytes; raises ConfigError, which calls it by `name`."""
     if len(content) > limit:
-        raise _too_large(str(path))
+        raise _too_large(name)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _refusal(str(path), line, "is not UTF-8 text") from None
+        raise _refusal(name, line, "is not UTF-8 text") from None
 
 
 def _open_at_once(path: str, flags: int) -> int:

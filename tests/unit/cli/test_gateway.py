@@ -9,6 +9,7 @@ from tests.unit.routing.test_explain import SNAPSHOT
 
 from llmgateway.cli import gateway
 from llmgateway.cli.routes.weight import read_weights
+from llmgateway.config.source import MAX_BYTES
 from llmgateway.plugins import load_all
 from llmgateway.routing.explain import Present, explain
 from llmgateway.routing.standings import Standings
@@ -109,6 +110,15 @@ def test_apply_looks_first_and_then_changes_that_very_text(listener, tmp_path):
     assert change[:2] == ("PUT", "/admin/v1/config?credentials=one%2Ctwo")
     assert change[2]["If-Match"] == '"old"'
     assert change[3] == "# växt\n".encode()
+
+
+def test_apply_takes_what_a_pipe_gives_it_up_to_the_bound_of_files(listener):
+    listener.answers = [(200, {**DONE, "dry_run": True}), (200, DONE)]
+    assert run(listener, "config", "apply", "-", "--yes", said="# växt\n").exit_code == 0
+    assert [each[3] for each in listener.seen] == ["# växt\n".encode()] * 2
+    done = run(listener, "config", "apply", "-", "--yes", said="#" * (MAX_BYTES + 1))
+    assert (done.exit_code, len(listener.seen)) == (2, 2)
+    assert "stdin" in str(done.exception) + done.output
 
 
 def test_nothing_happens_where_nobody_can_be_asked(listener, tmp_path):

@@ -1,5 +1,6 @@
 """`llmgateway config apply | rollback`: another configuration, or an earlier one, looked at before it is in force."""
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,9 @@ Make = Callable[..., Mapping[str, Any]]
 
 
 def apply(
-    file: Annotated[Path, typer.Argument(help="The new configuration. *** keeps the secret that stands there now.")],
+    file: Annotated[
+        Path, typer.Argument(help="The new configuration; - is stdin. *** keeps the secret that stands there now.")
+    ],
     config: gateway.ConfigOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,
@@ -28,7 +31,10 @@ def apply(
     """Check a configuration, show what it changes, and put it in force on all workers."""
     from llmgateway.config import source as text_source
 
-    text = text_source.read_text(file).encode()
+    if str(file) == "-":
+        text = text_source.decoded(sys.stdin.buffer.read(text_source.MAX_BYTES + 1), "stdin").encode()
+    else:
+        text = text_source.read_text(file).encode()
     source = locate(config, url, token_env)
 
     def make(match: str | None = None, **query: Any) -> Mapping[str, Any]:
