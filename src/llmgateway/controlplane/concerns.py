@@ -18,6 +18,7 @@ from llmgateway.domain.review import (
     Item,
     Severity,
     needed_words,
+    one_of,
     words_in,
 )
 from llmgateway.ports.store import Store, StoreRejectedError
@@ -79,9 +80,7 @@ class Concerns:
     def _read(self, who: str, sent: Mapping[str, Any]) -> Concern:
         if sent.keys() - FIELDS:
             raise BadReviewError(None, f"A field is not known here. Known are {', '.join(sorted(FIELDS))}.")
-        severity = sent.get("severity", Severity.MEDIUM)
-        if not isinstance(severity, str) or severity not in set(Severity):
-            raise BadReviewError("severity", f"severity must be one of {', '.join(Severity)}.")
+        severity = one_of(sent.get("severity", Severity.MEDIUM), "severity", Severity)
         exchange_id = words_in(sent, "exchange_id", 64)
         if exchange_id is not None and not is_exchange_id(exchange_id.lower()):
             raise BadReviewError("exchange_id", "exchange_id must be an exchange's id.")
@@ -91,7 +90,7 @@ class Concerns:
             who,
             needed_words(sent, "route", 256),
             words_in(sent, "version", 256),
-            Severity(severity),
+            severity,
             needed_words(sent, "text"),
             owner=words_in(sent, "owner", MAX_WHO),
             exchange_id=exchange_id.lower() if exchange_id else None,

@@ -225,10 +225,7 @@ class Reviewing:
         asked = Wanted(route=wanted.route, since=wanted.since, until=wanted.until, end="completed", shadow=False)
         found = pages(self.store, asked, limit=MAX_LOOK, size=PAGE)
         return [
-            {"id": row["id"], "version": _version(row)}
-            async for page in found
-            for row in page
-            if not is_of_replay(row["assigned_by"], row["tags"])
+            {"id": row["id"], "version": _version(row)} async for page in found for row in page if not is_of_replay(row)
         ]
 
     async def _drawn_pairs(self, wanted: Sample) -> tuple[list[Subject], int]:

@@ -61,7 +61,7 @@ async def guard_request(call: Call, request: Request) -> Request:
 
 def _refuse_stream(guard: Guard, request: Request) -> None:
     """A stream can't wait for who must have the whole of a reply to redact it, and be one."""
-    if guard.whole_replies and request.declared.is_stream:
+    if request.declared.is_stream and guard.whole_replies:
         raise GatewayError("guardrail_unsupported", _NO_STREAMS % ", ".join(guard.whole_replies))
 
 

@@ -24,8 +24,6 @@ _READS: Final = frozenset({"GET", "HEAD"})
 _CANONICAL: Final = re.compile(r"/v1(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9\-._~!$&'()*+,=:@%]+)++")
 # Nor may letters, digits and -._~ be encoded (RFC 3986, section 6.2.2.2): a backend would decode what we did not know.
 _HIDDEN: Final = re.compile(r"%(?:00|2[5d-fD-F]|3[\dbBfF]|4[1-9a-fA-F]|5[\dacfACF]|6[1-9a-fA-F]|7[\daeAE])")
-
-
 _BASE: Final = (
     "There is no such endpoint: all are below /v1, once. The base URL of OpenAI's SDKs ends with /v1, that of "
     "Anthropic's does not; metrics and the admin API are on the admin listener."

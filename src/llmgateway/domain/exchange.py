@@ -6,7 +6,7 @@ Created by the worker when a request's head has arrived, filled in by the phases
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from llmgateway.domain.operation import Operation
 from llmgateway.domain.usage import Usage
@@ -14,8 +14,18 @@ from llmgateway.domain.usage import Usage
 REPLAY_TAG: Final = "replay"  # on exchanges that a replay asked for: its id
 
 
-def is_of_replay(assigned_by: str | None, tags: Mapping[str, str] | None) -> bool:
-    """Whether a replay asked for an exchange that was logged so. A caller may send the tag, but it takes a pin, too."""
+def is_of_replay(row: Mapping[str, Any]) -> bool:
+    """Whether a replay, or a golden round, asked for an exchange that was logged so."""
+    return _is_replay(row.get("assigned_by"), row.get("tags"))
+
+
+def is_of_caller(row: Mapping[str, Any]) -> bool:
+    """Whether an exchange that was logged so is traffic: no copy, and nothing that a replay asked for."""
+    return row.get("shadow_of") is None and not is_of_replay(row)
+
+
+def _is_replay(assigned_by: str | None, tags: Mapping[str, str] | None) -> bool:
+    """A caller may send the tag, but it takes a pin, too."""
     return assigned_by == "pin" and REPLAY_TAG in (tags or ())
 
 
@@ -137,7 +147,7 @@ class Exchange:
     @property
     def is_replay(self) -> bool:
         """Whether a replay asks, and no caller: it is no traffic, and nothing may follow from it."""
-        return is_of_replay(self.assigned_by, self.tags)
+        return _is_replay(self.assigned_by, self.tags)
 
     def overhead_s(self, now: float) -> float:
         """The gateway's own share: from the whole request to the dispatch, and from the backend's end to `now`."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 DEFAULT_QUEUE: Final = "default"
 MAX_NAME: Final = 64  # characters, as all below
@@ -21,6 +21,7 @@ is_name: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
 Labels = Mapping[str, str]
 """Question → the option that was chosen."""
+Word = TypeVar("Word", bound=StrEnum)
 
 
 class Reason(StrEnum):
@@ -173,6 +174,13 @@ def words_in(document: Mapping[str, Any], field: str, most: int = MAX_WORDS) -> 
     if not isinstance(text, str) or not text.strip() or len(text) > most:
         raise BadReviewError(field, f"{field} must be a text of 1 to {most} characters.")
     return text
+
+
+def one_of(given: object, field: str, words: type[Word]) -> Word:
+    """The one of these words that was given, of whatever type that is; BadReviewError."""
+    if not isinstance(given, str) or given not in set(words):  # a list has no hash to look for
+        raise BadReviewError(field, f"{field} must be one of {', '.join(words)}.")
+    return words(given)
 
 
 def needed_words(document: Mapping[str, Any], field: str, most: int = MAX_WORDS) -> str:

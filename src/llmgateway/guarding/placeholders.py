@@ -7,9 +7,7 @@ from typing import Final
 from llmgateway.guarding.chain import Hit
 
 MAX_VALUES: Final = 10_000  # of one exchange; beyond it values are redacted for good
-_LONGEST: Final = (
-    256  # characters of a name that anything could be called by: whatever is longer is remembered by nobody
-)
+_LONGEST: Final = 256  # characters of a name that is remembered: nothing longer is given to anything
 _DIGITS: Final = 5  # of a number that comes back: see restore
 
 

@@ -45,7 +45,7 @@ class Sample:
 
     def add(self, row: Row) -> None:
         """Take one row. What a replay has asked is no traffic, and is passed over."""
-        if is_of_replay(row["assigned_by"], row["tags"]):
+        if is_of_replay(row):
             return
         self.seen += 1
         self._strata.setdefault(self._stratum(row), []).append((rank(row["id"], self.seed), row))

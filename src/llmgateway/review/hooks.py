@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from llmgateway.config.review import Review
-from llmgateway.domain.exchange import is_of_replay
+from llmgateway.domain.exchange import is_of_caller
 from llmgateway.domain.review import Reason
 from llmgateway.domain.score import Polarity, Score, SourceKind, polarity
 from llmgateway.review.sampling import share
@@ -16,8 +16,7 @@ _PASSING: Final = frozenset({"flag", "allow"})
 
 def reason_of_row(row: Mapping[str, Any], rates: Review) -> Reason | None:
     """Why somebody should look at an exchange that has just come into the store; None for most."""
-    is_copy = row.get("shadow_of") is not None or is_of_replay(row.get("assigned_by"), row.get("tags"))
-    if is_copy or not row.get("route"):
+    if not is_of_caller(row) or not row.get("route"):
         return None
     if rates.near_threshold and is_near(row.get("verdicts") or ()) and drawn(row["id"], Reason.NEAR_THRESHOLD, rates):
         return Reason.NEAR_THRESHOLD

@@ -91,9 +91,8 @@ def export(
         except UnreachableError as error:
             fail(str(error))
         if status != 200:
-            gateway.get(
-                source, "review/items", has="items", route=route, limit=1
-            )  # says in the usual words what is wrong
+            # says in the usual words what is wrong
+            gateway.get(source, "review/items", has="items", route=route, limit=1)
             fail(f"the gateway answers {status}")
         lines = body.decode().splitlines()
         for line in lines:

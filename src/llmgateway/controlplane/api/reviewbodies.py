@@ -16,6 +16,7 @@ from llmgateway.domain.review import (
     BadReviewError,
     Reason,
     is_name,
+    one_of,
     words_in,
 )
 
@@ -93,7 +94,7 @@ def order_in(sent: Mapping[str, Any], by: str, more: frozenset[str] = frozenset(
         known = ", ".join(sorted(_ADDING | more))
         raise BadReviewError(None, f"A field is not known here. Known are {known}.")
     return Order(
-        _reason(sent.get("reason", Reason.STRATIFIED if sent.get("stratify") else Reason.RANDOM)),
+        one_of(sent.get("reason", Reason.STRATIFIED if sent.get("stratify") else Reason.RANDOM), "reason", Reason),
         by,
         queue=_name(sent, "queue") or DEFAULT_QUEUE,
         priority=_whole(sent, "priority", 0, MAX_PRIORITY, 0),
@@ -124,12 +125,6 @@ def sample_in(sent: Mapping[str, Any]) -> Sample:
         pairs=pairs,
         seed=_name(sent, "seed") or "",
     )
-
-
-def _reason(given: object) -> Reason:
-    if not isinstance(given, str) or given not in set(Reason):  # a list has no hash to look for
-        raise BadReviewError("reason", f"reason must be one of {', '.join(Reason)}.")
-    return Reason(str(given))
 
 
 def _name(sent: Mapping[str, Any], field: str) -> str | None:

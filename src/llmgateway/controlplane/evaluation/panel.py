@@ -105,8 +105,7 @@ def is_own(row: Mapping[str, Any], members: Sequence[Member]) -> bool:
     """Whether the gateway asked this itself: nobody judges questions of guardrails, evaluators, replays and golden
     rounds, which are no caller's and would be summed up with theirs.
     """
-    is_asked = is_guardrails(row) or is_of_replay(row.get("assigned_by"), row.get("tags"))
-    return is_asked or asker(row, members) is not None
+    return is_guardrails(row) or is_of_replay(row) or asker(row, members) is not None
 
 
 def due(row: Mapping[str, Any], members: Sequence[Member]) -> list[Member]:

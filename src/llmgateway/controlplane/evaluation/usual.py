@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Final, Self
 
-from llmgateway.domain.exchange import End, is_of_replay
+from llmgateway.domain.exchange import End, is_of_caller
 from llmgateway.domain.quantile import quantile
 
 ENOUGH: Final = 200  # exchanges that a baseline is frozen from
@@ -30,8 +30,7 @@ class Usual:
     def add(self, row: Mapping[str, Any], columns: Collection[str]) -> None:
         """Take an exchange that completed, until there are enough."""
         route = row.get("route")
-        is_callers = row.get("shadow_of") is None and not is_of_replay(row.get("assigned_by"), row.get("tags"))
-        if route is None or not is_callers or row.get("end") != End.COMPLETED.value:
+        if route is None or not is_of_caller(row) or row.get("end") != End.COMPLETED.value:
             return
         for column in columns:
             value = row.get(column)
