@@ -7,7 +7,7 @@ import tomllib
 
 import aiohttp
 import pytest
-from tests.support.admin import CANARY, CONFIG, AdminGateway, until
+from tests.support.admin import CANARY, CONFIG, until
 from tests.support.exchanges import ExchangeFactory, verdict
 
 from llmgateway.controlplane import admin, asking
@@ -16,14 +16,6 @@ from llmgateway.controlplane.configfile import etag
 from llmgateway.controlplane.endpoints import NAME
 from llmgateway.ports.store import Body, Entry
 from llmgateway.store import sqlite_connection
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = AdminGateway(tmp_path)
-    yield gateway
-    gateway.listener.close()
-
 
 MASKED = CONFIG.replace(CANARY, "***")
 

@@ -3,17 +3,10 @@
 import logging
 
 import pytest
-from tests.support.admin import CANARY, CONFIG, AdminGateway, until
+from tests.support.admin import CANARY, CONFIG, until
 
 from llmgateway.controlplane.byhand import MAX_EJECT_S
 from llmgateway.dataplane.link import News
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = AdminGateway(tmp_path)
-    yield gateway
-    gateway.listener.close()
 
 
 async def test_backends_say_where_they_are_who_uses_them_and_how_they_are(gateway):

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.support.admin import CANARY, CONFIG, AdminGateway, silent_worker, until
+from tests.support.admin import CANARY, CONFIG, silent_worker, until
 
 from llmgateway.config import lastgood
 from llmgateway.controlplane import changes as module
@@ -14,14 +14,6 @@ from llmgateway.controlplane.configfile import etag
 from llmgateway.ports.store import StoreUnavailableError
 from llmgateway.store.sqlite import SqliteStore
 from llmgateway.telemetry.frames import parse
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = AdminGateway(tmp_path)
-    yield gateway
-    gateway.listener.close()
-
 
 HALF = CONFIG.replace("weight = 90", "weight = 50").replace("weight = 10", "weight = 50")
 

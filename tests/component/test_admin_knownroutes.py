@@ -1,7 +1,6 @@
 """Lists of one route: a name that no route has or had is refused, one of the past or of the log alone is not."""
 
-import pytest
-from tests.support.admin import CONFIG, AdminGateway
+from tests.support.admin import CONFIG
 from tests.support.exchanges import ExchangeFactory
 
 from llmgateway.ports.store import Entry
@@ -9,13 +8,6 @@ from llmgateway.ports.store import Entry
 PREFIX = "/admin/v1/"
 TOLD = 'No route is called "chta"; did you mean "chat"? There is "chat", "vendor/m-*".'
 ESTIMATE = "datasets/{name}/{version}/estimate"  # asks about a candidate, so its route has to be in force
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = AdminGateway(tmp_path)
-    yield gateway
-    gateway.listener.close()
 
 
 async def lists(gateway):

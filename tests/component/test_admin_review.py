@@ -7,7 +7,6 @@ from random import Random
 
 import aiohttp
 import pytest
-from tests.support.admin import AdminGateway
 from tests.support.exchanges import ExchangeFactory, copy_of
 
 from llmgateway.controlplane.refused import RefusedError
@@ -17,13 +16,6 @@ from llmgateway.domain.review import Reason
 from llmgateway.ports.store import Body
 
 ANN, BOB, EVE = ({"x-llmgateway-author": name} for name in ("ann", "bob", "eve"))
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = AdminGateway(tmp_path)
-    yield gateway
-    gateway.listener.close()
 
 
 async def exchanges(gateway, count=1, **changes):

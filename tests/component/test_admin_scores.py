@@ -1,7 +1,7 @@
 """Scores over the admin API: given at once, read by filters and pages, shown with their exchange; tokens for browsers."""
 
 import pytest
-from tests.support.admin import CONFIG, TOKEN_SECRET, AdminGateway
+from tests.support.admin import CONFIG, TOKEN_SECRET
 from tests.support.exchanges import ExchangeFactory
 from tests.support.scores import score
 
@@ -11,13 +11,6 @@ from llmgateway.domain.clock import SystemClock
 from llmgateway.domain.score import MAX_COMMENT
 
 SCORE = {"name": "relevance", "value": 0.5, "source_kind": "judge", "source_id": "rubric-3"}
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = AdminGateway(tmp_path)
-    yield gateway
-    gateway.listener.close()
 
 
 async def exchanges(gateway, count=1):

@@ -2,21 +2,12 @@
 
 import re
 
-import pytest
-from tests.support.admin import AdminGateway
 from tests.support.exchanges import ExchangeFactory
 
 WRONG = ([], {}, [[]], {"a": []}, None, True, -1, 1.5, 10**30, "", "é\u0000", "x" * 600)
 PAGES = "/review"  # for browsers: they answer in HTML
 FEED = "/admin/v1/live/stream"
 CHANGING = ("/reload", "/rollback")
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = AdminGateway(tmp_path)
-    yield gateway
-    gateway.listener.close()
 
 
 async def operations(gateway):

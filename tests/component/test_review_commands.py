@@ -6,20 +6,12 @@ import json
 import pytest
 import typer
 from tests.component.test_admin_review import exchanges, needing, pair
-from tests.support.admin import AdminGateway
 from typer.testing import CliRunner
 
 from llmgateway.cli.review import register
 from llmgateway.ports.reviews import WantedItems
 
 HOSTILE = "\x1b[2J\u202egnp.exe"
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = AdminGateway(tmp_path)
-    yield gateway
-    gateway.listener.close()
 
 
 @pytest.fixture

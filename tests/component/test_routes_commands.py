@@ -5,17 +5,10 @@ import json
 
 import aiohttp
 import pytest
-from tests.support.admin import CONFIG, AdminGateway
+from tests.support.admin import CONFIG
 from tests.support.listener import run as run_against
 
 from llmgateway.controlplane.replies import CONFIG_HEADER, DATA_HEADER
-
-
-@pytest.fixture
-def gateway(tmp_path):
-    gateway = AdminGateway(tmp_path)
-    yield gateway
-    gateway.listener.close()
 
 
 async def run(gateway, *words):
