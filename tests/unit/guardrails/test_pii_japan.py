@@ -114,63 +114,6 @@ def test_an_address_does_not_take_a_telephone_number_with_it():
     assert kinds == ["jp_address", "phone"]
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("氏名：山田太郎、", "山田太郎"),
-        ("氏名：山田　太郎", "山田　太郎"),
-        ("担当者：佐藤です", "佐藤"),
-        ("本日、佐藤さんが", "佐藤"),
-        ("、田中様へ", "田中"),
-        ("私の名前は田中　聡太郎です。", "田中　聡太郎"),
-        ("私は山田太郎と申します", "山田太郎"),
-        ('{"name": "山口　舞"}', "山口　舞"),
-        ("<full_name>Michael Crosby</full_name>", "Michael Crosby"),
-        ("My name is Tyler Mays and", "Tyler Mays"),
-        ("フリガナ：ヤマダ タロウ", "ヤマダ タロウ"),
-        ("氏名　田中　太郎", "田中　太郎"),
-        ("申込者：鈴木さゆり（本人）", "鈴木さゆり"),
-        ("私の名前は小林くみ子です。", "小林くみ子"),
-        ("担当者：高橋さん", "高橋"),
-        ("営業の伊藤と申します", "伊藤"),
-        ("本日、渡辺部長が", "渡辺"),
-        ("、加藤先生に", "加藤"),
-        ("以上です。\n営業部 松本 直子\n", "松本 直子"),
-        ("Full name:      Kelsey Arellano", "Kelsey Arellano"),
-        ("Best regards,\nJoan Baker", "Joan Baker"),
-        ("was signed by Mr. Omar Diaz on", "Omar Diaz"),
-        ("Passenger: Lena Fox", "Lena Fox"),
-        ("Professor Iris Young", "Iris Young"),
-        ("Dear Alice Johnson,", "Alice Johnson"),
-        ("Name: Bob Lee", "Bob Lee"),
-        ("ask Dr. Smith about it", "Smith"),
-    ],
-)
-def test_names_where_words_around_them_say_so(text, name):
-    assert only(text, "person") == ("person", name)
-    assert found(text) == []  # not looked for unless one asks
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "お客様へ",
-        "皆様",
-        "同様に",
-        "Dear Customer,",
-        "Dear Sir",
-        "会員様",
-        "お母さん",
-        "名前は未登録です",
-        "小学校の先生",
-        "signed by the customer",
-        "中村町3丁目",
-    ],
-)
-def test_words_that_are_nobodys_name(text):
-    assert found(text, "person") == []
-
-
 @pytest.mark.parametrize("bar", ["ー", "ｰ", "－", "‐", "−"])  # noqa: RUF001 - the marks that keyboards write for a hyphen
 @pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize(
@@ -196,4 +139,4 @@ def test_a_long_mark_is_a_hyphen_between_digits_only(text):
 @pytest.mark.parametrize("end", ["090ー", "090ー1234ー", "０９０ｰ"])
 def test_a_number_may_go_on_behind_a_long_mark(end):
     assert PiiGuardrail({}).settled(View(f"電話は{end}")) == 3
-    assert PiiGuardrail({}).settled(View("サーバー")) == 4
+    assert PiiGuardrail({"kinds": ["phone"]}).settled(View("サーバー")) == 4

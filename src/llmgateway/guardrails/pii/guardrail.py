@@ -31,32 +31,36 @@ _KINDS: Final = tuple(
         )
     )
 )  # fmt: skip
-_DEFAULT: Final = frozenset(_KINDS) - {persons.KIND}
 
 
 class PiiGuardrail:
     """Personal data by its form: check digits and shapes decide; where these say too little, the words before do."""
 
     name = "pii"
-    version = "3"
+    version = "4"
     kinds: Sequence[str] = _KINDS
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """`kinds`: which of them to look for; all but `person` if it is not given."""
-        unknown = sorted(set(options) - {"kinds"})
+        """`kinds`: which of them to look for, all if it is not given. `names`: in which languages `person` looks.
+
+        Names in English have much more in common with other words: they are looked for if `kinds` or `names` say so.
+        """
+        unknown = sorted(set(options) - {"kinds", "names"})
         if unknown:
-            raise OptionError(unknown[0], "pii takes one setting: kinds.")
-        self._wanted = _read_kinds(options["kinds"]) if "kinds" in options else _DEFAULT
-        self._names = persons.KIND in self._wanted
+            raise OptionError(unknown[0], "pii takes two settings: kinds, names.")
+        self._wanted = _read("kinds", options["kinds"], _KINDS) if "kinds" in options else frozenset(_KINDS)
+        usual = persons.LANGUAGES if "kinds" in options else (persons.JAPANESE,)
+        names = _read("names", options["names"], persons.LANGUAGES) if "names" in options else frozenset(usual)
+        self._names = names if persons.KIND in self._wanted else frozenset()
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
         """Give what is personal; of values that overlap, the longest."""
-        found = resolve(scan.candidates(view, start, names=self._names))
+        found = resolve(scan.candidates(view, start, self._names))
         return [each for each in found if each.start >= start and each.kind in self._wanted]
 
     def settled(self, view: View, start: int = 0) -> int:
         """Everything but the last word, number, or beginning of an address is settled."""
-        cut = tails.opening(view, start, names=self._names)
+        cut = tails.opening(view, start, self._names)
         if cut <= len(view.text) - tails.WIDEST and cut > start:
             return self._beyond(view, cut)
         if cut == start or (not self._names and _is_one_word(view, cut)):
@@ -65,7 +69,7 @@ class PiiGuardrail:
 
     def _before(self, view: View, cut: int) -> int:
         """The last word may belong to a value of several words that is complete."""
-        near = scan.candidates(view, cut, names=self._names)
+        near = scan.candidates(view, cut, self._names)
         return min([cut, *(found.start for found in near if found.start < cut < found.end)])
 
     def _beyond(self, view: View, cut: int) -> int:
@@ -79,13 +83,13 @@ class PiiGuardrail:
         return 0
 
 
-def _read_kinds(kinds: Any) -> frozenset[str]:
-    if not isinstance(kinds, list | tuple) or not kinds or not all(isinstance(kind, str) for kind in kinds):
-        raise OptionError("kinds", "kinds is a list of one or more kinds.")
-    unknown = [kind for kind in kinds if kind not in _KINDS]
+def _read(setting: str, chosen: Any, known: Sequence[str]) -> frozenset[str]:
+    if not isinstance(chosen, list | tuple) or not chosen or not all(isinstance(each, str) for each in chosen):
+        raise OptionError(setting, f"{setting} is a list of one or more of: {', '.join(known)}.")
+    unknown = [each for each in chosen if each not in known]
     if unknown:
-        raise OptionError("kinds", f"There is no kind {unknown[0]!r}. Known: {', '.join(_KINDS)}.")
-    return frozenset(kinds)
+        raise OptionError(setting, f"There is no {unknown[0]!r} in {setting}. Known: {', '.join(known)}.")
+    return frozenset(chosen)
 
 
 def _is_one_word(view: View, cut: int) -> bool:

@@ -1,6 +1,6 @@
 """Whatever may be personal: one look tells whether there can be any, then each family looks for its own."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -18,8 +18,11 @@ _ANY: Final = compiled(
 _BACK: Final = addresses.LONGEST + addresses.LONGEST_BLOCK + 4  # farther back begins nothing that matters at a place
 
 
-def candidates(view: View, start: int, *, names: bool) -> Iterator[Finding]:
-    """Give what each family takes for its own: all of it that ends after `start`. It may overlap."""
+def candidates(view: View, start: int, names: Collection[str] = ()) -> Iterator[Finding]:
+    """Give what each family takes for its own: all of it that ends after `start`. It may overlap.
+
+    `names`: the languages in which names of persons are looked for.
+    """
     low = max(0, start - _BACK)
     raw = b"" if view.text.isascii() else wide(view.folded[low:])
     octets = plain(view, low, raw)
@@ -34,4 +37,4 @@ def candidates(view: View, start: int, *, names: bool) -> Iterator[Finding]:
     if raw:
         yield from addresses.find(view, low, raw, start)
     if names:
-        yield from persons.find(view, octets, low)
+        yield from persons.find(view, octets, start, names)

@@ -1,5 +1,6 @@
 """Which end of a text may still become part of a value, when more of the text comes."""
 
+from collections.abc import Collection
 from typing import Final
 
 from llmgateway.guardrails.pii import addresses, emails, ibans, japan, numbers, persons
@@ -14,23 +15,26 @@ _PARTS: Final = (rb"={0,2}", rb"[+(]{1,2}", _NUMBER, _POSTAL, ibans.OPEN, emails
 _END: Final = compiled(_WORD + rb"*(?:" + b"|".join(_PARTS) + rb")\z")
 _END_WITH_NAMES: Final = compiled(_WORD + rb"*(?:" + b"|".join((*_PARTS, persons.ENGLISH_OPEN)) + rb")\z")
 _WIDE_END: Final = compiled_wide(rf"{addresses.OPEN}|{KANJI_OPEN}")
-_WIDE_END_WITH_NAMES: Final = compiled_wide(rf"{addresses.OPEN}|{KANJI_OPEN}|{persons.OPEN}")
 
 
-def opening(view: View, low: int, *, names: bool) -> int:
-    """Where the open end begins; `len(view.text)` if nothing is open."""
+def opening(view: View, low: int, names: Collection[str] = ()) -> int:
+    """Where the open end begins; `len(view.text)` if nothing is open.
+
+    `names`: the languages in which names of persons are looked for.
+    """
     size = len(view.text)
     low = max(low, size - WIDEST)
     if view.text.isascii():
-        return _end(view.octets, low, names=names)
+        return _end(view.octets, low, names)
     octets = begun(view, plain(view, low, wide(view.folded[low:])))
-    at = _end(octets, low, names=names)
+    at = _end(octets, low, names)
     low = max(low, size - addresses.LONGEST)
     raw = wide(view.folded[low:])
-    match = (_WIDE_END_WITH_NAMES if names else _WIDE_END).search(raw)
-    return min(at, low + len(raw[: match.start()].decode())) if match else at
+    match = _WIDE_END.search(raw)
+    at = min(at, low + len(raw[: match.start()].decode())) if match else at
+    return min(at, persons.opening(view.folded, low)) if persons.JAPANESE in names else at
 
 
-def _end(octets: bytes, low: int, *, names: bool) -> int:
-    found = (_END_WITH_NAMES if names else _END).search(octets, low)
+def _end(octets: bytes, low: int, names: Collection[str]) -> int:
+    found = (_END_WITH_NAMES if persons.ENGLISH in names else _END).search(octets, low)
     return found.start() if found else len(octets)

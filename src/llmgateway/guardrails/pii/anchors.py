@@ -1,0 +1,41 @@
+"""What a name in Japanese is looked for beside: family names, honorifics, labels. One pass finds all of them."""
+
+from typing import Final, NamedTuple
+
+from ahocorasick_rs import AhoCorasick, Implementation
+
+from llmgateway.guardrails.pii.runs import wide
+from llmgateway.guardrails.pii.surnames import SINGLE, SURNAMES
+from llmgateway.guardrails.pii.words_of_names import LABELS, READINGS, SURE
+
+_KNOWN: Final = (*SURNAMES, *SINGLE)
+_CALLS: Final = ("様", "さま", "さん", "氏", "殿", "くん", "ちゃん", "と申", "と名乗")
+_LABELS: Final = (*sorted(SURE.words | LABELS.words | READINGS.words), "ame", "AME", "普通", "当座", "貯蓄", "口座")
+_FIRST_CALL: Final = len(_KNOWN)
+_FIRST_LABEL: Final = _FIRST_CALL + len(_CALLS)
+_AUTOMATON: Final = AhoCorasick((*_KNOWN, *_CALLS, *_LABELS), implementation=Implementation.ContiguousNFA)
+
+
+class Anchors(NamedTuple):
+    """Where family names stand, and whether there is an honorific or the like, or a label."""
+
+    known: list[tuple[int, int]]
+    is_called: bool
+    is_labelled: bool
+
+
+def anchors(text: str, low: int) -> Anchors | None:
+    """All of them in a folded text, from `low` on; None if there is nothing."""
+    part = text[low:] if low else text
+    try:
+        found = _AUTOMATON.find_matches_as_indexes(part, overlapping=True)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        found = _AUTOMATON.find_matches_as_indexes(wide(part).decode(), overlapping=True)
+    if not found:
+        return None
+    known = [(low + begin, low + end) for which, begin, end in found if which < _FIRST_CALL]
+    return Anchors(
+        known,
+        any(_FIRST_CALL <= which < _FIRST_LABEL for which, _, _ in found),
+        any(which >= _FIRST_LABEL for which, _, _ in found),
+    )

@@ -1,0 +1,256 @@
+"""Names of persons in Japanese. Where a family name begins is told by a list of them, that it is one by what is around.
+
+A family name alone is a name beside an honorific, a title, a label, or what introduces somebody; with a given name
+behind it, also where it stands by itself: in a cell, a line, in quotes. In the flow of a sentence it is left alone, for
+there most names are those of places, companies, and of people whom everybody knows. Names that are in no list are
+found behind labels and before honorifics only.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from llmgateway.guardrails.pii.given_names import BEGINNINGS, is_given, may_begin
+from llmgateway.guardrails.pii.surnames import SINGLE, WORDS
+from llmgateway.guardrails.pii.words_of_names import (
+    AFTER_HAN,
+    ALL_SUFFIXES,
+    HONORIFICS,
+    LABELS,
+    LATIN_LABELS,
+    NOT_LATIN_LABELS,
+    OF_PERSONS,
+    PARTICLES,
+    PERSONAL,
+    ROLES,
+    SAID,
+    SAID_OF_NAMES,
+    SUFFIXES,
+)
+from llmgateway.guardrails.pii.wordset import WordSet
+from llmgateway.wire.view import CONTEXT, SEPARATOR
+
+_GIVEN: Final = 4  # characters of the longest given name
+_AFTER: Final = 12  # characters behind a name that are looked at
+_COMPANY: Final = 20  # characters of a company's name
+_ROLE: Final = 12  # characters of the longest role
+_FEW: Final = 8  # names of a list, between its label and the last of them
+_LINKS: Final = " :=|「『[(\t\"'`*-"
+_LISTED: Final = "、,・/と&"
+_BETWEEN: Final = "、,・/&:は="
+_LEADING: Final = frozenset(f"{_LINKS}{_LISTED}はが)>\n")
+_CELL_BEFORE: Final = frozenset("\n\t|,\"'「『(;・>*=[`")
+_CELL_AFTER: Final = frozenset("\n\t|,\"'」』);<]`")
+_IN_BRACKETS: Final = frozenset("男女夫妻父母長次")
+_SENTENCE: Final = frozenset("\n。、！？!?「『,. ")
+_PHRASES: Final = ALL_SUFFIXES.words | SAID.words | OF_PERSONS.words | PARTICLES.words
+_BEGUN: Final = frozenset(phrase[:size] for phrase in _PHRASES for size in range(1, len(phrase)))
+_SHORT: Final = frozenset("様氏殿君")  # words go on with them: 氏名, 殿堂
+_BEHIND_SHORT: Final = frozenset("宛方邸分専本")
+
+
+_FOLLOWING: Final = BEGINNINGS | {word[0] for word in AFTER_HAN.words | PARTICLES.words}
+
+
+class Name(NamedTuple):
+    """`text[start:end]`, which may be a name: with a given name or without one, and with a blank between them."""
+
+    start: int
+    end: int
+    surname: str
+    is_full: bool
+    is_spaced: bool
+
+
+def find_known(text: str, known: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Where names stand in a folded text that begin with a family name; `known`: where these stand."""
+    for begin, end in known:
+        name = _read(text, begin, end)
+        if name is not None and _is_person(text, name):
+            yield name.start, name.end
+
+
+def _read(text: str, begin: int, end: int) -> Name | None:
+    """The name that a family name begins, as long as it can be; nothing where it is a part of another word."""
+    if begin and is_letter(text[begin - 1]) and not ROLES.end(text[max(0, begin - _ROLE) : begin]):
+        return None
+    following = text[end : end + 1]
+    if following not in _FOLLOWING and (is_letter(following) or "ぁ" <= following <= "ん"):
+        return None
+    surname = text[begin:end]
+    is_spaced = text[end : end + 1] == " "
+    size = _given(text, end + is_spaced, fewest=2 if len(surname) == 1 and not is_spaced else 1)
+    if size:
+        return Name(begin, end + is_spaced + size, surname, is_full=True, is_spaced=is_spaced)
+    return Name(begin, end, surname, is_full=False, is_spaced=False) if _ends(text, end) else None
+
+
+def _given(text: str, at: int, fewest: int) -> int:
+    """How many characters of a given name there are."""
+    if not BEGINNINGS.issuperset(text[at : at + 1]):
+        return 0
+    for size in range(min(_GIVEN, len(text) - at), fewest - 1, -1):
+        if is_given(text[at : at + size]) and _ends(text, at + size):
+            return size
+    return 0
+
+
+def is_letter(character: str) -> bool:
+    """Whether a name goes on with it: kanji or katakana."""
+    return "一" <= character <= "鿿" or "ァ" <= character <= "ヺ" or character in ("々", "ー")
+
+
+def _ends(text: str, at: int) -> bool:
+    """Whether a word ends there."""
+    following = text[at : at + 1]
+    if is_letter(following):
+        return AFTER_HAN.begin(text, at)
+    return not "ぁ" <= following <= "ん" or PARTICLES.begin(text, at)
+
+
+def _is_person(text: str, name: Name) -> bool:
+    before = text[max(0, name.start - CONTEXT) : name.start].rpartition(SEPARATOR)[2]
+    after = text[name.end : name.end + _AFTER].partition(SEPARATOR)[0]
+    if name.is_spaced or _is_honoured(name, after.lstrip(" ")):
+        return True
+    if is_labelled(before) or _is_introduced(name, before, after):
+        return True
+    if name.is_full:
+        return _is_of_a_role(before) or _is_told(after) or _is_alone(before, after)
+    return len(name.surname) > 1 and (_is_one_of(name, before, after) or _is_line(name, before, after))
+
+
+def _is_honoured(name: Name, after: str) -> bool:
+    suffixes = SUFFIXES if name.surname in WORDS and not name.is_full else ALL_SUFFIXES
+    if not suffixes.begin(after):
+        return False
+    return after[0] not in _SHORT or not is_letter(after[1:2]) or after[1] in _BEHIND_SHORT
+
+
+def is_labelled(before: str, labels: WordSet = LABELS) -> bool:
+    """Whether what follows stands behind a label: `氏名:`, `<td>氏名</td><td>`, `"name": "`, `出席者は佐藤、`."""
+    if before[-1:] not in _LEADING:
+        return False
+    for _ in range(_FEW):
+        if _is_label(before, labels):
+            return True
+        before = _without_last(before)
+        if not before:
+            return False
+    return False
+
+
+def _is_label(before: str, labels: WordSet) -> bool:
+    stem = _without_tags(before)
+    if stem is before and stem[-1:] in ("は", "が") and len(before) > 1:
+        stem = before[:-1]
+        return labels.end(stem)
+    if stem == before and stem[-1:] != ")":
+        return False
+    bare = stem.removesuffix(")").rpartition("(")[0].rstrip() if stem.endswith(")") else stem
+    if labels.end(bare):
+        return True
+    latin = stem[-12:].lower()
+    return labels is LABELS and LATIN_LABELS.end(latin) and not NOT_LATIN_LABELS.end(latin)
+
+
+def _without_tags(before: str) -> str:
+    """What is before the signs and tags that lead from a label to its value."""
+    stem = before.rstrip(_LINKS)
+    while stem.endswith(">"):
+        stem = stem[: max(0, stem.rfind("<"))].rstrip(_LINKS)
+    return stem.removesuffix("\n").rstrip(_LINKS) if stem.endswith("\n") else stem
+
+
+def _without_last(before: str) -> str:
+    """What is before the last name of a list, where one goes on behind it."""
+    rest = before.rstrip(" ")
+    if rest[-1:] not in _LISTED or not rest:
+        return ""
+    rest = rest[:-1].rstrip(" ")
+    tail = rest[-_AFTER:]
+    item = tail[1 + max(tail.rfind(sign) for sign in _BETWEEN) :]
+    bare = item.lstrip(" ")
+    return rest[: len(rest) - len(item)] if bare and is_letter(bare[0]) and _is_item(bare) else ""
+
+
+def _is_item(name: str) -> bool:
+    return HONORIFICS.end(name) or all(is_letter(each) or each == " " for each in name)
+
+
+def _is_introduced(name: Name, before: str, after: str) -> bool:
+    """Whether somebody says the name, as in `佐藤です` or `弊社の佐藤と申します`."""
+    if not SAID.begin(after):
+        return False
+    if before[-1:] == "の" and (ROLES.end(before[:-1]) or "会社" in before[-_COMPANY:]):
+        return True
+    if before and before[-1] not in _SENTENCE and before[-1] not in "のは":
+        return False
+    return name.is_full or SAID_OF_NAMES.begin(after) or (name.surname not in WORDS and name.surname not in SINGLE)
+
+
+def _is_of_a_role(before: str) -> bool:
+    return ROLES.end(before.rstrip(" の("))
+
+
+def _is_one_of(name: Name, before: str, after: str) -> bool:
+    """Whether a family name stands beside what somebody is, as in `担当の佐藤が`."""
+    roles = PERSONAL if name.surname in WORDS else ROLES
+    return before[-1:] in ("の", " ") and roles.end(before[:-1]) and not is_letter(after[:1])
+
+
+def _is_line(name: Name, before: str, after: str) -> bool:
+    """Whether a family name has a line for itself, as below a letter, or begins what somebody says in a chat."""
+    if name.surname in WORDS or before[-1:] not in ("", "\n", "]", " "):
+        return False
+    if before[-1:] == " " and before[-2:-1] != "]":
+        return False
+    return after[:1] in ("", "\n", ":")
+
+
+def _is_told(after: str) -> bool:
+    """Whether what follows is about a person: an age, a reading, a booking."""
+    rest = after.lstrip(" ")
+    if rest[:1] == "(":
+        return rest[1:2].isdigit() or "ぁ" <= rest[1:2] <= "ヺ" or rest[1:2] in _IN_BRACKETS
+    if rest[:1] == "、":
+        return rest[1:2].isdigit() and rest[2:5].lstrip("0123456789")[:1] in ("歳", "才")
+    return (rest[:1] == "<" and rest[1:2] != "/") or OF_PERSONS.begin(rest)
+
+
+def _is_alone(before: str, after: str) -> bool:
+    """Whether it has a line, a cell, or quotes for itself."""
+    left, right = before.rstrip(" ")[-1:], after.lstrip(" ")[:1]
+    if left == ":":
+        return True
+    if left and left not in _CELL_BEFORE and not _is_numbered(before):
+        return False
+    return not right or right in _CELL_AFTER
+
+
+def _is_numbered(before: str) -> bool:
+    stem = before.rstrip(" ")
+    return stem[-1:] in (".", "-", ")") and (stem[-2:-1].isdigit() or stem[-2:-1] in ("", "\n"))
+
+
+def open_known(text: str, known: Iterable[tuple[int, int]]) -> int:
+    """Where the first name begins that more of the text may make one, or no longer one; the text's end if none does."""
+    return min((begin for begin, end in known if _may_change(text, begin, end)), default=len(text))
+
+
+def _may_change(text: str, begin: int, end: int) -> bool:
+    if begin and is_letter(text[begin - 1]) and not ROLES.end(text[max(0, begin - _ROLE) : begin]):
+        return False
+    is_spaced = text[end : end + 1] == " "
+    at = end + is_spaced
+    if may_begin(text[at:]):
+        return True
+    sizes = (size for size in range(1, _GIVEN + 1) if is_given(text[at : at + size]))
+    ends = [end, *(at + size for size in sizes)]
+    return any(_is_begun(text[place:].lstrip(" ")) for place in ends if len(text) - place <= _AFTER)
+
+
+def _is_begun(after: str) -> bool:
+    """Whether it may become a phrase that tells something of the name before it."""
+    if not after or after in _BEGUN or after in ("(", "<", "様", "氏", "殿", "君"):
+        return True
+    return (after[0] == "、" and len(after) <= _GIVEN and after[1:].isdigit()) or after == "、"

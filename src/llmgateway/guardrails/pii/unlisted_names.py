@@ -1,0 +1,112 @@
+"""Names of persons in Japanese that are in no list: by their shape, behind a label or before an honorific."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from llmgateway.guardrails.pii.given_names import is_given
+from llmgateway.guardrails.pii.japanese_names import is_labelled
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide
+from llmgateway.guardrails.pii.words_of_names import NOBODY, READINGS, ROLES, SURE, THINGS
+from llmgateway.wire.expression import Expression
+from llmgateway.wire.view import CONTEXT, SEPARATOR
+
+_KANA: Final = rf"[ァ-ヺ][{KATAKANA}]{{0,8}}"
+_TWO: Final = rf"[{HAN}]{{1,4}} (?:[{HAN}]{{1,3}}|[ぁ-ん{KATAKANA}]{{2,5}})"
+_FOREIGN: Final = rf"{_KANA}(?:・{_KANA}){{1,2}}"
+_HALF: Final = "ｦ-ﾟ"  # katakana of half the width, as banks write it
+_READING: Final = rf"{_KANA}[ ・]{_KANA}(?:・{_KANA})?|[{_HALF}]{{2,12}} [{_HALF}]{{2,12}}"
+_LETTER: Final = rf"{HAN}{KATAKANA}"
+_HONOURED: Final = compiled_wide(
+    rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|[{HAN}]{{2,3}}) ?(?:様|さま|さん|氏|殿)(?:[^{HAN}]|\z)"
+)
+_CALLED: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])([{HAN}]{{2,3}})(?:くん|ちゃん)(?:[^{HAN}]|\z)")
+_SAID: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|[{HAN}]{{2,5}})と(?:申し|申す|名乗)")
+_BEHIND: Final = compiled_wide(rf"[:=|「」】>)\t \n\"']({_TWO}|{_READING}|[{HAN}]{{3,5}})(?:[^{_LETTER}]|\z)")
+OPEN: Final = (
+    rf"(?:[{HAN}]{{1,5}}|[{HAN}]{{1,4}} [{HAN}ぁ-ん{KATAKANA}]{{0,5}}"
+    rf"|{_KANA}(?:[ ・](?:{_KANA})?){{0,2}}|[{_HALF}]{{1,12}}(?: [{_HALF}]{{0,12}})?)"
+    rf" ?(?:さ|く|ち|ちゃ|と|と申|と名|様|氏|殿)?\z"
+)
+_LAST: Final = frozenset(
+    "田川山野木本村井原島崎沢藤谷橋口岡松林森浦石尾倉津塚坂瀬池堀宮根越戸賀辺巻丸垣江河泉杉竹梅柳桐栗城嶋澤濱永吉富沼淵渕窪畑畠迫熊牧脇"
+)
+"""What most family names end with."""
+_NO_LAST: Final = frozenset(
+    "部課係室社店会局院校支株市県区町所者員様団体組合家屋園館場署人名店号課庫料金費率量値額表書票欄類用品"
+)
+_ACCOUNT: Final = 7  # digits
+_ACCOUNTS: Final = ("普通", "当座", "貯蓄", "口座")
+_LONGEST: Final = 3  # characters of a family name in kanji, as nearly all are
+
+
+def find_labelled(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
+    """Names behind a label, in a folded text; `raw`: what is behind `low`, as UTF-8."""
+    for begin, end in _spans(_BEHIND, raw, low):
+        if _is_behind_label(text, begin, end):
+            yield begin, end
+
+
+def find_called(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
+    """Names before an honorific, and those that somebody gives."""
+    for begin, end in _spans(_HONOURED, raw, low):
+        if _is_honoured(text[begin:end]) or _is_of_kin(text, begin, end):
+            yield begin, end
+    for begin, end in _spans(_CALLED, raw, low):
+        if is_given(text[begin:end]):
+            yield begin, end
+    for begin, end in _spans(_SAID, raw, low):
+        if _is_said(text[begin:end]):
+            yield begin, end
+
+
+def _spans(pattern: Expression, raw: bytes, low: int) -> Iterator[tuple[int, int]]:
+    at = 0
+    while (found := pattern.search(raw, at)) is not None:
+        begin, end = found.span(1)
+        start = low + len(raw[:begin].decode())
+        yield start, start + len(raw[begin:end].decode())
+        at = end
+
+
+def _is_honoured(name: str) -> bool:
+    surname, blank, given = name.partition(" ")
+    if "・" in name or "ァ" <= name[0] <= "ヺ":
+        return True
+    if blank:
+        return _is_surname(surname) and (is_given(given) or surname[-1] in _LAST)
+    return name[-1] in _LAST and name not in THINGS and name[0] not in NOBODY
+
+
+def _is_of_kin(text: str, begin: int, end: int) -> bool:
+    """Whether it is a given name behind whose it is, as in `姉の桃子さん`."""
+    before = text[max(0, begin - _LONGEST - 1) : begin]
+    return before[-1:] == "の" and ROLES.end(before[:-1]) and is_given(text[begin:end])
+
+
+def _is_said(name: str) -> bool:
+    if " " in name or "・" in name:
+        return True
+    return name[-1] not in _NO_LAST
+
+
+def _is_behind_label(text: str, begin: int, end: int) -> bool:
+    name = text[begin:end]
+    before = text[max(0, begin - CONTEXT) : begin].rpartition(SEPARATOR)[2]
+    if "ァ" <= name[0] <= "ヺ" or "ｦ" <= name[0] <= "ﾟ":
+        return is_labelled(before, READINGS) or _is_behind_account(before)
+    surname, blank, given = name.partition(" ")
+    if blank:
+        return _is_surname(surname) and given[-1] not in _NO_LAST and is_labelled(before)
+    return is_labelled(before, SURE) and any(
+        len(name) - size > 1 and is_given(name[size:]) for size in range(1, _LONGEST + 1)
+    )
+
+
+def _is_behind_account(before: str) -> bool:
+    """Whether it is the holder's name, as in `普通 1234567 ヤマダ タロウ`."""
+    number = before.rstrip(" :、,(")[-_ACCOUNT:]
+    return len(number) == _ACCOUNT and number.isdigit() and any(word in before for word in _ACCOUNTS)
+
+
+def _is_surname(word: str) -> bool:
+    return len(word) <= _LONGEST and word[-1] not in _NO_LAST and word not in THINGS

@@ -1,0 +1,28 @@
+"""Whether a text ends or goes on with one of many words, without trying each."""
+
+from collections.abc import Iterable
+from typing import Final
+
+
+class WordSet:
+    """Words by their lengths, and the characters they begin and end with: most looks end at the first of these."""
+
+    __slots__ = ("_firsts", "_lasts", "_sizes", "words")
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self.words: Final = frozenset(words)
+        self._sizes: Final = tuple(sorted({len(word) for word in self.words}))
+        self._firsts: Final = frozenset(word[0] for word in self.words)
+        self._lasts: Final = frozenset(word[-1] for word in self.words)
+
+    def end(self, text: str) -> bool:
+        """Whether the text ends with one of them."""
+        if text[-1:] not in self._lasts:
+            return False
+        return any(text[-size:] in self.words for size in self._sizes)
+
+    def begin(self, text: str, at: int = 0) -> bool:
+        """Whether one of them is at a place of the text."""
+        if text[at : at + 1] not in self._firsts:
+            return False
+        return any(text[at : at + size] in self.words for size in self._sizes)

@@ -1,0 +1,194 @@
+"""Names of persons in Japanese: found by what is around them, left alone in the flow of a sentence."""
+
+import random
+
+import pytest
+from tests.unit.guardrails.pii_texts import found, only, people
+
+from llmgateway.guardrails.pii.guardrail import PiiGuardrail
+from llmgateway.ports.guardrail import OptionError
+from llmgateway.wire.view import SEPARATOR, View
+
+NAMED = [
+    ("氏名：山田太郎、", "山田太郎"),
+    ("氏名：山田　太郎", "山田　太郎"),
+    ("氏名　田中　太郎", "田中　太郎"),
+    ("お名前（漢字）：高橋春香", "高橋春香"),
+    ("担当者：佐藤です", "佐藤"),
+    ("担当者：高橋さん", "高橋"),
+    ("ご契約者様：小林 英樹様", "小林 英樹"),
+    ("申込者：鈴木さゆり（本人）", "鈴木さゆり"),
+    ("本日、佐藤さんが", "佐藤"),
+    ("、田中様へ", "田中"),
+    ("件名：渡辺様 お見積りの件", "渡辺"),
+    ("林さんに確認してください", "林"),
+    ("本日、渡辺部長が", "渡辺"),
+    ("、加藤先生に", "加藤"),
+    ("千葉さんは出張です", "千葉"),
+    ("中川くん（8歳）が入院しました", "中川"),
+    ("私の名前は田中　聡太郎です。", "田中　聡太郎"),
+    ("私の名前は小林くみ子です。", "小林くみ子"),
+    ("私は山田太郎と申します", "山田太郎"),
+    ("営業の伊藤と申します", "伊藤"),
+    ("わたくし吉田と申します。", "吉田"),
+    ("お世話になっております。斉藤です。", "斉藤"),
+    ("株式会社サンプルの小川です。", "小川"),
+    ("担当の佐藤が伺います。", "佐藤"),
+    ("総務部長の清水が承認しました。", "清水"),
+    ("代表取締役社長　三浦裕太", "三浦裕太"),
+    ("営業部長山田太郎が", "山田太郎"),
+    ("夫の藤井幹も同席します。", "藤井幹"),
+    ("次の顧客の要約：後藤千代、58歳、横浜市在住。", "後藤千代"),
+    ("前田直樹という名前で", "前田直樹"),
+    ("木村桃子の予約を", "木村桃子"),
+    ("「坂本健一」", "坂本健一"),
+    ("社内,山下稔,42", "山下稔"),
+    ("| 藤原裕美子 | 総務部 |", "藤原裕美子"),
+    ("1. 村上翔太\n", "村上翔太"),
+    ("以上です。\n営業部 松本 直子\n", "松本 直子"),
+    ("よろしくお願いいたします。\n\n小林", "小林"),
+    ("[10:18] 後藤：ありがとうございます", "後藤"),
+    ('{"name": "山口　舞"}', "山口　舞"),
+    ('{"氏名":"橋本英樹","電話":""}', "橋本英樹"),
+    ("<td>氏名</td><td>阿部直人</td>", "阿部直人"),
+    ("From: 清水加奈 <k@example.com>", "清水加奈"),
+    ("フリガナ：ヤマダ タロウ", "ヤマダ タロウ"),
+    ("フリガナ：ﾔﾏﾀﾞ ﾀﾛｳ", "ﾔﾏﾀﾞ ﾀﾛｳ"),
+    ("氏名（カナ）タカハシ ユミコ", "タカハシ ユミコ"),
+    ("普通 1234567 ナカムラ モモコ", "ナカムラ モモコ"),
+    ("氏名：綾小路麗子", "綾小路麗子"),
+    ("綾小路 麗子様より", "綾小路 麗子"),
+    ("鯉淵さんからの連絡", "鯉淵"),
+    ("ジョン・スミス様", "ジョン・スミス"),
+    ("鯉淵と申します", "鯉淵"),
+    ("娘の桃子さんは", "桃子"),
+    ("翔太くんは", "翔太"),
+]
+
+
+@pytest.mark.parametrize(("text", "name"), NAMED)
+def test_names_where_what_is_around_them_says_so(text, name):
+    assert people(text) == [name]
+
+
+def test_names_in_japanese_are_looked_for_if_nobody_says_anything():
+    assert only("担当は佐藤花子です。") == ("person", "佐藤花子")
+    assert found("担当は佐藤花子です。", "email") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("参加者：佐藤、鈴木 太一、高橋さん", ["佐藤", "鈴木 太一", "高橋"]),
+        ("出席者は山田、橋本、加藤の三名", ["山田", "橋本", "加藤"]),
+        ("小川さん、岡田さんが参加します", ["小川", "岡田"]),
+        ("高橋桃子（たかはしももこ）", ["高橋桃子", "たかはしももこ"]),
+        ("山田太郎（ヤマダ　タロウ）様", ["山田太郎", "ヤマダ　タロウ"]),
+        ("契約者：佐藤一郎　被保険者：佐藤花子", ["佐藤一郎", "佐藤花子"]),
+    ],
+)
+def test_several_names(text, names):
+    assert people(text) == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "お客様へ", "皆様", "同様に", "花模様の", "標準仕様", "会員様", "お母さん", "看護師さん", "魚屋さん", "取引先様", "旦那様", "源氏物語", "神殿",
+        "名前は未登録です", "氏名は全角で入力", "氏名：全角20文字以内", "名前を変更する", "担当：未定", "担当部署：総務部", "申請者：本人", "申請者：法定代理人",
+        "差出人：カスタマーサポート", "患者：男性、60歳", "参加者：社員、家族、友人", "小学校の先生", "営業部長の役割", "社長のあいさつ",
+        "中村町3丁目", "川崎市は", "山口県の人口", "福島第一原発", "千葉大学", "上野公園", "東京都中央区", "弊社の川崎工場", "出身は山口です",
+        "本田技研工業", "山田電機の株価", "鈴木商店", "小林製薬", "高橋農園のりんご", "前田道路", "伊藤忠商事", "松本城", "三浦半島", "武田信玄の城",
+        "私は学生です。", "弊社の製品です。", "そうです。", "可能です。", '{"name": "東京支店"}', '"name": "検索"', "name: 本番環境", "<name>大阪城</name>",
+        "フリガナ：カタカナ", "フリガナを入力してください。", "カテゴリ：キッチン", "よろしくお願いいたします。\n総務部", "1. 東京\n2. 大阪", "山本 料理",
+        "カードの名義が異なります。", "株式会社青空と申します", "新宿店長候補", "\ud800佐", "々々々", "様", "さん",
+    ],
+)  # fmt: skip
+def test_words_that_are_nobodys_name(text):
+    assert people(text) == []
+
+
+def test_nobody_is_named_in_the_flow_of_a_sentence():
+    """Whom everybody talks about is no personal datum, and whoever asks about them needs the name."""
+    assert people("松田優作が主演の映画と、山田洋次の作品を比べてください") == []
+
+
+def test_a_text_beside_it_says_nothing_about_a_name():
+    assert people(f"担当：{SEPARATOR}山口を") == []
+    assert people(f"山田太郎{SEPARATOR}様、") == ["山田太郎"]  # it stands for itself
+    assert people(f"山口{SEPARATOR}様") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<full_name>Michael Crosby</full_name>",
+        "My name is Michael Crosby and",
+        "Full name:      Michael Crosby",
+        "Best regards,\nMichael Crosby",
+        "Signed, Michael Crosby, director",
+        "was signed by Mr. Michael Crosby on",
+        "Contact person: Michael Crosby",
+        "Professor Michael Crosby",
+        "Dear Michael Crosby,",
+    ],
+)
+def test_names_in_english_are_found_if_one_asks(text):
+    assert people(text, "en") == ["Michael Crosby"]
+    assert found(text, "person") == [("person", "Michael Crosby")]
+    assert people(text) == []
+    assert found(text) == []
+
+
+@pytest.mark.parametrize("text", ["Dear Customer,", "Dear Sir", "signed by the customer"])
+def test_who_is_saluted_without_a_name(text):
+    assert people(text, "en") == []
+
+
+def test_whoever_looks_for_english_names_only_finds_no_others():
+    assert people("氏名：山田太郎", "en") == []
+    assert people("氏名：山田太郎 Name: Ann Lee", "ja", "en") == ["山田太郎", "Ann Lee"]
+
+
+@pytest.mark.parametrize("wrong", ["ja", [], ["fr"], [1], None])
+def test_the_languages_of_names_are_a_list_of_known_ones(wrong):
+    with pytest.raises(OptionError, match="names"):
+        PiiGuardrail({"names": wrong})
+
+
+def _streamed(text: str, cuts: list[int]) -> set[tuple[int, int]]:
+    """What comes out where a text arrives in pieces, each look from what is settled on."""
+    guardrail, done, told = PiiGuardrail({}), 0, set()
+    for end in [*cuts, len(text)]:
+        view = View(text[:end])
+        settled = guardrail.settled(view, done) if end < len(text) else end
+        assert settled >= done
+        told |= {(each.start, each.end) for each in guardrail.find(view, done) if each.start < settled}
+        done = settled
+    return told
+
+
+@pytest.mark.parametrize(("text", "name"), NAMED)
+def test_a_name_is_found_wherever_a_stream_is_cut(text, name):
+    whole = {(each.start, each.end) for each in PiiGuardrail({}).find(View(text))}
+    assert _streamed(text, list(range(1, len(text)))) == whole
+    for cut in range(1, len(text)):
+        assert _streamed(text, [cut]) == whole, (text[:cut], text[cut:])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_texts_of_names_at_random_cuts(seed):
+    dice = random.Random(seed)
+    parts = [part for text, _ in NAMED for part in (text, text[: dice.randint(1, len(text))])]
+    text = "".join(dice.choice(parts) + dice.choice("\n。、 ") for _ in range(5))
+    text = "".join(each if dice.random() > 0.03 else dice.choice("様さんの（、：山田子12") for each in text)
+    whole = {(each.start, each.end) for each in PiiGuardrail({}).find(View(text))}
+    assert _streamed(text, sorted(dice.sample(range(1, len(text)), len(text) // 3))) == whole
+
+
+def test_little_is_held_back_behind_a_name():
+    """Until the next word tells whether it is one, and no longer."""
+    guardrail = PiiGuardrail({"kinds": ["person"], "names": ["ja"]})
+    assert guardrail.settled(View("佐藤")) == 0
+    assert guardrail.settled(View("佐藤さんが今日")) >= len("佐藤さんが")
+    assert guardrail.settled(View("今日は晴れています。")) == len("今日は晴れています。")
