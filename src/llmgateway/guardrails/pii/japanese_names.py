@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from llmgateway.guardrails.pii.given_names import BEGINNINGS, is_given, may_begin
-from llmgateway.guardrails.pii.surnames import SINGLE, WORDS
+from llmgateway.guardrails.pii.surnames import LEADING, SINGLE, WORDS
 from llmgateway.guardrails.pii.words_of_names import (
     AFTER_HAN,
     ALL_SUFFIXES,
@@ -71,7 +71,7 @@ def find_known(text: str, known: Iterable[tuple[int, int]]) -> Iterator[tuple[in
 
 def _read(text: str, begin: int, end: int) -> Name | None:
     """The name that a family name begins, as long as it can be; nothing where it is a part of another word."""
-    if begin and is_letter(text[begin - 1]) and not ROLES.end(text[max(0, begin - _ROLE) : begin]):
+    if _is_inside(text, begin, end):
         return None
     following = text[end : end + 1]
     if following not in _FOLLOWING and (is_letter(following) or "ぁ" <= following <= "ん"):
@@ -82,6 +82,13 @@ def _read(text: str, begin: int, end: int) -> Name | None:
     if size:
         return Name(begin, end + is_spaced + size, surname, is_full=True, is_spaced=is_spaced)
     return Name(begin, end, surname, is_full=False, is_spaced=False) if _ends(text, end) else None
+
+
+def _is_inside(text: str, begin: int, end: int) -> bool:
+    """Whether a word has begun before it that is not what somebody is, as in `営業部長山田`."""
+    if not begin or not is_letter(text[begin - 1]):
+        return False
+    return end - begin == 1 or not ROLES.end(text[max(0, begin - _ROLE) : begin])
 
 
 def _given(text: str, at: int, fewest: int) -> int:
@@ -115,7 +122,7 @@ def _is_person(text: str, name: Name) -> bool:
     if is_labelled(before) or _is_introduced(name, before, after):
         return True
     if name.is_full:
-        return _is_of_a_role(before) or _is_told(after) or _is_alone(before, after)
+        return name.surname not in LEADING and (_is_of_a_role(before) or _is_told(after) or _is_alone(before, after))
     return len(name.surname) > 1 and (_is_one_of(name, before, after) or _is_line(name, before, after))
 
 
@@ -238,7 +245,7 @@ def open_known(text: str, known: Iterable[tuple[int, int]]) -> int:
 
 
 def _may_change(text: str, begin: int, end: int) -> bool:
-    if begin and is_letter(text[begin - 1]) and not ROLES.end(text[max(0, begin - _ROLE) : begin]):
+    if _is_inside(text, begin, end):
         return False
     is_spaced = text[end : end + 1] == " "
     at = end + is_spaced

@@ -72,6 +72,8 @@ _WORDS: Final = """
 """
 SINGLE: Final = frozenset(_SINGLE)
 """Names of one character, which are words of their own."""
+LEADING: Final = frozenset("東西南北平桃松竹梅桜菊柳杉栗鶴浜島城境泉星")
+"""Of these, what the names of many places and things begin with."""
 WORDS: Final = frozenset(_WORDS.split())
 """Family names that are names of places, too, or words."""
 SURNAMES: Final = tuple(sorted({*_NAMES.split()} - {"内堀", "中央", "財前"}, key=lambda name: (-len(name), name)))
