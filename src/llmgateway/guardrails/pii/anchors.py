@@ -33,9 +33,12 @@ def anchors(text: str, low: int) -> Anchors | None:
         found = _AUTOMATON.find_matches_as_indexes(wide(part).decode(), overlapping=True)
     if not found:
         return None
-    known = [(low + begin, low + end) for which, begin, end in found if which < _FIRST_CALL]
-    return Anchors(
-        known,
-        any(_FIRST_CALL <= which < _FIRST_LABEL for which, _, _ in found),
-        any(which >= _FIRST_LABEL for which, _, _ in found),
-    )
+    known, is_called, is_labelled = [], False, False
+    for which, begin, end in found:
+        if which < _FIRST_CALL:
+            known.append((low + begin, low + end))
+        elif which < _FIRST_LABEL:
+            is_called = True
+        else:
+            is_labelled = True
+    return Anchors(known, is_called, is_labelled)

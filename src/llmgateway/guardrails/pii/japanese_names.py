@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from llmgateway.guardrails.pii.given_names import BEGINNINGS, is_given, may_begin
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
 from llmgateway.guardrails.pii.surnames import LEADING, SINGLE, WORDS
 from llmgateway.guardrails.pii.words_of_names import (
     AFTER_HAN,
     ALL_SUFFIXES,
-    HONORIFICS,
     LABELS,
     LATIN_LABELS,
     NOT_LATIN_LABELS,
@@ -33,10 +33,12 @@ _GIVEN: Final = 4  # characters of the longest given name
 _AFTER: Final = 12  # characters behind a name that are looked at
 _COMPANY: Final = 20  # characters of a company's name
 _ROLE: Final = 12  # characters of the longest role
-_FEW: Final = 8  # names of a list, between its label and the last of them
 _LINKS: Final = " :=|「『[(\t\"'`*-"
 _LISTED: Final = "、,・/と&"
-_BETWEEN: Final = "、,・/&:は="
+_OTHERS: Final = compiled_wide(  # of a list of names
+    rf"(?:[{HAN}{KATAKANA}さまんくちゃ ]{{1,10}}[{_LISTED}] *){{1,8}}\z"
+)
+_BEFORE_LIST: Final = (*_LINKS, "は")
 _LEADING: Final = frozenset(f"{_LINKS}{_LISTED}はが)>\n")
 _CELL_BEFORE: Final = frozenset("\n\t|,\"'「『(;・>*=[`")
 _CELL_AFTER: Final = frozenset("\n\t|,\"'」』);<]`")
@@ -71,10 +73,10 @@ def find_known(text: str, known: Iterable[tuple[int, int]]) -> Iterator[tuple[in
 
 def _read(text: str, begin: int, end: int) -> Name | None:
     """The name that a family name begins, as long as it can be; nothing where it is a part of another word."""
-    if _is_inside(text, begin, end):
-        return None
     following = text[end : end + 1]
-    if following not in _FOLLOWING and (is_letter(following) or "ぁ" <= following <= "ん"):
+    if following not in _FOLLOWING and ("ぁ" <= following <= "ん" or is_letter(following)):
+        return None
+    if begin and _is_inside(text, begin, end):
         return None
     surname = text[begin:end]
     is_spaced = text[end : end + 1] == " "
@@ -117,8 +119,10 @@ def _ends(text: str, at: int) -> bool:
 def _is_person(text: str, name: Name) -> bool:
     before = text[max(0, name.start - CONTEXT) : name.start].rpartition(SEPARATOR)[2]
     after = text[name.end : name.end + _AFTER].partition(SEPARATOR)[0]
-    if name.is_spaced or _is_honoured(name, after.lstrip(" ")):
+    if name.is_spaced or _is_honoured(name, after.lstrip(" ") if after[:1] == " " else after):
         return True
+    if name.surname in SINGLE and not name.is_full and before[-1:] in _LISTED:
+        return False
     if is_labelled(before) or _is_introduced(name, before, after):
         return True
     if name.is_full:
@@ -137,13 +141,14 @@ def is_labelled(before: str, labels: WordSet = LABELS) -> bool:
     """Whether what follows stands behind a label: `氏名:`, `<td>氏名</td><td>`, `"name": "`, `出席者は佐藤、`."""
     if before[-1:] not in _LEADING:
         return False
-    for _ in range(_FEW):
-        if _is_label(before, labels):
-            return True
-        before = _without_last(before)
-        if not before:
-            return False
-    return False
+    if before.rstrip(" ")[-1:] not in _LISTED:
+        return _is_label(before, labels)
+    if not any(sign in before for sign in _BEFORE_LIST):
+        return False
+    raw = wide(before)
+    others = _OTHERS.search(raw)
+    head = raw[: others.start()].decode() if others else ""
+    return head[-1:] in _BEFORE_LIST and _is_label(head, labels)
 
 
 def _is_label(before: str, labels: WordSet) -> bool:
@@ -166,22 +171,6 @@ def _without_tags(before: str) -> str:
     while stem.endswith(">"):
         stem = stem[: max(0, stem.rfind("<"))].rstrip(_LINKS)
     return stem.removesuffix("\n").rstrip(_LINKS) if stem.endswith("\n") else stem
-
-
-def _without_last(before: str) -> str:
-    """What is before the last name of a list, where one goes on behind it."""
-    rest = before.rstrip(" ")
-    if rest[-1:] not in _LISTED or not rest:
-        return ""
-    rest = rest[:-1].rstrip(" ")
-    tail = rest[-_AFTER:]
-    item = tail[1 + max(tail.rfind(sign) for sign in _BETWEEN) :]
-    bare = item.lstrip(" ")
-    return rest[: len(rest) - len(item)] if bare and is_letter(bare[0]) and _is_item(bare) else ""
-
-
-def _is_item(name: str) -> bool:
-    return HONORIFICS.end(name) or all(is_letter(each) or each == " " for each in name)
 
 
 def _is_introduced(name: Name, before: str, after: str) -> bool:

@@ -40,6 +40,7 @@ ENGLISH_OPEN: Final = rb"(?:[A-Z][A-Za-z'.-]{0,20} ){1,4}(?:[A-Z][A-Za-z'.-]{0,2
 
 
 _READING: Final = compiled_wide(r" ?\(([ぁ-んァ-ヺー]{2,9}[ ・]?[ぁ-んァ-ヺー]{0,9})\)")
+_BEFORE_READING: Final = (" ", "(")
 _READING_AHEAD: Final = 24  # characters
 _OPEN: Final = compiled_wide(rf"(?:{unlisted_names.OPEN})|[{HAN}々 ](\([ぁ-ん{KATAKANA} ]{{0,18}})\z")
 
@@ -76,6 +77,8 @@ def _japanese(folded: str, start: int) -> list[Finding]:
 
 def _reading(folded: str, end: int) -> Iterator[Finding]:
     """The reading of a name, in brackets behind it."""
+    if folded[end : end + 1] not in _BEFORE_READING:
+        return
     raw = wide(folded[end : end + _READING_AHEAD])
     found = _READING.match(raw)
     if found is not None:

@@ -17,9 +17,8 @@ _HALF: Final = "ｦ-ﾟ"  # katakana of half the width, as banks write it
 _READING: Final = rf"{_KANA}[ ・]{_KANA}(?:・{_KANA})?|[{_HALF}]{{2,12}} [{_HALF}]{{2,12}}"
 _LETTER: Final = rf"{HAN}{KATAKANA}"
 _HONOURED: Final = compiled_wide(
-    rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|[{HAN}]{{2,3}}) ?(?:様|さま|さん|氏|殿)(?:[^{HAN}]|\z)"
+    rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|[{HAN}]{{2,3}}) ?(?:様|さま|さん|氏|殿|くん|ちゃん)(?:[^{HAN}]|\z)"
 )
-_CALLED: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])([{HAN}]{{2,3}})(?:くん|ちゃん)(?:[^{HAN}]|\z)")
 _SAID: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|[{HAN}]{{2,5}})と(?:申し|申す|名乗)")
 _BEHIND: Final = compiled_wide(rf"[:=|「」】>)\t \n\"']({_TWO}|{_READING}|[{HAN}]{{3,5}})(?:[^{_LETTER}]|\z)")
 OPEN: Final = (
@@ -36,6 +35,7 @@ _NO_LAST: Final = frozenset(
 )
 _ACCOUNT: Final = 7  # digits
 _ACCOUNTS: Final = ("普通", "当座", "貯蓄", "口座")
+_ROLE: Final = 13  # characters of the longest role, with `の`
 _LONGEST: Final = 3  # characters of a family name in kanji, as nearly all are
 
 
@@ -49,10 +49,7 @@ def find_labelled(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
 def find_called(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
     """Names before an honorific, and those that somebody gives."""
     for begin, end in _spans(_HONOURED, raw, low):
-        if _is_honoured(text[begin:end]) or _is_of_kin(text, begin, end):
-            yield begin, end
-    for begin, end in _spans(_CALLED, raw, low):
-        if is_given(text[begin:end]):
+        if _is_honoured(text[begin:end]) or _is_called(text, begin, end):
             yield begin, end
     for begin, end in _spans(_SAID, raw, low):
         if _is_said(text[begin:end]):
@@ -60,12 +57,13 @@ def find_called(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _spans(pattern: Expression, raw: bytes, low: int) -> Iterator[tuple[int, int]]:
-    at = 0
+    """Where the pattern's first group matches, in code points of the text; the next match may begin where it ends."""
+    at = seen = 0
     while (found := pattern.search(raw, at)) is not None:
         begin, end = found.span(1)
-        start = low + len(raw[:begin].decode())
-        yield start, start + len(raw[begin:end].decode())
-        at = end
+        low += len(raw[seen:begin].decode())
+        yield low, low + len(raw[begin:end].decode())
+        at, seen = end, begin
 
 
 def _is_honoured(name: str) -> bool:
@@ -77,10 +75,12 @@ def _is_honoured(name: str) -> bool:
     return name[-1] in _LAST and name not in THINGS and name[0] not in NOBODY
 
 
-def _is_of_kin(text: str, begin: int, end: int) -> bool:
-    """Whether it is a given name behind whose it is, as in `姉の桃子さん`."""
-    before = text[max(0, begin - _LONGEST - 1) : begin]
-    return before[-1:] == "の" and ROLES.end(before[:-1]) and is_given(text[begin:end])
+def _is_called(text: str, begin: int, end: int) -> bool:
+    """Whether it is a given name: before `くん` or `ちゃん`, or behind whose it is, as in `姉の桃子さん`."""
+    if not is_given(text[begin:end]):
+        return False
+    before = text[max(0, begin - _ROLE) : begin]
+    return text.startswith(("くん", "ちゃん"), end) or (before[-1:] == "の" and ROLES.end(before[:-1]))
 
 
 def _is_said(name: str) -> bool:
