@@ -6,6 +6,7 @@ user's, and the log and the live view must still be found.
 
 import http.client
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
@@ -28,6 +29,7 @@ CONFIG_ENV: Final = "LLMGATEWAY_CONFIG"
 TOKEN_ENV: Final = "LLMGATEWAY_ADMIN_TOKEN"  # noqa: S105  the variable's name
 DEFAULT_URL: Final = "http://127.0.0.1:8081"
 MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
+_HEADER: Final = re.compile(r"\s*\[(?P<table>[^\[\]\n]+)\]")
 
 UrlOption = Annotated[str | None, typer.Option("--url", help=f"The admin listener, such as {DEFAULT_URL}.")]
 TokenEnvOption = Annotated[str, typer.Option("--token-env", help="Variable that holds the admin token.")]
@@ -116,14 +118,36 @@ def _table(file: Path, name: str, kind: type["T"], advice: str) -> "T":
     from llmgateway.config import source
     from llmgateway.config.problems import ConfigError
 
+    text = ""
     try:
-        document = source.parse(source.read_text(there(file, advice)), str(file))
+        text = source.read_text(there(file, advice))
+        document = source.parse(text, str(file))
     except ConfigError as error:
-        fail(f"{error}\nPut it right, {advice}.", MISUSED)
+        salvaged = _only(text, name)
+        if salvaged is None:
+            fail(f"{error}\nPut it right, {advice}.", MISUSED)
+        typer.echo(f"{error}\nOnly its [{name}] was read.", err=True)
+        document = salvaged
     try:
         return kind.model_validate(document.get(name, {}))
     except ValidationError:
         fail(f"{file}: [{name}] does not hold: `llmgateway check {file}` says why. Put it right, {advice}.", MISUSED)
+
+
+def _only(text: str, name: str) -> dict[str, Any] | None:
+    """One table of a text that is no TOML as a whole, with the tables inside of it; None where it can't be told."""
+    import tomllib
+
+    lines, is_inside = [], False
+    for line in text.splitlines():
+        if found := _HEADER.match(line):
+            is_inside = found["table"].split(".")[0].strip() == name
+        if is_inside:
+            lines.append(line)
+    try:
+        return tomllib.loads("\n".join(lines)) or None
+    except ValueError:
+        return None
 
 
 def ask(

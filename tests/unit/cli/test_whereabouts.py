@@ -40,6 +40,28 @@ def test_a_file_that_is_wrong_elsewhere_still_tells_where_the_gateway_is(file, m
     assert str(data_folder(file)) == "/var/lib/llmgateway"
 
 
+@pytest.mark.parametrize(
+    "broken", ["[routes.chat\n", "x = [1,\n", 'name = "a\n', "[routes]\n[routes]\n", "[[x]]\n[x]\n"]
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_file_that_is_half_edited_still_tells_where_the_gateway_is(file, monkeypatch, capsys, broken, is_first):
+    """Whoever looks at a running gateway at three in the morning has its file open in an editor."""
+    monkeypatch.setenv("ADMIN_TOKEN", TOKEN)
+    file.write_text(broken + CONFIG if is_first else CONFIG + broken)
+    assert locate(file, None, TOKEN_ENV) == Source("http://127.0.0.1:9999", TOKEN, TOKEN_ENV)
+    assert str(data_folder(file)) == "/var/lib/llmgateway"
+    said = capsys.readouterr().err
+    assert "config.toml:" in said
+    assert "Only its [admin] was read." in said
+
+
+@pytest.mark.parametrize("text", ["[admin]\nlisten = \n", '[data]\ndir = "x"\n[routes', "[admin.x]\n[admin.x]\n"])
+def test_a_table_that_is_broken_itself_tells_nothing(file, text):
+    file.write_text(text)
+    with pytest.raises(typer.Exit):
+        locate(file, None, TOKEN_ENV)
+
+
 def test_the_file_in_this_folder_is_taken_when_none_is_named(file, monkeypatch):
     monkeypatch.setenv(TOKEN_ENV, TOKEN)
     assert locate(None, None, TOKEN_ENV) == Source("http://127.0.0.1:9999", TOKEN, TOKEN_ENV)
