@@ -15,8 +15,10 @@ from llmgateway.guardrails.pii.surnames import LEADING, SINGLE, WORDS
 from llmgateway.guardrails.pii.words_of_names import (
     AFTER_HAN,
     ALL_SUFFIXES,
+    DOING,
     LABELS,
     LATIN_LABELS,
+    MINE,
     NOT_LATIN_LABELS,
     OF_PERSONS,
     PARTICLES,
@@ -33,7 +35,7 @@ _GIVEN: Final = 4  # characters of the longest given name
 _AFTER: Final = 12  # characters behind a name that are looked at
 _COMPANY: Final = 20  # characters of a company's name
 _ROLE: Final = 12  # characters of the longest role
-_LINKS: Final = " :=|「『[(\t\"'`*-"
+_LINKS: Final = " :=|「『【】[(\t\"'`*-"
 _LISTED: Final = "、,・/と&"
 _OTHERS: Final = compiled_wide(  # of a list of names
     rf"(?:[{HAN}{KATAKANA}さまんくちゃ ]{{1,10}}[{_LISTED}] *){{1,8}}\z"
@@ -43,8 +45,10 @@ _LEADING: Final = frozenset(f"{_LINKS}{_LISTED}はが)>\n")
 _CELL_BEFORE: Final = frozenset("\n\t|,\"'「『(;・>*=[`")
 _CELL_AFTER: Final = frozenset("\n\t|,\"'」』);<]`")
 _IN_BRACKETS: Final = frozenset("男女夫妻父母長次")
+_MENTIONS: Final = ("@", "Dr.", "Mr.", "Ms.", "Mrs.")
+_BEHIND_SPEAKER: Final = frozenset(("", "\n", ":", ">", "「"))
 _SENTENCE: Final = frozenset("\n。、！？!?「『,. ")
-_PHRASES: Final = ALL_SUFFIXES.words | SAID.words | OF_PERSONS.words | PARTICLES.words
+_PHRASES: Final = ALL_SUFFIXES.words | SAID.words | OF_PERSONS.words | DOING.words | PARTICLES.words
 _BEGUN: Final = frozenset(phrase[:size] for phrase in _PHRASES for size in range(1, len(phrase)))
 _SHORT: Final = frozenset("様氏殿君")  # words go on with them: 氏名, 殿堂
 _BEHIND_SHORT: Final = frozenset("宛方邸分専本")
@@ -127,7 +131,9 @@ def _is_person(text: str, name: Name) -> bool:
         return True
     if name.is_full:
         return name.surname not in LEADING and (_is_of_a_role(before) or _is_told(after) or _is_alone(before, after))
-    return len(name.surname) > 1 and (_is_one_of(name, before, after) or _is_line(name, before, after))
+    if len(name.surname) == 1:
+        return False
+    return _is_one_of(name, before, after) or (name.surname not in WORDS and _is_somebody(before, after))
 
 
 def _is_honoured(name: Name, after: str) -> bool:
@@ -185,22 +191,24 @@ def _is_introduced(name: Name, before: str, after: str) -> bool:
 
 
 def _is_of_a_role(before: str) -> bool:
-    return ROLES.end(before.rstrip(" の("))
+    return ROLES.end(before.rstrip(" の(、"))
 
 
 def _is_one_of(name: Name, before: str, after: str) -> bool:
     """Whether a family name stands beside what somebody is, as in `担当の佐藤が`."""
-    roles = PERSONAL if name.surname in WORDS else ROLES
-    return before[-1:] in ("の", " ") and roles.end(before[:-1]) and not is_letter(after[:1])
+    if is_letter(after[:1]):
+        return False
+    if name.surname in WORDS:
+        return before[-1:] in ("の", " ") and PERSONAL.end(before[:-1])
+    return before.endswith(MINE) or (before[-1:] in ("の", " ") and ROLES.end(before[:-1]))
 
 
-def _is_line(name: Name, before: str, after: str) -> bool:
-    """Whether a family name has a line for itself, as below a letter, or begins what somebody says in a chat."""
-    if name.surname in WORDS or before[-1:] not in ("", "\n", "]", " "):
-        return False
-    if before[-1:] == " " and before[-2:-1] != "]":
-        return False
-    return after[:1] in ("", "\n", ":")
+def _is_somebody(before: str, after: str) -> bool:
+    """Whether a family name stands where those of people do: as a line, a speaker or a mention, or doing something."""
+    if before.endswith(_MENTIONS) or DOING.begin(after):
+        return True
+    is_first = before[-1:] in ("", "\n", "]") or before[-2:] == "] "
+    return is_first and after[:1] in _BEHIND_SPEAKER
 
 
 def _is_told(after: str) -> bool:
@@ -216,7 +224,7 @@ def _is_told(after: str) -> bool:
 def _is_alone(before: str, after: str) -> bool:
     """Whether it has a line, a cell, or quotes for itself."""
     left, right = before.rstrip(" ")[-1:], after.lstrip(" ")[:1]
-    if left == ":":
+    if left == ":" or (before[-1:] == " " and (before[-2:-1].isdigit() or (after[:1] == " " and after[1:2].isdigit()))):
         return True
     if left and left not in _CELL_BEFORE and not _is_numbered(before):
         return False

@@ -6,6 +6,7 @@ from typing import Final
 from llmgateway.guardrails.pii.given_names import is_given
 from llmgateway.guardrails.pii.japanese_names import is_labelled
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide
+from llmgateway.guardrails.pii.surnames import KANA_SURNAMES
 from llmgateway.guardrails.pii.words_of_names import NOBODY, READINGS, ROLES, SURE, THINGS
 from llmgateway.wire.expression import Expression
 from llmgateway.wire.view import CONTEXT, SEPARATOR
@@ -17,7 +18,8 @@ _HALF: Final = "ｦ-ﾟ"  # katakana of half the width, as banks write it
 _READING: Final = rf"{_KANA}[ ・]{_KANA}(?:・{_KANA})?|[{_HALF}]{{2,12}} [{_HALF}]{{2,12}}"
 _LETTER: Final = rf"{HAN}{KATAKANA}"
 _HONOURED: Final = compiled_wide(
-    rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|[{HAN}]{{2,3}}) ?(?:様|さま|さん|氏|殿|くん|ちゃん)(?:[^{HAN}]|\z)"
+    rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|{_KANA}(?: {_KANA})?|[{HAN}]{{2,3}})"
+    rf" ?(?:様|さま|さん|氏|殿|くん|ちゃん)(?:[^{HAN}]|\z)"
 )
 _SAID: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|[{HAN}]{{2,5}})と(?:申し|申す|名乗)")
 _BEHIND: Final = compiled_wide(rf"[:=|「」】>)\t \n\"']({_TWO}|{_READING}|[{HAN}]{{3,5}})(?:[^{_LETTER}]|\z)")
@@ -33,6 +35,7 @@ _LAST: Final = frozenset(
 _NO_LAST: Final = frozenset(
     "部課係室社店会局院校支株市県区町所者員様団体組合家屋園館場署人名店号課庫料金費率量値額表書票欄類用品"
 )
+_LAST_OF_GIVEN: Final = frozenset("子美郎太介香奈恵代江")
 _ACCOUNT: Final = 7  # digits
 _ACCOUNTS: Final = ("普通", "当座", "貯蓄", "口座")
 _ROLE: Final = 13  # characters of the longest role, with `の`
@@ -68,8 +71,8 @@ def _spans(pattern: Expression, raw: bytes, low: int) -> Iterator[tuple[int, int
 
 def _is_honoured(name: str) -> bool:
     surname, blank, given = name.partition(" ")
-    if "・" in name or "ァ" <= name[0] <= "ヺ":
-        return True
+    if "ァ" <= name[0] <= "ヺ":
+        return "・" in name or surname in KANA_SURNAMES
     if blank:
         return _is_surname(surname) and (is_given(given) or surname[-1] in _LAST)
     return name[-1] in _LAST and name not in THINGS and name[0] not in NOBODY
@@ -79,6 +82,8 @@ def _is_called(text: str, begin: int, end: int) -> bool:
     """Whether it is a given name: before `くん` or `ちゃん`, or behind whose it is, as in `姉の桃子さん`."""
     if not is_given(text[begin:end]):
         return False
+    if text[end - 1] in _LAST_OF_GIVEN:
+        return True
     before = text[max(0, begin - _ROLE) : begin]
     return text.startswith(("くん", "ちゃん"), end) or (before[-1:] == "の" and ROLES.end(before[:-1]))
 

@@ -37,7 +37,8 @@ _READINGS = """
 """
 _TITLES = """
 先生 教授 准教授 部長 課長 係長 次長 室長 社長 会長 副社長 専務 常務 主任 主査 本部長 弁護士 税理士 司法書士
-行政書士 会計士 医師 看護師 薬剤師 容疑者 被告 受刑者 夫妻 夫婦 博士 主治医 マネージャー
+行政書士 会計士 医師 看護師 薬剤師 容疑者 被告 受刑者 夫妻 夫婦 博士 主治医 マネージャー 刑事 検事 判事 警部
+警視 巡査 秘書 女史
 """
 _OFFICES = """
 講師 所長 店長 院長 校長 園長 支店長 理事 理事長 取締役 顧問 選手 監督 議員 知事 両名 宛 宛て 本人 名義 担当
@@ -48,6 +49,10 @@ _OF_PERSONS = """
 の住所 の連絡先 の生年月日 の誕生日 のメール の口座 のカルテ の診断 の病歴 の履歴 の給与 の給料 の評価 の保険
 の自宅 の実家 の家族 の契約 のアカウント のパスワード の個人情報 の担当 と面談 と面会 と打ち合わせ に電話 に連絡
 から電話 から連絡 から申
+"""
+_DOING = """
+が承 がご が伺 が対応 が担当 が不在 が出張 が参り が退職 が入社 がお休み までご連絡 まで連絡 までお に代わ
+に引き継 に転送 に交代 からご よりご からお よりお
 """
 _THINGS = """
 日本 窓口 入口 出口 登山 樹木 材木 見本 台本 脚本 絵本 手本 基本 資本 植木 庭木 並木 高原 草原 海原 病原 半島
@@ -84,9 +89,13 @@ PERSONAL: Final = WordSet({*f"{_TITLES}{_OFFICES}{_OF_MANY}{_PERSONS}".split()} 
 """Who a person is: stands right before a name."""
 ROLES: Final = WordSet(PERSONAL.words | {*_ORGANISATIONS.split()})
 """With what a person belongs to: places do, too."""
+MINE: Final = ("弊社", "当社", "担当")
+"""Stands right before a family name, with nothing between."""
 SAID: Final = WordSet(_SAID.split())
 SAID_OF_NAMES: Final = WordSet(("と申し", "と申す", "と名乗"))
 OF_PERSONS: Final = WordSet(_OF_PERSONS.split())
+DOING: Final = WordSet(_DOING.split())
+"""What somebody does, behind a family name."""
 PARTICLES: Final = WordSet(_PARTICLES.split())
 NOBODY: Final = frozenset("模仕多同有異両各御貴")
 """What begins no name, before an honorific."""
