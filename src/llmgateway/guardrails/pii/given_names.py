@@ -78,7 +78,7 @@ def is_given(word: str) -> bool:
     """Whether it can be a given name, by the characters it is written with."""
     if word in KANA:
         return True
-    if len(word) == 1:
+    if len(word) <= 1:
         return word in ALONE
     if len(word) > LONGEST or not KANJI.issuperset(word) or word in NO_NAMES:
         return _is_mixed(word)
