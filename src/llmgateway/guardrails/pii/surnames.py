@@ -1,4 +1,4 @@
-"""Family names of Japan, which tell where a name begins: the commonest, which about three in four people have."""
+"""Family names of Japan, which tell where a name begins: some 1,100 of the commonest. Who has another is told by shape."""
 
 from typing import Final
 
