@@ -1,4 +1,4 @@
-"""Family names of Japan, which tell where a name begins: some 1,100 of the commonest. Who has another is told by shape."""
+"""Family names of Japan, which tell where a name begins: some 1,100 of the commonest. Others have a shape only."""
 
 from typing import Final
 
