@@ -83,6 +83,17 @@ class Expression:
             yield Found(octets, spans)
             at = max(spans[0][1], at + 1)
 
+    def spans(self, octets: bytes, at: int = 0, end: int = LAST) -> list[Span]:
+        """Where `finditer` finds it: all at once, and half as dear."""
+        stop, bound, places = min(end, len(octets)), self._bound, []
+        while at <= stop:
+            place = bound(_SEARCH, octets, at, stop)[0]
+            if place[0] < 0:
+                break
+            places.append(place)
+            at = max(place[1], at + 1)
+        return places
+
 
 def _bound(compiled: Any) -> Callable[[Any, bytes, int, int], Sequence[Span]]:
     try:

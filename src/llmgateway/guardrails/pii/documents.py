@@ -21,7 +21,6 @@ _NINO_UNUSED: Final = frozenset(("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"))
 _DNI: Final = compiled(rb"[0-9XYZ][0-9]{7}[A-Z]")
 _NRIC: Final = compiled(rb"[STFG][0-9]{7}[A-Z]")
 _RESIDENT: Final = compiled(rb"[0-9]{17}X")
-_DIGITS: Final = frozenset(b"0123456789")
 _FEWEST: Final = 4  # digits of a passport
 _TOKEN: Final = compiled(TOKEN)
 _REACH: Final = 40
@@ -30,11 +29,11 @@ _WORDS: Final = ("NO", "ID", "US", "UK", "SSN", "TEL", "FAX")  # that stand befo
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """What a label calls a passport, and what its check letter or its form tells."""
-    for match in _TOKEN.finditer(octets, low):
-        bare = match.group().translate(None, b" -")
-        if bare.isdigit():  # plain numbers are looked at elsewhere
+    for begin, end in _TOKEN.spans(octets, low):
+        bare = octets[begin:end].translate(None, b" -")
+        letters = bare.translate(None, b"0123456789")
+        if not letters or len(bare) - len(letters) < _FEWEST:  # plain numbers are looked at elsewhere
             continue
-        begin, end = match.span()
         kind = _kind(view, begin, bare)
         if kind and octets[end : end + 1] != b"_":
             yield Finding(begin, end, kind)
@@ -54,7 +53,7 @@ def _kind(view: View, begin: int, bare: bytes) -> str:
 
 def _passport(view: View, begin: int, bare: bytes) -> str:
     if not _JAPANESE.fullmatch(bare):
-        return "passport" if _FEWEST <= sum(map(_DIGITS.__contains__, bare)) < len(bare) else ""
+        return "passport"
     before = view.before(begin)
     return "passport" if before.isascii() and "japan" not in before.lower() else "jp_passport"
 

@@ -1,6 +1,6 @@
 """E-mail addresses: plain, in URLs, spelt out to hide them from harvesters, and in base64."""
 
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,6 +17,7 @@ _SIGNS: Final = (b"@", b"%40", b"&#64;", b"&#x40;", b"&commat;", b"\\u0040")
 _RUN: Final = compiled(rb"[" + WORD + rb"]+" + SIGN + rb"[" + WORD + rb"]*\.\x7f*[A-Za-z][" + WORD + rb"]*")
 _HOST: Final = rb"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b"
 _ADDRESS: Final = compiled(rb"[A-Za-z0-9_][" + _LOCAL + rb"-]*" + SIGN + _HOST)
+_FEWEST: Final = 6  # characters of an address, as in a@b.cd
 _FILES: Final = frozenset(
     b"png jpg jpeg gif svg webp css js json html htm txt pdf xml yaml yml toml local internal".split()
 )
@@ -50,23 +51,24 @@ CHAIN_OPEN: Final = (
 )
 ENCODED: Final = rb"[A-Za-z0-9]{16,}"
 _ENCODED: Final = compiled(ENCODED)
+_LEADS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"  # what each third character is in base64, if it is an ASCII one
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """Addresses that have their sign, plain or as URLs write it."""
     if all(octets.find(sign, low) < 0 for sign in _SIGNS):
         return
-    for match in _RUN.finditer(octets, low):
-        begin, end = match.span()
+    for begin, end in _RUN.spans(octets, low):
         if end - begin <= LONGEST and not view.before(begin).lower().rstrip(" <:").endswith(_NO_ADDRESS):
             yield from _in_run(Run(view, octets, begin, end))
 
 
 def _in_run(run: Run) -> Iterator[Finding]:
-    for match in _ADDRESS.finditer(run.octets, run.begin, run.end):
-        begin, end = match.span()
+    at = run.begin
+    while run.end - at >= _FEWEST and (match := _ADDRESS.search(run.octets, at, run.end)):
+        begin, at = match.span()
         if _is_somebody(run, begin, match.group()):
-            yield Finding(*run.place(begin, end), KIND)
+            yield Finding(*run.place(begin, at), KIND)
 
 
 def _is_somebody(run: Run, begin: int, address: bytes) -> bool:
@@ -79,8 +81,7 @@ def _is_somebody(run: Run, begin: int, address: bytes) -> bool:
 
 def find_spelt(octets: bytes, low: int) -> Iterator[Finding]:
     """Addresses such as `name [at] example [dot] com`."""
-    for match in _CHAIN.finditer(octets, low):
-        begin, end = match.span()
+    for begin, end in _CHAIN.spans(octets, low):
         if end - begin <= LONGEST:
             yield from (
                 Finding(each.start(), each.end(), KIND, 0.9)
@@ -91,14 +92,13 @@ def find_spelt(octets: bytes, low: int) -> Iterator[Finding]:
 
 def find_encoded(octets: bytes, low: int) -> Iterator[Finding]:
     """Addresses in base64, where nothing else is in it."""
-    for match in _ENCODED.finditer(octets, low):
-        begin, end = match.span()
-        if end - begin <= LONGEST and _hides_address(match.group()):
+    for begin, end in _ENCODED.spans(octets, low):
+        if end - begin <= LONGEST and _hides_address(octets[begin:end]):
             yield Finding(begin, end + len(octets[end : end + 2]) - len(octets[end : end + 2].lstrip(b"=")), KIND, 0.9)
 
 
 def _hides_address(encoded: bytes) -> bool:
-    if len(encoded) % 4 == 1:
+    if len(encoded) % 4 == 1 or encoded[::4].translate(None, _LEADS):
         return False
-    decoded = b64decode(encoded + b"=" * (-len(encoded) % 4))
+    decoded = a2b_base64(encoded + b"=" * (-len(encoded) % 4))
     return b"@" in decoded and _ADDRESS.fullmatch(decoded) is not None

@@ -1,12 +1,12 @@
 """Numbers that need no label, because they are written as only numbers of their kind are."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import cards, japan, national, phones
 from llmgateway.guardrails.pii.runs import Run, compiled
-from llmgateway.guardrails.pii.shapes import Judged, alone, compact, found, next_group
+from llmgateway.guardrails.pii.shapes import FEWEST, Judged, alone, compact, found, next_group
 
 _FORM: Final = compiled(b"|".join((phones.WRITTEN, cards.WRITTEN, national.WRITTEN, japan.WRITTEN)), longest=True)
 _Judge = Callable[[Run, int, int, str], Judged | None]
@@ -26,25 +26,26 @@ def tells(digits: int, size: int) -> bool:
     return digits < size or digits in phones.BARE or digits >= cards.OLD
 
 
-def find(run: Run, at: int) -> Iterator[Finding]:
+def find(run: Run, at: int) -> list[Finding]:
     """Every such number of a run from `at` on."""
-    while match := _FORM.search(run.octets, at, run.end):
+    findings = []
+    while run.end - at >= FEWEST and (match := _FORM.search(run.octets, at, run.end)):
         begin, end = match.span()
         judged = _judged(run, begin, end)
         if judged:
             at = judged.end
-            yield found(run, begin, at, judged.kind)
+            findings.append(found(run, begin, at, judged.kind))
         else:
             at = next_group(run, begin)
+    return findings
 
 
-def find_but_first(run: Run, at: int) -> Iterator[Finding]:
+def find_but_first(run: Run, at: int) -> list[Finding]:
     """The same of a run whose first number is called nobody's: only a card in its groups is believed against that."""
     match = _FORM.match(run.octets, at, run.end)
     first, _ = run.place(at, run.end)
-    for each in find(run, at):
-        if each.start > first or (each.kind == cards.KIND and match and b" " in match.group().replace(b"-", b" ")):
-            yield each
+    grouped = match is not None and b" " in match.group().replace(b"-", b" ")
+    return [each for each in find(run, at) if each.start > first or (each.kind == cards.KIND and grouped)]
 
 
 def _judged(run: Run, begin: int, end: int) -> Judged | None:

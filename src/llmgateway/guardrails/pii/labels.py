@@ -1,6 +1,6 @@
 """The words that say what a number is. Of those before a number, the nearest one decides."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -14,11 +14,11 @@ _FEW: Final = 2  # digits that belong to a label, as in ISBN-13
 
 
 class Label(NamedTuple):
-    """A family of labels, how far before the number it stands, and how many digits are between."""
+    """A family of labels, how far before the number it stands, and what is between."""
 
     family: str
     gap: int
-    digits: int
+    between: str
 
     @property
     def beside(self) -> bool:
@@ -27,10 +27,13 @@ class Label(NamedTuple):
 
     def names(self, reach: int, digits: int = _FEW) -> bool:
         """Whether it is near enough to mean the number, and no other number is between."""
-        return self.gap <= reach and self.digits <= digits
+        return self.gap <= reach and sum(map(str.isdigit, self.between)) <= digits
 
 
-NONE: Final = Label("", 64, 0)
+Word = tuple[str, int, int]
+"""A family, and where its word begins and ends."""
+
+NONE: Final = Label("", 64, "")
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
@@ -73,8 +76,8 @@ _FAMILIES: Final = {
 }
 _LINKS: Final = ("numbers", "number", "num", "code", "is", "was", "no", "id", "key", "番号", "コード", "は", "が", "の")
 _LINK_SIGNS: Final = " :#.,()=\"'-_/0123456789「『」"
-_NAMES: Final = tuple(_FAMILIES)
-_AUTOMATON: Final = AhoCorasick(_NAMES, matchkind=MatchKind.LeftmostLongest)
+_FAMILY_OF: Final = tuple(_FAMILIES.values())
+_AUTOMATON: Final = AhoCorasick(tuple(_FAMILIES), matchkind=MatchKind.LeftmostLongest)
 
 
 def says_other(named: Label) -> bool:
@@ -86,28 +89,31 @@ def label(view: View, at: int) -> Label:
     """What the nearest word before `at` calls a number that begins there."""
     before = view.before(at)
     words = _words(before)
-    while words and words[-1][0] == OTHER and not _links(before[words[-1][2] :]):
-        words.pop()
-    if not words:
-        return NONE
-    if len(words) > 1 and _goes_on(words[-2], words[-1]):
-        words.pop()
-    family, _, end = words[-1]
-    return _named(family, before[end:])
+    for family, begin, end in words:
+        if family != OTHER:
+            return _named(family, before[end:])
+        if _links(before[end:]):
+            return _named(*_gone_on(before, begin, end, next(words, None)))
+    return NONE
 
 
-def _words(text: str) -> list[tuple[str, int, int]]:
-    """The labels of a text: what family, from where to where."""
+def _words(text: str) -> Iterator[Word]:
+    """The labels of a text, from the last one to the first."""
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow
         lowered = text
-    found = [(_FAMILIES[_NAMES[index]], begin, end) for index, begin, end in _matches(lowered)]
-    return [each for each in found if _is_word(text, *each[1:])]
+    for index, begin, end in reversed(_matches(lowered)):
+        if _is_word(text, begin, end):
+            yield _FAMILY_OF[index], begin, end
 
 
-def _goes_on(first: tuple[str, int, int], second: tuple[str, int, int]) -> bool:
-    """Whether a label only goes on with a word that says little, as in `口座ID`."""
-    return second[0] == OTHER != first[0] and second[1] - first[2] <= 1
+def _gone_on(text: str, begin: int, end: int, first: Word | None) -> tuple[str, str]:
+    """What a word that says little names, and what is between it and the number: a label may go on with it, as in
+    `口座ID`.
+    """
+    if first and first[0] != OTHER and begin - first[2] <= 1:
+        return first[0], text[first[2] :]
+    return OTHER, text[end:]
 
 
 def _matches(text: str) -> list[tuple[int, int, int]]:
@@ -120,12 +126,14 @@ def _matches(text: str) -> list[tuple[int, int, int]]:
 def _named(family: str, between: str) -> Label:
     if "\n" in between and (family == OTHER or len(between) > _LINE_END):
         return NONE
-    return Label(family, len(between), sum(map(str.isdigit, between)))
+    return Label(family, len(between), between)
 
 
 def _links(between: str) -> bool:
     """Whether a word is followed by nothing but what leads to its number: `order number is`, `注文番号`."""
-    left = between.lower()
+    left = between.lower().strip(_LINK_SIGNS)
+    if not left:
+        return True
     for word in _LINKS:
         left = left.replace(word, "")
     return not left.strip(_LINK_SIGNS)

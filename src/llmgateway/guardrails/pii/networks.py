@@ -13,6 +13,7 @@ KIND: Final = "ip_address"
 _DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.\x7f*[0-9]+\x7f*\.[0-9.\x7f]*[0-9]")
 _COLONS: Final = compiled(rb"[0-9A-Za-z:.]*:[0-9A-Za-z.]*:[0-9A-Za-z:.]*")
 HINTS: Final = (rb"[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.", rb":[0-9A-Za-z.]*:")
+_COLONS_OF_ALL: Final = 7  # in an address that leaves no group out
 _NOBODY: Final = ("0.", "127.", "255.")
 _PINNED: Final = ("==", ">=", "<=", "~=", "^", "~")
 _VERSION: Final = frozenset(("version", "ver", "v", "release", "build", "section", "chapter", "clause", "firmware"))
@@ -21,8 +22,7 @@ _VERSION_JA: Final = ("バージョン", "第", "章", "節", "項", "版")
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """Both versions of the protocol."""
-    for match in _DOTTED.finditer(octets, low):
-        begin, end = match.span()
+    for begin, end in _DOTTED.spans(octets, low):
         if end - begin <= LONGEST:
             yield from _dotted(Run(view, octets, begin, end))
     if octets.find(b":", low) >= 0:
@@ -64,14 +64,18 @@ def _is_version(run: Run, begin: int) -> bool:
 
 
 def _colons(octets: bytes, low: int) -> Iterator[Finding]:
-    for match in _COLONS.finditer(octets, low):
-        begin, end = match.span()
-        if end - begin <= LONGEST:
-            text = match.group().decode("latin-1")
+    for begin, end in _COLONS.spans(octets, low):
+        if end - begin <= LONGEST and _may_be_sixth(octets, begin, end):
+            text = octets[begin:end].decode("latin-1")
             for lead, stop in _readings(text):
                 if _is_sixth(text[lead:stop]):
                     yield Finding(begin + lead, begin + stop, KIND)
                     break
+
+
+def _may_be_sixth(octets: bytes, begin: int, end: int) -> bool:
+    """Whether there are as many colons as an address has, or two together, which stand for the others."""
+    return octets.find(b"::", begin, end) >= 0 or octets.count(b":", begin, end) >= _COLONS_OF_ALL
 
 
 def _readings(text: str) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """Numbers: runs of at least seven digits with what may stand between, and who is asked about them."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -22,29 +22,29 @@ _OWNERS: Final = {
 }
 
 
-def find(view: View, octets: bytes, low: int, start: int, taken: Sequence[Finding]) -> Iterator[Finding]:
+def find(view: View, octets: bytes, low: int, start: int, taken: Sequence[Finding]) -> list[Finding]:
     """Every value in the numbers that end after `start`, but not those of `taken`."""
-    starts = [found.start for found in taken]
-    for match in _RUN.finditer(octets, low):
-        begin, end = match.span()
+    found: list[Finding] = []
+    starts = [each.start for each in taken]
+    for begin, end in _RUN.spans(octets, low):
         around = bisect_right(starts, begin) - 1
         inside = around >= 0 and end <= taken[around].end
         if end > start and end - begin <= LONGEST and not inside:
-            yield from _classify(Run(view, octets, begin, end), begin)
+            found += _classify(Run(view, octets, begin, end), begin)
+    return found
 
 
-def _classify(run: Run, at: int) -> Iterator[Finding]:
+def _classify(run: Run, at: int) -> list[Finding]:
     """Ask whom the label calls, and then whoever knows his numbers by how they are written."""
     named = label(run.view, at)
     owner = _OWNERS.get(named.family)
     taken = owner(run, named) if owner else []
-    yield from taken
     if taken and run.covers(taken[-1]):
-        return
-    refused = says_other(named) or (owner is national.labelled and named.beside and not taken)
-    if run.spaced and (hidden := phones.spelt(run)):
-        yield hidden
+        return taken
+    refused = says_other(named) or (owner is national.labelled and not taken and named.beside)
+    hidden = phones.spelt(run) if run.spaced else []
     first = phones.opening(run)
     written = run.octets[first : run.end]
-    if forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
-        yield from forms.find_but_first(run, first) if refused else forms.find(run, first)
+    if not forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
+        return taken + hidden
+    return taken + hidden + (forms.find_but_first(run, first) if refused else forms.find(run, first))

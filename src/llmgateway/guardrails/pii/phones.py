@@ -5,7 +5,7 @@ from typing import Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii.labels import Label
 from llmgateway.guardrails.pii.runs import Run, compiled
-from llmgateway.guardrails.pii.shapes import Judged, alone, compact, found, next_group
+from llmgateway.guardrails.pii.shapes import FEWEST, Judged, alone, compact, found, next_group
 
 KIND: Final = "phone"
 OPENINGS: Final = "+0"
@@ -41,7 +41,7 @@ def labelled(run: Run, named: Label) -> list[Finding]:
     """After a label, whatever is long enough for a telephone number."""
     findings: list[Finding] = []
     at = opening(run) if named.names(_REACH) else run.end
-    while match := _LABELLED.search(run.octets, at, run.end):
+    while run.end - at >= FEWEST and (match := _LABELLED.search(run.octets, at, run.end)):
         begin, end = match.span()
         if judged := judge(run, begin, end, compact(run.octets[begin:end])):
             at = judged.end
@@ -59,13 +59,13 @@ def judge(run: Run, begin: int, end: int, _: str) -> Judged | None:
     return None
 
 
-def spelt(run: Run) -> Finding | None:
+def spelt(run: Run) -> list[Finding]:
     """A number whose digits stand apart, each on its own: only to hide it."""
     match = _SPELT.search(run.octets, run.begin, run.end)
     if not match or len(set(match.group())) < _VARIED:
-        return None
+        return []
     begin, end = match.span()
-    return found(run, begin, end, KIND, 0.7) if alone(run, begin, end) else None
+    return [found(run, begin, end, KIND, 0.7)] if alone(run, begin, end) else []
 
 
 def opening(run: Run) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii.runs import Run
 
+FEWEST: Final = 7  # characters of a number
 _NOT_COMPACT: Final = b" ().-/\x7f"
 _JOINTS: Final = frozenset(b"-./")
 _OPENING: Final = frozenset(b"+(")
@@ -60,7 +61,7 @@ def search(run: Run, shape: Shape) -> list[Finding]:
     """Every number of that shape in the run."""
     findings = []
     at = run.begin
-    while match := shape.pattern.search(run.octets, at, run.end):
+    while run.end - at >= FEWEST and (match := shape.pattern.search(run.octets, at, run.end)):
         begin, end = match.span()
         if alone(run, begin, end) and shape.valid(compact(run.octets[begin:end])):
             findings.append(found(run, begin, end, shape.kind))
