@@ -27,6 +27,10 @@ class Found:
     def span(self, group: int = 0) -> Span:
         return self._spans[group]
 
+    def last(self) -> Span:
+        """The last group's span, or the whole where there are no groups: to tell one apart costs the engine more."""
+        return self._spans[-1]
+
     def start(self, group: int = 0) -> int:
         return self._spans[group][0]
 

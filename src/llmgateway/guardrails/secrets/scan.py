@@ -68,8 +68,10 @@ class Scan:
         self._breaks: bytes | None = None
         self.folded = view.folded
         self.octets = view.octets
-        if "?" in self.folded or hides(view.text):
+        if hides(view.text):
             self.octets = self.folded.replace("?", _QUESTION).translate(_GAPS).encode("ascii", "replace")
+        elif "?" in self.folded:
+            self.octets = self.folded.replace("?", _QUESTION).encode("ascii", "replace")
 
     def begins(self, at: int) -> bool:
         """Whether a word may begin here: after no letter or digit, or after an escape such as \\n."""

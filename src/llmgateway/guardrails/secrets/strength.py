@@ -26,25 +26,25 @@ _NO_PASSWORDS: Final = frozenset(
     b"p@ssw0rd mypassword mypass mysecret my_password my-password user1 pass1 abc123".split(b" ")
 )
 _NAME: Final = rb"[A-Za-z_][A-Za-z0-9_]*"
-_CALL: Final = compiled(
+_CALL: Final = (
     rb"[A-Za-z_]+=[A-Za-z_].*|" + _NAME + rb"(?:(?:\.|::|->)" + _NAME + rb")*[(\[](?:.*[)\]].*|[A-Za-z_.]*)|"
     rb"[$%&@*!]{1,2}[({]?(?:[a-z_]{3,}|[A-Z_]{3,})[0-9]?[%)}]?|[({\[<]{1,2}[A-Za-z_ .:-]+[)}\]>]*"
 )
-_PATH: Final = compiled(
-    rb"(?:[a-z][a-z0-9+]{1,8}:)?//.*|[a-z_][a-z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+|[~.]?(?:/[a-z0-9._-]+)+/?"
-)
+_PATH: Final = rb"(?:[a-z][a-z0-9+]{1,8}:)?//.*|[a-z_][a-z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+|[~.]?(?:/[a-z0-9._-]+)+/?"
+_CODE: Final = b"=([{<$%&@*!./"  # what calls and paths have in them
+_REFERENCE: Final = compiled(_CALL + rb"|" + _PATH)
 _FILLED_IN: Final = compiled(rb"<[A-Za-z_ -]+>")
 _OF_A_FORM: Final = compiled(
     rb"(?i:(?:my|new|old|user|db|the)?[_-]?(?:passw(?:or)?d|pass|pwd|secret|token|key)[_-]?[0-9]?)"
 )
-_TERM: Final = compiled(
-    rb"[A-Z]{2,8}[-_]?[0-9]{1,4}|(?:sha|md|utf|base|aes|rsa|ed|oauth|bcrypt|argon|v|id|k)-?[0-9]{1,5}"
-)
+_LONGEST_OF_A_FORM: Final = 15
+_TERM: Final = rb"[A-Z]{2,8}[-_]?[0-9]{1,4}|(?:sha|md|utf|base|aes|rsa|ed|oauth|bcrypt|argon|v|id|k)-?[0-9]{1,5}"
 _WORDY: Final = compiled(  # digits stand behind words, or alone, and never before one
     rb"[^A-Za-z0-9]*(?:(?:(?:[A-Z]?[a-z]+|[A-Z]{2,})+[A-Z]?[0-9]{0,4}|[0-9]{1,4})(?:[^A-Za-z0-9]+|$))+|"
     rb"(?:[A-Z]+[a-z]{2,}[0-9]{0,2})+|[0-9.:,/_-]+"
 )
-_DATE: Final = compiled(rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}.*|[0-9]+[a-zA-Z]{1,3}")
+_DATE: Final = rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}.*|[0-9]+[a-zA-Z]{1,3}"
+_NO_SECRET: Final = compiled(_TERM + rb"|" + _DATE)
 
 _DIGITS: Final = b"0123456789"
 _HEX: Final = b"0123456789abcdefABCDEF"
@@ -91,16 +91,20 @@ def is_token(value: bytes) -> bool:
 
 def is_password(value: bytes) -> bool:
     """For what is called a password, where it is assigned."""
-    if len(value) < 5 or value.lower() in _NO_PASSWORDS or _OF_A_FORM.fullmatch(value):
+    if len(value) < 5 or value.lower() in _NO_PASSWORDS or _is_of_a_form(value):
         return False
     if value.isdigit():
         return len(value) >= 6 and variety(value) >= 4
     return (_has_digit(value) or _is_jumbled(value)) and not (is_stand_in(value) or _is_reference(value))
 
 
+def _is_of_a_form(value: bytes) -> bool:
+    return len(value) <= _LONGEST_OF_A_FORM and _OF_A_FORM.fullmatch(value) is not None
+
+
 def is_password_in_prose(value: bytes) -> bool:
     """For what follows a mention of a password: it must look like one by itself."""
-    if len(value) < 6 or not is_password(value) or _TERM.fullmatch(value) or _DATE.fullmatch(value):
+    if len(value) < 6 or not is_password(value) or _NO_SECRET.fullmatch(value):
         return False
     return _has_letter(value) and (_has_digit(value) or _has_odd_capitals(value))
 
@@ -128,7 +132,9 @@ def _least_variety(length: int) -> int:
 
 def _is_reference(value: bytes) -> bool:
     """Whether it is code that fetches the value, or a place where it is."""
-    return bool(_CALL.fullmatch(value) or _PATH.fullmatch(value) or (b"<" in value and _FILLED_IN.search(value)))
+    if len(value.translate(None, _CODE)) == len(value):
+        return False
+    return bool(_REFERENCE.fullmatch(value) or (b"<" in value and _FILLED_IN.search(value)))
 
 
 def _is_wordy(value: bytes) -> bool:

@@ -21,7 +21,7 @@ def _detector(form: Form) -> Detector:
         found = pattern.match(scan.octets, at, min(limit, len(scan.octets)))
         if found is None:
             return None
-        start, end = found.span(1)
+        start, end = found.last()
         if not form.judge(scan.octets[start:end]):
             return None
         return Candidate(start, form.rank, scan.whole(end, limit), kind, 1.0)
