@@ -65,6 +65,11 @@ class Expression:
         spans = self._bound(_SEARCH, octets, at, stop) if at <= stop else NOWHERE
         return Found(octets, spans) if spans[0][0] >= 0 else None
 
+    def place(self, octets: bytes, at: int = 0, end: int = LAST) -> Span:
+        """Where `search` finds it, (-1, -1) if nowhere: for who wants no more of a match, and many of them."""
+        stop = min(end, len(octets))
+        return self._bound(_SEARCH, octets, at, stop)[0] if at <= stop else NOWHERE[0]
+
     def match(self, octets: bytes, at: int = 0, end: int = LAST) -> Found | None:
         """Match right at `at`."""
         stop = min(end, len(octets))

@@ -1,5 +1,6 @@
 """Numbers with letters in them: passports, and what states give to persons."""
 
+import string
 from collections.abc import Iterator
 from typing import Final
 
@@ -15,12 +16,16 @@ TOKEN: Final = (
     rb"|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T[ -]?[0-9](?:[ -]?[0-9]{4}){3}"
     rb"|[XYZ]-?[0-9]{7}-?[A-Z]|[0-9]{17}X|[0-9A-Z]{8,9})\b"
 )
-_JAPANESE: Final = compiled(rb"[A-Z]{2}[0-9]{7}")
+_LETTERS: Final = bytes.maketrans(b"123456789BCDEFGHIJKLMNOPQRSTUVWXYZ", b"0" * 9 + b"A" * 25)
+_JAPANESE: Final = b"AA0000000"  # forms: zeros are digits, and every A a letter
+_BRITISH: Final = b"AA000000A"
 _NINO: Final = compiled(rb"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]")
 _NINO_UNUSED: Final = frozenset(("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"))
-_DNI: Final = compiled(rb"[0-9XYZ][0-9]{7}[A-Z]")
-_NRIC: Final = compiled(rb"[STFG][0-9]{7}[A-Z]")
-_RESIDENT: Final = compiled(rb"[0-9]{17}X")
+_CHECKED: Final = {
+    b"A0000000A": (("STFG", "id.sg", checks.nric), ("XYZ", "id.es", checks.dni)),
+    b"00000000A": ((string.digits, "id.es", checks.dni),),
+    b"0" * 17 + b"A": ((string.digits, "id.cn", checks.resident_id),),
+}
 _FEWEST: Final = 4  # digits of a passport
 _TOKEN: Final = compiled(TOKEN)
 _REACH: Final = 40
@@ -52,17 +57,15 @@ def _kind(view: View, begin: int, bare: bytes) -> str:
 
 
 def _passport(view: View, begin: int, bare: bytes) -> str:
-    if not _JAPANESE.fullmatch(bare):
+    if bare.translate(_LETTERS) != _JAPANESE:
         return "passport"
     before = view.before(begin)
     return "passport" if before.isascii() and "japan" not in before.lower() else "jp_passport"
 
 
 def _national(bare: bytes, text: str) -> str:
-    if _NINO.fullmatch(bare):
-        return "" if text[:2] in _NINO_UNUSED else "id.gb"
-    if _NRIC.fullmatch(bare) and checks.nric(text):
-        return "id.sg"
-    if _DNI.fullmatch(bare) and checks.dni(text):
-        return "id.es"
-    return "id.cn" if _RESIDENT.fullmatch(bare) and checks.resident_id(text) else ""
+    form = bare.translate(_LETTERS)
+    if form == _BRITISH:
+        return "id.gb" if _NINO.fullmatch(bare) and text[:2] not in _NINO_UNUSED else ""
+    checked = _CHECKED.get(form, ())
+    return next((kind for heads, kind, check in checked if text[0] in heads and check(text)), "")

@@ -65,15 +65,18 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
 
 def _in_run(run: Run) -> Iterator[Finding]:
     at = run.begin
-    while run.end - at >= _FEWEST and (match := _ADDRESS.search(run.octets, at, run.end)):
-        begin, at = match.span()
-        if _is_somebody(run, begin, match.group()):
+    while run.end - at >= _FEWEST:
+        begin, at = _ADDRESS.place(run.octets, at, run.end)
+        if begin < 0:
+            return
+        if _is_somebody(run, begin, run.octets[begin:at]):
             yield Finding(*run.place(begin, at), KIND)
 
 
 def _is_somebody(run: Run, begin: int, address: bytes) -> bool:
     """No file name with a scale, no account of a machine, no password in a URL."""
-    local, _, host = next(address.partition(sign) for sign in _SIGNS if sign in address)
+    sign = b"@" if b"@" in address else next(sign for sign in _SIGNS if sign in address)
+    local, _, host = address.partition(sign)
     if host.rpartition(b".")[2].lower() in _FILES or local in _ACCOUNTS:
         return False
     return not (run.near(begin - 1) == b":" and run.near(run.begin - 1) == b"/")

@@ -29,8 +29,10 @@ def tells(digits: int, size: int) -> bool:
 def find(run: Run, at: int) -> list[Finding]:
     """Every such number of a run from `at` on."""
     findings = []
-    while run.end - at >= FEWEST and (match := _FORM.search(run.octets, at, run.end)):
-        begin, end = match.span()
+    while run.end - at >= FEWEST:
+        begin, end = _FORM.place(run.octets, at, run.end)
+        if begin < 0:
+            break
         judged = _judged(run, begin, end)
         if judged:
             at = judged.end

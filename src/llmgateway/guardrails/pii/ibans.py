@@ -14,7 +14,7 @@ _COUNTRIES: Final = (
     "SA24 SE24 SK24 TN24 VG24 LY25 PT25 ST25 IS26 TR26 BI27 DJ27 FR27 GR27 IT27 MC27 MR27 SM27 AL28 AZ28 BY28 CY28 "
     "DO28 GT28 HU28 LB28 NI28 PL28 SV28 BR29 EG29 PS29 QA29 UA29 JO30 KW30 MU30 YE30 MT31 SC31 LC32 RU33 "
 )
-_LENGTHS: Final = {each[:2]: int(each[2:]) for each in _COUNTRIES.split()}
+_LENGTHS: Final = {each[:2].encode(): int(each[2:]) for each in _COUNTRIES.split()}
 _LONGEST: Final = 33
 HEAD: Final = rb"\b[A-Za-z]{2}[0-9]{2}[ -]?[0-9A-Za-z]{3}"
 _HEAD: Final = compiled(HEAD)
@@ -26,9 +26,8 @@ _BETWEEN: Final = b" -"
 def find(octets: bytes, low: int) -> Iterator[Finding]:
     """Account numbers in one piece or in groups."""
     at = low
-    while head := _HEAD.search(octets, at):
-        begin = head.start()
-        length = _LENGTHS.get(octets[begin : begin + 2].decode("latin-1").upper())
+    while (begin := _HEAD.place(octets, at)[0]) >= 0:
+        length = _LENGTHS.get(octets[begin : begin + 2].upper())
         if length and (end := _end(octets, begin, length)):
             yield Finding(begin, end, KIND)
         at = begin + 4
@@ -42,6 +41,6 @@ def _end(octets: bytes, begin: int, length: int) -> int:
     if len(bare) < length or not checks.iban(bare.decode("latin-1")):
         return 0
     size = length
-    while size - text[:size].count(b" ") - text[:size].count(b"-") < length:
-        size += 1
+    while (reached := length + size - len(text[:size].translate(None, _BETWEEN))) > size:
+        size = reached
     return 0 if octets[begin + size : begin + size + 1].isalnum() else begin + size

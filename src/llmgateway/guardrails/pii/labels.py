@@ -1,6 +1,6 @@
 """The words that say what a number is. Of those before a number, the nearest one decides."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -29,9 +29,6 @@ class Label(NamedTuple):
         """Whether it is near enough to mean the number, and no other number is between."""
         return self.gap <= reach and sum(map(str.isdigit, self.between)) <= digits
 
-
-Word = tuple[str, int, int]
-"""A family, and where its word begins and ends."""
 
 NONE: Final = Label("", 64, "")
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
@@ -89,31 +86,32 @@ def label(view: View, at: int) -> Label:
     """What the nearest word before `at` calls a number that begins there."""
     before = view.before(at)
     words = _words(before)
-    for family, begin, end in words:
+    while words:
+        index, begin, end = words.pop()
+        if not _is_word(before, begin, end):
+            continue
+        family = _FAMILY_OF[index]
         if family != OTHER:
             return _named(family, before[end:])
         if _links(before[end:]):
-            return _named(*_gone_on(before, begin, end, next(words, None)))
+            return _gone_on(before, words, begin) or _named(family, before[end:])
     return NONE
 
 
-def _words(text: str) -> Iterator[Word]:
-    """The labels of a text, from the last one to the first."""
+def _words(text: str) -> list[tuple[int, int, int]]:
+    """What may be the labels of a text: which of them, from where to where."""
     lowered = text.lower()
-    if len(lowered) != len(text):  # a few letters grow
-        lowered = text
-    for index, begin, end in reversed(_matches(lowered)):
-        if _is_word(text, begin, end):
-            yield _FAMILY_OF[index], begin, end
+    return _matches(lowered if len(lowered) == len(text) else text)  # a few letters grow
 
 
-def _gone_on(text: str, begin: int, end: int, first: Word | None) -> tuple[str, str]:
-    """What a word that says little names, and what is between it and the number: a label may go on with it, as in
-    `口座ID`.
-    """
-    if first and first[0] != OTHER and begin - first[2] <= 1:
-        return first[0], text[first[2] :]
-    return OTHER, text[end:]
+def _gone_on(text: str, words: list[tuple[int, int, int]], begin: int) -> Label | None:
+    """The label that only goes on with a word that says little, as in `口座ID`."""
+    while words:
+        index, first, end = words.pop()
+        if _is_word(text, first, end):
+            goes_on = begin - end <= 1 and _FAMILY_OF[index] != OTHER
+            return _named(_FAMILY_OF[index], text[end:]) if goes_on else None
+    return None
 
 
 def _matches(text: str) -> list[tuple[int, int, int]]:

@@ -32,7 +32,8 @@ _SPELT: Final = compiled(
 _VARIED: Final = 4  # different digits, unlike rows of bits
 _BEFORE_EXTENSION: Final = frozenset((b" ", b",", b"x", b"#", b"e"))
 _OPEN: Final = (b"+", b"(")
-_ABROAD: Final = 11  # digits of an international number with what one dials first
+_ABROAD: Final = (b"+", b"00", b"011")
+_WITH_PREFIX: Final = 11  # digits of an international number with what one dials first
 _CENTURIES: Final = (b"19", b"20")
 _REACH: Final = 40
 
@@ -41,8 +42,10 @@ def labelled(run: Run, named: Label) -> list[Finding]:
     """After a label, whatever is long enough for a telephone number."""
     findings: list[Finding] = []
     at = opening(run) if named.names(_REACH) else run.end
-    while run.end - at >= FEWEST and (match := _LABELLED.search(run.octets, at, run.end)):
-        begin, end = match.span()
+    while run.end - at >= FEWEST:
+        begin, end = _LABELLED.place(run.octets, at, run.end)
+        if begin < 0:
+            break
         if judged := judge(run, begin, end, compact(run.octets[begin:end])):
             at = judged.end
             findings.append(found(run, begin, at, KIND))
@@ -51,10 +54,13 @@ def labelled(run: Run, named: Label) -> list[Finding]:
     return findings
 
 
-def judge(run: Run, begin: int, end: int, _: str) -> Judged | None:
+def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """A telephone number with its extension, if there is room for its digits."""
-    end = _cut(run, begin, end)
-    if alone(run, begin, end) and _is_number(run.octets[begin:end]):
+    text = run.octets[begin:end]
+    if text.startswith(_ABROAD) and _too_long(digits, text) and b" " in text:
+        text = _cut(text)
+        end, digits = begin + len(text), compact(text)
+    if alone(run, begin, end) and _is_number(text, digits):
         return Judged(_with_extension(run, end), KIND)
     return None
 
@@ -76,32 +82,28 @@ def opening(run: Run) -> int:
     return at
 
 
-def _cut(run: Run, begin: int, end: int) -> int:
+def _cut(text: bytes) -> bytes:
     """Leave a next number out that an international one has no room for."""
-    text = run.octets[begin:end]
-    if not text.startswith((b"+", b"00", b"011")):
-        return end
-    while _too_long(text) and b" " in text:
+    while b" " in text and _too_long(compact(text), text):
         text = text[: text.rindex(b" ")]
-    return begin + len(text)
+    return text
 
 
-def _too_long(text: bytes) -> bool:
-    digits = compact(text).lstrip("+").removeprefix("00").removeprefix("011")
-    return len(digits) > _LONGEST.get(digits[:1], _LONGEST.get(digits[:2], 14)) + (b"(0)" in text)
+def _too_long(digits: str, text: bytes) -> bool:
+    number = digits.lstrip("+").removeprefix("00").removeprefix("011")
+    return len(number) > _LONGEST.get(number[:1], _LONGEST.get(number[:2], 14)) + (b"(0)" in text)
 
 
-def _is_number(text: bytes) -> bool:
+def _is_number(text: bytes, digits: str) -> bool:
     """Ten or eleven digits at home, eight to fifteen abroad; Japan's are told apart by their beginning."""
-    digits = compact(text)
     if text.count(b".") == 3 and text[:1] != b"+":  # an address or a version
         return False
     if text[4:5] == text[7:8] == b"-" and text.startswith(_CENTURIES):
         return False
     if digits[0] == "+":
-        return len(digits) >= 9 and not _too_long(text)
-    if digits.startswith("00") or (digits.startswith("011") and len(digits) > _ABROAD):
-        return len(digits) >= _ABROAD and not _too_long(text)
+        return len(digits) >= 9 and not _too_long(digits, text)
+    if digits.startswith("00") or (digits.startswith("011") and len(digits) > _WITH_PREFIX):
+        return len(digits) >= _WITH_PREFIX and not _too_long(digits, text)
     if digits[0] == "0" and digits[1:2] != "0":
         return len(digits) in {10, 11} or (len(digits) == 9 and text.count(b" ") > 1)
     return len(digits) in {7, 8, 10, 11} and len(set(digits)) > 1

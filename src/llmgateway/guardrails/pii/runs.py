@@ -103,10 +103,12 @@ class Run:
 
     def _is_spaced(self) -> bool:
         """Whether each digit of a number in the run stands on its own."""
-        if self.end - self.begin <= 2 * _FEWEST_GAPS:
+        size = self.end - self.begin
+        if size <= 2 * _FEWEST_GAPS:
             return False
-        gaps = self.octets[self.begin : self.end].translate(None, b"0123456789")
-        self.spaced = len(gaps) >= _FEWEST_GAPS and _SPACED.search(self.octets, self.begin, self.end) is not None
+        gaps = len(self.octets[self.begin : self.end].translate(None, b"0123456789"))
+        if gaps >= _FEWEST_GAPS and size - gaps > _FEWEST_GAPS:
+            self.spaced = _SPACED.search(self.octets, self.begin, self.end) is not None
         return self.spaced
 
     def _clean(self) -> None:

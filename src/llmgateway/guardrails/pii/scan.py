@@ -1,6 +1,6 @@
 """Whatever may be personal: one look tells whether there can be any, then each family looks for its own."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -18,7 +18,7 @@ _ANY: Final = compiled(
 _BACK: Final = addresses.LONGEST + addresses.LONGEST_BLOCK + 4  # farther back begins nothing that matters at a place
 
 
-def candidates(view: View, start: int, names: Collection[str] = ()) -> Iterator[Finding]:
+def candidates(view: View, start: int, names: Collection[str] = ()) -> list[Finding]:
     """Give what each family takes for its own: all of it that ends after `start`. It may overlap.
 
     `names`: the languages in which names of persons are looked for.
@@ -26,15 +26,16 @@ def candidates(view: View, start: int, names: Collection[str] = ()) -> Iterator[
     low = max(0, start - _BACK)
     raw = b"" if view.text.isascii() else wide(view.folded[low:])
     octets = plain(view, low, raw)
+    found: list[Finding] = []
     if _ANY.search(octets, low):
-        longer = sorted((*ibans.find(octets, low), *networks.find(view, octets, low)))
-        yield from longer
-        yield from numbers.find(view, octets, low, start, longer)
-        yield from emails.find(view, octets, low)
-        yield from emails.find_spelt(octets, low)
-        yield from emails.find_encoded(octets, low)
-        yield from documents.find(view, octets, low)
+        found += sorted((*ibans.find(octets, low), *networks.find(view, octets, low)))
+        found += numbers.find(view, octets, low, start, found)
+        found += emails.find(view, octets, low)
+        found += emails.find_spelt(octets, low)
+        found += emails.find_encoded(octets, low)
+        found += documents.find(view, octets, low)
     if raw:
-        yield from addresses.find(view, low, raw, start)
+        found += addresses.find(view, low, raw, start)
     if names:
-        yield from persons.find(view, octets, start, names)
+        found += persons.find(view, octets, start, names)
+    return found

@@ -1,10 +1,11 @@
 """What the families of numbers have in common: a shape, its digits, and what must not stand beside it."""
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii.runs import Run
+from llmgateway.wire.expression import Expression
 
 FEWEST: Final = 7  # characters of a number
 _NOT_COMPACT: Final = b" ().-/\x7f"
@@ -25,7 +26,7 @@ class Shape(NamedTuple):
     """A number of one kind: how it is written, and what its bare characters must fulfil."""
 
     kind: str
-    pattern: Any
+    pattern: Expression
     valid: Callable[[str], bool]
     reach: int = 40  # how far its label may be
 
@@ -61,8 +62,10 @@ def search(run: Run, shape: Shape) -> list[Finding]:
     """Every number of that shape in the run."""
     findings = []
     at = run.begin
-    while run.end - at >= FEWEST and (match := shape.pattern.search(run.octets, at, run.end)):
-        begin, end = match.span()
+    while run.end - at >= FEWEST:
+        begin, end = shape.pattern.place(run.octets, at, run.end)
+        if begin < 0:
+            break
         if alone(run, begin, end) and shape.valid(compact(run.octets[begin:end])):
             findings.append(found(run, begin, end, shape.kind))
             at = end
