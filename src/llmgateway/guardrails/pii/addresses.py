@@ -71,7 +71,7 @@ _LABELS: Final = (
     "在住",
 )
 _PARTICLES: Final = (*"でにはをもへやがとの、。", "から", "まで")
-_PUBLIC: Final = tuple(f"{city}{word}" for city in _CITY for word in ("内", "民", "立", "営", "長", "役所", "議"))
+_PUBLIC: Final = compiled_wide(f"[{_CITY}](?:内|民|立|営|長|役所|議)")
 _HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地)")
 _COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-ん{KATAKANA}A-Za-z0-9%./:-]")
 _BUILDING: Final = compiled_wide(
@@ -109,7 +109,7 @@ def _start(folded: str, block: int) -> int:
         return block
     for begin, _ in matches(_BEFORE, wide(before)):
         found = before[begin:]
-        return block if any(each in found for each in _PUBLIC) else block - len(found) + _lead(found)
+        return block if _PUBLIC.search(wide(found)) else block - len(found) + _lead(found)
     return block
 
 

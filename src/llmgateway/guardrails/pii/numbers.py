@@ -8,6 +8,7 @@ from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import cards, forms, japan, national, phones
 from llmgateway.guardrails.pii.labels import label, says_other
 from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
+from llmgateway.guardrails.pii.shapes import is_word_of_digits
 from llmgateway.wire.view import View
 
 BETWEEN: Final = rb" ().\x7f-"  # what may stand between a number's digits
@@ -27,9 +28,10 @@ def find(view: View, octets: bytes, low: int, start: int, taken: Sequence[Findin
     found: list[Finding] = []
     starts = [each.start for each in taken]
     for begin, end in _RUN.spans(octets, low):
+        if end <= start or end - begin > LONGEST or is_word_of_digits(octets, begin, end):
+            continue
         around = bisect_right(starts, begin) - 1
-        inside = around >= 0 and end <= taken[around].end
-        if end > start and end - begin <= LONGEST and not inside:
+        if around < 0 or end > taken[around].end:
             found += _classify(Run(view, octets, begin, end), begin)
     return found
 

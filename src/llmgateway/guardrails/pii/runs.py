@@ -17,9 +17,9 @@ HAN: Final = "一-鿿々"  # ranges, for \\p{Han} and the like make patterns a h
 KATAKANA: Final = "ァ-ヺー"
 DIGITS: Final = "〇一二三四五六七八九"
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
-_GAP: Final = 0x7F  # stands for an invisible character: belongs to every run, and to no value
+_GAP: Final = "\x7f"  # stands for an invisible character: belongs to every run, and to no value
 _PLAIN: Final = {**{ord(digit): 0x30 + at for at, digit in enumerate(DIGITS)}, 0x96F6: 0x30, 0x30FC: 0x2D}
-_GAPS: Final = dict.fromkeys(map(ord, _INVISIBLE), _GAP)
+_GAP_OCTET: Final = _GAP.encode()
 
 
 def compiled(pattern: bytes, *, longest: bool = False) -> Expression:
@@ -50,8 +50,7 @@ def wide(text: str) -> bytes:
 def matches(pattern: Expression, raw: bytes, after: int = 0) -> Iterator[tuple[int, int]]:
     """Where a wide pattern matches in what `wide` gave, in code points; only what ends after so many octets."""
     seen = at = 0
-    for match in pattern.finditer(raw):
-        begin, end = match.span()
+    for begin, end in pattern.spans(raw):
         if end <= after:
             continue
         at += len(raw[seen:begin].decode())
@@ -67,12 +66,22 @@ def plain(view: View, low: int, raw: bytes) -> bytes:
     """
     if not raw or not _DISGUISED.search(raw):
         return view.octets
-    text = _BAR.sub("-", view.folded).translate(_GAPS)
+    text = _BAR.sub("-", view.folded)
+    for char in _INVISIBLE:
+        text = text.replace(char, _GAP)
     for word, sign in _WORDS:
         text = text.replace(word, sign)
-    for begin, end in list(matches(_KANJI_NUMBER, wide(text[low:]))):
-        text = text[: low + begin] + text[low + begin : low + end].translate(_PLAIN) + text[low + end :]
-    return text.encode("ascii", "replace")
+    return _with_digits(text, low).encode("ascii", "replace")
+
+
+def _with_digits(text: str, low: int) -> str:
+    """The text with digits for its numbers in kanji, from `low` on."""
+    parts: list[str] = []
+    seen = 0
+    for begin, end in matches(_KANJI_NUMBER, wide(text[low:])):
+        parts += text[seen : low + begin], text[low + begin : low + end].translate(_PLAIN)
+        seen = low + end
+    return "".join((*parts, text[seen:])) if parts else text
 
 
 _WORDS_OPEN: Final = {"アットマー": b"  ", "アットマ": b" ", "アッ": b"at", "ドッ": b"do", "ア": b"a", "ド": b"d"}
@@ -98,7 +107,7 @@ class Run:
         self._places: Sequence[int] | None = None
         self.octets, self.begin, self.end = octets, begin, end
         self.spaced = False
-        if octets.find(_GAP, begin, end) >= 0 or self._is_spaced():
+        if octets.find(_GAP_OCTET, begin, end) >= 0 or self._is_spaced():
             self._clean()
 
     def _is_spaced(self) -> bool:
@@ -114,7 +123,7 @@ class Run:
     def _clean(self) -> None:
         """Leave out what only disguises: invisible characters, and blanks between single digits."""
         low, high = max(0, self.begin - 2), min(len(self.octets), self.end + 2)
-        drop = {at for at in range(low, high) if self.octets[at] == _GAP}
+        drop = {at for at in range(low, high) if self.octets[at] == _GAP_OCTET[0]}
         for match in _SPACED.finditer(self.octets, self.begin, self.end):
             drop.update(range(match.start() + 1, match.end(), 2))
         places = [at for at in range(low, high) if at not in drop]

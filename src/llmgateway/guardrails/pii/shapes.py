@@ -8,6 +8,7 @@ from llmgateway.guardrails.pii.runs import Run
 from llmgateway.wire.expression import Expression
 
 FEWEST: Final = 7  # characters of a number
+MOST: Final = 19  # digits of one
 _NOT_COMPACT: Final = b" ().-/\x7f"
 _JOINTS: Final = frozenset(b"-./")
 _OPENING: Final = frozenset(b"+(")
@@ -51,6 +52,13 @@ def alone(run: Run, begin: int, end: int) -> bool:
     if after in _DIGITS or after in _LETTERS:
         return after == ord("x") and next_one in _DIGITS  # the extension of a telephone number
     return not (after in _JOINTS and next_one in _DIGITS)
+
+
+def is_word_of_digits(octets: bytes, begin: int, end: int) -> bool:
+    """Whether a run is digits only, and more than any number has or what follows a letter: no part of it is `alone`."""
+    if end - begin <= MOST and not (begin and octets[begin - 1] in _LETTERS):
+        return False
+    return octets[begin:end].isdigit()
 
 
 def found(run: Run, begin: int, end: int, kind: str, score: float = 1.0) -> Finding:
