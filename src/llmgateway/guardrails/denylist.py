@@ -35,32 +35,33 @@ class Denylist:
         self._lexicon = Lexicon(_words(settings), whole=settings.flag("whole_words", default=True))
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
-        return laid(self._matches(view.folded, start), start)
+        return laid(self._matches(view, start), start)
 
     def settled(self, view: View, start: int = 0) -> int:
         text = view.folded
-        plain = Plain(text, max(0, len(text) - self._reach(text[-_FAR:])))
+        plain = Plain(text, max(0, len(text) - self._reach(view, len(text))), hiding=view.hides)
         at = self._lexicon.live(plain.text)
         if at == len(plain.text):
             return len(text)
         live = plain.place(at)
-        return max(start, live, *(end for begin, end, _ in self._matches(text, live) if begin < live))
+        return max(start, live, *(end for begin, end, _ in self._matches(view, live) if begin < live))
 
     def continues(self, kind: str, text: str) -> int:  # noqa: ARG002 - the port's signature
         """No word is longer than what is held back, so none goes on."""
         return 0
 
-    def _matches(self, text: str, start: int) -> Iterator[tuple[int, int, str]]:
+    def _matches(self, view: View, start: int) -> Iterator[tuple[int, int, str]]:
         """Give what begins at `start` or before it and may reach it."""
-        plain = Plain(text, max(0, start - self._reach(text[max(0, start - _FAR) :])))
+        plain = Plain(view.folded, max(0, start - self._reach(view, start)), hiding=view.hides)
         for first, after in self._lexicon.find(plain.text):
             begin, end = plain.place(first), plain.place(after - 1) + 1
             if end - begin <= MAX_WORD:
                 yield begin, end, self._kind
 
-    def _reach(self, text: str) -> int:
+    def _reach(self, view: View, start: int) -> int:
         """Give how far before a place something may decide about it: one more than a word takes, for its border."""
-        return _FAR if hides(text) else self._lexicon.longest + 1
+        far = view.hides and hides(view.folded[max(0, start - _FAR) :])
+        return _FAR if far else self._lexicon.longest + 1
 
 
 def _words(settings: Options) -> tuple[str, ...]:

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
 
-_HIDDEN: Final = "\u00ad\u180e\u200b\u200c\u200d\u2060\ufeff"
-"""Soft hyphens, joiners and blanks without width: they may stand inside a word and nobody sees them."""
-
+from llmgateway.wire.view import HIDDEN
 
 MOST_HIDDEN: Final = 50
 """More of them together part words: else what stands far away would decide whether a word is whole."""
@@ -24,19 +22,22 @@ def lowered(folded: str) -> str:
 
 def hides(text: str) -> bool:
     """Tell whether some characters of a text show nothing."""
-    return not text.isascii() and any(char in text for char in _HIDDEN)
+    return not text.isascii() and any(char in text for char in HIDDEN)
 
 
 class Plain:
-    """The plain form of a folded text from `base` on; `place` leads back to the text itself."""
+    """The plain form of a folded text from `base` on; `place` leads back to the text itself.
+
+    `hiding`: whether some of its characters may show nothing, for who knows that of the whole text.
+    """
 
     __slots__ = ("_base", "_places", "text")
 
-    def __init__(self, folded: str, base: int = 0) -> None:
+    def __init__(self, folded: str, base: int = 0, *, hiding: bool = True) -> None:
         part = folded[base:] if base else folded
         self._base = base
         self._places: Sequence[int] | None = None
-        if hides(part):
+        if hiding and hides(part):
             self._places = _shown(part)
             part = "".join(part[at] for at in self._places)
         self.text = lowered(part)
@@ -48,7 +49,7 @@ class Plain:
 
 def _shown(text: str) -> list[int]:
     places: list[int] = []
-    for is_hidden, run in groupby(range(len(text)), key=lambda at: text[at] in _HIDDEN):
+    for is_hidden, run in groupby(range(len(text)), key=lambda at: text[at] in HIDDEN):
         together = list(run)
         if not is_hidden or len(together) > MOST_HIDDEN:
             places += together
@@ -57,4 +58,4 @@ def _shown(text: str) -> list[int]:
 
 def shown(word: str) -> str:
     """Write a word without what shows nothing."""
-    return "".join(char for char in word if char not in _HIDDEN)
+    return "".join(char for char in word if char not in HIDDEN)

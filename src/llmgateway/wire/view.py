@@ -11,6 +11,8 @@ SEPARATOR: Final = "\x1f"
 """Stands between texts that are looked at together. No finding reaches over it, and no context."""
 
 _NOTHING: Final = "\u200b"  # shows as little as the separator, and separates nothing
+HIDDEN: Final = "\u00ad\u180e\u200b\u200c\u200d\u2060\ufeff"
+"""Soft hyphens, joiners and blanks without width: they may stand inside a word and nobody sees them."""
 CONTEXT: Final = 64  # characters before a finding that may decide about it
 _FULL_WIDTH: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _HYPHENS: Final = dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212, 0xFE63), 0x2D)
@@ -18,11 +20,14 @@ _BLANKS: Final = dict.fromkeys((0x00A0, 0x2002, 0x2003, 0x2009, 0x202F, 0x3000),
 _FOLDED: Final = {**_FULL_WIDTH, **_HYPHENS, **_BLANKS}
 
 # Each look-alike has a byte of its own above ASCII, so that one pass of a codec tells which of them a text holds: ten
-# times as quick as str.translate over Japanese, which looks every character up in a dictionary.
+# times as quick as str.translate over Japanese, which looks every character up in a dictionary. Hidden ones come last.
 _LOOK_ALIKES: Final = "".join(map(chr, _FOLDED))
-_BYTES: Final = codecs.charmap_build("".join(map(chr, range(128))) + _LOOK_ALIKES.ljust(128, "\ufffe"))
+_BYTES: Final = codecs.charmap_build(
+    "".join(map(chr, range(128))) + _LOOK_ALIKES.ljust(128 - len(HIDDEN), "\ufffe") + HIDDEN
+)
 _ASCII: Final = bytes(range(128)) + bytes(_FOLDED.values()).ljust(128, b"?")
-_ALL_ASCII: Final = bytes(range(128))
+_HIDDEN_BYTES: Final = bytes(range(256 - len(HIDDEN), 256))
+_UNCHANGED: Final = bytes(range(128)) + _HIDDEN_BYTES
 
 
 def shown(text: str) -> str:
@@ -40,7 +45,7 @@ def _coded(text: str) -> bytes:
 
 
 def _folded(text: str, coded: bytes) -> str:
-    for byte in set(coded.translate(None, _ALL_ASCII)):
+    for byte in set(coded.translate(None, _UNCHANGED)):
         text = text.replace(_LOOK_ALIKES[byte - 128], chr(_ASCII[byte]))
     return text
 
@@ -48,13 +53,15 @@ def _folded(text: str, coded: bytes) -> str:
 class View:
     """One text, folded once however many guardrails look at it."""
 
-    __slots__ = ("_coded", "_folded", "_octets", "text")
+    __slots__ = ("_coded", "_folded", "_hides", "_octets", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._coded: bytes | None = None
-        self._folded: str | None = text if text.isascii() else None
         self._octets: bytes | None = None
+        plain = text.isascii()
+        self._folded: str | None = text if plain else None
+        self._hides: bool | None = False if plain else None
 
     @property
     def folded(self) -> str:
@@ -67,6 +74,14 @@ class View:
         if self._octets is None:
             self._octets = self.text.encode() if self.text.isascii() else self._bytes().translate(_ASCII)
         return self._octets
+
+    @property
+    def hides(self) -> bool:
+        """Whether some characters of the text show nothing."""
+        if self._hides is None:
+            coded = self._bytes()
+            self._hides = len(coded.translate(None, _HIDDEN_BYTES)) < len(coded)
+        return self._hides
 
     def _bytes(self) -> bytes:
         if self._coded is None:

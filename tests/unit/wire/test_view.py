@@ -47,6 +47,11 @@ def test_a_long_text_is_folded_like_its_characters_whichever_form_is_asked_for_f
         assert one.octets == View(text).octets == fold(text).encode("ascii", "replace")
 
 
+@given(st.text(st.characters() | st.sampled_from(module.HIDDEN)))
+def test_it_tells_whether_something_shows_nothing(text):
+    assert View(text).hides == any(char in module.HIDDEN for char in text)
+
+
 def test_what_is_plain_is_not_copied():
     text = "plain ascii"
     assert View(text).folded is text

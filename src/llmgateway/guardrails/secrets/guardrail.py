@@ -95,7 +95,7 @@ def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
     """The secrets of these kinds in order, those too that hide behind characters nobody sees."""
     if view.text.isascii() and _ANY.search(view.octets) is None:
         return []  # what ordinary text is told by, in one look
-    if hides(view.text):
+    if hides(view):
         return unseen.found(view, lambda each: _seen(each, kinds), whole=pem.KIND)
     return _seen(view, kinds)
 

@@ -51,9 +51,9 @@ def of_class(characters: str) -> bytes:
     return b"[" + b"".join(b"\\x%02x" % ord(each) for each in sorted(set(characters))) + b"]"
 
 
-def hides(text: str) -> bool:
+def hides(view: View) -> bool:
     """Whether there is a character that nobody sees."""
-    return not text.isascii() and any(each in text for each in UNSEEN)
+    return view.hides and any(each in view.text for each in UNSEEN)
 
 
 TOKENS: Final = compiled(of_class(TOKEN) + b"*")
@@ -68,7 +68,7 @@ class Scan:
         self._breaks: bytes | None = None
         self.folded = view.folded
         self.octets = view.octets
-        if hides(view.text):
+        if hides(view):
             self.octets = self.folded.replace("?", _QUESTION).translate(_GAPS).encode("ascii", "replace")
         elif "?" in self.folded:
             self.octets = self.folded.replace("?", _QUESTION).encode("ascii", "replace")
