@@ -90,7 +90,7 @@ OPEN: Final = (
 def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
     """Addresses with a number in them, up to a room if there is one: those that may end after `start`."""
     folded = view.folded
-    if all(folded.find(mark, low) < 0 for mark in _CITY):
+    if not [mark for mark in _CITY if folded.find(mark, low) >= 0]:
         return
     settled = len(wide(folded[low : max(low, start - _ROOM)]))
     for before, after in matches(_BLOCK, raw, settled):

@@ -85,14 +85,16 @@ def _with_digits(text: str, low: int) -> str:
 
 
 _WORDS_OPEN: Final = {"アットマー": b"  ", "アットマ": b" ", "アッ": b"at", "ドッ": b"do", "ア": b"a", "ド": b"d"}
+_ENDS_OPEN: Final = tuple(_WORDS_OPEN)
+_BAR_ENDS: Final = tuple(_BARS)
 
 
 def begun(view: View, octets: bytes) -> bytes:
     """The octets of a text that may end within a word that stands for a sign, or with a long mark that does."""
-    for word, sign in _WORDS_OPEN.items():
-        if view.text.endswith(word):
-            return octets[: -len(sign)] + sign
-    if view.text.endswith(tuple(_BARS)) and view.folded[-2:-1].isdigit():
+    if view.text.endswith(_ENDS_OPEN):
+        sign = next(sign for word, sign in _WORDS_OPEN.items() if view.text.endswith(word))
+        return octets[: -len(sign)] + sign
+    if view.text.endswith(_BAR_ENDS) and view.folded[-2:-1].isdigit():
         return octets[:-1] + b"-"
     return octets
 

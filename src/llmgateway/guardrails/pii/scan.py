@@ -14,7 +14,7 @@ _ANY: Final = compiled(
     )
 )
 
-
+_APART: Final = (b"?", b"\n", b",")  # what parts values: no pattern for ASCII has one of these in what it matches
 _BACK: Final = addresses.LONGEST + addresses.LONGEST_BLOCK + 4  # farther back begins nothing that matters at a place
 
 
@@ -26,16 +26,22 @@ def candidates(view: View, start: int, names: Collection[str] = ()) -> list[Find
     low = max(0, start - _BACK)
     raw = b"" if view.text.isascii() else wide(view.folded[low:])
     octets = plain(view, low, raw)
-    found: list[Finding] = []
-    if _ANY.search(octets, low):
-        found += sorted((*ibans.find(octets, low), *networks.find(view, octets, low)))
-        found += numbers.find(view, octets, low, start, found)
-        found += emails.find(view, octets, low)
-        found += emails.find_spelt(octets, low)
-        found += emails.find_encoded(octets, low)
-        found += documents.find(view, octets, low)
+    found = _in_latin(view, octets, max(low, *(octets.rfind(each, low, start) + 1 for each in _APART)), start)
     if raw:
         found += addresses.find(view, low, raw, start)
     if names:
         found += persons.find(view, octets, start, names)
+    return found
+
+
+def _in_latin(view: View, octets: bytes, low: int, start: int) -> list[Finding]:
+    """What is written in ASCII characters, from `low` on."""
+    if _ANY.place(octets, low)[0] < 0:
+        return []
+    found = sorted((*ibans.find(octets, low), *networks.find(view, octets, low)))
+    found += numbers.find(view, octets, low, start, found)
+    found += emails.find(view, octets, low)
+    found += emails.find_spelt(octets, low)
+    found += emails.find_encoded(octets, low)
+    found += documents.find(view, octets, low)
     return found

@@ -26,15 +26,16 @@ def opening(view: View, low: int, names: Collection[str] = ()) -> int:
     low = max(low, size - WIDEST)
     if view.text.isascii():
         return _end(view.octets, low, names)
-    octets = begun(view, plain(view, low, wide(view.folded[low:])))
-    at = _end(octets, low, names)
-    low = max(low, size - addresses.LONGEST)
     raw = wide(view.folded[low:])
-    match = _WIDE_END.search(raw)
-    at = min(at, low + len(raw[: match.start()].decode())) if match else at
+    at = _end(begun(view, plain(view, low, raw)), low, names)
+    if size - low > addresses.LONGEST:
+        low = size - addresses.LONGEST
+        raw = wide(view.folded[low:])
+    begin, _ = _WIDE_END.place(raw)
+    at = min(at, low + len(raw[:begin].decode())) if begin >= 0 else at
     return min(at, persons.opening(view.folded, low)) if persons.JAPANESE in names else at
 
 
 def _end(octets: bytes, low: int, names: Collection[str]) -> int:
-    found = (_END_WITH_NAMES if persons.ENGLISH in names else _END).search(octets, low)
-    return found.start() if found else len(octets)
+    begin, _ = (_END_WITH_NAMES if persons.ENGLISH in names else _END).place(octets, low)
+    return begin if begin >= 0 else len(octets)
