@@ -44,7 +44,7 @@ class Lexicon:
 
     def find(self, text: str) -> Iterator[tuple[int, int]]:
         """Give where words begin and end, those inside others too."""
-        for _, begin, end in _matches(self._automaton, text):
+        for _, begin, end in hits(self._automaton, text, overlapping=True):
             if self._begins(text, begin) and self._ends(text, end):
                 yield begin, end
 
@@ -52,7 +52,7 @@ class Lexicon:
         """Give the first place from which what follows may complete a word, or show that it was only a part of one."""
         base = max(0, len(text) - self.longest)
         tail = text[base:]
-        near = [begin for _, begin, _ in _matches(self._heads, tail)]
+        near = [begin for _, begin, _ in hits(self._heads, tail, overlapping=True)]
         near += range(max(0, len(tail) - _HEAD + 1), len(tail))
         for at in near:
             if self._begins(text, base + at) and self._goes_on(tail[at:]):
@@ -91,8 +91,9 @@ def _half_width() -> dict[int, int]:
 _HALF_WIDTH: Final = _half_width()
 
 
-def _matches(automaton: AhoCorasick, text: str) -> list[tuple[int, int, int]]:
+def hits(automaton: AhoCorasick, text: str, *, overlapping: bool = False) -> list[tuple[int, int, int]]:
+    """Give which words of an automaton begin and end where."""
     try:
-        return automaton.find_matches_as_indexes(text, overlapping=True)
+        return automaton.find_matches_as_indexes(text, overlapping=overlapping)
     except UnicodeEncodeError:  # half a surrogate pair, which JSON may hold and no word does
-        return automaton.find_matches_as_indexes(text.encode("utf-8", "replace").decode(), overlapping=True)
+        return automaton.find_matches_as_indexes(text.encode("utf-8", "replace").decode(), overlapping=overlapping)

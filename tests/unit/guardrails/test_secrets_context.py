@@ -260,3 +260,7 @@ def test_azure_client_secrets():
 def test_a_long_value_is_found_to_its_end():
     value = DICE.of(900)
     assert found(f"api_key: {value} end") == [("generic", value)]
+
+
+def test_half_of_a_surrogate_pair_is_a_character_like_others():
+    assert found("\ud83d パスワード：hunter2、以上 \ude00") == [("password", "hunter2")]

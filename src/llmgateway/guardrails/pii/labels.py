@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
-from llmgateway.guardrails.pii.runs import wide
+from llmgateway.wire.lexicon import hits
 from llmgateway.wire.view import View
 
 _BESIDE: Final = 14
@@ -101,7 +101,7 @@ def label(view: View, at: int) -> Label:
 def _words(text: str) -> list[tuple[int, int, int]]:
     """What may be the labels of a text: which of them, from where to where."""
     lowered = text.lower()
-    return _matches(lowered if len(lowered) == len(text) else text)  # a few letters grow
+    return hits(_AUTOMATON, lowered if len(lowered) == len(text) else text)  # a few letters grow
 
 
 def _gone_on(text: str, words: list[tuple[int, int, int]], begin: int) -> Label | None:
@@ -112,13 +112,6 @@ def _gone_on(text: str, words: list[tuple[int, int, int]], begin: int) -> Label 
             goes_on = begin - end <= 1 and _FAMILY_OF[index] != OTHER
             return _named(_FAMILY_OF[index], text[end:]) if goes_on else None
     return None
-
-
-def _matches(text: str) -> list[tuple[int, int, int]]:
-    try:
-        return _AUTOMATON.find_matches_as_indexes(text)
-    except UnicodeEncodeError:  # half of a surrogate pair
-        return _AUTOMATON.find_matches_as_indexes(wide(text).decode())
 
 
 def _named(family: str, between: str) -> Label:

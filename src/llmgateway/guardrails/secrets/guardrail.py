@@ -1,6 +1,6 @@
 """Finds credentials: a gate of fixed words first, then what the word stands for, alone and on little text."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from re import escape
 from typing import Any, Final
 
@@ -102,23 +102,28 @@ def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
 
 def _seen(view: View, kinds: frozenset[str]) -> list[Candidate]:
     """The secrets of these kinds in order; of two that overlap the first, and there the surest."""
-    found, reached = [], 0
-    for each in sorted(each for each in _candidates(Scan(view)) if each.kind in kinds):
-        if each.start >= reached:
+    found: list[Candidate] = []
+    reached = 0
+    for each in sorted(_candidates(Scan(view))):
+        if each.start >= reached and each.kind in kinds:
             found.append(each)
             reached = each.end
     return found
 
 
-def _candidates(scan: Scan) -> Iterator[Candidate]:
+def _candidates(scan: Scan) -> list[Candidate]:
+    """Whatever may be a secret. Most texts hold nothing that is worth a closer look."""
+    found = japanese.candidates(scan)
+    if _ANY.place(scan.octets)[0] < 0:
+        return found
     for which, at, _ in _GATE.find_matches_as_indexes(scan.octets.lower(), overlapping=True):
         candidate = _DETECTORS[which](scan, at)
         if candidate:
-            yield candidate
+            found.append(candidate)
     odd = structures.ODD.search(scan.octets)
     while odd:
         candidate = structures.discord(scan, odd.start(1))
         if candidate:
-            yield candidate
+            found.append(candidate)
         odd = structures.ODD.search(scan.octets, odd.end(1))
-    yield from japanese.candidates(scan)
+    return found

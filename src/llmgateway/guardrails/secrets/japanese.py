@@ -7,6 +7,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD, found_value, is_striking_password
 from llmgateway.guardrails.secrets.scan import Candidate, Scan, compiled
 from llmgateway.guardrails.secrets.strength import is_password_in_prose, is_token
+from llmgateway.wire.lexicon import hits
 
 _PASSWORDS: Final = (
     *(
@@ -36,8 +37,7 @@ def candidates(scan: Scan) -> list[Candidate]:
     """What Japanese words name."""
     if scan.folded.isascii():
         return []
-    hits = _AUTOMATON.find_matches_as_indexes(scan.folded)
-    found = (_candidate(scan, at, end, which < len(_PASSWORDS)) for which, at, end in hits)
+    found = (_candidate(scan, at, end, which < len(_PASSWORDS)) for which, at, end in hits(_AUTOMATON, scan.folded))
     return [each for each in found if each]
 
 
