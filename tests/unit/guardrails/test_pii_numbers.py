@@ -141,5 +141,10 @@ def test_invisible_characters_inside_do_not_hide_a_number():
     assert only("card 4111\u200b1111\u20601111 1111") == ("payment_card", "4111\u200b1111\u20601111 1111")
 
 
+@pytest.mark.parametrize("text", ["call +1-23456789012 now", "法人 +123456789012", "個人番号は +1-2345-6789-012"])
+def test_too_many_digits_after_a_plus_are_nothing_and_stop_nobody(text):
+    assert found(text) == []
+
+
 def test_a_number_takes_its_longest_reading():
     assert found("DE89 3704 0044 0532 0130 00") == [("iban", "DE89 3704 0044 0532 0130 00")]

@@ -55,7 +55,7 @@ def _judged(run: Run, begin: int, end: int) -> Judged | None:
     digits = compact(run.octets[begin:end])
     if digits[0] in phones.OPENINGS and (judged := phones.judge(run, begin, end, digits)):
         return judged
-    if alone(run, begin, end):
+    if digits.isdigit() and alone(run, begin, end):  # a plus is of telephone numbers only
         for judge in _JUDGES.get(len(digits), ()):
             if judged := judge(run, begin, end, digits):
                 return judged
