@@ -70,6 +70,15 @@ class Expression:
         stop = min(end, len(octets))
         return self._bound(_SEARCH, octets, at, stop)[0] if at <= stop else NOWHERE[0]
 
+    def ends(self, octets: bytes, at: int = 0, end: int = LAST) -> int:
+        """Where a match right at `at` ends, -1 if there is none."""
+        stop = min(end, len(octets))
+        return self._bound(_START, octets, at, stop)[0][1] if at <= stop else -1
+
+    def takes(self, octets: bytes) -> bool:
+        """Whether all of it matches."""
+        return self._bound(_WHOLE, octets, 0, len(octets))[0][0] >= 0
+
     def match(self, octets: bytes, at: int = 0, end: int = LAST) -> Found | None:
         """Match right at `at`."""
         stop = min(end, len(octets))

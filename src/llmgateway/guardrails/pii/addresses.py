@@ -109,7 +109,7 @@ def _start(folded: str, block: int) -> int:
         return block
     for begin, _ in matches(_BEFORE, wide(before)):
         found = before[begin:]
-        return block if _PUBLIC.search(wide(found)) else block - len(found) + _lead(found)
+        return block if _PUBLIC.place(wide(found))[0] >= 0 else block - len(found) + _lead(found)
     return block
 
 
@@ -124,9 +124,9 @@ def _lead(found: str) -> int:
 
 def _is_house(folded: str, begin: int, end: int, start: int) -> bool:
     """Whether a number is one of a house: in parts or with its unit, or alone right after a prefecture's town."""
-    if _HOUSE.match(wide(folded[begin:end])):
+    if _HOUSE.ends(wide(folded[begin:end])) >= 0:
         return True
-    alone = not _COUNTED.match(wide(folded[end : end + 1]))
+    alone = _COUNTED.ends(wide(folded[end : end + 1])) < 0
     return alone and folded.startswith(PREFECTURES, start) and folded[begin:end].isdigit()
 
 

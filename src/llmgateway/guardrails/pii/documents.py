@@ -66,6 +66,6 @@ def _passport(view: View, begin: int, bare: bytes) -> str:
 def _national(bare: bytes, text: str) -> str:
     form = bare.translate(_LETTERS)
     if form == _BRITISH:
-        return "id.gb" if _NINO.fullmatch(bare) and text[:2] not in _NINO_UNUSED else ""
+        return "id.gb" if _NINO.takes(bare) and text[:2] not in _NINO_UNUSED else ""
     checked = _CHECKED.get(form, ())
     return next((kind for heads, kind, check in checked if text[0] in heads and check(text)), "")

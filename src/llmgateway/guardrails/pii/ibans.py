@@ -35,8 +35,7 @@ def find(octets: bytes, low: int) -> Iterator[Finding]:
 
 def _end(octets: bytes, begin: int, length: int) -> int:
     """Where an account number of that length ends; 0 if there is none."""
-    body = _BODY.match(octets, begin, begin + 2 * _LONGEST)
-    text = body.group() if body else b""
+    text = octets[begin : max(begin, _BODY.ends(octets, begin, begin + 2 * _LONGEST))]
     bare = text.translate(None, _BETWEEN)[:length].upper()
     if len(bare) < length or not checks.iban(bare.decode("latin-1")):
         return 0

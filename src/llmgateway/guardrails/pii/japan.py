@@ -82,16 +82,17 @@ def labelled(run: Run, named: Label) -> list[Finding]:
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """In Japanese texts a personal number in three groups of four, and the postal code before a prefecture."""
     if len(digits) == 12:
-        mine = end - begin == 14 and _among_japanese(run, begin) and checks.my_number(digits)
+        mine = end - begin == 14 and checks.my_number(digits) and _among_japanese(run, begin)
         return Judged(end, "jp_my_number") if mine else None
     return Judged(end, POSTAL) if _before_prefecture(run, begin, end) else None
 
 
 def judge_company(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """The number of a company, where a company is spoken of."""
+    if not checks.corporate_number(digits):
+        return None
     before = run.view.before(run.place(begin, begin + 1)[0])
-    company = any(word in before for word in _COMPANY)
-    return Judged(end, "jp_corporate_number") if company and checks.corporate_number(digits) else None
+    return Judged(end, "jp_corporate_number") if any(word in before for word in _COMPANY) else None
 
 
 def _among_japanese(run: Run, begin: int) -> bool:

@@ -112,5 +112,4 @@ def _is_number(text: bytes, digits: str) -> bool:
 def _with_extension(run: Run, end: int) -> int:
     if run.near(end) not in _BEFORE_EXTENSION:
         return end
-    match = _EXTENSION.match(run.octets, end, end + 14)
-    return match.end() if match else end
+    return max(end, _EXTENSION.ends(run.octets, end, end + 14))

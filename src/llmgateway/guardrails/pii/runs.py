@@ -64,7 +64,7 @@ def plain(view: View, low: int, raw: bytes) -> bytes:
 
     `raw`: the text from `low` on, as `wide` gives it; nothing if it is ASCII.
     """
-    if not raw or not _DISGUISED.search(raw):
+    if not raw or _DISGUISED.place(raw)[0] < 0:
         return view.octets
     text = _BAR.sub("-", view.folded)
     for char in _INVISIBLE:
@@ -119,7 +119,7 @@ class Run:
             return False
         gaps = len(self.octets[self.begin : self.end].translate(None, b"0123456789"))
         if gaps >= _FEWEST_GAPS and size - gaps > _FEWEST_GAPS:
-            self.spaced = _SPACED.search(self.octets, self.begin, self.end) is not None
+            self.spaced = _SPACED.place(self.octets, self.begin, self.end)[0] >= 0
         return self.spaced
 
     def _clean(self) -> None:

@@ -13,6 +13,7 @@ PROVIDERS: Final = (
     *("mistral", "cohere", "azure", "heroku", "cloudflare", "twilio", "aws", "datadog", "mailchimp", "openai"),
     *("deepseek", "together", "voyage", "stability", "dashscope", "vercel", "okta", "auth0", "algolia", "jenkins"),
 )
+_KINDS_OF: Final = {each.encode(): f"secret.{each}" for each in PROVIDERS}
 
 _WORD: Final = {
     "pass": rb"pass(?:w(?:or)?d|phrase|code|wort)?",
@@ -100,8 +101,7 @@ def value(scan: Scan, start: int, *, is_inner: bool = False) -> tuple[int, bool]
     octets, limit = scan.octets, min(start + MAX_OPEN, len(scan.octets))
     before = octets[start - 1] if start else 0
     pattern = QUOTED if before in _QUOTES else INNER if is_inner else PLAIN
-    found = pattern.match(octets, start, limit)
-    end = found.end() if found else start
+    end = max(start, pattern.ends(octets, start, limit))
     closing = octets.find(b"</", start, end)
     if closing >= 0:  # an element of XML ends
         return closing, False
@@ -158,12 +158,12 @@ def _detector(word: str) -> Detector:
 
     def detect(scan: Scan, at: int) -> Candidate | None:
         end = min(at + CONTEXT, len(scan.octets))
-        if not gate.match(scan.octets, at, end) or not _names(scan, at, word):
+        if gate.ends(scan.octets, at, end) < 0 or not _names(scan, at, word):
             return None
         for pattern, judge in shapes:
-            found = pattern.match(scan.octets, at, end)
-            if found:
-                candidate = found_value(scan, found.end(), at, kind, judge)
+            start = pattern.ends(scan.octets, at, end)
+            if start >= 0:
+                candidate = found_value(scan, start, at, kind, judge)
                 if candidate is None or (word == "token" and _is_identifier(scan, at, candidate)):
                     return None
                 return _of_provider(scan, candidate)
@@ -196,7 +196,7 @@ def _names(scan: Scan, at: int, word: str) -> bool:
 
 
 def _names_a_password(scan: Scan, at: int, word: str, before: bytes) -> bool:
-    if word == "pass" and not (_IS_NOUN.match(scan.octets, at) or before.endswith(b"ssh")):
+    if word == "pass" and _IS_NOUN.ends(scan.octets, at) < 0 and not before.endswith(b"ssh"):
         return False
     if word not in {"pass", "pw"} or scan.begins(at) or before.endswith(b"ssh"):
         return True
@@ -215,5 +215,5 @@ def _of_provider(scan: Scan, candidate: Candidate) -> Candidate:
     if candidate.kind != GENERIC:
         return candidate
     near = scan.before(candidate.start)
-    name = next((each for each in PROVIDERS if each.encode() in near), None)
-    return candidate._replace(kind=f"secret.{name}") if name else candidate
+    kind = next((kind for name, kind in _KINDS_OF.items() if name in near), None)
+    return candidate._replace(kind=kind) if kind else candidate

@@ -42,8 +42,7 @@ def candidates(scan: Scan) -> list[Candidate]:
 
 
 def _candidate(scan: Scan, at: int, end: int, is_of_passwords: bool) -> Candidate | None:  # noqa: FBT001
-    gap = _GAP.match(scan.octets, end)
-    begin = gap.end() if gap else end
+    begin = max(end, _GAP.ends(scan.octets, end))
     between = scan.folded[end:begin]
     if sum(not each.isascii() for each in between) > _MOST_KANA:
         return None

@@ -93,8 +93,7 @@ class Scan:
 
     def tokens(self, at: int) -> int:
         """Where the segment that goes on at `at` ends."""
-        found = TOKENS.match(self.octets, at)
-        return found.end() if found else at
+        return max(at, TOKENS.ends(self.octets, at))
 
     def before(self, at: int, length: int = CONTEXT) -> bytes:
         """The lower-case octets before `at`."""

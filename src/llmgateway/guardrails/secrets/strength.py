@@ -99,12 +99,12 @@ def is_password(value: bytes) -> bool:
 
 
 def _is_of_a_form(value: bytes) -> bool:
-    return len(value) <= _LONGEST_OF_A_FORM and _OF_A_FORM.fullmatch(value) is not None
+    return len(value) <= _LONGEST_OF_A_FORM and _OF_A_FORM.takes(value)
 
 
 def is_password_in_prose(value: bytes) -> bool:
     """For what follows a mention of a password: it must look like one by itself."""
-    if len(value) < 6 or not is_password(value) or _NO_SECRET.fullmatch(value):
+    if len(value) < 6 or not is_password(value) or _NO_SECRET.takes(value):
         return False
     return _has_letter(value) and (_has_digit(value) or _has_odd_capitals(value))
 
@@ -134,12 +134,12 @@ def _is_reference(value: bytes) -> bool:
     """Whether it is code that fetches the value, or a place where it is."""
     if len(value.translate(None, _CODE)) == len(value):
         return False
-    return bool(_REFERENCE.fullmatch(value) or (b"<" in value and _FILLED_IN.search(value)))
+    return _REFERENCE.takes(value) or (b"<" in value and _FILLED_IN.place(value)[0] >= 0)
 
 
 def _is_wordy(value: bytes) -> bool:
     """Words with numbers between: a name, a model, a version; no key."""
-    if not _WORDY.fullmatch(value):
+    if not _WORDY.takes(value):
         return False
     letters = value.lower().translate(None, _NO_LETTERS)
     if _has_odd_capitals(value):
