@@ -26,7 +26,8 @@ def candidates(view: View, start: int, names: Collection[str] = ()) -> list[Find
     low = max(0, start - _BACK)
     raw = b"" if view.text.isascii() else wide(view.folded[low:])
     octets = plain(view, low, raw)
-    found = _in_latin(view, octets, max(low, *(octets.rfind(each, low, start) + 1 for each in _APART)), start)
+    apart = max(octets.rfind(each, low, start) + 1 for each in _APART) if start else 0
+    found = _in_latin(view, octets, max(low, apart), start)
     if raw:
         found += addresses.find(view, low, raw, start)
     if names:
