@@ -50,8 +50,9 @@ CHAIN_OPEN: Final = (
     rb"|" + _ATOM + rb" ?[\[({<]? ?" + _SIGN_OPEN + rb" {0,5}[\])}>]? ?"
 )
 ENCODED: Final = rb"[A-Za-z0-9]{16,}"
-_ENCODED: Final = compiled(ENCODED)
-_LEADS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"  # what each third character is in base64, if it is an ASCII one
+_LEADS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"  # in base64, of every third character if it is an ASCII one
+_ENCODED: Final = compiled(rb"(?:[A-Za-f][A-Za-z0-9]{3}){4}[A-Za-z0-9]*")
+_ENCODED_INSIDE: Final = compiled(rb"[^A-Za-z0-9](?:[A-Za-f][A-Za-z0-9]{3}){4}[A-Za-z0-9]*")
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
@@ -95,8 +96,9 @@ def find_spelt(octets: bytes, low: int) -> Iterator[Finding]:
 
 def find_encoded(octets: bytes, low: int) -> Iterator[Finding]:
     """Addresses in base64, where nothing else is in it."""
-    for begin, end in _ENCODED.spans(octets, low):
-        if end - begin <= LONGEST and _hides_address(octets[begin:end]):
+    first = (low, _ENCODED.ends(octets, low))
+    for begin, end in (first, *((at + 1, end) for at, end in _ENCODED_INSIDE.spans(octets, low))):
+        if begin < end <= begin + LONGEST and _hides_address(octets[begin:end]):
             yield Finding(begin, end + len(octets[end : end + 2]) - len(octets[end : end + 2].lstrip(b"=")), KIND, 0.9)
 
 

@@ -14,6 +14,7 @@ _DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.\x7f*[0-9]
 _COLONS: Final = compiled(rb"[0-9A-Za-z:.]*:[0-9A-Za-z.]*:[0-9A-Za-z:.]*")
 HINTS: Final = (rb"[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.", rb":[0-9A-Za-z.]*:")
 _COLONS_OF_ALL: Final = 7  # in an address that leaves no group out
+_PARTS: Final = frozenset(form % part for part in range(256) for form in ("%d", "%02d", "%03d"))
 _NOBODY: Final = ("0.", "127.", "255.")
 _PINNED: Final = ("==", ">=", "<=", "~=", "^", "~")
 _VERSION: Final = frozenset(("version", "ver", "v", "release", "build", "section", "chapter", "clause", "firmware"))
@@ -32,7 +33,7 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
 def _dotted(run: Run) -> Iterator[Finding]:
     text = run.octets[run.begin : run.end].decode("latin-1").lstrip(".")
     parts = text.split(".")
-    if len(parts) != 4 or not all(part and len(part) <= 3 and int(part) < 256 for part in parts):
+    if len(parts) != 4 or not _PARTS.issuperset(parts):
         return
     begin = run.end - len(text)
     if not text.startswith(_NOBODY) and not _is_part(run, begin) and not _is_version(run, begin):

@@ -137,8 +137,8 @@ def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Can
 
 def _is_in_query(before: bytes) -> bool:
     """Whether the name stands in a URL's query."""
-    last = before.rsplit(None, 1)[-1:]
-    return bool(last) and (b"\x1a" in last[0] or b"&" in last[0])
+    at = max(before.rfind(b"\x1a"), before.rfind(b"&"))
+    return at >= 0 and len(before[at:].split(None, 1)) == 1
 
 
 def _detector(word: str) -> Detector:
@@ -196,11 +196,12 @@ def _names(scan: Scan, at: int, word: str) -> bool:
 
 
 def _names_a_password(scan: Scan, at: int, word: str, before: bytes) -> bool:
-    if word == "pass" and _IS_NOUN.ends(scan.octets, at) < 0 and not before.endswith(b"ssh"):
-        return False
-    if word not in {"pass", "pw"} or scan.begins(at) or before.endswith(b"ssh"):
+    if word not in {"pass", "pw"} or before.endswith(b"ssh"):
         return True
-    return scan.octets[at] in b"P" or scan.octets[at : at + 5].lower() in {b"passw", b"passp"}
+    called = scan.octets[at : at + 5].lower()
+    if word == "pass" and called != b"passw" and _IS_NOUN.ends(scan.octets, at) < 0:
+        return False
+    return scan.begins(at) or scan.octets[at] in b"P" or called in {b"passw", b"passp"}
 
 
 def _is_identifier(scan: Scan, at: int, candidate: Candidate) -> bool:

@@ -49,9 +49,9 @@ class Secrets:
         base = max(0, start - REACH)
         found = _found(View(view.text[base:]) if base else view, self._kinds)
         return [
-            Finding(each.start + base, each.end + base, each.kind, each.score)
-            for each in found
-            if each.start + base >= start
+            Finding(begin + base, end + base, kind, score)
+            for begin, _, end, kind, score in found
+            if begin + base >= start
         ]
 
     def settled(self, view: View, start: int = 0) -> int:

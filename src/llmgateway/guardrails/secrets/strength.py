@@ -31,13 +31,15 @@ _CALL: Final = (
     rb"[$%&@*!]{1,2}[({]?(?:[a-z_]{3,}|[A-Z_]{3,})[0-9]?[%)}]?|[({\[<]{1,2}[A-Za-z_ .:-]+[)}\]>]*"
 )
 _PATH: Final = rb"(?:[a-z][a-z0-9+]{1,8}:)?//.*|[a-z_][a-z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+|[~.]?(?:/[a-z0-9._-]+)+/?"
-_CODE: Final = b"=([{<$%&@*!./"  # what calls and paths have in them
+_CODE: Final = b"=([./"  # what calls and paths have in them, if they do not begin with one of the next
+_CODE_HEADS: Final = tuple(bytes((each,)) for each in b"$%&@*!({[<")
 _REFERENCE: Final = compiled(_CALL + rb"|" + _PATH)
 _FILLED_IN: Final = compiled(rb"<[A-Za-z_ -]+>")
 _OF_A_FORM: Final = compiled(
     rb"(?i:(?:my|new|old|user|db|the)?[_-]?(?:passw(?:or)?d|pass|pwd|secret|token|key)[_-]?[0-9]?)"
 )
-_LONGEST_OF_A_FORM: Final = 15
+_TAIL: Final = b"0123456789_-"
+_ENDS: Final = (b"passwd", b"password", b"pass", b"pwd", b"secret", b"token", b"key")
 _TERM: Final = rb"[A-Z]{2,8}[-_]?[0-9]{1,4}|(?:sha|md|utf|base|aes|rsa|ed|oauth|bcrypt|argon|v|id|k)-?[0-9]{1,5}"
 _WORDY: Final = compiled(  # digits stand behind words, or alone, and never before one
     rb"[^A-Za-z0-9]*(?:(?:(?:[A-Z]?[a-z]+|[A-Z]{2,})+[A-Z]?[0-9]{0,4}|[0-9]{1,4})(?:[^A-Za-z0-9]+|$))+|"
@@ -91,20 +93,24 @@ def is_token(value: bytes) -> bool:
 
 def is_password(value: bytes) -> bool:
     """For what is called a password, where it is assigned."""
-    if len(value) < 5 or value.lower() in _NO_PASSWORDS or _is_of_a_form(value):
+    lowered = value.lower()
+    if len(value) < 5 or lowered in _NO_PASSWORDS or (_ends_a_name(lowered) and _OF_A_FORM.takes(value)):
         return False
     if value.isdigit():
         return len(value) >= 6 and variety(value) >= 4
     return (_has_digit(value) or _is_jumbled(value)) and not (is_stand_in(value) or _is_reference(value))
 
 
-def _is_of_a_form(value: bytes) -> bool:
-    return len(value) <= _LONGEST_OF_A_FORM and _OF_A_FORM.takes(value)
+def _ends_a_name(lowered: bytes) -> bool:
+    """Whether the value ends as what forms call it does."""
+    return lowered.rstrip(_TAIL).endswith(_ENDS)
 
 
 def is_password_in_prose(value: bytes) -> bool:
     """For what follows a mention of a password: it must look like one by itself."""
-    if len(value) < 6 or not is_password(value) or _NO_SECRET.takes(value):
+    if len(value) < 6 or not is_password(value):
+        return False
+    if (value[:1].isdigit() or value[-1:].isdigit()) and _NO_SECRET.takes(value):
         return False
     return _has_letter(value) and (_has_digit(value) or _has_odd_capitals(value))
 
@@ -132,9 +138,8 @@ def _least_variety(length: int) -> int:
 
 def _is_reference(value: bytes) -> bool:
     """Whether it is code that fetches the value, or a place where it is."""
-    if len(value.translate(None, _CODE)) == len(value):
-        return False
-    return _REFERENCE.takes(value) or (b"<" in value and _FILLED_IN.place(value)[0] >= 0)
+    is_code = len(value.translate(None, _CODE)) < len(value) or value.startswith(_CODE_HEADS)
+    return (is_code and _REFERENCE.takes(value)) or (b"<" in value and _FILLED_IN.place(value)[0] >= 0)
 
 
 def _is_wordy(value: bytes) -> bool:
