@@ -1,20 +1,24 @@
 """Addresses in Japan: a block of numbers, and before it a town, with or without its prefecture."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii.prefectures import PREFECTURES
-from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, matches, wide
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
 from llmgateway.wire.view import View
 
 KIND: Final = "jp_address"
 _BACK: Final = 40  # characters from a prefecture to the block of numbers
+_BACK_OCTETS: Final = 4 * _BACK
 LONGEST_BLOCK: Final = 40
 _ROOM: Final = 28
 LONGEST: Final = _BACK + LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
 _MARKS: Final = frozenset(_CITY)  # every address has one of them
+_CITY_OCTETS: Final = tuple(map(wide, _CITY))
+_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
     "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のば-もゃゅゆょ-わん"  # no particle that stands before a number
@@ -89,17 +93,33 @@ OPEN: Final = (
 
 def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
     """Addresses with a number in them, up to a room if there is one: those that may end after `start`."""
-    folded = view.folded
-    if not [mark for mark in _CITY if folded.find(mark, low) >= 0]:
+    marks = _marks(raw)
+    if not marks:
         return
+    folded = view.folded
     settled = len(wide(folded[low : max(low, start - _ROOM)]))
-    for before, after in matches(_BLOCK, raw, settled):
-        begin, end = low + before + 1, low + after
+    seen, at = 0, low
+    for letter, after in _BLOCK.spans(raw, marks[0]):
+        if after <= settled or letter - marks[bisect_right(marks, letter) - 1] > _BACK_OCTETS:
+            continue
+        at, seen = at + len(raw[seen:letter].decode()), letter
+        begin, end = at + 1, at + len(raw[letter:after].decode())
         begin += folded[begin] == " "
         if end - begin <= LONGEST_BLOCK:
-            start = _start(folded, begin)
-            if start < begin and _is_house(folded, begin, end, start):
-                yield Finding(start, _with_room(folded, end), KIND, 0.9)
+            first = _start(folded, begin)
+            if first < begin and _is_house(folded, begin, end, first):
+                yield Finding(first, _with_room(view, end), KIND, 0.9)
+
+
+def _marks(raw: bytes) -> list[int]:
+    """Where the characters are that every address has one of, in octets."""
+    places = []
+    for mark in _CITY_OCTETS:
+        at = raw.find(mark)
+        while at >= 0:
+            places.append(at)
+            at = raw.find(mark, at + 1)
+    return sorted(places)
 
 
 def _start(folded: str, block: int) -> int:
@@ -107,10 +127,12 @@ def _start(folded: str, block: int) -> int:
     before = folded[max(0, block - _BACK) : block]
     if before.endswith(_PARTICLES) or _MARKS.isdisjoint(before):
         return block
-    for begin, _ in matches(_BEFORE, wide(before)):
-        found = before[begin:]
-        return block if _PUBLIC.place(wide(found))[0] >= 0 else block - len(found) + _lead(found)
-    return block
+    raw = wide(before)
+    begin, _ = _BEFORE.place(raw)
+    if begin < 0 or _PUBLIC.place(raw, begin)[0] >= 0:
+        return block
+    found = raw[begin:].decode()
+    return block - len(found) + _lead(found)
 
 
 def _lead(found: str) -> int:
@@ -130,9 +152,11 @@ def _is_house(folded: str, begin: int, end: int, start: int) -> bool:
     return alone and folded.startswith(PREFECTURES, start) and folded[begin:end].isdigit()
 
 
-def _with_room(folded: str, end: int) -> int:
+def _with_room(view: View, end: int) -> int:
     """Where an address ends that has a building and a room after its numbers."""
-    match = _BUILDING.match(wide(folded[end : end + _ROOM]))
+    if not view.octets[end : end + _ROOM].strip(_NO_DIGITS):
+        return end
+    match = _BUILDING.match(wide(view.folded[end : end + _ROOM]))
     if not match:
         return end
     building: bytes = match.group(1) or match.group(2)

@@ -47,12 +47,10 @@ def wide(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def matches(pattern: Expression, raw: bytes, after: int = 0) -> Iterator[tuple[int, int]]:
-    """Where a wide pattern matches in what `wide` gave, in code points; only what ends after so many octets."""
+def matches(pattern: Expression, raw: bytes) -> Iterator[tuple[int, int]]:
+    """Where a wide pattern matches in what `wide` gave, in code points."""
     seen = at = 0
     for begin, end in pattern.spans(raw):
-        if end <= after:
-            continue
         at += len(raw[seen:begin].decode())
         seen = end
         yield at, (at := at + len(raw[begin:end].decode()))
