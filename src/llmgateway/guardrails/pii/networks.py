@@ -1,7 +1,6 @@
 """Addresses of the Internet protocol. The ones that every machine has (loopback, masks) say nothing of anybody."""
 
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv6Address
 from string import ascii_letters
 from typing import Final
 
@@ -13,6 +12,15 @@ KIND: Final = "ip_address"
 _DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.\x7f*[0-9]+\x7f*\.[0-9.\x7f]*[0-9]")
 _COLONS: Final = compiled(rb"[0-9A-Za-z:.]*:[0-9A-Za-z.]*:[0-9A-Za-z:.]*")
 HINTS: Final = (rb"[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.", rb":[0-9A-Za-z.]*:")
+_GROUP: Final = rb"[0-9A-Fa-f]{1,4}"
+_FOURTH: Final = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_LAST: Final = _GROUP + rb"|" + _FOURTH + rb"(?:\." + _FOURTH + rb"){3}"
+_SIXTH: Final = compiled(
+    rb"(?:" + _GROUP + rb":){7}" + _GROUP + rb"|"
+    rb"(?:" + _GROUP + rb"(?::" + _GROUP + rb")*)?::(?:(?:" + _GROUP + rb":)*(?:" + _LAST + rb"))?"
+)
+_LONGEST_SIXTH: Final = 45
+_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _COLONS_OF_ALL: Final = 7  # in an address that leaves no group out
 _PARTS: Final = frozenset(form % part for part in range(256) for form in ("%d", "%02d", "%03d"))
 _NOBODY: Final = ("0.", "127.", "255.")
@@ -67,7 +75,7 @@ def _is_version(run: Run, begin: int) -> bool:
 def _colons(octets: bytes, low: int) -> Iterator[Finding]:
     for begin, end in _COLONS.spans(octets, low):
         if end - begin <= LONGEST and _may_be_sixth(octets, begin, end):
-            text = octets[begin:end].decode("latin-1")
+            text = octets[begin:end]
             for lead, stop in _readings(text):
                 if _is_sixth(text[lead:stop]):
                     yield Finding(begin + lead, begin + stop, KIND)
@@ -79,30 +87,30 @@ def _may_be_sixth(octets: bytes, begin: int, end: int) -> bool:
     return octets.find(b"::", begin, end) >= 0 or octets.count(b":", begin, end) >= _COLONS_OF_ALL
 
 
-def _readings(text: str) -> Iterator[tuple[int, int]]:
+def _readings(text: bytes) -> Iterator[tuple[int, int]]:
     """What of a run may be the address: all of it, or without a word before it, a port or a full stop after it."""
-    stop = len(text.rstrip("."))
-    last = text.rfind(":", 0, stop)
-    word = text.find(":") + 1
+    stop = len(text.rstrip(b"."))
+    last = text.rfind(b":", 0, stop)
+    word = text.find(b":") + 1
     for lead in (0, word):
         yield lead, stop
         yield lead, last
 
 
-def _is_sixth(text: str) -> bool:
+def _is_sixth(text: bytes) -> bool:
     """An address of version 6 that is somebody's: neither a time, a name in code, nor hardware."""
-    groups = [group for group in text.split(":") if group]
-    if not (len(groups) > 2 or _is_short(groups)) or not ("::" in text or len(groups) == 8) or len(text) > 45:
+    if len(text) > _LONGEST_SIXTH or not _SIXTH.takes(text):
         return False
-    if not any(char.isdigit() for char in text) or all(len(group) == 2 for group in groups):
+    groups = text.split(b":")
+    while b"" in groups:
+        groups.remove(b"")
+    if len(groups) + (b"." in text) > _COLONS_OF_ALL and b"::" in text:  # which stands for one group or more
         return False
-    try:
-        IPv6Address(text)
-    except AddressValueError:
+    if not (len(groups) > 2 or _is_short(groups)) or not text.strip(_NO_DIGITS):
         return False
-    return True
+    return any(len(group) != 2 for group in groups)
 
 
-def _is_short(groups: list[str]) -> bool:
+def _is_short(groups: list[bytes]) -> bool:
     """Two groups, such as `fe80::1`, are rather names in code if the first one has no digit."""
-    return len(groups) == 2 and len(groups[0]) == 4 and any(char.isdigit() for char in groups[0])
+    return len(groups) == 2 and len(groups[0]) == 4 and bool(groups[0].strip(_NO_DIGITS))

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from ahocorasick_rs import BytesAhoCorasick
+
 from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
 from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token, is_uuid
 from llmgateway.ports.guardrail import MAX_OPEN
@@ -13,7 +15,7 @@ PROVIDERS: Final = (
     *("mistral", "cohere", "azure", "heroku", "cloudflare", "twilio", "aws", "datadog", "mailchimp", "openai"),
     *("deepseek", "together", "voyage", "stability", "dashscope", "vercel", "okta", "auth0", "algolia", "jenkins"),
 )
-_KINDS_OF: Final = {each.encode(): f"secret.{each}" for each in PROVIDERS}
+_PROVIDERS: Final = BytesAhoCorasick([each.encode() for each in PROVIDERS])
 
 _WORD: Final = {
     "pass": rb"pass(?:w(?:or)?d|phrase|code|wort)?",
@@ -216,5 +218,5 @@ def _of_provider(scan: Scan, candidate: Candidate) -> Candidate:
     if candidate.kind != GENERIC:
         return candidate
     near = scan.before(candidate.start)
-    kind = next((kind for name, kind in _KINDS_OF.items() if name in near), None)
-    return candidate._replace(kind=kind) if kind else candidate
+    named = [which for which, _, _ in _PROVIDERS.find_matches_as_indexes(near, overlapping=True)]
+    return candidate._replace(kind=f"secret.{PROVIDERS[min(named)]}") if named else candidate
