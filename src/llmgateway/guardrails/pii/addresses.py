@@ -6,7 +6,7 @@ from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii.prefectures import PREFECTURES
-from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, NO_DIGITS, compiled_wide, wide
 from llmgateway.wire.view import View
 
 KIND: Final = "jp_address"
@@ -18,7 +18,6 @@ LONGEST: Final = _BACK + LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
 _MARKS: Final = frozenset(_CITY)  # every address has one of them
 _CITY_OCTETS: Final = tuple(map(wide, _CITY))
-_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
     "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のば-もゃゅゆょ-わん"  # no particle that stands before a number
@@ -154,7 +153,7 @@ def _is_house(folded: str, begin: int, end: int, start: int) -> bool:
 
 def _with_room(view: View, end: int) -> int:
     """Where an address ends that has a building and a room after its numbers."""
-    if not view.octets[end : end + _ROOM].strip(_NO_DIGITS):
+    if not view.octets[end : end + _ROOM].strip(NO_DIGITS):
         return end
     match = _BUILDING.match(wide(view.folded[end : end + _ROOM]))
     if not match:

@@ -7,7 +7,7 @@ from typing import Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import checks
 from llmgateway.guardrails.pii.labels import label
-from llmgateway.guardrails.pii.runs import compiled
+from llmgateway.guardrails.pii.runs import DIGITS, compiled
 from llmgateway.wire.view import View
 
 KINDS: Final = ("passport", "jp_passport", "id.gb", "id.es", "id.sg", "id.cn", "jp_corporate_number")
@@ -36,7 +36,7 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """What a label calls a passport, and what its check letter or its form tells."""
     for begin, end in _TOKEN.spans(octets, low):
         bare = octets[begin:end].translate(None, b" -")
-        letters = bare.translate(None, b"0123456789")
+        letters = bare.translate(None, DIGITS)
         if not letters or len(bare) - len(letters) < _FEWEST:  # plain numbers are looked at elsewhere
             continue
         kind = _kind(view, begin, bare)

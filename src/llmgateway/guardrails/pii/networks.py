@@ -5,7 +5,7 @@ from string import ascii_letters
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
+from llmgateway.guardrails.pii.runs import LONGEST, NO_DIGITS, Run, compiled
 from llmgateway.wire.view import View
 
 KIND: Final = "ip_address"
@@ -20,7 +20,6 @@ _SIXTH: Final = compiled(
     rb"(?:" + _GROUP + rb"(?::" + _GROUP + rb")*)?::(?:(?:" + _GROUP + rb":)*(?:" + _LAST + rb"))?"
 )
 _LONGEST_SIXTH: Final = 45
-_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _COLONS_OF_ALL: Final = 7  # in an address that leaves no group out
 _PARTS: Final = frozenset(form % part for part in range(256) for form in ("%d", "%02d", "%03d"))
 _NOBODY: Final = ("0.", "127.", "255.")
@@ -106,11 +105,11 @@ def _is_sixth(text: bytes) -> bool:
         groups.remove(b"")
     if len(groups) + (b"." in text) > _COLONS_OF_ALL and b"::" in text:  # which stands for one group or more
         return False
-    if not (len(groups) > 2 or _is_short(groups)) or not text.strip(_NO_DIGITS):
+    if not (len(groups) > 2 or _is_short(groups)) or not text.strip(NO_DIGITS):
         return False
     return any(len(group) != 2 for group in groups)
 
 
 def _is_short(groups: list[bytes]) -> bool:
     """Two groups, such as `fe80::1`, are rather names in code if the first one has no digit."""
-    return len(groups) == 2 and len(groups[0]) == 4 and bool(groups[0].strip(_NO_DIGITS))
+    return len(groups) == 2 and len(groups[0]) == 4 and bool(groups[0].strip(NO_DIGITS))

@@ -7,14 +7,13 @@ from typing import Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import cards, forms, japan, national, phones
 from llmgateway.guardrails.pii.labels import label, says_other
-from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
+from llmgateway.guardrails.pii.runs import LONGEST, NO_DIGITS, Run, compiled
 from llmgateway.guardrails.pii.shapes import is_word_of_digits
 from llmgateway.wire.view import View
 
 BETWEEN: Final = rb" ().\x7f-"  # what may stand between a number's digits
 PATTERN: Final = rb"[0-9](?:[" + BETWEEN + rb"]*[0-9]){6,}"
 _RUN: Final = compiled(PATTERN)
-_NOT_DIGITS: Final = bytes(sorted(set(range(256)) - set(b"0123456789")))
 _OWNERS: Final = {
     phones.KIND: phones.labelled,
     cards.KIND: cards.labelled,
@@ -47,6 +46,6 @@ def _classify(run: Run, at: int) -> list[Finding]:
     hidden = phones.spelt(run) if run.spaced else []
     first = phones.opening(run)
     written = run.octets[first : run.end]
-    if not forms.tells(len(written.translate(None, _NOT_DIGITS)), len(written)):
+    if not forms.tells(len(written.translate(None, NO_DIGITS)), len(written)):
         return taken + hidden
     return taken + hidden + (forms.find_but_first(run, first) if refused else forms.find(run, first))

@@ -15,10 +15,12 @@ from llmgateway.wire.view import View
 LONGEST: Final = 100
 HAN: Final = "一-鿿々"  # ranges, for \\p{Han} and the like make patterns a hundred times as large
 KATAKANA: Final = "ァ-ヺー"
-DIGITS: Final = "〇一二三四五六七八九"
+KANJI_DIGITS: Final = "〇一二三四五六七八九"
+DIGITS: Final = b"0123456789"
+NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _GAP: Final = "\x7f"  # stands for an invisible character: belongs to every run, and to no value
-_PLAIN: Final = {**{ord(digit): 0x30 + at for at, digit in enumerate(DIGITS)}, 0x96F6: 0x30, 0x30FC: 0x2D}
+_PLAIN: Final = {**{ord(digit): 0x30 + at for at, digit in enumerate(KANJI_DIGITS)}, 0x96F6: 0x30, 0x30FC: 0x2D}
 _GAP_OCTET: Final = _GAP.encode()
 
 
@@ -33,10 +35,10 @@ def compiled_wide(pattern: str) -> Expression:
 
 
 _BARS: Final = "ーｰ"  # what the key of the hyphen writes among kana
-_DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{DIGITS}零]{{2}}|アット|ドット|[0-9][{_BARS}][0-9]")
+_DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{KANJI_DIGITS}零]{{2}}|アット|ドット|[0-9][{_BARS}][0-9]")
 _BAR: Final = re.compile(f"(?<=[0-9])[{_BARS}](?=[0-9])")
-_KANJI_NUMBER: Final = compiled_wide(f"[{DIGITS}零]{{2,}}(?:[ー()の -][{DIGITS}零]+)*")
-KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{DIGITS}零][{DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
+_KANJI_NUMBER: Final = compiled_wide(f"[{KANJI_DIGITS}零]{{2,}}(?:[ー()の -][{KANJI_DIGITS}零]+)*")
+KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{KANJI_DIGITS}零][{KANJI_DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
 _WORDS: Final = (("アットマーク", "at    "), ("アット", "at "), ("ドット", "dot"))
 _SPACED: Final = compiled(rb"\b(?:(?:[0-9] ){8,}|(?:[0-9]-){8,}|(?:[0-9]\.){8,})[0-9]\b")
 _FEWEST_GAPS: Final = 8
@@ -115,7 +117,7 @@ class Run:
         size = self.end - self.begin
         if size <= 2 * _FEWEST_GAPS:
             return False
-        gaps = len(self.octets[self.begin : self.end].translate(None, b"0123456789"))
+        gaps = len(self.octets[self.begin : self.end].translate(None, DIGITS))
         if gaps >= _FEWEST_GAPS and size - gaps > _FEWEST_GAPS:
             self.spaced = _SPACED.place(self.octets, self.begin, self.end)[0] >= 0
         return self.spaced

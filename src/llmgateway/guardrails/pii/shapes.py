@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii.runs import Run
+from llmgateway.guardrails.pii.runs import DIGITS, NO_DIGITS, Run
 from llmgateway.wire.expression import Expression
 
 FEWEST: Final = 7  # characters of a number
@@ -12,7 +12,8 @@ MOST: Final = 19  # digits of one
 _NOT_COMPACT: Final = b" ().-/\x7f"
 _JOINTS: Final = frozenset(b"-./")
 _OPENING: Final = frozenset(b"+(")
-_DIGITS: Final = frozenset(b"0123456789")
+_DIGITS: Final = frozenset(DIGITS)
+_BETWEEN_GROUPS: Final = bytes(sorted(set(range(256)) - _DIGITS - _OPENING))
 _LETTERS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 
 
@@ -84,11 +85,5 @@ def search(run: Run, shape: Shape) -> list[Finding]:
 
 def next_group(run: Run, at: int) -> int:
     """Where the next group of digits begins, after the one at `at`."""
-    octets, end = run.octets, run.end
-    while at < end and octets[at] not in _DIGITS:
-        at += 1
-    while at < end and octets[at] in _DIGITS:
-        at += 1
-    while at < end and octets[at] not in _DIGITS and octets[at] not in _OPENING:
-        at += 1
-    return at
+    behind = run.octets[at : run.end].lstrip(NO_DIGITS).lstrip(DIGITS).lstrip(_BETWEEN_GROUPS)
+    return run.end - len(behind)
