@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate, pairwise
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -17,7 +18,6 @@ _ROOM: Final = 28
 LONGEST: Final = _BACK + LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
 _MARKS: Final = frozenset(_CITY)  # every address has one of them
-_CITY_OCTETS: Final = tuple(map(wide, _CITY))
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
     "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のば-もゃゅゆょ-わん"  # no particle that stands before a number
@@ -92,10 +92,10 @@ OPEN: Final = (
 
 def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
     """Addresses with a number in them, up to a room if there is one: those that may end after `start`."""
-    marks = _marks(raw)
+    folded = view.folded
+    marks = _marks(folded, low)
     if not marks:
         return
-    folded = view.folded
     settled = len(wide(folded[low : max(low, start - _ROOM)]))
     seen, at = 0, low
     for letter, after in _BLOCK.spans(raw, marks[0]):
@@ -110,15 +110,17 @@ def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
                 yield Finding(first, _with_room(view, end), KIND, 0.9)
 
 
-def _marks(raw: bytes) -> list[int]:
-    """Where the characters are that every address has one of, in octets."""
+def _marks(folded: str, low: int) -> list[int]:
+    """Where the characters are that every address has one of, in octets from `low` on."""
     places = []
-    for mark in _CITY_OCTETS:
-        at = raw.find(mark)
+    for mark in _CITY:
+        at = folded.find(mark, low)
         while at >= 0:
             places.append(at)
-            at = raw.find(mark, at + 1)
-    return sorted(places)
+            at = folded.find(mark, at + 1)
+    places.sort()
+    sizes = (len(wide(folded[before:at])) for before, at in pairwise((low, *places)))
+    return list(accumulate(sizes))
 
 
 def _start(folded: str, block: int) -> int:
