@@ -33,7 +33,20 @@ def test_it_finds_what_the_package_finds(pattern, longest):
         for way in ("search", "match", "fullmatch"):
             found = getattr(ours, way)(text, at, end)
             assert spans(found, theirs.groups) == spans(getattr(theirs, way)(text, at, end), theirs.groups)
-        assert [each.span() for each in ours.finditer(text)] == [each.span() for each in theirs.finditer(text)]
+        places = [each.span() for each in theirs.finditer(text)]
+        assert [each.span() for each in ours.finditer(text)] == ours.spans(text) == places
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_short_ways_say_where_the_long_ones_find_it(pattern):
+    ours = Expression(pattern)
+    for text in TEXTS:
+        at, end = DICE.randrange(len(text) + 3), DICE.randrange(len(text) + 3)
+        found, here = ours.search(text, at, end), ours.match(text, at, end)
+        assert ours.place(text, at, end) == (found.span() if found else (-1, -1))
+        assert ours.ends(text, at, end) == (here.end() if here else -1)
+        assert ours.takes(text) == (ours.fullmatch(text) is not None)
+        assert ours.spans(text, at, end) == [each.span() for each in ours.finditer(text, at, end)]
 
 
 def test_the_direct_way_is_the_one_that_is_taken():
@@ -53,6 +66,13 @@ def test_parts_are_given_as_octets_and_places():
     assert found
     assert (found.group(), found.group(1), found.group(3)) == (b"ada@home", b"ada", b"")
     assert (found.start(2), found.end(2)) == (7, 11)
+
+
+def test_the_last_group_is_the_whole_where_there_are_no_groups():
+    grouped, plain = Expression(rb"a(b+)").match(b"abb"), Expression(rb"ab+").match(b"abb")
+    assert grouped
+    assert plain
+    assert (grouped.last(), plain.last()) == ((1, 3), (0, 3))
 
 
 def test_in_wide_ones_octets_are_utf_8():
