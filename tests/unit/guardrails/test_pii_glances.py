@@ -23,10 +23,11 @@ from llmgateway.guardrails.pii import (
     numbers,
     phones,
     scan,
+    shapes,
 )
 from llmgateway.guardrails.pii.guardrail import PiiGuardrail
 from llmgateway.guardrails.pii.overlap import resolve
-from llmgateway.guardrails.pii.runs import KANJI_DIGITS, compiled, plain, wide
+from llmgateway.guardrails.pii.runs import KANJI_DIGITS, Run, compiled, plain, wide
 from llmgateway.wire.view import View
 
 LABELLED = (*national.LABELLED.values(), *japan.LABELLED.values())
@@ -66,8 +67,24 @@ def test_digits_that_follow_a_letter_are_asked_about_in_vain(number, label):
     """Whoever looks closer than `is_word_of_digits` finds nothing either."""
     text = f"{label}A{number}"
     view = View(text)
-    run = numbers.Run(view, view.octets, len(label) + 1, len(text))
+    run = Run(view, view.octets, len(label) + 1, len(text))
     assert numbers._classify(run, run.begin) == []
+
+
+@pytest.mark.parametrize("shape", [cards._SHAPE, *LABELLED], ids=lambda shape: shape.kind)
+def test_in_digits_alone_a_number_is_all_of_them_or_there_is_none(shape):
+    dice = random.Random(shape.kind)
+    told = 0
+    for _ in range(1500):
+        digits = "".join(dice.choices("0123456789", k=dice.choice([7, 8, 9, 10, 11, 12, 13, 15, 16, 18, 19, 20])))
+        view = View(f"{digits} ")
+        run = Run(view, view.octets, 0, len(digits))
+        assert run.bare
+        at_once = shapes.search(run, shape)
+        run.bare = False
+        assert shapes.search(run, shape) == at_once
+        told += bool(at_once)
+    assert told or shape.kind in {"id.br", "id.fr", "payment_card"}  # two check digits, or one and few beginnings
 
 
 def test_no_value_is_shorter_than_what_is_looked_at():

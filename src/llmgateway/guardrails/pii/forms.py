@@ -21,9 +21,10 @@ _JUDGES: Final[dict[int, tuple[_Judge, ...]]] = {
 }
 
 
-def tells(digits: int, size: int) -> bool:
-    """Whether so many digits in so many characters can be anything by their form alone."""
-    return digits < size or digits in phones.BARE or digits >= cards.OLD
+def tells(run: Run, at: int) -> bool:
+    """Whether what is there from `at` on can be anything by its form alone."""
+    digits = run.end - at
+    return not run.bare or at < run.begin or digits in phones.BARE or digits >= cards.OLD
 
 
 def find(run: Run, at: int) -> list[Finding]:

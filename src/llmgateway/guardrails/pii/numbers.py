@@ -7,7 +7,7 @@ from typing import Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import cards, forms, japan, national, phones
 from llmgateway.guardrails.pii.labels import label, says_other
-from llmgateway.guardrails.pii.runs import LONGEST, NO_DIGITS, Run, compiled
+from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
 from llmgateway.guardrails.pii.shapes import is_word_of_digits
 from llmgateway.wire.view import View
 
@@ -45,7 +45,6 @@ def _classify(run: Run, at: int) -> list[Finding]:
     refused = says_other(named) or (owner is national.labelled and not taken and named.beside)
     hidden = phones.spelt(run) if run.spaced else []
     first = phones.opening(run)
-    written = run.octets[first : run.end]
-    if not forms.tells(len(written.translate(None, NO_DIGITS)), len(written)):
+    if not forms.tells(run, first):
         return taken + hidden
     return taken + hidden + (forms.find_but_first(run, first) if refused else forms.find(run, first))

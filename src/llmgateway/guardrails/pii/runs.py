@@ -102,14 +102,15 @@ def begun(view: View, octets: bytes) -> bytes:
 class Run:
     """One run: `octets[begin:end]`, with its neighbours around it. Offsets of the text come from `place`."""
 
-    __slots__ = ("_places", "begin", "end", "octets", "spaced", "view")
+    __slots__ = ("_places", "bare", "begin", "end", "octets", "spaced", "view")
 
     def __init__(self, view: View, octets: bytes, begin: int, end: int) -> None:
         self.view = view
         self._places: Sequence[int] | None = None
         self.octets, self.begin, self.end = octets, begin, end
         self.spaced = False
-        if octets.find(_GAP_OCTET, begin, end) >= 0 or self._is_spaced():
+        self.bare = octets[begin:end].isdigit()  # nothing but digits: all of it is one number, or there is none
+        if not self.bare and (octets.find(_GAP_OCTET, begin, end) >= 0 or self._is_spaced()):
             self._clean()
 
     def _is_spaced(self) -> bool:
@@ -133,6 +134,7 @@ class Run:
         begin, end = self.begin, self.end
         self.begin = sum(at < begin for at in places)
         self.end = sum(at < end for at in places)
+        self.bare = self.octets[self.begin : self.end].isdigit()
         self._places = places
 
     def place(self, begin: int, end: int) -> tuple[int, int]:

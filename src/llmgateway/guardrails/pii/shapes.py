@@ -24,13 +24,15 @@ class Judged(NamedTuple):
     kind: str
 
 
-class Shape(NamedTuple):
+class Shape:
     """A number of one kind: how it is written, and what its bare characters must fulfil."""
 
-    kind: str
-    pattern: Expression
-    valid: Callable[[str], bool]
-    reach: int = 40  # how far its label may be
+    __slots__ = ("kind", "pattern", "reach", "sizes", "valid")
+
+    def __init__(self, kind: str, pattern: Expression, valid: Callable[[str], bool], reach: int = 40) -> None:
+        """`reach`: how far its label may be."""
+        self.kind, self.pattern, self.valid, self.reach = kind, pattern, valid, reach
+        self.sizes = frozenset(size for size in range(FEWEST, MOST + 1) if pattern.place(b"4" * size) == (0, size))
 
 
 def compact(octets: bytes) -> str:
@@ -69,7 +71,9 @@ def found(run: Run, begin: int, end: int, kind: str, score: float = 1.0) -> Find
 
 def search(run: Run, shape: Shape) -> list[Finding]:
     """Every number of that shape in the run."""
-    findings = []
+    if run.bare:
+        return _whole(run, shape)
+    findings: list[Finding] = []
     at = run.begin
     while run.end - at >= FEWEST:
         begin, end = shape.pattern.place(run.octets, at, run.end)
@@ -81,6 +85,13 @@ def search(run: Run, shape: Shape) -> list[Finding]:
         else:
             at = next_group(run, begin)
     return findings
+
+
+def _whole(run: Run, shape: Shape) -> list[Finding]:
+    """The number that a run of digits is, if it is one: no part of them stands alone."""
+    digits = run.octets[run.begin : run.end].decode()
+    fits = len(digits) in shape.sizes and alone(run, run.begin, run.end) and shape.valid(digits)
+    return [found(run, run.begin, run.end, shape.kind)] if fits else []
 
 
 def next_group(run: Run, at: int) -> int:
