@@ -60,6 +60,7 @@ INNER: Final = compiled(_INNER + rb"{1,64}" + _REST)
 _FULL_STOP: Final = "。"
 _QUOTES: Final = frozenset(b"\"'`")
 _TRAILING: Final = b".,:;)]}*_\x1a"
+_CLOSING: Final = frozenset(_TRAILING + b"([{<")
 
 _NOT_TOKENS: Final = (
     *(
@@ -109,6 +110,8 @@ def value(scan: Scan, start: int, *, is_inner: bool = False) -> tuple[int, bool]
         return closing, False
     if end == start + MAX_OPEN:
         return end, True
+    if end == start or octets[end - 1] not in _CLOSING:
+        return end, False
     if before in _QUOTES and end < len(octets) and octets[end] == before:
         return end, False
     return start + len(octets[start:end].rstrip(_trailing(octets[start:end], octets[end : end + 1]))), False
@@ -126,21 +129,22 @@ def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Can
     """A candidate of the value at `start`, which the word at `at` names, if `judge` takes it."""
     if (
         start - at >= CONTEXT
-        or _FULL_STOP in scan.folded[at:start]
+        or scan.folded.find(_FULL_STOP, at, start) >= 0
         or start >= len(scan.octets)
         or scan.limit(start) <= start
     ):
         return None
-    end, fills = value(scan, start, is_inner=_is_in_query(scan.octets[max(0, start - CONTEXT) : start]))
+    end, fills = value(scan, start, is_inner=_is_in_query(scan.octets, start))
     if not judge(scan.octets[start:end]) or scan.octets.startswith(b"...", end):
         return None
     return Candidate(start, 3, scan.tokens(end) if fills else end, kind, 0.9)
 
 
-def _is_in_query(before: bytes) -> bool:
-    """Whether the name stands in a URL's query."""
-    at = max(before.rfind(b"\x1a"), before.rfind(b"&"))
-    return at >= 0 and len(before[at:].split(None, 1)) == 1
+def _is_in_query(octets: bytes, start: int) -> bool:
+    """Whether the name before a value stands in a URL's query."""
+    low = max(0, start - CONTEXT)
+    at = max(octets.rfind(b"\x1a", low, start), octets.rfind(b"&", low, start))
+    return at >= 0 and len(octets[at:start].split(None, 1)) == 1
 
 
 def _detector(word: str) -> Detector:

@@ -110,12 +110,14 @@ def _client(scan: Scan, at: int) -> Candidate | None:
     return Candidate(start, 2, start + len(scan.octets[start:end].rstrip(b'"`')), PASSWORD, 1.0)
 
 
-def _inside(back: int, kind: str, pattern: bytes) -> Detector:
+def _inside(back: int, fixed: bytes, kind: str, pattern: bytes) -> Detector:
     """For a token whose one fixed part stands `back` characters after its beginning."""
     whole = compiled(pattern + rb"(?:[^A-Za-z0-9_-]|$)")
 
     def detect(scan: Scan, at: int) -> Candidate | None:
         start = at - back
+        if not scan.octets.startswith(fixed, at):  # the gate is one for small letters and capitals
+            return None
         found = whole.match(scan.octets, start) if start >= 0 and scan.begins(start) else None
         if found is None or not is_varied(scan.octets[start : found.end(1)]):
             return None
@@ -143,8 +145,8 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     ("-u ", _curl),
     ("--user", _curl),
     (" -p", _client),
-    ("q~", _inside(4, AZURE, rb"([A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{29,35}[A-Za-z0-9_~-])")),
-    (".atlasv1.", _inside(14, TERRAFORM, rb"([A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{50,90})")),
-    ("-us", _inside(32, MAILCHIMP, rb"([0-9a-f]{32}-us[0-9]{1,2})")),
+    ("q~", _inside(4, b"Q~", AZURE, rb"([A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{29,35}[A-Za-z0-9_~-])")),
+    (".atlasv1.", _inside(14, b".atlasv1.", TERRAFORM, rb"([A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{50,90})")),
+    ("-us", _inside(32, b"-us", MAILCHIMP, rb"([0-9a-f]{32}-us[0-9]{1,2})")),
 )
 KINDS: Final = (CONNECTION, BASIC, BEARER, TELEGRAM, DISCORD, AZURE, TERRAFORM, MAILCHIMP)
