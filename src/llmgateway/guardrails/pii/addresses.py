@@ -118,6 +118,8 @@ def _marks(folded: str, low: int) -> list[int]:
         while at >= 0:
             places.append(at)
             at = folded.find(mark, at + 1)
+    if not places:
+        return places
     places.sort()
     sizes = (len(wide(folded[before:at])) for before, at in pairwise((low, *places)))
     return list(accumulate(sizes))

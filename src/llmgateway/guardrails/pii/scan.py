@@ -26,13 +26,19 @@ def candidates(view: View, start: int, names: Collection[str] = ()) -> list[Find
     low = max(0, start - _BACK)
     raw = b"" if view.text.isascii() else wide(view.folded[low:])
     octets = plain(view, low, raw)
-    apart = max(octets.rfind(each, low, start) + 1 for each in _APART) if start else 0
-    found = _in_latin(view, octets, max(low, apart), start)
+    found = _in_latin(view, octets, _apart(octets, low, start) if start else 0, start)
     if raw:
         found += addresses.find(view, low, raw, start)
     if names:
         found += persons.find(view, octets, start, names)
     return found
+
+
+def _apart(octets: bytes, low: int, start: int) -> int:
+    """Where that begins which nothing before `start` is one value with."""
+    for sign in _APART:
+        low = max(low, octets.rfind(sign, low, start) + 1)
+    return low
 
 
 def _in_latin(view: View, octets: bytes, low: int, start: int) -> list[Finding]:
