@@ -8,6 +8,7 @@ from typing import Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii.prefectures import PREFECTURES
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, NO_DIGITS, compiled_wide, wide
+from llmgateway.wire.expression import Span
 from llmgateway.wire.view import View
 
 KIND: Final = "jp_address"
@@ -93,33 +94,38 @@ OPEN: Final = (
 def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
     """Addresses with a number in them, up to a room if there is one: those that may end after `start`."""
     folded = view.folded
-    marks = _marks(folded, low)
-    if not marks:
+    blocks = _blocks(folded, low, raw)
+    if not blocks:
         return
+    marks = _marks(folded, low)
     settled = len(wide(folded[low : max(low, start - _ROOM)]))
     seen, at = 0, low
-    for letter, after in _BLOCK.spans(raw, marks[0]):
+    for letter, after in blocks:
         if after <= settled or letter - marks[bisect_right(marks, letter) - 1] > _BACK_OCTETS:
             continue
         at, seen = at + len(raw[seen:letter].decode()), letter
         begin, end = at + 1, at + len(raw[letter:after].decode())
         begin += folded[begin] == " "
         if end - begin <= LONGEST_BLOCK:
-            first = _start(folded, begin)
-            if first < begin and _is_house(folded, begin, end, first):
-                yield Finding(first, _with_room(view, end), KIND, 0.9)
+            opens = _start(folded, begin)
+            if opens < begin and _is_house(folded, begin, end, opens):
+                yield Finding(opens, _with_room(view, end), KIND, 0.9)
+
+
+def _blocks(folded: str, low: int, raw: bytes) -> list[Span]:
+    """Numbers that may be those of a house, in octets, behind the first character that every address has one of."""
+    first = min((at for mark in _CITY if (at := folded.find(mark, low)) >= 0), default=-1)
+    return _BLOCK.spans(raw, len(wide(folded[low:first]))) if first >= 0 else []
 
 
 def _marks(folded: str, low: int) -> list[int]:
-    """Where the characters are that every address has one of, in octets from `low` on."""
+    """Where these characters are, in octets from `low` on."""
     places = []
     for mark in _CITY:
         at = folded.find(mark, low)
         while at >= 0:
             places.append(at)
             at = folded.find(mark, at + 1)
-    if not places:
-        return places
     places.sort()
     sizes = (len(wide(folded[before:at])) for before, at in pairwise((low, *places)))
     return list(accumulate(sizes))

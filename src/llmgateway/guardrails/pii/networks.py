@@ -73,17 +73,17 @@ def _is_version(run: Run, begin: int) -> bool:
 
 def _colons(octets: bytes, low: int) -> Iterator[Finding]:
     for begin, end in _COLONS.spans(octets, low):
-        if end - begin <= LONGEST and _may_be_sixth(octets, begin, end):
-            text = octets[begin:end]
+        text = octets[begin:end]
+        if len(text) <= LONGEST and _may_be_sixth(text):
             for lead, stop in _readings(text):
                 if _is_sixth(text[lead:stop]):
                     yield Finding(begin + lead, begin + stop, KIND)
                     break
 
 
-def _may_be_sixth(octets: bytes, begin: int, end: int) -> bool:
-    """Whether there are as many colons as an address has, or two together, which stand for the others."""
-    return octets.find(b"::", begin, end) >= 0 or octets.count(b":", begin, end) >= _COLONS_OF_ALL
+def _may_be_sixth(text: bytes) -> bool:
+    """Whether there is a digit, and as many colons as an address has or two together, which stand for the others."""
+    return bool(text.strip(NO_DIGITS)) and (b"::" in text or text.count(b":") >= _COLONS_OF_ALL)
 
 
 def _readings(text: bytes) -> Iterator[tuple[int, int]]:
