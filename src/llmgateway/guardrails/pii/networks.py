@@ -82,8 +82,10 @@ def _colons(octets: bytes, low: int) -> Iterator[Finding]:
 
 
 def _may_be_sixth(text: bytes) -> bool:
-    """Whether there is a digit, and as many colons as an address has or two together, which stand for the others."""
-    return bool(text.strip(NO_DIGITS)) and (b"::" in text or text.count(b":") >= _COLONS_OF_ALL)
+    """Whether there are a digit and two groups, and all the colons of an address or two together, for the others."""
+    if not text.strip(NO_DIGITS) or not text.strip(b":").count(b":"):
+        return False
+    return b"::" in text or text.count(b":") >= _COLONS_OF_ALL
 
 
 def _readings(text: bytes) -> Iterator[tuple[int, int]]:

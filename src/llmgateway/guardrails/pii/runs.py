@@ -5,6 +5,7 @@ to read. A run longer than LONGEST holds no value: that bounds what a stream hol
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -125,15 +126,14 @@ class Run:
 
     def _clean(self) -> None:
         """Leave out what only disguises: invisible characters, and blanks between single digits."""
-        low, high = max(0, self.begin - 2), min(len(self.octets), self.end + 2)
-        drop = {at for at in range(low, high) if self.octets[at] == _GAP_OCTET[0]}
-        for match in _SPACED.finditer(self.octets, self.begin, self.end):
-            drop.update(range(match.start() + 1, match.end(), 2))
-        places = [at for at in range(low, high) if at not in drop]
-        self.octets = bytes(self.octets[at] for at in places)
-        begin, end = self.begin, self.end
-        self.begin = sum(at < begin for at in places)
-        self.end = sum(at < end for at in places)
+        octets, gap = self.octets, _GAP_OCTET[0]
+        low, high = max(0, self.begin - 2), min(len(octets), self.end + 2)
+        drop: set[int] = set()
+        for begin, end in _SPACED.spans(octets, self.begin, self.end):
+            drop.update(range(begin + 1, end, 2))
+        places = [at for at in range(low, high) if octets[at] != gap and at not in drop]
+        self.octets = bytes(map(octets.__getitem__, places))
+        self.begin, self.end = bisect_left(places, self.begin), bisect_left(places, self.end)
         self.bare = self.octets[self.begin : self.end].isdigit()
         self._places = places
 
