@@ -17,10 +17,10 @@ _AUTOMATON: Final = AhoCorasick((*_KNOWN, *_CALLS, *_LABELS), implementation=Imp
 
 
 class Anchors(NamedTuple):
-    """Where family names stand, and whether there is an honorific or the like, or a label."""
+    """Where family names stand, and honorifics or what introduces somebody; whether there is a label."""
 
     known: list[tuple[int, int]]
-    is_called: bool
+    calls: list[tuple[int, int]]
     is_labelled: bool
 
 
@@ -33,12 +33,14 @@ def anchors(text: str, low: int) -> Anchors | None:
         found = _AUTOMATON.find_matches_as_indexes(wide(part).decode(), overlapping=True)
     if not found:
         return None
-    known, is_called, is_labelled = [], False, False
+    known: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
+    is_labelled = False
     for which, begin, end in found:
         if which < _FIRST_CALL:
             known.append((low + begin, low + end))
         elif which < _FIRST_LABEL:
-            is_called = True
+            calls.append((low + begin, low + end))
         else:
             is_labelled = True
-    return Anchors(known, is_called, is_labelled)
+    return Anchors(known, calls, is_labelled)

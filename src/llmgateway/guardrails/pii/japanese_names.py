@@ -109,7 +109,11 @@ def _given(text: str, at: int, fewest: int) -> int:
 
 def is_letter(character: str) -> bool:
     """Whether a name goes on with it: kanji or katakana."""
-    return "一" <= character <= "鿿" or "ァ" <= character <= "ヺ" or character in ("々", "ー")
+    return is_han(character) or "ァ" <= character <= "ヺ" or character == "ー"
+
+
+def is_han(character: str) -> bool:
+    return "一" <= character <= "鿿" or character == "々"
 
 
 def _ends(text: str, at: int) -> bool:

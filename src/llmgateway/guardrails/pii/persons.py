@@ -67,10 +67,10 @@ def _japanese(folded: str, start: int) -> list[Finding]:
         return []
     low = max(0, start - LONGEST)
     spans = set(find_known(folded, (each for each in beside.known if each[0] >= low)))
-    if beside.is_called or beside.is_labelled:
-        raw = wide(folded[low:])
-        spans.update(find_called(folded, low, raw) if beside.is_called else ())
-        spans.update(find_labelled(folded, low, raw) if beside.is_labelled else ())
+    if beside.calls:
+        spans.update(find_called(folded, (each for each in beside.calls if each[0] >= low)))
+    if beside.is_labelled:
+        spans.update(find_labelled(folded, low, wide(folded[low:])))
     named = [Finding(*span, KIND, _SCORE) for span in spans]
     return [*named, *(found for _, end in spans for found in _reading(folded, end))]
 

@@ -1,11 +1,11 @@
 """Names of persons in Japanese that are in no list: by their shape, behind a label or before an honorific."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from llmgateway.guardrails.pii.given_names import is_given
-from llmgateway.guardrails.pii.japanese_names import is_labelled
-from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide
+from llmgateway.guardrails.pii.japanese_names import is_han, is_labelled
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
 from llmgateway.guardrails.pii.surnames import KANA_SURNAMES
 from llmgateway.guardrails.pii.words_of_names import NOBODY, READINGS, ROLES, SURE, THINGS
 from llmgateway.wire.expression import Expression
@@ -17,11 +17,8 @@ _FOREIGN: Final = rf"{_KANA}(?:・{_KANA}){{1,2}}"
 _HALF: Final = "ｦ-ﾟ"  # katakana of half the width, as banks write it
 _READING: Final = rf"{_KANA}[ ・]{_KANA}(?:・{_KANA})?|[{_HALF}]{{2,12}} [{_HALF}]{{2,12}}"
 _LETTER: Final = rf"{HAN}{KATAKANA}"
-_HONOURED: Final = compiled_wide(
-    rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|{_KANA}(?: {_KANA})?|[{HAN}]{{2,3}})"
-    rf" ?(?:様|さま|さん|氏|殿|くん|ちゃん)(?:[^{HAN}]|\z)"
-)
-_SAID: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|[{HAN}]{{2,5}})と(?:申し|申す|名乗)")
+_BEFORE: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|{_KANA}(?: {_KANA})?|[{HAN}]{{2,5}}) ?\z")
+_LONGEST_BEFORE: Final = 32  # characters of it
 _BEHIND: Final = compiled_wide(rf"[:=|「」】>)\t \n\"']({_TWO}|{_READING}|[{HAN}]{{3,5}})(?:[^{_LETTER}]|\z)")
 OPEN: Final = (
     rf"(?:[{HAN}]{{1,5}}|[{HAN}]{{1,4}} [{HAN}ぁ-ん{KATAKANA}]{{0,5}}"
@@ -38,6 +35,7 @@ _NO_LAST: Final = frozenset(
 _LAST_OF_GIVEN: Final = frozenset("子美郎太介香奈恵代江")
 _ACCOUNT: Final = 7  # digits
 _ACCOUNTS: Final = ("普通", "当座", "貯蓄", "口座")
+_GIVES: Final = ("と申し", "と申す", "と名乗")
 _ROLE: Final = 13  # characters of the longest role, with `の`
 _LONGEST: Final = 3  # characters of a family name in kanji, as nearly all are
 
@@ -49,14 +47,28 @@ def find_labelled(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
             yield begin, end
 
 
-def find_called(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
-    """Names before an honorific, and those that somebody gives."""
-    for begin, end in _spans(_HONOURED, raw, low):
-        if _is_honoured(text[begin:end]) or _is_called(text, begin, end):
-            yield begin, end
-    for begin, end in _spans(_SAID, raw, low):
-        if _is_said(text[begin:end]):
-            yield begin, end
+def find_called(text: str, calls: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Names before an honorific, and those that somebody gives; `calls`: where these words stand."""
+    for at, end in calls:
+        low = max(0, at - _LONGEST_BEFORE)
+        raw = wide(text[low:at])
+        found = _BEFORE.search(raw)
+        if found is None:
+            continue
+        begin = low + len(raw[: found.start(1)].decode())
+        stop = begin + len(found.group(1).decode())
+        if _is_called(text, begin, stop, at, end):
+            yield begin, stop
+
+
+def _is_called(text: str, begin: int, stop: int, at: int, end: int) -> bool:
+    """Whether `text[begin:stop]` is a name, before what calls somebody at `text[at:end]`."""
+    name = text[begin:stop]
+    if text[at] == "と":
+        return text.startswith(_GIVES, at) and stop == at and _is_said(name)
+    if is_han(text[end : end + 1]) or (len(name) > _LONGEST and " " not in name and is_han(name[0])):
+        return False
+    return _is_honoured(name) or _is_given_to(text, begin, stop)
 
 
 def _spans(pattern: Expression, raw: bytes, low: int) -> Iterator[tuple[int, int]]:
@@ -78,7 +90,7 @@ def _is_honoured(name: str) -> bool:
     return name[-1] in _LAST and name not in THINGS and name[0] not in NOBODY
 
 
-def _is_called(text: str, begin: int, end: int) -> bool:
+def _is_given_to(text: str, begin: int, end: int) -> bool:
     """Whether it is a given name: before `くん` or `ちゃん`, or behind whose it is, as in `姉の桃子さん`."""
     if not is_given(text[begin:end]):
         return False
