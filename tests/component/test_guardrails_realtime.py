@@ -629,7 +629,6 @@ async def test_values_come_back_and_what_is_logged_has_their_placeholders(tmp_pa
 
 UNFOLLOWED = {
     "a judge of replies": '[guardrails.more]\nuse = "shouting"\nstages = ["reply"]\naction = "block"\n',
-    "one that must know the request": '[guardrails.more]\nuse = "told"\n',
 }
 
 

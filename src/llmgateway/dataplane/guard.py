@@ -25,9 +25,7 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.tokens import refuse_tokens
 from llmgateway.wire.jsontexts import is_repetitive
 
-_NO_SESSIONS: Final = (
-    "The route has guardrails that can't follow a session: such as judge whole replies, or must know the request."
-)
+_NO_SESSIONS: Final = "The route has guardrails that can't follow a session: such as judge whole replies."
 
 _NO_STREAMS: Final = "The route has guardrails that redact replies and need the whole of them (%s): ask without stream."
 
@@ -50,7 +48,8 @@ async def guard_request(call: Call, request: Request) -> Request:
         guarded, document = await guard_upload(call, guard, request, request.upload)
     else:
         _open_session(call, guard, request)
-        await _bound(call, guard, request)
+        if request.upgrade is None:  # what a session says is still to come
+            await _bound(call, guard, request)
         return request
     call.request = guarded
     if guard.slow:

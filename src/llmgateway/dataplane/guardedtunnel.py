@@ -14,16 +14,18 @@ from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.dataplane.lane import Lane
-from llmgateway.dataplane.parting import unguarded
+from llmgateway.dataplane.parting import Ending, unguarded
 from llmgateway.dataplane.sessionslow import asked_about, must_be_asked
 from llmgateway.dataplane.tunnel import Tunnel
 from llmgateway.dataplane.upgrade import GuardedOpening
 from llmgateway.dataplane.valve import Valve
 from llmgateway.dataplane.watchedtunnel import WatchedTunnel
 from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.facts import Facts
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.notes import Notes
-from llmgateway.guarding.session import GuardedSession, Rules, Step
+from llmgateway.guarding.session import GuardedSession
+from llmgateway.guarding.steps import Rules, Step
 from llmgateway.guarding.watching import Watch, watchers
 from llmgateway.limits.bodies import Claim
 from llmgateway.ports.session import SessionShape
@@ -41,10 +43,11 @@ def tunnel_of(call: Call, sent: Dispatched) -> Tunnel:
     if isinstance(sent.reply, GuardedOpening):
         return GuardedTunnel(call, sent, sent.reply.guard)
     guard = call.guard
-    if guard is None or not (guard.judges or watchers(guard)):
+    if guard is None or not (guard.judges or watchers(guard) or guard.binders):
         return Tunnel(call, sent)
     notes = call.notes = call.notes or Notes()
-    return WatchedTunnel(call, sent, Watch(watchers(guard), guard.judges, notes, _bounds(call)))
+    facts = Facts() if guard.binders else None
+    return WatchedTunnel(call, sent, Watch(watchers(guard), guard.judges, notes, _bounds(call), facts))
 
 
 class GuardedTunnel(Tunnel):
@@ -75,8 +78,8 @@ class GuardedTunnel(Tunnel):
         self._session = GuardedSession(_rules(call, call.guard, guard), guard.notes, guard.placeholders)
         self._caller, self._backend = Valve(call.incoming), Valve(sent.connection)
         ask = asked_about(call, self._session, guard)
-        self._in = Lane(self._of_caller, self._act, self._failed, self._hold_in, ask)
-        self._out = Lane(self._of_backend, self._act, self._failed, self._hold_out)
+        self._in = Lane(self._of_caller, self._act_in, self._failed, self._hold_in, ask)
+        self._out = Lane(self._of_backend, self._act, self._failed, self._hold_out, burden=lambda: self._session.burden)
         self._hold_s = guard.hold_s
         self._decide_at: float | None = None
 
@@ -112,8 +115,8 @@ class GuardedTunnel(Tunnel):
         super()._caller_closed(raw)
 
     def _count_held(self) -> None:
-        """What callers have said in half counts as request bodies do."""
-        size = self._messages_in.held + self._in.held
+        """What callers have said in half counts as request bodies do, and what is kept of what they have said."""
+        size = self._messages_in.held + self._in.held + self._session.held
         if size != self._claim.size and not self._in.is_closed:
             try:
                 self._claim.become(size)
@@ -145,6 +148,12 @@ class GuardedTunnel(Tunnel):
             self._connection.send_piece(frame(PONG, payload, mask=os.urandom(4)))
 
     # --- what follows
+
+    def _act_in(self, step: Step) -> None:
+        if not self.ended.done():
+            self._session.sent(step)
+            self._count_held()
+        self._act(step)
 
     def _act(self, step: Step) -> None:
         for event in step.logged:
@@ -218,6 +227,10 @@ class GuardedTunnel(Tunnel):
 
     # --- the end
 
+    def count(self, ending: Ending) -> None:
+        self._call.bound = self._session.bound  # what is stored is judged by what has been said
+        super().count(ending)
+
     def go_away(self) -> None:
         if not self.ended.done() and not self._out.is_busy:
             self._safely(self._session.finish)
@@ -259,6 +272,7 @@ def _rules(call: Call, guard: Guard, judged: ReplyGuard) -> Rules:
         passes_sound=call.in_force.snapshot.guarding.passes_sound,
         has_slow=bool(must_be_asked(guard)),
         restores=guard.restores,
+        bind=guard.bound_to if guard.binders else None,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from llmgateway.dataplane.bodies import QUICK, asked_aside
 from llmgateway.domain.errors import GatewayError
-from llmgateway.guarding.session import Step
+from llmgateway.guarding.steps import Step
 from llmgateway.wire.messages import Message
 
 logger = logging.getLogger(__name__)
@@ -28,10 +28,23 @@ Judge = Callable[[Message], Step]
 class Lane:
     """`judge` says what follows from a message, `act` does it, `fail` hears that nothing more can follow. `hold` is
     told to stop the flow of messages while some wait, so few ever do. `ask` is asked about steps that have texts for
-    those who take their time, and says what follows then.
+    those who take their time, and says what follows then. `burden`: characters that must be worked through before the
+    next message is judged.
     """
 
-    __slots__ = ("_act", "_aside_size", "_ask", "_fail", "_hold", "_judge", "_task", "_then", "_waiting", "is_closed")
+    __slots__ = (
+        "_act",
+        "_aside_size",
+        "_ask",
+        "_burden",
+        "_fail",
+        "_hold",
+        "_judge",
+        "_task",
+        "_then",
+        "_waiting",
+        "is_closed",
+    )
 
     def __init__(
         self,
@@ -40,8 +53,11 @@ class Lane:
         fail: Callable[[GatewayError], None],
         hold: Callable[[bool], None],
         ask: Callable[[Step], Awaitable[Step]] | None = None,
+        *,
+        burden: Callable[[], int] = lambda: 0,
     ) -> None:
         self._ask = ask
+        self._burden = burden
         self._judge = judge
         self._act = act
         self._fail = fail
@@ -85,8 +101,9 @@ class Lane:
                 return
             message = self._waiting.popleft()
             spent += max(len(message.payload), LEAST)
-            if len(message.payload) > QUICK:
-                self._wait_for(partial(self._aside, message), message)
+            size = len(message.payload) + self._burden()
+            if size > QUICK:
+                self._wait_for(partial(self._aside, message, size), message)
                 return
             try:
                 step = self._judge(message)
@@ -116,8 +133,8 @@ class Lane:
         self._task = asyncio.ensure_future(self._until(work))
         self._hold(True)
 
-    async def _aside(self, message: Message) -> Step:
-        step = await asked_aside(len(message.payload), self._judge, message)
+    async def _aside(self, message: Message, size: int) -> Step:
+        step = await asked_aside(size, self._judge, message)
         return await self._ask(step) if self._ask is not None and step.texts else step
 
     async def _until(self, work: Callable[[], Awaitable[Step]]) -> None:

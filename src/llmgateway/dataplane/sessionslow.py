@@ -12,8 +12,9 @@ from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.places import Places
-from llmgateway.guarding.session import GuardedSession, Step
+from llmgateway.guarding.session import GuardedSession
 from llmgateway.guarding.sound import without_sound
+from llmgateway.guarding.steps import Step
 from llmgateway.guarding.watching import said
 from llmgateway.ports.judge import Piece
 from llmgateway.wire.jsoncodec import decode

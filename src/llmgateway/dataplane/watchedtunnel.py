@@ -3,10 +3,11 @@
 from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.lane import Lane
+from llmgateway.dataplane.parting import Ending
 from llmgateway.dataplane.tunnel import Tunnel
 from llmgateway.dataplane.valve import Valve
 from llmgateway.domain.errors import GatewayError
-from llmgateway.guarding.session import Step
+from llmgateway.guarding.steps import Step
 from llmgateway.guarding.watching import Watch
 from llmgateway.limits.bodies import Claim
 from llmgateway.wire.messages import Message, MessageFlow
@@ -50,6 +51,11 @@ class WatchedTunnel(Tunnel):
 
     def _backend_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
         self._valve.turn("backend", is_shut=not is_writable)
+
+    def count(self, ending: Ending) -> None:
+        if self._call.guard is not None:
+            self._call.bound = self._watch.bound(self._call.guard)
+        super().count(ending)
 
     def close(self) -> None:
         """Look no further."""

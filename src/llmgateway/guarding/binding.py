@@ -16,12 +16,20 @@ class Binder:
 
     __slots__ = ("_echo", "_made")
 
-    def __init__(self, plugins: Iterable[object], document: Mapping[str, Any], prompts: Iterable[str] = ()) -> None:
-        """`prompts`: what the operator may put in front of the request, which `document` does not have."""
-        pieces = [*(Piece(prompt, "system") for prompt in prompts), *pieces_of(document)]
+    def __init__(
+        self,
+        plugins: Iterable[object],
+        document: Mapping[str, Any],
+        prompts: Iterable[str] = (),
+        said: Iterable[Piece] = (),
+    ) -> None:
+        """`prompts`: what the operator may put in front of the request, which `document` does not have. `said`: the
+        texts of a session, which has no document.
+        """
+        pieces = [*(Piece(prompt, "system") for prompt in prompts), *pieces_of(document), *said]
         self._made: dict[int, Any] = {id(each): cast(Binding, each).bind(document, pieces) for each in plugins}
-        said = document.get("instructions")
-        self._echo = said if isinstance(said, str) else ""
+        echo = document.get("instructions")
+        self._echo = echo if isinstance(echo, str) else ""
 
     def bound(self, chain: Chain) -> Chain:
         """The chain of this exchange, in the same order; without those that have nothing to look for."""

@@ -1,7 +1,7 @@
 """The chains of a configuration, made from its guardrails: for requests, for replies, for what is stored of both."""
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
@@ -19,7 +19,7 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.unread import without_probabilities
 from llmgateway.ports.asking import AskingJudge
 from llmgateway.ports.guardrail import Guardrail
-from llmgateway.ports.judge import Judge
+from llmgateway.ports.judge import Judge, Piece
 from llmgateway.wire.jsoncodec import JsonError, decode
 from llmgateway.wire.view import SEPARATOR, View, shown
 
@@ -72,9 +72,8 @@ class Guard:
 
     @property
     def cannot_follow_sessions(self) -> bool:
-        """Whether somebody enforces something who judges whole replies, or must know the request."""
-        bound = {id(each) for each in self.binders}
-        return self.holds_replies or any(id(link.guardrail) in bound for link in self.reply.enforced)
+        """Whether somebody enforces something who judges whole replies."""
+        return self.holds_replies
 
     @property
     def restores(self) -> bool:
@@ -88,7 +87,13 @@ class Guard:
 
     def bound(self, document: Mapping[str, Any]) -> "Guard":
         """Make this request's own: guardrails that must know what was asked are bound to it."""
-        to = Binder(self.binders, document, self.prompts)
+        return self._bound(Binder(self.binders, document, self.prompts))
+
+    def bound_to(self, said: Sequence[Piece]) -> "Guard":
+        """The same of a session, of which this has been said."""
+        return self._bound(Binder(self.binders, {}, self.prompts, said))
+
+    def _bound(self, to: Binder) -> "Guard":
         return replace(
             self,
             reply=to.bound(self.reply),

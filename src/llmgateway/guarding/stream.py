@@ -94,7 +94,19 @@ class GuardedStream:
     Raises Blocked, or GatewayError guardrail_unsupported for what can't be judged; gives nothing after that.
     """
 
-    __slots__ = ("_chain", "_channels", "_gone", "_notes", "_placeholders", "_rest", "_rows", "_shape", "_told", "at")
+    __slots__ = (
+        "_beside",
+        "_chain",
+        "_channels",
+        "_gone",
+        "_notes",
+        "_placeholders",
+        "_rest",
+        "_rows",
+        "_shape",
+        "_told",
+        "at",
+    )
 
     def __init__(self, chain: Chain, shape: StreamShape, notes: Notes, placeholders: Placeholders) -> None:
         self._chain = chain
@@ -106,11 +118,18 @@ class GuardedStream:
         self._rows: dict[Any, _Channel] = {}  # the latest of each
         self._told = Told()
         self.at: tuple[Any, ...] | None = None  # the channel whose text is being judged: that of what was blocked
-        self._rest = Chain(chain.enforced, chain.echo)
+        self._rest = self._beside = Chain(chain.enforced, chain.echo)
 
-    def event(self, name: bytes, data: bytes) -> list[Passed]:
-        """Take one event."""
+    def rebind(self, chain: Chain) -> None:
+        """Judge by this chain what begins from now on; texts that have begun keep theirs."""
+        self._chain = chain
+        self._rest = self._beside = Chain(chain.enforced, chain.echo)
+        self._told = Told()
+
+    def event(self, name: bytes, data: bytes, *, is_echo: bool = False) -> list[Passed]:
+        """Take one event. `is_echo`: it repeats what the model was told, so whoever looks for that does not look."""
         self.at = None
+        self._beside = self._rest.unbound if is_echo else self._rest
         try:
             event = decode(data)
         except JsonError:
@@ -147,7 +166,7 @@ class GuardedStream:
         """Judge what is no piece. What it repeats of pieces or of other events is not counted again."""
         seen = Notes()
         try:
-            return judge(Sieve(self._rest, Stage.REPLY, seen, self._placeholders, is_strict=True), about)
+            return judge(Sieve(self._beside, Stage.REPLY, seen, self._placeholders, is_strict=True), about)
         finally:
             self._notes.at_least(seen)
 
@@ -163,6 +182,11 @@ class GuardedStream:
     def is_waiting(self) -> bool:
         """Whether a text may go on, so that something of it may wait."""
         return any(not channel.is_over for channel in self._channels.values())
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether it knows of texts that may go on, or be gone on with."""
+        return bool(self._channels)
 
     def end(self, belongs: Callable[[Any], bool]) -> list[Passed]:
         """All groups that belong there are over: give what waits of their texts, and forget them. None may go on."""

@@ -8,6 +8,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
+from llmgateway.guarding.facts import Facts
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.judging import JudgeLink, judge_all
 from llmgateway.guarding.notes import Notes
@@ -30,11 +31,22 @@ def said(event: Mapping[str, Any]) -> Iterator[Piece]:
 
 
 class Watch:
-    """Looks at one session's messages, and counts what it finds. It raises nothing and changes nothing."""
+    """Looks at one session's messages, and counts what it finds. It raises nothing and changes nothing.
 
-    __slots__ = ("_chain", "_judges", "_max_depth", "_max_tokens", "_notes")
+    `facts`: hears what is said, for those who must know it when they look at what was answered.
+    """
 
-    def __init__(self, chain: Chain, judges: Sequence[JudgeLink], notes: Notes, bounds: tuple[int, int]) -> None:
+    __slots__ = ("_chain", "_facts", "_judges", "_max_depth", "_max_tokens", "_notes")
+
+    def __init__(
+        self,
+        chain: Chain,
+        judges: Sequence[JudgeLink],
+        notes: Notes,
+        bounds: tuple[int, int],
+        facts: Facts | None = None,
+    ) -> None:
+        self._facts = facts
         self._chain = chain
         self._judges = judges
         self._notes = notes
@@ -55,8 +67,15 @@ class Watch:
         if paths:
             taken_out(event, paths)
             message = encode(event)
-        judge_all(self._judges, list(said(event)), Stage.REQUEST, self._notes)
+        texts = list(said(event))
+        if self._facts is not None:
+            self._facts.note(texts)
+        judge_all(self._judges, texts, Stage.REQUEST, self._notes)
         Sieve(self._chain, Stage.REQUEST, self._notes, NO_PLACEHOLDERS).json(message)
+
+    def bound(self, guard: Guard) -> Guard:
+        """The route's guard by what has been said."""
+        return guard.bound_to(self._facts.pieces()) if self._facts is not None else guard
 
 
 def watchers(guard: Guard) -> Chain:

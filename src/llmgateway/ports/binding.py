@@ -8,6 +8,10 @@ and in streams, a copy's too, and what is stored of it.
 Such a guardrail is for replies alone, which its `stages` say: prompts are never shown to it. Where no request is known
 it stands for itself and finds nothing. A judge (`ports.judge`) may have the same member, and gives a judge then. What
 takes long to make of a request is remembered by the plug-in, within a bound, for other requests.
+
+In a realtime session it is asked again whenever something new has been said, before the backend's next event is judged:
+`document` is empty then, and `pieces` are the instructions and the system's texts, those that hold now first, and the
+newest of what users, tools and the model have said.
 """
 
 from collections.abc import Mapping, Sequence

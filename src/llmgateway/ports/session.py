@@ -60,6 +60,16 @@ class SessionShape(StreamShape, Protocol):
         """Whether a backend's event has nothing but a piece of sound."""
         ...
 
+    def standing(self, event: Any) -> str | None:
+        """The instructions that hold for the session from this event on, the caller's or the backend's; None where it
+        says nothing of them.
+        """
+        ...
+
+    def is_echo(self, event: Any) -> bool:
+        """Whether a backend's event repeats what the model was told as instructions, and no model has said it."""
+        ...
+
     def cancel(self, owner: Hashable) -> bytes | None:
         """The client's event that calls an owner off; None where that can't be done."""
         ...

@@ -8,7 +8,7 @@ import pytest
 from llmgateway.dataplane.bodies import QUICK
 from llmgateway.dataplane.lane import LEAST, TURN, Lane
 from llmgateway.domain.errors import GatewayError
-from llmgateway.guarding.session import Step
+from llmgateway.guarding.steps import Step
 from llmgateway.ports.judge import Piece
 from llmgateway.wire.messages import Message
 from llmgateway.wire.websocket import TEXT

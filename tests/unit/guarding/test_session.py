@@ -12,12 +12,14 @@ from llmgateway.dialects.openai.dialect import OpenAIDialect
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Action, Stage
 from llmgateway.guarding import session as module
+from llmgateway.guarding import whereabouts
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
-from llmgateway.guarding.session import GuardedSession, Rules, Step
+from llmgateway.guarding.session import GuardedSession
+from llmgateway.guarding.steps import Rules, Step
 from llmgateway.providers.openai.sessions import RealtimeShape
 
 LINKS = chain(numbers(), word("secret"))
@@ -395,11 +397,11 @@ def test_numbers_are_put_to_a_text_too():
 def test_names_that_are_too_long_are_not_remembered(event):
     session = guarded()
     assert "guardrail_unsupported" in json.dumps(given_of(session.heard(written(event))))
-    assert not (session._items or session._over or session._stream._channels)
+    assert not (session._where._items or session._over or session._stream._channels)
 
 
 def test_what_has_been_told_is_remembered_up_to_a_bound(monkeypatch):
-    monkeypatch.setattr(module, "MAX_ITEMS", 3)
+    monkeypatch.setattr(whereabouts, "MAX_ITEMS", 3)
     session = guarded()
     done = [done_text(content_index=at) for at in range(4)]
     codes = [[each.get("error", {}).get("code") for each in given_of(session.heard(written(each)))] for each in done]
@@ -407,7 +409,7 @@ def test_what_has_been_told_is_remembered_up_to_a_bound(monkeypatch):
 
 
 def test_items_are_remembered_up_to_a_bound(monkeypatch):
-    monkeypatch.setattr(module, "MAX_ITEMS", 3)
+    monkeypatch.setattr(whereabouts, "MAX_ITEMS", 3)
     session = guarded()
     for at in (0, 1, 2, 2):
         session.heard(written(text_delta("a ", item_id=f"i{at}")))

@@ -26,6 +26,8 @@ _DELTA: Final = frozenset(
         "obfuscation",
     }
 )
+_CONFIGURES: Final = frozenset({"session.update", "session.created", "session.updated"})
+_ITEM_EVENTS: Final = frozenset(f"conversation.item.{what}" for what in ("created", "added", "done", "retrieved"))
 _TRANSCRIPTION: Final = "conversation.item.input_audio_transcription."
 _SEGMENT: Final = _TRANSCRIPTION + "segment"
 _ENDS: Final = frozenset({"response.done", _TRANSCRIPTION + "completed", _TRANSCRIPTION + "failed"})
@@ -109,6 +111,17 @@ class RealtimeShape:
 
     def is_sound(self, event: Any) -> bool:
         return str(event.get("type")) in _SOUND
+
+    def standing(self, event: Any) -> str | None:
+        session = event.get("session") if str(event.get("type")) in _CONFIGURES else None
+        said = session.get("instructions") if isinstance(session, dict) else None
+        return said if isinstance(said, str) else None
+
+    def is_echo(self, event: Any) -> bool:
+        kind, item = str(event.get("type")), event.get("item")
+        if kind in _CONFIGURES:
+            return True
+        return kind in _ITEM_EVENTS and isinstance(item, dict) and item.get("role") == "system"
 
     def cancel(self, owner: Hashable) -> bytes | None:
         return encode({"type": "response.cancel", "response_id": owner}) if isinstance(owner, str) else None
