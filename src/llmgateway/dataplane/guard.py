@@ -25,8 +25,6 @@ from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.tokens import refuse_tokens
 from llmgateway.wire.jsontexts import is_repetitive
 
-_NO_SESSIONS: Final = "The route has guardrails that can't follow a session: such as judge whole replies."
-
 _NO_STREAMS: Final = "The route has guardrails that redact replies and need the whole of them (%s): ask without stream."
 
 
@@ -125,18 +123,14 @@ def _refuse_repetitive(body: bytes, document: Any) -> None:
 
 
 def _open_session(call: Call, guard: Guard, request: Request) -> None:
-    """Make a session ready to be judged; GatewayError guardrail_unsupported where somebody could not look into it."""
-    if request.upgrade is None or not _guards_sessions(guard):
-        return
-    if guard.cannot_follow_sessions:
-        raise GatewayError("guardrail_unsupported", _NO_SESSIONS)
-    if guard.restores:
+    """Make a session ready to be judged."""
+    if request.upgrade is not None and guard.restores and _guards_sessions(guard):
         call.placeholders = Placeholders()
 
 
 def _guards_sessions(guard: Guard) -> bool:
     """Whether a session's messages must be judged; where guardrails only flag, it is a tunnel like any other."""
-    return bool(guard.reply) or _must_see(guard)
+    return bool(guard.reply) or guard.holds_replies or _must_see(guard)
 
 
 def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:

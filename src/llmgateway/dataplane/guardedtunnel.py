@@ -15,6 +15,7 @@ from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.dataplane.lane import Lane
 from llmgateway.dataplane.parting import Ending, unguarded
+from llmgateway.dataplane.sessionreply import ReplyJudges, Verdicts, look_back
 from llmgateway.dataplane.sessionslow import asked_about, must_be_asked
 from llmgateway.dataplane.tunnel import Tunnel
 from llmgateway.dataplane.upgrade import GuardedOpening
@@ -43,10 +44,10 @@ def tunnel_of(call: Call, sent: Dispatched) -> Tunnel:
     if isinstance(sent.reply, GuardedOpening):
         return GuardedTunnel(call, sent, sent.reply.guard)
     guard = call.guard
-    if guard is None or not (guard.judges or watchers(guard) or guard.binders):
+    if guard is None or not (guard.judges or watchers(guard) or guard.binders or guard.reply_judges):
         return Tunnel(call, sent)
     notes = call.notes = call.notes or Notes()
-    facts = Facts() if guard.binders else None
+    facts = Facts() if guard.binders or guard.reply_judges else None
     return WatchedTunnel(call, sent, Watch(watchers(guard), guard.judges, notes, _bounds(call), facts))
 
 
@@ -64,6 +65,7 @@ class GuardedTunnel(Tunnel):
         "_messages_out",
         "_out",
         "_session",
+        "_verdicts",
     )
 
     def __init__(self, call: Call, sent: Dispatched, guard: ReplyGuard) -> None:
@@ -80,8 +82,19 @@ class GuardedTunnel(Tunnel):
         ask = asked_about(call, self._session, guard)
         self._in = Lane(self._of_caller, self._act_in, self._failed, self._hold_in, ask)
         self._out = Lane(self._of_backend, self._act, self._failed, self._hold_out, burden=lambda: self._session.burden)
+        self._verdicts = self._new_verdicts(guard) if call.guard.holds_replies else None
         self._hold_s = guard.hold_s
         self._decide_at: float | None = None
+
+    def _new_verdicts(self, guard: ReplyGuard) -> Verdicts:
+        return Verdicts(
+            ReplyJudges(self._call, self._session, guard).about,
+            act=self._act,
+            fail=self._failed,
+            is_free=lambda: not self._out.is_busy,
+            then=self._look_at_backend,
+            hold=lambda is_held: self._backend.turn("verdicts", is_shut=is_held),
+        )
 
     # --- what comes
 
@@ -101,13 +114,21 @@ class GuardedTunnel(Tunnel):
         if flow.close is not None:
             flow.close = _without_reason(flow.close_code)
         said = [each for each in self._messages_out.feed(ready) if not self._is_ping(each, self._answer_backend)]
-        self._out.put(said, self._look_at_backend)
+        self._out.put(said, self._judged_out)
+
+    def _judged_out(self) -> None:
+        """All that has come is judged, so what was judged meanwhile may follow."""
+        if self._verdicts is not None:
+            self._verdicts.flush()
+        self._look_at_backend()
 
     def _look_at_backend(self) -> None:
         if self._out.is_busy or self.ended.done():
             return  # it is looked at again once that is done
         if self._from_backend.is_over or self._is_backend_gone:
             self._safely(self._session.finish)
+            if self._verdicts is not None and self._verdicts.is_busy:
+                return  # it goes on when all is judged that was said before the end
         super()._look_at_backend()
 
     def _caller_closed(self, raw: bytes) -> None:
@@ -167,6 +188,9 @@ class GuardedTunnel(Tunnel):
         if step.is_text and self._session.is_waiting:
             self._decide_at = self._clock.monotonic() + self._hold_s
             self._look_again()
+        if self._verdicts is not None:
+            self._verdicts.put(step.ready)
+            self._count_held()
 
     def _safely(self, judge: Callable[[], Step]) -> None:
         try:
@@ -227,6 +251,9 @@ class GuardedTunnel(Tunnel):
 
     # --- the end
 
+    async def look_back(self) -> None:
+        await look_back(self._call, self._reply, self._session.context, lambda: self._session.bound)
+
     def count(self, ending: Ending) -> None:
         self._call.bound = self._session.bound  # what is stored is judged by what has been said
         super().count(ending)
@@ -240,6 +267,8 @@ class GuardedTunnel(Tunnel):
         self._claim.become(0)
         self._in.close()
         self._out.close()
+        if self._verdicts is not None:
+            self._verdicts.close()
 
     @property
     def _is_out_whole(self) -> bool:
@@ -273,6 +302,8 @@ def _rules(call: Call, guard: Guard, judged: ReplyGuard) -> Rules:
         has_slow=bool(must_be_asked(guard)),
         restores=guard.restores,
         bind=guard.bound_to if guard.binders else None,
+        holds=guard.holds_replies,
+        tells=bool(guard.binders or guard.reply_judges),
     )
 
 

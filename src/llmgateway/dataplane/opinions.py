@@ -21,11 +21,14 @@ from llmgateway.wire.jsoncodec import JsonError, decode
 
 
 class Opinion:
-    """One exchange's judges of replies: `links`, some of which must answer before the caller gets what they look at."""
+    """One exchange's judges of replies: `links`, some of which must answer before the caller gets what they look at.
 
-    def __init__(self, call: Call, links: Sequence[JudgeLink]) -> None:
+    `asked`: what was said before, where no request says it.
+    """
+
+    def __init__(self, call: Call, links: Sequence[JudgeLink], asked: Sequence[Piece] | None = None) -> None:
         self._call = call
-        self._context: Sequence[Piece] | None = None
+        self._context = asked
         self.links = links
 
     @property

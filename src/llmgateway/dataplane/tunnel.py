@@ -47,6 +47,8 @@ async def tunnel(call: Call, sent: Dispatched, pipe: "Tunnel") -> None:
         pipe.reguard(gateway.in_force.snapshot)  # it may have been replaced while the backend was asked
         pipe.open()
         ending = await pipe.ended
+        if not pipe.is_hurried:
+            await pipe.look_back()
         durable = _settle(call, pipe, ending)
         if durable is not None:
             await durable
@@ -239,6 +241,14 @@ class Tunnel:
 
     # --- the end
 
+    @property
+    def is_hurried(self) -> bool:
+        """Whether the worker ends, and nobody may be waited for."""
+        return self._patience_s == PARTING_S
+
+    async def look_back(self) -> None:
+        """Have those look at the session who only tell of what they find, before it is written down."""
+
     def close(self) -> None:
         """All is over, in whatever way."""
 
@@ -274,20 +284,11 @@ class Tunnel:
         if backend.close is not None and backend.fault is None:
             self._call.incoming.write(backend.close)
         elif ending.to_caller is not None and self._is_out_whole:
-            self._call.incoming.write(self._last_words(ending))
+            self._call.incoming.write(_last_words(self._call, ending, is_half_said=self._is_half_said))
         if ending.to_backend is not None and self._is_in_whole and caller.close is None:
             self._connection.send_piece(close_frame(ending.to_backend, mask=os.urandom(4)))
         self.deadline = self._clock.monotonic() + self._patience_s
         self._look_parted()
-
-    def _last_words(self, ending: Ending) -> bytes:
-        """A fault is told in the caller's dialect before the close frame, unless a message stands half said."""
-        assert ending.to_caller is not None
-        closing = close_frame(ending.to_caller, ending.reason)
-        if ending.error is None or self._is_half_said:
-            return closing
-        event = self._call.dialect.error_event(GatewayError(ending.error), self._call.exchange.id)
-        return frame(TEXT, event.removeprefix(b"data: ").strip()) + closing
 
     @property
     def _is_out_whole(self) -> bool:
@@ -325,3 +326,13 @@ class Tunnel:
         self.deadline = None
         if not self.parted.done():
             self.parted.set_result(None)
+
+
+def _last_words(call: Call, ending: Ending, *, is_half_said: bool) -> bytes:
+    """A fault is told in the caller's dialect before the close frame, unless a message stands half said."""
+    assert ending.to_caller is not None
+    closing = close_frame(ending.to_caller, ending.reason)
+    if ending.error is None or is_half_said:
+        return closing
+    event = call.dialect.error_event(GatewayError(ending.error), call.exchange.id)
+    return frame(TEXT, event.removeprefix(b"data: ").strip()) + closing

@@ -4,9 +4,11 @@ from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.lane import Lane
 from llmgateway.dataplane.parting import Ending
+from llmgateway.dataplane.sessionreply import look_back
 from llmgateway.dataplane.tunnel import Tunnel
 from llmgateway.dataplane.valve import Valve
 from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.steps import Step
 from llmgateway.guarding.watching import Watch
 from llmgateway.limits.bodies import Claim
@@ -52,10 +54,16 @@ class WatchedTunnel(Tunnel):
     def _backend_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the transport's callback
         self._valve.turn("backend", is_shut=not is_writable)
 
+    async def look_back(self) -> None:
+        await look_back(self._call, self._reply, self._watch.context, self._bound)
+
     def count(self, ending: Ending) -> None:
-        if self._call.guard is not None:
-            self._call.bound = self._watch.bound(self._call.guard)
+        self._call.bound = self._bound()
         super().count(ending)
+
+    def _bound(self) -> Guard | None:
+        guard = self._call.guard
+        return self._watch.bound(guard) if guard is not None else None
 
     def close(self) -> None:
         """Look no further."""

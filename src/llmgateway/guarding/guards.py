@@ -71,11 +71,6 @@ class Guard:
         return any(link.must_answer for link in self.reply_judges)
 
     @property
-    def cannot_follow_sessions(self) -> bool:
-        """Whether somebody enforces something who judges whole replies."""
-        return self.holds_replies
-
-    @property
     def restores(self) -> bool:
         """Whether replies may have to have values put back."""
         return any(link.restore for link in (*self.request.links, *self.slow))

@@ -25,18 +25,16 @@ _WRAPPED: Final = (KeyError, IndexError, TypeError)
 
 
 class Saying:
-    """Judges one session's events of the caller's. `tells`: somebody wants to know their texts."""
+    """Judges one session's events of the caller's."""
 
     __slots__ = ("_asked", "_complaints", "_is_strict", "_notes", "_placeholders", "_restores", "_rules", "_tells")
 
-    def __init__(
-        self, rules: Rules, notes: Notes, placeholders: Placeholders, complaints: Complaints, *, tells: bool
-    ) -> None:
+    def __init__(self, rules: Rules, notes: Notes, placeholders: Placeholders, complaints: Complaints) -> None:
         self._rules = rules
         self._notes = notes
         self._placeholders = placeholders
         self._complaints = complaints
-        self._tells = tells or rules.has_slow
+        self._tells = rules.tells or rules.has_slow
         self._asked: Sequence[Piece] = ()  # the texts of the last event, without sound
         self._restores = rules.restores or any(link.restore for link in rules.request.links)
         self._is_strict = rules.is_strict

@@ -11,14 +11,17 @@ from typing import Any, Final
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.holding import Held, Holding
 from llmgateway.guarding.learning import Learning
 from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.pieces import Said
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.saying import Saying
 from llmgateway.guarding.sound import sounds, taken_out
 from llmgateway.guarding.steps import Complaints, Rules, Step
 from llmgateway.guarding.stream import GuardedStream, Passed
 from llmgateway.guarding.whereabouts import Whereabouts, is_long, senseless
+from llmgateway.ports.judge import Piece
 from llmgateway.wire.jsoncodec import encode
 from llmgateway.wire.jsonscan import parse_bounded
 
@@ -28,7 +31,7 @@ MAX_OWNERS: Final = 10_000  # responses of one session that are remembered as ov
 class GuardedSession:
     """Takes whole messages in order, each way; says what goes on. GatewayError where the session can't go on at all."""
 
-    __slots__ = ("_barred", "_complaints", "_learning", "_over", "_rules", "_saying", "_stream", "_where")
+    __slots__ = ("_barred", "_complaints", "_holding", "_learning", "_over", "_rules", "_saying", "_stream", "_where")
 
     def __init__(self, rules: Rules, notes: Notes, placeholders: Placeholders) -> None:
         self._rules = rules
@@ -37,9 +40,9 @@ class GuardedSession:
         self._over: set[Hashable] = set()
         self._where = Whereabouts(rules.shape)
         self._complaints = Complaints(rules)
-        self._learning = Learning(rules, self._stream, self._where) if rules.bind is not None else None
-        tells = self._learning is not None
-        self._saying = Saying(rules, notes, placeholders, self._complaints, tells=tells)
+        self._learning = learning = Learning(rules, self._stream, self._where) if rules.tells else None
+        self._holding = Holding(rules.shape, learning.facts) if rules.holds and learning is not None else None
+        self._saying = Saying(rules, notes, placeholders, self._complaints)
 
     @property
     def is_waiting(self) -> bool:
@@ -53,8 +56,14 @@ class GuardedSession:
 
     @property
     def held(self) -> int:
-        """How much is kept of what has been said."""
-        return self._learning.facts.size if self._learning is not None else 0
+        """How much is kept of what has been said, and waits to be judged; in bytes, or characters."""
+        kept = self._learning.facts.size if self._learning is not None else 0
+        return kept + (self._holding.size if self._holding is not None else 0)
+
+    @property
+    def context(self) -> Sequence[Piece]:
+        """What has been said so far, for those who judge what is answered."""
+        return self._learning.facts.pieces() if self._learning is not None else ()
 
     @property
     def bound(self) -> Guard | None:
@@ -100,11 +109,13 @@ class GuardedSession:
 
     def _of_backend(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> Step:
         self._stream.at = None
+        is_part = isinstance(owner, str) and owner not in self._over
         try:
             self._where.check(owner, event)
             if self._learning is not None:
                 self._learning.heard(event)
-            step = _given(self._passed(owner, event, self._without_sound(message, event)))
+            passed = self._passed(owner, event, self._without_sound(message, event))
+            step = self._held(owner, event, passed, is_part=is_part)
         except (Blocked, GatewayError) as verdict:
             return self._bar(owner, event, verdict)
         finally:
@@ -119,7 +130,10 @@ class GuardedSession:
 
     def finish(self) -> Step:
         """Nothing more comes from the backend: give what waits."""
-        return self._of_each(self._stream.finishing)
+        step = self._of_each(self._stream.finishing)
+        if self._holding is not None:
+            step.ready = [*step.ready, *self._holding.finish()]
+        return step
 
     def _of_each(self, give: Callable[[], Iterator[Passed]]) -> Step:
         """Of every text what it gives: one that may not pass stops none of another owner's."""
@@ -127,12 +141,44 @@ class GuardedSession:
         while True:
             try:
                 for passed in give():
-                    step.add(_given([passed]))
+                    owner = self._stream.at[0][0] if self._stream.at is not None else None
+                    step.add(self._held(owner, {}, [passed], is_part=isinstance(owner, str)))
             except (Blocked, GatewayError) as verdict:
                 at = self._stream.at
                 step.add(self._bar(at[0][0] if at is not None else None, {}, verdict))
             else:
                 return step
+
+    def _held(self, owner: Hashable | None, event: dict[str, Any], passed: Sequence[Passed], *, is_part: bool) -> Step:
+        """What has passed goes on, unless somebody must judge the whole of what it is a part of."""
+        if self._holding is None:
+            return _given(passed)
+        if owner is None and event and self._stream.at is not None:
+            raise senseless()  # a piece of a text that is a part of nothing is never whole
+        taken = self._holding.take(owner, event, passed, is_part=is_part)
+        step = _given(taken.passed)
+        step.ready = taken.ready
+        return step
+
+    def released(self, held: Held, said: Sequence[Said]) -> Step:
+        """What follows where this, which says that, has been judged and may go on."""
+        assert self._holding is not None
+        assert self._learning is not None
+        if (error := self._holding.refusal(held)) is not None:
+            return self.refused(held, error)
+        self._learning.facts.note(each.piece for each in said)
+        return _given(self._holding.release(held))
+
+    def refused(self, held: Held, error: GatewayError) -> Step:
+        """What follows where it may not."""
+        assert self._holding is not None
+        is_told = held.is_answer or self._holding.refusal(held) is None
+        step = self._complaints.of(error) if is_told else Step()
+        others = self._holding.refuse(held, error)
+        if held.ended is not None:
+            step = self._cut(held.owner, held.ended, step)
+        step.add(_given(others))
+        return step
 
     def _passed(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> list[Passed]:
         if owner is None or not self._rules.shape.is_end(event):
@@ -152,6 +198,8 @@ class GuardedSession:
         if owner is None:
             return step
         self._stream.forget(lambda group: group[0] == owner)
+        if self._holding is not None:
+            step.add(_given(self._holding.drop(owner, self._rules.error_of(verdict))))
         if self._rules.shape.is_end(event):
             return self._cut(owner, event, step)
         if len(self._barred) >= MAX_OWNERS:
@@ -179,11 +227,11 @@ class GuardedSession:
         self._over.add(owner)
 
     def _is_silenced(self, event: dict[str, Any]) -> bool:
-        return not self._rules.passes_sound and bool(self._rules.reply) and self._rules.shape.is_sound(event)
+        return not self._rules.passes_sound and self._rules.hears and self._rules.shape.is_sound(event)
 
     def _without_sound(self, message: bytes, event: dict[str, Any]) -> bytes:
         """A backend's event without what no guardrail can hear."""
-        if self._rules.passes_sound or not self._rules.reply:
+        if self._rules.passes_sound or not self._rules.hears:
             return message
         if b"udio" not in message and b"UDIO" not in message and b"\\u00" not in message:
             return message

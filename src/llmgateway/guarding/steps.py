@@ -8,6 +8,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.chain import Chain
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
+from llmgateway.guarding.holding import Held
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.ports.judge import Piece
 from llmgateway.ports.session import SessionShape
@@ -34,11 +35,18 @@ class Rules:
     has_slow: bool = False  # somebody who takes his time must be asked about what the caller says
     restores: bool = False  # and what he finds may come back
     bind: Callable[[Sequence[Piece]], Guard] | None = None  # somebody must know what has been said
+    holds: bool = False  # somebody must have judged a response before any of it goes on
+    tells: bool = False  # somebody wants to know what has been said
 
     @property
     def is_strict(self) -> bool:
         """Whether nothing goes to the backend that nobody could judge."""
         return self.has_slow or bool(self.request.enforced) or any(link.must_answer for link in self.judges)
+
+    @property
+    def hears(self) -> bool:
+        """Whether nothing goes to the caller that nobody could judge."""
+        return self.holds or bool(self.reply)
 
     def error_of(self, verdict: Blocked | GatewayError) -> GatewayError:
         """What callers are told of it."""
@@ -49,7 +57,8 @@ class Rules:
 class Step:
     """What follows from a message. `logged`: the backend's events as they may be recorded. `is_text`: the message had
     a piece of a text. `texts`: of the caller's event, for those who take their time or must know what has been said;
-    `about`: the event's own id. `is_standing`: it says by what instructions the session goes on.
+    `about`: the event's own id. `is_standing`: it says by what instructions the session goes on. `ready`: what waits
+    until it has been judged, which is now to be asked about.
     """
 
     to_caller: list[bytes] = field(default_factory=list)
@@ -59,12 +68,14 @@ class Step:
     texts: Sequence[Piece] = ()
     about: str | None = None
     is_standing: bool = False
+    ready: Sequence[Held] = ()
 
     def add(self, other: "Step") -> None:
         """Let this follow, too."""
         self.to_caller += other.to_caller
         self.to_backend += other.to_backend
         self.logged += other.logged
+        self.ready = [*self.ready, *other.ready]
 
 
 class Complaints:

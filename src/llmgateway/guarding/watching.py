@@ -73,6 +73,11 @@ class Watch:
         judge_all(self._judges, texts, Stage.REQUEST, self._notes)
         Sieve(self._chain, Stage.REQUEST, self._notes, NO_PLACEHOLDERS).json(message)
 
+    @property
+    def context(self) -> Sequence[Piece]:
+        """What has been said."""
+        return self._facts.pieces() if self._facts is not None else ()
+
     def bound(self, guard: Guard) -> Guard:
         """The route's guard by what has been said."""
         return guard.bound_to(self._facts.pieces()) if self._facts is not None else guard

@@ -70,6 +70,24 @@ class SessionShape(StreamShape, Protocol):
         """Whether a backend's event repeats what the model was told as instructions, and no model has said it."""
         ...
 
+    def words(self, event: Any) -> Any:
+        """The part of a backend's event in which a model's words may stand, as a reply's JSON has them; nothing of one
+        that the API says for itself, or that repeats what the caller has configured or spoken.
+        """
+        ...
+
+    def is_answer(self, event: Any) -> bool:
+        """Whether a backend's event is what an event of the caller's has asked for, who waits for it."""
+        ...
+
+    def behind(self, event: Any) -> Sequence[str]:
+        """Name the items that clients must have heard of before an event, but for its own."""
+        ...
+
+    def is_called_off(self, event: Any) -> bool:
+        """Whether an owner's last event says that it broke off because the caller wanted no more of it."""
+        ...
+
     def cancel(self, owner: Hashable) -> bytes | None:
         """The client's event that calls an owner off; None where that can't be done."""
         ...

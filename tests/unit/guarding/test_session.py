@@ -668,3 +668,73 @@ def test_of_a_text_that_has_gone_on_nothing_is_kept(text):
         session.heard(written(text_delta(text, item_id=f"i{at}")))
     kept = [channel.carrier for channel in session._stream._channels.values()]
     assert [each["delta"] for each in kept] == [""] * 10
+
+
+# --- where a response waits for its judges ---
+
+
+def owned(events: list[dict], number: int) -> list[dict]:
+    return [each for each in events if f"r{number}" in (each.get("response_id"), each.get("response", {}).get("id"))]
+
+
+@settings(max_examples=150)
+@given(
+    texts=st.lists(TEXTS.filter(bool), min_size=1, max_size=3),
+    kind=st.sampled_from(KINDS),
+    seed=st.integers(0, 10_000),
+    refused=st.sets(st.integers(0, 2)),
+)
+def test_what_waits_goes_on_as_it_would_have_gone_or_not_at_all(texts, kind, seed, refused):
+    rows = [response(at, kind, text, random.Random(seed)) for at, text in enumerate(texts)]
+    events = mixed(rows, random.Random(seed))
+    free, session = guarded(), guarded(holds=True, tells=True)
+    through = given_of(*(free.heard(written(each)) for each in events))
+    given: list[dict] = []
+    for event in events:
+        step = session.heard(written(event))
+        assert not any(each["type"].endswith((".delta", ".done")) for each in given_of(step))
+        given += given_of(step)
+        for held in step.ready:
+            is_refused = int(held.owner[1:]) in refused
+            given += given_of(
+                session.refused(held, GatewayError("guardrail_blocked")) if is_refused else session.released(held, [])
+            )
+    for number in range(len(texts)):
+        own = owned(given, number)
+        if number not in refused:
+            assert own == owned(through, number)
+        else:
+            assert [each["type"] for each in own] == ["response.created", "response.done"]
+            assert own[-1]["response"]["output"] == []
+    assert sum(each["type"] == "error" for each in given) == len(refused & set(range(len(texts))))
+    assert session._holding.size == 0
+    assert session._holding._waits == {}
+
+
+def test_what_blocks_by_itself_blocks_what_waits_too():
+    session = guarded(reply=BLOCKING, holds=True, tells=True)
+    given = given_of(*(session.heard(written(text_delta(each))) for each in ("so. ", "a secret.")))
+    assert [each["type"] for each in given] == ["error"]
+    step = session.heard(written({"type": "response.done", "response": {"id": "r"}}))
+    assert ([each["type"] for each in given_of(step)], list(step.ready)) == (["response.done"], [])
+
+
+def test_what_a_text_held_back_for_too_long_waits_as_well():
+    session = guarded(holds=True, tells=True)
+    steps = [
+        session.heard(written(text_delta("call 12"))),
+        session.decide(),
+        session.heard(written(text_delta(" now"))),
+    ]
+    assert given_of(*steps) == []
+    (held,) = session.finish().ready
+    given = given_of(session.released(held, []))
+    assert "".join(each["delta"] for each in given) == "call 12 now"
+    assert session.finish().ready == []
+
+
+def test_a_piece_that_is_a_part_of_nothing_is_never_whole():
+    session = guarded(holds=True, tells=True)
+    with pytest.raises(GatewayError) as error:
+        session.heard(written({"type": "session.output_transcript.delta", "delta": "a "}))
+    assert error.value.code == "guardrail_unsupported"

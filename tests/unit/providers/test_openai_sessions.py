@@ -188,3 +188,55 @@ def test_only_responses_have_a_last_event_of_their_own():
 def test_events_of_another_form_have_no_pieces(event):
     pieces = SHAPE.pieces(event)
     assert (pieces.slots, pieces.is_known) == ([], False)
+
+
+def test_the_words_of_a_response_stand_where_a_whole_reply_has_them():
+    said = {"content": [{"type": "output_text", "text": "a"}]}
+    event = {"type": "response.done", "event_id": "e", "response": {"id": "r", "status": "completed", "output": [said]}}
+    assert SHAPE.words(event) == {"output": [said]}
+    assert SHAPE.words({"type": "conversation.item.done", "item": {"id": "i", "role": "user", **said}}) == said
+    assert SHAPE.words(delta("response.output_text")) == {"delta": "a"}
+    assert SHAPE.words({"type": "x.new", "deep": {"er": 1}, "id": "i"}) == {"deep": {"er": 1}}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "session.updated",
+        "rate_limits.updated",
+        "error",
+        "input_audio_buffer.committed",
+        f"{TRANSCRIPTION}.completed",
+        "response.output_audio.delta",
+    ],
+)
+def test_what_no_model_has_said_has_no_words(kind):
+    assert SHAPE.words({"type": kind, "transcript": "a", "session": {"instructions": "b"}, "delta": "c"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "standing", "is_echo"),
+    [
+        ({"type": "session.update", "session": {"instructions": "a"}}, "a", True),
+        ({"type": "session.created", "session": {"instructions": "a"}}, "a", True),
+        ({"type": "session.updated", "session": {"instructions": 1}}, None, True),
+        ({"type": "session.updated"}, None, True),
+        ({"type": "response.create", "response": {"instructions": "a"}}, None, False),
+        ({"type": "conversation.item.added", "item": {"role": "system"}}, None, True),
+        ({"type": "conversation.item.added", "item": {"role": "assistant"}}, None, False),
+        ({"type": "response.output_item.done", "item": {"role": "system"}}, None, False),
+        ({"type": ["session.update"], "session": {"instructions": "a"}}, None, False),
+    ],
+)
+def test_instructions_and_what_repeats_them(event, standing, is_echo):
+    assert (SHAPE.standing(event), SHAPE.is_echo(event)) == (standing, is_echo)
+
+
+def test_what_stands_behind_what():
+    assert SHAPE.behind({"type": "conversation.item.added", "previous_item_id": "i"}) == ["i"]
+    assert SHAPE.behind({"type": "conversation.item.added", "previous_item_id": None}) == []
+    assert SHAPE.is_answer({"type": "conversation.item.retrieved"})
+    assert not SHAPE.is_answer({"type": "conversation.item.added"})
+    assert SHAPE.is_called_off({"type": "response.done", "response": {"status": "cancelled"}})
+    assert not SHAPE.is_called_off({"type": "response.done", "response": {"status": "completed"}})
+    assert not SHAPE.is_called_off({"type": "response.done", "response": None})

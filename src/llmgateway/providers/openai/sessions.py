@@ -31,6 +31,36 @@ _ITEM_EVENTS: Final = frozenset(f"conversation.item.{what}" for what in ("create
 _TRANSCRIPTION: Final = "conversation.item.input_audio_transcription."
 _SEGMENT: Final = _TRANSCRIPTION + "segment"
 _ENDS: Final = frozenset({"response.done", _TRANSCRIPTION + "completed", _TRANSCRIPTION + "failed"})
+_ABOUT_SOUND: Final = ("input_audio_buffer.", "output_audio_buffer.", _TRANSCRIPTION)
+_OF_THE_API: Final = _CONFIGURES | {
+    "conversation.created",
+    "conversation.item.deleted",
+    "conversation.item.truncated",
+    "error",
+    "mcp_list_tools.in_progress",
+    "mcp_list_tools.completed",
+    "mcp_list_tools.failed",
+    "rate_limits.updated",
+    "transcription_session.updated",
+}
+_NO_WORDS: Final = _DELTA - {"delta"} | {
+    "audio",
+    "call_id",
+    "conversation_id",
+    "id",
+    "max_output_tokens",
+    "metadata",
+    "modalities",
+    "object",
+    "output_audio_format",
+    "output_modalities",
+    "previous_item_id",
+    "role",
+    "status",
+    "status_details",
+    "usage",
+    "voice",
+}
 _PARTS: Final = {
     "text": ("text", "text"),
     "output_text": ("text", "text"),
@@ -122,6 +152,28 @@ class RealtimeShape:
         if kind in _CONFIGURES:
             return True
         return kind in _ITEM_EVENTS and isinstance(item, dict) and item.get("role") == "system"
+
+    def words(self, event: Any) -> Any:
+        kind = str(event.get("type"))
+        if kind in _OF_THE_API or kind in _SOUND or kind.startswith(_ABOUT_SOUND):
+            return {}
+        words = {name: value for name, value in event.items() if name not in _NO_WORDS}
+        for name in ("response", "item"):  # as a reply's own members
+            if isinstance(inner := words.get(name), dict):
+                del words[name]
+                words |= {name: value for name, value in inner.items() if name not in _NO_WORDS}
+        return words
+
+    def is_answer(self, event: Any) -> bool:
+        return str(event.get("type")) == "conversation.item.retrieved"
+
+    def behind(self, event: Any) -> Sequence[str]:
+        name = event.get("previous_item_id")
+        return [name] if isinstance(name, str) else []
+
+    def is_called_off(self, event: Any) -> bool:
+        response = event.get("response")
+        return isinstance(response, dict) and response.get("status") == "cancelled"
 
     def cancel(self, owner: Hashable) -> bytes | None:
         return encode({"type": "response.cancel", "response_id": owner}) if isinstance(owner, str) else None
