@@ -4,7 +4,7 @@ Each response waits by itself, whatever runs beside it. Nothing else does, but f
 names an item, or a response, that waits. Of what is refused nothing goes on, and nothing that is asked for later. Pure.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -23,20 +23,20 @@ _TOO_LONG: Final = "The reply is too long for the route's guardrails."
 
 
 class Entry(NamedTuple):
-    """One event that waits. `is_own`: it is a part of what is judged; else it only keeps its place behind that.
-    `is_asked`: judges look at what it says.
-    """
+    """One event that waits. `is_asked`: judges look at what it says."""
 
     passed: Passed
-    is_own: bool
     is_asked: bool
     is_sound: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """What is judged in one: a response, or an event that is a part of none. `ended`: a response's last event. `item`:
-    what an event is about; `is_answer`: the caller has asked for it.
+    """What is judged in one: a response, or an event that is a part of none. `item`: what such an event is about;
+    `is_answer`: the caller has asked for it.
+
+    Of a response, `items` are its own; `cut` is its last event as it is told where it is refused; `is_called_off`: its
+    caller wanted no more of it. `behind`: what only keeps its place behind it. `names`: of what waits for it.
     """
 
     owner: Hashable | None
@@ -44,12 +44,16 @@ class Held:
     is_answer: bool = False
     entries: list[Entry] = field(default_factory=list)
     items: set[str] = field(default_factory=set)
-    ended: dict[str, Any] | None = None
+    names: set[Hashable] = field(default_factory=set)
+    behind: list["Held"] = field(default_factory=list)
+    cut: bytes | None = None
+    is_called_off: bool = False
     size: int = 0
 
-    def asked(self) -> Iterator[Entry]:
-        """What judges look at."""
-        return (entry for entry in self.entries if entry.is_asked)
+    @property
+    def is_asked(self) -> bool:
+        """Whether judges look at any of it."""
+        return any(entry.is_asked for entry in self.entries)
 
 
 class Taken(NamedTuple):
@@ -90,12 +94,13 @@ class Holding:
             if not (self._shape.is_sound(event) or any(self._words(decode(each.logged)) for each in passed)):
                 return Taken(passed)
             held = self._open[owner] = Held(owner)
-        self._put(held, passed, (item, owner), is_own=True, is_asked=True, is_sound=self._shape.is_sound(event))
+        self._put(held, passed, is_asked=True, is_sound=self._shape.is_sound(event))
+        self._name(held, (item, owner))
         if item is not None:
             held.items.add(item)
         if not self._shape.is_end(event):
             return Taken()
-        held.ended = event
+        held.cut, held.is_called_off = self._shape.cut(event), self._shape.is_called_off(event)
         del self._open[owner]
         return Taken((), [held])
 
@@ -103,16 +108,20 @@ class Holding:
         names = [name for name in named if name is not None]
         item = self._shape.item(event)
         before = next((self._waits[name] for name in names if name in self._waits), None)
-        is_own = before is not None and item in before.items
-        is_asked = is_own or self._is_news(event)
+        is_growing = before is not None and before.owner in self._open
+        if before is not None and is_growing and item in before.items:
+            self._put(before, passed, is_asked=True)
+            return Taken()
+        is_asked = self._is_news(event)
         if before is None and not is_asked:
             return Taken(passed)
-        if before is not None and before.owner in self._open:
-            self._put(before, passed, names[:1], is_own=is_own, is_asked=is_asked)
-            return Taken()
         held = Held(None, item, self._shape.is_answer(event))
-        self._put(held, passed, names[:1], is_own=True, is_asked=is_asked)
-        return Taken((), [held])
+        self._put(held, passed, is_asked=is_asked)
+        self._name(before if before is not None and is_growing else held, names[:1])
+        if before is None or not is_growing:
+            return Taken((), [held])
+        before.behind.append(held)
+        return Taken()
 
     def refusal(self, held: Held) -> GatewayError | None:
         """Why this can't go on whatever is said of it: what it is about was refused meanwhile."""
@@ -124,48 +133,55 @@ class Holding:
         self._open = {}
         return held
 
-    def drop(self, owner: Hashable, error: GatewayError) -> list[Passed]:
-        """A response is refused before its end; gives what only kept its place behind it."""
+    def drop(self, owner: Hashable, error: GatewayError) -> Taken:
+        """A response is refused before its end."""
         held = self._open.pop(owner, None)
-        return self.refuse(held, error) if held is not None else []
+        return self.refuse(held, error) if held is not None else Taken()
 
-    def refuse(self, held: Held, error: GatewayError) -> list[Passed]:
-        """Nothing of this goes on; gives what only kept its place behind it."""
-        self._let_go(held)
+    def refuse(self, held: Held, error: GatewayError) -> Taken:
+        """Nothing of this goes on."""
         for name in (held.owner, *held.items):
             if len(self._refused) >= MAX_REFUSED:
                 raise GatewayError("guardrail_unsupported")
             if name is not None:
                 self._refused[name] = error
-        return [entry.passed for entry in held.entries if not entry.is_own]
+        return self._followed(held, [])
 
-    def release(self, held: Held) -> list[Passed]:
+    def release(self, held: Held) -> Taken:
         """All of this goes on; of a response that was called off meanwhile no sound does: nobody is to hear it now."""
-        self._let_go(held)
-        is_quiet = held.ended is not None and self._shape.is_called_off(held.ended)
-        return [entry.passed for entry in held.entries if not (is_quiet and entry.is_sound)]
+        kept = [entry.passed for entry in held.entries if not (held.is_called_off and entry.is_sound)]
+        return self._followed(held, kept)
 
-    def _let_go(self, held: Held) -> None:
+    def _followed(self, held: Held, passed: list[Passed]) -> Taken:
+        """Let go of it; what has kept its place behind it follows, from the first on that must be judged as ready."""
         self.size -= held.size
-        self._waits = {name: each for name, each in self._waits.items() if each is not held}
+        for name in held.names:
+            if self._waits.get(name) is held:
+                del self._waits[name]
+        ready: list[Held] = []
+        for each in held.behind:
+            if ready or each.is_asked:
+                ready.append(each)
+                self._name(each, [each.item])
+            else:
+                self.size -= each.size
+                passed += [entry.passed for entry in each.entries]
+        return Taken(passed, ready)
 
-    def _put(
-        self,
-        held: Held,
-        passed: Sequence[Passed],
-        names: Iterable[Hashable | None],
-        *,
-        is_own: bool,
-        is_asked: bool,
-        is_sound: bool = False,
-    ) -> None:
+    def _put(self, held: Held, passed: Sequence[Passed], *, is_asked: bool, is_sound: bool = False) -> None:
         size = sum(_size(each) for each in passed)
         if self.size + size > MAX_HELD:
             raise GatewayError("guardrail_unsupported", _TOO_LONG)
         self.size += size
         held.size += size
-        held.entries += [Entry(each, is_own, is_asked and not is_sound, is_sound) for each in passed]
-        self._waits.update({name: held for name in names if name is not None})
+        held.entries += [Entry(each, is_asked and not is_sound, is_sound) for each in passed]
+
+    def _name(self, held: Held, names: Iterable[Hashable | None]) -> None:
+        """What has one of these names waits for it from now on."""
+        for name in names:
+            if name is not None:
+                self._waits[name] = held
+                held.names.add(name)
 
     def _is_news(self, event: dict[str, Any]) -> bool:
         """Whether judges must see what an event says that is no part of a response."""

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from llmgateway.guarding.facts import Facts
 from llmgateway.guarding.guards import Guard
+from llmgateway.guarding.pieces import texts_of_reply
 from llmgateway.guarding.steps import Rules, Step
 from llmgateway.guarding.stream import GuardedStream
 from llmgateway.guarding.watching import said
@@ -52,8 +53,8 @@ class Learning:
         if standing is not None:
             self.facts.stand(standing)
         elif self.is_echo(event):
-            self.facts.note(said(event))
-        if self._rules.bind is not None and self.facts.version != self._bound_at:
+            self.facts.note(said(event), is_own=False)
+        if self._rules.bind is not None and self.facts.version != self._bound_at and self._is_news(event):
             self._bound_at = self._learnt_at = self.facts.version
             bound = self.bound
             self._stream.rebind(bound.reply if bound is not None else self._rules.reply)
@@ -62,6 +63,16 @@ class Learning:
         """Whether a backend's event repeats what its model was told, and is nothing that the model has said."""
         shape = self._rules.shape
         return shape.is_echo(event) and not self._where.is_of_something(shape.item(event))
+
+    def _is_news(self, event: dict[str, Any]) -> bool:
+        """Whether a model may say something here: else whoever makes an API repeat what it is told has much made of
+        that each time.
+        """
+        shape = self._rules.shape
+        if shape.owner(event) is not None:
+            return True
+        said = texts_of_reply(shape.words(event))
+        return not self.is_echo(event) and not all(self.facts.has_heard(each.piece.text) for each in said)
 
     def rest(self) -> None:
         """Something is over: if nothing is being said any more, let go of what was made of the facts."""

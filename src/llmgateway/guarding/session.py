@@ -11,7 +11,7 @@ from typing import Any, Final
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
-from llmgateway.guarding.holding import Held, Holding
+from llmgateway.guarding.holding import Held, Holding, Taken
 from llmgateway.guarding.learning import Learning
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import Said
@@ -22,6 +22,7 @@ from llmgateway.guarding.steps import Complaints, Rules, Step
 from llmgateway.guarding.stream import GuardedStream, Passed
 from llmgateway.guarding.whereabouts import Whereabouts, is_long, senseless
 from llmgateway.ports.judge import Piece
+from llmgateway.ports.shape import Pieces
 from llmgateway.wire.jsoncodec import encode
 from llmgateway.wire.jsonscan import parse_bounded
 
@@ -104,7 +105,7 @@ class GuardedSession:
         if owner in self._over and shape.pieces(event).slots:
             return Step()  # whoever puts texts together could still put it to what has ended
         if owner in self._barred:
-            return self._cut(owner, event, Step()) if shape.is_end(event) else Step()
+            return self._cut(owner, shape.cut(event), Step()) if shape.is_end(event) else Step()
         return self._complaints.of_sound() if self._is_silenced(event) else self._of_backend(owner, event, message)
 
     def _of_backend(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> Step:
@@ -114,6 +115,8 @@ class GuardedSession:
             self._where.check(owner, event)
             if self._learning is not None:
                 self._learning.heard(event)
+            if self._holding is not None and owner is None and _has_pieces(self._rules.shape.pieces(event)):
+                raise senseless()  # a text that is a part of nothing is never whole
             passed = self._passed(owner, event, self._without_sound(message, event))
             step = self._held(owner, event, passed, is_part=is_part)
         except (Blocked, GatewayError) as verdict:
@@ -153,12 +156,7 @@ class GuardedSession:
         """What has passed goes on, unless somebody must judge the whole of what it is a part of."""
         if self._holding is None:
             return _given(passed)
-        if owner is None and event and self._stream.at is not None:
-            raise senseless()  # a piece of a text that is a part of nothing is never whole
-        taken = self._holding.take(owner, event, passed, is_part=is_part)
-        step = _given(taken.passed)
-        step.ready = taken.ready
-        return step
+        return _taken(self._holding.take(owner, event, passed, is_part=is_part))
 
     def released(self, held: Held, said: Sequence[Said]) -> Step:
         """What follows where this, which says that, has been judged and may go on."""
@@ -167,7 +165,7 @@ class GuardedSession:
         if (error := self._holding.refusal(held)) is not None:
             return self.refused(held, error)
         self._learning.facts.note(each.piece for each in said)
-        return _given(self._holding.release(held))
+        return _taken(self._holding.release(held))
 
     def refused(self, held: Held, error: GatewayError) -> Step:
         """What follows where it may not."""
@@ -175,9 +173,9 @@ class GuardedSession:
         is_told = held.is_answer or self._holding.refusal(held) is None
         step = self._complaints.of(error) if is_told else Step()
         others = self._holding.refuse(held, error)
-        if held.ended is not None:
-            step = self._cut(held.owner, held.ended, step)
-        step.add(_given(others))
+        if held.cut is not None:
+            step = self._cut(held.owner, held.cut, step)
+        step.add(_taken(others))
         return step
 
     def _passed(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> list[Passed]:
@@ -199,9 +197,9 @@ class GuardedSession:
             return step
         self._stream.forget(lambda group: group[0] == owner)
         if self._holding is not None:
-            step.add(_given(self._holding.drop(owner, self._rules.error_of(verdict))))
+            step.add(_taken(self._holding.drop(owner, self._rules.error_of(verdict))))
         if self._rules.shape.is_end(event):
-            return self._cut(owner, event, step)
+            return self._cut(owner, self._rules.shape.cut(event), step)
         if len(self._barred) >= MAX_OWNERS:
             raise GatewayError("guardrail_unsupported")
         self._barred.add(owner)
@@ -209,10 +207,9 @@ class GuardedSession:
         step.to_backend += [cancel] if cancel is not None else []
         return step
 
-    def _cut(self, owner: Hashable | None, event: dict[str, Any], step: Step) -> Step:
+    def _cut(self, owner: Hashable | None, last: bytes | None, step: Step) -> Step:
         self._barred.discard(owner)
         self._is_over(owner)
-        last = self._rules.shape.cut(event)
         if last is not None:
             try:
                 given = _given(self._stream.event(b"", last))
@@ -240,6 +237,16 @@ class GuardedSession:
             return message
         taken_out(event, paths)
         return encode(event)
+
+
+def _has_pieces(pieces: Pieces) -> bool:
+    return any(slot.holder[slot.key] for slot in pieces.slots)
+
+
+def _taken(taken: Taken) -> Step:
+    step = _given(taken.passed)
+    step.ready = taken.ready
+    return step
 
 
 def _given(passed: Sequence[Passed]) -> Step:

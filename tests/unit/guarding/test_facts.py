@@ -1,5 +1,7 @@
 """What is known of a session: the newest of it, within a bound, and the instructions that hold longest of all."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from llmgateway.guarding.facts import MAX_SAID, MAX_SYSTEM, MAX_TEXTS, Facts
@@ -89,8 +91,38 @@ def test_only_what_a_reply_could_repeat_is_news():
     assert [after - before for before, after in zip(versions, versions[1:], strict=False)] == [1, 0, 1, 0, 1]
 
 
-def test_what_somebody_has_said_is_known_again():
+def test_what_the_caller_has_said_is_known_again_and_not_what_he_is_said_to_have():
     facts = Facts()
     facts.stand("be brief")
     facts.note([Piece("be kind", "system"), Piece("hello", "user")])
-    assert [facts.has(text) for text in ("be brief", "be kind", "hello", "hell")] == [True, True, True, False]
+    facts.note([Piece("be odd", "system"), Piece("be kind", "system")], is_own=False)
+    known = {"be brief": False, "be kind": True, "hello": True, "hell": False, "be odd": False}
+    assert {text: facts.has(text) for text in known} == known
+    assert [text for text in known if facts.has_heard(text)] == ["hello"]
+    facts.note([Piece("be brief", "system"), Piece("be odd", "system")])
+    assert facts.has("be brief")
+    assert facts.has("be odd")
+
+
+def test_what_is_forgotten_is_not_known_again():
+    facts = Facts()
+    facts.note([Piece("hello", "user"), Piece("be kind", "system"), Piece("hello", "user")])
+    facts.note([Piece(f"{at}", source) for at in range(MAX_TEXTS - 1) for source in ("user", "system")])
+    assert facts.has("hello")
+    facts.note([Piece("x", "user"), Piece("x", "system")])
+    assert not facts.has("hello")
+    assert not facts.has("be kind")
+
+
+def test_both_directions_may_tell_and_ask_at_the_same_time():
+    facts = Facts()
+
+    def tell(source: str) -> int:
+        for at in range(3_000):
+            facts.note([Piece(f"{source} {at}", source)])
+            facts.pieces()
+        return at
+
+    with ThreadPoolExecutor(4) as threads:
+        assert [*threads.map(tell, ["user", "system", "user", "system"])] == [2_999] * 4
+    assert facts.size == sum(len(each.text) for each in facts.pieces())

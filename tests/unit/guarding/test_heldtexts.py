@@ -27,7 +27,7 @@ TEXTS = st.lists(st.sampled_from(["Ada", "a", " ", "\n", '"', "日本", "Ad", "\
 
 def entries(events, *, is_asked: bool = True) -> list[Entry]:
     datas = [json.dumps(each, ensure_ascii=False).encode() for each in events]
-    return [Entry(Passed(b"", data, data), is_own=True, is_asked=is_asked) for data in datas]
+    return [Entry(Passed(b"", data, data), is_asked=is_asked) for data in datas]
 
 
 def events_of(held: list[Entry]) -> list[dict]:

@@ -57,15 +57,12 @@ class Backend:
         return self
 
     def take(self, taken: Taken) -> None:
-        self.hear(taken.passed)
+        self.given += [json.loads(each.given) for each in taken.passed]
         self.ready += taken.ready
-
-    def hear(self, passed) -> None:
-        self.given += [json.loads(each.given) for each in passed]
 
 
 def asked(held: Held) -> list[dict]:
-    return [json.loads(each.passed.logged) for each in held.asked()]
+    return [json.loads(each.passed.logged) for each in held.entries if each.is_asked]
 
 
 def test_what_says_nothing_yet_goes_on_and_from_the_first_word_on_a_response_waits_to_its_end():
@@ -73,7 +70,7 @@ def test_what_says_nothing_yet_goes_on_and_from_the_first_word_on_a_response_wai
     assert backend.given == [BEGUN, PARTS, LIMITS]
     (held,) = backend.ready
     assert asked(held) == [text(), PARTS, OVER]
-    backend.hear(backend.holding.release(held))
+    backend.take(backend.holding.release(held))
     assert backend.given == [BEGUN, PARTS, LIMITS, text(), PARTS, OVER]
     assert (backend.holding.size, backend.holding._waits) == (0, {})
 
@@ -112,14 +109,14 @@ def test_what_the_api_says_for_itself_or_has_heard_of_the_caller_does_not_wait(e
 def test_sound_is_held_and_nobody_is_asked_about_it():
     backend = Backend().say(SOUND, text(), OVER)
     assert asked(backend.ready[0]) == [text(), OVER]
-    backend.hear(backend.holding.release(backend.ready[0]))
+    backend.take(backend.holding.release(backend.ready[0]))
     assert backend.given == [SOUND, text(), OVER]
 
 
 def test_of_a_response_that_was_called_off_no_sound_goes_on():
     cancelled = {"type": "response.done", "response": {"id": "r", "status": "cancelled"}}
     backend = Backend().say(SOUND, text(), cancelled)
-    backend.hear(backend.holding.release(backend.ready[0]))
+    backend.take(backend.holding.release(backend.ready[0]))
     assert backend.given == [text(), cancelled]
 
 
@@ -127,7 +124,7 @@ def test_responses_wait_each_for_itself():
     other = text("b", response_id="s", item_id="j")
     backend = Backend().say(text(), other, OVER)
     assert [held.owner for held in backend.ready] == ["r"]
-    backend.hear(backend.holding.refuse(backend.ready[0], ERROR))
+    backend.take(backend.holding.refuse(backend.ready[0], ERROR))
     assert backend.given == []
     assert [held.owner for held in backend.holding.finish()] == ["s"]
 
@@ -136,7 +133,7 @@ def test_an_item_of_a_response_is_judged_with_it():
     done = item("done", role="assistant", content=content("a"))
     backend = Backend().say(text(), done, OVER)
     assert asked(backend.ready[0]) == [text(), done, OVER]
-    assert backend.holding.refuse(backend.ready[0], ERROR) == []
+    assert backend.holding.refuse(backend.ready[0], ERROR) == ([], [])
 
 
 def test_what_names_an_item_that_waits_keeps_its_place_and_is_no_part_of_it():
@@ -147,8 +144,31 @@ def test_what_names_an_item_that_waits_keeps_its_place_and_is_no_part_of_it():
     backend = Backend(facts).say(text(), mine, heard, OVER)
     (held,) = backend.ready
     assert asked(held) == [text(), OVER]
-    backend.hear(backend.holding.refuse(held, ERROR))
+    backend.take(backend.holding.refuse(held, ERROR))
     assert backend.given == [mine, heard]
+
+
+def test_what_keeps_its_place_and_is_nobodys_that_is_known_is_judged_by_itself_then():
+    facts = Facts()
+    facts.note([Piece("mine", "user")])
+    known = item(name="t", before="i", role="user", content=content("mine"))
+    odd = item(name="u", before="i", role="assistant", content=content("odd"))
+    heard = {"type": "conversation.item.input_audio_transcription.delta", "item_id": "u", "delta": "mine"}
+    for follow in (Holding.release, lambda holding, held: holding.refuse(held, ERROR)):
+        backend = Backend(facts).say(text(), known, odd, heard, OVER)
+        (held,) = backend.ready
+        assert asked(held) == [text(), OVER]
+        backend.ready = []
+        backend.take(follow(backend.holding, held))
+        assert backend.given[-1] == known
+        assert [asked(each) for each in backend.ready] == [[odd], []]
+        late = item("done", name="u", role="assistant", content=content("odd"))
+        backend.say(late)
+        assert [asked(each) for each in backend.ready] == [[odd], [], [late]]
+        for each in backend.ready:
+            backend.take(backend.holding.release(each))
+        assert backend.given[-3:] == [odd, heard, late]
+        assert (backend.holding.size, backend.holding._waits) == (0, {})
 
 
 def test_what_names_it_once_it_is_being_judged_is_judged_by_itself_behind_it():
@@ -202,7 +222,7 @@ def test_what_waits_has_a_bound_and_what_is_dropped_makes_room(monkeypatch):
         backend.say(text("c" * 500))
     assert error.value.code == "guardrail_unsupported"
     assert backend.holding.size <= 2_400
-    backend.hear(backend.holding.drop("r", ERROR))
+    backend.take(backend.holding.drop("r", ERROR))
     assert backend.given == [behind]
     assert (backend.holding.size, backend.holding._waits, backend.holding._open) == (0, {}, {})
 

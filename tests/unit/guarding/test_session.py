@@ -733,8 +733,10 @@ def test_what_a_text_held_back_for_too_long_waits_as_well():
     assert session.finish().ready == []
 
 
-def test_a_piece_that_is_a_part_of_nothing_is_never_whole():
+@pytest.mark.parametrize("more", [{}, {"note": "x"}, {"response_id": 3}])
+def test_a_piece_that_is_a_part_of_nothing_is_never_whole(more):
     session = guarded(holds=True, tells=True)
-    with pytest.raises(GatewayError) as error:
-        session.heard(written({"type": "session.output_transcript.delta", "delta": "a "}))
-    assert error.value.code == "guardrail_unsupported"
+    for said in ("a sec", "ret "):
+        step = session.heard(written({"type": "session.output_transcript.delta", "delta": said, **more}))
+        assert [each["error"]["code"] for each in given_of(step)] == ["guardrail_unsupported"]
+    assert given_of(session.decide(), session.finish()) == []

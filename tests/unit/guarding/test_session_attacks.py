@@ -1,0 +1,146 @@
+"""Backends that say anything in any order to a session whose responses wait for judges: nothing refused gets by."""
+
+import json
+from itertools import pairwise
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.guardrails import chain, numbers
+from tests.unit.guarding.test_session import guarded, written
+
+from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.heldtexts import texts_of
+from llmgateway.guarding.steps import Step
+from llmgateway.providers.openai.sessions import RealtimeShape
+
+WORD = "abc"
+SHAPE = RealtimeShape()
+TEXTS = st.sampled_from(["a", "b", "c", "ab", "bc", "abc", "", "x ", "\u00e4", "12345"])
+RESPONSES = st.sampled_from(["r1", "r2", None, 3])
+ITEMS = st.sampled_from(["i1", "i2", "u1", None])
+INDEX = st.sampled_from([0, 1, None])
+KINDS = st.sampled_from(["response.output_text", "response.text", "response.audio_transcript", "response.new"])
+WHAT = st.sampled_from(["conversation.item.added", "conversation.item.done", "conversation.item.retrieved"])
+ROLES = st.sampled_from(["assistant", "user", "system", None])
+
+
+def where(response, item, index) -> dict:
+    named = {"response_id": response, "item_id": item, "content_index": index}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def whole(item, role, text) -> dict:
+    return {"id": item, "type": "message", "role": role, "content": [{"type": "output_text", "text": text}]}
+
+
+PLACES = st.builds(where, RESPONSES, ITEMS, INDEX)
+DELTAS = st.builds(lambda kind, at, text: {"type": f"{kind}.delta", **at, "delta": text}, KINDS, PLACES, TEXTS)
+DONE = st.builds(lambda kind, at, text: {"type": f"{kind}.done", **at, "text": text}, KINDS, PLACES, TEXTS)
+PARTS = st.builds(
+    lambda what, at, text: {"type": f"response.content_part.{what}", **at, "part": {"type": "output_text", "text": text}},
+    st.sampled_from(["added", "done"]), PLACES, TEXTS,
+)  # fmt: skip
+OUTPUT = st.builds(
+    lambda what, at, item, text: {"type": f"response.output_item.{what}", **at, "item": whole(item, "assistant", text)},
+    st.sampled_from(["added", "done"]), PLACES, ITEMS, TEXTS,
+)  # fmt: skip
+SPOKEN = st.builds(
+    lambda what, item, role, text, before: {"type": what, "previous_item_id": before, "item": whole(item, role, text)},
+    WHAT, ITEMS, ROLES, TEXTS, ITEMS,
+)  # fmt: skip
+BEGUN = st.builds(lambda name: {"type": "response.created", "response": {"id": name, "output": []}}, RESPONSES)
+OVER = st.builds(
+    lambda name, status, item, text: {
+        "type": "response.done",
+        "response": {"id": name, "status": status, "output": [whole(item, "assistant", text)]},
+    },
+    RESPONSES, st.sampled_from(["completed", "cancelled"]), ITEMS, TEXTS,
+)  # fmt: skip
+CALLS = st.builds(
+    lambda at, text, kind: {"type": f"response.function_call_arguments.{kind}", **at, "delta": text, "arguments": text},
+    PLACES, st.sampled_from(['{"a":"a', 'bc"}', "abc", '{"abc":1}']), st.sampled_from(["delta", "done"]),
+)  # fmt: skip
+NAMED = st.builds(
+    lambda at, name: {"type": "response.output_item.added", **at, "item": {"id": "i1", "type": "function_call", "name": name}},
+    PLACES, TEXTS,
+)  # fmt: skip
+PIECES = st.builds(
+    lambda at, text: {"type": "response.text.delta", **at, "delta": {"text": text, "n": text}}, PLACES, TEXTS
+)
+ODD = st.builds(lambda text: {"type": "something.new", "deep": [{"er": text}]}, TEXTS)
+ORDINARY = st.sampled_from([{"type": "rate_limits.updated"}, {"type": "input_audio_buffer.committed", "item_id": "u1"}])
+EVENTS = st.lists(
+    st.one_of(DELTAS, DELTAS, DELTAS, DONE, CALLS, NAMED, PIECES, PARTS, OUTPUT, SPOKEN, BEGUN, OVER, ODD, ORDINARY),
+    max_size=30,
+)
+
+
+class Judged:
+    """A session, and judges that refuse what has WORD in it, in the order in which it is ready."""
+
+    def __init__(self) -> None:
+        self.session = guarded(reply=chain(numbers()), holds=True, tells=True)
+        self.given: list[dict] = []
+        self.waiting: list = []
+
+    def follow(self, step: Step) -> None:
+        self.given += [json.loads(each) for each in step.to_caller]
+        self.waiting += step.ready
+
+    def judge(self) -> None:
+        while self.waiting:
+            held = self.waiting.pop(0)
+            said = texts_of(held.entries, SHAPE)
+            is_refused = any(WORD in each.piece.text for each in said)
+            error = GatewayError("guardrail_blocked")
+            self.follow(self.session.refused(held, error) if is_refused else self.session.released(held, said))
+
+
+def heard_by_clients(given: list[dict]) -> list[str]:
+    """Every text that some client may have put together: by item and part, as deltas of one kind and of all."""
+    texts: dict[object, str] = {}
+    for each in given:
+        if each["type"].endswith(".delta"):
+            at = each.get("response_id"), each.get("item_id"), each.get("content_index")
+            kind = each["type"].replace("output_", "")
+            said = each["delta"] if isinstance(each["delta"], str) else each["delta"].get("text", "")
+            texts[at, kind] = texts.get((at, kind), "") + said
+    return [*texts.values(), *(json.dumps(each) for each in given)]
+
+
+@settings(max_examples=200)
+@given(events=EVENTS, late=st.integers(0, 2**30))
+def test_whatever_it_says_nothing_refused_gets_by(events, late):
+    """`late`: behind which events the judges have not spoken yet."""
+    judged, is_open = Judged(), True
+    try:
+        for at, event in enumerate(events):
+            judged.follow(judged.session.heard(written(event)))
+            if not late >> at & 1:
+                judged.judge()
+        judged.follow(judged.session.finish())
+    except GatewayError:
+        is_open = False
+    judged.judge()
+    assert not [text for text in heard_by_clients(judged.given) if WORD in text]
+    if is_open:
+        assert (judged.session._holding.size, judged.session._holding._waits) == (0, {})
+
+
+@settings(max_examples=100)
+@given(events=EVENTS)
+def test_whatever_it_says_each_response_keeps_its_order(events):
+    """What goes on of a response is what it said, in its order, whatever waited in between."""
+    judged = Judged()
+    numbered = [{**event, "event_id": f"e{at}"} for at, event in enumerate(events)]
+    try:
+        for event in numbered:
+            judged.follow(judged.session.heard(written(event)))
+    except GatewayError:
+        pass
+    judged.judge()
+    at = {event["event_id"]: place for place, event in enumerate(numbered)}
+    for name in ("r1", "r2"):
+        own = [each for each in judged.given if each.get("response_id") == name and each.get("event_id") in at]
+        places = [at[each["event_id"]] for each in own]
+        assert all(first <= second for first, second in pairwise(places))
