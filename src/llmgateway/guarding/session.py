@@ -110,22 +110,30 @@ class GuardedSession:
 
     def _of_backend(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> Step:
         self._stream.at = None
-        is_part = isinstance(owner, str) and owner not in self._over
         try:
             self._where.check(owner, event)
-            if self._learning is not None:
-                self._learning.heard(event)
-            if self._holding is not None and owner is None and _has_pieces(self._rules.shape.pieces(event)):
-                raise senseless()  # a text that is a part of nothing is never whole
-            passed = self._passed(owner, event, self._without_sound(message, event))
-            step = self._held(owner, event, passed, is_part=is_part)
+            if self._learning is None:
+                step = _given(self._passed(owner, event, self._without_sound(message, event)))
+            else:
+                step = self._learnt(self._learning, owner, event, message)
         except (Blocked, GatewayError) as verdict:
             return self._bar(owner, event, verdict)
-        finally:
-            if self._learning is not None and (owner is None or self._rules.shape.is_end(event)):
-                self._learning.rest()
         step.is_text = self._stream.at is not None
         return step
+
+    def _learnt(self, learning: Learning, owner: Hashable | None, event: dict[str, Any], message: bytes) -> Step:
+        """The same where somebody must know what has been said, or judge the whole of what this is a part of."""
+        is_part = isinstance(owner, str) and owner not in self._over
+        learning.heard(event)
+        try:
+            if self._holding is not None and owner is None and _has_pieces(self._rules.shape.pieces(event)):
+                raise senseless()  # a text that is a part of nothing is never whole
+            is_echo = owner is None and learning.is_echo(event)
+            passed = self._passed(owner, event, self._without_sound(message, event), is_echo=is_echo)
+            return self._held(owner, event, passed, is_part=is_part)
+        finally:
+            if owner is None or self._rules.shape.is_end(event):
+                learning.rest()
 
     def decide(self) -> Step:
         """The backend has been silent for too long: give what waits as it is; what follows is judged beside it."""
@@ -178,10 +186,11 @@ class GuardedSession:
         step.add(_taken(others))
         return step
 
-    def _passed(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> list[Passed]:
+    def _passed(
+        self, owner: Hashable | None, event: dict[str, Any], message: bytes, *, is_echo: bool = False
+    ) -> list[Passed]:
         if owner is None or not self._rules.shape.is_end(event):
-            is_echo = owner is None and self._learning is not None and self._learning.is_echo(event)
-            return self._stream.event(b"", message, is_echo=is_echo)
+            return self._stream.echo(message) if is_echo else self._stream.event(b"", message)
         before = self._stream.end(lambda group: group[0] == owner)
         passed = self._stream.event(b"", message)
         self._is_over(owner)

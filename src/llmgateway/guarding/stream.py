@@ -126,10 +126,17 @@ class GuardedStream:
         self._rest = self._beside = Chain(chain.enforced, chain.echo)
         self._told = Told()
 
-    def event(self, name: bytes, data: bytes, *, is_echo: bool = False) -> list[Passed]:
-        """Take one event. `is_echo`: it repeats what the model was told, so whoever looks for that does not look."""
+    def echo(self, data: bytes) -> list[Passed]:
+        """Take an event that repeats what the model was told: whoever looks for that does not look."""
+        self._beside = self._rest.unbound
+        try:
+            return self.event(b"", data)
+        finally:
+            self._beside = self._rest
+
+    def event(self, name: bytes, data: bytes) -> list[Passed]:
+        """Take one event."""
         self.at = None
-        self._beside = self._rest.unbound if is_echo else self._rest
         try:
             event = decode(data)
         except JsonError:
