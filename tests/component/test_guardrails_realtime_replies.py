@@ -175,26 +175,13 @@ async def test_others_look_at_what_is_left_when_one_has_redacted(tmp_path):
 
 
 async def test_arguments_of_a_call_are_redacted_and_stay_json(tmp_path):
-    written = json.dumps({"to": NAME, "n": 1})
-    where = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0}
-    call = {"id": "item_1", "type": "function_call", "name": "write", "call_id": "call_1"}
-    last = over("", "resp_1")
-    last["response"]["output"] = [{**call, "arguments": written}]
-    kind = "response.function_call_arguments"
-    rows = [
-        CREATED,
-        {"type": "response.output_item.added", **where, "item": {**call, "arguments": ""}},
-        *({"type": f"{kind}.delta", **where, "delta": written[at : at + 3]} for at in range(0, len(written), 3)),
-        {"type": f"{kind}.done", **where, "arguments": written},
-        {"type": "response.output_item.done", **where, "item": {**call, "arguments": written}},
-        last,
-    ]
+    rows = called(json.dumps({"to": NAME, "n": 1}))
     async with talking(tmp_path, says(*rows), REDACTING, finds(NAME)) as (caller, _, two, _running):
         found = await events(caller)
+        assert found[:2] == rows[:2]
         assert json.loads(streamed(found)) == {"to": "[HTTP_PERSON]", "n": 1}
         assert json.loads(found[-1]["response"]["output"][0]["arguments"]) == {"to": "[HTTP_PERSON]", "n": 1}
         assert NAME not in json.dumps(found)
-        assert found[1] == rows[1] if found[1]["type"] == rows[1]["type"] else True
         assert "write" in asked(two)[0]
 
 
@@ -339,27 +326,60 @@ async def test_what_is_judged_first_does_not_overtake_what_was_ready_before(tmp_
         assert streamed(await events(caller)) == "quick"
 
 
+def called(arguments: str) -> list[dict]:
+    """A response that calls a function: from the name on it says something."""
+    where = {"response_id": "resp_1", "item_id": "item_1", "output_index": 0}
+    call = {"id": "item_1", "type": "function_call", "name": "write", "call_id": "call_1"}
+    last = over("", "resp_1")
+    last["response"]["output"] = [{**call, "arguments": arguments}]
+    kind = "response.function_call_arguments"
+    return [
+        CREATED,
+        {"type": "response.output_item.added", **where, "item": {**call, "arguments": ""}},
+        *({"type": f"{kind}.delta", **where, "delta": arguments[at : at + 3]} for at in range(0, len(arguments), 3)),
+        {"type": f"{kind}.done", **where, "arguments": arguments},
+        {"type": "response.output_item.done", **where, "item": {**call, "arguments": arguments}},
+        last,
+    ]
+
+
 async def test_what_names_an_item_that_waits_comes_behind_it_and_is_no_part_of_it(tmp_path):
     """What the caller has said himself is not the model's, even where it stands behind a response that is refused."""
-    rows = response("so ev", "il")
+    rows = called('{"a": "evil"}')
     mine = {"id": "item_9", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "evil"}]}
     behind = [
         {"type": "conversation.item.added", "previous_item_id": "item_1", "item": mine},
         {"type": "conversation.item.done", "previous_item_id": "item_1", "item": mine},
     ]
-    steps = [listens, *says(*rows[:6], *behind, *rows[6:])]
+    steps = [listens, *says(*rows[:3], *behind, *rows[3:])]
     async with talking(tmp_path, steps, BLOCKING, finds("evil")) as (caller, _, two, _running):
         caller.send({"type": "conversation.item.create", "item": mine})
         found = await events(caller)
         found += await events(caller, "conversation.item.done")
-        assert [each["type"] for each in found[BEGINNING:]] == [
+        assert [each["type"] for each in found] == [
+            "response.created",
             "error",
             "response.done",
             "conversation.item.added",
             "conversation.item.done",
         ]
         assert found[-2:] == behind
-        assert asked(two) == [["so evil"]]
+        assert asked(two) == [["write", '{"a": "evil"}']]
+
+
+async def test_the_caller_may_speak_on_while_a_response_that_he_knows_of_waits(tmp_path):
+    go, rows = asyncio.Event(), response("fine")
+    others = [
+        {"type": "input_audio_buffer.speech_started", "item_id": "item_9", "audio_start_ms": 1},
+        {"type": "input_audio_buffer.committed", "previous_item_id": "item_1", "item_id": "item_9"},
+        {"type": "conversation.item.input_audio_transcription.delta", "item_id": "item_9", "delta": "who "},
+    ]
+    service = finds(WORD, go=go)
+    async with talking(tmp_path, says(*rows, *others), BLOCKING, service) as (caller, _, _two, _running):
+        found = [json.loads((await caller.receive())[1]) for _ in range(BEGINNING + len(others))]
+        assert found == [*rows[:BEGINNING], *others]
+        go.set()
+        assert await events(caller) == rows[BEGINNING:]
 
 
 async def test_an_item_that_nobody_has_seen_is_judged_by_itself(tmp_path):
@@ -475,6 +495,26 @@ async def test_what_may_wait_has_a_bound_and_a_response_beyond_it_is_called_off(
         (pipe,) = running.worker.gateway.tunnels.open
         assert pipe._session._holding.size == 0
         assert pipe._session._holding._waits == {}
+
+
+async def test_what_waits_counts_as_request_bodies_do(tmp_path):
+    rows = response(*["many words " * 20] * 100)
+    async with talking(tmp_path, says(*rows[:5]) + [listens, *says(*rows[5:])], BLOCKING, finds(WORD)) as (
+        caller,
+        _,
+        _two,
+        running,
+    ):
+        await events(caller, "response.content_part.added")
+        memory = running.worker.gateway.bodies
+        await until(lambda: memory.held > 200)
+        memory.limit = 20_000
+        caller.send({"type": "input_audio_buffer.clear"})
+        messages, code = await caller.until_closed()
+        assert (json.loads(messages[-1])["error"]["code"], code) == ("overloaded", 1011)
+        await caller.leave()
+        await running.quiet()
+        assert memory.held == 0
 
 
 async def test_where_many_are_asked_about_at_once_the_backend_is_not_read_on(tmp_path):

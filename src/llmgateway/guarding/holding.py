@@ -16,7 +16,8 @@ from llmgateway.ports.session import SessionShape
 from llmgateway.wire.jsoncodec import decode
 
 MAX_HELD: Final = 8 * 1024 * 1024  # bytes of all that waits in one session: as of a reply that is held whole
-MAX_REFUSED: Final = 20_000  # items of a session that are remembered as refused
+MAX_REFUSED: Final = 20_000  # items and responses of a session that are remembered as refused
+MAX_MET: Final = 20_000  # items of a session that the caller has heard of
 ENTRY: Final = 256  # bytes that an event takes beside its own
 
 _TOO_LONG: Final = "The reply is too long for the route's guardrails."
@@ -66,7 +67,7 @@ class Taken(NamedTuple):
 class Holding:
     """One session's. `facts`: what the caller has said himself is not asked about when it is repeated."""
 
-    __slots__ = ("_facts", "_open", "_refused", "_shape", "_waits", "size")
+    __slots__ = ("_facts", "_met", "_open", "_refused", "_shape", "_waits", "size")
 
     def __init__(self, shape: SessionShape, facts: Facts) -> None:
         self._shape = shape
@@ -74,6 +75,7 @@ class Holding:
         self._open: dict[Hashable, Held] = {}
         self._waits: dict[Hashable, Held] = {}  # by the names of items and responses that something waits for
         self._refused: dict[Hashable, GatewayError] = {}  # items and responses
+        self._met: set[str] = set()  # items that the caller has heard of, so what follows on them need not wait
         self.size = 0
 
     def take(self, owner: Hashable | None, event: dict[str, Any], passed: Sequence[Passed], *, is_part: bool) -> Taken:
@@ -88,11 +90,11 @@ class Holding:
                 raise refusal
             return Taken()
         if not is_part:
-            return self._take_other((item, owner, *self._shape.behind(event)), event, passed)
+            return self._take_other(owner, event, passed)
         held = self._open.get(owner)
         if held is None:
             if not (self._shape.is_sound(event) or any(self._words(decode(each.logged)) for each in passed)):
-                return Taken(passed)
+                return self._met_in(item, passed)
             held = self._open[owner] = Held(owner)
         self._put(held, passed, is_asked=True, is_sound=self._shape.is_sound(event))
         self._name(held, (item, owner))
@@ -104,9 +106,10 @@ class Holding:
         del self._open[owner]
         return Taken((), [held])
 
-    def _take_other(self, named: Sequence[Hashable | None], event: dict[str, Any], passed: Sequence[Passed]) -> Taken:
-        names = [name for name in named if name is not None]
+    def _take_other(self, owner: Hashable | None, event: dict[str, Any], passed: Sequence[Passed]) -> Taken:
         item = self._shape.item(event)
+        new = (name for name in self._shape.behind(event) if name not in self._met)
+        names = [name for name in (item, owner, *new) if name is not None]
         before = next((self._waits[name] for name in names if name in self._waits), None)
         is_growing = before is not None and before.owner in self._open
         if before is not None and is_growing and item in before.items:
@@ -114,7 +117,7 @@ class Holding:
             return Taken()
         is_asked = self._is_news(event)
         if before is None and not is_asked:
-            return Taken(passed)
+            return self._met_in(item, passed)
         held = Held(None, item, self._shape.is_answer(event))
         self._put(held, passed, is_asked=is_asked)
         self._name(before if before is not None and is_growing else held, names[:1])
@@ -122,6 +125,12 @@ class Holding:
             return Taken((), [held])
         before.behind.append(held)
         return Taken()
+
+    def _met_in(self, item: str | None, passed: Sequence[Passed]) -> Taken:
+        """Let this go on, with the name of what it is about."""
+        if item is not None and len(self._met) < MAX_MET:
+            self._met.add(item)
+        return Taken(passed)
 
     def refusal(self, held: Held) -> GatewayError | None:
         """Why this can't go on whatever is said of it: what it is about was refused meanwhile."""

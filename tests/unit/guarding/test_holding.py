@@ -148,6 +148,26 @@ def test_what_names_an_item_that_waits_keeps_its_place_and_is_no_part_of_it():
     assert backend.given == [mine, heard]
 
 
+def test_what_follows_on_an_item_that_the_caller_has_heard_of_need_not_wait():
+    facts = Facts()
+    facts.note([Piece("mine", "user")])
+    others = [
+        {"type": "input_audio_buffer.committed", "previous_item_id": "i", "item_id": "u"},
+        item(name="t", before="i", role="user", content=content("mine")),
+        {"type": "conversation.item.input_audio_transcription.delta", "item_id": "u", "delta": "mine"},
+    ]
+    backend = Backend(facts).say(BEGUN, PARTS, text(), *others)
+    assert backend.given == [BEGUN, PARTS, *others]
+    own = {"type": "conversation.item.truncated", "item_id": "i"}
+    assert backend.say(own).given[-1] != own
+
+
+def test_what_the_caller_has_heard_of_is_remembered_up_to_a_bound(monkeypatch):
+    monkeypatch.setattr(module, "MAX_MET", 3)
+    backend = Backend().say(*(item(name=f"u{at}", role="user", content=[]) for at in range(9)))
+    assert len(backend.holding._met) == 3
+
+
 def test_what_keeps_its_place_and_is_nobodys_that_is_known_is_judged_by_itself_then():
     facts = Facts()
     facts.note([Piece("mine", "user")])
