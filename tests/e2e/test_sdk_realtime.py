@@ -30,6 +30,17 @@ words = ["codename x"]
 action = "block"
 """
 
+JUDGES = """
+[guardrails]
+baseline = ["short", "system_leak"]
+[guardrails.short]
+use = "length"
+max_characters = 20
+stages = ["reply"]
+action = "block"
+"""
+INSTRUCTIONS = "You are the guide of a small museum by a river; tell visitors where it is, and no more than that."
+
 
 def spoken(text: str) -> dict:
     return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
@@ -153,6 +164,41 @@ async def test_the_sdk_copes_with_what_guardrails_do(start_gateway: Starter):
         await asyncio.to_thread(gateway.stop)
         for path in gateway.data.rglob("*"):
             assert not path.is_file() or b"ada.lovelace" not in path.read_bytes(), path
+
+
+@pytest.mark.slow
+async def test_the_sdk_copes_with_what_judges_of_replies_do(start_gateway: Starter):
+    """A response that waits and is refused, and one that goes on: its `response.created` comes at once."""
+    with ModelThread() as url:
+        config = SERVED.replace("{models}", url).replace("{model_key}", MODEL_KEY).replace("{hash}", KEY_HASH)
+        config += JUDGES
+        gateway = await asyncio.to_thread(start_gateway, config)
+        client = openai.AsyncOpenAI(base_url=f"{gateway.base_url}/v1", api_key=KEY, max_retries=0)
+        async with client.realtime.connect(model=MODEL) as connection:
+            await connection.session.update(session={"type": "realtime", "instructions": INSTRUCTIONS})
+            heard = []
+            for limit in (200, 1):
+                await connection.conversation.item.create(item=spoken("Where is the river?"))
+                await connection.response.create(response={"max_output_tokens": limit})
+                heard.append([event async for event in _until_done(connection)])
+        refused, passed = heard
+        (told,) = [event for event in refused if event.type == "error"]
+        assert told.error.code == "guardrail_blocked"
+        assert refused[-1].response.status_details.reason == "content_filter"
+        assert not [event for event in refused if event.type == "response.output_text.delta"]
+        streamed = "".join(event.delta for event in passed if event.type == "response.output_text.delta")
+        assert streamed == passed[-1].response.output[0].content[0].text
+        assert [event.type for event in passed].index("response.created") >= 0
+        (row,) = await asyncio.to_thread(rows, gateway, 1)
+        assert row["end"] == "completed"
+        await asyncio.to_thread(gateway.stop)
+
+
+async def _until_done(connection):
+    async for event in connection:
+        yield event
+        if event.type == "response.done":
+            return
 
 
 @pytest.mark.slow
