@@ -7,6 +7,7 @@ import logging
 import re
 
 import pytest
+from tests.component.test_guardrails import answer_of
 from tests.component.test_guardrails_places import NAME
 from tests.component.test_guardrails_realtime import AT, CREATED, REPLIES, delta, done, events, item, over, streamed
 from tests.component.test_guardrails_realtime_slow import JSON, config, listens, said, talking, verdicts
@@ -605,3 +606,37 @@ async def test_what_is_planted_in_a_response_is_nowhere_in_the_end(tmp_path, cap
                 found = await search(running, folder, caplog.text + "".join(map(repr, map(vars, caplog.records))))
         assert canary.core not in told
         assert found.holds(canary) == []
+
+
+# --- other judges ---
+
+
+async def test_answers_must_be_the_json_that_the_operator_asks_for(tmp_path):
+    table = '[guardrails.form]\nuse = "json_schema"\naction = "block"\n[guardrails.form.schema]\nrequired = ["a"]\n'
+    rows = [*response('{"a"', ": 1}"), *response("no JSON", number=2), *called('{"b": 2}')]
+    async with talking(tmp_path, says(*rows), config(table)) as (caller, _, _two, _running):
+        assert streamed(await events(caller)) == '{"a": 1}'
+        assert codes(await events(caller)) == ["guardrail_blocked"]
+        assert codes(await events(caller)) == []
+
+
+async def test_the_question_to_a_model_is_an_exchange_of_its_own(tmp_path, monkeypatch):
+    guardrails.install(monkeypatch)
+    table = '[guardrails.oracle]\nstages = ["reply"]\naction = "block"\n'
+    oracle = '[routes.oracle.versions.v1]\nbackends = ["two"]\n'
+    rows = [*response("fine"), *response("so ", "bad", number=2)]
+
+    async def answer(wire) -> None:
+        asked_about = wire.backend.requests[-1].body
+        await send(answer_of("yes" if b"so bad" in asked_about else "no"))(wire)
+
+    service = [forever(expect(), answer)]
+    async with talking(tmp_path, says(*rows), config(table, more=oracle), service) as (caller, _, two, running):
+        assert streamed(await events(caller)) == "fine"
+        assert codes(await events(caller)) == ["guardrail_blocked"]
+        await caller.leave()
+        await running.quiet()
+        admitted = {record.meta["id"]: record.meta for record in running.of_kind("admitted")}
+        (session,) = [name for name, meta in admitted.items() if meta["route"] == "assistant"]
+        questions = [meta["tags"] for meta in admitted.values() if meta["route"] == "oracle"]
+        assert questions == [{"guardrail": "oracle", "judged": session}] * len(two.requests)

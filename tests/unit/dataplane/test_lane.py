@@ -196,3 +196,14 @@ async def test_nobody_is_asked_any_more_once_it_is_over():
     for _ in range(5):
         await asyncio.sleep(0)
     assert (road.done, road.asked, road.answers[0].cancelled()) == ([], [b"a"], True)
+
+
+async def test_a_short_one_that_costs_a_lot_is_judged_aside_too():
+    burdens = [0, QUICK, 0]
+    road = Road()
+    road.lane = Lane(road.judge, road.act, print, road.held.append, burden=lambda: burdens.pop(0))
+    road.put(b"a", b"b", b"c")
+    assert (road.done, road.lane.is_busy) == ([b"a"], True)
+    await road.until(over=1)
+    assert road.done == [b"a", b"b", b"c"]
+    assert len(road.threads) == 2
