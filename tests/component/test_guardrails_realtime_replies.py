@@ -640,3 +640,21 @@ async def test_the_question_to_a_model_is_an_exchange_of_its_own(tmp_path, monke
         (session,) = [name for name, meta in admitted.items() if meta["route"] == "assistant"]
         questions = [meta["tags"] for meta in admitted.values() if meta["route"] == "oracle"]
         assert questions == [{"guardrail": "oracle", "judged": session}] * len(two.requests)
+
+
+async def test_what_the_caller_said_comes_back_and_what_the_model_says_of_its_own_does_not(tmp_path):
+    both = TABLE.replace('["reply"]', '["request", "reply"]') + 'action = "redact"\nrestore = true\n'
+    rows = response("dear <HTTP_PER", "SON_1>, I am Grace Hopper, and you ", f"are {NAME}")
+    service = finds(NAME, "Grace Hopper")
+    async with talking(tmp_path, [listens, *says(*rows)], config(both), service) as (caller, heard, _, running):
+        caller.send(item(f"I am {NAME}"))
+        found = await events(caller)
+        clean = f"dear {NAME}, I am [HTTP_PERSON], and you are {NAME}"
+        assert streamed(found) == clean
+        assert found[-1]["response"]["output"][0]["content"][0]["text"] == clean
+        assert said(heard) == [item("I am <HTTP_PERSON_1>")]
+        await caller.leave()
+        await running.quiet()
+        kept = running.outcome().blobs["reply"].decode()
+        assert "dear <HTTP_PERSON_1>, I am [HTTP_PERSON], and you are <HTTP_PERSON_1>" in kept
+        assert (NAME in kept, "Grace" in kept) == (False, False)

@@ -139,7 +139,7 @@ class ReplyJudges:
             places = Places(Stage.REPLY)
             await opinion.ask_of(redacting, said, places)
             if places.must_redact:
-                about = held.entries, self._shape, places, self._judged.placeholders
+                about = held.entries, self._shape, places, self._judged.placeholders.closing()
                 held.entries = await asked_aside(held.size, redacted, *about)
                 said = await self._texts(held)
         await opinion.ask_of([link for link in opinion.links if not link.redacts], said)
