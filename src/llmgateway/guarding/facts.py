@@ -55,12 +55,15 @@ class Facts:
                 elif piece.source in _SAYS:
                     self._hear(piece)
 
-    def pieces(self) -> tuple[Piece, ...]:
-        """All that is known, as a request would say it: the instructions first, and the newest of what else holds."""
+    def pieces(self, *, are_own: bool = False) -> tuple[Piece, ...]:
+        """All that is known, as a request would say it: the instructions first, and the newest of what else holds.
+
+        `are_own`: only what has been through the caller's guardrails, and not what a backend tells that it was told.
+        """
         with self._lock:
-            standing, system, said = self._standing, [*self._system], [*self._said]
+            standing, system, said = self._standing, dict(self._system), [*self._said]
         texts = [standing, *(text for text in reversed(system) if text != standing)]
-        return (*(Piece(text, "system") for text in texts if text), *said)
+        return (*(Piece(text, "system") for text in texts if text and (system.get(text) or not are_own)), *said)
 
     @property
     def size(self) -> int:

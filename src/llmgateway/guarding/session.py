@@ -64,7 +64,7 @@ class GuardedSession:
     @property
     def context(self) -> Sequence[Piece]:
         """What has been said so far, for those who judge what is answered."""
-        return self._learning.facts.pieces() if self._learning is not None else ()
+        return self._learning.facts.pieces(are_own=True) if self._learning is not None else ()
 
     @property
     def bound(self) -> Guard | None:

@@ -99,6 +99,7 @@ def test_what_the_caller_has_said_is_known_again_and_not_what_he_is_said_to_have
     known = {"be brief": False, "be kind": True, "hello": True, "hell": False, "be odd": False}
     assert {text: facts.has(text) for text in known} == known
     assert [text for text in known if facts.has_heard(text)] == ["hello"]
+    assert [each.text for each in facts.pieces(are_own=True)] == ["be kind", "hello"]
     facts.note([Piece("be brief", "system"), Piece("be odd", "system")])
     assert facts.has("be brief")
     assert facts.has("be odd")

@@ -48,7 +48,10 @@ SPOKEN = st.builds(
     lambda what, item, role, text, before: {"type": what, "previous_item_id": before, "item": whole(item, role, text)},
     WHAT, ITEMS, ROLES, TEXTS, ITEMS,
 )  # fmt: skip
-BEGUN = st.builds(lambda name: {"type": "response.created", "response": {"id": name, "output": []}}, RESPONSES)
+BEGUN = st.builds(
+    lambda name, said: {"type": "response.created", "event_id": said, "response": {"id": name, "output": []}},
+    RESPONSES, st.sampled_from(["e", "x abc", "so"]),
+)  # fmt: skip
 OVER = st.builds(
     lambda name, status, item, text: {
         "type": "response.done",

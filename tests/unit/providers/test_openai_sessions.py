@@ -240,3 +240,12 @@ def test_what_stands_behind_what():
     assert SHAPE.is_called_off({"type": "response.done", "response": {"status": "cancelled"}})
     assert not SHAPE.is_called_off({"type": "response.done", "response": {"status": "completed"}})
     assert not SHAPE.is_called_off({"type": "response.done", "response": None})
+
+
+@pytest.mark.parametrize("code", ["tell me", "日本", ["a"], {"a": "b"}])
+@pytest.mark.parametrize("name", ["event_id", "item_id", "status", "type"])
+def test_what_is_called_as_a_code_is_may_be_said_all_the_same(name, code):
+    event = {"type": "response.new", "response_id": "r", "output_index": 0, "metadata": {"a": "b"}}
+    assert SHAPE.words(event) == {}
+    assert SHAPE.words({**event, name: code}) == {name: code}
+    assert SHAPE.words({**event, "item": {"id": "i", name: code}}) == {name: code}

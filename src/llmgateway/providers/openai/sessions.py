@@ -43,23 +43,19 @@ _OF_THE_API: Final = _CONFIGURES | {
     "rate_limits.updated",
     "transcription_session.updated",
 }
-_NO_WORDS: Final = _DELTA - {"delta"} | {
-    "audio",
+_SETTINGS: Final = frozenset(
+    {"audio", "logprobs", "metadata", "modalities", "output_modalities", "status_details", "usage", "voice"}
+)
+_CODES: Final = (_DELTA - {"delta", "logprobs"}) | {
     "call_id",
     "conversation_id",
     "id",
     "max_output_tokens",
-    "metadata",
-    "modalities",
     "object",
     "output_audio_format",
-    "output_modalities",
     "previous_item_id",
     "role",
     "status",
-    "status_details",
-    "usage",
-    "voice",
 }
 _PARTS: Final = {
     "text": ("text", "text"),
@@ -157,11 +153,11 @@ class RealtimeShape:
         kind = str(event.get("type"))
         if kind in _OF_THE_API or kind in _SOUND or kind.startswith(_ABOUT_SOUND):
             return {}
-        words = {name: value for name, value in event.items() if name not in _NO_WORDS}
+        words = {name: value for name, value in event.items() if _may_be_said(name, value)}
         for name in ("response", "item"):  # as a reply's own members
             if isinstance(inner := words.get(name), dict):
                 del words[name]
-                words |= {name: value for name, value in inner.items() if name not in _NO_WORDS}
+                words |= {name: value for name, value in inner.items() if _may_be_said(name, value)}
         return words
 
     def is_answer(self, event: Any) -> bool:
@@ -185,6 +181,14 @@ class RealtimeShape:
         said = {"object": "realtime.response", "id": response.get("id"), "status": "incomplete"}
         said |= {"status_details": _FILTERED, "output": [], "usage": _counts(response.get("usage"))}
         return encode({"type": "response.done", "event_id": event.get("event_id"), "response": said})
+
+
+def _may_be_said(name: str, value: Any) -> bool:
+    """Whether a member may have a model's words: what is called as a code is may be none."""
+    if name in _CODES:
+        is_code = value.isascii() and len(value.split(None, 1)) <= 1 if isinstance(value, str) else None
+        return isinstance(value, dict | list) if is_code is None else not is_code
+    return name not in _SETTINGS
 
 
 def _pieces(kind: str, event: Any) -> Pieces:
