@@ -12,6 +12,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.facts import Facts
 from llmgateway.guarding.pieces import texts_of_reply
 from llmgateway.guarding.stream import Passed
+from llmgateway.guarding.whereabouts import MAX_NAME
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.jsoncodec import decode
 
@@ -128,7 +129,7 @@ class Holding:
 
     def _met_in(self, item: str | None, passed: Sequence[Passed]) -> Taken:
         """Let this go on, with the name of what it is about."""
-        if item is not None and len(self._met) < MAX_MET:
+        if item is not None and len(item) <= MAX_NAME and len(self._met) < MAX_MET:
             self._met.add(item)
         return Taken(passed)
 

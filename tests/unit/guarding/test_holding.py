@@ -166,6 +166,8 @@ def test_what_the_caller_has_heard_of_is_remembered_up_to_a_bound(monkeypatch):
     monkeypatch.setattr(module, "MAX_MET", 3)
     backend = Backend().say(*(item(name=f"u{at}", role="user", content=[]) for at in range(9)))
     assert len(backend.holding._met) == 3
+    other = Backend().say(item(name="u" * 10_000, role="user", content=[]))
+    assert (len(other.given), other.holding._met) == (1, set())
 
 
 def test_what_keeps_its_place_and_is_nobodys_that_is_known_is_judged_by_itself_then():
