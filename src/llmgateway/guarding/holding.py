@@ -94,7 +94,7 @@ class Holding:
             return self._take_other(owner, event, passed)
         held = self._open.get(owner)
         if held is None:
-            if not (self._shape.is_sound(event) or any(self._words(decode(each.logged)) for each in passed)):
+            if not (self._shape.is_sound(event) or any(self._says(decode(each.logged)) for each in passed)):
                 return self._met_in(item, passed)
             held = self._open[owner] = Held(owner)
         self._put(held, passed, is_asked=True, is_sound=self._shape.is_sound(event))
@@ -197,6 +197,10 @@ class Holding:
         """Whether judges must see what an event says that is no part of a response."""
         words = self._words(event)
         return bool(words) and not all(self._facts.has(text) for text in words)
+
+    def _says(self, event: Any) -> bool:
+        """Whether there is a word in it, or a piece of a text that makes no sense by itself."""
+        return any(slot.holder[slot.key] for slot in self._shape.pieces(event).slots) or bool(self._words(event))
 
     def _words(self, event: Any) -> list[str]:
         return [said.piece.text for said in texts_of_reply(self._shape.words(event))]

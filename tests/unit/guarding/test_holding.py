@@ -79,6 +79,7 @@ def test_what_says_nothing_yet_goes_on_and_from_the_first_word_on_a_response_wai
     "word",
     [
         text(),
+        text("data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAf"),
         SOUND,
         {"type": "response.output_item.added", "response_id": "r", "item": {"type": "function_call", "name": "f"}},
         {"type": "response.content_part.added", "response_id": "r", "part": {"type": "text", "text": "a"}},
