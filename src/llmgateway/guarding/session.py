@@ -23,7 +23,7 @@ from llmgateway.guarding.stream import GuardedStream, Passed
 from llmgateway.guarding.whereabouts import Whereabouts, is_long, senseless
 from llmgateway.ports.judge import Piece
 from llmgateway.ports.shape import Pieces
-from llmgateway.wire.jsoncodec import encode
+from llmgateway.wire.jsoncodec import decode, encode
 from llmgateway.wire.jsonscan import parse_bounded
 
 MAX_OWNERS: Final = 10_000  # responses of one session that are remembered as over
@@ -152,13 +152,20 @@ class GuardedSession:
         while True:
             try:
                 for passed in give():
-                    owner = self._stream.at[0][0] if self._stream.at is not None else None
-                    step.add(self._held(owner, {}, [passed], is_part=isinstance(owner, str)))
+                    step.add(self._left(passed))
             except (Blocked, GatewayError) as verdict:
                 at = self._stream.at
                 step.add(self._bar(at[0][0] if at is not None else None, {}, verdict))
             else:
                 return step
+
+    def _left(self, passed: Passed) -> Step:
+        """What was left of a text, which has an event of its own."""
+        if self._holding is None:
+            return _given([passed])
+        event = decode(passed.logged)
+        owner = self._rules.shape.owner(event)
+        return self._held(owner, event, [passed], is_part=isinstance(owner, str) and owner not in self._over)
 
     def _held(self, owner: Hashable | None, event: dict[str, Any], passed: Sequence[Passed], *, is_part: bool) -> Step:
         """What has passed goes on, unless somebody must judge the whole of what it is a part of."""

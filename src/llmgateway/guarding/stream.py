@@ -244,10 +244,11 @@ class GuardedStream:
 
     def _written(self, name: bytes, event: Any, texts: list[tuple[Slot, str, str]], *, is_known: bool) -> Passed:
         if not is_known:
-            self.at = None
+            at, self.at = self.at, None
             for slot, _, _ in texts:
                 slot.holder[slot.key] = ""
             rest = decode(self._by_itself(Sieve.json, without_probabilities(encode(event))))
+            self.at = at
             again = {slot.channel: slot for slot in self._shape.pieces(rest).slots}
             texts = [(again.get(slot.channel, slot), logged, given) for slot, logged, given in texts]
             event = rest

@@ -733,6 +733,29 @@ def test_what_a_text_held_back_for_too_long_waits_as_well():
     assert session.finish().ready == []
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [
+        text_delta("12"),
+        text_delta("12", note="x"),
+        {"type": "response.content_part.added", "response_id": "r", "part": {"type": "output_text", "text": "12"}},
+        {
+            "type": "response.output_item.added",
+            "response_id": "r",
+            "item": {"id": "i", "content": [{"type": "output_text", "text": "12"}]},
+        },
+    ],
+)
+@pytest.mark.parametrize("give", [GuardedSession.decide, GuardedSession.finish])
+def test_what_is_left_of_a_text_is_judged_whatever_it_began_with(begun, give):
+    session = guarded(holds=True, tells=True)
+    step = session.heard(written(begun))
+    assert step.is_text
+    assert "12" not in str(given_of(step, give(session)))
+    session.finish()
+    assert session._holding.size > 0
+
+
 @pytest.mark.parametrize("more", [{}, {"note": "x"}, {"response_id": 3}])
 def test_a_piece_that_is_a_part_of_nothing_is_never_whole(more):
     session = guarded(holds=True, tells=True)

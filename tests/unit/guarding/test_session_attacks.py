@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.guardrails import chain, numbers
+from tests.support.guardrails import chain, numbers, word
 from tests.unit.guarding.test_session import guarded, written
 
 from llmgateway.domain.errors import GatewayError
@@ -79,10 +79,12 @@ EVENTS = st.lists(
 
 
 class Judged:
-    """A session, and judges that refuse what has WORD in it, in the order in which it is ready."""
+    """A session, and judges that refuse what has WORD in it, in the order in which it is ready. Its guardrails keep the
+    ends of texts back, for WORD may go on.
+    """
 
     def __init__(self) -> None:
-        self.session = guarded(reply=chain(numbers()), holds=True, tells=True)
+        self.session = guarded(reply=chain(numbers(), word("abcd")), holds=True, tells=True)
         self.given: list[dict] = []
         self.waiting: list = []
 
@@ -112,13 +114,15 @@ def heard_by_clients(given: list[dict]) -> list[str]:
 
 
 @settings(max_examples=200)
-@given(events=EVENTS, late=st.integers(0, 2**30))
-def test_whatever_it_says_nothing_refused_gets_by(events, late):
-    """`late`: behind which events the judges have not spoken yet."""
+@given(events=EVENTS, late=st.integers(0, 2**30), silent=st.integers(0, 2**30))
+def test_whatever_it_says_nothing_refused_gets_by(events, late, silent):
+    """`late`: behind which events the judges have not spoken yet; `silent`: behind which nothing came for long."""
     judged, is_open = Judged(), True
     try:
         for at, event in enumerate(events):
             judged.follow(judged.session.heard(written(event)))
+            if silent >> at & 1:
+                judged.follow(judged.session.decide())
             if not late >> at & 1:
                 judged.judge()
         judged.follow(judged.session.finish())
