@@ -35,9 +35,15 @@ _OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
 _CELL: Final = rb"|->|\|"
 _SIGN: Final = rb"(?::=|=>|={1,3}|:" + _CELL + rb")"
 _ASSIGNED: Final = (
-    rb"(?:" + _CLOSE + rb"\s{0,8}" + _SIGN + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?" + _OPEN + rb"|"
+    rb"(?::[ ]?[>|][+-]?\n\s{1,8}|"  # a block of YAML
+    + _CLOSE
+    + rb"\s{0,8}"
+    + _SIGN
+    + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?"
+    + _OPEN
+    + rb"|"
     rb"[ ]-p[ ]?[\"']?|"  # sshpass
-    rb"[\"']\s?,\s{0,4}[\"']?value[\"']?\s?[:=]\s?[\"']|"  # a list of named values
+    rb"[\"'`]?\s?,?\s{1,16}[\"']?value[\"']?\s?[:=]\s?[\"']?|"  # a list of named values, or an element of XML
     rb"[\"']\s?,\s{0,4}[\"']|"  # define('NAME', 'value')
     rb"\(\s?[\"']|>|\s[\"'`])"
 )
@@ -59,6 +65,7 @@ PLAIN: Final = compiled(_PLAIN + rb"{1,64}" + _REST)
 INNER: Final = compiled(_INNER + rb"{1,64}" + _REST)
 _FULL_STOP: Final = "。"
 _QUOTES: Final = frozenset(b"\"'`")
+_ANSWERS: Final = {ord("("): b")", ord("["): b"]", ord("{"): b"}", ord("*"): b"*", ord("_"): b"_"}
 _TRAILING: Final = b".,:;)]}*_\x1a"
 _CLOSING: Final = frozenset(_TRAILING + b"([{<")
 
@@ -117,6 +124,13 @@ def value(scan: Scan, start: int, *, is_inner: bool = False) -> tuple[int, bool]
     return start + len(octets[start:end].rstrip(_trailing(octets[start:end], octets[end : end + 1]))), False
 
 
+def _opened(octets: bytes, start: int, end: int) -> int:
+    """Where a value begins that may begin with signs: they are its own if nothing behind it answers them."""
+    while start and (closing := _ANSWERS.get(octets[start - 1])) and octets[end : end + 1] != closing:
+        start -= 1
+    return start
+
+
 def _trailing(value: bytes, after: bytes) -> bytes:
     """What the sentence around the value may have put behind it."""
     trailing = _TRAILING + b"([{<" if after == FOREIGN else _TRAILING
@@ -137,6 +151,7 @@ def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Can
     end, fills = value(scan, start, is_inner=_is_in_query(scan.octets, start))
     if not judge(scan.octets[start:end]) or scan.octets.startswith(b"...", end):
         return None
+    start = _opened(scan.octets, start, end)
     return Candidate(start, 3, scan.tokens(end) if fills else end, kind, 0.9)
 
 

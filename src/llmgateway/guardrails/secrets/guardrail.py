@@ -7,7 +7,7 @@ from typing import Any, Final
 from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.secrets import context, forms, japanese, pem, structures, tokens, unseen
+from llmgateway.guardrails.secrets import context, japanese, logins, pem, structures, tokens, unseen
 from llmgateway.guardrails.secrets.scan import RUN, UNSEEN, Candidate, Detector, Scan, compiled, hides
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
 from llmgateway.wire.view import View
@@ -16,6 +16,7 @@ _GATED: Final[Sequence[tuple[str, Detector]]] = (
     (pem.GATE, pem.detect),
     *tokens.detectors(),
     *structures.DETECTORS,
+    *logins.DETECTORS,
     *context.detectors(),
 )
 _GATE: Final = BytesAhoCorasick([word.encode() for word, _ in _GATED])
@@ -25,8 +26,8 @@ _RUN: Final = RUN + UNSEEN
 _ARMOUR: Final = pem.GATE.upper()
 _KINDS: Final = tuple(
     sorted(
-        {pem.KIND, context.PASSWORD, context.GENERIC, *structures.KINDS}
-        | {f"secret.{each}" for each in (*(form.family for form in forms.FORMS), *context.PROVIDERS)}
+        {pem.KIND, context.PASSWORD, context.GENERIC, *structures.KINDS, *logins.KINDS}
+        | {f"secret.{each}" for each in (*tokens.FAMILIES, *context.PROVIDERS)}
     )
 )
 
@@ -35,7 +36,7 @@ class Secrets:
     """Finds keys, tokens, passwords and private keys. Option `kinds`: only these (or families of them)."""
 
     name = "secrets"
-    version = "3"
+    version = "4"
     kinds: Sequence[str] = _KINDS
 
     def __init__(self, options: Mapping[str, Any]) -> None:

@@ -22,14 +22,18 @@ _PASSWORDS: Final = (
         "初期パス",
     ),
 )
+_PIN: Final = "暗証番号"
+_SHORT: Final = "パス"  # also a path
+_DIGITS: Final = 4  # of the shortest number that is a password
 _TOKENS: Final = (
     *("トークン", "シークレット", "クレデンシャル", "アクセスキー", "シークレットキー", "認証キー", "暗号化キー"),
     *("共有キー", "サービスキー", "秘密キー", "ストレージキー", "アカウントキー", "秘密鍵", "署名鍵", "暗号鍵"),
     *("APIキー", "APIのキー", "API キー"),
 )
-_WORDS: Final = (*_PASSWORDS, *_TOKENS)
+_WORDS: Final = (*_PASSWORDS, *_TOKENS, _SHORT)
 _AUTOMATON: Final = AhoCorasick(_WORDS, matchkind=MatchKind.LeftmostLongest)
 _GAP: Final = compiled(rb"[? \t\n:=\"'`*(\[|>-]{1,24}")
+_ASSIGNED: Final = frozenset((":", ": ", " : ", "は", "=", " = "))
 _MOST_KANA: Final = 14
 
 
@@ -46,6 +50,15 @@ def _candidate(scan: Scan, at: int, end: int, is_of_passwords: bool) -> Candidat
     between = scan.folded[end:begin]
     if sum(not each.isascii() for each in between) > _MOST_KANA:
         return None
+    word = scan.folded[at:end]
+    if word == _SHORT:
+        return found_value(scan, begin, at, PASSWORD, is_striking_password) if between in _ASSIGNED else None
+    if word == _PIN and between and (pin := found_value(scan, begin, at, PASSWORD, _is_pin)):
+        return pin
     if is_of_passwords:
         return found_value(scan, begin, at, PASSWORD, is_password_in_prose if between else is_striking_password)
     return found_value(scan, begin, at, GENERIC, is_token) if between else None
+
+
+def _is_pin(value: bytes) -> bool:
+    return value.isdigit() and len(value) >= _DIGITS

@@ -16,6 +16,7 @@ BEARER: Final = "secret.bearer"
 TELEGRAM: Final = "secret.telegram"
 DISCORD: Final = "secret.discord"
 AZURE: Final = "secret.azure"
+MAXMIND: Final = "secret.maxmind"
 TERRAFORM: Final = "secret.terraform"
 MAILCHIMP: Final = "secret.mailchimp"
 
@@ -146,7 +147,9 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     ("--user", _curl),
     (" -p", _client),
     ("q~", _inside(4, b"Q~", AZURE, rb"([A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{29,35}[A-Za-z0-9_~-])")),
+    ("jqqj99", _inside(52, b"JQQJ99", AZURE, rb"([A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{24,26})")),
+    ("_mmk", _inside(36, b"_mmk", MAXMIND, rb"([A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk)")),
     (".atlasv1.", _inside(14, b".atlasv1.", TERRAFORM, rb"([A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{50,90})")),
     ("-us", _inside(32, b"-us", MAILCHIMP, rb"([0-9a-f]{32}-us[0-9]{1,2})")),
 )
-KINDS: Final = (CONNECTION, BASIC, BEARER, TELEGRAM, DISCORD, AZURE, TERRAFORM, MAILCHIMP)
+KINDS: Final = (CONNECTION, BASIC, BEARER, TELEGRAM, DISCORD, AZURE, MAXMIND, TERRAFORM, MAILCHIMP)

@@ -1,12 +1,18 @@
-"""Finds the tokens whose forms `forms` lists."""
+"""Finds the tokens whose forms `forms` and `platforms` list."""
+
+from typing import Final
 
 from llmgateway.guardrails.secrets.forms import FORMS, Form
+from llmgateway.guardrails.secrets.platforms import PLATFORMS
 from llmgateway.guardrails.secrets.scan import Candidate, Detector, Scan, compiled
+
+_ALL: Final = (*FORMS, *PLATFORMS)
+FAMILIES: Final = frozenset(form.family for form in _ALL)
 
 
 def detectors() -> list[tuple[str, Detector]]:
     """Each gate word with what looks at the place where it stands."""
-    return [(gate, detect) for form in FORMS for detect in (_detector(form),) for gate in form.gates]
+    return [(gate, detect) for form in _ALL for detect in (_detector(form),) for gate in form.gates]
 
 
 def _detector(form: Form) -> Detector:

@@ -1,0 +1,58 @@
+"""Passwords that stand beside the name of who logs in with them: commands, statements, calls, and what people write."""
+
+from typing import Final
+
+from llmgateway.guardrails.secrets.context import PASSWORD
+from llmgateway.guardrails.secrets.scan import Candidate, Detector, Scan, compiled
+from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token
+from llmgateway.guardrails.secrets.structures import CONNECTION
+
+SESSION: Final = "secret.session"
+_NAME: Final = rb"[A-Za-z0-9._@+-]{2,40}"
+_BARE: Final = rb"([!-&(-~\x1a]{5,64})"
+_QUOTED: Final = rb"[\"']([^\"'\s\x1f]{5,64})[\"']"
+_COOKIES: Final = rb"(?i:[a-z_.-]{0,16}(?:sess|sid|auth|token|jwt|remember)[a-z_.-]{0,12})"
+_MOST: Final = 200  # characters of a cookie that decide
+_ENDS: Final = b".,:;!)\x1a"  # of a sentence, behind a password
+
+
+def _found(pattern: bytes, kind: str, judge: Judge, *, is_prose: bool = False) -> Detector:
+    """Finds what the pattern's group matches behind a gate word, if `judge` takes it."""
+    whole = compiled(pattern)
+
+    def detect(scan: Scan, at: int) -> Candidate | None:
+        match = whole.match(scan.octets, at) if scan.begins(at) or scan.octets[at] in b" :" else None
+        if match is None:
+            return None
+        start, end = match.span(1)
+        if is_prose:
+            end = start + len(scan.octets[start:end].rstrip(_ENDS))
+        if not judge(scan.octets[start:end]):
+            return None
+        return Candidate(start, 2, scan.tokens(end) if end - start == _MOST else end, kind, 0.9)
+
+    return detect
+
+
+_spoken = _found(
+    rb"(?i:creds?|credentials?|log(?:ged)? ?in (?:with|as)|sign in with)(?i: are| is)?:? {1,2}" + _NAME +
+    rb"(?: / | and |:)" + _BARE,
+    PASSWORD, is_password_in_prose, is_prose=True,
+)  # fmt: skip
+DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
+    *((gate, _spoken) for gate in ("creds", "credential", "log in ", "login with", "logged in ", "sign in with")),
+    (":thin:", _found(rb"(?i::thin):[^/\s\x1f:@\"']{1,60}/([^/\s\x1f\"'@]{4,64})@", CONNECTION, is_password)),
+    ("identified by", _found(rb"(?i:identified by) " + _QUOTED, PASSWORD, is_password)),
+    ("net user ", _found(rb"(?i:net user) " + _NAME + rb" " + _BARE, PASSWORD, is_password)),
+    *(
+        (gate, _found(gate.encode() + rb" [^\n\x1f|;&]{0,48}-p[ =][\"']?" + _BARE, PASSWORD, is_password))
+        for gate in ("docker login", "podman login", "registry login", "oc login")
+    ),
+    *(
+        (gate, _found(rb"(?i:[a-z]{4,13}=?)\(\s?[\"'][^\"'\s\x1f]{1,64}[\"'],\s?" + _QUOTED, PASSWORD, is_password))
+        for gate in ("auth=(", "httpbasicauth(")
+    ),
+    ("cookie: ", _found(rb"(?i:cookie): (?:[^=;\s\x1f]{1,24}=[^;\s\x1f]{0,32}; ){0,3}" + _COOKIES +
+                        rb"=([A-Za-z0-9._~+/%%=-]{16,%d})" % _MOST, SESSION, is_token)),
+)  # fmt: skip
+KINDS: Final = (SESSION,)

@@ -1,0 +1,113 @@
+"""Passwords that stand beside a name, and what no password is."""
+
+import pytest
+
+from llmgateway.guardrails.secrets.guardrail import Secrets
+from llmgateway.wire.view import View
+
+COOKIE = "9EPU33RKlgvkHAF167ZGBBTTajPYb47w"
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(each.kind, text[each.start : each.end]) for each in Secrets({}).find(View(text))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "log in with mary21 / {}.",
+        "Use the credentials mary21 and {} to get in",
+        "creds: mary21:{}",
+        "logged in as admin / {}",
+        "CREATE USER app IDENTIFIED BY '{}';",
+        "docker login -u mary21 -p {}",
+        "docker login registry.test -u mary21 -p '{}'",
+        "oc login https://cluster.test -u mary21 -p {}",
+        "net user mary21 {} /add",
+        "requests.get(url, auth=('mary21', '{}'))",
+        'HTTPBasicAuth("mary21", "{}")',
+        "暗証番号：{}",
+        "パス：{}",
+        "ログインID mary21、パスは{}",
+    ],
+)
+@pytest.mark.parametrize("password", ["Winter2025!x", "c0rrectH0rse14"])
+def test_a_password_beside_a_name(text, password):
+    assert found(text.format(password)) == [("secret.password", password)]
+
+
+@pytest.mark.parametrize("password", ["Winter2025!x", "c0rrectH0rse14"])
+def test_a_password_behind_a_slash_in_an_address(password):
+    text = f"jdbc:oracle:thin:app/{password}@db.internal:1521/orcl"
+    assert found(text) == [("secret.connection_string", password)]
+
+
+@pytest.mark.parametrize("name", ["sessionid", "PHPSESSID", "connect.sid", "__Host-auth.token", "JSESSIONID"])
+def test_the_session_in_a_cookie(name):
+    assert found(f"Cookie: theme=dark; {name}={COOKIE}; lang=ja") == [("secret.session", COOKIE)]
+    assert found(f"Set-Cookie: {name}={COOKIE}; HttpOnly") == [("secret.session", COOKIE)]
+
+
+def test_a_long_cookie_is_found_to_its_end():
+    long = COOKIE * 12
+    assert found(f"Cookie: sid={long} and more") == [("secret.session", long)]
+
+
+@pytest.mark.parametrize("pin", ["1477", "253517"])
+def test_the_number_of_a_bank_card(pin):
+    assert found(f"暗証番号：{pin}") == [("secret.password", pin)]
+    assert found(f"パスワード：{pin[:4]}") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "credentials page and settings",
+        "log in with Google / GitHub",
+        "sign in with the account and password",
+        "creds: see the vault",
+        "auth=('user', 'password')",
+        "auth=(USER, PASSWORD)",
+        "IDENTIFIED BY '${PASSWORD}'",
+        "docker login -u user -p $TOKEN",
+        "mkdir -p build/release2025",
+        "Cookie: theme=dark; lang=ja",
+        "Cookie: sessionid=xxxxxxxxxxxxxxxxxxxx",
+        "net user administrators",
+        "jdbc:oracle:thin:@db.internal:1521/orcl",
+        "パス：/var/log/app2025.log",
+        "パスは2種類あります",
+        "暗証番号を4桁で入力",
+    ],
+)
+def test_talk_of_logins_is_none(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<add key="ZENDESK_API_KEY" value="{}" />',
+        "- name: ZENDESK_API_KEY\n  value: {}",
+        "api_key: >-\n  {}",
+        "api_key: |\n  {}",
+        '{{"name": "ZENDESK_API_KEY", "value": "{}"}}',
+    ],
+)
+def test_values_that_are_named_elsewhere(text):
+    assert found(text.format(COOKIE)) == [("secret.generic", COOKIE)]
+
+
+@pytest.mark.parametrize("value", ["_gBXBEYksaOl5CuIn9HwPO", "(8WgTxR!yHsjdBXe", "*d7zYdd1gcF#22"])
+def test_a_sign_before_a_value_is_its_own_if_nothing_answers_it(value):
+    assert found(f"password={value}") == [("secret.password", value)]
+
+
+@pytest.mark.parametrize("around", ["({})", "**{}**", "[{}]", "_{}_"])
+def test_signs_around_a_value_are_not(around):
+    assert found("password: " + around.format("gBXBEYksaOl5CuIn9")) == [("secret.password", "gBXBEYksaOl5CuIn9")]
+
+
+def test_a_sign_of_equality_may_be_in_a_password_but_not_in_a_call():
+    assert found('Password = "pnDsAPF=fk6mrJ"') == [("secret.password", "pnDsAPF=fk6mrJ")]
+    assert found("password=get_value(name=user_name)") == []
