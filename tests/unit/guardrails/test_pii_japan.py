@@ -82,6 +82,11 @@ ADDRESSES = [
     "那覇市おもろまち2番地35",
     "東京都千代田区丸の内1-9-2 グランドハイツ501号室",
     "長野県北佐久郡軽井沢町軽井沢1178-12",
+    "港区日吉本町六丁目一番二十三号-318",
+    "港区赤坂1-2-3 Park Tower 38F",
+    "横浜市西区高島1-2-3 丸の内ビルディング 29階",
+    "千葉県長生郡長柄町小入33丁目24番19号",
+    "京都市上京区今出川通烏丸東入玄武町206",
 ]
 
 
@@ -140,3 +145,56 @@ def test_a_long_mark_is_a_hyphen_between_digits_only(text):
 def test_a_number_may_go_on_behind_a_long_mark(end):
     assert PiiGuardrail({}).settled(View(f"電話は{end}")) == 3
     assert PiiGuardrail({"kinds": ["phone"]}).settled(View("サーバー")) == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["第301234567890号（運転免許証）", "第3012-3456-7890号", "第３０１２３４５６７８９０号"]
+)
+def test_a_licence_is_written_as_a_number_of_its_own(text):
+    assert only(text)[0] == "jp_driving_licence"
+
+
+@pytest.mark.parametrize("text", ["第301234567890回", "301234567890号", "第30123456789号", "令和6年第12号"])
+def test_other_numbers_are_not(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize("between", ["", " ", "　", "\n", '", "'])
+@pytest.mark.parametrize("city", ["渋谷区", "東大阪市", "三浦郡", "神奈川県横浜市"])
+def test_a_postal_code_stands_before_a_city(between, city):
+    assert ("jp_postal_code", "150-0001") in found(f"150-0001{between}{city}では")
+
+
+@pytest.mark.parametrize("text", ["555-1234の市区町村", "150-0001     渋谷区", "150-0001 という長い名前の市"])
+def test_or_is_none(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize("text", ["住所：三鷹市御幸町208です", '"address": "新宿区東町666"', "転居先　藤沢市本町12に"])
+def test_a_label_tells_of_an_address_with_a_single_number(text):
+    assert only(text)[0] == "jp_address"
+
+
+@pytest.mark.parametrize(
+    "text", ["三鷹市御幸町208です", "住所：三鷹市の人口104人", "神戸市灘区 2024年", "東京都港区芝5つの"]
+)
+def test_or_a_count_it_is(text):
+    assert found(text) == []
+
+
+def test_an_account_may_stand_on_a_line_of_its_own():
+    assert only("種別: 普通預金\n番号: 0959234")[0] == "jp_bank_account"
+
+
+def test_a_number_in_brackets_of_its_own_is_nobodys():
+    assert found("普通の。【受付番号】35441446") == []
+
+
+@pytest.mark.parametrize("text", ["これは1234 5678 9018、2件", "3。1234 5678 9018です", "氏名1234-5678-9018"])
+def test_what_stands_beside_its_groups_is_no_part_of_a_personal_number(text):
+    assert only(text)[0] == "jp_my_number"
+
+
+@pytest.mark.parametrize("text", ["これは1234 5678 9018 2222です", "これは2222-1234-5678-9018です"])
+def test_a_number_of_more_groups_is_no_personal_one(text):
+    assert "jp_my_number" not in [kind for kind, _ in found(text)]

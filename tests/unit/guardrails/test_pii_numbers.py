@@ -4,6 +4,7 @@ import pytest
 from tests.unit.guardrails.pii_texts import found, only
 
 CARDS = ["4111 1111 1111 1111", "4111-1111-1111-1111", "4111111111111111", "3782 822463 10005", "6011000990139424"]
+CARDS += ["4111.1111.1111.1111", "4111 - 1111 - 1111 - 1111", "3782.822463.10005", "6212345678901234569"]
 PHONES = [
     "(212) 555-0187",
     "212-555-0187",
@@ -26,6 +27,10 @@ PHONES = [
     "0120123456",
     "〇九〇-一二三四-五六七八",
     "212-555-0187 x204",
+    "(212) 555-0187, extension 796",
+    "090.1234.5678",
+    "050-1234-5678",
+    "090 - 1234 - 5678",
 ]
 NOBODYS = [
     "2026-11-22 10:15:00",
@@ -46,6 +51,8 @@ NOBODYS = [
     "4111 1111 1111 1112",
     "a4111111111111111",
     "12-4111-1111-1111-1111",
+    "9400 4111 1111 1111 1111 24",  # groups of a parcel
+    "355269848354794055",  # an identifier, though a card's check digit fits
 ]
 
 
@@ -148,3 +155,71 @@ def test_too_many_digits_after_a_plus_are_nothing_and_stop_nobody(text):
 
 def test_a_number_takes_its_longest_reading():
     assert found("DE89 3704 0044 0532 0130 00") == [("iban", "DE89 3704 0044 0532 0130 00")]
+
+
+@pytest.mark.parametrize("card", ["4222 2222 2222 2", "4222-2222-2222-2", "6304 2345 6789 1234 59", "5018123456789"])
+def test_cards_of_other_lengths_need_a_label(card):
+    assert only(f"card number: {card}.") == ("payment_card", card)
+    assert found(f"number {card}.") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("SSN: 536 - 90 - 4399.", "us_ssn", "536 - 90 - 4399"),
+        ("employee, SS# 536904399, born", "us_ssn", "536904399"),
+        ("米国社会保障番号 536904399", "us_ssn", "536904399"),
+        ("Aadhaar card no 2341 2341 2346", "id.in", "2341 2341 2346"),
+        ("マイナンバーカードの番号：123456789018", "jp_my_number", "123456789018"),
+        ("Steuerliche Identifikationsnummer 36574261809", "id.de", "36574261809"),
+        ("Passport No.\n882752332", "passport", "882752332"),
+        ("℡ 0312345678", "phone", "0312345678"),
+        ("my phone number is 2066443148. 12 people", "phone", "2066443148"),
+    ],
+)
+def test_what_the_words_before_a_number_call_it(text, kind, value):
+    assert only(text) == (kind, value)
+
+
+def test_a_label_on_the_line_before_says_nothing_where_more_stands_between():
+    assert found("Passport: see the notes below.\n882752332") == []
+    assert found("Passport No.\n\n882752332") == []
+
+
+@pytest.mark.parametrize("number", ["TK1234567", "MZ1234567", "tk1234567"])
+def test_passports_of_japan_begin_with_letters_of_their_own(number):
+    assert only(f'"passport_no": "{number}"') == ("jp_passport", number)
+
+
+@pytest.mark.parametrize("number", ["EA1234567", "PA1234567"])
+def test_passports_of_others_are_others_in_japanese_too(number):
+    assert only(f"旅券番号 {number}") == ("passport", number)
+
+
+@pytest.mark.parametrize(
+    "account",
+    ["gb82 west 1234 5698 7654 32", "GB82.WEST.1234.5698.7654.32", "GB82 - WEST - 1234 - 5698 - 7654 - 32",
+     "GB 82WEST12345698765432"],
+)  # fmt: skip
+def test_an_account_in_whatever_groups(account):
+    assert only(f"to {account} today") == ("iban", account)
+
+
+@pytest.mark.parametrize(
+    "text", ["at 20 people came to see 12 of us", "gb82 west of there, 1234 went", "in 2024 100 new"]
+)
+def test_prose_is_no_account(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize("text", ["::ffff:203.0.113.7 x", "[::ffff:203.0.113.7]:80"])
+def test_an_address_of_version_4_in_one_of_version_6(text):
+    assert only(text) == ("ip_address", "::ffff:203.0.113.7")
+
+
+def test_or_of_a_machine_itself():
+    assert found("::ffff:127.0.0.1") == []
+
+
+def test_an_address_behind_a_slash_and_a_colon_is_no_password():
+    assert only("Username/e-mail:jane@example.com|") == ("email", "jane@example.com")

@@ -46,10 +46,9 @@ def _begun(names: list[str]) -> str:
 _DIGIT: Final = "0-9〇一二三四五六七八九十百"
 _SUFFIX: Final = "丁目|番地の?|番|号"
 _JOINT: Final = rf"(?:(?:{_SUFFIX}) ?|[-ー]|の)"
+_LAST: Final = rf"(?:{_SUFFIX})(?:-[0-9]{{1,4}})?"  # a room may stand behind it
 _LETTER: Final = f"[{HAN}ぁ-ん{KATAKANA}] ?"  # of a town's name
-_BLOCK: Final = compiled_wide(
-    rf"{_LETTER}[{_DIGIT}]+(?:(?:{_JOINT}[{_DIGIT}]+)+(?:{_SUFFIX})?|{_SUFFIX})|{_LETTER}[0-9]+"
-)
+_BLOCK: Final = compiled_wide(rf"{_LETTER}[{_DIGIT}]+(?:(?:{_JOINT}[{_DIGIT}]+)+(?:{_LAST})?|{_LAST})|{_LETTER}[0-9]+")
 _PREFECTURE: Final = f"(?:{'|'.join(PREFECTURES)})"
 _STREETS: Final = r"(?:[東西南北]*[0-9]+条[東西南北]*)?"
 _BEFORE: Final = compiled_wide(
@@ -61,6 +60,11 @@ _BEFORE: Final = compiled_wide(
 _CITY_NAME: Final = 4  # characters of a city's name, where nothing else says where it begins
 _LABELS: Final = (
     "現住所",
+    "本籍",
+    "転居先",
+    "集荷先",
+    "address",
+    "Address",
     "住所",
     "所在地",
     "本社",
@@ -74,12 +78,16 @@ _LABELS: Final = (
     "届先",
     "在住",
 )
+_LABEL: Final = 12  # characters of a label and what is behind it
+_AFTER_LABEL: Final = " :=>|\"'\t\n"
+_WARD: Final = compiled_wide(f"[^{_CITY}]{{1,6}}(?:市[^{_CITY}]{{1,4}}区|郡[^{_CITY}]{{1,6}}[町村])[^{_CITY}]")
 _PARTICLES: Final = (*"でにはをもへやがとの、。", "から", "まで")
-_PUBLIC: Final = compiled_wide(f"[{_CITY}](?:内|民|立|営|長|役所|議)")
+_PUBLIC: Final = compiled_wide(f"[{_CITY}](?:内|民|立|営|役所|議)|[市区町村]長")
 _HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地)")
-_COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-ん{KATAKANA}A-Za-z0-9%./:-]")
+_COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-うぇおきくけこ-つてなぬねび-ほみ-もゃ-よら-ん{KATAKANA}A-Za-z0-9%./:-]")
 _BUILDING: Final = compiled_wide(
-    rf"( ?[{HAN}{KATAKANA}・A-Za-z]+ ?(?:[0-9]{{1,4}}(?:号室|号棟|号|階|F)|[0-9]{{3,4}}))"
+    rf"( ?[{HAN}{KATAKANA}・A-Za-zの]+(?: [{HAN}{KATAKANA}A-Za-z]+)? ?"
+    r"(?:[0-9]{1,4}(?:号室|号棟|号|階|F)|[0-9]{3,4}))"
     r"(?:[^-0-9/.:A-Za-z年月日円時]|\z)"
     r"|( ?[0-9]{1,4}(?:号室|階|F))"
 )
@@ -154,11 +162,21 @@ def _lead(found: str) -> int:
 
 
 def _is_house(folded: str, begin: int, end: int, start: int) -> bool:
-    """Whether a number is one of a house: in parts or with its unit, or alone right after a prefecture's town."""
+    """Whether a number is one of a house: in parts or with its unit, or alone right after the town of an address."""
     if _HOUSE.ends(wide(folded[begin:end])) >= 0:
         return True
-    alone = _COUNTED.ends(wide(folded[end : end + 1])) < 0
-    return alone and folded.startswith(PREFECTURES, start) and folded[begin:end].isdigit()
+    if not folded[begin:end].isdigit() or _COUNTED.ends(wide(folded[end : end + 1])) >= 0:
+        return False
+    return folded.startswith(PREFECTURES, start) or _is_labelled(folded, start) or _is_in_ward(folded[start:begin])
+
+
+def _is_labelled(folded: str, start: int) -> bool:
+    return folded[max(0, start - _LABEL) : start].rstrip(_AFTER_LABEL).endswith(_LABELS)
+
+
+def _is_in_ward(place: str) -> bool:
+    """Whether a town stands before the number, and before that a city and its ward, or a county and its town."""
+    return _WARD.ends(wide(place)) >= 0
 
 
 def _with_room(view: View, end: int) -> int:

@@ -10,6 +10,9 @@ from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 KIND: Final = "payment_card"
 OLD: Final = 13  # digits of a card, long ago
+_MAESTRO: Final = ("5018", "5020", "5038", "5893", "6304", "6759", "6761", "6762", "6763")  # of 12 to 19 digits
+_LONG: Final = 16  # digits; cards of one issuer have more so often that a bare number is believed to be one
+_LONG_ISSUER: Final = "62"
 
 
 def _is_card(digits: str) -> bool:
@@ -17,7 +20,9 @@ def _is_card(digits: str) -> bool:
 
 
 def _is_labelled_card(digits: str) -> bool:
-    return _is_card(digits) or (len(digits) == OLD and digits[0] == "4" and luhn(digits))
+    if len(digits) == OLD and digits[0] == "4":
+        return luhn(digits)
+    return _is_card(digits) or (digits.startswith(_MAESTRO) and luhn(digits))
 
 
 def _lengths(digits: str) -> tuple[int, ...]:
@@ -36,9 +41,11 @@ def _lengths(digits: str) -> tuple[int, ...]:
 
 WRITTEN: Final = (
     rb"\b(?:[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?:[ -]?[0-9]{3})?"
-    rb"|3[0-9]{3}[ -]?[0-9]{6}[ -]?[0-9]{4,5}|[2-6][0-9]{12,18})"
+    rb"|[2-6][0-9]{3}(?: - [0-9]{4}){3}|[2-6][0-9]{3}(?:\.[0-9]{4}){3}"
+    rb"|3[0-9]{3}[ -]?[0-9]{6}[ -]?[0-9]{4,5}|3[0-9]{3}\.[0-9]{6}\.[0-9]{4,5}|[2-6][0-9]{12,18})"
 )
-_SHAPE: Final = Shape(KIND, compiled(WRITTEN), _is_labelled_card)
+_LABELLED: Final = rb"|\b[3-6][0-9]{3}(?:(?:[ .-]| - )?[0-9]{4}){2,3}(?:(?:[ .-]| - )?[0-9]{1,3})?"
+_SHAPE: Final = Shape(KIND, compiled(WRITTEN + _LABELLED, longest=True), _is_labelled_card)
 
 
 def labelled(run: Run, named: Label) -> list[Finding]:
@@ -47,6 +54,14 @@ def labelled(run: Run, named: Label) -> list[Finding]:
 
 
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
-    """Any number that is one of a card."""
-    del run, begin
-    return Judged(end, KIND) if _is_card(digits) else None
+    """Any number that is one of a card, if it is neither a part of a longer one in groups nor an identifier."""
+    if not _is_card(digits) or _is_among_groups(run, begin, end):
+        return None
+    is_long = len(digits) > _LONG and end - begin == len(digits) and not digits.startswith(_LONG_ISSUER)
+    return None if is_long else Judged(end, KIND)
+
+
+def _is_among_groups(run: Run, begin: int, end: int) -> bool:
+    """Whether groups of digits stand before and behind it, as in the number of a parcel."""
+    octets = run.octets
+    return octets[max(0, begin - 5) : begin].strip().isdigit() and octets[end : end + 3].strip().isdigit()

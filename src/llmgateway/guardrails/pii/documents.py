@@ -12,13 +12,15 @@ from llmgateway.wire.view import View
 
 KINDS: Final = ("passport", "jp_passport", "id.gb", "id.es", "id.sg", "id.cn", "jp_corporate_number")
 TOKEN: Final = (
-    rb"\b(?:[A-Z]{1,3}[0-9]{6,9}[A-Z]?|[A-Z]{2} [0-9]{7}"
+    rb"\b(?:[A-Z]{1,3}[0-9]{6,9}[A-Z]?|[A-Z]{2} [0-9]{7}|[a-z]{2}[0-9]{7}"
     rb"|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T[ -]?[0-9](?:[ -]?[0-9]{4}){3}"
     rb"|[XYZ]-?[0-9]{7}-?[A-Z]|[0-9]{17}X|[0-9A-Z]{8,9})\b"
 )
 _LETTERS: Final = bytes.maketrans(b"123456789BCDEFGHIJKLMNOPQRSTUVWXYZ", b"0" * 9 + b"A" * 25)
 _JAPANESE: Final = b"AA0000000"  # forms: zeros are digits, and every A a letter
 _BRITISH: Final = b"AA000000A"
+_SERIES: Final = (b"T", b"M")  # with which most passports of Japan begin
+_ABROAD: Final = (b"E", b"PA", b"RA")  # two letters and seven digits, too: China, Australia
 _NINO: Final = compiled(rb"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]")
 _NINO_UNUSED: Final = frozenset(("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"))
 _CHECKED: Final = {
@@ -35,7 +37,7 @@ _WORDS: Final = ("NO", "ID", "US", "UK", "SSN", "TEL", "FAX")  # that stand befo
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """What a label calls a passport, and what its check letter or its form tells."""
     for begin, end in _TOKEN.spans(octets, low):
-        bare = octets[begin:end].translate(None, b" -")
+        bare = octets[begin:end].translate(None, b" -").upper()
         letters = bare.translate(None, DIGITS)
         if not letters or len(bare) - len(letters) < _FEWEST:  # plain numbers are looked at elsewhere
             continue
@@ -59,8 +61,11 @@ def _kind(view: View, begin: int, bare: bytes) -> str:
 def _passport(view: View, begin: int, bare: bytes) -> str:
     if bare.translate(_LETTERS) != _JAPANESE:
         return "passport"
+    if bare[:1] in _SERIES:
+        return "jp_passport"
     before = view.before(begin)
-    return "passport" if before.isascii() and "japan" not in before.lower() else "jp_passport"
+    elsewhere = bare.startswith(_ABROAD) or (before.isascii() and "japan" not in before.lower())
+    return "passport" if elsewhere else "jp_passport"
 
 
 def _national(bare: bytes, text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii import encoded
 from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
 from llmgateway.wire.view import View
 
@@ -15,7 +16,7 @@ _ENTITY: Final = rb"&(?:#64|#x40|commat);"
 SIGN: Final = rb"(?:@|%40|\\u0040|" + _ENTITY + rb")"
 _SIGNS: Final = (b"@", b"%40", b"&#64;", b"&#x40;", b"&commat;", b"\\u0040")
 _RUN: Final = compiled(rb"[" + WORD + rb"]+" + SIGN + rb"[" + WORD + rb"]*\.\x7f*[A-Za-z][" + WORD + rb"]*")
-_HOST: Final = rb"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}\b"
+_HOST: Final = rb"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?:xn--[a-z0-9-]{2,24}|[A-Za-z]{2,24})\b"
 _ADDRESS: Final = compiled(rb"[A-Za-z0-9_][" + _LOCAL + rb"-]*" + SIGN + _HOST)
 _FEWEST: Final = 6  # characters of an address, as in a@b.cd
 _FILES: Final = frozenset(
@@ -33,6 +34,9 @@ _SPELT: Final = compiled(
     rb"[A-Za-z0-9_+-]+(?:(?:\.|" + _DOT + rb")[A-Za-z0-9_+-]+)*(" + _AT + rb"|@)"
     rb"[A-Za-z0-9-]+(?:(?:\.|" + _DOT + rb")[A-Za-z0-9-]+)*(?:(\.)|" + _DOT + rb")[A-Za-z]{2,24}\b"
 )
+_SIGN: Final = compiled(_AT)
+# Where addresses end more often than code does.
+_COMMON: Final = frozenset(b"com org net edu gov jp uk de fr io co eu nl ca info".split())
 _SIGN_OPEN: Final = rb"(?:[AaDd@.][TtOo]?[Tt]?)?"
 ENTITY_OPEN: Final = rb"[" + WORD + rb"]+(?:&[#a-z0-9]{0,6}|" + _ENTITY + rb"[" + WORD + rb"]*)"
 CHAIN_OPEN: Final = (
@@ -49,10 +53,12 @@ CHAIN_OPEN: Final = (
     + rb" {0,5})?"
     rb"|" + _ATOM + rb" ?[\[({<]? ?" + _SIGN_OPEN + rb" {0,5}[\])}>]? ?"
 )
-ENCODED: Final = rb"[A-Za-z0-9]{16,}"
+ENCODED: Final = rb"[A-Za-z0-9]{16,}|[A-Za-z0-9]{15}="
 _LEADS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"  # in base64, of every third character if it is an ASCII one
-_ENCODED: Final = compiled(rb"(?:[A-Za-f][A-Za-z0-9]{3}){4}[A-Za-z0-9]*")
-_ENCODED_INSIDE: Final = compiled(rb"[^A-Za-z0-9](?:[A-Za-f][A-Za-z0-9]{3}){4}[A-Za-z0-9]*")
+_FOURS: Final = rb"(?:[A-Za-f][A-Za-z0-9]{3}){3}[A-Za-f][A-Za-z0-9]{2}(?:[A-Za-z0-9]+|=)"
+_ENCODED: Final = compiled(_FOURS)
+_ENCODED_INSIDE: Final = compiled(rb"[^A-Za-z0-9]" + _FOURS)
+_PAD: Final = b"="
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
@@ -80,30 +86,46 @@ def _is_somebody(run: Run, begin: int, address: bytes) -> bool:
     local, _, host = address.partition(sign)
     if host.rpartition(b".")[2].lower() in _FILES or local in _ACCOUNTS:
         return False
-    return not (run.near(begin - 1) == b":" and run.near(run.begin - 1) == b"/")
+    return not (run.near(begin - 1) == b":" and run.octets.endswith(b"//", 0, run.begin))
 
 
 def find_spelt(octets: bytes, low: int) -> Iterator[Finding]:
     """Addresses such as `name [at] example [dot] com`."""
     for begin, end in _CHAIN.spans(octets, low):
         if end - begin <= LONGEST:
-            yield from (
-                Finding(each.start(), each.end(), KIND, 0.9)
-                for each in _SPELT.finditer(octets, begin, end)
-                if b"." not in (each.group(1), each.group(2)) or any(sign in each.group(1) for sign in b"[({<")
-            )
+            yield from _in_chain(octets, begin, end)
+
+
+def _in_chain(octets: bytes, at: int, high: int) -> Iterator[Finding]:
+    """Of several signs in a row the last one counts: in `write to me at name at example dot com` the second."""
+    while match := _SPELT.search(octets, at, high):
+        begin, end = match.span()
+        if _is_spelt(match.group(1), match.group(2), octets[begin:end]) and not _SIGN.match(octets, end, high):
+            yield Finding(begin, end, KIND, 0.9)
+            at = end
+        else:
+            at = match.end(1)
+
+
+def _is_spelt(sign: bytes, dot: bytes, address: bytes) -> bool:
+    """Whether its writer meant an address: his dot is a word, or his sign in brackets, or apart in an address known."""
+    if not dot or any(bracket in sign for bracket in b"[({<"):
+        return True
+    return sign.strip() == b"@" and address.rpartition(b".")[2].lower() in _COMMON and b"@ self." not in address
 
 
 def find_encoded(octets: bytes, low: int) -> Iterator[Finding]:
-    """Addresses in base64, where nothing else is in it."""
+    """Addresses in base64, where nothing else is in it, and numbers."""
     first = (low, _ENCODED.ends(octets, low))
-    for begin, end in (first, *((at + 1, end) for at, end in _ENCODED_INSIDE.spans(octets, low))):
-        if begin < end <= begin + LONGEST and _hides_address(octets[begin:end]):
-            yield Finding(begin, end + len(octets[end : end + 2]) - len(octets[end : end + 2].lstrip(b"=")), KIND, 0.9)
+    for begin, stop in (first, *((at + 1, end) for at, end in _ENCODED_INSIDE.spans(octets, low))):
+        end = stop - octets.endswith(_PAD, low, max(low, stop))
+        token = octets[begin:end] if begin < end <= begin + LONGEST else b""
+        if kind := KIND if _hides_address(token) else token[:1] in encoded.LEADS and encoded.kind(token):
+            yield Finding(begin, end + len(octets[end : end + 2]) - len(octets[end : end + 2].lstrip(b"=")), kind, 0.9)
 
 
-def _hides_address(encoded: bytes) -> bool:
-    if len(encoded) % 4 == 1 or encoded[::4].translate(None, _LEADS):
+def _hides_address(token: bytes) -> bool:
+    if not token or len(token) % 4 == 1 or token[::4].translate(None, _LEADS):
         return False
-    decoded = a2b_base64(encoded + b"=" * (-len(encoded) % 4))
+    decoded = a2b_base64(token + b"=" * (-len(token) % 4))
     return b"@" in decoded and _ADDRESS.takes(decoded)

@@ -95,4 +95,4 @@ def _read(setting: str, chosen: Any, known: Sequence[str]) -> frozenset[str]:
 def _is_one_word(view: View, cut: int) -> bool:
     """Whether the open end cannot be the last word of a value of several words."""
     open_end = view.octets[cut:]
-    return open_end.rstrip(_PROSE).isalpha() or not view.text[cut : cut + 1].isascii()
+    return open_end.rstrip(_PROSE).isalpha() or not view.folded[cut : cut + 1].isascii()

@@ -1,11 +1,12 @@
 """Bank accounts by IBAN: the country says how long it is, and two check digits whether it is one."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import checks
-from llmgateway.guardrails.pii.runs import compiled
+from llmgateway.guardrails.pii.runs import GAP, LONGEST, compiled
 
 KIND: Final = "iban"
 _COUNTRIES: Final = (
@@ -16,16 +17,34 @@ _COUNTRIES: Final = (
 )
 _LENGTHS: Final = {each[:2].encode(): int(each[2:]) for each in _COUNTRIES.split()}
 _LONGEST: Final = 33
-HEAD: Final = rb"\b[A-Za-z]{2}[0-9]{2}[ -]?[0-9A-Za-z]{3}"
+_JOINT: Final = rb"(?:[ .-]| - )?"
+HEAD: Final = rb"\b[A-Za-z]{2}(?: [0-9]{2}|[0-9]{2}" + _JOINT + rb")[0-9A-Za-z]{3}"
+_HIDDEN: Final = compiled(GAP)
 _HEAD: Final = compiled(HEAD)
-_BODY: Final = compiled(rb"[0-9A-Z]{4}(?:[ -]?[0-9A-Z]+)*|[0-9A-Za-z]+")
-OPEN: Final = rb"\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){0,33}[ -]?"
-_BETWEEN: Final = b" -"
+_BODY: Final = compiled(
+    rb"[0-9A-Z]{4}(?:" + _JOINT + rb"[0-9A-Z]+)*|[A-Z]{2} [0-9A-Z]+"
+    rb"|[0-9a-z]{4}(?:[ .-][0-9a-z]{4}){2,7}(?:[ .-][0-9a-z]{1,3})?|[0-9A-Za-z]+"
+)
+OPEN: Final = (
+    rb"\b(?:[A-Z]{2} ?(?:[0-9]|[0-9]{2}(?:[ .\x7f-]{0,3}[A-Z0-9]){0,33})"
+    rb"|[a-z]{2}[0-9]{2}(?:[ .\x7f-]{0,3}[a-z0-9]){0,33})[ .\x7f-]{0,3}"
+)
+_BETWEEN: Final = b" .-"
 
 
 def find(octets: bytes, low: int) -> Iterator[Finding]:
-    """Account numbers in one piece or in groups."""
-    at = low
+    """Account numbers in one piece or in groups, with what nobody sees between."""
+    if octets.find(GAP, low) < 0:
+        yield from _find(octets, low)
+        return
+    gaps = [begin - at for at, (begin, _) in enumerate(_HIDDEN.spans(octets, low))]
+    for found in _find(octets[:low] + octets[low:].translate(None, GAP), low):
+        begin, end = found.start + bisect_right(gaps, found.start), found.end + bisect_right(gaps, found.end - 1)
+        if end - begin <= LONGEST:
+            yield Finding(begin, end, KIND)
+
+
+def _find(octets: bytes, at: int) -> Iterator[Finding]:
     while (begin := _HEAD.place(octets, at)[0]) >= 0:
         length = _LENGTHS.get(octets[begin : begin + 2].upper())
         if length and (end := _end(octets, begin, length)):

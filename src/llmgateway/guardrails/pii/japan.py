@@ -6,10 +6,15 @@ from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import checks
 from llmgateway.guardrails.pii.labels import Label
 from llmgateway.guardrails.pii.prefectures import PREFECTURES
-from llmgateway.guardrails.pii.runs import Run, compiled
+from llmgateway.guardrails.pii.runs import HAN, Run, compiled, compiled_wide, wide
 from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 POSTAL: Final = "jp_postal_code"
+_JOINTS: Final = (b" ", b"-")  # between groups
+_LICENCE: Final = "jp_driving_licence"
+_ORDINAL: Final = "第"
+_NUMBERED: Final = "号"
+_FOREIGN: Final = b"?"  # stands for what is not ASCII
 KINDS: Final = ("jp_my_number", "jp_corporate_number", "jp_driving_licence", "jp_bank_account", POSTAL)
 _COMPANY: Final = (
     "法人",
@@ -45,7 +50,11 @@ _FOURS_TOO: Final = (
     "管理",
 )
 _BRANCH: Final = 5  # digits of a branch or a sign, between a label and an account
-AHEAD: Final = 3  # blanks or commas between a postal code and its prefecture
+AHEAD: Final = 4  # blanks, commas and quotes between a postal code and its prefecture or city
+CITY: Final = 6  # characters of a city's name with its mark
+_ADDRESS_AHEAD: Final = compiled_wide(
+    rf'[ ,\t\n"]{{0,{AHEAD}}}(?:{"|".join(PREFECTURES)}|[{HAN}ヶケ]{{1,{CITY - 1}}}[市区郡])'
+)
 _AFTER_AMOUNT: Final = ("円", "人", "件", "個", "%", "ドル", "ポイント")
 
 
@@ -53,7 +62,7 @@ def _varied(digits: str) -> bool:
     return len(set(digits)) > 1
 
 
-_FOURS: Final = compiled(rb"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}")
+_FOURS: Final = compiled(rb"[0-9]{4}(?:(?:[ -]| - )?[0-9]{4}){2}")
 WRITTEN: Final = rb"\b(?:[0-9]{13}|[0-9](?:-[0-9]{4}){3}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{4})"
 LABELLED: Final = {
     shape.kind: shape
@@ -80,11 +89,22 @@ def labelled(run: Run, named: Label) -> list[Finding]:
 
 
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
-    """In Japanese texts a personal number in three groups of four, and the postal code before a prefecture."""
+    """In Japanese texts a personal number in three groups of four, and the postal code before an address."""
     if len(digits) == 12:
-        mine = end - begin == 14 and checks.my_number(digits) and _among_japanese(run, begin)
+        mine = end - begin == 14 and checks.my_number(digits)
+        mine = mine and not _has_more(run, begin, end) and _among_japanese(run, begin)
         return Judged(end, "jp_my_number") if mine else None
-    return Judged(end, POSTAL) if _before_prefecture(run, begin, end) else None
+    return Judged(end, POSTAL) if _before_address(run, begin, end) else None
+
+
+def numbered(run: Run) -> list[Finding]:
+    """A run that is written as a driving licence says its number: `第301234567890号`."""
+    if run.near(run.begin - 1) != _FOREIGN:
+        return []
+    begin, end = run.place(run.begin, run.end)
+    if run.view.folded[begin - 1] != _ORDINAL or run.view.folded[end : end + 1] != _NUMBERED:
+        return []
+    return search(run, LABELLED[_LICENCE])
 
 
 def judge_company(run: Run, begin: int, end: int, digits: str) -> Judged | None:
@@ -93,6 +113,12 @@ def judge_company(run: Run, begin: int, end: int, digits: str) -> Judged | None:
         return None
     before = run.view.before(run.place(begin, begin + 1)[0])
     return Judged(end, "jp_corporate_number") if any(word in before for word in _COMPANY) else None
+
+
+def _has_more(run: Run, begin: int, end: int) -> bool:
+    """Whether groups of digits stand beside it, as in the number of a parcel."""
+    before, after = run.octets[max(0, begin - 2) : begin], run.octets[end : end + 2]
+    return (before[-1:] in _JOINTS and before[:1].isdigit()) or (after[:1] in _JOINTS and after[1:].isdigit())
 
 
 def _among_japanese(run: Run, begin: int) -> bool:
@@ -105,6 +131,6 @@ def _is_amount(run: Run, end: int) -> bool:
     return run.view.folded.startswith(_AFTER_AMOUNT, end)
 
 
-def _before_prefecture(run: Run, begin: int, end: int) -> bool:
+def _before_address(run: Run, begin: int, end: int) -> bool:
     place = run.place(begin, end)[1]
-    return run.view.folded[place : place + AHEAD + 4].lstrip(' ,\t\n"').startswith(PREFECTURES)
+    return _ADDRESS_AHEAD.match(wide(run.view.folded[place : place + AHEAD + CITY])) is not None

@@ -10,6 +10,7 @@ from llmgateway.wire.view import View
 
 _BESIDE: Final = 14
 _LINE_END: Final = 4  # characters between a label on a line of its own and its number
+_HEADING: Final = 16  # the same, where there is nothing but what leads to a number
 _FEW: Final = 2  # digits that belong to a label, as in ISBN-13
 
 
@@ -34,9 +35,9 @@ NONE: Final = Label("", 64, "")
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
-    " ファックス ファクス でんわ けいたい ダイヤル 内線",
+    " ファックス ファクス でんわ けいたい ケータイ ダイヤル 内線 直通 ℡ ☎",
     "payment_card": "card visa mastercard amex credit debit pan カード クレジット クレカ jcb",
-    "us_ssn": "ssn social_security social-security socialsecurity",
+    "us_ssn": "ssn ss# social_security social-security socialsecurity 社会保障番号",
     "passport": "passport passports パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
     "jp_corporate_number": "法人 法人番号 事業者番号 適格請求書 適格請求書発行事業者"
@@ -52,10 +53,10 @@ _WORDS: Final[Mapping[str, str]] = {
     "id.ca": "sin social_insurance",
     "id.in": "aadhaar aadhar uidai",
     "id.br": "cpf",
-    "id.de": "steuer steueridentifikationsnummer steuer-id idnr steuerid tax_id",
+    "id.de": "steuer steuerliche identifikationsnummer steueridentifikationsnummer steuer-id idnr steuerid tax_id",
     "id.nl": "bsn burgerservicenummer",
     "id.pl": "pesel",
-    "id.fr": "nir sécurité sociale insee",
+    "id.fr": "nir sécurité sociale sécu insee",
     "id.kr": "주민등록번호 rrn resident_registration",
     "id.cn": "身份证 身份證 resident_identity",
     OTHER: "order invoice tracking ticket ref reference case isbn issn sku version ver serial part item build release"
@@ -65,6 +66,7 @@ _WORDS: Final[Mapping[str, str]] = {
     " 商品 型番 品番 会員番号 請求書 契約番号 予約番号 製造番号 整理番号"
     " 社員番号 学籍番号 顧客番号 シリアル バージョン 金額 合計 価格",
 }
+_CARDS: Final = ("card", "カード")  # which states give, too
 _FAMILIES: Final = {
     form: family
     for family, words in _WORDS.items()
@@ -72,8 +74,9 @@ _FAMILIES: Final = {
     for form in (word, word.replace("_", " "), word.replace("_", ""))
 }
 _LINKS: Final = ("numbers", "number", "num", "code", "is", "was", "no", "id", "key", "番号", "コード", "は", "が", "の")
-_LINK_SIGNS: Final = " :#.,()=\"'-_/0123456789「『」"
+_LINK_SIGNS: Final = " \n:#.,()=\"'-_/0123456789「『」【】〔〕[]<>*|桁"
 _FAMILY_OF: Final = tuple(_FAMILIES.values())
+_CARD: Final = frozenset(at for at, word in enumerate(_FAMILIES) if word in _CARDS)
 _AUTOMATON: Final = AhoCorasick(tuple(_FAMILIES), matchkind=MatchKind.LeftmostLongest)
 
 
@@ -91,6 +94,8 @@ def label(view: View, at: int) -> Label:
         if not _is_word(before, begin, end):
             continue
         family = _FAMILY_OF[index]
+        if index in _CARD:
+            return _gone_on(before, words, begin) or _named(family, before[end:])
         if family != OTHER:
             return _named(family, before[end:])
         if _links(before[end:]):
@@ -105,7 +110,7 @@ def _words(text: str) -> list[tuple[int, int, int]]:
 
 
 def _gone_on(text: str, words: list[tuple[int, int, int]], begin: int) -> Label | None:
-    """The label that only goes on with a word that says little, as in `口座ID`."""
+    """The label that only goes on with a word that says little, as in `口座ID` or `Aadhaar card`."""
     while words:
         index, first, end = words.pop()
         if _is_word(text, first, end):
@@ -115,9 +120,14 @@ def _gone_on(text: str, words: list[tuple[int, int, int]], begin: int) -> Label 
 
 
 def _named(family: str, between: str) -> Label:
-    if "\n" in between and (family == OTHER or len(between) > _LINE_END):
+    if "\n" in between and (family == OTHER or not (len(between) <= _LINE_END or _heads(between))):
         return NONE
     return Label(family, len(between), between)
+
+
+def _heads(between: str) -> bool:
+    """Whether what is between leads over to the next line and says nothing else: `Passport No.` above its number."""
+    return len(between) <= _HEADING and between.count("\n") == 1 and _links(between)
 
 
 def _links(between: str) -> bool:

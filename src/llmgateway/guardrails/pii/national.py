@@ -26,7 +26,7 @@ _CHECKS: Final = {9: ("us_ssn", is_ssn), 11: ("id.br", checks.cpf), 13: ("id.kr"
 LABELLED: Final = {
     shape.kind: shape
     for shape in (
-        Shape("us_ssn", compiled(_groups(3, 2, 4, between=rb"[ .-]?")), is_ssn),
+        Shape("us_ssn", compiled(_groups(3, 2, 4, between=rb"(?:[ .-]| - )?")), is_ssn),
         Shape("passport", compiled(rb"[0-9]{8,9}"), lambda digits: len(set(digits)) > 1),
         Shape("id.gb", compiled(_groups(3, 3, 4)), checks.nhs),
         Shape("id.ca", compiled(_groups(3, 3, 3)), checks.luhn),

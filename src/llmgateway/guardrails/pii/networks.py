@@ -9,9 +9,9 @@ from llmgateway.guardrails.pii.runs import LONGEST, NO_DIGITS, Run, compiled
 from llmgateway.wire.view import View
 
 KIND: Final = "ip_address"
-_DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.\x7f*[0-9]+\x7f*\.[0-9.\x7f]*[0-9]")
+_DOTTED: Final = compiled(rb"[0-9.\x7f]*[0-9]\x7f*\.[0-9\x7f]+\.[0-9\x7f]+\.[0-9.\x7f]*[0-9]")
 _COLONS: Final = compiled(rb"[0-9A-Za-z:.]*:[0-9A-Za-z.]*:[0-9A-Za-z:.]*")
-HINTS: Final = (rb"[0-9]\x7f*\.\x7f*[0-9]+\x7f*\.", rb":[0-9A-Za-z.]*:")
+HINTS: Final = (rb"[0-9]\x7f*\.[0-9\x7f]+\.", rb":[0-9A-Za-z.]*:")
 _GROUP: Final = rb"[0-9A-Fa-f]{1,4}"
 _FOURTH: Final = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _LAST: Final = _GROUP + rb"|" + _FOURTH + rb"(?:\." + _FOURTH + rb"){3}"
@@ -22,6 +22,7 @@ _SIXTH: Final = compiled(
 _LONGEST_SIXTH: Final = 45
 _COLONS_OF_ALL: Final = 7  # in an address that leaves no group out
 _PARTS: Final = frozenset(form % part for part in range(256) for form in ("%d", "%02d", "%03d"))
+_DOTS: Final = 3  # of an address of version 4, which may stand in one of version 6
 _NOBODY: Final = ("0.", "127.", "255.")
 _PINNED: Final = ("==", ">=", "<=", "~=", "^", "~")
 _VERSION: Final = frozenset(("version", "ver", "v", "release", "build", "section", "chapter", "clause", "firmware"))
@@ -114,4 +115,7 @@ def _is_sixth(text: bytes) -> bool:
 
 def _is_short(groups: list[bytes]) -> bool:
     """Two groups, such as `fe80::1`, are rather names in code if the first one has no digit."""
-    return len(groups) == 2 and len(groups[0]) == 4 and bool(groups[0].strip(NO_DIGITS))
+    if len(groups) != 2 or len(groups[0]) != 4:
+        return False
+    fourth = groups[1].count(b".") == _DOTS and not groups[1].decode("latin-1").startswith(_NOBODY)
+    return fourth or bool(groups[0].strip(NO_DIGITS))

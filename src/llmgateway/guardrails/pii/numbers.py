@@ -27,7 +27,7 @@ def find(view: View, octets: bytes, low: int, start: int, taken: Sequence[Findin
     found: list[Finding] = []
     starts = [each.start for each in taken]
     for begin, end in _RUN.spans(octets, low):
-        if end <= start or end - begin > LONGEST or is_word_of_digits(octets, begin, end):
+        if end + phones.EXTENDED <= start or end - begin > LONGEST or is_word_of_digits(octets, begin, end):
             continue
         around = bisect_right(starts, begin) - 1
         if around < 0 or end > taken[around].end:
@@ -39,7 +39,7 @@ def _classify(run: Run, at: int) -> list[Finding]:
     """Ask whom the label calls, and then whoever knows his numbers by how they are written."""
     named = label(run.view, at)
     owner = _OWNERS.get(named.family)
-    taken = owner(run, named) if owner else []
+    taken = (owner(run, named) if owner else []) or japan.numbered(run)
     if taken and run.covers(taken[-1]):
         return taken
     refused = says_other(named) or (owner is national.labelled and not taken and named.beside)

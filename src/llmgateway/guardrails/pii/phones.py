@@ -15,11 +15,12 @@ _AMERICAN: Final = rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|\b[2-9][0-9]{2}[ 
 _ZERO: Final = (
     rb"\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
     rb"|\b0(?:[0-9]{1,4}[ -]?\([0-9]{1,4}\)[ -]?[0-9]{3,4}|[0-9]{1,4}[ -][0-9]{1,4}[ -][0-9]{3,4}"
-    rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{3,4}[ -][0-9]{5,6}|[789]0[ -]?[0-9]{4}[ -]?[0-9]{4}|120[0-9]{6}|800[0-9]{7})"
+    rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{3,4}[ -][0-9]{5,6}|[5789]0(?:[ .-]| - )?[0-9]{4}(?:[ .-]| - )?[0-9]{4}"
+    rb"|[0-9]{1,4}(?: - [0-9]{2,4}){2}|120[0-9]{6}|800[0-9]{7})"
 )
 WRITTEN: Final = _INTERNATIONAL + b"|" + _AMERICAN + b"|" + _ZERO
 _LABELLED: Final = compiled(
-    WRITTEN + rb"|(?:\(|\b)[0-9](?:[ ().-]{0,2}[0-9]){8,12}|\b[0-9]{3,4}-[0-9]{4}", longest=True
+    WRITTEN + rb"|(?:\(|\b)[0-9](?:(?:[ .-]|\)[ -]?|[ -]?\(| - )?[0-9]){8,12}|\b[0-9]{3,4}-[0-9]{4}", longest=True
 )
 _EXTENSION: Final = compiled(rb"(?:[ ,]{0,2}(?:x|ext\.?|#|extension) ?[0-9]{1,5})")
 _LONGEST: Final = {
@@ -30,6 +31,7 @@ _SPELT: Final = compiled(
     longest=True,
 )
 _VARIED: Final = 4  # different digits, unlike rows of bits
+EXTENDED: Final = 17  # characters of the longest one
 _BEFORE_EXTENSION: Final = frozenset((b" ", b",", b"x", b"#", b"e"))
 _OPEN: Final = (b"+", b"(")
 _ABROAD: Final = (b"+", b"00", b"011")
@@ -112,4 +114,4 @@ def _is_number(text: bytes, digits: str) -> bool:
 def _with_extension(run: Run, end: int) -> int:
     if run.near(end) not in _BEFORE_EXTENSION:
         return end
-    return max(end, _EXTENSION.ends(run.octets, end, end + 14))
+    return max(end, _EXTENSION.ends(run.octets, end, end + EXTENDED))

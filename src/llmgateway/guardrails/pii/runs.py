@@ -35,14 +35,19 @@ def compiled_wide(pattern: str) -> Expression:
     return Expression(pattern.encode(), latin=False)
 
 
-_BARS: Final = "ーｰ"  # what the key of the hyphen writes among kana
+_BARS: Final = "ーｰの・"  # what stands for a hyphen: the key for it writes among kana, and how one says it aloud
 _DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{KANJI_DIGITS}零]{{2}}|アット|ドット|[0-9][{_BARS}][0-9]")
 _BAR: Final = re.compile(f"(?<=[0-9])[{_BARS}](?=[0-9])")
 _KANJI_NUMBER: Final = compiled_wide(f"[{KANJI_DIGITS}零]{{2,}}(?:[ー()の -][{KANJI_DIGITS}零]+)*")
 KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{KANJI_DIGITS}零][{KANJI_DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
-_WORDS: Final = (("アットマーク", "at    "), ("アット", "at "), ("ドット", "dot"))
+_SPOKEN: Final = {"アットマーク": ("at    ", "[@   ]"), "アット": ("at ", "[@]"), "ドット": ("dot", "[.]")}
+_WORDS: Final = (
+    *((f"{bracket}{word}", f"{bracket}{inside}") for word, (inside, _) in _SPOKEN.items() for bracket in "(["),
+    *((word, alone) for word, (_, alone) in _SPOKEN.items()),
+)
 _SPACED: Final = compiled(rb"\b(?:(?:[0-9] ){8,}|(?:[0-9]-){8,}|(?:[0-9]\.){8,})[0-9]\b")
 _FEWEST_GAPS: Final = 8
+GAP: Final = _GAP.encode()
 
 
 def wide(text: str) -> bytes:
@@ -85,15 +90,19 @@ def _with_digits(text: str, low: int) -> str:
     return "".join((*parts, text[seen:])) if parts else text
 
 
-_WORDS_OPEN: Final = {"アットマー": b"  ", "アットマ": b" ", "アッ": b"at", "ドッ": b"do", "ア": b"a", "ド": b"d"}
+_WORDS_OPEN: Final = {
+    **{f"{bracket}{word}": sign for bracket in "([" for word, sign in
+       (("アットマー", b"  "), ("アットマ", b" "), ("アッ", b"at"), ("ドッ", b"do"), ("ア", b"a"), ("ド", b"d"))},
+    "アットマー": b"   ", "アットマ": b"  ", "アッ": b"[@", "ドッ": b"[.", "ア": b"[", "ド": b"[",
+}  # fmt: skip
 _ENDS_OPEN: Final = tuple(_WORDS_OPEN)
 _BAR_ENDS: Final = tuple(_BARS)
 
 
 def begun(view: View, octets: bytes) -> bytes:
     """The octets of a text that may end within a word that stands for a sign, or with a long mark that does."""
-    if view.text.endswith(_ENDS_OPEN):
-        sign = next(sign for word, sign in _WORDS_OPEN.items() if view.text.endswith(word))
+    if view.folded.endswith(_ENDS_OPEN):
+        sign = next(sign for word, sign in _WORDS_OPEN.items() if view.folded.endswith(word))
         return octets[: -len(sign)] + sign
     if view.text.endswith(_BAR_ENDS) and view.folded[-2:-1].isdigit():
         return octets[:-1] + b"-"

@@ -4,7 +4,18 @@ from collections.abc import Collection
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii import addresses, documents, emails, ibans, networks, numbers, persons
+from llmgateway.guardrails.pii import (
+    addresses,
+    documents,
+    emails,
+    escapes,
+    foreign,
+    ibans,
+    networks,
+    numbers,
+    persons,
+    phones,
+)
 from llmgateway.guardrails.pii.runs import compiled, plain, wide
 from llmgateway.wire.view import View
 
@@ -25,9 +36,11 @@ def candidates(view: View, start: int, names: Collection[str] = ()) -> list[Find
     """
     low = max(0, start - _BACK)
     raw = b"" if view.text.isascii() else wide(view.folded[low:])
-    octets = plain(view, low, raw)
-    found = _in_latin(view, octets, _apart(octets, low, start) if start else 0, start)
+    octets = escapes.plain(plain(view, low, raw))
+    apart = _apart(octets, low, max(low, start - phones.EXTENDED)) if start else 0
+    found = _in_latin(view, octets, apart, start)
     if raw:
+        found += foreign.find(view, low, raw)
         found += addresses.find(view, low, raw, start)
     if names:
         found += persons.find(view, octets, start, names)

@@ -3,18 +3,20 @@
 from collections.abc import Collection
 from typing import Final
 
-from llmgateway.guardrails.pii import addresses, emails, ibans, japan, numbers, persons
+from llmgateway.guardrails.pii import addresses, emails, escapes, foreign, ibans, japan, numbers, persons
 from llmgateway.guardrails.pii.runs import KANJI_OPEN, begun, compiled, compiled_wide, plain, wide
 from llmgateway.wire.view import View
 
 WIDEST: Final = 250  # characters of the end that are looked at
 _WORD: Final = rb"[" + emails.WORD + rb"]"
-_NUMBER: Final = rb"[+(]*[0-9][0-9" + numbers.BETWEEN + rb"]*(?:[ ,]{0,2}(?:x|e|ex|ext\.?|#|extension) ?[0-9]{0,5}|/)?"
-_POSTAL: Final = rb"[0-9]{3}-[0-9]{4}[ ,\t\n\"]{0,%d}[?]{0,4}" % japan.AHEAD
+_EXTENSION: Final = b"|".join(b"extension"[:size] for size in range(1, 10))
+_BEHIND: Final = rb"(?:[ ,]{0,2}(?:x|ext\.|#|" + _EXTENSION + rb") ?[0-9]{0,5}|/|%2?)?"
+_NUMBER: Final = rb"[+(]*[0-9][0-9" + numbers.BETWEEN + rb"]*" + _BEHIND
+_POSTAL: Final = rb"[0-9]{3}-[0-9]{4}[ ,\t\n\"]{0,%d}[?]{0,%d}" % (japan.AHEAD, japan.CITY)
 _PARTS: Final = (rb"={0,2}", rb"[+(]{1,2}", _NUMBER, _POSTAL, ibans.OPEN, emails.CHAIN_OPEN, emails.ENTITY_OPEN)
 _END: Final = compiled(_WORD + rb"*(?:" + b"|".join(_PARTS) + rb")\z")
 _END_WITH_NAMES: Final = compiled(_WORD + rb"*(?:" + b"|".join((*_PARTS, persons.ENGLISH_OPEN)) + rb")\z")
-_WIDE_END: Final = compiled_wide(rf"{addresses.OPEN}|{KANJI_OPEN}")
+_WIDE_END: Final = compiled_wide(rf"{addresses.OPEN}|{foreign.OPEN}|{KANJI_OPEN}")
 
 
 def opening(view: View, low: int, names: Collection[str] = ()) -> int:
@@ -25,9 +27,9 @@ def opening(view: View, low: int, names: Collection[str] = ()) -> int:
     size = len(view.text)
     low = max(low, size - WIDEST)
     if view.text.isascii():
-        return _end(view.octets, low, names)
+        return _end(escapes.plain(view.octets), low, names)
     raw = wide(view.folded[low:])
-    at = _end(begun(view, plain(view, low, raw)), low, names)
+    at = _end(begun(view, escapes.plain(plain(view, low, raw))), low, names)
     if size - low > addresses.LONGEST:
         low = size - addresses.LONGEST
         raw = wide(view.folded[low:])

@@ -1,0 +1,35 @@
+"""E-mail addresses with letters that are not ASCII: `name@münchen.example`, `name@例え.example`."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.pii.emails import KIND
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, LONGEST, compiled_wide, matches
+from llmgateway.wire.view import View
+
+_SIGN: Final = b"@"
+_LATIN: Final = "A-Za-z0-9À-ÖØ-öø-ɏ"
+_LOCAL: Final = rf"{_LATIN}._%+'-"
+_CYRILLIC: Final = "а-яА-ЯёЁіїєґ"
+_JAPANESE: Final = f"{HAN}{KATAKANA}ぁ-ん"
+_LABEL: Final = rf"(?:[{_LATIN}-]+|[{_JAPANESE}0-9-]+|[{_CYRILLIC}0-9-]+)"  # in one script, so prose ends it
+_ADDRESS: Final = compiled_wide(rf"[{_LATIN}_][{_LOCAL}]*@(?:{_LABEL}\.)+(?:[A-Za-z]{{2,24}}\b|[{_CYRILLIC}]{{2,10}})")
+OPEN: Final = (
+    rf"[{_LATIN}_][{_LOCAL}]{{0,63}}@[{_LATIN}{_JAPANESE}{_CYRILLIC}.-]{{0,80}}\z|[{_LOCAL}]*[À-ÖØ-öø-ɏ][{_LOCAL}]*\z"
+)
+
+
+def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
+    """Addresses that are not plain ones."""
+    if view.octets.find(_SIGN, low) < 0:
+        return
+    for first, last in matches(_ADDRESS, raw):
+        begin, end = low + first, low + last
+        if end - begin <= LONGEST and not view.folded[begin:end].isascii() and not _is_password(view.folded, begin):
+            yield Finding(begin, end, KIND)
+
+
+def _is_password(text: str, begin: int) -> bool:
+    """Whether a URL's user stands before it."""
+    return text[begin - 1 : begin] == ":" and "//" in text[max(0, begin - LONGEST) : begin].rsplit(maxsplit=1)[-1]
