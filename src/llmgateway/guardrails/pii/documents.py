@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii import checks
-from llmgateway.guardrails.pii.labels import label
+from llmgateway.guardrails.pii import checks, tables
 from llmgateway.guardrails.pii.runs import DIGITS, compiled
 from llmgateway.wire.view import View
 
@@ -50,7 +49,7 @@ def _kind(view: View, begin: int, bare: bytes) -> str:
     text = bare.decode("latin-1")
     if text.startswith(_WORDS):
         return ""
-    named = label(view, begin)
+    named = tables.label(view, begin)
     if named.family == "passport" and named.names(_REACH):
         return _passport(view, begin, bare)
     if text[0] == "T" and len(text) == 14:

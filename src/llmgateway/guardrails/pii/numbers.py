@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii import cards, forms, japan, national, phones
-from llmgateway.guardrails.pii.labels import label, says_other
+from llmgateway.guardrails.pii import cards, forms, japan, national, phones, tables
+from llmgateway.guardrails.pii.labels import says_other
 from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
 from llmgateway.guardrails.pii.shapes import is_word_of_digits
 from llmgateway.wire.view import View
@@ -37,7 +37,7 @@ def find(view: View, octets: bytes, low: int, start: int, taken: Sequence[Findin
 
 def _classify(run: Run, at: int) -> list[Finding]:
     """Ask whom the label calls, and then whoever knows his numbers by how they are written."""
-    named = label(run.view, at)
+    named = tables.label(run.view, at)
     owner = _OWNERS.get(named.family)
     taken = (owner(run, named) if owner else []) or japan.numbered(run)
     if taken and run.covers(taken[-1]):

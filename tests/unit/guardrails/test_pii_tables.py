@@ -1,0 +1,74 @@
+"""Tables: what the head of a column calls the values in it."""
+
+import pytest
+from tests.unit.guardrails.pii_texts import found
+
+from llmgateway.guardrails.pii import tables
+from llmgateway.wire.view import SEPARATOR, View
+
+HEAD = "氏名,口座番号,郵便番号,マイナンバー,電話番号"
+ROW = "鈴木,1234567,100-0005,123456789018,0312345678"
+KINDS = ["jp_bank_account", "jp_postal_code", "jp_my_number", "phone"]
+
+
+def kinds(text: str) -> list[str]:
+    return [kind for kind, _ in found(text) if kind != "person"]
+
+
+@pytest.mark.parametrize("sign", [",", "\t", ";", "|", ", "])
+def test_a_value_is_what_the_head_of_its_column_says(sign):
+    text = "\n".join(line.replace(",", sign) for line in (HEAD, ROW, ROW))
+    assert kinds(text) == KINDS * 2
+
+
+def test_a_table_in_markdown():
+    rule = "|" + "---|" * 5
+    rows = ["| " + line.replace(",", " | ") + " |" for line in (HEAD, ROW)]
+    assert kinds("\n".join([rows[0], rule, rows[1]])) == KINDS
+
+
+def test_cells_in_quotes_may_have_what_parts_columns():
+    text = 'id,note,口座番号\n7,"三つ, 四つ, 五つ","1234567"'
+    assert ("jp_bank_account", "1234567") in found(text)
+
+
+def test_the_last_column_says_nothing_about_the_first_one():
+    assert found("件数,電話番号\n2726548,0312345678") == [("phone", "0312345678")]
+
+
+def test_a_column_of_documents():
+    assert found("name,passport_no\nJane,C12345678") == [("passport", "C12345678")]
+
+
+def test_a_column_may_say_that_its_numbers_are_nobodys():
+    assert kinds("注文番号,担当\n0312345678,鈴木") == []
+
+
+def test_a_word_right_before_a_value_counts_more_than_the_column():
+    assert kinds("氏名,電話番号\n鈴木,口座番号 1234567") == ["jp_bank_account"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "氏名,口座番号\n以上です。\n鈴木,1234567",  # what is between is no row
+        "氏名,口座番号を書いてもらったので確認してから返信しておいてくださいね\n鈴木,1234567",  # prose
+        "氏名2024,口座番号2025\n鈴木,1234567",  # values, rather
+        f"氏名,口座番号\n鈴木{SEPARATOR},1234567",
+    ],
+)
+def test_what_is_no_head_says_nothing(text):
+    assert kinds(text) == []
+
+
+def test_a_head_that_is_too_far_away_says_nothing():
+    row = "鈴木," + "x" * 96 + "\n"
+    assert kinds("氏名,口座番号\n" + row * 2 + "鈴木,1234567") == ["jp_bank_account"]
+    assert kinds("氏名,口座番号\n" + row * 3 + "鈴木,1234567") == []
+
+
+@pytest.mark.parametrize("before", ["", "x" * 500 + "\n", "前文。\n" * 100])
+def test_what_stands_before_a_table_changes_nothing(before):
+    text = before + HEAD + "\n" + ROW
+    at = len(text) - len("0312345678")
+    assert tables.label(View(text), at).family == "phone"
