@@ -86,6 +86,8 @@ ADDRESSES = [
     "港区赤坂1-2-3 Park Tower 38F",
     "横浜市西区高島1-2-3 丸の内ビルディング 29階",
     "千葉県長生郡長柄町小入33丁目24番19号",
+    "鹿児島県狛江市長畑10-1-3",
+    "北海道三宅村長畑18-10-19",
     "京都市上京区今出川通烏丸東入玄武町206",
 ]
 
@@ -198,3 +200,13 @@ def test_what_stands_beside_its_groups_is_no_part_of_a_personal_number(text):
 @pytest.mark.parametrize("text", ["これは1234 5678 9018 2222です", "これは2222-1234-5678-9018です"])
 def test_a_number_of_more_groups_is_no_personal_one(text):
     assert "jp_my_number" not in [kind for kind, _ in found(text)]
+
+
+@pytest.mark.parametrize("text", ["75-0896-7109に電話してください", "緊急の場合は96-3151-3818まで"])
+def test_a_telephone_number_may_lack_its_zero(text):
+    assert only(text)[0] == "phone"
+
+
+@pytest.mark.parametrize("text", ["伝票は12-3456-7890です", "part 12-3456-7890 of it", "大阪市長選2-1", "横浜市長3-2"])
+def test_but_not_that_of_a_parcel_or_a_vote(text):
+    assert found(text) == []

@@ -82,11 +82,12 @@ _LABEL: Final = 12  # characters of a label and what is behind it
 _AFTER_LABEL: Final = " :=>|\"'\t\n"
 _WARD: Final = compiled_wide(f"[^{_CITY}]{{1,6}}(?:市[^{_CITY}]{{1,4}}区|郡[^{_CITY}]{{1,6}}[町村])[^{_CITY}]")
 _PARTICLES: Final = (*"でにはをもへやがとの、。", "から", "まで")
-_PUBLIC: Final = compiled_wide(f"[{_CITY}](?:内|民|立|営|役所|議)|[市区町村]長")
+_MAYOR: Final = r"長(?:[選室会公職賞杯]| ?\z)"  # towns are called like him, too
+_PUBLIC: Final = compiled_wide(rf"[{_CITY}](?:内|民|立|営|役所|議|{_MAYOR})")
 _HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地)")
 _COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-うぇおきくけこ-つてなぬねび-ほみ-もゃ-よら-ん{KATAKANA}A-Za-z0-9%./:-]")
 _BUILDING: Final = compiled_wide(
-    rf"( ?[{HAN}{KATAKANA}・A-Za-zの]+(?: [{HAN}{KATAKANA}A-Za-z]+)? ?"
+    rf"( ?[{HAN}{KATAKANA}・A-Za-zのが]+(?: [{HAN}{KATAKANA}A-Za-z]+)? ?"
     r"(?:[0-9]{1,4}(?:号室|号棟|号|階|F)|[0-9]{3,4}))"
     r"(?:[^-0-9/.:A-Za-z年月日円時]|\z)"
     r"|( ?[0-9]{1,4}(?:号室|階|F))"

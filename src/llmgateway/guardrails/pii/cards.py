@@ -10,9 +10,22 @@ from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 KIND: Final = "payment_card"
 OLD: Final = 13  # digits of a card, long ago
-_MAESTRO: Final = ("5018", "5020", "5038", "5893", "6304", "6759", "6761", "6762", "6763")  # of 12 to 19 digits
-_LONG: Final = 16  # digits; cards of one issuer have more so often that a bare number is believed to be one
-_LONG_ISSUER: Final = "62"
+_MAESTRO: Final = (
+    "5018",
+    "5020",
+    "5038",
+    "56",
+    "57",
+    "58",
+    "6304",
+    "6390",
+    "6759",
+    "676",
+    "0604",
+)  # of 12 to 19 digits
+_LONG: Final = 16  # digits; a bare number of more is an identifier, unless it is as long as some issuers' cards are
+_LONGEST: Final = 19
+_LONG_ISSUERS: Final = ("4", "62")
 
 
 def _is_card(digits: str) -> bool:
@@ -34,17 +47,19 @@ def _lengths(digits: str) -> tuple[int, ...]:
         return (16,)
     if two in {34, 37}:
         return (15,)
+    if four in {1800, 2131}:
+        return (15,)
     if two in {36, 38, 39} or 300 <= four // 10 <= 305:
         return (14, 16)
-    return (16, 17, 18, 19) if two in {62, 64, 65, 50, 60} or 3528 <= four <= 3589 or four == 6011 else ()
+    return (16, 17, 18, 19) if two in {62, 64, 65, 50, 60} or two == 35 or four == 6011 else ()
 
 
 WRITTEN: Final = (
     rb"\b(?:[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?:[ -]?[0-9]{3})?"
     rb"|[2-6][0-9]{3}(?: - [0-9]{4}){3}|[2-6][0-9]{3}(?:\.[0-9]{4}){3}"
-    rb"|3[0-9]{3}[ -]?[0-9]{6}[ -]?[0-9]{4,5}|3[0-9]{3}\.[0-9]{6}\.[0-9]{4,5}|[2-6][0-9]{12,18})"
+    rb"|3[0-9]{3}[ -]?[0-9]{6}[ -]?[0-9]{4,5}|3[0-9]{3}\.[0-9]{6}\.[0-9]{4,5}|[2-6][0-9]{12,18}|1800[0-9]{11})"
 )
-_LABELLED: Final = rb"|\b[3-6][0-9]{3}(?:(?:[ .-]| - )?[0-9]{4}){2,3}(?:(?:[ .-]| - )?[0-9]{1,3})?"
+_LABELLED: Final = rb"|\b[03-6][0-9]{3}(?:(?:[ .-]| - )?[0-9]{4}){2,3}(?:(?:[ .-]| - )?[0-9]{1,3})?"
 _SHAPE: Final = Shape(KIND, compiled(WRITTEN + _LABELLED, longest=True), _is_labelled_card)
 
 
@@ -57,8 +72,9 @@ def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """Any number that is one of a card, if it is neither a part of a longer one in groups nor an identifier."""
     if not _is_card(digits) or _is_among_groups(run, begin, end):
         return None
-    is_long = len(digits) > _LONG and end - begin == len(digits) and not digits.startswith(_LONG_ISSUER)
-    return None if is_long else Judged(end, KIND)
+    if len(digits) <= _LONG or end - begin > len(digits):
+        return Judged(end, KIND)
+    return Judged(end, KIND) if len(digits) == _LONGEST and digits.startswith(_LONG_ISSUERS) else None
 
 
 def _is_among_groups(run: Run, begin: int, end: int) -> bool:

@@ -10,10 +10,18 @@ from llmgateway.guardrails.pii.shapes import FEWEST, Judged, alone, compact, fou
 
 _FORM: Final = compiled(b"|".join((phones.WRITTEN, cards.WRITTEN, national.WRITTEN, japan.WRITTEN)), longest=True)
 _Judge = Callable[[Run, int, int, str], Judged | None]
+
+
+def _judge_ten(run: Run, begin: int, end: int, digits: str) -> Judged | None:
+    """Ten digits are a telephone number, but `12-3456-7890` only in Japanese."""
+    is_bare = run.octets[begin + 2 : begin + 3] == b"-"
+    return (japan.judge_phone if is_bare else phones.judge)(run, begin, end, digits)
+
+
 _JUDGES: Final[dict[int, tuple[_Judge, ...]]] = {
     7: (japan.judge,),
     9: (national.judge,),
-    10: (phones.judge,),
+    10: (_judge_ten,),
     11: (national.judge, phones.judge),
     12: (japan.judge,),
     13: (national.judge, japan.judge_company),

@@ -5,6 +5,7 @@ from typing import Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import checks
 from llmgateway.guardrails.pii.labels import Label
+from llmgateway.guardrails.pii.phones import KIND as PHONE
 from llmgateway.guardrails.pii.prefectures import PREFECTURES
 from llmgateway.guardrails.pii.runs import HAN, Run, compiled, compiled_wide, wide
 from llmgateway.guardrails.pii.shapes import Judged, Shape, search
@@ -63,7 +64,10 @@ def _varied(digits: str) -> bool:
 
 
 _FOURS: Final = compiled(rb"[0-9]{4}(?:(?:[ -]| - )?[0-9]{4}){2}")
-WRITTEN: Final = rb"\b(?:[0-9]{13}|[0-9](?:-[0-9]{4}){3}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{4})"
+WRITTEN: Final = (
+    rb"\b(?:[0-9]{13}|[1-9][0-9]-[0-9]{4}-[0-9]{4}|"
+    rb"[0-9](?:-[0-9]{4}){3}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}|[0-9]{3}-[0-9]{4})"
+)
 LABELLED: Final = {
     shape.kind: shape
     for shape in (
@@ -92,7 +96,7 @@ def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """In Japanese texts a personal number in three groups of four, and the postal code before an address."""
     if len(digits) == 12:
         mine = end - begin == 14 and checks.my_number(digits)
-        mine = mine and not _has_more(run, begin, end) and _among_japanese(run, begin)
+        mine = mine and not _has_more(run, begin, end) and among_japanese(run, begin)
         return Judged(end, "jp_my_number") if mine else None
     return Judged(end, POSTAL) if _before_address(run, begin, end) else None
 
@@ -105,6 +109,14 @@ def numbered(run: Run) -> list[Finding]:
     if run.view.folded[begin - 1] != _ORDINAL or run.view.folded[end : end + 1] != _NUMBERED:
         return []
     return search(run, LABELLED[_LICENCE])
+
+
+def judge_phone(run: Run, begin: int, end: int, digits: str) -> Judged | None:
+    """A telephone number without the zero before it, in Japanese."""
+    del digits
+    place = run.place(begin, end)[1]
+    is_japanese = among_japanese(run, begin) or not run.view.folded[place : place + 1].isascii()
+    return Judged(end, PHONE) if is_japanese else None
 
 
 def judge_company(run: Run, begin: int, end: int, digits: str) -> Judged | None:
@@ -121,7 +133,7 @@ def _has_more(run: Run, begin: int, end: int) -> bool:
     return (before[-1:] in _JOINTS and before[:1].isdigit()) or (after[:1] in _JOINTS and after[1:].isdigit())
 
 
-def _among_japanese(run: Run, begin: int) -> bool:
+def among_japanese(run: Run, begin: int) -> bool:
     """Whether Japanese words stand before it, and none of them is of parcels and the like, which count in fours too."""
     before = run.view.before(run.place(begin, begin + 1)[0])
     return not before.isascii() and not any(word in before for word in _FOURS_TOO)

@@ -35,8 +35,10 @@ NONE: Final = Label("", 64, "")
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
+    " contact_number contact_no emergency_contact my_number_is reach_me reach_us text_me text_us can_text or_text"
+    " ring_me callback_number"
     " ファックス ファクス でんわ けいたい ケータイ ダイヤル 内線 直通 ℡ ☎",
-    "payment_card": "card visa mastercard amex credit debit pan カード クレジット クレカ jcb",
+    "payment_card": "card visa mastercard amex credit debit pan paid_with 決済 支払 カード クレジット クレカ jcb",
     "us_ssn": "ssn ss# social_security social-security socialsecurity 社会保障番号",
     "passport": "passport passports パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
