@@ -28,7 +28,7 @@ _WORD: Final = {
 }
 _OF_PASSWORDS: Final = frozenset({"pass", "pwd", "pw", "credential"})
 _SUFFIX: Final = (
-    rb"(?:[_-]?(?:[0-9]{1,2}|prod|production|dev|test|staging|stage|live|main|old|new|value|primary|secondary))?"
+    rb"(?i:[_-]?(?:[0-9]{1,2}|prod|production|dev|test|staging|stage|live|main|base|old|new|value|primary|secondary))?"
 )
 _CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
 _OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
@@ -49,6 +49,7 @@ _ASSIGNED: Final = (
 )
 _PHRASE: Final = (
     rb"(?:(?:[ ]\(?(?:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
+    rb"(?: (?:that|which|I|you|we|they|he|she)(?: [a-z']{1,8}){1,2})?"
     rb"(?::|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
     rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|will be|should be|reads|says|here is|to|as|=))"
     rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN + rb"|[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …

@@ -33,7 +33,9 @@ _TOKENS: Final = (
 _WORDS: Final = (*_PASSWORDS, *_TOKENS, _SHORT)
 _AUTOMATON: Final = AhoCorasick(_WORDS, matchkind=MatchKind.LeftmostLongest)
 _GAP: Final = compiled(rb"[? \t\n:=\"'`*(\[|>-]{1,24}")
-_ASSIGNED: Final = frozenset((":", ": ", " : ", "は", "=", " = "))
+_ASSIGNED: Final = frozenset((":", ": ", " : ", "は", "は ", "=", " = "))
+_BELOW: Final = ("以下", "下記")  # where the value stands behind a full stop
+_FULL_STOP: Final = "。"
 _MOST_KANA: Final = 14
 
 
@@ -51,6 +53,8 @@ def _candidate(scan: Scan, at: int, end: int, is_of_passwords: bool) -> Candidat
     if sum(not each.isascii() for each in between) > _MOST_KANA:
         return None
     word = scan.folded[at:end]
+    if any(each in between for each in _BELOW):
+        at = max(at, end + between.rfind(_FULL_STOP) + 1)
     if word == _SHORT:
         return found_value(scan, begin, at, PASSWORD, is_striking_password) if between in _ASSIGNED else None
     if word == _PIN and between and (pin := found_value(scan, begin, at, PASSWORD, _is_pin)):

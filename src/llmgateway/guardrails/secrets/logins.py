@@ -43,6 +43,19 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     *((gate, _spoken) for gate in ("creds", "credential", "log in ", "login with", "logged in ", "sign in with")),
     (":thin:", _found(rb"(?i::thin):[^/\s\x1f:@\"']{1,60}/([^/\s\x1f\"'@]{4,64})@", CONNECTION, is_password)),
     ("identified by", _found(rb"(?i:identified by) " + _QUOTED, PASSWORD, is_password)),
+    *(
+        (gate, _found(pattern + _BARE, PASSWORD, is_password))
+        for gate, pattern in (
+            ("smbclient ", rb"smbclient [^\n\x1f]{0,80}-U ?" + _NAME + rb"%"),
+            ("htpasswd ", rb"htpasswd -[A-Za-z]{0,4}b[A-Za-z]{0,4} (?:[^\s\x1f]{1,64} )?" + _NAME + rb" "),
+            ("-storepass ", rb"-storepass "),
+            ("-keypass ", rb"-keypass "),
+            ("zip -p ", rb"zip -P "),
+            ("7z ", rb"7z [a-z] [^\n\x1f]{1,80} -p"),
+            ("net use ", rb"(?i:net use) [^\s\x1f]{1,16} [^\s\x1f]{1,80} "),
+            ("basic auth", rb"(?i:basic auth)(?:entication)?:? " + _NAME + rb":"),
+        )
+    ),
     ("net user ", _found(rb"(?i:net user) " + _NAME + rb" " + _BARE, PASSWORD, is_password)),
     *(
         (gate, _found(gate.encode() + rb" [^\n\x1f|;&]{0,48}-p[ =][\"']?" + _BARE, PASSWORD, is_password))
