@@ -72,3 +72,41 @@ def test_what_stands_before_a_table_changes_nothing(before):
     text = before + HEAD + "\n" + ROW
     at = len(text) - len("0312345678")
     assert tables.label(View(text), at).family == "phone"
+
+
+@pytest.mark.parametrize("values", ["VALUES", "values\n"])
+def test_the_values_of_a_statement_are_what_its_columns_are_called(values):
+    text = f"INSERT INTO people (name, bank_account, my_number) {values} ('a, b', '1234567', '123456789018');"
+    assert kinds(text) == ["jp_bank_account", "jp_my_number"]
+    text = f"INSERT INTO t (id, ssn) {values} (1234567, 536904399), (7654321, 536904398);"
+    assert [value for _, value in found(text)] == ["536904399", "536904398"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(bank_account) VALUES ('some text that is long', '1234567')",
+        f"(bank_account) VALUES {SEPARATOR} ('1234567')",
+        "INSERT INTO t (id, note) VALUES (1234567, 536904399)",
+        "INSERT INTO t (bank_account) VALUES ('some text that is long'); f(1234567)",
+    ],
+)
+def test_what_is_no_statement_or_has_no_such_column_says_nothing(text):
+    assert kinds(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['phone_numbers: ["2125550187", "2125550199"]', "電話番号：0312345678、0698765432", "tel 2125550187, 2125550199"],
+)
+def test_a_label_stands_before_a_list(text):
+    assert kinds(text) == ["phone", "phone"]
+
+
+@pytest.mark.parametrize("text", ["tel 2125550187 of 5125550199", "口座番号 1234567 残高 7654321"])
+def test_but_not_over_other_words(text):
+    assert len(kinds(text)) == 1
+
+
+def test_what_follows_a_statement_is_no_part_of_it():
+    assert kinds("INSERT INTO t (id) VALUES (17);\nTel. (510) 765-3085 / Fax") == ["phone"]

@@ -11,6 +11,7 @@ from llmgateway.wire.view import View
 _BESIDE: Final = 14
 _LINE_END: Final = 4  # characters between a label on a line of its own and its number
 _HEADING: Final = 16  # the same, where there is nothing but what leads to a number
+_FEWEST: Final = 7  # digits of a value in a list
 _FEW: Final = 2  # digits that belong to a label, as in ISBN-13
 
 
@@ -28,7 +29,9 @@ class Label(NamedTuple):
 
     def names(self, reach: int, digits: int = _FEW) -> bool:
         """Whether it is near enough to mean the number, and no other number is between."""
-        return self.gap <= reach and sum(map(str.isdigit, self.between)) <= digits
+        if self.gap > reach:
+            return False
+        return sum(map(str.isdigit, self.between)) <= digits or _lists(self.between)
 
 
 NONE: Final = Label("", 64, "")
@@ -38,7 +41,7 @@ _WORDS: Final[Mapping[str, str]] = {
     " contact_number contact_no emergency_contact my_number_is reach_me reach_us text_me text_us can_text or_text"
     " ring_me callback_number"
     " ファックス ファクス でんわ けいたい ケータイ ダイヤル 内線 直通 ℡ ☎",
-    "payment_card": "card visa mastercard amex credit debit pan paid_with 決済 支払 カード クレジット クレカ jcb",
+    "payment_card": "card cc# visa mastercard amex credit debit pan paid_with 決済 支払 カード クレジット クレカ jcb",
     "us_ssn": "ssn ss# social_security social-security socialsecurity 社会保障番号",
     "passport": "passport passports パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
@@ -125,6 +128,14 @@ def _named(family: str, between: str) -> Label:
     if "\n" in between and (family == OTHER or not (len(between) <= _LINE_END or _heads(between))):
         return NONE
     return Label(family, len(between), between)
+
+
+def _lists(between: str) -> bool:
+    """Whether there is nothing but other values of a list that the label stands before."""
+    *others, last = between.replace("、", ",").split(",")
+    if not others or any(map(str.isdigit, last)):
+        return False
+    return all(sum(map(str.isdigit, each)) >= _FEWEST for each in others) and _links("".join(others) + last)
 
 
 def _heads(between: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the head of a column calls a number: of tables in CSV, with tabs, and in Markdown."""
+"""What the head of a column calls a number: of tables in CSV, with tabs and in Markdown, and of statements in SQL."""
 
 from typing import Final
 
@@ -7,6 +7,8 @@ from llmgateway.guardrails.pii.labels import Label
 from llmgateway.wire.view import SEPARATOR, View
 
 _BACK: Final = 300  # characters before a number in which the head of its column is looked for
+_VALUES: Final = ("VALUES", "values")
+_BETWEEN_ROWS: Final = ", \r\n\t"
 _SIGNS: Final = "|\t,;"
 _LONGEST: Final = 24  # characters of a column's name; what is longer is prose
 _FEWEST: Final = 2  # columns of a table
@@ -18,9 +20,10 @@ _RULE: Final = "|-:+ "  # what the line under the head of a table in Markdown is
 def label(view: View, at: int) -> Label:
     """What the word before `at` calls a number that begins there, or the head of its column."""
     named = labels.label(view, at)
-    if named.family and view.folded.find("\n", at - named.gap, at) < 0:
+    between = view.folded[at - named.gap : at] if named.family else "\n"
+    if "\n" not in between and "(" not in between:
         return named
-    head = _head(view.folded, at)
+    head = _in_statement(view.folded, at) or _head(view.folded, at)
     return named if head is None else labels.label(View(head), len(head))
 
 
@@ -39,6 +42,25 @@ def _head(text: str, at: int) -> str | None:
         if _is_head(above, cells):
             return cells[column].strip()
     return None
+
+
+def _in_statement(text: str, at: int) -> str | None:
+    """The name of the column of SQL that `at` is a value of; None if it is in no statement."""
+    low = max(0, at - _BACK)
+    low = max(low, text.rfind(SEPARATOR, low, at) + 1)
+    row = text.rfind("(", low, at)
+    values = max(text.rfind(word, low, row) for word in _VALUES) if row >= 0 else -1
+    if values < 0 or text[_row_before(text, values, row) : row].strip(_BETWEEN_ROWS):
+        return None
+    end = text.rfind(")", low, values)
+    names = text[max(low, text.rfind("(", low, end) + 1) : end].split(",") if end >= 0 else []
+    column = _outside(text[row + 1 : at].replace("'", '"')).count(",")
+    return names[column].strip() if column < len(names) else None
+
+
+def _row_before(text: str, values: int, row: int) -> int:
+    """Where what stands before a row of a statement ends: another row, or the word that begins them."""
+    return max(text.rfind(")", values, row) + 1, values + len(_VALUES[0]))
 
 
 def _sign(text: str, begin: int, end: int) -> str:
