@@ -192,9 +192,14 @@ def test_a_label_on_the_line_before_says_nothing_where_more_stands_between():
     assert found("Passport No.\n\n882752332") == []
 
 
-@pytest.mark.parametrize("number", ["TK1234567", "MZ1234567", "tk1234567"])
+@pytest.mark.parametrize("number", ["TK1234567", "TZ1234567", "tk1234567"])
 def test_passports_of_japan_begin_with_letters_of_their_own(number):
     assert only(f'"passport_no": "{number}"') == ("jp_passport", number)
+
+
+def test_other_letters_are_of_japan_where_japanese_stands_before_them():
+    assert only("旅券番号 MZ1234567") == ("jp_passport", "MZ1234567")
+    assert only("passport no MZ1234567") == ("passport", "MZ1234567")
 
 
 @pytest.mark.parametrize("number", ["EA1234567", "PA1234567"])

@@ -18,7 +18,7 @@ TOKEN: Final = (
 _LETTERS: Final = bytes.maketrans(b"123456789BCDEFGHIJKLMNOPQRSTUVWXYZ", b"0" * 9 + b"A" * 25)
 _JAPANESE: Final = b"AA0000000"  # forms: zeros are digits, and every A a letter
 _BRITISH: Final = b"AA000000A"
-_SERIES: Final = (b"T", b"M")  # with which most passports of Japan begin
+_SERIES: Final = (b"TG", b"TH", b"TK", b"TR", b"TS", b"TZ")  # with which most passports of Japan begin, and few others
 _ABROAD: Final = (b"E", b"PA", b"RA")  # two letters and seven digits, too: China, Australia
 _NINO: Final = compiled(rb"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]")
 _NINO_UNUSED: Final = frozenset(("BG", "GB", "KN", "NK", "NT", "TN", "ZZ"))
@@ -60,7 +60,7 @@ def _kind(view: View, begin: int, bare: bytes) -> str:
 def _passport(view: View, begin: int, bare: bytes) -> str:
     if bare.translate(_LETTERS) != _JAPANESE:
         return "passport"
-    if bare[:1] in _SERIES:
+    if bare.startswith(_SERIES):
         return "jp_passport"
     before = view.before(begin)
     elsewhere = bare.startswith(_ABROAD) or (before.isascii() and "japan" not in before.lower())
