@@ -107,3 +107,18 @@ def test_too_many_of_them_hide_it():
 def test_a_number_that_is_said_aloud():
     assert only("お客様：080の1234の5678です") == ("phone", "080の1234の5678")
     assert only("電話は03・1234・5678まで") == ("phone", "03・1234・5678")
+
+
+@pytest.mark.parametrize(
+    "address", ["a@1例え.jp", "a@mail.例え.jp", "a@x-1例.jp", "é.long.name@b.example", "a@b.ü.example"]
+)
+@pytest.mark.parametrize("around", ["{}", "メールは{}まで", "x@y.example、{}", "? {} ?"])
+def test_each_such_address_is_found_by_itself(address, around):
+    """A quick look must let each pass that a closer one takes, whatever else stands in the text."""
+    alone = ("email", address) in found(address)
+    assert (("email", address) in found(around.format(address))) == alone
+    assert alone == (address != "a@x-1例.jp")  # in two scripts
+
+
+def test_many_signs_are_no_trouble():
+    assert found("@" * 2000 + "あ") == []

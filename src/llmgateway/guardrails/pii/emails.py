@@ -118,10 +118,16 @@ def find_encoded(octets: bytes, low: int) -> Iterator[Finding]:
     """Addresses in base64, where nothing else is in it, and numbers."""
     first = (low, _ENCODED.ends(octets, low))
     for begin, stop in (first, *((at + 1, end) for at, end in _ENCODED_INSIDE.spans(octets, low))):
-        end = stop - octets.endswith(_PAD, low, max(low, stop))
-        token = octets[begin:end] if begin < end <= begin + LONGEST else b""
-        if kind := KIND if _hides_address(token) else token[:1] in encoded.LEADS and encoded.kind(token):
-            yield Finding(begin, end + len(octets[end : end + 2]) - len(octets[end : end + 2].lstrip(b"=")), kind, 0.9)
+        if begin < stop <= begin + LONGEST and (kind := _hidden(octets[begin:stop].rstrip(_PAD))):
+            end = stop + len(octets[stop : stop + 2]) - len(octets[stop : stop + 2].lstrip(_PAD))
+            yield Finding(begin, end, kind, 0.9)
+
+
+def _hidden(token: bytes) -> str:
+    """What kind it is that base64 hides; nothing if it hides none."""
+    if _hides_address(token):
+        return KIND
+    return encoded.kind(token) if token[:1] in encoded.LEADS else ""
 
 
 def _hides_address(token: bytes) -> bool:

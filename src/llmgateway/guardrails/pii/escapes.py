@@ -13,9 +13,9 @@ _POINT_IN_NUMBER: Final = re.compile(rb"(?<=[0-9])\[\.\](?=[0-9])")
 
 def plain(octets: bytes) -> bytes:
     """The same with the signs themselves, each before characters that count for nothing."""
-    if _ESCAPE in octets:
+    if _ESCAPE[:1] in octets and _ESCAPE in octets:  # one character is looked for ten times as fast as two
         for escape, sign in _SIGNS.items():
             octets = octets.replace(escape, sign + GAP * (len(escape) - 1))
-    if _POINT in octets:
+    if _POINT[:1] in octets and _POINT in octets:
         octets = _POINT_IN_NUMBER.sub(GAP + b"." + GAP, octets)
     return octets

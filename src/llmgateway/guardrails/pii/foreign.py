@@ -9,6 +9,10 @@ from llmgateway.guardrails.pii.runs import HAN, KATAKANA, LONGEST, compiled_wide
 from llmgateway.wire.view import View
 
 _SIGN: Final = b"@"
+_OTHER: Final = b"?"  # stands for what is not ASCII
+_MANY: Final = 32  # signs, from which on a closer look is as quick
+_EAST: Final = "\u0530"  # where alphabets end that part their words with blanks
+_STARTS: Final = frozenset(b"@.-0123456789")  # before the first letter of a name of a host, or inside of it
 _LATIN: Final = "A-Za-z0-9À-ÖØ-öø-ɏ"
 _LOCAL: Final = rf"{_LATIN}._%+'-"
 _CYRILLIC: Final = "а-яА-ЯёЁіїєґ"
@@ -22,12 +26,28 @@ OPEN: Final = (
 
 def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
     """Addresses that are not plain ones."""
-    if view.octets.find(_SIGN, low) < 0:
+    if not _has_others_beside(view, low):
         return
     for first, last in matches(_ADDRESS, raw):
         begin, end = low + first, low + last
         if end - begin <= LONGEST and not view.folded[begin:end].isascii() and not _is_password(view.folded, begin):
             yield Finding(begin, end, KIND)
+
+
+def _has_others_beside(view: View, low: int) -> bool:
+    """Whether a letter that an address may have and that is not ASCII stands near a sign: what prose is in does not."""
+    octets, folded = view.octets, view.folded
+    at = octets.find(_SIGN, low)
+    if octets.count(_SIGN, low) > _MANY:
+        return True
+    while at >= 0:
+        before, after = octets.rfind(_OTHER, max(low, at - LONGEST), at), octets.find(_OTHER, at, at + LONGEST)
+        if before >= 0 and folded[before] < _EAST:
+            return True
+        if after >= 0 and (folded[after] < _EAST or octets[after - 1] in _STARTS):
+            return True
+        at = octets.find(_SIGN, at + 1)
+    return False
 
 
 def _is_password(text: str, begin: int) -> bool:

@@ -14,6 +14,7 @@ POSTAL: Final = "jp_postal_code"
 _JOINTS: Final = (b" ", b"-")  # between groups
 _LICENCE: Final = "jp_driving_licence"
 _ORDINAL: Final = "第"
+_LICENCE_SIZES: Final = (12, 14)  # characters, with and without what parts its groups
 _NUMBERED: Final = "号"
 _FOREIGN: Final = b"?"  # stands for what is not ASCII
 KINDS: Final = ("jp_my_number", "jp_corporate_number", "jp_driving_licence", "jp_bank_account", POSTAL)
@@ -103,7 +104,7 @@ def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
 
 def numbered(run: Run) -> list[Finding]:
     """A run that is written as a driving licence says its number: `第301234567890号`."""
-    if run.near(run.begin - 1) != _FOREIGN:
+    if run.end - run.begin not in _LICENCE_SIZES or run.near(run.begin - 1) != _FOREIGN:
         return []
     begin, end = run.place(run.begin, run.end)
     if run.view.folded[begin - 1] != _ORDINAL or run.view.folded[end : end + 1] != _NUMBERED:

@@ -20,8 +20,7 @@ _RULE: Final = "|-:+ "  # what the line under the head of a table in Markdown is
 def label(view: View, at: int) -> Label:
     """What the word before `at` calls a number that begins there, or the head of its column."""
     named = labels.label(view, at)
-    between = view.folded[at - named.gap : at] if named.family else "\n"
-    if "\n" not in between and "(" not in between:
+    if named.family and "\n" not in named.between and "(" not in named.between:
         return named
     head = _in_statement(view.folded, at) or _head(view.folded, at)
     return named if head is None else labels.label(View(head), len(head))
