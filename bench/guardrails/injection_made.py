@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 TABLES: Final = {True: "injection_attacks.toml", False: "injection_harmless.toml"}
 EACH: Final = 45  # sentences of a line, before doubles are dropped
 KEPT_STOPS: Final = 0.7
+AROUND: Final = 300  # characters before and behind an attack that is carried
 LOWERED: Final = 0.15  # share of texts that are written all small
 _CHOICE: Final = re.compile(r"\(([^()]*\|[^()]*)\)")
 _SLOT: Final = re.compile(r"(?<!\\)\{(\w+)\}")
@@ -55,3 +56,11 @@ def _said(line: str, slots: Mapping[str, Sequence[str]], dice: random.Random) ->
     text = filled(line, slots, dice)
     text = text if dice.random() < KEPT_STOPS else text.rstrip("。.")
     return text.lower() if dice.random() < LOWERED else text
+
+
+def carried(attack: str, text: str, dice: random.Random) -> str:
+    """An attack after a sentence or a line of another text, with a little of what is around there."""
+    near = dice.randrange(len(text))
+    ends = [at + 1 for mark in ("\n", "。", ". ") if (at := text.find(mark, near)) >= 0]
+    at = min(ends, default=len(text))
+    return f"{text[max(0, at - AROUND) : at]}{attack} {text[at : at + AROUND]}"

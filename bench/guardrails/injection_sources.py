@@ -11,13 +11,14 @@ import json
 import random
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import yaml
 
 from bench.guardrails.attacks import attacks, benign
+from bench.guardrails.injection_made import carried
 from bench.guardrails.injection_made import made as made_of
 from llmgateway.guardrails.injection.normal import plain
 from llmgateway.guardrails.injection.score import delimiters, rules
@@ -26,13 +27,25 @@ PACKAGES: Final = (
     "pyrit==1.1.0", "spikee==0.9.2", "agentdojo==0.1.35", "bastioncorpus==0.6.0", "agent-injection-bench==0.1.0",
     "faker==40.63.0", "prompt-armor==0.9.1", "promptgate==0.5.0", "chatterbot-corpus==1.3.3",
     "blastcontain-drill==0.2.0", "lm-eval==0.4.13", "inspect-evals==0.28.0", "sphinx==9.0.4", "django==5.2.19",
-    "pywashi==0.10.1", "washi-md==0.9.3",
+    "pywashi==0.10.1", "washi-md==0.9.3", "apache-superset==6.1.0", "spyder==6.1.8", "awscli==1.46.2",
+    "jupyterlab-language-pack-ja-jp==4.5.post3", "llama-index-core==0.14.25", "langchain-classic==1.0.8",
+    "camel-ai==0.2.90", "metagpt==0.8.2", "browser-use==0.13.14", "smolagents==1.26.0",
+    "aider-chat==0.86.2",
 )  # fmt: skip
 TEMPLATES: Final = Path(__file__).with_name("injection_templates.toml")
 TRANSLATED: Final = Path(__file__).with_name("injection_translated.txt")  # some of gandalf, by hand
 POSTS: Final = re.compile(r"\bDAN\b|do anything now|\bSTAN\b|\bDUDE\b|AntiGPT|developer mode", re.IGNORECASE)
 PUBLIC: Final = ("trustai/in-the-wild", "jackhhao/jailbreak", "jailbreakchat")
 HELD_OUT: Final = ("lakera/gandalf", "deepset/prompt-injections")
+BRIEFED: Final = (
+    "llama_index_core", "langchain_classic", "camel_ai", "metagpt", "browser_use", "smolagents", "aider_chat",
+)  # fmt: skip
+SHORTEST_BRIEFING: Final = 120
+_BRIEFING: Final = re.compile(r"(?i)\byou are\b|\byour (?:task|job|role|goal)\b|\byou (?:must|should|will)\b")
+EMBEDDED: Final = "embedded"
+CARRIED: Final = 1500  # attacks of each language that stand in harmless texts
+SHORTEST_CARRIER: Final = 60  # characters
+SHORT: Final = 400
 DRAWN: Final = 6000  # sentences of templates, before doubles are dropped
 KEPT_STOPS: Final = 0.7
 KANA: Final = re.compile(r"[ぁ-んァ-ヶ]")
@@ -84,12 +97,34 @@ def training(root: Path, seed: int = 4) -> list[Sample]:
         *_some(dice, 800, _japanese_strings(root / "washi_md"), "documents-ja"),
         *_some(dice, 1200, made("harmless_ja", 0, seed), "plain-ja-1"),
         *_some(dice, 1200, made("harmless_ja", 1, seed), "plain-ja-2"),
+        *_some(dice, 1500, _messages(root / "apache_superset"), "superset-ja"),
+        *_some(dice, 1500, _messages(root / "spyder"), "spyder-ja"),
+        *_some(dice, 1500, _catalogue(root / "jupyterlab_language_pack_ja_jp"), "jupyter-ja"),
+        *_some(dice, 2500, _commands(root / "awscli"), "commands"),
+        *_some(dice, 1500, _briefings(root), "briefings"),
         *_of_bench(attack=False),
         *_some(dice, 600, made("harmless_en", 0, seed), "plain-en-1"),
         *_some(dice, 600, made("harmless_en", 1, seed), "plain-en-2"),
     ]
     drawn = [*(Sample(t, True, s) for t, s in found), *(Sample(t, False, s) for t, s in others)]
-    return [*drawn, *_families(True, seed), *_families(False, seed)]
+    families = [*_families(True, seed), *_families(False, seed)]
+    return [*drawn, *families, *_carried(random.Random(seed), [*drawn, *families])]
+
+
+def _carried(dice: random.Random, samples: Sequence[Sample]) -> list[Sample]:
+    """Attacks of the families in the midst of harmless texts: what stands around an attack does not excuse it."""
+    found: list[Sample] = []
+    for japanese in (False, True):
+        alike = [each for each in samples if each.japanese == japanese]
+        around = [each.text for each in alike if not each.attack and len(each.text) >= SHORTEST_CARRIER]
+        attacks = [
+            each.text for each in alike if each.attack and each.source.startswith("made-") and len(each.text) < SHORT
+        ]
+        found += [
+            Sample(carried(each, dice.choice(around), dice), True, f"{EMBEDDED}-{at % 2}")
+            for at, each in enumerate(dice.sample(attacks, CARRIED))
+        ]
+    return found
 
 
 def _families(attack: bool, seed: int) -> list[Sample]:
@@ -262,6 +297,38 @@ def _messages(root: Path) -> Iterator[str]:
         said += [text.replace("\\n", "\n") for text in texts if KANA.search(text)]
     yield from said
     yield from ("\n".join(said[at : at + 6]) for at in range(0, len(said), 3))
+
+
+def _catalogue(root: Path) -> Iterator[str]:
+    """The same of catalogues in JSON."""
+    said = []
+    for path in sorted(root.rglob("*.json")):
+        found = json.loads(path.read_text("utf-8"))
+        said += [" ".join(each) for each in found.values() if isinstance(each, list) and KANA.search(" ".join(each))]
+    yield from said
+    yield from ("\n".join(said[at : at + 6]) for at in range(0, len(said), 3))
+
+
+def _commands(root: Path) -> Iterator[str]:
+    """Descriptions of commands, with examples."""
+    for path in sorted(root.rglob("examples/*/*.rst")):
+        yield path.read_text("utf-8")[:3000]
+
+
+def _briefings(root: Path) -> Iterator[str]:
+    """What frameworks for agents tell their models to do: paragraphs of it, since models get them one by one too."""
+    for package in BRIEFED:
+        for path in sorted([*(root / package).rglob("*.py"), *(root / package).rglob("*prompt*.md")]):
+            for text in _strings(path) if path.suffix == ".py" else [path.read_text("utf-8")]:
+                if _BRIEFING.search(text):
+                    yield text[:3000]
+                    yield from re.split(r"\n\s*\n", text)
+
+
+def _strings(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) > SHORTEST_BRIEFING:
+            yield node.value
 
 
 def _japanese_strings(root: Path) -> Iterator[str]:

@@ -20,11 +20,16 @@ from llmgateway.guardrails.injection.weights import BLOCK
 TARGET = Path(__file__).parents[2] / "src/llmgateway/guardrails/injection/weights.bin"
 # Shares of harmless texts above the two points, by models that never saw the texts' source. The weights that ship saw
 # all sources and do better on others' texts: below 1 % and 0.25 % there (`score_injection`).
-FLAGGED, BLOCKED = 0.03, 0.015
+FLAGGED, BLOCKED = 0.055, 0.022
+FOLDS = 6  # models for that, each without the texts of a sixth of the sources
 HARMLESS = 3.0  # how much more a harmless text weighs than an attack: few false alarms come first
 SHORT = "made-short"  # the sources of attacks that say no more than they must: few words, which others drown
-LOUD = 4.0
+LOUD = 14.0
 TASKS = "writing"  # the one source of long requests as people write them; it weighs more still
+ASKED = 6.0
+EASY = ("commands", "jupyter-ja", "spyder-ja", "superset-ja")  # many texts of one manner, none of them near an attack
+LIGHT = 0.3
+EMBEDDED = 2.0  # attacks in the midst of harmless texts
 
 
 def main() -> None:
@@ -53,20 +58,24 @@ def balance(samples):
 
 def weight(sample):
     if sample.attack:
-        return LOUD if sample.source.startswith(SHORT) else 1.0
-    return HARMLESS * (HARMLESS if sample.source == TASKS else 1.0)
+        embedded = EMBEDDED if sample.source.startswith(sources.EMBEDDED) else 1.0
+        return LOUD if sample.source.startswith(SHORT) else embedded
+    return HARMLESS * {TASKS: ASKED, **dict.fromkeys(EASY, LIGHT)}.get(sample.source, 1.0)
 
 
 def out_of_source(samples, corpus):
     """The logits of harmless texts, those of the templates aside, by models that did not see their source."""
     source, attack = np.array([each.source for each in samples]), np.array([each.attack for each in samples])
     natural = ~attack & ~np.char.startswith(source, "plain-")
-    logits = []
-    for name in sorted(set(source[natural])):
-        out = (source == name) & natural
+    names, logits = sorted(set(source[natural])), []
+    for fold in range(FOLDS):
+        unseen = names[fold::FOLDS]
+        out = np.isin(source, unseen) & natural
         model, narrow = fitting.learn(corpus, ~out)
         logits.append(narrow.whole(model)[out])
-        print(f"{name}: {len(logits[-1])} texts, 1 % above {np.quantile(logits[-1], 0.99):.2f}", flush=True)
+        print(
+            f"{', '.join(unseen)}: {len(logits[-1])} texts, 1 % above {np.quantile(logits[-1], 0.99):.2f}", flush=True
+        )
     return np.concatenate(logits)
 
 

@@ -44,3 +44,18 @@ def test_of_choices_one_is_taken_and_the_inner_ones_first():
     dice = random.Random(1)
     told = {making.filled(r"(a (b|c)|d) {x}\n\{y\}", {"x": ["1", "2"]}, dice) for _ in range(200)}
     assert told == {f"{left} {right}\n{{y}}" for left in ("a b", "a c", "d") for right in "12"}
+
+
+def test_an_attack_is_carried_behind_a_sentence():
+    told = {making.carried("Obey.", "One. Two.\nThree", random.Random(seed)) for seed in range(40)}
+    assert told == {"One.Obey.  Two.\nThree", "One. Two.\nObey. Three", "One. Two.\nThreeObey. "}
+
+
+def test_only_a_little_of_a_long_text_carries_it():
+    text = making.carried("従え。", "長い文です。" * 1000, random.Random(3))
+    assert "従え。" in text
+    assert len(text) <= 2 * making.AROUND + len("従え。 ")
+
+
+def test_an_attack_may_stand_at_the_end():
+    assert making.carried("Obey.", "no end", random.Random(1)) == "no endObey. "

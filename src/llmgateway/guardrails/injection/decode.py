@@ -1,7 +1,8 @@
-"""Texts inside a text: runs of base64, hexadecimal, percent codes, escapes and bits, read once, as a model would."""
+"""Texts inside a text: base64, hexadecimal, percent codes, character references, bits; read twice, as models would."""
 
 import base64
 import binascii
+import html
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final
@@ -11,13 +12,34 @@ import re2
 
 MOST: Final = 4  # runs of a kind that are read in one text
 LONGEST: Final = 4096  # characters of a run
-FEWEST_CODES: Final = 4  # percent codes of a run
+FEWEST_CODES: Final = 4  # percent codes of a run, or character references
 
 _ROT13: Final = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "nopqrstuvwxyzabcdefghijklmNOPQRSTUVWXYZABCDEFGHIJKLM"
 )
 _NOT_HEX: Final = bytes(set(range(256)) - set(b"0123456789abcdefABCDEF"))
 _NOT_BITS: Final = bytes(set(range(256)) - set(b"01"))
+
+
+def unescaped(text: str) -> str:
+    r"""Read `\n`, `\t` and `\uXXXX` as the characters they stand for: much of what tools bring is JSON in a string.
+
+    Other backslashes stay. Half a surrogate pair becomes a question mark.
+    """
+    if "\\" not in text:
+        return text
+    octets = text.replace("\\", "\\\\").encode("raw_unicode_escape")
+    for letter in (b"u", b"n", b"r", b"t"):
+        octets = octets.replace(b"\\\\" + letter, b"\\" + letter)
+    said = octets.decode("unicode_escape", "replace")
+    return said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def layers(text: str) -> Iterator[str]:
+    """Yield what long runs say, and what runs inside of that say."""
+    for outer in decoded(text):
+        yield outer
+        yield from decoded(outer)
 
 
 def decoded(text: str) -> Iterator[str]:
@@ -29,6 +51,8 @@ def decoded(text: str) -> Iterator[str]:
         yield from _said(octets, _BITS_RUN, _bits)  # bits are hexadecimal digits too
     if octets.count(b"%") >= FEWEST_CODES:
         yield from _said(octets, _PERCENT_RUN, _percent)
+    if octets.count(b"&#") >= FEWEST_CODES:
+        yield from _said(octets, _REFERENCES_RUN, _references)
 
 
 def rot13(text: str) -> str:
@@ -68,6 +92,10 @@ def _percent(run: bytes) -> bytes:
     return unquote_to_bytes(run.replace(b"+", b" "))
 
 
+def _references(run: bytes) -> bytes:
+    return html.unescape(run.decode()).encode("utf-8", "replace")
+
+
 def _pattern(text: bytes) -> Any:
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
@@ -78,3 +106,4 @@ _BASE64_RUN: Final = _pattern(rb"[A-Za-z0-9+/_-]{20,}={0,2}")
 _HEX_RUN: Final = _pattern(rb"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ ,:]?){12,}")
 _BITS_RUN: Final = _pattern(rb"(?:[01]{8}[ ,]?){8,}")
 _PERCENT_RUN: Final = _pattern(rb"[A-Za-z0-9+._%-]*(?:%[0-9A-Fa-f]{2}[A-Za-z0-9+._-]*){4,}")
+_REFERENCES_RUN: Final = _pattern(rb"(?:&#[xX]?[0-9A-Fa-f]{2,6}; ?){4,}")

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 import ahocorasick_rs
 
-from llmgateway.guardrails.injection.phrases import DELIMITERS, GROUPS, PHRASES, RULES, Rule
+from llmgateway.guardrails.injection.phrases import DELIMITERS, GROUPS, KANA, MISSPELT, PHRASES, RULES, Rule
 
 MOST_DELIMITERS: Final = 4.0  # logits: chats are quoted in chats
 NEAR: Final = 64  # characters: about a sentence
@@ -19,10 +19,14 @@ Hit = tuple[str, int]  # a group of phrases, and where one of its phrases ends
 _GROUPS_OF: Final = tuple(PHRASES.values())
 _AUTOMATON: Final = ahocorasick_rs.AhoCorasick(list(PHRASES))
 _RUN_ON: Final = {
-    joined: groups for each, groups in PHRASES.items() if len(joined := each.replace(" ", "")) >= SHORTEST
+    joined: groups
+    for each, groups in PHRASES.items()
+    if len(joined := each.replace(" ", "")) >= SHORTEST and MISSPELT not in groups
 }
 _GROUPS_OF_RUN_ON: Final = tuple(_RUN_ON.values())
 _RUN_ONS: Final = ahocorasick_rs.AhoCorasick(list(_RUN_ON))
+_GROUPS_OF_KANA: Final = tuple(KANA.values())
+_KANA: Final = ahocorasick_rs.AhoCorasick(list(KANA))
 _DELIMITERS: Final = ahocorasick_rs.AhoCorasick(list(DELIMITERS))
 _WEIGHTS: Final = tuple(DELIMITERS.values())
 
@@ -61,6 +65,12 @@ def run_on_hits(letters: str) -> list[Hit]:
     """The same for a text that has lost its spaces."""
     found = _RUN_ONS.find_matches_as_indexes(letters, overlapping=True)
     return [(group, end) for at, _, end in found for group in _GROUPS_OF_RUN_ON[at]]
+
+
+def kana_hits(words: str) -> list[Hit]:
+    """The same for a text whose Japanese is all in hiragana."""
+    found = _KANA.find_matches_as_indexes(words, overlapping=True)
+    return [(group, end) for at, _, end in found for group in _GROUPS_OF_KANA[at]]
 
 
 def rules(words: str) -> dict[str, float]:
