@@ -170,6 +170,16 @@ async def test_what_a_custom_tool_is_called_with_is_judged(tmp_path, cuts):
     assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_blocked")
 
 
+@pytest.mark.parametrize("is_stream", [True, False])
+async def test_escapes_in_arguments_hide_nothing_from_judges(tmp_path, is_stream):
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": "\\u0045VIL"}'}}
+    whole = [expect(), send(answer_of("", tool_calls=[call])), until_closed()]
+    reply = streamed(delta(tool_calls=[call]) + DONE) if is_stream else whole
+    async with asking(tmp_path, reply, Reader("EVIL").script, replies()) as (_, _, running):
+        answer = await running.post(CHATS, {**CHAT, "stream": is_stream})
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_blocked")
+
+
 @pytest.mark.xfail(strict=True, reason="readers keep what the API's documents know; see docs/GUARDRAILS.md, Judges")
 async def test_members_that_nobody_knows_are_shown_to_judges_of_streams(tmp_path):
     odd = delta(insight="EVIL")

@@ -20,6 +20,7 @@ from llmgateway.guarding.guards import Guards
 from llmgateway.guarding.judging import JudgeLink, note_failure, weigh
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.opinions import Opinions, key_of
+from llmgateway.guarding.pieces import as_read
 from llmgateway.guarding.trust import Said, Trust
 from llmgateway.ports.asking import AskingJudge, OpinionError, Question, Whom
 from llmgateway.ports.judge import Judged, Piece
@@ -65,6 +66,7 @@ class Consultants:
         """Ask all of `links`. Raises Blocked, or GatewayError guardrail_unavailable; the others are then let go."""
         if not subject.pieces:
             return
+        subject = await _as_read(subject)
         asking = [asyncio.ensure_future(self._one(errand, link, subject, notes)) for link in links]
         try:
             for each in asyncio.as_completed(asking):
@@ -124,6 +126,13 @@ class Consultants:
         trust.answered()
         self._gauges.answered(self._clock.monotonic() - began)
         return judged
+
+
+async def _as_read(subject: Subject) -> Subject:
+    pieces, context = subject.pieces, subject.context
+    size = sum(len(text) for text, _ in (*pieces, *context))
+    pieces, context = await asked_aside(size, lambda: (as_read(pieces), as_read(context)))
+    return subject._replace(pieces=pieces, context=context)
 
 
 def _why(link: JudgeLink, error: Exception) -> Said:

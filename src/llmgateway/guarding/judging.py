@@ -8,7 +8,7 @@ from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.chain import Hit, Linked
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
-from llmgateway.guarding.pieces import Said, pieces_of
+from llmgateway.guarding.pieces import Said, as_read, pieces_of
 from llmgateway.guarding.places import Places
 from llmgateway.ports.asking import AskingJudge
 from llmgateway.ports.judge import Judge, Judged, Piece
@@ -46,6 +46,7 @@ def judge_all(links: Sequence[JudgeLink], pieces: Sequence[Piece], stage: Stage,
     """Have every quick judge look at these texts. Raises Blocked where one does not let them pass, RuntimeError where
     one fails.
     """
+    pieces = as_read(pieces)
     for link in links:
         try:
             judged = cast(Judge, link.guardrail).judge(pieces)

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.encoded import readings_of
 from llmgateway.ports.judge import SOURCES, Piece
+from llmgateway.wire.jsontexts import unescaped
 from llmgateway.wire.structured import is_answer
 
 MAX_DEPTH: Final = 100
@@ -86,6 +87,13 @@ def _placed(value: Any, path: Path, source: str, codes: frozenset[str]) -> Itera
         for name, each in value.items():
             if not _is_code(name, each, codes):
                 yield from _placed(each, (*path, name), source, _codes(name, each, codes))
+
+
+def as_read(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """The pieces as a reader of JSON has them: judges are shown what escapes in a call's arguments say, not how."""
+    if not any("\\" in text for text, _ in pieces):
+        return pieces
+    return [Piece(unescaped(text), source) for text, source in pieces]
 
 
 class Windows:

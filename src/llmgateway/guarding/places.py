@@ -20,7 +20,7 @@ from llmgateway.guarding.unread import arguments, is_inside
 from llmgateway.ports.judge import Piece
 from llmgateway.wire import jsonscan
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
-from llmgateway.wire.jsontexts import Literal, literals
+from llmgateway.wire.jsontexts import Literal, literals, unescaped
 
 _NOT_FOUND: Final = "A guardrail redacts something here that can't be replaced where it stands."
 
@@ -66,8 +66,9 @@ class Places:
         try:
             decode(body)
         except JsonError:
-            text = body.decode("utf-8", "replace")
-            said, met = left.get(text, text).encode(), {text}
+            written = body.decode("utf-8", "replace")
+            text = _as_read(written)
+            said, met = left.get(text, written).encode(), {text}
         else:
             edits, met = self._edits(body, left)
             said = jsonscan.replace(body, edits)
@@ -82,15 +83,17 @@ class Places:
         found = literals(body)
         given = arguments(body, found)
         for each in found:
-            if each.text in said and not each.is_name and not self._is_code(each, given):
-                strings[each.start] = each, said[each.text]
-                met.add(each.text)
+            text = _as_read(each.text)
+            if text in said and not each.is_name and not self._is_code(each, given):
+                strings[each.start] = each, said[text]
+                met.add(text)
         for one in encoded_texts(body, is_strict=False):
-            if one.text in said:
+            text = _as_read(one.text)
+            if text in said:
                 at = one.literal.start
-                again = one.saying(said[one.text])
+                again = one.saying(said[text])
                 strings[at] = one.literal, again if at not in strings else ""  # found in both readings: nothing is left
-                met.add(one.text)
+                met.add(text)
         return [((each.start, each.end), encode(text)) for each, text in strings.values()], met
 
     def _is_code(self, literal: Literal, given: Sequence[jsonscan.Span]) -> bool:
@@ -98,6 +101,11 @@ class Places:
         if is_inside(given, literal.start):
             return False
         return is_of_programs(self._stage, literal.name.decode(), literal.text)
+
+
+def _as_read(text: str) -> str:
+    """A text as judges are shown it."""
+    return unescaped(text) if "\\" in text else text
 
 
 def _to_mask(hit: Hit) -> Hit:

@@ -14,6 +14,7 @@ from llmgateway.guarding.heldtexts import redacted
 from llmgateway.guarding.heldtexts import texts_of as said_by
 from llmgateway.guarding.holding import Entry
 from llmgateway.guarding.judging import JudgeLink
+from llmgateway.guarding.pieces import as_read
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.places import Places
 from llmgateway.guarding.stream import Passed
@@ -36,11 +37,11 @@ def events_of(held: list[Entry]) -> list[dict]:
 
 def found_in(texts: list[str], word: str) -> Places:
     places = Places(Stage.REPLY)
-    for text in texts:
-        at = text.find(word)
+    for piece in as_read([Piece(text, "assistant") for text in texts]):
+        at = piece.text.find(word)
         while at >= 0:
-            places.add(Piece(text, "assistant"), Hit(at, at + len(word), LINK, "name", 1.0))
-            at = text.find(word, at + len(word))
+            places.add(piece, Hit(at, at + len(word), LINK, "name", 1.0))
+            at = piece.text.find(word, at + len(word))
     return places
 
 

@@ -14,6 +14,7 @@ from llmgateway.guarding.pieces import (
     Windows,
     answer_and_refusal_of,
     answer_of,
+    as_read,
     pieces_of,
     refusal_of,
     texts_of_reply,
@@ -151,3 +152,23 @@ def test_every_stretch_as_long_as_the_overlap_is_seen_in_one_piece(text, cuts):
 )
 def test_what_a_reply_answers_and_what_it_refuses_are_read_at_once(reply, answer, refusal):
     assert answer_and_refusal_of(reply) == (answer, refusal) == (answer_of(reply), refusal_of(reply))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ('{"a": "\\u0045VIL"}', '{"a": "EVIL"}'),
+        ('{"a": "https:\\/\\/x.y"}', '{"a": "https://x.y"}'),
+        ('{"a": "\\u5c71\\u7530"}', '{"a": "山田"}'),
+        ('{"a": "\\u0022 \\u005c \\n \\ud83d"}', '{"a": "\\u0022 \\u005c \\n \\ud83d"}'),  # needed, to be JSON
+        (r"C:\users and \d+", r"C:\users and \d+"),
+        ("nothing", "nothing"),
+    ],
+)
+def test_judges_read_what_escapes_say(written, read):
+    assert as_read([Piece("x", "user"), Piece(written, "tool")]) == [Piece("x", "user"), Piece(read, "tool")]
+
+
+def test_texts_without_escapes_are_not_gone_through_again():
+    pieces = [Piece("x", "user")]
+    assert as_read(pieces) is pieces

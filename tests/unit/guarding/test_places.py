@@ -13,7 +13,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.chain import Hit
 from llmgateway.guarding.judging import JudgeLink
-from llmgateway.guarding.pieces import pieces_of, texts_of_reply
+from llmgateway.guarding.pieces import as_read, pieces_of, texts_of_reply
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.places import NOT_STORED, Places
 from llmgateway.ports.judge import Piece
@@ -43,7 +43,7 @@ def found(pieces, link=LINK, stage=Stage.REQUEST, name=NAME) -> Places:
 def redacted(document, link=LINK, stage=Stage.REQUEST, placeholders=None):
     pieces = pieces_of(document) if stage is Stage.REQUEST else [each.piece for each in texts_of_reply(document)]
     body = json.dumps(document).encode()
-    return json.loads(found(pieces, link, stage).redacted(body, placeholders or Placeholders()))
+    return json.loads(found(as_read(pieces), link, stage).redacted(body, placeholders or Placeholders()))
 
 
 def chat(content):
@@ -65,6 +65,15 @@ CASES = {
         {"messages": [{"tool_calls": [{"function": {"name": "f", "arguments": '{"to": "Ada", "n": 1.50}'}}]}]},
         {"messages": [{"tool_calls": [{"function": {"name": "f", "arguments": '{"to": "[PERSON]", "n": 1.50}'}}]}]},
     ),
+    "arguments with escapes, which go with what was found": (
+        {
+            "messages": [
+                {"tool_calls": [{"function": {"name": "f", "arguments": '{"to": "\\u0041da", "a": "\\u00e4\\n"}'}}]}
+            ]
+        },
+        {"messages": [{"tool_calls": [{"function": {"name": "f", "arguments": '{"to": "[PERSON]", "a": "ä\\n"}'}}]}]},
+    ),
+    "a text that is no JSON and has escapes": (chat("C:\\u0041da \\d"), chat("C:[PERSON] \\d")),
     "arguments as an object, whatever its names are": (
         {"messages": [{"content": [{"type": "tool_use", "input": {"role": "Ada", "id": "Ada"}}]}]},
         {"messages": [{"content": [{"type": "tool_use", "input": {"role": "[PERSON]", "id": "[PERSON]"}}]}]},
