@@ -67,13 +67,16 @@ def test_every_cut_of_every_text_of_the_fixture_is_honest(name, at):
 
 
 @pytest.mark.parametrize(("name", "at"), pairs())
-def test_nothing_is_found_in_two_texts_that_is_in_neither(name, at):
+def test_texts_beside_each_other_are_judged_each_by_itself(name, at):
     guardrail, texts = made(name)[at]
     for text in (shown(each) for each, _ in texts):
         for cut in range(len(text) + 1):
-            alone = [*guardrail.find(View(text[:cut])), *guardrail.find(View(text[cut:]))]
-            beside = guardrail.find(View(text[:cut] + SEPARATOR + text[cut:]))
-            assert [each.kind for each in beside] == [each.kind for each in alone], (text[:cut], text[cut:])
+            alone = [*found_at(guardrail, text[:cut], 0), *found_at(guardrail, text[cut:], cut + len(SEPARATOR))]
+            assert found_at(guardrail, text[:cut] + SEPARATOR + text[cut:], 0) == alone, (text[:cut], text[cut:])
+
+
+def found_at(guardrail: Guardrail, text: str, at: int) -> list[tuple[int, int, str]]:
+    return [(at + each.start, at + each.end, each.kind) for each in guardrail.find(View(text))]
 
 
 @pytest.mark.parametrize(("name", "at"), pairs())

@@ -203,3 +203,9 @@ def test_little_is_held_back_behind_a_name():
     assert guardrail.settled(View("佐藤")) == 0
     assert guardrail.settled(View("佐藤さんが今日")) >= len("佐藤さんが")
     assert guardrail.settled(View("今日は晴れています。")) == len("今日は晴れています。")
+
+
+@pytest.mark.parametrize("way", ["{}さん、", "{}先生、", "氏名：{}、", "{}さんと", "担当の{}です。"])
+def test_names_in_a_list_are_all_found(way):
+    names = ["田中", "佐藤", "鈴木", "高橋"]
+    assert [name for _, name in found("".join(map(way.format, names)), "person")] == names

@@ -65,6 +65,19 @@ def test_a_card_is_found_whatever_is_around_it(card, around):
     assert only(around.format(card)) == ("payment_card", card)
 
 
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize("behind", ["123", "737 12/27", "2026-01-02", "192.168.1.17", "04 27", "4111 1111 1111 1112"])
+def test_a_card_is_found_whatever_number_is_behind_it(card, behind):
+    assert ("payment_card", card) in found(f"{card} {behind}")
+    assert ("payment_card", card) in found(f"her card: {card} {behind} please")
+
+
+def test_cards_behind_each_other_are_all_found():
+    for pair in zip(CARDS, CARDS[1:], strict=False):
+        for between in (" ", ", ", "\n"):
+            assert [text for _, text in found(between.join(pair))] == [*pair]
+
+
 @pytest.mark.parametrize("phone", PHONES)
 @pytest.mark.parametrize("around", ["{}", "ask {}, please", '"{}"', "昨日{}から着信", "<{}>"])
 def test_a_telephone_number_needs_no_label_if_it_is_written_as_one(phone, around):

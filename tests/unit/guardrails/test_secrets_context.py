@@ -203,6 +203,12 @@ def test_a_name_says_nothing_about_another_text():
     assert found(f"http://localhost:8080{SEPARATOR}email{SEPARATOR}jane@example.org") == []
 
 
+def test_how_far_a_value_goes_another_text_does_not_decide():
+    password = "password: Tr0ub;4dor&3horse?"
+    for before in ("see https://example.com/?q=1", "a &amp; b", "why?"):
+        assert [each[-1] for each in found(password)] == [each[-1] for each in found(before + SEPARATOR + password)]
+
+
 def test_a_name_too_far_away_says_nothing():
     assert found("password:" + " " * 70 + "hunter2") == []
 

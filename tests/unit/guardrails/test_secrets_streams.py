@@ -11,7 +11,7 @@ from llmgateway.guardrails.secrets.guardrail import Secrets
 from llmgateway.guardrails.secrets.scan import RUN, TOKEN, UNSEEN, Scan
 from llmgateway.guardrails.secrets.strength import is_password, is_random, is_token, is_uuid, is_varied, variety
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
-from llmgateway.wire.view import CONTEXT, View
+from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "guardrails" / "secrets.json"
 TEXTS = [text for text, _ in json.loads(FIXTURE.read_text())[0]["texts"]]
@@ -324,3 +324,9 @@ def test_a_stream_says_the_same_of_what_hides(round_):
     text = f"Before. {hidden(Dice(round_).pick(terminated, 1)[0], Dice(round_))}\n\nAnd after, 以上です。"
     for longest in (1, 3, 9, 50):
         assert streamed(Dice(round_).pieces(text, longest)) == whole(text)
+
+
+def test_a_key_that_breaks_off_goes_to_its_text_s_end_whatever_stands_beside():
+    key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA75m0n\nabcdEFGH1234\n"
+    for text in (key, key.rstrip(), key + "-----", key + "-----EN", key + "-----END RSA"):
+        assert found(text) == found(text + SEPARATOR + "and so on") == [text]

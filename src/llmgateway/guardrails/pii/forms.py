@@ -68,4 +68,13 @@ def _judged(run: Run, begin: int, end: int) -> Judged | None:
         for judge in _JUDGES.get(len(digits), ()):
             if judged := judge(run, begin, end, digits):
                 return judged
+    return _first_card(run, begin, end)
+
+
+def _first_card(run: Run, begin: int, end: int) -> Judged | None:
+    """A card with another number behind it: its security code, a date, the next card."""
+    while (end := run.octets.rfind(b" ", begin, end)) - begin > cards.OLD:
+        digits = compact(run.octets[begin:end])
+        if digits.isdigit() and alone(run, begin, end) and (judged := cards.judge(run, begin, end, digits)):
+            return judged
     return None

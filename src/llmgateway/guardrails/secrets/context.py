@@ -7,7 +7,7 @@ from ahocorasick_rs import BytesAhoCorasick
 from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
 from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token, is_uuid
 from llmgateway.ports.guardrail import MAX_OPEN
-from llmgateway.wire.view import CONTEXT
+from llmgateway.wire.view import CONTEXT, SEPARATOR
 
 PASSWORD: Final = "secret.password"  # noqa: S105
 GENERIC: Final = "secret.generic"
@@ -65,6 +65,7 @@ QUOTED: Final = compiled(_ANY + rb"{1,64}" + _REST)
 PLAIN: Final = compiled(_PLAIN + rb"{1,64}" + _REST)
 INNER: Final = compiled(_INNER + rb"{1,64}" + _REST)
 _FULL_STOP: Final = "。"
+_SEPARATOR: Final = SEPARATOR.encode()
 _QUOTES: Final = frozenset(b"\"'`")
 _ANSWERS: Final = {ord("("): b")", ord("["): b"]", ord("{"): b"}", ord("*"): b"*", ord("_"): b"_"}
 _TRAILING: Final = b".,:;)]}*_\x1a"
@@ -160,7 +161,7 @@ def _is_in_query(octets: bytes, start: int) -> bool:
     """Whether the name before a value stands in a URL's query."""
     low = max(0, start - CONTEXT)
     at = max(octets.rfind(b"\x1a", low, start), octets.rfind(b"&", low, start))
-    return at >= 0 and len(octets[at:start].split(None, 1)) == 1
+    return at >= 0 and octets.find(_SEPARATOR, at, start) < 0 and len(octets[at:start].split(None, 1)) == 1
 
 
 def _detector(word: str) -> Detector:

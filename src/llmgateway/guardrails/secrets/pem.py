@@ -8,11 +8,13 @@ from typing import Final
 
 from llmgateway.guardrails.secrets.scan import Candidate, Scan, compiled
 from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.wire.view import SEPARATOR
 
 KIND: Final = "secret.private_key"
 GATE: Final = "-----begin"
 _BEGIN: Final = GATE.upper()
 
+_SEPARATOR: Final = SEPARATOR.encode()
 _GAP: Final = rb"(?:\s|\\[rn]){1,12}"
 _LETTERS: Final = rb"[A-Za-z0-9+/=\x7f]"
 _NAME: Final = rb"[ ](?:[A-Z0-9]{1,12}[ ]){0,3}PRIVATE[ ]KEY(?:[ ]BLOCK)?"
@@ -29,13 +31,14 @@ _OPEN: Final = compiled(  # what may become a head, as far as it goes
 # The rest of a body, whatever it was cut in. The first line may be the end of one; the last may be short, and is no
 # word of what comes after a key that was whole already when it is told in pieces.
 _SHORT: Final = rb"(?:" + _GAP + _LETTERS + rb"{0,15})?"
-_ENDS: Final = _SHORT + rb"(?:" + _GAP + rb")?(?:" + _END + rb"|-{1,5}$|-{5}EN?$)"
+_LAST: Final = rb"(?:$|" + _SEPARATOR + rb")"  # a text's end, beside others or not
+_ENDS: Final = _SHORT + rb"(?:" + _GAP + rb")?(?:" + _END + rb"|-{1,5}" + _LAST + rb"|-{5}EN?" + _LAST + rb")"
 _PIECE: Final = (
     rb"(?:\r|\n|\\[rn]){1,12}" + _LETTERS + rb"{0,15}\\?$|"
     rb"[ ][A-Za-z]{0,14}(?:[0-9+/=]|[a-z][A-Z])" + _LETTERS + rb"{0,15}$|\\?$"
 )
 _LINES: Final = _LETTERS + rb"*(?:" + _GAP + _LETTERS + rb"{16,})*"
-_BODY: Final = compiled(_LINES + rb"(?:" + _ENDS + rb"|" + _SHORT + rb"(?:" + _GAP + rb")?\\?$)?")
+_BODY: Final = compiled(_LINES + rb"(?:" + _ENDS + rb"|" + _SHORT + rb"(?:" + _GAP + rb")?\\?" + _LAST + rb")?")
 _GOING_ON: Final = compiled(_LINES + rb"(?:" + _ENDS + rb"|" + _PIECE + rb")?")
 _TAIL: Final = compiled(rb"(?:-{0,5}END|-{0,5}EN?$|[A-Z]{0,12})?(?:[ ][A-Z0-9]{0,12}){0,4}(?:-{1,5}|$)|-{1,5}|[rn]")
 
@@ -46,7 +49,8 @@ def detect(scan: Scan, at: int) -> Candidate | None:
     if head is None:
         return None
     body = _BODY.match(scan.octets, head.end())
-    return Candidate(at, 0, body.end() if body else head.end(), KIND, 1.0)
+    end = body.end() if body else head.end()
+    return Candidate(at, 0, end - scan.octets.endswith(_SEPARATOR, head.end(), end), KIND, 1.0)
 
 
 def opened(scan: Scan) -> int:
