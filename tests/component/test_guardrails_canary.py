@@ -19,6 +19,7 @@ use = "secrets"
 use = "pii"
 [backends.one]"""
 REDACTING = QUICK.replace("[backends.one]", BASELINE, 1)
+UNJUDGED = {"id"}  # a caller gets the backend's own ids as they are; kept are none with something in them
 FORWARDED = {"idempotency_key", "path", "path_escaped", "path_unknown"}
 
 
@@ -98,7 +99,7 @@ async def test_in_a_reply_with_the_defaults(tmp_path, caplog, place):
 async def test_in_a_reply_with_a_redacting_baseline(tmp_path, caplog, place):
     async for canary, _, answer, found in planted(tmp_path, caplog, REDACTING, REPLIES[place], place):
         assert found.holds(canary) == []
-        assert canary.core not in answer.body.decode("latin-1")
+        assert place in UNJUDGED or canary.core not in answer.body.decode("latin-1")
         assert canary.core not in str(answer.headers)
 
 

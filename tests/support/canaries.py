@@ -131,6 +131,7 @@ REPLIES: dict[str, Callable[[str], Ask]] = {
     "arguments": lambda it: Ask(chat(), replies=(whole(completion("a", tool_calls=[{"function": {"arguments": nested({"a": it}, 3)}}])),)),
     "logprobs": lambda it: Ask(chat(logprobs=True), replies=(whole({**completion("a"), "logprobs": {"content": [{"token": each} for each in (it[:20], it)]}}),)),
     "model": lambda it: Ask(chat(), replies=(whole({**completion("a"), "model": it}),)),
+    "id": lambda it: Ask(chat(), replies=(whole({**completion("a"), "id": it}),)),
     "fingerprint": lambda it: Ask(chat(), replies=(whole({**completion("a"), "system_fingerprint": f"is {it}"}),)),
     "embeddings": lambda it: Ask({"model": "assistant", "input": "a"}, "/v1/embeddings", replies=(whole({"data": [it]}),)),
     "text": lambda it: Ask({"model": "gpt-voice", "input": "a"}, "/v1/audio/speech", replies=(whole(f"so {it}".encode(), media="text/plain"),)),
@@ -149,6 +150,8 @@ REPLIES: dict[str, Callable[[str], Ask]] = {
     "stream_error_first": lambda it: Ask(STREAM, replies=(streamed(event({"error": {"message": it}})),)),
     "stream_transcript": lambda it: Ask(STREAM, replies=(streamed(chat_delta(audio={"transcript": it[:9]}) + chat_delta(audio={"transcript": it[9:]}) + chat_delta(finish="stop") + DONE),)),
     "header": lambda it: Ask(chat(), replies=(reply(json.dumps(completion("a")).encode(), headers=[("content-type", "application/json"), ("x-note", it)]),)),
+    "header_given": lambda it: Ask(chat(), replies=(reply(json.dumps(completion("a")).encode(), headers=[("content-type", f"application/json; note={it}"), ("x-ratelimit-reset", it), ("x-request-id", it), ("retry-after", quote(it, safe=""))]),)),
+    "header_of_a_stream": lambda it: Ask(STREAM, replies=(reply(chat_delta(finish="stop") + DONE, headers=[("content-type", "text/event-stream"), ("x-ratelimit-reset", it)]),)),
 }  # fmt: skip
 
 

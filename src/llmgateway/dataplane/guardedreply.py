@@ -32,6 +32,8 @@ from llmgateway.guarding.stream import GuardedStream
 from llmgateway.ports.reader import ReplyReader
 from llmgateway.ports.shape import StreamShape
 from llmgateway.wire.jsoncodec import JsonError, decode, encode, unambiguous
+from llmgateway.wire.query import readings
+from llmgateway.wire.view import View, shown
 
 _CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?([^\"';\s]*)")
 _CHARSETS: Final = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin-1", b"windows-1252"})
@@ -148,6 +150,18 @@ class GuardedReply(Reply):
     async def given(self) -> bytes:
         """What the caller gets of a whole reply that was judged."""
         return await judged_aside(partial(_restored, self.guard.placeholders), self.body())
+
+    def may_say(self, header: bytes) -> bool:
+        """Whether the value of a backend's header may go on: it goes as it is or not at all."""
+        chain = self.guard.chain
+        if header in chain.clean:
+            return True
+        text = shown(header.decode("utf-8", "replace"))
+        if any(chain.enforced_hits(View(each)) for each in readings(text)):
+            return False
+        if header.isascii():
+            chain.remember(text)
+        return True
 
     def _look_again(self) -> None:
         if not self.done.done():

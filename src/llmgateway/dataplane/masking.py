@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from functools import partial
 from typing import Final
 
@@ -24,7 +25,9 @@ logger = logging.getLogger(__name__)
 MAX_DETAIL: Final = 500
 _FACTS: Final = ("idempotency_key", "caller_request_id", "user_agent", "request_model")
 _NAMES: Final = ("user", "session")
-_OF_REPLIES: Final = ("response_model", "fingerprint", "finish_reason")
+_OF_REPLIES: Final = ("response_id", "response_model", "fingerprint", "finish_reason")
+# What almost every reply is called: each another name, and not worth the time that a look takes.
+_USUAL_ID: Final = re.compile(r"(?:chatcmpl|cmpl|resp|msg|gen)[-_][A-Za-z0-9-]{1,64}")
 MAX_MASKED: Final = 256 * 1024  # of what is masked at the last moment, on the event loop: some ten milliseconds
 _TOO_LONG: Final = encode({"not_stored": "too long to be redacted when the exchange ended"})
 _FAILED: Final = encode({"not_stored": "a guardrail failed"})
@@ -180,7 +183,7 @@ def _mask_details(exchange: Exchange, guard: Guard) -> bool:
     is_odd = False
     for name in _OF_REPLIES:
         value = getattr(exchange, name)
-        if value is not None and not guard.is_clean(value):
+        if value is not None and not _USUAL_ID.fullmatch(value) and not guard.is_clean(value):
             setattr(exchange, name, guard.masked_text(value))
             is_odd = True
     return is_odd

@@ -63,8 +63,9 @@ async def _passed(verdict: "asyncio.Future[None]", sent: Dispatched) -> None:
 
 
 def _head(call: Call, sent: Dispatched) -> bytes:
-    """Our own headers, and the backend's by allow-list (row U30)."""
+    """Our own headers, and the backend's by allow-list (row U30); of those none that guardrails forbid."""
     provider = sent.upstream.provider
+    may_say = sent.reply.may_say if isinstance(sent.reply, GuardedReply) else None
     allowed, prefixes, their_id = provider.returned, provider.returned_prefixes, provider.request_id_header
     returned = []
     for name, value in sent.reply.headers:
@@ -72,6 +73,8 @@ def _head(call: Call, sent: Dispatched) -> bytes:
             returned.append((name, value))
         elif name == their_id:
             returned.append((UPSTREAM_ID, value[:MAX_ID]))
+    if may_say is not None:
+        returned = [(name, value) for name, value in returned if may_say(value)]
     return own_head(call) + sent.reply.masked(lines(returned))
 
 
