@@ -76,6 +76,13 @@ STREAMS = {
         )
         + END
     ),
+    "message_in_pieces": lambda text: (
+        cut(
+            text,
+            lambda piece: event({"choices": [{"index": 0, "delta": {"content": "a"}, "message": {"content": piece}}]}),
+        )
+        + END
+    ),
     "legacy_call": lambda text: cut(text, lambda piece: chat_delta(function_call={"arguments": piece})) + END,
     "call": lambda text: (
         cut(text, lambda piece: chat_delta(tool_calls=[{"index": 0, "function": {"arguments": piece}}])) + END
@@ -243,6 +250,11 @@ RESPONSES = {
     "delta_as_object": lambda text: (
         cut(text, lambda piece: responses("response.new.delta", {"text": piece})) + completed("a")
     ),
+    "type_in_its_name": lambda text: (
+        cut(text, lambda piece: event({"output_index": 0, "delta": piece}, "response.output_text.delta"))
+        + completed("a")
+    ),
+    "without_a_type": lambda text: cut(text, lambda piece: event({"output_index": 0, "delta": piece})) + completed("a"),
     "failed": lambda text: event({"type": "response.failed", "response": {"error": {"message": text}}}),
     "error": lambda text: event({"type": "error", "message": text}, "error"),
     "its_own_done_between": lambda text: (
@@ -297,6 +309,15 @@ MESSAGES = {
     ),
     "start_and_delta": lambda text: begun(0, type="text", text=text[:4]) + claude(0, type="text_delta", text=text[4:]),
     "start_input": lambda text: begun(0, type="tool_use", id="t", name="f", input={"id": text, "n": number_or(text)}),
+    "type_in_its_name": lambda text: cut(
+        text,
+        lambda piece: event({"index": 0, "delta": {"type": "text_delta", "text": piece}}, "content_block_delta"),
+    ),
+    "without_index": lambda text: cut(
+        text, lambda piece: event({"type": "content_block_delta", "delta": {"type": "text_delta", "text": piece}})
+    ),
+    "without_a_kind": lambda text: cut(text, lambda piece: claude(0, text=piece)),
+    "member_in_another_case": lambda text: cut(text, lambda piece: claude(0, type="text_delta", Text=piece)),
     "result": lambda text: begun(0, type="web_search_tool_result", content=[{"title": text}]),
     "citation": lambda text: claude(0, type="citations_delta", citation={"cited_text": text}),
     "error": lambda text: event({"type": "error", "error": {"message": text}}, "error"),

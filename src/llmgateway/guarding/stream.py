@@ -148,6 +148,9 @@ class GuardedStream:
             raise _broken()
         if name and event.get("type") != name.decode("latin-1"):
             name = self._by_itself(Sieve.text, name.decode("latin-1")).encode()
+            if "type" not in event:  # some say it beside the data only, and clients take it from there
+                event["type"] = name.decode()
+                data = encode(event)
         pieces = self._shape.pieces(event)
         try:
             return self._judged(name, data, event, pieces)

@@ -73,6 +73,8 @@ class ChoicesShape:
             index = place(choice.get("index"))
             if choice.get("logprobs") is not None:
                 choice["logprobs"], is_altered = None, True  # they repeat the text token by token
+            if choice.get("message") is not None:
+                choice["message"], is_altered = None, True  # it repeats the text so far, with the beginning of a value
             is_known = choice.keys() <= _CHOICE and is_known
             if isinstance(choice.get("text"), str):
                 slots.append(Slot((index, "text"), choice, "text"))
@@ -159,8 +161,8 @@ class ResponsesShape:
 
     def pieces(self, event: Any) -> Pieces:
         try:
-            kind = event["type"]
-            if kind.endswith(".delta") and isinstance(event["delta"], str):
+            kind = str(event.get("type"))
+            if isinstance(event.get("delta"), str):
                 return _of_delta(kind, event)
             if kind.endswith(".delta") and isinstance(event["delta"], dict):
                 return Pieces(_of_object(kind, event), is_known=False)
