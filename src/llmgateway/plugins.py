@@ -76,6 +76,8 @@ def load(kind: str, name: str, found: Iterable[EntryPoint] | None = None) -> Any
         plugin = _imported(source) if isinstance(source, str) else source.load()
     except (ImportError, AttributeError) as error:
         raise PluginError(f"The {kind} {name!r} cannot be loaded: {error}") from error
+    except Exception as error:  # whatever the module of another package does when it is imported
+        raise PluginError(f"The {kind} {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
     if getattr(plugin, "name", None) != name:
         raise PluginError(f"The {kind} {name!r} calls itself {getattr(plugin, 'name', None)!r}.")
     return plugin

@@ -63,6 +63,13 @@ def test_one_entry_point_found_twice_is_one_plug_in() -> None:
     assert plugins.names("provider", [point(), point()]) == ("acme", "anthropic", "openai")
 
 
+def test_a_plug_in_whose_module_fails_says_so(tmp_path, monkeypatch) -> None:
+    (tmp_path / "acme_that_fails.py").write_text('raise RuntimeError("no licence")')
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginError, match="provider 'acme' cannot be loaded: RuntimeError: no licence"):
+        plugins.load("provider", "acme", [point("acme", "acme_that_fails:X")])
+
+
 @pytest.mark.parametrize("value", ["no_such_module_anywhere:X", "llmgateway.plugins:Missing"])
 def test_a_plug_in_that_cannot_be_imported_says_so(value: str) -> None:
     with pytest.raises(PluginError, match="provider 'acme' cannot be loaded"):

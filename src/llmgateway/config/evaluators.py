@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from llmgateway.config.evaluating import Evaluator, Keep
+from llmgateway.config.making import wrong_options
 from llmgateway.config.problems import Fault, Path, did_you_mean, quoted
 from llmgateway.config.snapshot import Secret
 from llmgateway.config.table import STRICT, Seconds
@@ -55,11 +56,7 @@ def wrong_evaluators(
             yield from _wrong_asking(path, table, routes, has_keys=has_keys)
         else:
             yield from _never_asks(path, table)
-        try:
-            makers[plugin](table.plain_options)
-        except ValueError as error:
-            option = getattr(error, "option", "")
-            yield (*path, option) if option else path, str(error)
+        yield from wrong_options(path, plugin, makers[plugin], table.plain_options)
 
 
 def _wrong_routes(path: Path, table: EvaluatorTable, routes: Collection[str]) -> Iterator[Fault]:

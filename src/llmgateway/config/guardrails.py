@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from llmgateway.config.guarding import Guarding, Guardrail
+from llmgateway.config.making import missing, wrong_options
 from llmgateway.config.problems import Fault, Path, did_you_mean, quoted
 from llmgateway.config.table import STRICT, Seconds
 from llmgateway.domain.verdict import Action, Mode, OnError, Stage
@@ -21,6 +22,7 @@ Makers = Mapping[str, Callable[[Mapping[str, Any]], object]]
 _GUARDRAIL: Final = Guardrail("", "")
 _GUARDING: Final = Guarding()
 _MAX_NAMED: Final = 100
+_FINDING: Final = ("find", "settled", "continues")  # what finds places does all of these
 _MAX_REFUSAL: Final = 2000
 _OPEN: Final = STRICT | ConfigDict(extra="allow")
 
@@ -95,11 +97,11 @@ def _wrong_definition(path: Path, name: str, table: GuardrailTable, makers: Make
         yield from _wrong_stages(path, table, makers[plugin])
     if not is_slow(makers[plugin]):
         yield from _never_waits(path, table)
-    try:
-        makers[plugin](table.plain_options)
-    except ValueError as error:
-        option = getattr(error, "option", "")
-        yield (*path, option) if option else path, str(error)
+    lacking = missing(makers[plugin], _FINDING) if not (is_judge(makers[plugin]) or binds(makers[plugin])) else []
+    if lacking:
+        yield path, f"the plug-in {quoted(plugin)} is no guardrail yet: it has no {', '.join(lacking)}"
+        return
+    yield from wrong_options(path, plugin, makers[plugin], table.plain_options)
 
 
 def is_judge(plugin: object) -> bool:

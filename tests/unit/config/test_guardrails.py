@@ -40,6 +40,16 @@ def pii(options) -> None:
         raise OddSettingError("no such kind")
     if "oops" in options:
         raise ValueError("makes no sense")
+    if "bug" in options:
+        raise KeyError("x" * 1_000)
+
+
+class Unfinished:
+    def __init__(self, options) -> None:
+        pass
+
+    def find(self, view, start=0):
+        return []
 
 
 class Judging:
@@ -93,6 +103,7 @@ MAKERS = {
     "binding": Binding,
     "asking": Asking,
     "judging": Judging,
+    "unfinished": Unfinished,
     "locating": Locating,
     "quick": QuickAndLocating,
     "replies": OfReplies,
@@ -154,6 +165,11 @@ def test_observing_is_a_mode():
         (('["people", "pii"', '["people", "people"'), '17: routes.a.guardrails: "people" is named twice'),
         (('kinds = ["email"]', 'kinds = ["nothing"]'), "12: guardrails.people.kinds: no such kind"),
         (('kinds = ["email"]', "oops = 1"), "9: guardrails.people: makes no sense"),
+        (('kinds = ["email"]', "bug = 1"), "9: guardrails.people: the plug-in \"pii\" can't be made: KeyError: 'xxx"),
+        (
+            ('use = "pii"', 'use = "unfinished"'),
+            '9: guardrails.people: the plug-in "unfinished" is no guardrail yet: it has no settled, continues',
+        ),
         (
             ('action = "block"', 'action = "allow"'),
             '7: guardrails.credentials.action: must be "flag", "redact" or "block"',
