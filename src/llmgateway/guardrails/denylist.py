@@ -6,8 +6,9 @@ from typing import Any, Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.wire.lexicon import MAX_WORD, Lexicon, check
 from llmgateway.wire.options import OptionError, Options
-from llmgateway.wire.plain import MOST_HIDDEN, Plain, hides
+from llmgateway.wire.plain import MOST_HIDDEN, Plain
 from llmgateway.wire.spans import laid
+from llmgateway.wire.unseen import hides
 from llmgateway.wire.view import View
 
 _FAR: Final = MAX_WORD + MOST_HIDDEN + 1  # a word, with what shows nothing before and in it, and its neighbour
@@ -20,13 +21,14 @@ class Denylist:
     `whole_words` (true): letters of alphabets with spaces between words count only as whole words, so "ban" is not
     found in "urban"; words in kana and kanji, Chinese, Korean or Thai are found wherever they stand.
     Kinds: the one of `kind`.
-    Soft hyphens and characters without width inside a word do not hide it, up to 50 together and 200 characters in all.
+    Characters that nobody sees inside a word do not hide it, up to 50 together and 200 characters in all, nor do
+    letters of mathematics or in circles.
     Limits: a word is found as it is written. Other inflections, two spaces for one, a line's end inside a phrase,
     letters from other alphabets and leetspeak are not seen through.
     """
 
     name = "denylist"
-    version = "1"
+    version = "2"
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         settings = Options(options, ("words", "kind", "whole_words"))

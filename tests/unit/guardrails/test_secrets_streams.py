@@ -8,9 +8,10 @@ from tests.support.made_up import Dice
 
 from llmgateway.guardrails.secrets import pem
 from llmgateway.guardrails.secrets.guardrail import Secrets
-from llmgateway.guardrails.secrets.scan import RUN, TOKEN, UNSEEN, Scan
+from llmgateway.guardrails.secrets.scan import RUN, TOKEN, Scan
 from llmgateway.guardrails.secrets.strength import is_password, is_random, is_token, is_uuid, is_varied, variety
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
+from llmgateway.wire.unseen import UNSEEN
 from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "guardrails" / "secrets.json"

@@ -11,6 +11,7 @@ from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.wire.expression import Expression
+from llmgateway.wire.unseen import SIGHT, marked
 from llmgateway.wire.view import View
 
 LONGEST: Final = 100
@@ -19,7 +20,6 @@ KATAKANA: Final = "ァ-ヺー"
 KANJI_DIGITS: Final = "〇一二三四五六七八九"
 DIGITS: Final = b"0123456789"
 NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
-_INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _GAP: Final = "\x7f"  # stands for an invisible character: belongs to every run, and to no value
 _PLAIN: Final = {**{ord(digit): 0x30 + at for at, digit in enumerate(KANJI_DIGITS)}, 0x96F6: 0x30, 0x30FC: 0x2D}
 _GAP_OCTET: Final = _GAP.encode()
@@ -36,7 +36,7 @@ def compiled_wide(pattern: str) -> Expression:
 
 
 _BARS: Final = "ーｰの・"  # what stands for a hyphen: the key for it writes among kana, and how one says it aloud
-_DISGUISED: Final = compiled_wide(f"[{_INVISIBLE}]|[{KANJI_DIGITS}零]{{2}}|アット|ドット|[0-9][{_BARS}][0-9]")
+_DISGUISED: Final = compiled_wide(f"{SIGHT}|[{KANJI_DIGITS}零]{{2}}|アット|ドット|[0-9][{_BARS}][0-9]")
 _BAR: Final = re.compile(f"(?<=[0-9])[{_BARS}](?=[0-9])")
 _KANJI_NUMBER: Final = compiled_wide(f"[{KANJI_DIGITS}零]{{2,}}(?:[ー()の -][{KANJI_DIGITS}零]+)*")
 KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{KANJI_DIGITS}零][{KANJI_DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
@@ -73,8 +73,8 @@ def plain(view: View, low: int, raw: bytes) -> bytes:
     if not raw or _DISGUISED.place(raw)[0] < 0:
         return view.octets
     text = _BAR.sub("-", view.folded)
-    for char in _INVISIBLE:
-        text = text.replace(char, _GAP)
+    if view.hides:
+        text = marked(text, _GAP)
     for word, sign in _WORDS:
         text = text.replace(word, sign)
     return _with_digits(text, low).encode("ascii", "replace")

@@ -8,8 +8,9 @@ from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.secrets import context, japanese, logins, pem, structures, tokens, unseen
-from llmgateway.guardrails.secrets.scan import RUN, UNSEEN, Candidate, Detector, Scan, compiled, hides
+from llmgateway.guardrails.secrets.scan import RUN, Candidate, Detector, Scan, compiled
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
+from llmgateway.wire.unseen import UNSEEN
 from llmgateway.wire.view import View
 
 _GATED: Final[Sequence[tuple[str, Detector]]] = (
@@ -96,7 +97,7 @@ def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
     """The secrets of these kinds in order, those too that hide behind characters nobody sees."""
     if view.text.isascii() and _ANY.search(view.octets) is None:
         return []  # what ordinary text is told by, in one look
-    if hides(view):
+    if view.hides:
         return unseen.found(view, lambda each: _seen(each, kinds), whole=pem.KIND)
     return _seen(view, kinds)
 

@@ -11,14 +11,12 @@ from typing import Final, NamedTuple
 
 from llmgateway.ports.guardrail import MAX_OPEN
 from llmgateway.wire.expression import Expression
+from llmgateway.wire.unseen import marked
 from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
 FOREIGN: Final = b"?"  # stands for every character that is not ASCII
 _QUESTION: Final = "\x1a"  # stands for a question mark, so that FOREIGN is never one
-UNSEEN: Final = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
-"""Characters that nobody sees, and that may stand inside of what a program reads without them."""
-GAP: Final = b"\x7f"  # stands for one of them
-_GAPS: Final = dict.fromkeys(map(ord, UNSEEN), GAP.decode())
+GAP: Final = b"\x7f"  # stands for a character that nobody sees
 
 TOKEN: Final = ascii_letters + digits + "_-./+=~%:"
 _BREAKS: Final = set("\"'`\\?" + printable[-6:])
@@ -51,11 +49,6 @@ def of_class(characters: str) -> bytes:
     return b"[" + b"".join(b"\\x%02x" % ord(each) for each in sorted(set(characters))) + b"]"
 
 
-def hides(view: View) -> bool:
-    """Whether there is a character that nobody sees."""
-    return view.hides and any(each in view.text for each in UNSEEN)
-
-
 TOKENS: Final = compiled(of_class(TOKEN) + b"*")
 
 
@@ -68,8 +61,9 @@ class Scan:
         self._breaks: bytes | None = None
         self.folded = view.folded
         self.octets = view.octets
-        if hides(view):
-            self.octets = self.folded.replace("?", _QUESTION).translate(_GAPS).encode("ascii", "replace")
+        if view.hides:
+            plain = marked(self.folded.replace("?", _QUESTION), GAP.decode())
+            self.octets = plain.encode("ascii", "replace")
         elif "?" in self.folded:
             self.octets = self.folded.replace("?", _QUESTION).encode("ascii", "replace")
 

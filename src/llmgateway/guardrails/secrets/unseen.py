@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
-from llmgateway.guardrails.secrets.scan import UNSEEN, Candidate
+from llmgateway.guardrails.secrets.scan import Candidate
 from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.wire.unseen import without
 from llmgateway.wire.view import View
 
 Found = Callable[[View], list[Candidate]]
@@ -14,8 +15,8 @@ def found(view: View, find: Found, whole: str) -> list[Candidate]:
 
     Of the kind `whole` only the latter: its own pattern knows what hides in it, however long it is.
     """
-    places = [at for at, each in enumerate(view.text) if each not in UNSEEN]
-    read = find(View("".join(view.text[at] for at in places)))
+    shown, places = without(view.text, len(view.text))
+    read = find(View(shown))
     kept = [
         each._replace(start=places[each.start], end=places[each.end - 1] + 1)
         for each in read
