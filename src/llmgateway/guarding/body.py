@@ -24,7 +24,7 @@ from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.jsonscan import replace
 from llmgateway.wire.jsontexts import Literal, at_a_glance, literals, unescaped
-from llmgateway.wire.view import SEPARATOR, View, shown
+from llmgateway.wire.view import CONTEXT, SEPARATOR, View, shown
 
 MAX_NESTED: Final = 12  # JSON in a string in JSON …: each level doubles the backslashes, so this is never reached
 MAX_FILES: Final = 4  # a file in base64 in a file in base64 …
@@ -113,19 +113,30 @@ class Sieve:
         return text
 
     def _over_borders(self, body: bytes) -> bytes:
-        """Judge texts in neighbouring parts as one; of what is found only what lies in more than one of them counts."""
-        found = neighbours.rows(body, is_strict=self._is_strict)
+        """Judge texts in neighbouring parts as one; of what is found only what none of them has by itself counts."""
+        found = neighbours.rows(body, is_strict=self._is_strict, is_reply=self._stage is Stage.REPLY)
         if not found:
             return body
         texts = [[str(decode(body[start:end])) for start, end in row] for row in found]
         lengths = (length for row in texts for length in (*map(len, row[:-1]), len(row[-1]) + 1))
         starts = [*accumulate(lengths, initial=0)]
         view = View(SEPARATOR.join(shown("".join(row)) for row in texts))
-        hits = [hit for hit in self._chain.hits(view) if starts[bisect_right(starts, hit.start)] < hit.end]
         said = [text for row in texts for text in row]
+        firsts = {*accumulate(map(len, texts), initial=0)}
+        hits = [hit for hit in self._chain.hits(view) if self._is_over_border(hit, said, starts, firsts)]
         changed = self._without(said, starts, self._accepted(hits))
         spans = [span for row in found for span in row]
         return replace(body, [(spans[at], encode(text)) for at, text in changed.items()])
+
+    def _is_over_border(self, hit: Hit, texts: list[str], starts: list[int], firsts: set[int]) -> bool:
+        """Whether a hit lies in several of these texts, or is one only behind what the text before it ends with."""
+        at = bisect_right(starts, hit.start) - 1
+        if starts[at + 1] < hit.end:
+            return True
+        if at in firsts or hit.start - starts[at] >= CONTEXT:
+            return False
+        own = hit._replace(start=hit.start - starts[at], end=hit.end - starts[at])
+        return own not in self._chain.hits(View(shown(texts[at][: own.end + CONTEXT])))
 
     def _without(self, texts: list[str], starts: list[int], hits: list[Hit]) -> dict[int, str]:
         """What these texts say with hits replaced that lie in several of them: where one begins it has its stand-in."""

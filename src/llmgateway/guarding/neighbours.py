@@ -22,6 +22,8 @@ _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 MARKS: Final = rb"(?is:\\u00|" + b"|".join(name + b".*" + name for name in _QUOTED) + b")"
 """What a body holds that has such texts: its pattern."""
 _MARKS: Final = Expression(MARKS)
+_CHOICES: Final = b'"choices"'
+_IN_CHOICES: Final = 3  # brackets around a choice's text
 _SHORT: Final = 256
 _MAX_KNOWN: Final = 256
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
@@ -49,14 +51,17 @@ class _Row:
     parts: int = 1
 
 
-def rows(body: bytes, *, is_strict: bool = True) -> list[list[Span]]:
+def rows(body: bytes, *, is_strict: bool = True, is_reply: bool = False) -> list[list[Span]]:
     """Where neighbouring texts stand in a valid document, their quotes included: each list has two or more.
 
+    `is_reply`: the texts of choices are no neighbours, for nobody reads one behind the other.
     `is_strict`: GatewayError guardrail_unsupported where a part has its text twice: nobody knows which one is read.
     """
     if _MARKS.search(body) is None:
         return []
     found = [row for row in _rows(body) if row.parts > 1]
+    if is_reply and _CHOICES in body:
+        found = [row for row in found if row.level != _IN_CHOICES]
     if is_strict and any(row.parts < len(row.spans) for row in found):
         raise GatewayError("guardrail_unsupported", "A part has its text more than once.")
     return [row.spans for row in found]

@@ -10,9 +10,12 @@ from tests.support.guardrails import chain, numbers, word
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Action, Mode, Stage
 from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.chain import Link
+from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.neighbours import rows
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.guardrails.secrets.guardrail import Secrets
 
 
 def found(document, **more):
@@ -89,3 +92,38 @@ def test_what_only_looks_refuses_nothing():
     body = b'[{"text": "a", "text": "b"}, {"text": "c"}]'
     sieve = Sieve(chain(word("bc", mode=Mode.OBSERVE)), Stage.REQUEST, Notes(), Placeholders(), is_strict=True)
     assert sieve.json(body) == body
+
+
+def secrets(action=Action.REDACT):
+    return Link("secrets", Secrets({}), action)
+
+
+def said_of(document, *links, stage=Stage.REQUEST, notes=None):
+    sieve = Sieve(chain(*links), stage, notes or Notes(), Placeholders(), is_strict=True)
+    return json.loads(sieve.json(json.dumps(document).encode()))
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_a_text_may_say_what_stands_in_the_next_one(stage):
+    document = {"content": parts("bob's password: ", "Tr0ub4dor&3horse is it", "and a bird")}
+    kept = said_of(document, secrets(), stage=stage)
+    assert [each["text"] for each in kept["content"]] == ["bob's password: ", "[SECRET_PASSWORD] is it", "and a bird"]
+    with pytest.raises(Blocked):
+        said_of(document, secrets(Action.BLOCK), stage=stage)
+
+
+def test_what_a_text_has_by_itself_is_counted_once():
+    notes = Notes()
+    said_of(
+        {"content": parts("hello", "password: Tr0ub4dor&3horse", "12345", "67890")}, secrets(), numbers(), notes=notes
+    )
+    assert [(each["kind"], each["count"]) for each in notes.rows()] == [("number", 1), ("secret.password", 1)]
+
+
+def test_choices_are_read_apart():
+    choices = {"choices": [{"index": 0, "text": "1234"}, {"index": 1, "text": "567"}]}
+    assert found(choices) == [["1234", "567"]]
+    assert found(choices, is_reply=True) == []
+    assert found({"choices": [{"message": {"content": parts("a", "b")}}]}, is_reply=True) == [["a", "b"]]
+    assert said_of(choices, numbers(least=7), stage=Stage.REPLY) == choices
+    assert said_of(choices, numbers(least=7)) != choices
