@@ -65,6 +65,17 @@ async def test_in_what_names_something_at_the_backend(tmp_path, caplog, place):
         assert b"guardrail_blocked" in answer.body
 
 
+@pytest.mark.parametrize("bodies", ["hash", "none"])
+@pytest.mark.parametrize(
+    "place", ["user", "user_agent", "path", "unknown_model", "error_400", "error_then_ok", "stream_error", "id"]
+)
+async def test_beside_bodies_that_are_not_kept(tmp_path, caplog, bodies, place):
+    config = QUICK.replace("[backends.one]", f'[journal]\nbodies = "{bodies}"\n[backends.one]', 1)
+    make = REPLIES.get(place) or REQUESTS[place]
+    async for canary, _, _, found in planted(tmp_path, caplog, config, make, place):
+        assert found.holds(canary) == []
+
+
 PASSWORD = "Xk29-mQz77pLw"
 
 

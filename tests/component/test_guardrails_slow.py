@@ -344,6 +344,25 @@ async def test_a_question_is_stored_no_more_than_what_it_is_about(tmp_path, ours
     assert (b"a word and" in stored) is (ours == "redacted")
 
 
+@pytest.mark.parametrize("ours", ["redacted", "hash", "none"])
+async def test_a_complaint_about_a_question_is_stored_redacted(tmp_path, ours):
+    config = ASKING.replace("fallback = []\n", f'fallback = []\nbodies = "{ours}"\n', 1)
+    config = config.replace(
+        "[routes.oracle.versions.v1]", '[routes.oracle]\nbodies = "full"\n[routes.oracle.versions.v1]'
+    )
+    chat = {**CHAT, "messages": [{"role": "user", "content": "a word and ZZZZZ"}]}
+
+    async def quote(wire) -> None:
+        await send(reply(b"I do not like " + wire.backend.requests[-1].body, status="500 Broken"))(wire)
+
+    async with asking(tmp_path, says("hello"), [forever(expect(), quote)], config) as (_, two, running):
+        assert (await running.post(CHATS, chat)).status == 503
+        await running.quiet()
+        assert b"ZZZZZ" in two.requests[0].body
+    assert b"I do not like" in everything_on_disk(tmp_path)
+    assert b"ZZZZZ" not in everything_on_disk(tmp_path)
+
+
 def replies(*, action: str = "block", windowed: bool = True, more: str = "") -> str:
     return ASKING.replace(
         'action = "block"', f'action = "{action}"\nstages = ["reply"]\nwindowed = {str(windowed).lower()}\n{more}'

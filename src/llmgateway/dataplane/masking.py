@@ -62,12 +62,14 @@ def _storable(call: Errand, request: Request, policy: Bodies) -> bytes:
 def mask_facts(call: Errand, guard: Guard | None = None) -> None:
     """What else a request says is recorded beside its body: its path, headers, user, tags. It raises nothing.
 
-    Without a `guard` it is the route's own, and only where bodies are stored redacted.
+    Without a `guard` it is the route's own, and only where bodies are stored redacted, or less of them.
     """
     if guard is None:
         route = call.exchange.route or (call.route.name if call.route is not None else None)
         guard = call.in_force.guards.of_route(route) or call.in_force.guards.unrouted
         if guard is None or not guard.masks:
+            guard = _keeper(call)
+        if guard is None:
             return
     try:
         _mask_facts(call.exchange, guard)
@@ -76,6 +78,12 @@ def mask_facts(call: Errand, guard: Guard | None = None) -> None:
         for name in (*_FACTS, *_NAMES):
             setattr(call.exchange, name, None)
         call.exchange.path, call.exchange.tags = "", {}
+
+
+def _keeper(call: Errand) -> Guard | None:
+    """Who redacts what is recorded beside a body of which a hash is kept, or nothing: a route need not have anybody."""
+    bodies = call.route.bodies if call.route is not None else call.in_force.snapshot.journal.bodies
+    return call.in_force.guards.strictest if bodies is not Bodies.FULL else None
 
 
 def _mask_facts(exchange: Exchange, guard: Guard) -> None:
@@ -115,6 +123,9 @@ def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) ->
 def _guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:
     guard = call.guard
     if guard is None:
+        keeper = _keeper(call)
+        if keeper is not None:
+            _mask_details(call.exchange, keeper)
         _shorten(call.exchange)
         return message
     notes = call.notes = call.notes or Notes()
