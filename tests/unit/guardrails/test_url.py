@@ -118,6 +118,55 @@ def test_an_odd_address_is_not_an_allowed_one(address):
     assert [kind for kind, _ in found(f'<img src="{address}">')] == ["image"]
 
 
+@pytest.mark.parametrize(
+    ("opened", "kind"),
+    [("![x]({}", "image"), ("![x](<{}", "image"), ("[x]: {}", "image"), ('<img src="{}', "image"), ("[x]({}", "link")],
+)
+@pytest.mark.parametrize(
+    "link",
+    [
+        "&#104;ttps://evil.test/q",
+        "h&#x74;tps://evil.test/q",
+        "https&colon;//evil.test/q",
+        "https:&#47;&#47;evil.test/q",
+        "&sol;/evil.test",
+        "/&#47;evil.test/q",
+        "https\\://evil.test/q",
+    ],
+)
+def test_a_beginning_that_is_written_otherwise_leads_to_no_allowed_host(opened, kind, link):
+    ((seen, address),) = found(opened.format(link))
+    assert seen == kind
+    assert address.endswith(link[-4:])
+    assert found(f"the text {link.partition('//')[0]} is none") == []
+
+
+def test_browsers_leave_out_line_ends_and_tabs():
+    assert found('<img src="ht\ntps://evil.test/q">') == [("image", "ht\ntps://evil.test/q")]
+    assert found('<img src="https:/\t/evil.test/q">') != []
+
+
+def test_markdown_takes_a_backslash_before_a_sign_away():
+    assert found(r"![x](https://example.com\@evil.test/q)") == [("image", "https://example.com")]
+    assert found(r"print('https://example.com\n')") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x](https://example.com/?a=1&amp;b=2)",
+        "[x](https://example.com/a&#47;b)",
+        "[x](page.html)",
+        "AT&T (see &#104;)",
+        "if (a && b) {",
+        "src = a\nb",
+        'href="page"\nnext: "x"',
+    ],
+)
+def test_references_elsewhere_are_none_of_its_business(text):
+    assert found(text) == []
+
+
 def test_only_what_loads_itself_is_found_where_links_may_go_anywhere():
     text = "[a](https://evil.test) ![b](https://evil.test) javascript:x"
     assert [kind for kind, _ in found(text, links=False)] == ["image", "script"]
@@ -281,6 +330,13 @@ PIECES = [
     "a" * 90,
     "://",
     "ｈ",
+    "&#104;",
+    "&colon;",
+    "\n",
+    "\t",
+    "href=",
+    "url(",
+    "[1]: ",
 ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from llmgateway.domain.verdict import Finding
+from llmgateway.guardrails.url.disguised import disguised, unfinished_disguise
 from llmgateway.guardrails.url.hosts import MAX_AUTHORITY, Hosts, authority, host
 from llmgateway.guardrails.url.links import AROUND, RUN, Link, is_loaded, links, run_end, unfinished_link
 from llmgateway.wire.options import OptionError, Options
@@ -13,6 +14,7 @@ from llmgateway.wire.view import View, fold
 _SHORT: Final = 200  # a link up to this long is told apart from the full stop after it
 _NEAR: Final = 3 * MAX_AUTHORITY  # a link that is open at the end begins no farther before the run that ends there
 _TRAILING: Final = ".,;:!?*_~"
+_MARKDOWN: Final = ("(", "<")  # what opens a link in it
 _NO_HOSTS: Final = ("", "www")  # what begins like a link and is none
 _SCRIPTS: Final = ("javascript:", "vbscript:")
 
@@ -27,12 +29,12 @@ class Url:
     The finding is the link alone, from its scheme, its `//` (in Markdown, HTML and CSS only) or its `www.` on.
     Limits: http, https, ftp, ws and wss; a bare `example.com` without `www.` is no link. Whoever controls an allowed
     host, or a redirect on it, is allowed. A link inside another one's path or query counts as part of that one, and
-    so does one after more than 64 characters without a blank. A link written with character references, escapes or
-    signs that show nothing (`&#104;ttps`, `\\u0068ttps`, `java<tab>script:`) is not seen.
+    so does one after more than 64 characters without a blank. Where Markdown, HTML or CSS has a link that begins with
+    references, escapes or line ends (`&#104;ttps`, `https\\:`), it leads to no allowed host; elsewhere it is not seen.
     """
 
     name = "url"
-    version = "1"
+    version = "2"
     kinds = ("url.image", "url.link", "url.script", "url.data")
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -49,7 +51,9 @@ class Url:
 
     def settled(self, view: View, start: int = 0) -> int:
         looked = list(self._looked(view, max(0, len(view.folded.rstrip(RUN)) - _NEAR)))
-        cut = min([unfinished_link(view), *(each.start for each, is_open in looked if is_open)])
+        cut = min(
+            [unfinished_link(view), unfinished_disguise(view), *(each.start for each, is_open in looked if is_open)]
+        )
         return max(start, cut, *(each.end for each, _ in looked if each.kind and each.start < cut))
 
     def continues(self, kind: str, text: str) -> int:  # noqa: ARG002 - all kinds go on alike
@@ -64,6 +68,10 @@ class Url:
                 yield _seen(view, link, link.host, "url.data")
             else:
                 yield self._judged(view, link)
+        for link in disguised(view, max(0, start - AROUND)):
+            kind = "url.image" if is_loaded(view, link.start) else "url.link"
+            found, is_open = _seen(view, link, link.host, kind if kind == "url.image" or self._links else "")
+            yield found, is_open
 
     def _judged(self, view: View, link: Link) -> tuple[Finding, bool]:
         text = view.folded
@@ -71,7 +79,9 @@ class Url:
         written, ended = authority(text[link.host : link.host + _SHORT + 1], before)
         name = host(written, before)
         kind = "url.image" if is_loaded(view, link.start) else "url.link"
-        if name in _NO_HOSTS or self._hosts.allow(name) or (kind == "url.link" and not self._links):
+        is_odd = before in _MARKDOWN and text.startswith("\\", link.host + len(written))  # it may escape an @
+        is_allowed = self._hosts.allow(name) and not is_odd
+        if name in _NO_HOSTS or is_allowed or (kind == "url.link" and not self._links):
             return Finding(link.start, link.host, ""), not ended
         found, is_open = _seen(view, link, link.host + len(written), kind)
         return found, is_open or not ended

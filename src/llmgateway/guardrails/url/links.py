@@ -25,16 +25,17 @@ _OPENERS: Final = "(<\"'="
 _LOADING: Final = ("img", "image", "source", "video", "audio", "iframe", "embed", "object", "script", "link", "input")
 
 
-def _compiled(expression: str) -> "re2._Regexp":
+def compiled(expression: str) -> "re2._Regexp":
+    """An expression over octets without groups."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1  # one byte a character
     options.never_capture = True
     return re2.compile(expression.encode(), options)
 
 
-_LINK: Final = _compiled(_BEGIN)
-_UNFINISHED: Final = _compiled(f"(?:{unfinished(parse(_BEGIN))})\\z")
-_BARE: Final = _compiled(_BEFORE_BARE)
+_LINK: Final = compiled(_BEGIN)
+_UNFINISHED: Final = compiled(f"(?:{unfinished(parse(_BEGIN))})\\z")
+_BARE: Final = compiled(_BEFORE_BARE)
 _LONGEST_BEGIN: Final = 100
 
 
