@@ -233,7 +233,7 @@ class GuardedStream:
         is_same = is_known and not pieces.is_altered
         for slot in pieces.slots:
             text = slot.holder[slot.key]
-            logged, given = self._feed(name, event, slot, text, is_last=self._ends(slot, pieces))
+            logged, given = self._feed(name, event, slot, text, is_last=_ends(slot, pieces))
             self._channels[slot.channel].is_known = is_known
             is_same = is_same and logged == text and given == text
             texts.append((slot, logged, given))
@@ -304,10 +304,6 @@ class GuardedStream:
     def _is_clean_text(self, text: str) -> bool:
         return not self._chain.enforced_hits(View(text))
 
-    @staticmethod
-    def _ends(slot: Slot, pieces: Pieces) -> bool:
-        return pieces.ended is None or slot.channel[0] in pieces.ended
-
     def _flush(self, groups: frozenset[Any] | None) -> Iterator[Passed]:
         """End the texts of these groups (None: all), with an event of their own for what they held."""
         if not self._channels or (groups is not None and not groups):
@@ -340,6 +336,11 @@ class GuardedStream:
 
     def _whole(self, name: bytes, data: bytes) -> Passed:
         return Passed(name, data, restored_json(data, self._placeholders))
+
+
+def _ends(slot: Slot, pieces: Pieces) -> bool:
+    """Whether the text of this slot has no more pieces."""
+    return pieces.ended is None or slot.channel[0] in pieces.ended
 
 
 def _broken() -> GatewayError:
