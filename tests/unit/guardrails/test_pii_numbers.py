@@ -90,6 +90,12 @@ def test_bare_digits_are_a_telephone_number_after_a_label(text):
     assert found(text.format("5551234567").lower().replace("phone", "hotelx").replace("tel", "cart"))[1:] == []
 
 
+@pytest.mark.parametrize("text", ["0000000000000", "/toppage/0000000000000/APM03000.html", "0001234567890"])
+def test_no_countrys_number_begins_with_a_zero(text):
+    assert found(text, "phone") == []
+    assert found("0081 3 1234 5678", "phone") == [("phone", "0081 3 1234 5678")]
+
+
 @pytest.mark.parametrize("text", NOBODYS)
 def test_a_number_that_is_nobodys_is_left_alone(text):
     assert found(text) == []

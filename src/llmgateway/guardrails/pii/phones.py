@@ -105,7 +105,8 @@ def _is_number(text: bytes, digits: str) -> bool:
     if digits[0] == "+":
         return len(digits) >= 9 and not _too_long(digits, text)
     if digits.startswith("00") or (digits.startswith("011") and len(digits) > _WITH_PREFIX):
-        return len(digits) >= _WITH_PREFIX and not _too_long(digits, text)
+        is_country = digits[2:3] != "0"  # none begins with a zero
+        return is_country and len(digits) >= _WITH_PREFIX and not _too_long(digits, text)
     if digits[0] == "0" and digits[1:2] != "0":
         return len(digits) in {10, 11} or (len(digits) == 9 and text.count(b" ") > 1)
     return len(digits) in {7, 8, 10, 11} and len(set(digits)) > 1
