@@ -6,11 +6,12 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 from llmgateway.guardrails.pii.runs import wide
 from llmgateway.guardrails.pii.surnames import SINGLE, SURNAMES
-from llmgateway.guardrails.pii.words_of_names import LABELS, READINGS, SURE
+from llmgateway.guardrails.pii.words_of_names import KIN, LABELS, READINGS, SURE, TITLED
 
 _KNOWN: Final = (*SURNAMES, *SINGLE)
-_CALLS: Final = ("様", "さま", "さん", "氏", "殿", "くん", "ちゃん", "と申", "と名乗")
-_LABELS: Final = (*sorted(SURE.words | LABELS.words | READINGS.words), "ame", "AME", "普通", "当座", "貯蓄", "口座")
+_CALLS: Final = ("様", "さま", "さん", "氏", "殿", "くん", "ちゃん", "と申", "と名乗", *KIN, *TITLED)
+_FIELDS: Final = ("ame", "AME", "セイ:", "メイ:", "普通", "当座", "貯蓄", "口座")
+_LABELS: Final = (*sorted(SURE.words | LABELS.words | READINGS.words), *_FIELDS)
 _FIRST_CALL: Final = len(_KNOWN)
 _FIRST_LABEL: Final = _FIRST_CALL + len(_CALLS)
 _AUTOMATON: Final = AhoCorasick((*_KNOWN, *_CALLS, *_LABELS), implementation=Implementation.ContiguousNFA)

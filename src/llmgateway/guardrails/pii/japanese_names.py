@@ -11,10 +11,13 @@ from typing import Final, NamedTuple
 
 from llmgateway.guardrails.pii.given_names import BEGINNINGS, is_given, may_begin
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
-from llmgateway.guardrails.pii.surnames import LEADING, SINGLE, WORDS
+from llmgateway.guardrails.pii.surnames import LEADING, SINGLE, SURNAMES, WORDS
 from llmgateway.guardrails.pii.words_of_names import (
     AFTER_HAN,
     ALL_SUFFIXES,
+    ATLAS,
+    BEGUN_BEFORE,
+    DISH,
     DOING,
     LABELS,
     LATIN_LABELS,
@@ -27,11 +30,14 @@ from llmgateway.guardrails.pii.words_of_names import (
     SAID,
     SAID_OF_NAMES,
     SUFFIXES,
+    SURE,
 )
 from llmgateway.guardrails.pii.wordset import WordSet
 from llmgateway.wire.view import CONTEXT, SEPARATOR
 
 _GIVEN: Final = 4  # characters of the longest given name
+_LONGER: Final = frozenset(SURNAMES)
+_SHORTEST: Final = 2  # characters of a full name
 _AFTER: Final = 12  # characters behind a name that are looked at
 _COMPANY: Final = 20  # characters of a company's name
 _ROLE: Final = 12  # characters of the longest role
@@ -42,15 +48,17 @@ _OTHERS: Final = compiled_wide(  # of a list of names
 )
 _BEFORE_LIST: Final = (*_LINKS, "は")
 _LEADING: Final = frozenset(f"{_LINKS}{_LISTED}はが)>\n")
-_CELL_BEFORE: Final = frozenset("\n\t|,\"'「『(;・>*=[`")
-_CELL_AFTER: Final = frozenset("\n\t|,\"'」』);<]`")
+_CELL_BEFORE: Final = frozenset("→\n\t|,\"'「『(;・>*=[`")
+_CELL_AFTER: Final = frozenset("→\n\t|,\"'」』);<]`")
 _IN_BRACKETS: Final = frozenset("男女夫妻父母長次")
-_MENTIONS: Final = ("@", "Dr.", "Mr.", "Ms.", "Mrs.")
+_MENTIONS: Final = ("@", "Dr.", "Mr.", "Ms.", "Mrs.", "TODO(", "FIXME(")
 _BEHIND_SPEAKER: Final = frozenset(("", "\n", ":", ">", "「"))
+_TIME: Final = 5  # characters
+_LINKING: Final = frozenset("はがをとにの")
 _SENTENCE: Final = frozenset("\n。、！？!?「『,. ")
-_PHRASES: Final = ALL_SUFFIXES.words | SAID.words | OF_PERSONS.words | DOING.words | PARTICLES.words
+_PHRASES: Final = ALL_SUFFIXES.words | SAID.words | OF_PERSONS.words | DOING.words | PARTICLES.words | {DISH}
 _BEGUN: Final = frozenset(phrase[:size] for phrase in _PHRASES for size in range(1, len(phrase)))
-_SHORT: Final = frozenset("様氏殿君")  # words go on with them: 氏名, 殿堂
+_SHORT: Final = frozenset("様氏殿君邸宅")  # words go on with them: 氏名, 殿堂
 _BEHIND_SHORT: Final = frozenset("宛方邸分専本")
 
 
@@ -83,9 +91,11 @@ def _read(text: str, begin: int, end: int) -> Name | None:
     if begin and _is_inside(text, begin, end):
         return None
     surname = text[begin:end]
+    if len(surname) == 1 and text[begin : begin + 2] in _LONGER:
+        return None
     is_spaced = text[end : end + 1] == " "
-    size = _given(text, end + is_spaced, fewest=2 if len(surname) == 1 and not is_spaced else 1)
-    if size:
+    size = _given(text, end + is_spaced)
+    if size and text[begin : end + size] not in ATLAS:
         return Name(begin, end + is_spaced + size, surname, is_full=True, is_spaced=is_spaced)
     return Name(begin, end, surname, is_full=False, is_spaced=False) if _ends(text, end) else None
 
@@ -94,14 +104,14 @@ def _is_inside(text: str, begin: int, end: int) -> bool:
     """Whether a word has begun before it that is not what somebody is, as in `営業部長山田`."""
     if not begin or not is_letter(text[begin - 1]):
         return False
-    return end - begin == 1 or not ROLES.end(text[max(0, begin - _ROLE) : begin])
+    return end - begin == 1 or not BEGUN_BEFORE.end(text[max(0, begin - _ROLE) : begin])
 
 
-def _given(text: str, at: int, fewest: int) -> int:
+def _given(text: str, at: int) -> int:
     """How many characters of a given name there are."""
     if not BEGINNINGS.issuperset(text[at : at + 1]):
         return 0
-    for size in range(min(_GIVEN, len(text) - at), fewest - 1, -1):
+    for size in range(min(_GIVEN, len(text) - at), 0, -1):
         if is_given(text[at : at + size]) and _ends(text, at + size):
             return size
     return 0
@@ -127,14 +137,34 @@ def _ends(text: str, at: int) -> bool:
 def _is_person(text: str, name: Name) -> bool:
     before = text[max(0, name.start - CONTEXT) : name.start].rpartition(SEPARATOR)[2]
     after = text[name.end : name.end + _AFTER].partition(SEPARATOR)[0]
-    if name.is_spaced or _is_honoured(name, after.lstrip(" ") if after[:1] == " " else after):
+    if _is_set_apart(name, before) or _is_honoured(name, after.lstrip(" ") if after[:1] == " " else after):
         return True
-    if name.surname in SINGLE and not name.is_full and before[-1:] in _LISTED:
+    if _is_short(name, before) and not (name.is_full and is_labelled(before)):
         return False
     if is_labelled(before) or _is_introduced(name, before, after):
         return True
+    return _is_full_name(name, before, after) if name.is_full else _is_family_name(name, before, after)
+
+
+def _is_set_apart(name: Name, before: str) -> bool:
+    """Whether a blank is between family name and given name: in `花の島 知夫`, `まち海津 心の` none is."""
+    if not name.is_spaced or not "ぁ" <= before[-1:] <= "ん":
+        return name.is_spaced
+    return name.surname not in (SINGLE if before[-1] in _LINKING else WORDS)
+
+
+def _is_short(name: Name, before: str) -> bool:
+    """Whether many words look like it: a full name of two characters, or a family name of one in a list."""
     if name.is_full:
-        return name.surname not in LEADING and (_is_of_a_role(before) or _is_told(after) or _is_alone(before, after))
+        return name.end - name.start == _SHORTEST
+    return name.surname in SINGLE and before[-1:] in _LISTED
+
+
+def _is_full_name(name: Name, before: str, after: str) -> bool:
+    return name.surname not in LEADING and (_is_of_a_role(before) or _is_told(after) or _is_alone(before, after))
+
+
+def _is_family_name(name: Name, before: str, after: str) -> bool:
     if len(name.surname) == 1:
         return False
     return _is_one_of(name, before, after) or (name.surname not in WORDS and _is_somebody(before, after))
@@ -144,7 +174,9 @@ def _is_honoured(name: Name, after: str) -> bool:
     suffixes = SUFFIXES if name.surname in WORDS and not name.is_full else ALL_SUFFIXES
     if not suffixes.begin(after):
         return False
-    return after[0] not in _SHORT or not is_letter(after[1:2]) or after[1] in _BEHIND_SHORT
+    if after.startswith(DISH):
+        return False
+    return after[0] not in _SHORT or not is_han(after[1:2]) or after[1] in _BEHIND_SHORT
 
 
 def is_labelled(before: str, labels: WordSet = LABELS) -> bool:
@@ -195,7 +227,8 @@ def _is_introduced(name: Name, before: str, after: str) -> bool:
 
 
 def _is_of_a_role(before: str) -> bool:
-    return ROLES.end(before.rstrip(" の(、"))
+    stem = before.rstrip(" の(、")
+    return ROLES.end(stem) or SURE.end(stem)
 
 
 def _is_one_of(name: Name, before: str, after: str) -> bool:
@@ -211,8 +244,25 @@ def _is_somebody(before: str, after: str) -> bool:
     """Whether a family name stands where those of people do: as a line, a speaker or a mention, or doing something."""
     if before.endswith(_MENTIONS) or DOING.begin(after):
         return True
-    is_first = before[-1:] in ("", "\n", "]") or before[-2:] == "] "
-    return is_first and after[:1] in _BEHIND_SPEAKER
+    if _begins_turn(before) or _is_behind_time(before):
+        return after[:1] in _BEHIND_SPEAKER or _is_time(after)
+    return before[-1:] == "」" and after[:1] == "「"
+
+
+def _begins_turn(before: str) -> bool:
+    """Whether a line begins there, or what somebody says in a log: `[10:18] 佐藤`."""
+    return before[-1:] in ("", "\n", "]") or before[-2:] == "] "
+
+
+def _is_time(after: str) -> bool:
+    """Whether the hour is behind it, as in `佐藤 10:05`."""
+    hour, sign, minute = after[1 : 1 + _TIME].partition(":")
+    return after[:1] == " " and bool(sign) and hour.isdigit() and minute[:2].isdigit()
+
+
+def _is_behind_time(before: str) -> bool:
+    """Whether the hour is before it, as in `10:32 佐藤「`."""
+    return before[-1:] == " " and before[-4:-3] == ":" and before[-3:-1].isdigit()
 
 
 def _is_told(after: str) -> bool:
@@ -220,7 +270,7 @@ def _is_told(after: str) -> bool:
     rest = after.lstrip(" ")
     if rest[:1] == "(":
         return rest[1:2].isdigit() or "ぁ" <= rest[1:2] <= "ヺ" or rest[1:2] in _IN_BRACKETS
-    if rest[:1] == "、":
+    if rest[:1] in ("、", "・"):
         return rest[1:2].isdigit() and rest[2:5].lstrip("0123456789")[:1] in ("歳", "才")
     return (rest[:1] == "<" and rest[1:2] != "/") or OF_PERSONS.begin(rest)
 
@@ -228,11 +278,20 @@ def _is_told(after: str) -> bool:
 def _is_alone(before: str, after: str) -> bool:
     """Whether it has a line, a cell, or quotes for itself."""
     left, right = before.rstrip(" ")[-1:], after.lstrip(" ")[:1]
+    if right == ":" and _begins_turn(before):
+        return True
+    if _stands_free(before, after):
+        return True
     if left == ":" or (before[-1:] == " " and (before[-2:-1].isdigit() or (after[:1] == " " and after[1:2].isdigit()))):
         return True
     if left and left not in _CELL_BEFORE and not _is_numbered(before):
         return False
     return not right or right in _CELL_AFTER
+
+
+def _stands_free(before: str, after: str) -> bool:
+    """Whether blanks set it apart, as nothing else does in Japanese: `1組　佐藤太郎　鈴木一郎`."""
+    return before[-1:] in (" ", "\n", "") and after[:1] in (" ", "\n", "", "(")
 
 
 def _is_numbered(before: str) -> bool:
@@ -259,6 +318,6 @@ def _may_change(text: str, begin: int, end: int) -> bool:
 
 def _is_begun(after: str) -> bool:
     """Whether it may become a phrase that tells something of the name before it."""
-    if not after or after in _BEGUN or after in ("(", "<", "様", "氏", "殿", "君"):
+    if not after or after in _BEGUN or after in ("(", "<", *_SHORT) or (after[0].isdigit() and len(after) < _TIME):
         return True
-    return (after[0] == "、" and len(after) <= _GIVEN and after[1:].isdigit()) or after == "、"
+    return after[0] in "、・" and len(after) <= _GIVEN and (len(after) == 1 or after[1:].isdigit())

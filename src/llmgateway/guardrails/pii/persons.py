@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii import unlisted_names
+from llmgateway.guardrails.pii import readings, unlisted_names
 from llmgateway.guardrails.pii.anchors import anchors
 from llmgateway.guardrails.pii.japanese_names import find_known, open_known
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled, compiled_wide, wide
@@ -70,7 +70,9 @@ def _japanese(folded: str, start: int) -> list[Finding]:
     if beside.calls:
         spans.update(find_called(folded, (each for each in beside.calls if each[0] >= low)))
     if beside.is_labelled:
-        spans.update(find_labelled(folded, low, wide(folded[low:])))
+        raw = wide(folded[low:])
+        spans.update(find_labelled(folded, low, raw))
+        spans.update(readings.find_read(folded, low, raw))
     named = [Finding(*span, KIND, _SCORE) for span in spans]
     return [*named, *(found for _, end in spans for found in _reading(folded, end))]
 
@@ -91,7 +93,7 @@ def opening(folded: str, low: int) -> int:
     """Where the end of a Japanese text begins that may become a name, or the reading of one."""
     low = max(low, len(folded) - LONGEST)
     beside = anchors(folded, low)
-    at = open_known(folded, beside.known) if beside else len(folded)
+    at = min(open_known(folded, beside.known) if beside else len(folded), readings.opening(folded, low))
     behind = max(0, low - 1)
     raw = wide(folded[behind:])
     found = _OPEN.search(raw)

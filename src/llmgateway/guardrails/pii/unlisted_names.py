@@ -7,7 +7,7 @@ from llmgateway.guardrails.pii.given_names import is_given
 from llmgateway.guardrails.pii.japanese_names import is_han, is_labelled
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
 from llmgateway.guardrails.pii.surnames import KANA_SURNAMES
-from llmgateway.guardrails.pii.words_of_names import NOBODY, READINGS, ROLES, SURE, THINGS
+from llmgateway.guardrails.pii.words_of_names import DISH, LABELS, NOBODY, READINGS, ROLES, SURE, THINGS, TITLED
 from llmgateway.wire.expression import Expression
 from llmgateway.wire.view import CONTEXT, SEPARATOR
 
@@ -23,7 +23,7 @@ _BEHIND: Final = compiled_wide(rf"[:=|「」】>)\t \n\"']({_TWO}|{_READING}|[{H
 OPEN: Final = (
     rf"(?:[{HAN}]{{1,5}}|[{HAN}]{{1,4}} [{HAN}ぁ-ん{KATAKANA}]{{0,5}}"
     rf"|{_KANA}(?:[ ・](?:{_KANA})?){{0,2}}|[{_HALF}]{{1,12}}(?: [{_HALF}]{{0,12}})?)"
-    rf" ?(?:さ|く|ち|ちゃ|と|と申|と名|様|氏|殿)?\z"
+    rf" ?(?:さ|く|ち|ちゃ(?:んぽ?)?|と|と申|と名|様|氏|殿|容|容疑|先|教|選)?\z"
 )
 _LAST: Final = frozenset(
     "田川山野木本村井原島崎沢藤谷橋口岡松林森浦石尾倉津塚坂瀬池堀宮根越戸賀辺巻丸垣江河泉杉竹梅柳桐栗城嶋澤濱永吉富沼淵渕窪畑畠迫熊牧脇"
@@ -33,6 +33,8 @@ _NO_LAST: Final = frozenset(
     "部課係室社店会局院校支株市県区町所者員様団体組合家屋園館場署人名店号課庫料金費率量値額表書票欄類用品"
 )
 _LAST_OF_GIVEN: Final = frozenset("子美郎太介香奈恵代江")
+_MORE_LAST: Final = frozenset("菜也哉斗彦輔樹衣佳那莉咲")
+_LAST_WRITTEN: Final = (_LAST_OF_GIVEN | _MORE_LAST | frozenset("海真之治雄夫男翔希輝志平馬佑悟")) - {"代"}
 _ACCOUNT: Final = 7  # digits
 _ACCOUNTS: Final = ("普通", "当座", "貯蓄", "口座")
 _GIVES: Final = ("と申し", "と申す", "と名乗")
@@ -42,7 +44,7 @@ _LONGEST: Final = 3  # characters of a family name in kanji, as nearly all are
 
 def find_labelled(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
     """Names behind a label, in a folded text; `raw`: what is behind `low`, as UTF-8."""
-    for begin, end in _spans(_BEHIND, raw, low):
+    for begin, end in spans(_BEHIND, raw, low):
         if _is_behind_label(text, begin, end):
             yield begin, end
 
@@ -50,6 +52,9 @@ def find_labelled(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
 def find_called(text: str, calls: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Names before an honorific, and those that somebody gives; `calls`: where these words stand."""
     for at, end in calls:
+        if text[end - 1] == "の":
+            yield from _of_kin(text, end)
+            continue
         low = max(0, at - _LONGEST_BEFORE)
         raw = wide(text[low:at])
         found = _BEFORE.search(raw)
@@ -61,21 +66,37 @@ def find_called(text: str, calls: Iterable[tuple[int, int]]) -> Iterator[tuple[i
             yield begin, stop
 
 
+def _of_kin(text: str, begin: int) -> Iterator[tuple[int, int]]:
+    """A given name behind whose it is, as in `娘の美咲は`: if it is written as few words are."""
+    end = begin
+    while end - begin <= _LONGEST and is_han(text[end : end + 1]):
+        end += 1
+    name = text[begin:end]
+    if len(name) > 1 and name[-1] in _LAST_OF_GIVEN | _MORE_LAST and name[-1] != "代" and is_given(name):
+        yield begin, end
+
+
 def _is_called(text: str, begin: int, stop: int, at: int, end: int) -> bool:
     """Whether `text[begin:stop]` is a name, before what calls somebody at `text[at:end]`."""
     name = text[begin:stop]
+    if text.startswith(DISH, at):
+        return False
     if text[at] == "と":
         return text.startswith(_GIVES, at) and stop == at and _is_said(name)
+    if not is_han(text[end : end + 1]) and _is_full(name):
+        return True
+    if text.startswith(TITLED, at):
+        return False
     if is_han(text[end : end + 1]) or (len(name) > _LONGEST and " " not in name and is_han(name[0])):
         return False
     return _is_honoured(name) or _is_given_to(text, begin, stop)
 
 
-def _spans(pattern: Expression, raw: bytes, low: int) -> Iterator[tuple[int, int]]:
-    """Where the pattern's first group matches, in code points of the text; the next match may begin where it ends."""
+def spans(pattern: Expression, raw: bytes, low: int, group: int = 1) -> Iterator[tuple[int, int]]:
+    """Where a group of the pattern matches, in code points of the text; the next match may begin where it ends."""
     at = seen = 0
     while (found := pattern.search(raw, at)) is not None:
-        begin, end = found.span(1)
+        begin, end = found.span(group)
         low += len(raw[seen:begin].decode())
         yield low, low + len(raw[begin:end].decode())
         at, seen = end, begin
@@ -87,7 +108,16 @@ def _is_honoured(name: str) -> bool:
         return "・" in name or surname in KANA_SURNAMES
     if blank:
         return _is_surname(surname) and (is_given(given) or surname[-1] in _LAST)
+    if len(name) == _LONGEST and name[1] in _LAST and is_given(name[2]):
+        return name[0] not in NOBODY
     return name[-1] in _LAST and name not in THINGS and name[0] not in NOBODY
+
+
+def _is_full(name: str) -> bool:
+    """Whether it is a family name with a given name that is written as few words are."""
+    if len(name) <= _LONGEST or not is_han(name[0]) or name[0] in NOBODY or name[-1] not in _LAST_WRITTEN:
+        return False
+    return any(is_given(name[-size:]) for size in (2, 3) if len(name) > size + 1)
 
 
 def _is_given_to(text: str, begin: int, end: int) -> bool:
@@ -113,10 +143,19 @@ def _is_behind_label(text: str, begin: int, end: int) -> bool:
         return is_labelled(before, READINGS) or _is_behind_account(before)
     surname, blank, given = name.partition(" ")
     if blank:
-        return _is_surname(surname) and given[-1] not in _NO_LAST and is_labelled(before)
-    return is_labelled(before, SURE) and any(
-        len(name) - size > 1 and is_given(name[size:]) for size in range(1, _LONGEST + 1)
+        return _is_surname(surname) and _is_behind_blank(given) and is_labelled(before)
+    if _is_full(name):
+        return is_labelled(before)
+    return (
+        name[-1] not in _NO_LAST
+        and is_labelled(before, SURE)
+        and any(len(name) - size > 1 and is_given(name[size:]) for size in range(1, _LONGEST + 1))
     )
+
+
+def _is_behind_blank(given: str) -> bool:
+    """Whether it may be a given name there, not the next label: `売主 伊藤茂 買主`."""
+    return given not in THINGS and given not in LABELS.words and given[-1] not in _NO_LAST
 
 
 def _is_behind_account(before: str) -> bool:
