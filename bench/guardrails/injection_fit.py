@@ -22,7 +22,7 @@ from llmgateway.guardrails.injection.weights import PAIR, SHIFT, WINDOW
 SIZE: Final = 1 << SHIFT
 SEEN: Final = 4  # an n-gram in fewer stretches is noise
 MOST_RULES: Final = 8.0
-KEPT: Final = 12000  # features of the file
+KEPT: Final = 14000  # features of the file
 STRENGTH: Final = 0.03  # of the fit with all features: more trusts the texts more
 NARROW_STRENGTH: Final = 0.05  # of the fit with the KEPT
 ALONE: Final = 0.75  # how much a single word or group is trusted, where two together say more

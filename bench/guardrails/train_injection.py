@@ -20,7 +20,7 @@ from llmgateway.guardrails.injection.weights import BLOCK
 TARGET = Path(__file__).parents[2] / "src/llmgateway/guardrails/injection/weights.bin"
 # Shares of harmless texts above the two points, by models that never saw the texts' source. The weights that ship saw
 # all sources and do better on others' texts: below 1 % and 0.25 % there (`score_injection`).
-FLAGGED, BLOCKED = 0.055, 0.022
+FLAGGED, BLOCKED = 0.042, 0.016
 FOLDS = 6  # models for that, each without the texts of a sixth of the sources
 HARMLESS = 3.0  # how much more a harmless text weighs than an attack: few false alarms come first
 SHORT = "made-short"  # the sources of attacks that say no more than they must: few words, which others drown

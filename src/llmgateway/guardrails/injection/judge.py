@@ -22,7 +22,7 @@ class InjectionJudge:
     """Judges the user's texts by `threshold`, what tools brought by `strict_threshold`, and only texts of `sources`."""
 
     name = "injection"
-    version = "3"
+    version = "4"
     kinds: Sequence[str] = tuple(f"injection.{each}" for each in TECHNIQUES)
     stages: Sequence[Stage] = (Stage.REQUEST,)
     is_heavy = False
