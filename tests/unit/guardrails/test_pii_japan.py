@@ -15,6 +15,14 @@ def test_a_personal_number_after_its_label(text, number):
     assert only(text.format(number)) == ("jp_my_number", number)
 
 
+@pytest.mark.parametrize(
+    "text", ["渋谷区在住2-3人", "大阪市本店3-4-5", "千代田区自宅1-2-3", "住所市1-2", "東京都住所1-2"]
+)
+def test_a_label_between_a_city_and_a_number_makes_no_address_and_no_error(text):
+    assert "jp_address" not in [kind for kind, _ in found(text)]
+    assert found(text + "、住所：東京都千代田区丸の内1-2-3")[-1] == ("jp_address", "東京都千代田区丸の内1-2-3")
+
+
 def test_a_personal_number_in_groups_needs_japanese_around_it_and_its_check_digit():
     assert only("番号は1234-5678-9018です") == ("jp_my_number", "1234-5678-9018")
     assert found("see 1234-5678-9018") == []

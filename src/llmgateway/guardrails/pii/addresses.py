@@ -154,12 +154,14 @@ def _start(folded: str, block: int) -> int:
 
 
 def _lead(found: str) -> int:
-    """How much of what was found comes before the address: a label, or words that ran into a city's name."""
+    """How much of what was found comes before the address: a label, or words that ran into a city's name; all of it
+    where the label stands behind every city, as in `渋谷区在住2-3人`.
+    """
     if found.startswith(PREFECTURES):
         return 0
     lead = max((found.find(each) + len(each) for each in _LABELS if each in found), default=0)
-    city = min(at for mark in _CITY if (at := found.find(mark, lead + 1)) >= 0)
-    return max(lead, city - _CITY_NAME)
+    city = min((at for mark in _CITY if (at := found.find(mark, lead + 1)) >= 0), default=-1)
+    return max(lead, city - _CITY_NAME) if city >= 0 else len(found)
 
 
 def _is_house(folded: str, begin: int, end: int, start: int) -> bool:
