@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from llmgateway.wire.unseen import IS_UNSEEN, hides, without
+from llmgateway.wire.unseen import hides, without
 
 MOST_HIDDEN: Final = 50
 """More of them together part words: else what stands far away would decide whether a word is whole."""
@@ -42,4 +42,4 @@ class Plain:
 
 def shown(word: str) -> str:
     """Write a word without what shows nothing."""
-    return "".join(char for char in word if char not in IS_UNSEEN)
+    return without(word, len(word))[0]

@@ -1,7 +1,7 @@
 """Characters that nobody sees: they may stand inside of what a person or a model reads without them.
 
 Soft hyphens, joiners and blanks without width, marks of direction, fillers, variation selectors, invisible signs of
-mathematics, tags.
+mathematics, tags. A selector right behind an emoji is none of them: it says how that looks, in very many texts.
 """
 
 import re
@@ -19,14 +19,18 @@ UNSEEN: Final = "".join(chr(code) for first, last in _RANGES for code in range(f
 IS_UNSEEN: Final = frozenset(UNSEEN)
 CLASS: Final = "".join(f"{chr(first)}-{chr(last)}" for first, last in _RANGES)
 """What a pattern has between its brackets that matches any one of them."""
-_SELECTORS: Final = "\ufe00-\ufe0f"  # those behind a sign say how it looks, as emoji have them
-SIGHT: Final = rf"[{CLASS.replace(_SELECTORS, '')}]|[ -~][{_SELECTORS}]"
-"""The pattern of a text that is worth a closer look."""
+_SELECTORS: Final = "\ufe00-\ufe0f"
+_OTHERS: Final = CLASS.replace(_SELECTORS, "")
+_EMOJI: Final = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u25aa-\u27bf\u2934\u2935\u2b05-\u2b55"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+SIGHT: Final = rf"[{_OTHERS}]|(?:\A|[^{_EMOJI}])[{_SELECTORS}]"
+"""The pattern of a text that has such a character, and what stands before it."""
 _ANY: Final = Expression(SIGHT.encode(), latin=False)
-
-
-_EACH: Final = re.compile(f"[{CLASS}]")
-_RUN: Final = re.compile(f"[{CLASS}]++")
+_ONE: Final = f"(?:[{_OTHERS}]|(?<![{_EMOJI}])[{_SELECTORS}])"
+_EACH: Final = re.compile(_ONE)
+_RUN: Final = re.compile(f"{_ONE}[{CLASS}]*+")
 
 
 def hides(text: str) -> bool:

@@ -40,6 +40,9 @@ def found(words, text, **options):
         ("falcon", "fal\u200bcon, \u200bf\u00ada\u2060l\ufeffcon\u200d", ["fal\u200bcon", "f\u00ada\u2060l\ufeffcon"]),
         ("falcon", "x\u200bfalcon falcon\u200bs", []),
         ("東京", "東\u200b京", ["東\u200b京"]),
+        ("東京", "東\ufe0f京", ["東\ufe0f京"]),
+        ("I❤️NY", "we say I❤️NY", ["I❤️NY"]),
+        ("❤️\u200d🔥", "a ❤️\u200d🔥 or ❤️🔥", ["❤️\u200d🔥", "❤️🔥"]),
     ],
 )
 def test_finds(word, text, expected):
@@ -169,3 +172,11 @@ def test_findings_have_the_name_that_the_operator_gives():
     guardrail = Denylist({"words": ["ban"], "kind": "custom.legal"})
     assert guardrail.kinds == ("custom.legal",)
     assert guardrail.find(View("ban"))[0].kind == "custom.legal"
+
+
+@pytest.mark.parametrize("sign", ["\ufe0f", "\u200b"])
+def test_a_sign_that_nobody_sees_far_away_decides_about_no_word(sign):
+    guardrail = Denylist({"words": ["東京", "I❤️NY"]})
+    text = f"東{sign}京 I❤️NY " + "x" * 400
+    assert len(guardrail.find(View(text))) == 2
+    assert guardrail.find(View(text + "a\u200bb ❤️")) == guardrail.find(View(text))

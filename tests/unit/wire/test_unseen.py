@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from llmgateway.wire.unseen import IS_UNSEEN, UNSEEN, hides, without
+from llmgateway.wire.unseen import IS_UNSEEN, UNSEEN, hides, marked, without
 
 
 def test_they_are_signs_that_show_nothing():
@@ -21,9 +21,27 @@ def test_one_inside_of_a_word_hides_it(each):
     assert each in IS_UNSEEN
 
 
-def test_what_says_how_an_emoji_looks_hides_nothing():
-    assert not hides("thanks ❤️ and ☎️ you")
-    assert not hides("plain")
+@pytest.mark.parametrize("text", ["thanks ❤️ and ☎️ you", "🏳️ ©️", "plain"])
+def test_what_says_how_an_emoji_looks_hides_nothing_and_stays(text):
+    assert not hides(text)
+    assert without(text, len(text)) == (text, [*range(len(text))])
+    assert marked(text, "-") == text
+
+
+@pytest.mark.parametrize("text", ["日\ufe0f本", "\ufe0f日本", "日本\ufe00", "日\ufe0f\ufe0f本"])
+def test_a_selector_behind_anything_else_hides(text):
+    assert hides(text)
+    assert without(text, len(text))[0] == "日本"
+    assert "\ufe0f" not in marked(text, "-")
+
+
+@pytest.mark.parametrize("text", ["❤\ufe0f\u200d🔥", "❤\ufe0f\ufe0fa", "a❤️b\u200bc", "\u200b❤️", "日\ufe0f本 ❤️"])
+def test_what_is_told_is_what_is_left_out(text):
+    """However far away: a text hides something if and only if one of its pieces does."""
+    shown, places = without(text, len(text))
+    assert shown == "".join(text[at] for at in places)
+    assert [at for at, each in enumerate(marked(text, "-")) if each != "-"] == places
+    assert hides(text) == (shown != text)
 
 
 def test_more_in_a_row_than_may_be_stay():
