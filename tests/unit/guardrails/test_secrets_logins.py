@@ -48,6 +48,29 @@ def test_a_password_beside_a_name(text, password):
     assert found(text.format(password)) == [("secret.password", password)]
 
 
+@pytest.mark.parametrize("after", ["です。", "\\n", '"', "、次に"])
+@pytest.mark.parametrize(
+    "text", ["log in with mary21 / {}", "creds: mary21:{}", "docker login -u mary21 -p {}", "zip -P {}"]
+)
+def test_a_password_ends_where_what_streams_hold_back_does(text, after):
+    whole = text.format("c0rrectH0rse14") + after
+    assert found(whole) == [("secret.password", "c0rrectH0rse14")]
+    for cut in range(len(whole)):
+        settled = Secrets({}).settled(View(whole[:cut]))
+        assert not whole.index("c0rrect") < settled < whole.index("14") + 2
+
+
+@pytest.mark.parametrize(
+    "text", ["IDENTIFIED BY '{}'", "auth=('mary21', '{}')", "jdbc:oracle:thin:app/{}@db.internal:1521/orcl"]
+)
+@pytest.mark.parametrize("sign", ["ä", "\\", "`", "様"])
+def test_what_a_stream_would_let_through_in_part_is_no_password(text, sign):
+    whole = text.format(f"Winter{sign}2025!x")
+    for cut in range(len(whole)):
+        begun = Secrets({}).settled(View(whole[:cut]))
+        assert [each for each in Secrets({}).find(View(whole)) if each.start < begun < each.end] == []
+
+
 @pytest.mark.parametrize("password", ["Winter2025!x", "c0rrectH0rse14"])
 def test_a_password_behind_a_slash_in_an_address(password):
     text = f"jdbc:oracle:thin:app/{password}@db.internal:1521/orcl"

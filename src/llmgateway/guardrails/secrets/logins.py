@@ -3,14 +3,16 @@
 from typing import Final
 
 from llmgateway.guardrails.secrets.context import PASSWORD
-from llmgateway.guardrails.secrets.scan import Candidate, Detector, Scan, compiled
+from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
 from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token
 from llmgateway.guardrails.secrets.structures import CONNECTION
 
 SESSION: Final = "secret.session"
 _NAME: Final = rb"[A-Za-z0-9._@+-]{2,40}"
-_BARE: Final = rb"([!-&(-~\x1a]{5,64})"
-_QUOTED: Final = rb"[\"']([^\"'\s\x1f]{5,64})[\"']"
+_SIGN: Final = of_class("".join(each for each in RUN if each.encode() != FOREIGN))  # as streams hold values back
+_PART: Final = of_class("".join(each for each in RUN if each.encode() not in {FOREIGN, b"/", b"@"}))
+_BARE: Final = b"(" + _SIGN + b"{5,64})"
+_QUOTED: Final = rb"[\"'](" + _SIGN + rb"{5,64})[\"']"
 _COOKIES: Final = rb"(?i:[a-z_.-]{0,16}(?:sess|sid|auth|token|jwt|remember)[a-z_.-]{0,12})"
 _MOST: Final = 200  # characters of a cookie that decide
 _ENDS: Final = b".,:;!)\x1a"  # of a sentence, behind a password
@@ -41,7 +43,7 @@ _spoken = _found(
 )  # fmt: skip
 DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     *((gate, _spoken) for gate in ("creds", "credential", "log in ", "login with", "logged in ", "sign in with")),
-    (":thin:", _found(rb"(?i::thin):[^/\s\x1f:@\"']{1,60}/([^/\s\x1f\"'@]{4,64})@", CONNECTION, is_password)),
+    (":thin:", _found(rb"(?i::thin):[^/\s\x1f:@\"']{1,60}/(" + _PART + rb"{4,64})@", CONNECTION, is_password)),
     ("identified by", _found(rb"(?i:identified by) " + _QUOTED, PASSWORD, is_password)),
     *(
         (gate, _found(pattern + _BARE, PASSWORD, is_password))
