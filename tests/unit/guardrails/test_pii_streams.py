@@ -79,3 +79,12 @@ def test_prose_is_hardly_held(language):
     )
     assert held[len(held) // 2] <= 4
     assert held[len(held) * 95 // 100] <= 12
+
+
+@pytest.mark.parametrize("address", ["C@" + "本" * 94 + ".jp", "Cé" + "a" * 68 + "@" + "本" * 24 + ".jp"])
+def test_a_long_address_of_other_letters_goes_through_in_no_part(address):
+    guardrail, whole = PiiGuardrail({}), f"write to {address} now"
+    (found,) = guardrail.find(View(whole))
+    assert whole[found.start : found.end] == address
+    for cut in range(len(whole)):
+        assert not found.start < guardrail.settled(View(whole[:cut])) < found.end

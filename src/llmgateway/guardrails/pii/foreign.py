@@ -19,9 +19,7 @@ _CYRILLIC: Final = "а-яА-ЯёЁіїєґ"
 _JAPANESE: Final = f"{HAN}{KATAKANA}ぁ-ん"
 _LABEL: Final = rf"(?:[{_LATIN}-]+|[{_JAPANESE}0-9-]+|[{_CYRILLIC}0-9-]+)"  # in one script, so prose ends it
 _ADDRESS: Final = compiled_wide(rf"[{_LATIN}_][{_LOCAL}]*@(?:{_LABEL}\.)+(?:[A-Za-z]{{2,24}}\b|[{_CYRILLIC}]{{2,10}})")
-OPEN: Final = (
-    rf"[{_LATIN}_][{_LOCAL}]{{0,63}}@[{_LATIN}{_JAPANESE}{_CYRILLIC}.-]{{0,80}}\z|[{_LOCAL}]*[À-ÖØ-öø-ɏ][{_LOCAL}]*\z"
-)
+OPEN: Final = rf"[{_LATIN}_][{_LOCAL}]*@[{_LATIN}{_JAPANESE}{_CYRILLIC}.-]*\z|[{_LOCAL}]*[À-ÖØ-öø-ɏ][{_LOCAL}]*\z"
 
 
 def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
