@@ -5,6 +5,7 @@ import base64
 import json
 import logging
 import re
+import threading
 
 import pytest
 from tests.component.test_guardrails import answer_of
@@ -19,6 +20,7 @@ from tests.support.wire_backend import expect, finish, forever, reply, send, unt
 
 from llmgateway.dataplane import sessionreply
 from llmgateway.guarding import holding
+from llmgateway.guarding.guards import Guard
 
 TABLE = '[guardrails.harm]\nuse = "http"\nbackend = "two"\nkinds = ["person", "whole"]\nstages = ["reply"]\ntimeout = "9s"\n'
 BLOCKING = config(TABLE + 'action = "block"\n')
@@ -587,6 +589,62 @@ async def test_when_the_worker_ends_nobody_is_waited_for(tmp_path):
         pipe.go_away()
         assert (await caller.until_closed())[1] == 1001
         assert two.requests == []
+
+
+@pytest.mark.parametrize("more", [(), (NUMBERS,)], ids=["bare", "guarded"])
+async def test_when_the_worker_ends_meanwhile_nobody_is_waited_for_any_longer(tmp_path, more):
+    settings = config(TABLE.replace('"9s"', '"60s"') + 'action = "flag"\n', *more)
+    steps = [*says(*response("fine")), listens, say_close(1000)]
+    async with talking(tmp_path, steps, settings, finds(WORD, go=asyncio.Event())) as (caller, _, two, running):
+        await events(caller)
+        caller.close()
+        await until(lambda: bool(two.requests))
+        (pipe,) = running.worker.gateway.tunnels.open
+        pipe.go_away()
+        assert (await caller.until_closed())[1] == 1000
+        await running.quiet()
+        assert running.outcome().meta["end"] == "completed"
+
+
+@pytest.mark.parametrize("more", [(), (NUMBERS,)], ids=["bare", "guarded"])
+async def test_and_where_one_of_them_fails_the_session_ends_as_it_did(tmp_path, monkeypatch, caplog, more):
+    def fails(*_):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(sessionreply, "_told", fails)
+    settings = config(TABLE + 'action = "flag"\n', *more)
+    steps = [*says(*response("fine")), listens, say_close(1000)]
+    async with talking(tmp_path, steps, settings, finds(WORD)) as (caller, _, _two, running):
+        await events(caller)
+        caller.close()
+        assert (await caller.until_closed())[1] == 1000
+        await running.quiet()
+        assert running.outcome().meta["end"] == "completed"
+    assert "a guardrail failed" in caplog.text
+
+
+@pytest.mark.parametrize("more", [(), (NUMBERS,)], ids=["bare", "guarded"])
+async def test_what_has_been_said_is_learnt_beside_the_loop_when_it_is_long(tmp_path, monkeypatch, more):
+    """Somebody has it bound while the session is settled, and in no other place does that take so long."""
+    on_loop: list[bool] = []
+    bound_to = Guard.bound_to
+
+    def bind(guard, said):
+        on_loop.append(threading.current_thread() is threading.main_thread())
+        return bound_to(guard, said)
+
+    monkeypatch.setattr(Guard, "bound_to", bind)
+    leak = '[guardrails.leak]\nuse = "system_leak"\nmode = "observe"\n'
+    steps = [listens, *says(CREATED), listens, say_close(1000)]
+    told = {"type": "session.update", "session": {"instructions": "Tell nobody of the plan. " * 2000}}
+    async with talking(tmp_path, steps, config(leak, *more)) as (caller, _, _two, running):
+        caller.send(told)
+        await caller.receive()
+        caller.close()
+        assert (await caller.until_closed())[1] == 1000
+        await running.quiet()
+    assert on_loop
+    assert not any(on_loop)
 
 
 @pytest.mark.parametrize("action", ["block", "redact"])

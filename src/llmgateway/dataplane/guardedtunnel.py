@@ -252,10 +252,12 @@ class GuardedTunnel(Tunnel):
     # --- the end
 
     async def look_back(self) -> None:
-        await look_back(self._call, self._reply, self._session.context, lambda: self._session.bound)
+        session = self._session
+        await look_back(self._call, self._reply, session.context, lambda: session.bound, session.held)
 
     def count(self, ending: Ending) -> None:
-        self._call.bound = self._session.bound  # what is stored is judged by what has been said
+        if self._call.bound is None:  # nobody has looked back: the worker ends
+            self._call.bound = self._session.bound
         super().count(ending)
 
     def go_away(self) -> None:

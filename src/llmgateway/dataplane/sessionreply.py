@@ -19,6 +19,7 @@ from llmgateway.dataplane.opinions import Opinion
 from llmgateway.dataplane.reply import Reply
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.facts import LEARNING
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.heldtexts import redacted, texts_of
 from llmgateway.guarding.holding import Held
@@ -133,7 +134,7 @@ class ReplyJudges:
         said = await self._texts(held)
         if not said:
             return said
-        opinion = Opinion(self._call, self._links(), self._session.context)
+        opinion = Opinion(self._call, await self._links(), self._session.context)
         redacting = [link for link in opinion.links if link.redacts]
         if redacting:
             places = Places(Stage.REPLY)
@@ -148,27 +149,32 @@ class ReplyJudges:
     async def _texts(self, held: Held) -> list[Said]:
         return await asked_aside(held.size, texts_of, held.entries, self._shape)
 
-    def _links(self) -> Sequence[JudgeLink]:
-        return links_of(self._guard, lambda: self._session.bound)
+    async def _links(self) -> Sequence[JudgeLink]:
+        """The judges of replies; those that must know what has been said do."""
+        links, session = self._guard.reply_judges, self._session
+        if not any(binds(link.guardrail) for link in links):
+            return links
+        bound = await asked_aside(LEARNING * session.held, lambda: session.bound)
+        return links if bound is None else bound.reply_judges
 
 
-def links_of(guard: Guard, bind: Callable[[], Guard | None]) -> Sequence[JudgeLink]:
-    """The judges of replies; those that must know what has been said do."""
-    links = guard.reply_judges
-    bound = bind() if any(binds(link.guardrail) for link in links) else None
-    return links if bound is None else bound.reply_judges
+async def look_back(
+    call: Call, reply: Reply, context: Sequence[Piece], bind: Callable[[], Guard | None], size: int
+) -> None:
+    """Have the judges look at all responses of a session that is over, where none of them could have held it up.
 
-
-async def look_back(call: Call, reply: Reply, context: Sequence[Piece], bind: Callable[[], Guard | None]) -> None:
-    """Have the judges look at all responses of a session that is over, where none of them could have held it up."""
+    `bind`: gives the guard by which what is stored is judged, too; it knows `size` characters of what has been said.
+    """
+    is_judged = call.guard is not None and call.guard.holds_replies
+    call.bound = await asked_aside(LEARNING * size, bind)
     guard = call.guard
-    if guard is None or not guard.reply_judges or guard.holds_replies:
+    if guard is None or not guard.reply_judges or is_judged:
         return
     message = reply.reader.message()
     if message is None:
         return
     said = await asked_aside(len(message), _told, message)
-    opinion = Opinion(call, links_of(guard, bind), context)
+    opinion = Opinion(call, guard.reply_judges, context)
     await opinion.ask_of(opinion.links, said)
 
 

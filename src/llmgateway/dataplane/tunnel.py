@@ -7,6 +7,7 @@ Where guardrails must see what is said, see `guardedtunnel`.
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable
 from functools import partial
@@ -32,6 +33,8 @@ from llmgateway.dataplane.upgrade import Tunnelled
 from llmgateway.domain.errors import GatewayError
 from llmgateway.wire.websocket import TEXT, FrameFlow, close_frame, frame
 
+logger = logging.getLogger(__name__)
+
 CLOSE_S: Final = 5.0  # for the answer to a close frame, and for what was said before it to be taken in
 PARTING_S: Final = 1.0  # the same when the worker ends; below the supervisor's patience after a drain
 
@@ -47,8 +50,8 @@ async def tunnel(call: Call, sent: Dispatched, pipe: "Tunnel") -> None:
         pipe.reguard(gateway.in_force.snapshot)  # it may have been replaced while the backend was asked
         pipe.open()
         ending = await pipe.ended
-        if not pipe.is_hurried:
-            await pipe.look_back()
+        if not pipe.hurried.done():
+            await _look_back(pipe)
         durable = _settle(call, pipe, ending)
         if durable is not None:
             await durable
@@ -64,6 +67,17 @@ async def tunnel(call: Call, sent: Dispatched, pipe: "Tunnel") -> None:
         pipe.close()
     call.incoming.end()
     sent.connection.cancel()
+
+
+async def _look_back(pipe: "Tunnel") -> None:
+    """Whatever comes of it, the session is written down, and both sides are told that it is over."""
+    looking = asyncio.ensure_future(pipe.look_back())
+    try:
+        await asyncio.wait([looking, pipe.hurried], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        looking.cancel()
+    if looking.done() and not looking.cancelled() and (error := looking.exception()) is not None:
+        logger.error("a guardrail failed", exc_info=error)
 
 
 def _settle(call: Call, pipe: "Tunnel", ending: Ending) -> Awaitable[None] | None:
@@ -94,6 +108,7 @@ class Tunnel:
         "_reply",
         "deadline",
         "ended",
+        "hurried",
         "parted",
     )
 
@@ -116,6 +131,7 @@ class Tunnel:
         self.deadline: float | None = None
         self.ended: asyncio.Future[Ending] = loop.create_future()
         self.parted: asyncio.Future[None] = loop.create_future()
+        self.hurried: asyncio.Future[None] = loop.create_future()  # the worker ends, and nobody may be waited for
 
     def __repr__(self) -> str:
         state = "parted" if self.parted.done() else "ended" if self.ended.done() else "open"
@@ -241,11 +257,6 @@ class Tunnel:
 
     # --- the end
 
-    @property
-    def is_hurried(self) -> bool:
-        """Whether the worker ends, and nobody may be waited for."""
-        return self._patience_s == PARTING_S
-
     async def look_back(self) -> None:
         """Have those look at the session who only tell of what they find, before it is written down."""
 
@@ -255,6 +266,8 @@ class Tunnel:
     def go_away(self) -> None:
         """The worker ends, and so does every tunnel that is still open."""
         self._patience_s = PARTING_S
+        if not self.hurried.done():
+            self.hurried.set_result(None)
         if self.deadline is not None:
             self.deadline = min(self.deadline, self._clock.monotonic() + PARTING_S)
         self._end(self._by_caller() or ENDINGS[Cause.DRAINED])

@@ -44,7 +44,7 @@ class WatchedTunnel(Tunnel):
 
     def _count_held(self) -> None:
         try:
-            self._claim.become(self._messages.held + self._lane.held)
+            self._claim.become(self._messages.held + self._lane.held + self._watch.held)
         except GatewayError:
             self.close()
 
@@ -55,10 +55,11 @@ class WatchedTunnel(Tunnel):
         self._valve.turn("backend", is_shut=not is_writable)
 
     async def look_back(self) -> None:
-        await look_back(self._call, self._reply, self._watch.context, self._bound)
+        await look_back(self._call, self._reply, self._watch.context, self._bound, self._watch.held)
 
     def count(self, ending: Ending) -> None:
-        self._call.bound = self._bound()
+        if self._call.bound is None:  # nobody has looked back: the worker ends
+            self._call.bound = self._bound()
         super().count(ending)
 
     def _bound(self) -> Guard | None:

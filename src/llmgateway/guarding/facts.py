@@ -14,6 +14,7 @@ from llmgateway.ports.judge import Piece
 MAX_SYSTEM: Final = 64 * 1024  # characters of instructions and of the system's other texts
 MAX_SAID: Final = 64 * 1024  # characters of what others have said
 MAX_TEXTS: Final = 512  # of each; a tiny text takes more room than it is long
+LEARNING: Final = 4  # a character that is learnt costs what so many bytes of a message cost that are judged
 _SAYS: Final = frozenset({"user", "assistant", "tool"})
 
 

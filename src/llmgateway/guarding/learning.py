@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from llmgateway.guarding.facts import Facts
+from llmgateway.guarding.facts import LEARNING, Facts
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.pieces import texts_of_reply
 from llmgateway.guarding.steps import Rules, Step
@@ -10,7 +10,6 @@ from llmgateway.guarding.stream import GuardedStream
 from llmgateway.guarding.watching import said
 from llmgateway.guarding.whereabouts import Whereabouts
 
-_COST: Final = 4  # a character that is learnt costs what so many bytes of a message cost that are judged
 _UNBOUND: Final = -1
 
 
@@ -33,7 +32,7 @@ class Learning:
     def burden(self) -> int:
         """What it costs to judge the backend's next message beside its own bytes, told in bytes."""
         is_new = self._rules.bind is not None and self.facts.version != self._learnt_at
-        return _COST * self.facts.size if is_new else 0
+        return LEARNING * self.facts.size if is_new else 0
 
     @property
     def bound(self) -> Guard | None:

@@ -78,6 +78,11 @@ class Watch:
         """What has been said."""
         return self._facts.pieces() if self._facts is not None else ()
 
+    @property
+    def held(self) -> int:
+        """Characters that are kept of what has been said."""
+        return self._facts.size if self._facts is not None else 0
+
     def bound(self, guard: Guard) -> Guard:
         """The route's guard by what has been said."""
         return guard.bound_to(self._facts.pieces()) if self._facts is not None else guard
