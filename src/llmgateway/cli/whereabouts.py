@@ -29,7 +29,7 @@ CONFIG_ENV: Final = "LLMGATEWAY_CONFIG"
 TOKEN_ENV: Final = "LLMGATEWAY_ADMIN_TOKEN"  # noqa: S105  the variable's name
 DEFAULT_URL: Final = "http://127.0.0.1:8081"
 MAX_REPLY_BYTES: Final = 8 * 1024 * 1024
-_HEADER: Final = re.compile(r"\s*\[(?P<table>[^\[\]\n]+)\]")
+_HEADER: Final = re.compile(r"\s*\[\[?(?P<table>[^\[\]\n]+)\]")
 
 UrlOption = Annotated[str | None, typer.Option("--url", help=f"The admin listener, such as {DEFAULT_URL}.")]
 TokenEnvOption = Annotated[str, typer.Option("--token-env", help="Variable that holds the admin token.")]

@@ -41,7 +41,7 @@ def test_a_file_that_is_wrong_elsewhere_still_tells_where_the_gateway_is(file, m
 
 
 @pytest.mark.parametrize(
-    "broken", ["[routes.chat\n", "x = [1,\n", 'name = "a\n', "[routes]\n[routes]\n", "[[x]]\n[x]\n"]
+    "broken", ["[routes.chat\n", "x = [1,\n", 'name = "a\n', "[routes]\n[routes]\n", "[[x]]\n[x]\n", "[[x]]\nname =\n"]
 )
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_file_that_is_half_edited_still_tells_where_the_gateway_is(file, monkeypatch, capsys, broken, is_first):
