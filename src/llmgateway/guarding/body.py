@@ -123,20 +123,29 @@ class Sieve:
         view = View(SEPARATOR.join(shown("".join(row)) for row in texts))
         said = [text for row in texts for text in row]
         firsts = {*accumulate(map(len, texts), initial=0)}
-        hits = [hit for hit in self._chain.hits(view) if self._is_over_border(hit, said, starts, firsts)]
+        hits = self._over_border(self._chain.hits(view), said, starts, firsts)
         changed = self._without(said, starts, self._accepted(hits))
         spans = [span for row in found for span in row]
         return replace(body, [(spans[at], encode(text)) for at, text in changed.items()])
 
-    def _is_over_border(self, hit: Hit, texts: list[str], starts: list[int], firsts: set[int]) -> bool:
-        """Whether a hit lies in several of these texts, or is one only behind what the text before it ends with."""
-        at = bisect_right(starts, hit.start) - 1
-        if starts[at + 1] < hit.end:
-            return True
-        if at in firsts or hit.start - starts[at] >= CONTEXT:
-            return False
-        own = hit._replace(start=hit.start - starts[at], end=hit.end - starts[at])
-        return own not in self._chain.hits(View(shown(texts[at][: own.end + CONTEXT])))
+    def _over_border(self, hits: list[Hit], texts: list[str], starts: list[int], firsts: set[int]) -> list[Hit]:
+        """Those that lie in several of these texts, or are one only behind what the text before theirs ends with."""
+        places = [bisect_right(starts, hit.start) - 1 for hit in hits]
+        ends: dict[int, int] = {}  # of what begins near the head of a text that is not the first
+        for at, hit in zip(places, hits, strict=True):
+            if at not in firsts and hit.start - starts[at] < CONTEXT and hit.end <= starts[at + 1]:
+                ends[at] = max(ends.get(at, 0), hit.end - starts[at])
+        own = {at: self._chain.hits(View(shown(texts[at][: end + CONTEXT]))) for at, end in ends.items()}
+        return [
+            hit
+            for at, hit in zip(places, hits, strict=True)
+            if hit.end > starts[at + 1]
+            or (
+                hit.start - starts[at] < CONTEXT
+                and at in own
+                and hit._replace(start=hit.start - starts[at], end=hit.end - starts[at]) not in own[at]
+            )
+        ]
 
     def _without(self, texts: list[str], starts: list[int], hits: list[Hit]) -> dict[int, str]:
         """What these texts say with hits replaced that lie in several of them: where one begins it has its stand-in."""

@@ -120,6 +120,19 @@ def test_what_a_text_has_by_itself_is_counted_once():
     assert [(each["kind"], each["count"]) for each in notes.rows()] == [("number", 1), ("secret.password", 1)]
 
 
+def test_each_of_many_texts_is_looked_at_no_more_than_twice_however_much_is_in_it():
+    looks: list[int] = []
+
+    class Counted(Secrets):
+        def find(self, view, start=0):
+            looks.append(len(view.text))
+            return super().find(view, start)
+
+    texts = ["password: Tr0ub4dor&3horse password: Tr0ub4dor&4horse password: Tr0ub4dor&5horse"] * 20
+    said_of({"content": parts(*texts)}, Link("secrets", Counted({}), Action.REDACT))
+    assert len(looks) < 2 * len(texts)
+
+
 def test_choices_are_read_apart():
     choices = {"choices": [{"index": 0, "text": "1234"}, {"index": 1, "text": "567"}]}
     assert found(choices) == [["1234", "567"]]
