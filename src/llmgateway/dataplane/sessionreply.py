@@ -45,7 +45,7 @@ class Verdicts:
     something may follow now, `then` hears that nothing waits any more, `hold` is told to stop the backend's messages.
     """
 
-    __slots__ = ("_act", "_fail", "_hold", "_is_free", "_judge", "_then", "_waiting")
+    __slots__ = ("_act", "_fail", "_hold", "_is_free", "_judge", "_room", "_then", "_waiting")
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class Verdicts:
         self._then = then
         self._hold = hold
         self._waiting: deque[asyncio.Future[Follow]] = deque()
+        self._room = asyncio.Semaphore(MAX_ASKING)  # very much may have kept its place behind one response
 
     @property
     def is_busy(self) -> bool:
@@ -73,7 +74,7 @@ class Verdicts:
     def put(self, ready: Sequence[Held]) -> None:
         """Have these judged."""
         for held in ready:
-            task = asyncio.ensure_future(self._judge(held))
+            task = asyncio.ensure_future(self._judged(held))
             task.add_done_callback(lambda _: self.flush())
             self._waiting.append(task)
         if len(self._waiting) >= MAX_ASKING:
@@ -95,6 +96,10 @@ class Verdicts:
         waiting, self._waiting = self._waiting, deque()
         for task in waiting:
             task.cancel()
+
+    async def _judged(self, held: Held) -> Follow:
+        async with self._room:
+            return await self._judge(held)
 
     def _follow(self, judged: "asyncio.Future[Follow]") -> None:
         try:

@@ -18,6 +18,7 @@ class Court:
         self.over = 0
         self.is_free = True
         self.waiting: dict[str, asyncio.Future] = {}
+        self.asked: list[str] = []
         self.verdicts = Verdicts(
             self.judge,
             act=self.act,
@@ -28,6 +29,7 @@ class Court:
         )
 
     async def judge(self, held: Held):
+        self.asked.append(held.owner)
         return await self.waiting[held.owner]
 
     def act(self, step: Step) -> None:
@@ -93,6 +95,17 @@ async def test_where_many_wait_the_backend_does():
     assert court.held == [True]
     await court.say("0")
     assert court.held == [True, False]
+
+
+async def test_of_much_that_becomes_ready_at_once_only_so_much_is_asked_about_at_once():
+    court, names = Court(), [f"{at}" for at in range(3 * MAX_ASKING)]
+    court.put(*names)
+    await asyncio.sleep(0)
+    assert court.asked == names[:MAX_ASKING]
+    for at, name in enumerate(names):
+        assert len(court.asked) <= at + MAX_ASKING
+        await court.say(name)
+    assert (court.asked, court.done, court.over) == (names, [name.encode() for name in names], 1)
 
 
 async def test_what_fails_ends_the_session():
