@@ -157,9 +157,10 @@ class GuardedReply(Reply):
         if header in chain.clean:
             return True
         text = shown(header.decode("utf-8", "replace"))
-        if any(chain.enforced_hits(View(each)) for each in readings(text)):
+        found = [hit for each in readings(text) for hit in chain.hits(View(each))]
+        if any(hit.link.is_enforced for hit in found):
             return False
-        if header.isascii():
+        if header.isascii() and not found:  # nobody looks again at what is remembered, those who only tell neither
             chain.remember(text)
         return True
 
