@@ -26,6 +26,7 @@ from llmgateway.wire.view import View
 T = TypeVar("T", bytes, str)
 
 MAX_CHANNELS: Final = 1_000  # texts of one reply at once: choices, calls, parts
+_UNNAMED: Final = b"message"  # what an event without a name is called: it says of no type
 MAX_GONE: Final = 10_000  # that have ended, and whose ends are forgotten
 
 
@@ -148,7 +149,9 @@ class GuardedStream:
             raise _broken()
         if name and event.get("type") != name.decode("latin-1"):
             name = self._by_itself(Sieve.text, name.decode("latin-1")).encode()
-            if "type" not in event:  # some say it beside the data only, and clients take it from there
+            if (
+                "type" not in event and name != _UNNAMED
+            ):  # some say it beside the data only, and clients take it from there
                 event["type"] = name.decode()
                 data = encode(event)
         pieces = self._shape.pieces(event)

@@ -277,6 +277,12 @@ def test_of_members_that_come_twice_only_what_was_judged_passes():
     assert b"1234567" not in found.given
 
 
+def test_the_name_that_events_without_one_have_tells_no_type():
+    stream = guarded(OpenAIProvider(), "chat.completions")
+    data = b'{"id":"c","choices":[{"index":0,"delta":{"content":"fine. "}}]}'
+    assert [each.given for each in stream.event(b"message", data)] == [data]
+
+
 def test_what_is_no_json_is_judged_as_a_text():
     stream = guarded(OpenAIProvider(), "chat.completions")
     assert [each.given for each in stream.event(b"", b"call 1234567")] == [b"call [NUMBER]"]
