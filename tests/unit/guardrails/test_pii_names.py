@@ -275,3 +275,11 @@ def test_little_is_held_back_behind_a_name():
 def test_names_in_a_list_are_all_found(way):
     names = ["田中", "佐藤", "鈴木", "高橋"]
     assert [name for _, name in found("".join(map(way.format, names)), "person")] == names
+
+
+@pytest.mark.parametrize(
+    ("label", "name"), [("フリガナ：", "タカハシ"), ("名義 ", "ヤマダタロウ"), ("フリガナ", "：タカハシ")]
+)
+def test_a_label_of_readings_says_nothing_of_the_text_beside_its_own(label, name):
+    assert people(label + name) == [name.lstrip("：")]
+    assert people(label + SEPARATOR + name) == []

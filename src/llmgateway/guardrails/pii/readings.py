@@ -7,8 +7,9 @@ from llmgateway.guardrails.pii.given_names import is_given
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
 from llmgateway.guardrails.pii.surnames import KANA_SURNAMES
 from llmgateway.guardrails.pii.unlisted_names import spans
+from llmgateway.wire.view import SEPARATOR
 
-_SIGNS: Final = rf"[^{HAN}{KATAKANA}ぁ-んA-Za-z0-9、。]{{1,6}}"  # between a label and what it is a label of
+_SIGNS: Final = rf"[^{HAN}{KATAKANA}ぁ-んA-Za-z0-9、。{SEPARATOR}]{{1,6}}"  # between a label and what it is a label of
 _FURIGANA: Final = "(?:ふりがな|フリガナ|よみがな|ヨミガナ|読み仮名)" + _SIGNS
 _HOLDER: Final = "(?:カナ|名義|名義人|人|者|者名)" + _SIGNS
 _SURELY: Final = rf"(?:\A|[^{HAN}{KATAKANA}ぁ-ん])(?:セイ|メイ)[\"')]{{0,2}} ?[:= ] ?[\"']?"
