@@ -67,7 +67,7 @@ class Places:
             decode(body)
         except JsonError:
             written = body.decode("utf-8", "replace")
-            text = _as_read(written)
+            text = unescaped(written)
             said, met = left.get(text, written).encode(), {text}
         else:
             edits, met = self._edits(body, left)
@@ -83,12 +83,12 @@ class Places:
         found = literals(body)
         given = arguments(body, found)
         for each in found:
-            text = _as_read(each.text)
+            text = unescaped(each.text)
             if text in said and not each.is_name and not self._is_code(each, given):
                 strings[each.start] = each, said[text]
                 met.add(text)
         for one in encoded_texts(body, is_strict=False):
-            text = _as_read(one.text)
+            text = unescaped(one.text)
             if text in said:
                 at = one.literal.start
                 again = one.saying(said[text])
@@ -101,11 +101,6 @@ class Places:
         if is_inside(given, literal.start):
             return False
         return is_of_programs(self._stage, literal.name.decode(), literal.text)
-
-
-def _as_read(text: str) -> str:
-    """A text as judges are shown it."""
-    return unescaped(text) if "\\" in text else text
 
 
 def _to_mask(hit: Hit) -> Hit:

@@ -143,7 +143,7 @@ def _unescaped(body: bytes) -> bytes | None:
 
 def unescaped(text: str) -> str:
     """A text that may hold JSON, with the escapes resolved that its writer could have left out: no less valid."""
-    return _ESCAPE.sub(_resolved, text)
+    return _ESCAPE.sub(_resolved, text) if "\\" in text else text
 
 
 def _resolved(found: "re.Match[str]") -> str:
