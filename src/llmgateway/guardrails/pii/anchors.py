@@ -4,9 +4,9 @@ from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
-from llmgateway.guardrails.pii.runs import wide
 from llmgateway.guardrails.pii.surnames import SINGLE, SURNAMES
 from llmgateway.guardrails.pii.words_of_names import KIN, LABELS, READINGS, SURE, TITLED
+from llmgateway.wire.lexicon import hits
 
 _KNOWN: Final = (*SURNAMES, *SINGLE)
 _CALLS: Final = ("様", "さま", "さん", "氏", "殿", "くん", "ちゃん", "と申", "と名乗", *KIN, *TITLED)
@@ -27,11 +27,7 @@ class Anchors(NamedTuple):
 
 def anchors(text: str, low: int) -> Anchors | None:
     """All of them in a folded text, from `low` on; None if there is nothing."""
-    part = text[low:] if low else text
-    try:
-        found = _AUTOMATON.find_matches_as_indexes(part, overlapping=True)
-    except UnicodeEncodeError:  # half of a surrogate pair
-        found = _AUTOMATON.find_matches_as_indexes(wide(part).decode(), overlapping=True)
+    found = hits(_AUTOMATON, text[low:] if low else text, overlapping=True)
     if not found:
         return None
     known: list[tuple[int, int]] = []

@@ -26,8 +26,7 @@ def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
     """Addresses that are not plain ones."""
     if not _has_others_beside(view, low):
         return
-    for first, last in matches(_ADDRESS, raw):
-        begin, end = low + first, low + last
+    for begin, end in matches(_ADDRESS, raw, low):
         if end - begin <= LONGEST and not view.folded[begin:end].isascii() and not _is_password(view.folded, begin):
             yield Finding(begin, end, KIND)
 

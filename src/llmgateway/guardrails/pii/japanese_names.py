@@ -40,7 +40,6 @@ _LONGER: Final = frozenset(SURNAMES)
 _SHORTEST: Final = 2  # characters of a full name
 _AFTER: Final = 12  # characters behind a name that are looked at
 _COMPANY: Final = 20  # characters of a company's name
-_ROLE: Final = 12  # characters of the longest role
 _LINKS: Final = " :=|「『【】[(\t\"'`*-"
 _LISTED: Final = "、,・/と&"
 _OTHERS: Final = compiled_wide(  # of a list of names
@@ -104,7 +103,7 @@ def _is_inside(text: str, begin: int, end: int) -> bool:
     """Whether a word has begun before it that is not what somebody is, as in `営業部長山田`."""
     if not begin or not is_letter(text[begin - 1]):
         return False
-    return end - begin == 1 or not BEGUN_BEFORE.end(text[max(0, begin - _ROLE) : begin])
+    return end - begin == 1 or not BEGUN_BEFORE.end(text, begin)
 
 
 def _given(text: str, at: int) -> int:

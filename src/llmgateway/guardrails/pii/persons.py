@@ -17,7 +17,7 @@ JAPANESE: Final = "ja"
 LANGUAGES: Final = (ENGLISH, JAPANESE)
 _SCORE: Final = 0.7
 LONGEST: Final = 40  # characters of a name in Japanese, with what is looked at behind it
-_LONGEST_ENGLISH: Final = 152
+_LONGEST_ENGLISH: Final = 152  # characters of a name in English, with what says before it that it is one
 _WORD: Final = rb"[A-Z][a-z'-]{1,20}"
 _NAMED: Final = (
     rb"(?:full|customer|patient|contact|account|employee|first|last|user|holder|applicant|passenger|guest)[ _]?name"

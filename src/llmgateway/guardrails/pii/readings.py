@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.guardrails.pii.given_names import is_given
-from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, groups, wide
 from llmgateway.guardrails.pii.surnames import KANA_SURNAMES
-from llmgateway.guardrails.pii.unlisted_names import spans
 from llmgateway.wire.view import SEPARATOR
 
 _SIGNS: Final = rf"[^{HAN}{KATAKANA}ぁ-んA-Za-z0-9、。{SEPARATOR}]{{1,6}}"  # between a label and what it is a label of
@@ -29,10 +28,10 @@ _FAMILY: Final = range(2, 6)  # characters of a family name
 
 def find_read(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
     """Where they stand in a folded text; `raw`: what is behind `low`, as UTF-8."""
-    yield from (span for span in spans(_READ, raw, low) if not text.startswith(_NO_READINGS, span[0]))
-    yield from spans(_PART, raw, low)
-    yield from (span for span in spans(_HELD, raw, low) if _is_of_family(text[slice(*span)]))
-    yield from (span for span in spans(_FIELD, raw, low) if is_given(text[slice(*span)]))
+    yield from (span for span in groups(_READ, raw, low) if not text.startswith(_NO_READINGS, span[0]))
+    yield from groups(_PART, raw, low)
+    yield from (span for span in groups(_HELD, raw, low) if _is_of_family(text[slice(*span)]))
+    yield from (span for span in groups(_FIELD, raw, low) if is_given(text[slice(*span)]))
 
 
 def _is_of_family(reading: str) -> bool:

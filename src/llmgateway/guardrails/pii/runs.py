@@ -6,11 +6,11 @@ to read. A run longer than LONGEST holds no value: that bounds what a stream hol
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.wire.expression import Expression
+from llmgateway.wire.expression import Expression, Span
 from llmgateway.wire.unseen import SIGHT, marked
 from llmgateway.wire.view import View
 
@@ -20,9 +20,8 @@ KATAKANA: Final = "ァ-ヺー"
 KANJI_DIGITS: Final = "〇一二三四五六七八九"
 DIGITS: Final = b"0123456789"
 NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
-_GAP: Final = "\x7f"  # stands for an invisible character: belongs to every run, and to no value
+GAP: Final = b"\x7f"  # stands for an invisible character: belongs to every run, and to no value
 _PLAIN: Final = {**{ord(digit): 0x30 + at for at, digit in enumerate(KANJI_DIGITS)}, 0x96F6: 0x30, 0x30FC: 0x2D}
-_GAP_OCTET: Final = _GAP.encode()
 
 
 def compiled(pattern: bytes, *, longest: bool = False) -> Expression:
@@ -47,7 +46,6 @@ _WORDS: Final = (
 )
 _SPACED: Final = compiled(rb"\b(?:(?:[0-9] ){8,}|(?:[0-9]-){8,}|(?:[0-9]\.){8,})[0-9]\b")
 _FEWEST_GAPS: Final = 8
-GAP: Final = _GAP.encode()
 
 
 def wide(text: str) -> bytes:
@@ -55,10 +53,26 @@ def wide(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def matches(pattern: Expression, raw: bytes) -> Iterator[tuple[int, int]]:
-    """Where a wide pattern matches in what `wide` gave, in code points."""
-    seen = at = 0
-    for begin, end in pattern.spans(raw):
+def matches(pattern: Expression, raw: bytes, low: int = 0) -> Iterator[Span]:
+    """Where a wide pattern matches in what `wide` gave of a text from `low` on, in code points of the text."""
+    return _in_characters(pattern.spans(raw), raw, low)
+
+
+def groups(pattern: Expression, raw: bytes, low: int = 0) -> Iterator[Span]:
+    """The same of a pattern's first group: the next match may begin where that ends."""
+    return _in_characters(_groups(pattern, raw), raw, low)
+
+
+def _groups(pattern: Expression, raw: bytes) -> Iterator[Span]:
+    at = 0
+    while (found := pattern.search(raw, at)) is not None:
+        yield (span := found.span(1))
+        at = span[1]
+
+
+def _in_characters(spans: Iterable[Span], raw: bytes, at: int) -> Iterator[Span]:
+    seen = 0
+    for begin, end in spans:
         at += len(raw[seen:begin].decode())
         seen = end
         yield at, (at := at + len(raw[begin:end].decode()))
@@ -74,7 +88,7 @@ def plain(view: View, low: int, raw: bytes) -> bytes:
         return view.octets
     text = _BAR.sub("-", view.folded)
     if view.hides:
-        text = marked(text, _GAP)
+        text = marked(text, GAP.decode())
     for word, sign in _WORDS:
         text = text.replace(word, sign)
     return _with_digits(text, low).encode("ascii", "replace")
@@ -84,9 +98,9 @@ def _with_digits(text: str, low: int) -> str:
     """The text with digits for its numbers in kanji, from `low` on."""
     parts: list[str] = []
     seen = 0
-    for begin, end in matches(_KANJI_NUMBER, wide(text[low:])):
-        parts += text[seen : low + begin], text[low + begin : low + end].translate(_PLAIN)
-        seen = low + end
+    for begin, end in matches(_KANJI_NUMBER, wide(text[low:]), low):
+        parts += text[seen:begin], text[begin:end].translate(_PLAIN)
+        seen = end
     return "".join((*parts, text[seen:])) if parts else text
 
 
@@ -120,7 +134,7 @@ class Run:
         self.octets, self.begin, self.end = octets, begin, end
         self.spaced = False
         self.bare = octets[begin:end].isdigit()  # nothing but digits: all of it is one number, or there is none
-        if not self.bare and (octets.find(_GAP_OCTET, begin, end) >= 0 or self._is_spaced()):
+        if not self.bare and (octets.find(GAP, begin, end) >= 0 or self._is_spaced()):
             self._clean()
 
     def _is_spaced(self) -> bool:
@@ -135,7 +149,7 @@ class Run:
 
     def _clean(self) -> None:
         """Leave out what only disguises: invisible characters, and blanks between single digits."""
-        octets, gap = self.octets, _GAP_OCTET[0]
+        octets, gap = self.octets, GAP[0]
         low, high = max(0, self.begin - 2), min(len(octets), self.end + 2)
         drop: set[int] = set()
         for begin, end in _SPACED.spans(octets, self.begin, self.end):

@@ -5,10 +5,9 @@ from typing import Final
 
 from llmgateway.guardrails.pii.given_names import is_given
 from llmgateway.guardrails.pii.japanese_names import is_han, is_labelled
-from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
+from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, groups, wide
 from llmgateway.guardrails.pii.surnames import KANA_SURNAMES
 from llmgateway.guardrails.pii.words_of_names import DISH, LABELS, NOBODY, READINGS, ROLES, SURE, THINGS, TITLED
-from llmgateway.wire.expression import Expression
 from llmgateway.wire.view import CONTEXT, SEPARATOR
 
 _KANA: Final = rf"[ァ-ヺ][{KATAKANA}]{{0,8}}"
@@ -33,18 +32,17 @@ _NO_LAST: Final = frozenset(
     "部課係室社店会局院校支株市県区町所者員様団体組合家屋園館場署人名店号課庫料金費率量値額表書票欄類用品"
 )
 _LAST_OF_GIVEN: Final = frozenset("子美郎太介香奈恵代江")
-_MORE_LAST: Final = frozenset("菜也哉斗彦輔樹衣佳那莉咲")
-_LAST_WRITTEN: Final = (_LAST_OF_GIVEN | _MORE_LAST | frozenset("海真之治雄夫男翔希輝志平馬佑悟")) - {"代"}
+_LAST_OF_KIN: Final = (_LAST_OF_GIVEN | frozenset("菜也哉斗彦輔樹衣佳那莉咲")) - {"代"}
+_LAST_WRITTEN: Final = _LAST_OF_KIN | frozenset("海真之治雄夫男翔希輝志平馬佑悟")
 _ACCOUNT: Final = 7  # digits
 _ACCOUNTS: Final = ("普通", "当座", "貯蓄", "口座")
 _GIVES: Final = ("と申し", "と申す", "と名乗")
-_ROLE: Final = 13  # characters of the longest role, with `の`
 _LONGEST: Final = 3  # characters of a family name in kanji, as nearly all are
 
 
 def find_labelled(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
     """Names behind a label, in a folded text; `raw`: what is behind `low`, as UTF-8."""
-    for begin, end in spans(_BEHIND, raw, low):
+    for begin, end in groups(_BEHIND, raw, low):
         if _is_behind_label(text, begin, end):
             yield begin, end
 
@@ -72,7 +70,7 @@ def _of_kin(text: str, begin: int) -> Iterator[tuple[int, int]]:
     while end - begin <= _LONGEST and is_han(text[end : end + 1]):
         end += 1
     name = text[begin:end]
-    if len(name) > 1 and name[-1] in _LAST_OF_GIVEN | _MORE_LAST and name[-1] != "代" and is_given(name):
+    if len(name) > 1 and name[-1] in _LAST_OF_KIN and is_given(name):
         yield begin, end
 
 
@@ -90,16 +88,6 @@ def _is_called(text: str, begin: int, stop: int, at: int, end: int) -> bool:
     if is_han(text[end : end + 1]) or (len(name) > _LONGEST and " " not in name and is_han(name[0])):
         return False
     return _is_honoured(name) or _is_given_to(text, begin, stop)
-
-
-def spans(pattern: Expression, raw: bytes, low: int, group: int = 1) -> Iterator[tuple[int, int]]:
-    """Where a group of the pattern matches, in code points of the text; the next match may begin where it ends."""
-    at = seen = 0
-    while (found := pattern.search(raw, at)) is not None:
-        begin, end = found.span(group)
-        low += len(raw[seen:begin].decode())
-        yield low, low + len(raw[begin:end].decode())
-        at, seen = end, begin
 
 
 def _is_honoured(name: str) -> bool:
@@ -126,8 +114,7 @@ def _is_given_to(text: str, begin: int, end: int) -> bool:
         return False
     if text[end - 1] in _LAST_OF_GIVEN:
         return True
-    before = text[max(0, begin - _ROLE) : begin]
-    return text.startswith(("くん", "ちゃん"), end) or (before[-1:] == "の" and ROLES.end(before[:-1]))
+    return text.startswith(("くん", "ちゃん"), end) or (text[begin - 1 : begin] == "の" and ROLES.end(text, begin - 1))
 
 
 def _is_said(name: str) -> bool:

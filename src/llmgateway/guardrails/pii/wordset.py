@@ -15,12 +15,13 @@ class WordSet:
         self._firsts: Final = frozenset(word[0] for word in self.words)
         self._lasts: Final = frozenset(word[-1] for word in self.words)
 
-    def end(self, text: str) -> bool:
-        """Whether the text ends with one of them."""
-        if text[-1:] not in self._lasts:
+    def end(self, text: str, at: int | None = None) -> bool:
+        """Whether one of them ends at a place of the text; without one, at the text's end."""
+        stop = len(text) if at is None else at
+        if not stop or text[stop - 1] not in self._lasts:
             return False
         for size in self._sizes:  # noqa: SIM110  any() costs twice as much
-            if text[-size:] in self.words:
+            if size <= stop and text[stop - size : stop] in self.words:
                 return True
         return False
 
