@@ -24,8 +24,8 @@ import uvloop
 from rich.console import Console
 
 from bench import payload
-from bench.contenders.base import free_port
 from bench.load import Load, Spec
+from bench.ports import free_port
 from bench.process import Process, python
 from bench.spread import Spread
 from bench.table import Table

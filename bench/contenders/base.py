@@ -2,7 +2,6 @@
 
 import http.client
 import shutil
-import socket
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -102,10 +101,3 @@ class Contender:
         if reply.status in {400, 401, 403, 404, 422}:
             raise BenchError(f"{self.name} refuses the request: {reply.status} {text[:300]!r}")
         return reply.status == 200
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now, for programs that can't choose one themselves."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from bench import payload
-from bench.contenders.base import Contender, free_port
+from bench.contenders.base import Contender
+from bench.ports import free_port
 from bench.process import Process
 
 PROGRAM: Final = "BENCH_LITELLM"  # where it is, if not on the path

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 from typing import Final
 
-from bench.contenders.base import Contender, free_port
+from bench.contenders.base import Contender
+from bench.ports import free_port
 from bench.process import Process
 
 _CONFIG: Final = """

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from bench.contenders.base import Contender, free_port
+from bench.contenders.base import Contender
+from bench.ports import free_port
 from bench.process import Process
 
 PROGRAM: Final = "BENCH_PORTKEY"  # the path of its build/start-server.js

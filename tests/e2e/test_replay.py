@@ -10,7 +10,8 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from tests.support.gateway import Gateway, free_port, running
+from bench.ports import free_port
+from tests.support.gateway import Gateway, running
 
 from llmgateway.domain.review import DEFAULT_QUEUE, Reason
 from llmgateway.review.sampling import is_swapped, item_id

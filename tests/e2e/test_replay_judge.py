@@ -9,9 +9,10 @@ import time
 import urllib.error
 
 import pytest
+from bench.ports import free_port
 from tests.e2e.test_evaluators import Wise, wise  # noqa: F401 - a fixture
 from tests.e2e.test_replay import CONFIG, admin, ask, llmgateway
-from tests.support.gateway import free_port, running
+from tests.support.gateway import running
 
 ITEMS = 12
 MORE = """

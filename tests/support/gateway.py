@@ -8,7 +8,6 @@ are TOML's own. When the block ends with an exception, the processes' last outpu
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from bench.ports import free_port
 
 READY_S = 20.0
 STOP_S = 15.0
@@ -30,13 +30,6 @@ _TAIL = 60
 
 class NotReadyError(Exception):
     """The gateway ended, or did not become ready in time."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on. Somebody else may take it before it is used: start soon."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 @dataclass
