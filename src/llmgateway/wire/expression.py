@@ -27,6 +27,10 @@ class Found:
     def span(self, group: int = 0) -> Span:
         return self._spans[group]
 
+    def chosen(self) -> int:
+        """Which group has a part in it, of those that alternatives have: the first, from 1 on; 0 if none does."""
+        return next((group for group, span in enumerate(self._spans) if group and span[0] >= 0), 0)
+
     def last(self) -> Span:
         """The last group's span, or the whole where there are no groups: to tell one apart costs the engine more."""
         return self._spans[-1]

@@ -6,7 +6,7 @@ offsets are code points.
 """
 
 import codecs
-from typing import Final
+from typing import Any, Final
 
 from llmgateway.wire import alphabets, unseen
 
@@ -51,7 +51,7 @@ def _folded(text: str, coded: bytes) -> str:
 class View:
     """One text, folded once however many guardrails look at it."""
 
-    __slots__ = ("_coded", "_folded", "_hides", "_is_odd", "_octets", "_plain", "text")
+    __slots__ = ("_coded", "_folded", "_hides", "_is_odd", "_octets", "_plain", "seen", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -62,6 +62,7 @@ class View:
         self._folded: str | None = text if plain else None
         self._hides: bool | None = False if plain else None
         self._is_odd: bool | None = False if plain else None
+        self.seen: tuple[object, Any] | None = None  # who looked at it last, and what it keeps of that
 
     @property
     def folded(self) -> str:

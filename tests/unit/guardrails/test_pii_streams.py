@@ -1,11 +1,13 @@
 """Streams and windows: whatever way a text arrives, the same is found in it."""
 
+import gc
 import json
 import random
 from pathlib import Path
 
 import pytest
 
+from llmgateway.guardrails.pii import scan
 from llmgateway.guardrails.pii.guardrail import PiiGuardrail
 from llmgateway.ports.guardrail import MAX_OPEN, REACH
 from llmgateway.wire.view import View
@@ -88,3 +90,28 @@ def test_a_long_address_of_other_letters_goes_through_in_no_part(address):
     assert whole[found.start : found.end] == address
     for cut in range(len(whole)):
         assert not found.start < guardrail.settled(View(whole[:cut])) < found.end
+
+
+def test_a_window_is_looked_through_once_for_both_questions(monkeypatch):
+    looks = []
+    through = scan.Look._find
+    monkeypatch.setattr(scan.Look, "_find", lambda look, view: looks.append(look.start) or through(look, view))
+    guardrail, view = PiiGuardrail({}), View(f"{LETTER}携帯は090-1234-")
+    assert 3 < guardrail.settled(view, 3) < len(view.text)
+    assert guardrail.find(view, 3)
+    assert looks == [3]
+
+
+def test_what_was_seen_from_another_place_or_by_another_is_not_taken_for_its_own():
+    view, all_kinds, mail_only = View(LETTER), PiiGuardrail({}), PiiGuardrail({"kinds": ["email"]})
+    ways = [(guardrail, start) for start in (0, 200, 90) for guardrail in (all_kinds, mail_only)]
+    for guardrail, start in (*ways, *reversed(ways)):
+        assert guardrail.find(view, start) == guardrail.find(View(LETTER), start)
+        assert guardrail.settled(view, start) == guardrail.settled(View(LETTER), start)
+
+
+def test_what_is_kept_of_a_look_does_not_hold_the_text_that_holds_it():
+    view = View(LETTER)
+    PiiGuardrail({}).find(view)
+    assert view.seen is not None
+    assert view not in gc.get_referents(view.seen[1])

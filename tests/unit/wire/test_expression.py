@@ -75,6 +75,12 @@ def test_the_last_group_is_the_whole_where_there_are_no_groups():
     assert (grouped.last(), plain.last()) == ((1, 3), (0, 3))
 
 
+def test_of_alternatives_it_says_which_one_was_taken():
+    pattern = Expression(rb"(?:x=([0-9]+)|y=([a-z]+)|z);")
+    taken = [(each.chosen(), each.span(each.chosen())) for each in pattern.finditer(b"y=ab; z; x=7;")]
+    assert taken == [(2, (2, 4)), (0, (6, 8)), (1, (11, 12))]
+
+
 def test_in_wide_ones_octets_are_utf_8():
     assert Expression("[あ-ん]+".encode(), latin=False).search("xあいy".encode()).group() == "あい".encode()
 

@@ -6,23 +6,25 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 from llmgateway.guardrails.pii.surnames import SINGLE, SURNAMES
 from llmgateway.guardrails.pii.words_of_names import KIN, LABELS, READINGS, SURE, TITLED
+from llmgateway.wire.expression import Span
 from llmgateway.wire.lexicon import hits
 
 _KNOWN: Final = (*SURNAMES, *SINGLE)
 _CALLS: Final = ("様", "さま", "さん", "氏", "殿", "くん", "ちゃん", "と申", "と名乗", *KIN, *TITLED)
-_FIELDS: Final = ("ame", "AME", "セイ:", "メイ:", "普通", "当座", "貯蓄", "口座")
+_FIELDS: Final = ("ame", "AME", "セイ", "メイ", "普通", "当座", "貯蓄", "口座")
 _LABELS: Final = (*sorted(SURE.words | LABELS.words | READINGS.words), *_FIELDS)
 _FIRST_CALL: Final = len(_KNOWN)
 _FIRST_LABEL: Final = _FIRST_CALL + len(_CALLS)
 _AUTOMATON: Final = AhoCorasick((*_KNOWN, *_CALLS, *_LABELS), implementation=Implementation.ContiguousNFA)
+LONGEST_LABEL: Final = max(map(len, _LABELS))
 
 
 class Anchors(NamedTuple):
-    """Where family names stand, and honorifics or what introduces somebody; whether there is a label."""
+    """Where family names stand, and honorifics or what introduces somebody, and labels."""
 
-    known: list[tuple[int, int]]
-    calls: list[tuple[int, int]]
-    is_labelled: bool
+    known: list[Span]
+    calls: list[Span]
+    labels: list[Span]
 
 
 def anchors(text: str, low: int) -> Anchors | None:
@@ -30,14 +32,10 @@ def anchors(text: str, low: int) -> Anchors | None:
     found = hits(_AUTOMATON, text[low:] if low else text, overlapping=True)
     if not found:
         return None
-    known: list[tuple[int, int]] = []
-    calls: list[tuple[int, int]] = []
-    is_labelled = False
+    known: list[Span] = []
+    calls: list[Span] = []
+    labels: list[Span] = []
     for which, begin, end in found:
-        if which < _FIRST_CALL:
-            known.append((low + begin, low + end))
-        elif which < _FIRST_LABEL:
-            calls.append((low + begin, low + end))
-        else:
-            is_labelled = True
-    return Anchors(known, calls, is_labelled)
+        kind = known if which < _FIRST_CALL else calls if which < _FIRST_LABEL else labels
+        kind.append((low + begin, low + end))
+    return Anchors(known, calls, labels)

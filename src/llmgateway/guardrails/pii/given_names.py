@@ -1,5 +1,6 @@
 """Given names of Japan: the characters they are written with, and words of such characters that are no names."""
 
+from collections.abc import Iterator
 from typing import Final
 
 _KANJI: Final = (
@@ -78,6 +79,7 @@ _NEVER_LAST: Final = frozenset("園台通岳道研学法政教令市村野像")
 _BEGUN: Final = frozenset(name[:size] for name in KANA for size in range(1, len(name)))
 _WRITTEN: Final = KANJI | ALONE
 LONGEST: Final = 3
+_LONGEST_KANA: Final = max(map(len, KANA))
 _MIXED: Final = 3
 
 
@@ -87,9 +89,25 @@ def is_given(word: str) -> bool:
         return True
     if len(word) <= 1:
         return word in ALONE
-    if len(word) > LONGEST or not KANJI.issuperset(word) or word in NO_NAMES:
+    if len(word) > LONGEST or not _is_written(word):
         return _is_mixed(word)
-    return word[0] not in _NEVER_FIRST and word[-1] not in _NEVER_LAST
+    return word[0] not in _NEVER_FIRST
+
+
+def sizes(text: str, at: int) -> Iterator[int]:
+    """How many characters of a given name there may be at a place of a text, the longest first."""
+    first = text[at : at + 1]
+    if first in _WRITTEN:
+        for size in (LONGEST, 2):
+            word = text[at : at + size]
+            if len(word) == size and first not in _NEVER_FIRST and _is_written(word):
+                yield size
+        if first in ALONE:
+            yield 1
+    elif first in BEGINNINGS:
+        for size in range(min(_LONGEST_KANA, len(text) - at), 0, -1):
+            if is_given(text[at : at + size]):
+                yield size
 
 
 def may_begin(word: str) -> bool:
@@ -97,6 +115,11 @@ def may_begin(word: str) -> bool:
     if len(word) > LONGEST:
         return False
     return not word or word in _BEGUN or _WRITTEN.issuperset(word) or (len(word) < _MIXED and _is_hiragana(word))
+
+
+def _is_written(word: str) -> bool:
+    """Whether kanji of names are all that two or three characters are, and none that ends no name at their end."""
+    return KANJI.issuperset(word) and word[-1] not in _NEVER_LAST and word not in NO_NAMES
 
 
 def _is_mixed(word: str) -> bool:

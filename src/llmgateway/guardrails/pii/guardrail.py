@@ -55,22 +55,25 @@ class PiiGuardrail:
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
         """Give what is personal; of values that overlap, the longest."""
-        found = resolve(scan.candidates(view, start, self._names))
+        found = resolve(self._look(view, start).candidates(view))
         return [each for each in found if each.start >= start and each.kind in self._wanted]
 
     def settled(self, view: View, start: int = 0) -> int:
         """Everything but the last word, number, or beginning of an address is settled."""
-        cut = tails.opening(view, start, self._names)
+        look = self._look(view, start)
+        cut = tails.opening(view, look, self._names)
         if cut <= len(view.text) - tails.WIDEST and cut > start:
             return self._beyond(view, cut)
         if cut == start or (not self._names and _is_one_word(view, cut)):
             return cut
-        return max(start, self._before(view, cut))
+        return max(start, _before(look.candidates(view), cut))
 
-    def _before(self, view: View, cut: int) -> int:
-        """The last word may belong to a value of several words that is complete."""
-        near = scan.candidates(view, cut, self._names)
-        return min([cut, *(found.start for found in near if found.start < cut < found.end)])
+    def _look(self, view: View, start: int) -> scan.Look:
+        """A look at the text from `start` on. Streams ask twice for one: what is settled, and what is found there."""
+        if view.seen is None or view.seen[0] is not self or view.seen[1].start != start:
+            view.seen = self, scan.Look(view, start, self._names)
+        look: scan.Look = view.seen[1]
+        return look
 
     def _beyond(self, view: View, cut: int) -> int:
         """A run that is longer than any value: nothing that reaches over its middle is open."""
@@ -90,6 +93,11 @@ def _read(setting: str, chosen: Any, known: Sequence[str]) -> frozenset[str]:
     if unknown:
         raise OptionError(setting, f"There is no {unknown[0]!r} in {setting}. Known: {', '.join(known)}.")
     return frozenset(chosen)
+
+
+def _before(near: list[Finding], cut: int) -> int:
+    """The last word may belong to a value of several words that is complete."""
+    return min([cut, *(found.start for found in near if found.start < cut < found.end)])
 
 
 def _is_one_word(view: View, cut: int) -> bool:

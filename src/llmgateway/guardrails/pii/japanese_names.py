@@ -9,7 +9,7 @@ found behind labels and before honorifics only.
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from llmgateway.guardrails.pii.given_names import BEGINNINGS, is_given, may_begin
+from llmgateway.guardrails.pii.given_names import BEGINNINGS, may_begin, sizes
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
 from llmgateway.guardrails.pii.surnames import LEADING, SINGLE, SURNAMES, WORDS
 from llmgateway.guardrails.pii.words_of_names import (
@@ -35,7 +35,7 @@ from llmgateway.guardrails.pii.words_of_names import (
 from llmgateway.guardrails.pii.wordset import WordSet
 from llmgateway.wire.view import CONTEXT, SEPARATOR
 
-_GIVEN: Final = 4  # characters of the longest given name
+_AGE: Final = 4  # characters of a comma and the age behind it
 _LONGER: Final = frozenset(SURNAMES)
 _SHORTEST: Final = 2  # characters of a full name
 _AFTER: Final = 12  # characters behind a name that are looked at
@@ -92,10 +92,11 @@ def _read(text: str, begin: int, end: int) -> Name | None:
     surname = text[begin:end]
     if len(surname) == 1 and text[begin : begin + 2] in _LONGER:
         return None
-    is_spaced = text[end : end + 1] == " "
-    size = _given(text, end + is_spaced)
-    if size and text[begin : end + size] not in ATLAS:
-        return Name(begin, end + is_spaced + size, surname, is_full=True, is_spaced=is_spaced)
+    is_spaced = following == " "
+    at = end + is_spaced
+    for size in sizes(text, at):
+        if _ends(text, at + size) and text[begin : at + size] not in ATLAS:
+            return Name(begin, at + size, surname, is_full=True, is_spaced=is_spaced)
     return Name(begin, end, surname, is_full=False, is_spaced=False) if _ends(text, end) else None
 
 
@@ -104,16 +105,6 @@ def _is_inside(text: str, begin: int, end: int) -> bool:
     if not begin or not is_letter(text[begin - 1]):
         return False
     return end - begin == 1 or not BEGUN_BEFORE.end(text, begin)
-
-
-def _given(text: str, at: int) -> int:
-    """How many characters of a given name there are."""
-    if not BEGINNINGS.issuperset(text[at : at + 1]):
-        return 0
-    for size in range(min(_GIVEN, len(text) - at), 0, -1):
-        if is_given(text[at : at + size]) and _ends(text, at + size):
-            return size
-    return 0
 
 
 def is_letter(character: str) -> bool:
@@ -310,8 +301,7 @@ def _may_change(text: str, begin: int, end: int) -> bool:
     at = end + is_spaced
     if may_begin(text[at:]):
         return True
-    sizes = (size for size in range(1, _GIVEN + 1) if is_given(text[at : at + size]))
-    ends = [end, *(at + size for size in sizes)]
+    ends = [end, *(at + size for size in sizes(text, at))]
     return any(_is_begun(text[place:].lstrip(" ")) for place in ends if len(text) - place <= _AFTER)
 
 
@@ -319,4 +309,4 @@ def _is_begun(after: str) -> bool:
     """Whether it may become a phrase that tells something of the name before it."""
     if not after or after in _BEGUN or after in ("(", "<", *_SHORT) or (after[0].isdigit() and len(after) < _TIME):
         return True
-    return after[0] in "、・" and len(after) <= _GIVEN and (len(after) == 1 or after[1:].isdigit())
+    return after[0] in "、・" and len(after) <= _AGE and (len(after) == 1 or after[1:].isdigit())

@@ -1,6 +1,6 @@
 """Names of persons, where the words around them say that they are names."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -8,15 +8,16 @@ from llmgateway.guardrails.pii import readings, unlisted_names
 from llmgateway.guardrails.pii.anchors import anchors
 from llmgateway.guardrails.pii.japanese_names import find_known, open_known
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled, compiled_wide, wide
+from llmgateway.guardrails.pii.stretches import BESIDE, LONGEST, stretches
 from llmgateway.guardrails.pii.unlisted_names import find_called, find_labelled
-from llmgateway.wire.view import CONTEXT, View
+from llmgateway.wire.expression import Span
+from llmgateway.wire.view import View
 
 KIND: Final = "person"
 ENGLISH: Final = "en"
 JAPANESE: Final = "ja"
 LANGUAGES: Final = (ENGLISH, JAPANESE)
 _SCORE: Final = 0.7
-LONGEST: Final = 40  # characters of a name in Japanese, with what is looked at behind it
 _LONGEST_ENGLISH: Final = 152  # characters of a name in English, with what says before it that it is one
 _WORD: Final = rb"[A-Z][a-z'-]{1,20}"
 _NAMED: Final = (
@@ -62,25 +63,31 @@ def _english(octets: bytes, low: int) -> Iterator[Finding]:
 
 
 def _japanese(folded: str, start: int) -> list[Finding]:
-    beside = anchors(folded, max(0, start - LONGEST - CONTEXT))
+    beside = anchors(folded, max(0, start - BESIDE))
     if beside is None:
         return []
     low = max(0, start - LONGEST)
     spans = set(find_known(folded, (each for each in beside.known if each[0] >= low)))
     if beside.calls:
         spans.update(find_called(folded, (each for each in beside.calls if each[0] >= low)))
-    if beside.is_labelled:
-        raw = wide(folded[low:])
-        spans.update(find_labelled(folded, low, raw))
-        spans.update(readings.find_read(folded, low, raw))
+    spans.update(_labelled(folded, low, beside.labels))
     named = [Finding(*span, KIND, _SCORE) for span in spans]
-    return [*named, *(found for _, end in spans for found in _reading(folded, end))]
+    return [
+        *named,
+        *(found for _, end in spans if folded[end : end + 1] in _BEFORE_READING for found in _reading(folded, end)),
+    ]
+
+
+def _labelled(folded: str, low: int, labels: Iterable[Span]) -> Iterator[Span]:
+    """What only a label says of: names in no list, and readings."""
+    for start, end, raw in stretches(folded, low, labels):
+        for span in (*find_labelled(folded, start, raw), *readings.find_read(folded, start, raw)):
+            if span[1] < end or end == len(folded):
+                yield span
 
 
 def _reading(folded: str, end: int) -> Iterator[Finding]:
     """The reading of a name, in brackets behind it."""
-    if folded[end : end + 1] not in _BEFORE_READING:
-        return
     raw = wide(folded[end : end + _READING_AHEAD])
     found = _READING.match(raw)
     if found is not None:

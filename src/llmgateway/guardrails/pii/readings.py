@@ -13,12 +13,12 @@ _FURIGANA: Final = "(?:ふりがな|フリガナ|よみがな|ヨミガナ|読�
 _HOLDER: Final = "(?:カナ|名義|名義人|人|者|者名)" + _SIGNS
 _SURELY: Final = rf"(?:\A|[^{HAN}{KATAKANA}ぁ-ん])(?:セイ|メイ)[\"')]{{0,2}} ?[:= ] ?[\"']?"
 _END: Final = rf"(?:[^{HAN}{KATAKANA}ぁ-ん]|\z)"
-_READ: Final = compiled_wide(rf"{_FURIGANA}([ぁ-ん]{{2,6}} ?[ぁ-ん]{{2,6}}|[ァ-ヺ][{KATAKANA}]{{3,8}}){_END}")
-_PART: Final = compiled_wide(rf"{_SURELY}([ァ-ヺ][{KATAKANA}]{{1,7}}){_END}")
-_HELD: Final = compiled_wide(rf"{_HOLDER}([ァ-ヺ][{KATAKANA}]{{3,8}}){_END}")
-_FIELD: Final = compiled_wide(
-    rf"(?:(?i:first_?name|given_?name)|(?:\A|[^{HAN}{KATAKANA}ぁ-ん])名)[\"')]{{0,2}} ?[:=] ?[\"']?"
-    rf"([{HAN}]{{1,3}}|[ァ-ヺ][{KATAKANA}]{{1,5}}){_END}"
+_FIRST: Final = rf"(?:(?i:first_?name|given_?name)|(?:\A|[^{HAN}{KATAKANA}ぁ-ん])名)[\"')]{{0,2}} ?[:=] ?[\"']?"
+_ANY: Final = compiled_wide(
+    rf"(?:{_FURIGANA}([ぁ-ん]{{2,6}} ?[ぁ-ん]{{2,6}}|[ァ-ヺ][{KATAKANA}]{{3,8}})"
+    rf"|{_SURELY}([ァ-ヺ][{KATAKANA}]{{1,7}})"
+    rf"|{_HOLDER}([ァ-ヺ][{KATAKANA}]{{3,8}})"
+    rf"|{_FIRST}([{HAN}]{{1,3}}|[ァ-ヺ][{KATAKANA}]{{1,5}})){_END}"
 )
 _OPEN: Final = compiled_wide(rf"{_FURIGANA}([ぁ-ん]{{1,6}} ?[ぁ-ん]{{0,6}})\z")
 _LABELLED: Final = 24  # characters of a reading with its label
@@ -28,15 +28,21 @@ _FAMILY: Final = range(2, 6)  # characters of a family name
 
 def find_read(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
     """Where they stand in a folded text; `raw`: what is behind `low`, as UTF-8."""
-    yield from (span for span in groups(_READ, raw, low) if not text.startswith(_NO_READINGS, span[0]))
-    yield from groups(_PART, raw, low)
-    yield from (span for span in groups(_HELD, raw, low) if _is_of_family(text[slice(*span)]))
-    yield from (span for span in groups(_FIELD, raw, low) if is_given(text[slice(*span)]))
+    for which, begin, end in groups(_ANY, raw, low):
+        if _IS_ONE[which - 1](text[begin:end]):
+            yield begin, end
+
+
+def _is_reading(word: str) -> bool:
+    return not word.startswith(_NO_READINGS)
 
 
 def _is_of_family(reading: str) -> bool:
     """Whether it begins with the reading of a family name, and goes on."""
     return any(reading[:size] in KANA_SURNAMES and len(reading) - size > 1 for size in _FAMILY)
+
+
+_IS_ONE: Final = (_is_reading, bool, _is_of_family, is_given)  # what each of the groups has to be, besides
 
 
 def opening(folded: str, low: int) -> int:

@@ -58,16 +58,18 @@ def matches(pattern: Expression, raw: bytes, low: int = 0) -> Iterator[Span]:
     return _in_characters(pattern.spans(raw), raw, low)
 
 
-def groups(pattern: Expression, raw: bytes, low: int = 0) -> Iterator[Span]:
-    """The same of a pattern's first group: the next match may begin where that ends."""
-    return _in_characters(_groups(pattern, raw), raw, low)
+def groups(pattern: Expression, raw: bytes, low: int = 0) -> Iterator[tuple[int, int, int]]:
+    """The same of a pattern's groups, one of which has a part in each match, and which one: from 1 on.
 
-
-def _groups(pattern: Expression, raw: bytes) -> Iterator[Span]:
+    The next match may begin where that group ends.
+    """
     at = 0
     while (found := pattern.search(raw, at)) is not None:
-        yield (span := found.span(1))
-        at = span[1]
+        which = found.chosen()
+        begin, end = found.span(which)
+        low += len(raw[at:begin].decode())
+        at = end
+        yield which, low, (low := low + len(raw[begin:end].decode()))
 
 
 def _in_characters(spans: Iterable[Span], raw: bytes, at: int) -> Iterator[Span]:

@@ -29,22 +29,39 @@ _APART: Final = (b"?", b"\n", b",")  # what parts values: no pattern for ASCII h
 _BACK: Final = addresses.LONGEST + addresses.LONGEST_BLOCK + 4  # farther back begins nothing that matters at a place
 
 
-def candidates(view: View, start: int, names: Collection[str] = ()) -> list[Finding]:
-    """Give what each family takes for its own: all of it that ends after `start`. It may overlap.
+class Look:
+    """A text in the forms that values are looked for in, and what each family takes for its own there.
 
-    `names`: the languages in which names of persons are looked for.
+    `low`: where the text begins that matters to what ends after `start`; `raw`: all behind it as UTF-8, nothing if the
+    text is ASCII; `octets`: the whole text in plain characters, one octet each.
     """
-    low = max(0, start - _BACK)
-    raw = b"" if view.text.isascii() else wide(view.folded[low:])
-    octets = escapes.plain(plain(view, low, raw))
-    apart = _apart(octets, low, max(low, start - phones.EXTENDED)) if start else 0
-    found = _in_latin(view, octets, apart, start)
-    if raw:
-        found += foreign.find(view, low, raw)
-        found += addresses.find(view, low, raw, start)
-    if names:
-        found += persons.find(view, octets, start, names)
-    return found
+
+    __slots__ = ("_found", "_names", "low", "octets", "raw", "start")
+
+    def __init__(self, view: View, start: int = 0, names: Collection[str] = ()) -> None:
+        """`names`: the languages in which names of persons are looked for."""
+        self.start, self._names = start, names
+        self.low = max(0, start - _BACK)
+        self.raw = b"" if view.text.isascii() else wide(view.folded[self.low :])
+        self.octets = escapes.plain(plain(view, self.low, self.raw))
+        self._found: list[Finding] | None = None
+
+    def candidates(self, view: View) -> list[Finding]:
+        """All of it in its text that ends after `start`. It may overlap."""
+        if self._found is None:
+            self._found = self._find(view)
+        return self._found
+
+    def _find(self, view: View) -> list[Finding]:
+        low, start = self.low, self.start
+        apart = _apart(self.octets, low, max(low, start - phones.EXTENDED)) if start else 0
+        found = _in_latin(view, self.octets, apart, start)
+        if self.raw:
+            found += foreign.find(view, low, self.raw)
+            found += addresses.find(view, low, self.raw, start)
+        if self._names:
+            found += persons.find(view, self.octets, start, self._names)
+        return found
 
 
 def _apart(octets: bytes, low: int, start: int) -> int:

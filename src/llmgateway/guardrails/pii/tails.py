@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from typing import Final
 
-from llmgateway.guardrails.pii import addresses, emails, escapes, foreign, ibans, japan, numbers, persons
-from llmgateway.guardrails.pii.runs import KANJI_OPEN, begun, compiled, compiled_wide, plain, wide
+from llmgateway.guardrails.pii import addresses, emails, foreign, ibans, japan, numbers, persons
+from llmgateway.guardrails.pii.runs import KANJI_OPEN, begun, compiled, compiled_wide, wide
+from llmgateway.guardrails.pii.scan import Look
 from llmgateway.wire.view import View
 
 WIDEST: Final = 250  # characters of the end that are looked at
@@ -19,20 +20,18 @@ _END_WITH_NAMES: Final = compiled(_WORD + rb"*(?:" + b"|".join((*_PARTS, persons
 _WIDE_END: Final = compiled_wide(rf"{addresses.OPEN}|{foreign.OPEN}|{KANJI_OPEN}")
 
 
-def opening(view: View, low: int, names: Collection[str] = ()) -> int:
-    """Where the open end begins; `len(view.text)` if nothing is open.
+def opening(view: View, look: Look, names: Collection[str] = ()) -> int:
+    """Where the open end begins of what is behind the look's `start`; `len(view.text)` if nothing is open.
 
     `names`: the languages in which names of persons are looked for.
     """
     size = len(view.text)
-    low = max(low, size - WIDEST)
-    if view.text.isascii():
-        return _end(escapes.plain(view.octets), low, names)
+    low = max(look.start, size - WIDEST)
+    if not look.raw:
+        return _end(look.octets, low, names)
+    at = _end(begun(view, look.octets), low, names)
+    low = max(low, size - addresses.LONGEST)
     raw = wide(view.folded[low:])
-    at = _end(begun(view, escapes.plain(plain(view, low, raw))), low, names)
-    if size - low > addresses.LONGEST:
-        low = size - addresses.LONGEST
-        raw = wide(view.folded[low:])
     begin, _ = _WIDE_END.place(raw)
     at = min(at, low + len(raw[:begin].decode())) if begin >= 0 else at
     return min(at, persons.opening(view.folded, low)) if persons.JAPANESE in names else at

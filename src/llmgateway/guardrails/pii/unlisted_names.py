@@ -42,7 +42,7 @@ _LONGEST: Final = 3  # characters of a family name in kanji, as nearly all are
 
 def find_labelled(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
     """Names behind a label, in a folded text; `raw`: what is behind `low`, as UTF-8."""
-    for begin, end in groups(_BEHIND, raw, low):
+    for _, begin, end in groups(_BEHIND, raw, low):
         if _is_behind_label(text, begin, end):
             yield begin, end
 
