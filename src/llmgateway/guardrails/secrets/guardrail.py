@@ -37,7 +37,7 @@ class Secrets:
     """Finds keys, tokens, passwords and private keys. Option `kinds`: only these (or families of them)."""
 
     name = "secrets"
-    version = "5"
+    version = "6"
     kinds: Sequence[str] = _KINDS
 
     def __init__(self, options: Mapping[str, Any]) -> None:

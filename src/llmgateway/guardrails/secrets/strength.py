@@ -15,10 +15,11 @@ from llmgateway.guardrails.secrets.scan import compiled
 _STAND_INS: Final = (
     *("example", "placeholder", "your_", "your-", "yourk", "yourt", "yours", "yourp", "youra", "redacted", "dummy"),
     *("sample", "changeme", "change_me", "change-me", "replace", "insert", "xxxx", "****", "....", "____", "----"),
-    *("demodemo", "abcdefgh", "0123456789", "1234567890", "987654321", "00000000", "11111111", "deadbeef", "foobar"),
+    *("demodemo", "00000000", "11111111", "deadbeef", "foobar"),
     *("${", "{{", "$(", "%(", "#{", "_here", "-here", "env.", "env(", "getenv", "environ", "process.", "secrets."),
     *("env:", "file:", "vault:", "secretref", "lorem", "todo", "keyvault", "not-a-real", "fake"),
 )
+_ROWS: Final = ("abcdefgh", "0123456789", "1234567890", "987654321")
 _NO_PASSWORDS: Final = frozenset(
     b"password passw0rd password1 password123 passwort passwd passphrase pass pwd secret secrets token string str "
     b"bytes text none null nil true false undefined required optional hidden masked empty default test test123 admin "
@@ -59,6 +60,7 @@ _CAPITALS: Final = ascii_uppercase.encode()
 _VOWELS: Final = b"aeiou"
 _NO_LETTERS: Final = bytes(each for each in range(256) if not chr(each).isalpha() or each > 127)
 _STAND_IN_WORDS: Final = BytesAhoCorasick([each.encode() for each in _STAND_INS])
+_STAND_INS_AND_ROWS: Final = BytesAhoCorasick([each.encode() for each in (*_STAND_INS, *_ROWS)])
 
 Judge = Callable[[bytes], bool]
 
@@ -68,19 +70,24 @@ def variety(value: bytes) -> int:
     return len(set(value[:64]))
 
 
-def is_stand_in(value: bytes) -> bool:
-    """Whether the value only stands where a secret would."""
-    return variety(value) < 4 or bool(_STAND_IN_WORDS.find_matches_as_indexes(value.lower()))
+def _is_stand_in(value: bytes) -> bool:
+    """Whether the value only stands where a secret would: letters or digits in a row say as much."""
+    return variety(value) < 4 or bool(_STAND_INS_AND_ROWS.find_matches_as_indexes(value.lower()))
+
+
+def _says_it_is_none(value: bytes) -> bool:
+    """The same of what has the form of a secret: a row says nothing there, for whoever makes one up means one."""
+    return bool(_STAND_IN_WORDS.find_matches_as_indexes(value.lower()))
 
 
 def is_random(value: bytes) -> bool:
     """For tokens with a form of their own: letters and digits mixed, and no words."""
-    return _classes(value) >= 2 and variety(value) >= 9 and not is_stand_in(value) and not _is_wordy(value)
+    return _classes(value) >= 2 and variety(value) >= 9 and not _says_it_is_none(value) and not _is_wordy(value)
 
 
 def is_varied(value: bytes) -> bool:
     """For tokens whose form alone is sure: anything that is not written out by hand."""
-    return variety(value) >= 7 and not is_stand_in(value)
+    return variety(value) >= 7 and not _says_it_is_none(value)
 
 
 def is_uuid(value: bytes) -> bool:
@@ -92,7 +99,7 @@ def is_token(value: bytes) -> bool:
     """For what is called a key, a token or a secret."""
     if len(value) < 8 or _classes(value) < 2 or variety(value) < _least_variety(len(value)):
         return False
-    return not (_is_wordy(value) or is_stand_in(value) or _is_reference(value))
+    return not (_is_wordy(value) or _is_stand_in(value) or _is_reference(value))
 
 
 def is_password(value: bytes) -> bool:
@@ -102,7 +109,7 @@ def is_password(value: bytes) -> bool:
         return False
     if value.isdigit():
         return len(value) >= 6 and variety(value) >= 4
-    return (_has_digit(value) or _is_jumbled(value)) and not (is_stand_in(value) or _is_reference(value))
+    return (_has_digit(value) or _is_jumbled(value)) and not (_is_stand_in(value) or _is_reference(value))
 
 
 def _ends_a_name(lowered: bytes) -> bool:
