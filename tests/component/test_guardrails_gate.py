@@ -180,12 +180,84 @@ async def test_escapes_in_arguments_hide_nothing_from_judges(tmp_path, is_stream
     assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_blocked")
 
 
-@pytest.mark.xfail(strict=True, reason="readers keep what the API's documents know; see docs/GUARDRAILS.md, Judges")
-async def test_members_that_nobody_knows_are_shown_to_judges_of_streams(tmp_path):
-    odd = delta(insight="EVIL")
-    async with asking(tmp_path, streamed(odd + DONE), Reader("EVIL").script, replies()) as (_, _, running):
+def named(*events: dict) -> bytes:
+    return b"".join(b"event: %b\ndata: %b\n\n" % (each["type"].encode(), json.dumps(each).encode()) for each in events)
+
+
+MESSAGE = {"id": "m", "type": "message", "role": "assistant", "content": []}
+BLOCK = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+ITEM = {"type": "response.insight.delta", "item_id": "i", "output_index": 0, "content_index": 0}
+RESPONSE = {"id": "r", "object": "response", "status": "completed", "output": []}
+UNKNOWN = {
+    "chat": (CHATS, b"".join(delta(insight=each) for each in ("EV", "IL")) + DONE),
+    "a completion": ("/v1/completions", choice(0, "EVIL") + DONE),
+    "responses": (
+        "/v1/responses",
+        named(
+            *({**ITEM, "delta": each} for each in ("EV", "IL")), {"type": "response.completed", "response": RESPONSE}
+        ),
+    ),
+    "messages": (
+        "/v1/messages",
+        named(
+            {"type": "message_start", "message": MESSAGE},
+            BLOCK,
+            *(
+                {"type": "content_block_delta", "index": 0, "delta": {"type": "insight_delta", "insight": each}}
+                for each in ("EV", "IL")
+            ),
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+            {"type": "message_stop"},
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN)
+@pytest.mark.parametrize("is_windowed", [True, False])
+async def test_members_that_nobody_knows_are_shown_to_judges_of_streams(tmp_path, unknown, is_windowed):
+    path, events = UNKNOWN[unknown]
+    config = replies(windowed=is_windowed).replace(
+        "[routes.claude.versions.v1]", '[routes.claude]\nguardrails = ["oracle"]\n[routes.claude.versions.v1]', 1
+    )
+    referee = Reader("EVIL")
+    asked = {"model": "claude" if path == "/v1/messages" else CHAT["model"], "max_tokens": 9, "stream": True}
+    asked |= {"messages": CHAT["messages"], "prompt": "hi"}
+    async with asking(tmp_path, streamed(events), referee.script, config) as (_, _, running):
+        answer = await running.post(path, asked | {"input": "hi"}, {"anthropic-version": "2023-06-01"})
+    assert b"EV" not in answer.body, referee.seen
+    assert answer.status == 400
+    assert b"guardrail_blocked" in answer.body or b"oracle.bad" in answer.body
+
+
+async def test_of_a_long_stream_no_window_goes_on_before_such_members_are_judged(tmp_path):
+    referee = Reader("EVIL")
+    first = b"".join(choice(0, f"{at:04} good words ") for at in range(200))
+    model = [expect(), send(chunked_head(SSE) + chunk(first)), judged(referee, 1), send(chunk(delta(insight="EVIL")))]
+    rest = b"".join(choice(0, f"{at:04} good words ") for at in range(200)) + DONE
+    async with asking(
+        tmp_path, [*model, send(chunk(rest) + chunk(b"")), until_closed()], referee.script, replies()
+    ) as (
+        _,
+        _,
+        running,
+    ):
         answer = await running.post(CHATS, {**CHAT, "stream": True})
+    assert b"0000 good words" in answer.body
     assert b"EVIL" not in answer.body
+    assert b"guardrail_blocked" in answer.body
+
+
+async def test_more_such_members_than_are_kept_do_not_pass_a_judge_that_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr("llmgateway.guarding.gathered.MAX_TEXT", 10_000)
+    events = b"".join(delta(insight=[f"good {at}"]) for at in range(100))
+    async with asking(tmp_path, streamed(events + DONE), Reader("EVIL").script, replies(windowed=False)) as (
+        _,
+        _,
+        running,
+    ):
+        answer = await running.post(CHATS, {**CHAT, "stream": True})
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "guardrail_unsupported")
 
 
 @pytest.mark.parametrize("at_once", [True, False])

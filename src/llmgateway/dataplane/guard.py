@@ -150,4 +150,5 @@ def reply_guard(call: Errand, upstream: Upstream) -> ReplyGuard | None:
         notes=Notes(),
         placeholders=call.placeholders,
         hold_s=call.in_force.snapshot.guarding.hold_s,
+        gathers=bool(guard.reply_judges),
     )

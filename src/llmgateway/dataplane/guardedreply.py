@@ -22,6 +22,7 @@ from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
 from llmgateway.guarding.encoded import begins_as_text
 from llmgateway.guarding.farewell import farewell
+from llmgateway.guarding.gathered import Gathered
 from llmgateway.guarding.guards import as_text, sifted
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
@@ -54,12 +55,13 @@ class ReplyGuard:
     notes: Notes
     placeholders: Placeholders
     hold_s: float
+    gathers: bool = False  # judges must see all that a stream says
 
 
 class GuardedReply(Reply):
     """See Reply; `guard` judges what comes."""
 
-    __slots__ = ("_beat_at", "_beginning", "_came", "_is_judged", "_is_paused", "_is_sound", "guard")
+    __slots__ = ("_beat_at", "_beginning", "_came", "_is_judged", "_is_paused", "_is_sound", "gathered", "guard")
 
     def __init__(
         self, attempt: Attempt, reader: ReplyReader, clock: Clock, guard: ReplyGuard, secrets: Sequence[bytes]
@@ -72,6 +74,7 @@ class GuardedReply(Reply):
         self._is_judged = False
         self._is_sound: bool | None = None  # or a picture, as it says; None: not known yet
         self._beginning = b""
+        self.gathered: Gathered | None = None  # what a stream has said, for judges
 
     def on_head(self, status: int, headers: Headers) -> None:
         super().on_head(status, headers)
@@ -202,7 +205,8 @@ class GuardedReply(Reply):
         guard = self.guard
         if guard.shape is None:
             return super()._new_flow()  # nothing passes: see on_head
-        stream = GuardedStream(guard.chain, guard.shape, guard.notes, guard.placeholders)
+        self.gathered = Gathered() if guard.gathers else None
+        stream = GuardedStream(guard.chain, guard.shape, guard.notes, guard.placeholders, self.gathered)
         restores = bool(guard.placeholders.values)
         return GuardedFlow(
             self.reader, stream, farewell(guard.shape, restores=restores) if guard.chain.refuses else None

@@ -9,6 +9,7 @@ from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
+from llmgateway.guarding.gathered import Strings, beside
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.judging import JudgeLink, judge_all, note_failure, shown_to
 from llmgateway.guarding.notes import Notes
@@ -114,16 +115,19 @@ async def texts_so_far(reply: Reply) -> list[Text]:
     reader, is_stream = reply.reader, reply.way is Way.EVENTS
     if reply.flow is not None:
         reply.flow.catch_up()
-    if reader.is_truncated:
+    gathered = reply.gathered if isinstance(reply, GuardedReply) else None
+    if reader.is_truncated or (gathered is not None and gathered.is_full):
         raise GatewayError("guardrail_unsupported", "The reply is too long for the route's guardrails.")
     body = reader.message() if is_stream else reply.body()
     if is_stream and (reader.parse_errors or (body is None and reader.has_content)):
         raise GatewayError("guardrail_unsupported")  # events that make no sense, or of a form that nobody knows
-    return await asked_aside(reply.size, _texts, body or b"")
+    strings = gathered.strings() if gathered is not None else ()
+    return await asked_aside(reply.size, _texts, body or b"", strings)
 
 
-def _texts(body: bytes) -> list[Text]:
+def _texts(body: bytes, strings: Strings) -> list[Text]:
     try:
-        return texts_of_reply(decode(body))
+        said = texts_of_reply(decode(body))
     except JsonError:
-        return [Text((), Piece(body.decode("utf-8", "replace"), "assistant"))] if body else []
+        said = [Text((), Piece(body.decode("utf-8", "replace"), "assistant"))] if body else []
+    return [*said, *beside(said, strings)]

@@ -10,7 +10,9 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
-from llmgateway.guarding.holdback import HoldBack, joined
+from llmgateway.guarding.channels import Channel, Channels, senseless
+from llmgateway.guarding.gathered import Gathered
+from llmgateway.guarding.holdback import HoldBack
 from llmgateway.guarding.jsonhold import JsonHoldBack
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
@@ -25,9 +27,7 @@ from llmgateway.wire.view import View
 
 T = TypeVar("T", bytes, str)
 
-MAX_CHANNELS: Final = 1_000  # texts of one reply at once: choices, calls, parts
 _UNNAMED: Final = b"message"  # what an event without a name is called: it says of no type
-MAX_GONE: Final = 10_000  # that have ended, and whose ends are forgotten
 
 
 class Passed(NamedTuple):
@@ -38,59 +38,8 @@ class Passed(NamedTuple):
     given: bytes
 
 
-class _Channel:
-    """One text that comes in pieces. Once it has ended it is kept: if it goes on, that is judged beside its end.
-
-    `border`: what judges its beginning as what goes on from the text before, until nothing of that can reach it.
-    """
-
-    __slots__ = ("border", "carrier", "hold", "is_known", "is_over", "name", "restorer", "slot")
-
-    def __init__(
-        self, name: bytes, hold: Unescaping | JsonHoldBack, restorer: Restorer, border: HoldBack | None = None
-    ) -> None:
-        self.border = border
-        self.name = name
-        self.hold = hold
-        self.restorer = restorer
-        self.carrier: Any = None
-        self.is_known = False  # nothing has to be judged in the carrier
-        self.is_over = False
-        self.slot: Slot | None = None
-
-    def feed(self, text: str) -> tuple[str, str]:
-        self.is_over = False
-        logged = self._over_border(joined(self.hold.feed(text)))
-        return logged, self.restorer.feed(logged)
-
-    def decide(self) -> tuple[str, str]:
-        logged = self._over_border(joined(self.hold.decide()), is_last=True)
-        return logged, self.restorer.feed(logged) + self.restorer.finish()
-
-    def finish(self) -> tuple[str, str]:
-        self.is_over = True
-        logged = self._over_border(joined(self.hold.finish()), is_last=True)
-        return logged, self.restorer.feed(logged) + self.restorer.finish()
-
-    def following(self) -> HoldBack | None:
-        """What judges the border to the next text; None where there is nothing to judge."""
-        end = self.border or self.hold
-        if not self.is_over or isinstance(end, JsonHoldBack) or end.is_settled:
-            return None
-        return end.following()
-
-    def _over_border(self, text: str, *, is_last: bool = False) -> str:
-        border = self.border
-        if border is None:
-            return text
-        text = joined(border.feed(text))
-        if border.is_settled:  # what it still holds begins behind the border
-            text, self.border = text + border.held, None
-        return text + joined(border.decide()) if is_last and self.border is not None else text
-
-
 class GuardedStream:
-    """Takes a stream's events in order; gives those that may go on.
+    """Takes a stream's events in order; gives those that may go on, of which `gathered` keeps what they say.
 
     Raises Blocked, or GatewayError guardrail_unsupported for what can't be judged; gives nothing after that.
     """
@@ -99,24 +48,29 @@ class GuardedStream:
         "_beside",
         "_chain",
         "_channels",
-        "_gone",
+        "_gathered",
         "_notes",
         "_placeholders",
         "_rest",
-        "_rows",
         "_shape",
         "_told",
         "at",
     )
 
-    def __init__(self, chain: Chain, shape: StreamShape, notes: Notes, placeholders: Placeholders) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        shape: StreamShape,
+        notes: Notes,
+        placeholders: Placeholders,
+        gathered: Gathered | None = None,
+    ) -> None:
+        self._gathered = gathered
         self._chain = chain
         self._shape = shape
         self._notes = notes
         self._placeholders = placeholders
-        self._channels: dict[tuple[Any, ...], _Channel] = {}
-        self._gone: set[tuple[Any, ...]] = set()
-        self._rows: dict[Any, _Channel] = {}  # the latest of each
+        self._channels = Channels()
         self._told = Told()
         self.at: tuple[Any, ...] | None = None  # the channel whose text is being judged: that of what was blocked
         self._rest = self._beside = Chain(chain.enforced, chain.echo)
@@ -158,7 +112,7 @@ class GuardedStream:
         try:
             return self._judged(name, data, event, pieces)
         except TypeError:  # an index that is a list, or nested too deep to be written
-            raise _senseless() from None
+            raise senseless() from None
 
     def _judged(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
         if pieces.slots and (pieces.is_known or any(slot.holder[slot.key] for slot in pieces.slots)):
@@ -179,9 +133,12 @@ class GuardedStream:
         """Judge what is no piece. What it repeats of pieces or of other events is not counted again."""
         seen = Notes()
         try:
-            return judge(Sieve(self._beside, Stage.REPLY, seen, self._placeholders, is_strict=True), about)
+            passed = judge(Sieve(self._beside, Stage.REPLY, seen, self._placeholders, is_strict=True), about)
         finally:
             self._notes.at_least(seen)
+        if self._gathered is not None:
+            self._gathered.take(passed)
+        return passed
 
     def finish(self) -> list[Passed]:
         """The stream is over: give what waits."""
@@ -194,29 +151,22 @@ class GuardedStream:
     @property
     def is_waiting(self) -> bool:
         """Whether a text may go on, so that something of it may wait."""
-        return any(not channel.is_over for channel in self._channels.values())
+        return self._channels.is_growing
 
     @property
     def has_texts(self) -> bool:
         """Whether it knows of texts that may go on, or be gone on with."""
-        return bool(self._channels)
+        return bool(self._channels.by_key)
 
     def end(self, belongs: Callable[[Any], bool]) -> list[Passed]:
         """All groups that belong there are over: give what waits of their texts, and forget them. None may go on."""
-        passed = list(self._flush(frozenset(key[0] for key in self._channels if belongs(key[0]))))
+        passed = list(self._flush(frozenset(key[0] for key in self._channels.by_key if belongs(key[0]))))
         self.forget(belongs)
         return passed
 
     def forget(self, belongs: Callable[[Any], bool]) -> None:
         """Forget these groups' texts, with what waits of them: their caller gets nothing more of them."""
-        for key in [key for key in self._channels if belongs(key[0])]:
-            self._drop(key)
-
-    def _drop(self, key: tuple[Any, ...]) -> None:
-        channel = self._channels.pop(key)
-        row = channel.slot.row if channel.slot is not None else None
-        if self._rows.get(row) is channel:
-            del self._rows[row]
+        self._channels.forget(belongs)
 
     def decide(self) -> list[Passed]:
         """The stream has been silent for too long: give what waits as it is; what follows is judged beside it still."""
@@ -224,10 +174,10 @@ class GuardedStream:
 
     def deciding(self) -> Iterator[Passed]:
         """The same, one by one."""
-        return (passed for key in self._channels for passed in self._decided(key))
+        return (passed for key in self._channels.by_key for passed in self._decided(key))
 
     def _decided(self, key: tuple[Any, ...]) -> Iterator[Passed]:
-        self.at, channel = key, self._channels[key]
+        self.at, channel = key, self._channels.by_key[key]
         return self._carried(channel, channel.decide())
 
     def _with_pieces(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
@@ -237,7 +187,7 @@ class GuardedStream:
         for slot in pieces.slots:
             text = slot.holder[slot.key]
             logged, given = self._feed(name, event, slot, text, is_last=_ends(slot, pieces))
-            self._channels[slot.channel].is_known = is_known
+            self._channels.by_key[slot.channel].is_known = is_known
             is_same = is_same and logged == text and given == text
             texts.append((slot, logged, given))
         before = list(self._flush(pieces.ended))
@@ -268,35 +218,18 @@ class GuardedStream:
         return Passed(name, first, encode(event))
 
     def _feed(self, name: bytes, event: Any, slot: Slot, text: str, *, is_last: bool) -> tuple[str, str]:
-        channel = self._channels.get(slot.channel)
+        channel = self._channels.by_key.get(slot.channel)
         if channel is None:
-            self._make_room(slot.channel)
-            channel = self._channels[slot.channel] = self._new_channel(name, slot)
+            restorer = Restorer(self._placeholders, is_json=slot.is_json)
+            channel = self._channels.open(slot, name, self._hold(slot), restorer)
         channel.carrier, channel.slot, self.at = event, slot, slot.channel
         logged, given = channel.feed(text)
         if is_last:
             rest, more = channel.finish()
             logged, given = logged + rest, given + more
+        if self._gathered is not None:
+            self._gathered.grow(slot.channel, logged)
         return logged, given
-
-    def _new_channel(self, name: bytes, slot: Slot) -> _Channel:
-        before = self._rows.get(slot.row) if slot.row is not None else None
-        border = before.following() if before is not None else None
-        channel = _Channel(name, self._hold(slot), Restorer(self._placeholders, is_json=slot.is_json), border)
-        if slot.row is not None:
-            self._rows[slot.row] = channel
-        return channel
-
-    def _make_room(self, key: tuple[Any, ...]) -> None:
-        """Forget a text that has ended where there are too many; it may not go on then."""
-        if key in self._gone:
-            raise _senseless()
-        if len(self._channels) >= MAX_CHANNELS:
-            over = next((other for other, channel in self._channels.items() if channel.is_over), None)
-            if over is None or len(self._gone) >= MAX_GONE:
-                raise _senseless()
-            self._drop(over)
-            self._gone.add(over)
 
     def _hold(self, slot: Slot) -> Unescaping | JsonHoldBack:
         def make(context: str) -> Unescaping:
@@ -309,16 +242,18 @@ class GuardedStream:
 
     def _flush(self, groups: frozenset[Any] | None) -> Iterator[Passed]:
         """End the texts of these groups (None: all), with an event of their own for what they held."""
-        if not self._channels or (groups is not None and not groups):
+        if not self._channels.by_key or (groups is not None and not groups):
             return
-        for key, channel in self._channels.items():
+        for key, channel in self._channels.by_key.items():
             if not channel.is_over and (groups is None or key[0] in groups):
                 self.at = key
                 yield from self._carried(channel, channel.finish())
 
-    def _carried(self, channel: _Channel, said: tuple[str, str]) -> Iterator[Passed]:
+    def _carried(self, channel: Channel, said: tuple[str, str]) -> Iterator[Passed]:
         """An event of its own for what a channel has given."""
         if any(said) and channel.slot is not None:
+            if self._gathered is not None:
+                self._gathered.grow(channel.slot.channel, said[0])
             event, slot = self._shape.carrier(channel.carrier, channel.slot)
             name = str(event["type"]).encode() if channel.name and "type" in event else channel.name
             yield self._written(name, event, [(slot, *said)], is_known=channel.is_known)
@@ -348,7 +283,3 @@ def _ends(slot: Slot, pieces: Pieces) -> bool:
 
 def _broken() -> GatewayError:
     return GatewayError("upstream_protocol", "An event of the backend's stream is no JSON object.")
-
-
-def _senseless() -> GatewayError:
-    return GatewayError("guardrail_unsupported", "An event of the stream has another form than such events have.")

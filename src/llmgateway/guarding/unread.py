@@ -45,6 +45,7 @@ _OF_IDS: Final[Mapping[Stage, frozenset[bytes]]] = {Stage.REQUEST: frozenset(), 
 _OF_FILES: Final = frozenset(
     b"data file_data b64_json partial_image_b64 result encrypted_content signature url".split()
 )
+_OF_FILES_AND_PIECES: Final = _OF_FILES | {b"delta"}
 FILES: Final = _OF_FILES - {b"data"}
 """Names under which what looks like base64 is a file, whatever stands beside it."""
 _REPEATING: Final = frozenset({"logprobs", "prompt_logprobs", "token_ids", "prompt_token_ids"})
@@ -75,6 +76,11 @@ class Unread:
         if len(text) <= FILE or name not in _OF_FILES or not _is_file(text):
             return False
         return name != b"data" or not _says_text(body, found, index)
+
+
+def is_file(name: str | int, text: str) -> bool:
+    """Whether a string is what programs make of sound, pictures and the like, by the name that it has in a reply."""
+    return len(text) > FILE and str(name).encode() in _OF_FILES_AND_PIECES and _is_file(text)
 
 
 def arguments(body: bytes, found: Sequence[Literal]) -> list[tuple[int, int]]:

@@ -397,7 +397,7 @@ def test_numbers_are_put_to_a_text_too():
 def test_names_that_are_too_long_are_not_remembered(event):
     session = guarded()
     assert "guardrail_unsupported" in json.dumps(given_of(session.heard(written(event))))
-    assert not (session._where._items or session._over or session._stream._channels)
+    assert not (session._where._items or session._over or session._stream._channels.by_key)
 
 
 def test_what_has_been_told_is_remembered_up_to_a_bound(monkeypatch):
@@ -478,8 +478,8 @@ def test_of_many_responses_nothing_is_kept():
         assert session.is_waiting
         session.heard(written({"type": "response.done", "response": {"id": f"r{at}"}}))
         assert not session.is_waiting
-    assert not session._stream._channels
-    assert not session._stream._rows
+    assert not session._stream._channels.by_key
+    assert not session._stream._channels._rows
 
 
 def test_what_repeats_is_not_counted_again():
@@ -666,7 +666,7 @@ def test_of_a_text_that_has_gone_on_nothing_is_kept(text):
     session = guarded()
     for at in range(10):
         session.heard(written(text_delta(text, item_id=f"i{at}")))
-    kept = [channel.carrier for channel in session._stream._channels.values()]
+    kept = [channel.carrier for channel in session._stream._channels.by_key.values()]
     assert [each["delta"] for each in kept] == [""] * 10
 
 

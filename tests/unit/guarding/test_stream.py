@@ -12,10 +12,11 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.operation import Operation
 from llmgateway.domain.verdict import Action, Stage
 from llmgateway.guarding.body import Sieve
+from llmgateway.guarding.channels import MAX_CHANNELS
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
-from llmgateway.guarding.stream import MAX_CHANNELS, GuardedStream
+from llmgateway.guarding.stream import GuardedStream
 from llmgateway.providers.anthropic.provider import AnthropicProvider
 from llmgateway.providers.openai.provider import OpenAIProvider
 from llmgateway.wire.view import View
@@ -412,7 +413,7 @@ def test_texts_that_have_ended_make_room_and_may_not_go_on_then():
     for number in range(MAX_CHANNELS + 5):
         for event in (item(number, "12"), {"type": "response.output_text.done", "item_id": f"i{number}"}):
             stream.event(b"", json.dumps(event).encode())
-    assert len(stream._channels) == MAX_CHANNELS
+    assert len(stream._channels.by_key) == MAX_CHANNELS
     assert joined_deltas(stream, item(MAX_CHANNELS, "34")) == "[NUMBER]"
     with pytest.raises(GatewayError):
         stream.event(b"", json.dumps(item(0, "34")).encode())
