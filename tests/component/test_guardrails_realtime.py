@@ -767,7 +767,8 @@ async def test_what_has_been_judged_is_given_back(tmp_path):
     async with talk(tmp_path, listens, *spoken("fine")) as (caller, _, running):
         caller.send(item("a word " * 30_000))
         await events(caller)
-        assert running.worker.gateway.bodies.held == 0
+        (pipe,) = running.worker.gateway.tunnels.open
+        assert running.worker.gateway.bodies.held == pipe._session._names.size < 1_000
 
 
 async def test_a_text_that_belongs_to_nothing_closes_the_session_where_it_blocks(tmp_path):
@@ -912,3 +913,12 @@ async def test_a_reload_that_takes_nothing_away_from_a_session_lets_it_go_on(tmp
         running.worker.put_in_force(replace(same, generation=3, routes={}))
         go.set()
         assert streamed(await events(caller)) == "fine"
+
+
+async def test_what_a_backend_has_a_session_remember_counts_as_bodies_do(tmp_path):
+    name = "x" * 400
+    rows = [delta("a. ", response_id=f"resp_{at}{name}", item_id=f"item_{at}{name}") for at in range(20)]
+    async with talk(tmp_path, *map(say, [*rows, over("b")])) as (caller, _, running):
+        assert (await events(caller))[:-1] == rows
+        (pipe,) = running.worker.gateway.tunnels.open
+        assert running.worker.gateway.bodies.held == pipe._session.held > 20 * len(name)

@@ -260,9 +260,8 @@ async def test_what_was_made_of_long_instructions_is_not_kept_while_nothing_is_s
         (pipe,) = running.worker.gateway.tunnels.open
         assert not leaks(await events(caller))
         assert not any(link.is_bound for link in pipe._session._stream._chain.links)
-        assert running.worker.gateway.bodies.held == len(PROMPT) + sum(
-            len(each.text) for each in pipe._session._learning.facts.pieces()[1:]
-        )
+        said = sum(len(each.text) for each in pipe._session._learning.facts.pieces()[1:])
+        assert running.worker.gateway.bodies.held == len(PROMPT) + said + pipe._session._names.size
 
 
 async def test_what_is_kept_of_a_session_counts_as_request_bodies_do(tmp_path):

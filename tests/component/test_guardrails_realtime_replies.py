@@ -287,7 +287,8 @@ async def test_sound_waits_with_what_it_belongs_to(tmp_path):
         go.set()
         found += await events(caller)
         assert found == rows
-        assert running.worker.gateway.bodies.held == pipe._session._learning.facts.size
+        assert running.worker.gateway.bodies.held == pipe._session.held
+        assert pipe._session._holding.size == 0
 
 
 async def test_where_sound_is_refused_it_is_refused_here_too(tmp_path):

@@ -190,7 +190,7 @@ class GuardedTunnel(Tunnel):
             self._look_again()
         if self._verdicts is not None:
             self._verdicts.put(step.ready)
-            self._count_held()
+        self._count_held()
 
     def _safely(self, judge: Callable[[], Step]) -> None:
         try:

@@ -12,6 +12,7 @@ from llmgateway.ports.shape import Slot
 
 MAX_CHANNELS: Final = 1_000  # texts of one reply at once: choices, calls, parts
 MAX_GONE: Final = 10_000  # that have ended, and whose ends are forgotten
+MAX_CARRIED: Final = 8 * 1024 * 1024  # bytes of the events that are kept to carry what waits
 
 Key = tuple[Any, ...]
 
@@ -22,7 +23,7 @@ class Channel:
     `border`: what judges its beginning as what goes on from the text before, until nothing of that can reach it.
     """
 
-    __slots__ = ("border", "carrier", "hold", "is_known", "is_over", "name", "restorer", "slot")
+    __slots__ = ("border", "burden", "carrier", "hold", "is_known", "is_over", "name", "restorer", "slot")
 
     def __init__(
         self, name: bytes, hold: Unescaping | JsonHoldBack, restorer: Restorer, border: HoldBack | None = None
@@ -32,6 +33,7 @@ class Channel:
         self.hold = hold
         self.restorer = restorer
         self.carrier: Any = None
+        self.burden = 0  # bytes of the carrier
         self.is_known = False  # nothing has to be judged in the carrier
         self.is_over = False
         self.slot: Slot | None = None
@@ -70,12 +72,13 @@ class Channel:
 class Channels:
     """Those of one stream, by the channels of their slots."""
 
-    __slots__ = ("_gone", "_rows", "by_key")
+    __slots__ = ("_gone", "_rows", "by_key", "carried")
 
     def __init__(self) -> None:
         self.by_key: dict[Key, Channel] = {}
         self._gone: set[Key] = set()
         self._rows: dict[Any, Channel] = {}  # the latest of each
+        self.carried = 0  # bytes of all carriers
 
     @property
     def is_growing(self) -> bool:
@@ -92,6 +95,21 @@ class Channels:
             self._rows[slot.row] = channel
         return channel
 
+    def carry(self, channel: Channel, slot: Slot, event: Any, size: int) -> None:
+        """Keep this event to carry what waits of the channel's text; `size` without its texts. GatewayError as `open`.
+
+        An event that carries several is counted for each.
+        """
+        if self.carried + size - channel.burden > MAX_CARRIED:
+            raise senseless()
+        self.carried += size - channel.burden
+        channel.carrier, channel.slot, channel.burden = event, slot, size
+
+    def rest(self, channel: Channel) -> None:
+        """Nothing waits of a text that is over: let go of what would have carried it."""
+        if channel.is_over and channel.slot is not None:
+            self.carry(channel, channel.slot._replace(holder=None), None, 0)
+
     def forget(self, belongs: Callable[[Any], bool]) -> None:
         """Forget the texts of these groups."""
         for key in [key for key in self.by_key if belongs(key[0])]:
@@ -99,6 +117,7 @@ class Channels:
 
     def _drop(self, key: Key) -> None:
         channel = self.by_key.pop(key)
+        self.carried -= channel.burden
         row = channel.slot.row if channel.slot is not None else None
         if self._rows.get(row) is channel:
             del self._rows[row]

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.facts import Facts
+from llmgateway.guarding.names import Names
 from llmgateway.guarding.pieces import texts_of_reply
 from llmgateway.guarding.stream import Passed
-from llmgateway.guarding.whereabouts import MAX_NAME
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.jsoncodec import decode
 
@@ -68,10 +68,11 @@ class Taken(NamedTuple):
 class Holding:
     """One session's. `facts`: what the caller has said himself is not asked about when it is repeated."""
 
-    __slots__ = ("_facts", "_met", "_open", "_refused", "_shape", "_waits", "size")
+    __slots__ = ("_facts", "_met", "_names", "_open", "_refused", "_shape", "_waits", "size")
 
-    def __init__(self, shape: SessionShape, facts: Facts) -> None:
+    def __init__(self, shape: SessionShape, facts: Facts, names: Names) -> None:
         self._shape = shape
+        self._names = names
         self._facts = facts
         self._open: dict[Hashable, Held] = {}
         self._waits: dict[Hashable, Held] = {}  # by the names of items and responses that something waits for
@@ -129,7 +130,7 @@ class Holding:
 
     def _met_in(self, item: str | None, passed: Sequence[Passed]) -> Taken:
         """Let this go on, with the name of what it is about."""
-        if item is not None and len(item) <= MAX_NAME and len(self._met) < MAX_MET:
+        if item is not None and item not in self._met and len(self._met) < MAX_MET and self._names.take(item):
             self._met.add(item)
         return Taken(passed)
 
@@ -151,10 +152,11 @@ class Holding:
     def refuse(self, held: Held, error: GatewayError) -> Taken:
         """Nothing of this goes on."""
         for name in (held.owner, *held.items):
-            if len(self._refused) >= MAX_REFUSED:
+            if name is None:
+                continue
+            if name not in self._refused and (len(self._refused) >= MAX_REFUSED or not self._names.take(name)):
                 raise GatewayError("guardrail_unsupported")
-            if name is not None:
-                self._refused[name] = error
+            self._refused[name] = error
         return self._followed(held, [])
 
     def release(self, held: Held) -> Taken:

@@ -6,13 +6,14 @@ blocked the rest is swallowed, its backend is told to stop, and its last event c
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.holding import Held, Holding, Taken
 from llmgateway.guarding.learning import Learning
+from llmgateway.guarding.names import Names, Owners, is_long
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import Said
 from llmgateway.guarding.placeholders import Placeholders
@@ -20,29 +21,27 @@ from llmgateway.guarding.saying import Saying
 from llmgateway.guarding.sound import sounds, taken_out
 from llmgateway.guarding.steps import Complaints, Rules, Step
 from llmgateway.guarding.stream import GuardedStream, Passed
-from llmgateway.guarding.whereabouts import Whereabouts, is_long, senseless
+from llmgateway.guarding.whereabouts import Whereabouts, senseless
 from llmgateway.ports.judge import Piece
 from llmgateway.ports.shape import Pieces
 from llmgateway.wire.jsoncodec import decode, encode
 from llmgateway.wire.jsonscan import parse_bounded
 
-MAX_OWNERS: Final = 10_000  # responses of one session that are remembered as over
-
 
 class GuardedSession:
     """Takes whole messages in order, each way; says what goes on. GatewayError where the session can't go on at all."""
 
-    __slots__ = ("_barred", "_complaints", "_holding", "_learning", "_over", "_rules", "_saying", "_stream", "_where")
+    __slots__ = ("_complaints", "_holding", "_learning", "_names", "_owners", "_rules", "_saying", "_stream", "_where")
 
     def __init__(self, rules: Rules, notes: Notes, placeholders: Placeholders) -> None:
         self._rules = rules
         self._stream = GuardedStream(rules.reply, rules.shape, notes, placeholders.closing())
-        self._barred: set[Hashable] = set()  # of these nothing more goes on
-        self._over: set[Hashable] = set()
-        self._where = Whereabouts(rules.shape)
+        self._names = names = Names()
+        self._owners = Owners(names)
+        self._where = Whereabouts(rules.shape, names)
         self._complaints = Complaints(rules)
         self._learning = learning = Learning(rules, self._stream, self._where) if rules.tells else None
-        self._holding = Holding(rules.shape, learning.facts) if rules.holds and learning is not None else None
+        self._holding = Holding(rules.shape, learning.facts, names) if rules.holds and learning is not None else None
         self._saying = Saying(rules, notes, placeholders, self._complaints)
 
     @property
@@ -58,7 +57,8 @@ class GuardedSession:
     @property
     def held(self) -> int:
         """How much is kept of what has been said, and waits to be judged; in bytes, or characters."""
-        kept = self._learning.facts.size if self._learning is not None else 0
+        kept = self._names.size + self._stream.carried
+        kept += self._learning.facts.size if self._learning is not None else 0
         return kept + (self._holding.size if self._holding is not None else 0)
 
     @property
@@ -102,9 +102,9 @@ class GuardedSession:
         owner = shape.owner(event)
         if shape.is_odd(event) or is_long(owner) or is_long(event.get("type")):
             return self._complaints.of(senseless())
-        if owner in self._over and shape.pieces(event).slots:
+        if self._owners.is_over(owner) and shape.pieces(event).slots:
             return Step()  # whoever puts texts together could still put it to what has ended
-        if owner in self._barred:
+        if self._owners.is_barred(owner):
             return self._cut(owner, shape.cut(event), Step()) if shape.is_end(event) else Step()
         return self._complaints.of_sound() if self._is_silenced(event) else self._of_backend(owner, event, message)
 
@@ -123,7 +123,7 @@ class GuardedSession:
 
     def _learnt(self, learning: Learning, owner: Hashable | None, event: dict[str, Any], message: bytes) -> Step:
         """The same where somebody must know what has been said, or judge the whole of what this is a part of."""
-        is_part = isinstance(owner, str) and owner not in self._over
+        is_part = self._owners.is_open(owner)
         learning.heard(event)
         try:
             if self._holding is not None and owner is None and _has_pieces(self._rules.shape.pieces(event)):
@@ -165,7 +165,7 @@ class GuardedSession:
             return _given([passed])
         event = decode(passed.logged)
         owner = self._rules.shape.owner(event)
-        return self._held(owner, event, [passed], is_part=isinstance(owner, str) and owner not in self._over)
+        return self._held(owner, event, [passed], is_part=self._owners.is_open(owner))
 
     def _held(self, owner: Hashable | None, event: dict[str, Any], passed: Sequence[Passed], *, is_part: bool) -> Step:
         """What has passed goes on, unless somebody must judge the whole of what it is a part of."""
@@ -200,7 +200,7 @@ class GuardedSession:
             return self._stream.echo(message) if is_echo else self._stream.event(b"", message)
         before = self._stream.end(lambda group: group[0] == owner)
         passed = self._stream.event(b"", message)
-        self._is_over(owner)
+        self._owners.end(owner)
         return [*before, *passed]
 
     def _bar(self, owner: Hashable | None, event: dict[str, Any], verdict: Blocked | GatewayError) -> Step:
@@ -216,16 +216,14 @@ class GuardedSession:
             step.add(_taken(self._holding.drop(owner, self._rules.error_of(verdict))))
         if self._rules.shape.is_end(event):
             return self._cut(owner, self._rules.shape.cut(event), step)
-        if len(self._barred) >= MAX_OWNERS:
-            raise GatewayError("guardrail_unsupported")
-        self._barred.add(owner)
+        self._owners.bar(owner)
         cancel = self._rules.shape.cancel(owner)
         step.to_backend += [cancel] if cancel is not None else []
         return step
 
     def _cut(self, owner: Hashable | None, last: bytes | None, step: Step) -> Step:
-        self._barred.discard(owner)
-        self._is_over(owner)
+        if owner is not None:
+            self._owners.end(owner)
         if last is not None:
             try:
                 given = _given(self._stream.event(b"", last))
@@ -233,11 +231,6 @@ class GuardedSession:
                 return step
             step.add(given)
         return step
-
-    def _is_over(self, owner: Hashable | None) -> None:
-        if len(self._over) >= MAX_OWNERS:
-            raise GatewayError("guardrail_unsupported")
-        self._over.add(owner)
 
     def _is_silenced(self, event: dict[str, Any]) -> bool:
         return not self._rules.passes_sound and self._rules.hears and self._rules.shape.is_sound(event)

@@ -158,6 +158,11 @@ class GuardedStream:
         """Whether it knows of texts that may go on, or be gone on with."""
         return bool(self._channels.by_key)
 
+    @property
+    def carried(self) -> int:
+        """About how many bytes of events it keeps, to carry what waits of their texts."""
+        return self._channels.carried
+
     def end(self, belongs: Callable[[Any], bool]) -> list[Passed]:
         """All groups that belong there are over: give what waits of their texts, and forget them. None may go on."""
         passed = list(self._flush(frozenset(key[0] for key in self._channels.by_key if belongs(key[0]))))
@@ -182,12 +187,16 @@ class GuardedStream:
 
     def _with_pieces(self, name: bytes, data: bytes, event: Any, pieces: Pieces) -> list[Passed]:
         texts: list[tuple[Slot, str, str]] = []
+        size = max(0, len(data) - sum(len(slot.holder[slot.key]) for slot in pieces.slots))
         is_known = pieces.is_known and self._is_clean(event, pieces.slots)
         is_same = is_known and not pieces.is_altered
         for slot in pieces.slots:
             text = slot.holder[slot.key]
-            logged, given = self._feed(name, event, slot, text, is_last=_ends(slot, pieces))
-            self._channels.by_key[slot.channel].is_known = is_known
+            channel, self.at = self._channel(name, slot), slot.channel
+            self._channels.carry(channel, slot, event, size)
+            logged, given = self._feed(channel, slot, text, is_last=_ends(slot, pieces))
+            channel.is_known = is_known
+            self._channels.rest(channel)
             is_same = is_same and logged == text and given == text
             texts.append((slot, logged, given))
         before = list(self._flush(pieces.ended))
@@ -217,12 +226,14 @@ class GuardedStream:
             slot.holder[slot.key] = given
         return Passed(name, first, encode(event))
 
-    def _feed(self, name: bytes, event: Any, slot: Slot, text: str, *, is_last: bool) -> tuple[str, str]:
-        channel = self._channels.by_key.get(slot.channel)
-        if channel is None:
-            restorer = Restorer(self._placeholders, is_json=slot.is_json)
-            channel = self._channels.open(slot, name, self._hold(slot), restorer)
-        channel.carrier, channel.slot, self.at = event, slot, slot.channel
+    def _channel(self, name: bytes, slot: Slot) -> Channel:
+        known = self._channels.by_key.get(slot.channel)
+        if known is not None:
+            return known
+        restorer = Restorer(self._placeholders, is_json=slot.is_json)
+        return self._channels.open(slot, name, self._hold(slot), restorer)
+
+    def _feed(self, channel: Channel, slot: Slot, text: str, *, is_last: bool) -> tuple[str, str]:
         logged, given = channel.feed(text)
         if is_last:
             rest, more = channel.finish()
@@ -248,6 +259,7 @@ class GuardedStream:
             if not channel.is_over and (groups is None or key[0] in groups):
                 self.at = key
                 yield from self._carried(channel, channel.finish())
+                self._channels.rest(channel)
 
     def _carried(self, channel: Channel, said: tuple[str, str]) -> Iterator[Passed]:
         """An event of its own for what a channel has given."""

@@ -6,7 +6,8 @@ from typing import Any, Final
 from llmgateway.wire.jsontexts import WORD
 
 MAX_KNOWN: Final = 256  # members of one stream's events
-_LONG: Final = 256  # characters of a value that is not worth remembering
+_LONG: Final = 256  # characters of a member that is not worth remembering
+_MAX_LAST: Final = 64 * 1024  # bytes of an event that is remembered whole
 _NEW_EACH_TIME: Final = frozenset({"obfuscation", "event_id"})
 _SOUND: Final = frozenset({"delta"})
 _BASE64: Final = str.maketrans("", "", "+/=")
@@ -27,13 +28,13 @@ class Told:
             noise = {member for member in event.items() if _is_noise(*member)}
             if not all(each in self._known or each in noise for each in _members(event)):
                 return False
-            self._last = written
+            self._last = written if len(written) <= _MAX_LAST else b""
         return True
 
     def remember(self, event: Any) -> None:
         """Take what it says for judged: nothing was found in it."""
         for member in _members(event):
-            if len(member[1] or "") <= _LONG:
+            if len(member[0]) + len(member[1] or "") <= _LONG:
                 if len(self._known) >= MAX_KNOWN:
                     self._known.clear()
                 self._known.add(member)

@@ -4,20 +4,21 @@ from collections.abc import Hashable
 from typing import Any, Final
 
 from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.names import Names
 from llmgateway.ports.session import Place, SessionShape
 
 MAX_ITEMS: Final = 20_000  # of all responses of a session
-MAX_NAME: Final = 512  # characters of a backend's name for something that is remembered
 SENSELESS: Final = "The route's guardrails can't read this event."
 
 
 class Whereabouts:
     """One session's: what each item is of, and which texts have been told whole."""
 
-    __slots__ = ("_checked", "_items", "_shape", "_told")
+    __slots__ = ("_checked", "_items", "_names", "_shape", "_told")
 
-    def __init__(self, shape: SessionShape) -> None:
+    def __init__(self, shape: SessionShape, names: Names) -> None:
         self._shape = shape
+        self._names = names
         self._items: dict[str, Hashable | None] = {}  # what each is of
         self._checked: tuple[Any, ...] | None = None  # where the last piece went
         self._told: set[Place] = set()  # where a text has been told whole
@@ -33,10 +34,11 @@ class Whereabouts:
                 raise senseless()
             self._checked = owner, item, places
         for place in shape.told(event):
-            if len(place.item) > MAX_NAME or len(self._told) >= MAX_ITEMS:
-                raise senseless()
-            self._told.add(place)
             self._checked = None
+            if place not in self._told:
+                if len(self._told) >= MAX_ITEMS or not self._names.take(place.item):
+                    raise senseless()
+                self._told.add(place)
 
     def is_of_something(self, item: str | None) -> bool:
         """Whether an item belongs to something that the backend has said."""
@@ -45,14 +47,12 @@ class Whereabouts:
     def _check_item(self, owner: Hashable | None, item: str | None) -> None:
         if item is None:
             return
-        is_full = len(item) > MAX_NAME or (len(self._items) >= MAX_ITEMS and item not in self._items)
-        if is_full or self._items.setdefault(item, owner) != owner:
+        if item not in self._items:
+            if len(self._items) >= MAX_ITEMS or not self._names.take(item):
+                raise senseless()
+            self._items[item] = owner
+        if self._items[item] != owner:
             raise senseless()
-
-
-def is_long(name: Any) -> bool:
-    """Whether a name is too long to be remembered."""
-    return len(name if isinstance(name, str) else str(name)) > MAX_NAME
 
 
 def senseless() -> GatewayError:

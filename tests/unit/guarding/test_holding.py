@@ -8,6 +8,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding import holding as module
 from llmgateway.guarding.facts import Facts
 from llmgateway.guarding.holding import Held, Holding, Taken
+from llmgateway.guarding.names import Names
 from llmgateway.guarding.stream import Passed
 from llmgateway.ports.judge import Piece
 from llmgateway.providers.openai.sessions import RealtimeShape
@@ -41,7 +42,7 @@ class Backend:
     """Says events to a holding, as a session does, and remembers what goes on."""
 
     def __init__(self, facts: Facts | None = None) -> None:
-        self.holding = Holding(SHAPE, facts or Facts())
+        self.holding = Holding(SHAPE, facts or Facts(), Names())
         self.over: set = set()
         self.given: list[dict] = []
         self.ready: list[Held] = []
@@ -262,7 +263,7 @@ def test_many_that_say_next_to_nothing_are_bounded_too(monkeypatch):
 
 def test_what_is_remembered_as_refused_has_a_bound(monkeypatch):
     monkeypatch.setattr(module, "MAX_REFUSED", 3)
-    holding = Holding(SHAPE, Facts())
+    holding = Holding(SHAPE, Facts(), Names())
     holding.refuse(Held("a", items={"i"}), ERROR)
     with pytest.raises(GatewayError) as error:
         holding.refuse(Held("b", items={"j"}), ERROR)
@@ -270,7 +271,7 @@ def test_what_is_remembered_as_refused_has_a_bound(monkeypatch):
 
 
 def test_a_value_that_comes_back_counts_twice():
-    holding = Holding(SHAPE, Facts())
+    holding = Holding(SHAPE, Facts(), Names())
     logged, given = (json.dumps(text(said)).encode() for said in ("<A_1>", "a"))
     holding.take("r", text(), [Passed(b"", logged, given)], is_part=True)
     assert holding.size == module.ENTRY + len(logged) + len(given)

@@ -98,7 +98,7 @@ def test_what_it_costs_to_learn_is_told_before():
     assert talk.burden > 32 * 1024
     hear(talk, text_delta("a"))
     assert talk.burden == 0
-    assert talk.held == 10_000
+    assert 10_000 < talk.held < 10_500  # and the names of what was said of
 
 
 def test_what_was_made_of_it_is_let_go_when_nothing_is_being_said():

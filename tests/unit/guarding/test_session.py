@@ -11,8 +11,7 @@ from tests.support.guardrails import Shouting, chain, numbers, word
 from llmgateway.dialects.openai.dialect import OpenAIDialect
 from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Action, Stage
-from llmgateway.guarding import session as module
-from llmgateway.guarding import whereabouts
+from llmgateway.guarding import names, whereabouts
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
 from llmgateway.guarding.judging import JudgeLink
@@ -397,7 +396,8 @@ def test_numbers_are_put_to_a_text_too():
 def test_names_that_are_too_long_are_not_remembered(event):
     session = guarded()
     assert "guardrail_unsupported" in json.dumps(given_of(session.heard(written(event))))
-    assert not (session._where._items or session._over or session._stream._channels.by_key)
+    assert not (session._where._items or session._owners._over or session._stream._channels.by_key)
+    assert session._names.size <= names.ENTRY + 1  # of the response, of which nothing more goes on
 
 
 def test_what_has_been_told_is_remembered_up_to_a_bound(monkeypatch):
@@ -459,7 +459,7 @@ def test_a_name_that_may_not_pass_is_not_in_the_last_event_either():
 
 @pytest.mark.parametrize("is_blocked", [True, False])
 def test_responses_are_remembered_up_to_a_bound(monkeypatch, is_blocked):
-    monkeypatch.setattr(module, "MAX_OWNERS", 3)
+    monkeypatch.setattr(names, "MAX_OWNERS", 3)
     session = guarded(reply=BLOCKING)
     made = [text_delta("secret", response_id=f"r{at}") for at in range(4)]
     if not is_blocked:
