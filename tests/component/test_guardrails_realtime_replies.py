@@ -501,24 +501,105 @@ async def test_what_may_wait_has_a_bound_and_a_response_beyond_it_is_called_off(
         assert pipe._session._holding._waits == {}
 
 
-async def test_what_waits_counts_as_request_bodies_do(tmp_path):
-    rows = response(*["many words " * 20] * 100)
-    async with talking(tmp_path, says(*rows[:5]) + [listens, *says(*rows[5:])], BLOCKING, finds(WORD)) as (
-        caller,
-        _,
-        _two,
-        running,
-    ):
-        await events(caller, "response.content_part.added")
-        memory = running.worker.gateway.bodies
-        await until(lambda: memory.held > 200)
-        memory.limit = 20_000
-        caller.send({"type": "input_audio_buffer.clear"})
-        messages, code = await caller.until_closed()
-        assert (json.loads(messages[-1])["error"]["code"], code) == ("overloaded", 1011)
+async def without_room(caller, running):
+    """A response has begun, and there is room for the beginning only."""
+    await events(caller, "response.content_part.added")
+    memory = running.worker.gateway.bodies
+    await until(lambda: memory.held > 200)
+    memory.limit = 20_000
+    caller.send({"type": "input_audio_buffer.clear"})
+    return memory
+
+
+async def test_what_waits_counts_as_request_bodies_do_and_is_given_up_where_there_is_no_room(tmp_path):
+    rows, fine = response(*["many words " * 20] * 100), response("fine", number=2)
+    steps = [*says(*rows[:5]), listens, *says(*rows[5:-1]), listens, *says(rows[-1], *fine)]
+    async with talking(tmp_path, steps, BLOCKING, finds(WORD)) as (caller, heard, _two, running):
+        memory = await without_room(caller, running)
+        found = await events(caller)
+        assert codes(found) == ["overloaded"]
+        assert (found[-1]["response"]["id"], found[-1]["response"]["status"]) == ("resp_1", "failed")
+        await until(lambda: said(heard)[1:] == [{"type": "response.cancel", "response_id": "resp_1"}])
+        assert streamed(await events(caller)) == "fine"
+        assert memory.held < 20_000
         await caller.leave()
         await running.quiet()
         assert memory.held == 0
+        assert running.outcome().meta["output_tokens"] == 14  # what the backend said of the first, too
+        assert {(each["kind"], each["action"]) for each in running.outcome().meta["verdicts"]} == {
+            ("error.overloaded", "block")
+        }
+
+
+PASSING = config(TABLE + 'action = "block"\non_error = "pass"\n')
+
+
+async def test_where_judges_may_be_passed_over_it_goes_on_instead(tmp_path):
+    rows = response(*["many words " * 20] * 100)
+    steps = [*says(*rows[:5]), listens, *says(*rows[5:])]
+    async with talking(tmp_path, steps, PASSING, finds(WORD)) as (caller, _heard, two, running):
+        await without_room(caller, running)
+        found = await events(caller)
+        assert [*rows[:BEGINNING], *found][-len(rows) :] == rows
+        assert two.requests == []
+        await caller.leave()
+        await running.quiet()
+        assert {(each["kind"], each["action"]) for each in running.outcome().meta["verdicts"]} == {
+            ("error.overloaded", "flag")
+        }
+
+
+async def test_a_response_that_does_not_end_has_failed_after_a_while_and_the_session_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(holding, "MAX_WAIT_S", 0.05)
+    rows, fine = response("so ", "for", "bidden"), response("fine", number=2)
+    steps = [*says(*rows[:-5]), listens, *says(*rows[-5:]), listens, *says(*fine)]
+    async with talking(tmp_path, steps, BLOCKING, finds(WORD)) as (caller, heard, two, running):
+        found = await events(caller)
+        assert [each["type"] for each in found[BEGINNING:]] == ["error", "response.done"]
+        assert codes(found) == ["guardrail_unavailable"]
+        assert (found[-1]["response"]["id"], found[-1]["response"]["status"]) == ("resp_1", "failed")
+        await until(lambda: said(heard) == [{"type": "response.cancel", "response_id": "resp_1"}])
+        monkeypatch.setattr(holding, "MAX_WAIT_S", 60.0)
+        caller.send({"type": "response.create"})
+        assert streamed(await events(caller)) == "fine"
+        assert asked(two) == [["fine"]]
+        await caller.leave()
+        await running.quiet()
+        meta = running.outcome().meta
+        assert [(each["kind"], each["action"]) for each in meta["verdicts"]] == [("error.timeout", "block")]
+        assert meta["output_tokens"] == 14
+
+
+async def test_one_that_does_not_end_goes_on_where_judges_may_be_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(holding, "MAX_WAIT_S", 0.05)
+    rows = response("so ", "be ", "it")
+    async with talking(tmp_path, [*says(*rows[:-2]), listens, *says(*rows[-2:])], PASSING, finds(WORD)) as (
+        caller,
+        _heard,
+        two,
+        running,
+    ):
+        found = await events(caller, "conversation.item.done")
+        caller.send({"type": "response.create"})
+        found += await events(caller)
+        assert found == rows
+        assert two.requests == []
+        await caller.leave()
+        await running.quiet()
+        assert [(each["kind"], each["action"]) for each in running.outcome().meta["verdicts"]] == [
+            ("error.timeout", "flag")
+        ]
+
+
+async def test_a_response_that_is_judged_aside_is_given_up_behind_that(tmp_path):
+    rows, fine = response(*["many words " * 8_000] * 4), response("fine", number=2)
+    steps = [*says(*rows[:BEGINNING]), listens, *says(*rows[BEGINNING:-1]), listens, *says(rows[-1], *fine)]
+    async with talking(tmp_path, steps, BLOCKING, finds(WORD)) as (caller, _heard, _two, running):
+        await events(caller, "response.content_part.added")
+        running.worker.gateway.bodies.limit = 150_000
+        caller.send({"type": "input_audio_buffer.clear"})
+        assert codes(await events(caller)) == ["overloaded"]
+        assert streamed(await events(caller)) == "fine"
 
 
 async def test_where_many_are_asked_about_at_once_the_backend_is_not_read_on(tmp_path):

@@ -3,6 +3,7 @@
 Events are written anew, so comments, ids and retry times of the backend's stream do not pass; no model API uses them.
 """
 
+import logging
 from collections.abc import Callable
 
 from llmgateway.dataplane.eventflow import FREE_LINES, MIN_BYTES_A_LINE
@@ -13,11 +14,21 @@ from llmgateway.guarding.stream import GuardedStream, Passed
 from llmgateway.ports.reader import ReplyReader
 from llmgateway.wire.sse import SseDecoder
 
+logger = logging.getLogger(__name__)
+
 
 def blocked(verdict: Blocked) -> GatewayError:
     """What a caller is told: the category, never the match, or in the operator's words."""
     link, kind = verdict.hit.link, verdict.hit.kind
     return GatewayError("guardrail_blocked", f"A guardrail does not let this pass: {kind}.", refusal=link.refusal)
+
+
+def fault_of(error: Exception) -> GatewayError:
+    """What ends that in which this was raised: a guardrail that fails ends it, and nothing else."""
+    if isinstance(error, GatewayError):
+        return error
+    logger.error("a guardrail failed", exc_info=error)
+    return GatewayError("internal_error")
 
 
 class GuardedFlow:

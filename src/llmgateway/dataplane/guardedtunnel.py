@@ -4,7 +4,6 @@ Nothing but judged messages and codes goes from one side to the other: pings are
 without their reasons. How it ends is the tunnel's own table.
 """
 
-import logging
 import os
 from collections.abc import Callable
 from typing import Final, cast
@@ -13,8 +12,8 @@ from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import ReplyGuard
-from llmgateway.dataplane.lane import Lane
-from llmgateway.dataplane.parting import Ending, unguarded
+from llmgateway.dataplane.lane import Lane, follow
+from llmgateway.dataplane.parting import unguarded
 from llmgateway.dataplane.sessionreply import ReplyJudges, Verdicts, look_back
 from llmgateway.dataplane.sessionslow import asked_about, must_be_asked
 from llmgateway.dataplane.tunnel import Tunnel
@@ -22,8 +21,10 @@ from llmgateway.dataplane.upgrade import GuardedOpening
 from llmgateway.dataplane.valve import Valve
 from llmgateway.dataplane.watchedtunnel import WatchedTunnel
 from llmgateway.domain.errors import GatewayError
+from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.facts import Facts
 from llmgateway.guarding.guards import Guard
+from llmgateway.guarding.judging import may_pass
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.session import GuardedSession
 from llmgateway.guarding.steps import Rules, Step
@@ -32,8 +33,6 @@ from llmgateway.limits.bodies import Claim
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.messages import Message, MessageFlow
 from llmgateway.wire.websocket import CLOSE, PING, PONG, TEXT, FrameFlow, close_frame, frame
-
-logger = logging.getLogger(__name__)
 
 MAX_MESSAGE: Final = 8 * 1024 * 1024  # bytes of one message that is judged: as of replies
 MAX_DEPTH: Final = 200  # of JSON that is written anew
@@ -132,17 +131,23 @@ class GuardedTunnel(Tunnel):
         super()._look_at_backend()
 
     def _caller_closed(self, raw: bytes) -> None:
-        self._heard = self._clock.monotonic()  # judging what was said before it may have taken a while
+        self._life.heard = self._clock.monotonic()  # judging what was said before it may have taken a while
         super()._caller_closed(raw)
 
     def _count_held(self) -> None:
         """What callers have said in half counts as request bodies do, and what is kept of what they have said."""
-        size = self._messages_in.held + self._in.held + self._session.held
-        if size != self._claim.size and not self._in.is_closed:
-            try:
-                self._claim.become(size)
-            except GatewayError as error:
-                self._failed(error)
+        if not self._in.is_closed:
+            self._claim.follow(lambda: self._messages_in.held + self._in.held + self._session.held, self._relieve)
+
+    def _relieve(self, error: GatewayError) -> bool:
+        """There is no room: have something given up that waits, or the session."""
+        if self._out.is_busy:
+            return False  # what could be given up is being judged; it is counted again behind that
+        relieved: list[Step] = []
+        follow(lambda: self._session.relieved(error), relieved.append, self._failed)
+        for step in relieved:
+            self._tell(step)
+        return bool(relieved)
 
     def _of_caller(self, message: Message) -> Step:
         session = self._session
@@ -177,6 +182,10 @@ class GuardedTunnel(Tunnel):
         self._act(step)
 
     def _act(self, step: Step) -> None:
+        self._tell(step)
+        self._count_held()
+
+    def _tell(self, step: Step) -> None:
         for event in step.logged:
             self._reply.reader.event(b"", event)
         if self.ended.done():
@@ -187,21 +196,12 @@ class GuardedTunnel(Tunnel):
             self._connection.send_piece(frame(TEXT, event, mask=os.urandom(4)))
         if step.is_text and self._session.is_waiting:
             self._decide_at = self._clock.monotonic() + self._hold_s
-            self._look_again()
         if self._verdicts is not None:
             self._verdicts.put(step.ready)
-        self._count_held()
+        self._look_again()
 
     def _safely(self, judge: Callable[[], Step]) -> None:
-        try:
-            step = judge()
-        except GatewayError as error:
-            self._failed(error)
-        except Exception:
-            logger.exception("a guardrail failed")
-            self._failed(GatewayError("internal_error"))
-        else:
-            self._act(step)
+        follow(judge, self._act, self._failed)
 
     def _failed(self, error: GatewayError) -> None:
         self._end(unguarded(error))
@@ -210,28 +210,43 @@ class GuardedTunnel(Tunnel):
 
     def expire(self) -> None:
         """Called by the sweeper."""
-        at, now = self._decide_at, self._clock.monotonic()
+        now = self._clock.monotonic()
         if self._in.is_busy and self._from_caller.close is not None and not self.ended.done():
             self.deadline = now + self._hold_s  # what was said before the close is still being judged
             return
-        if at is None or now < at or self.ended.done() or self._from_caller.close is not None:
+        if self.ended.done() or self._from_caller.close is not None or not any(at <= now for at in self._times()):
             super().expire()
             return
-        if self._out.is_busy or self._backend.reasons:
+        self._decide(now)
+        if not self.ended.done():
+            self._arm()
+
+    def _decide(self, now: float) -> None:
+        if self._out.is_busy:
             self._decide_at = now + self._hold_s  # the backend is not silent: it is kept waiting
+            return
+        if self._session.due_at is not None and self._session.due_at <= now:
+            self._safely(self._session.overdue)
+        if self._decide_at is None or self._decide_at > now or self.ended.done():
+            return
+        if self._backend.reasons:
+            self._decide_at = now + self._hold_s
         else:
             self._decide_at = None
             self._safely(self._session.decide)
-        if not self.ended.done():
-            self._arm()
+
+    def _times(self) -> list[float]:
+        """When something must be decided that waits."""
+        due_at = None if self._out.is_busy else self._session.due_at
+        return [at for at in (self._decide_at, due_at) if at is not None]
 
     def _arm(self) -> None:
         super()._arm()
         self._look_again()
 
     def _look_again(self) -> None:
-        if self._decide_at is not None and self.deadline is not None and self._from_caller.close is None:
-            self.deadline = min(self.deadline, self._decide_at)
+        if self.deadline is not None and self._from_caller.close is None:
+            self.deadline = min([self.deadline, *self._times()])
 
     # --- back-pressure: what a caller says is answered, too, so who does not read is not heard
 
@@ -255,10 +270,8 @@ class GuardedTunnel(Tunnel):
         session = self._session
         await look_back(self._call, self._reply, session.context, lambda: session.bound, session.held)
 
-    def count(self, ending: Ending) -> None:
-        if self._call.bound is None:  # nobody has looked back: the worker ends
-            self._call.bound = self._session.bound
-        super().count(ending)
+    def bound(self) -> Guard | None:
+        return self._session.bound
 
     def go_away(self) -> None:
         if not self.ended.done() and not self._out.is_busy:
@@ -306,6 +319,8 @@ def _rules(call: Call, guard: Guard, judged: ReplyGuard) -> Rules:
         bind=guard.bound_to if guard.binders else None,
         holds=guard.holds_replies,
         tells=bool(guard.binders or guard.reply_judges),
+        now=call.gateway.clock.monotonic,
+        may_pass=lambda why: may_pass(guard.reply_judges, why, Stage.REPLY, judged.notes),
     )
 
 

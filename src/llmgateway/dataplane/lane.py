@@ -6,23 +6,31 @@ Of many short ones some are judged at a time, so that others have their turns.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
 
 from llmgateway.dataplane.bodies import QUICK, asked_aside
+from llmgateway.dataplane.guardedflow import fault_of
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.steps import Step
 from llmgateway.wire.messages import Message
-
-logger = logging.getLogger(__name__)
 
 TURN: Final = 32 * 1024  # bytes that are judged in one go
 LEAST: Final = 64  # bytes that a message counts for at least: a tiny one costs what a short one does
 
 Judge = Callable[[Message], Step]
+
+
+def follow(judge: Callable[[], Step], act: Callable[[Step], None], fail: Callable[[GatewayError], None]) -> None:
+    """Have `act` do what follows, or `fail` hear that nothing can."""
+    try:
+        step = judge()
+    except Exception as error:  # noqa: BLE001 - `fault_of` tells of it
+        fail(fault_of(error))
+    else:
+        act(step)
 
 
 class Lane:
@@ -153,8 +161,4 @@ class Lane:
         """A guardrail that fails ends this session and nothing else."""
         self._waiting.clear()
         self.is_closed = True
-        if isinstance(error, GatewayError):
-            self._fail(error)
-            return
-        logger.error("a guardrail failed", exc_info=error)
-        self._fail(GatewayError("internal_error"))
+        self._fail(fault_of(error))

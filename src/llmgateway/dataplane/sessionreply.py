@@ -5,7 +5,6 @@ goes on: nothing waits here that need not.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from llmgateway.config.guardrails import binds
 from llmgateway.dataplane.bodies import asked_aside
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.guardedreply import ReplyGuard
+from llmgateway.dataplane.lane import follow
 from llmgateway.dataplane.opinions import Opinion
 from llmgateway.dataplane.reply import Reply
 from llmgateway.domain.errors import GatewayError
@@ -31,8 +31,6 @@ from llmgateway.guarding.steps import Step
 from llmgateway.ports.judge import Piece
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.jsoncodec import decode
-
-logger = logging.getLogger(__name__)
 
 MAX_ASKING: Final = 16  # parts of one session that are asked about at once; the backend is not read on beyond
 
@@ -85,7 +83,7 @@ class Verdicts:
         if not self._waiting or not self._is_free():
             return
         while self._waiting and self._waiting[0].done():
-            self._follow(self._waiting.popleft())
+            follow(partial(_next, self._waiting.popleft()), self._act, self._fail)
         if len(self._waiting) < MAX_ASKING:
             self._hold(False)
         if not self._waiting:
@@ -101,16 +99,9 @@ class Verdicts:
         async with self._room:
             return await self._judge(held)
 
-    def _follow(self, judged: "asyncio.Future[Follow]") -> None:
-        try:
-            step = judged.result()()
-        except GatewayError as error:
-            self._fail(error)
-        except Exception:
-            logger.exception("a guardrail failed")
-            self._fail(GatewayError("internal_error"))
-        else:
-            self._act(step)
+
+def _next(judged: "asyncio.Future[Follow]") -> Step:
+    return judged.result()()
 
 
 class ReplyJudges:

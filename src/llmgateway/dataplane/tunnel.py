@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -31,6 +32,7 @@ from llmgateway.dataplane.settle import settle
 from llmgateway.dataplane.tunnels import is_stricter
 from llmgateway.dataplane.upgrade import Tunnelled
 from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.guards import Guard
 from llmgateway.wire.websocket import TEXT, FrameFlow, close_frame, frame
 
 logger = logging.getLogger(__name__)
@@ -87,8 +89,30 @@ def _settle(call: Call, pipe: "Tunnel", ending: Ending) -> Awaitable[None] | Non
     exchange.end = ending.end
     exchange.error_code = ending.error
     exchange.error_detail = ending.detail if ending.error is not None else None
+    if call.bound is None:  # nobody has looked back: the worker ends
+        call.bound = pipe.bound()
     pipe.count(ending)
     return settle(call)
+
+
+@dataclass(slots=True)
+class Lifetime:
+    """How long a session lasts: so long after the last word, and so long in all. Monotonic seconds."""
+
+    heard: float  # when something last came, from either side
+    idle_s: float
+    expires_at: float
+
+    @property
+    def ends_at(self) -> float:
+        """When it ends if nothing more comes."""
+        return min(self.heard + self.idle_s, self.expires_at)
+
+    def cause(self, now: float) -> Cause | None:
+        """Why it ends now; None: it does not."""
+        if now >= self.expires_at:
+            return Cause.EXPIRED
+        return Cause.IDLE if now >= self.ends_at else None
 
 
 class Tunnel:
@@ -98,12 +122,10 @@ class Tunnel:
         "_call",
         "_clock",
         "_connection",
-        "_expires_at",
         "_from_backend",
         "_from_caller",
-        "_heard",
-        "_idle_s",
         "_is_backend_gone",
+        "_life",
         "_patience_s",
         "_reply",
         "deadline",
@@ -123,9 +145,8 @@ class Tunnel:
         self._from_caller = FrameFlow(is_masked=True, max_message=limit)
         on_text = partial(sent.reply.reader.event, b"")
         self._from_backend = FrameFlow(is_masked=False, max_message=limit, on_text=on_text)
-        self._heard = self._clock.monotonic()
-        self._idle_s = server.tunnel_idle_s
-        self._expires_at = self._heard + server.tunnel_total_s
+        now = self._clock.monotonic()
+        self._life = Lifetime(now, server.tunnel_idle_s, now + server.tunnel_total_s)
         self._is_backend_gone = False
         self._patience_s = CLOSE_S
         self.deadline: float | None = None
@@ -159,7 +180,7 @@ class Tunnel:
     # --- the caller's bytes
 
     def data(self, piece: bytes) -> None:
-        self._heard = self._clock.monotonic()
+        self._life.heard = self._clock.monotonic()
         flow = self._from_caller
         was_over = flow.is_over
         ready = flow.feed(piece)
@@ -190,12 +211,12 @@ class Tunnel:
         if self.ended.done():
             self._look_parted()
         else:
-            self.deadline = self._heard + self._patience_s
+            self.deadline = self._life.heard + self._patience_s
 
     # --- the backend's bytes
 
     def write(self, piece: bytes) -> None:
-        self._heard = self._clock.monotonic()
+        self._life.heard = self._clock.monotonic()
         flow = self._from_backend
         ready = flow.feed(piece)
         if self.ended.done():
@@ -245,20 +266,22 @@ class Tunnel:
         elif self._from_caller.close is not None:
             self._is_backend_gone = True  # it has had its moment to answer
             self._end(closed_by_caller(self._from_caller.close_code))
-        elif now >= self._expires_at:
-            self._end(ENDINGS[Cause.EXPIRED])
-        elif now >= self._heard + self._idle_s:
-            self._end(ENDINGS[Cause.IDLE])
+        elif (cause := self._life.cause(now)) is not None:
+            self._end(ENDINGS[cause])
         else:
             self._arm()
 
     def _arm(self) -> None:
-        self.deadline = min(self._heard + self._idle_s, self._expires_at)
+        self.deadline = self._life.ends_at
 
     # --- the end
 
     async def look_back(self) -> None:
         """Have those look at the session who only tell of what they find, before it is written down."""
+
+    def bound(self) -> Guard | None:
+        """The guard by which what is stored is judged; None where nobody must know what was said."""
+        return None
 
     def close(self) -> None:
         """All is over, in whatever way."""

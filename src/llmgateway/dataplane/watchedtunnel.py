@@ -3,7 +3,6 @@
 from llmgateway.dataplane.attempt import Dispatched
 from llmgateway.dataplane.call import Call
 from llmgateway.dataplane.lane import Lane
-from llmgateway.dataplane.parting import Ending
 from llmgateway.dataplane.sessionreply import look_back
 from llmgateway.dataplane.tunnel import Tunnel
 from llmgateway.dataplane.valve import Valve
@@ -55,14 +54,9 @@ class WatchedTunnel(Tunnel):
         self._valve.turn("backend", is_shut=not is_writable)
 
     async def look_back(self) -> None:
-        await look_back(self._call, self._reply, self._watch.context, self._bound, self._watch.held)
+        await look_back(self._call, self._reply, self._watch.context, self.bound, self._watch.held)
 
-    def count(self, ending: Ending) -> None:
-        if self._call.bound is None:  # nobody has looked back: the worker ends
-            self._call.bound = self._bound()
-        super().count(ending)
-
-    def _bound(self) -> Guard | None:
+    def bound(self) -> Guard | None:
         guard = self._call.guard
         return self._watch.bound(guard) if guard is not None else None
 

@@ -4,7 +4,7 @@ Each response waits by itself, whatever runs beside it. Nothing else does, but f
 names an item, or a response, that waits. Of what is refused nothing goes on, and nothing that is asked for later. Pure.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -13,10 +13,12 @@ from llmgateway.guarding.facts import Facts
 from llmgateway.guarding.names import Names
 from llmgateway.guarding.pieces import texts_of_reply
 from llmgateway.guarding.stream import Passed
+from llmgateway.guarding.trust import Said
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.jsoncodec import decode
 
 MAX_HELD: Final = 8 * 1024 * 1024  # bytes of all that waits in one session: as of a reply that is held whole
+MAX_WAIT_S: Final = 300.0  # from a response's first word to its end
 MAX_REFUSED: Final = 20_000  # items and responses of a session that are remembered as refused
 MAX_MET: Final = 20_000  # items of a session that the caller has heard of
 ENTRY: Final = 256  # bytes that an event takes beside its own
@@ -38,7 +40,8 @@ class Held:
     `is_answer`: the caller has asked for it.
 
     Of a response, `items` are its own; `cut` is its last event as it is told where it is refused; `is_called_off`: its
-    caller wanted no more of it. `behind`: what only keeps its place behind it. `names`: of what waits for it.
+    caller wanted no more of it. `behind`: what only keeps its place behind it. `names`: of what waits for it. `until`:
+    when it must have ended. `is_gone`: what follows from it has followed, whatever is still said of it.
     """
 
     owner: Hashable | None
@@ -51,6 +54,8 @@ class Held:
     cut: bytes | None = None
     is_called_off: bool = False
     size: int = 0
+    until: float = 0.0
+    is_gone: bool = False
 
     @property
     def is_asked(self) -> bool:
@@ -66,13 +71,39 @@ class Taken(NamedTuple):
 
 
 class Holding:
-    """One session's. `facts`: what the caller has said himself is not asked about when it is repeated."""
+    """One session's. `facts`: what the caller has said himself is not asked about when it is repeated.
 
-    __slots__ = ("_facts", "_met", "_names", "_open", "_refused", "_shape", "_waits", "size")
+    `may_pass`: hears why judges can't be asked about a response, and says whether it goes on all the same.
+    """
 
-    def __init__(self, shape: SessionShape, facts: Facts, names: Names) -> None:
+    __slots__ = (
+        "_facts",
+        "_free",
+        "_may_pass",
+        "_met",
+        "_names",
+        "_now",
+        "_open",
+        "_refused",
+        "_shape",
+        "_waits",
+        "size",
+    )
+
+    def __init__(
+        self,
+        shape: SessionShape,
+        facts: Facts,
+        names: Names,
+        *,
+        now: Callable[[], float],
+        may_pass: Callable[[Said], bool],
+    ) -> None:
         self._shape = shape
         self._names = names
+        self._now = now
+        self._may_pass = may_pass
+        self._free: set[Hashable] = set()  # responses that go on without being judged
         self._facts = facts
         self._open: dict[Hashable, Held] = {}
         self._waits: dict[Hashable, Held] = {}  # by the names of items and responses that something waits for
@@ -91,18 +122,25 @@ class Holding:
             if self._shape.is_answer(event):
                 raise refusal
             return Taken()
-        if not is_part:
-            return self._take_other(owner, event, passed)
+        return self._take_part(owner, event, passed) if is_part else self._take_other(owner, event, passed)
+
+    def _take_part(self, owner: Hashable | None, event: dict[str, Any], passed: Sequence[Passed]) -> Taken:
+        item, is_end = self._shape.item(event), self._shape.is_end(event)
+        if owner in self._free:
+            self._free -= {owner} if is_end else set()
+            return self._met_in(item, passed)
         held = self._open.get(owner)
         if held is None:
             if not (self._shape.is_sound(event) or any(self._says(decode(each.logged)) for each in passed)):
                 return self._met_in(item, passed)
-            held = self._open[owner] = Held(owner)
+            held = self._open[owner] = Held(owner, until=self._now() + MAX_WAIT_S)
+        if not self._has_room(passed) and (gone := self.let_go(owner, Said.UNAVAILABLE)) is not None:
+            return Taken([*gone.passed, *passed], gone.ready)
         self._put(held, passed, is_asked=True, is_sound=self._shape.is_sound(event))
         self._name(held, (item, owner))
         if item is not None:
             held.items.add(item)
-        if not self._shape.is_end(event):
+        if not is_end:
             return Taken()
         held.cut, held.is_called_off = self._shape.cut(event), self._shape.is_called_off(event)
         del self._open[owner]
@@ -113,7 +151,7 @@ class Holding:
         new = (name for name in self._shape.behind(event) if name not in self._met)
         names = [name for name in (item, owner, *new) if name is not None]
         before = next((self._waits[name] for name in names if name in self._waits), None)
-        is_growing = before is not None and before.owner in self._open
+        is_growing = before is not None and self.is_growing(before)
         if before is not None and is_growing and item in before.items:
             self._put(before, passed, is_asked=True)
             return Taken()
@@ -137,6 +175,32 @@ class Holding:
     def refusal(self, held: Held) -> GatewayError | None:
         """Why this can't go on whatever is said of it: what it is about was refused meanwhile."""
         return self._refused.get(held.item) if held.item is not None else None
+
+    @property
+    def due_at(self) -> float | None:
+        """When something has waited for its end for too long; None where nothing does."""
+        return next((held.until for held in self._open.values()), None)
+
+    def overdue(self) -> list[Hashable]:
+        """The responses that have not ended in time."""
+        now = self._now()
+        return [owner for owner, held in self._open.items() if held.until <= now]
+
+    def largest(self) -> Held | None:
+        """What takes most of what waits, be it that its end has come or not."""
+        return max([*self._open.values(), *self._waits.values()], key=lambda held: held.size, default=None)
+
+    def is_growing(self, held: Held) -> bool:
+        """Whether its end has not come yet."""
+        return held.owner in self._open
+
+    def let_go(self, owner: Hashable | None, why: Said) -> Taken | None:
+        """Let a response that waits go on unjudged, and all that is still to come of it; None where it must not."""
+        if not self._may_pass(why) or not self._names.take(owner):
+            return None
+        held = self._open.pop(owner)
+        self._free.add(owner)
+        return self.release(held)
 
     def finish(self) -> list[Held]:
         """Nothing more comes: what waits is judged as far as it has come."""
@@ -181,12 +245,15 @@ class Holding:
         return Taken(passed, ready)
 
     def _put(self, held: Held, passed: Sequence[Passed], *, is_asked: bool, is_sound: bool = False) -> None:
-        size = sum(_size(each) for each in passed)
-        if self.size + size > MAX_HELD:
+        if not self._has_room(passed):
             raise GatewayError("guardrail_unsupported", _TOO_LONG)
+        size = sum(_size(each) for each in passed)
         self.size += size
         held.size += size
         held.entries += [Entry(each, is_asked and not is_sound, is_sound) for each in passed]
+
+    def _has_room(self, passed: Sequence[Passed]) -> bool:
+        return self.size + sum(_size(each) for each in passed) <= MAX_HELD
 
     def _name(self, held: Held, names: Iterable[Hashable | None]) -> None:
         """What has one of these names waits for it from now on."""

@@ -89,3 +89,11 @@ def note_failure(link: JudgeLink, why: str, stage: Stage, notes: Notes) -> None:
     """Note that a judge gave no answer, and what follows from that."""
     closed = Action.BLOCK if link.fails_closed else Action.FLAG
     notes.add(stage, [Hit(0, 0, replace(link, action=closed), f"error.{why}", 1.0)])
+
+
+def may_pass(links: Sequence[JudgeLink], why: str, stage: Stage, notes: Notes) -> bool:
+    """Note that none of those whom something waits for can be asked about it; whether it goes on all the same."""
+    waited_for = [link for link in links if link.must_answer]
+    for link in waited_for:
+        note_failure(link, why, stage, notes)
+    return not any(link.fails_closed for link in waited_for)

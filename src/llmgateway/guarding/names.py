@@ -31,13 +31,14 @@ class Names:
 
 
 class Owners:
-    """Which responses of a session are `over`, and of which nothing more goes on."""
+    """Which responses of a session are over, and of which nothing more goes on."""
 
-    __slots__ = ("_barred", "_names", "_over")
+    __slots__ = ("_barred", "_names", "_over", "_told")
 
     def __init__(self, names: Names) -> None:
         self._names = names
         self._barred: set[Hashable] = set()
+        self._told: set[Hashable] = set()  # of the barred
         self._over: set[Hashable] = set()
 
     def is_over(self, owner: Hashable | None) -> bool:
@@ -52,6 +53,14 @@ class Owners:
         """Whether it is a response that is not over."""
         return isinstance(owner, str) and owner not in self._over
 
+    def is_told(self, owner: Hashable | None) -> bool:
+        """Whether the caller has been told that it is over before it was."""
+        return owner in self._told
+
+    def tell(self, owner: Hashable) -> None:
+        """Hear that the caller has been told so of one that is barred."""
+        self._told.add(owner)
+
     def bar(self, owner: Hashable) -> None:
         """Let nothing more of it go on. GatewayError guardrail_unsupported where no more can be remembered."""
         if len(self._barred) >= MAX_OWNERS or not self._names.take(owner):
@@ -65,6 +74,7 @@ class Owners:
         if len(self._over) >= MAX_OWNERS or not (owner in self._barred or self._names.take(owner)):
             raise GatewayError("guardrail_unsupported")
         self._barred.discard(owner)
+        self._told.discard(owner)
         self._over.add(owner)
 
 

@@ -6,7 +6,7 @@ blocked the rest is swallowed, its backend is told to stop, and its last event c
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.guards import Guard
@@ -18,14 +18,16 @@ from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import Said
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.saying import Saying
-from llmgateway.guarding.sound import sounds, taken_out
 from llmgateway.guarding.steps import Complaints, Rules, Step
 from llmgateway.guarding.stream import GuardedStream, Passed
+from llmgateway.guarding.trust import Said as Why
 from llmgateway.guarding.whereabouts import Whereabouts, senseless
 from llmgateway.ports.judge import Piece
 from llmgateway.ports.shape import Pieces
-from llmgateway.wire.jsoncodec import decode, encode
+from llmgateway.wire.jsoncodec import decode
 from llmgateway.wire.jsonscan import parse_bounded
+
+_TOO_LATE: Final = "The response did not end in time for the route's guardrails."
 
 
 class GuardedSession:
@@ -41,7 +43,9 @@ class GuardedSession:
         self._where = Whereabouts(rules.shape, names)
         self._complaints = Complaints(rules)
         self._learning = learning = Learning(rules, self._stream, self._where) if rules.tells else None
-        self._holding = Holding(rules.shape, learning.facts, names) if rules.holds and learning is not None else None
+        self._holding: Holding | None = None
+        if rules.holds and learning is not None:
+            self._holding = Holding(rules.shape, learning.facts, names, now=rules.now, may_pass=rules.may_pass)
         self._saying = Saying(rules, notes, placeholders, self._complaints)
 
     @property
@@ -106,14 +110,16 @@ class GuardedSession:
             return Step()  # whoever puts texts together could still put it to what has ended
         if self._owners.is_barred(owner):
             return self._cut(owner, shape.cut(event), Step()) if shape.is_end(event) else Step()
-        return self._complaints.of_sound() if self._is_silenced(event) else self._of_backend(owner, event, message)
+        if self._rules.silences and shape.is_sound(event):
+            return self._complaints.of_sound()
+        return self._of_backend(owner, event, message)
 
     def _of_backend(self, owner: Hashable | None, event: dict[str, Any], message: bytes) -> Step:
         self._stream.at = None
         try:
             self._where.check(owner, event)
             if self._learning is None:
-                step = _given(self._passed(owner, event, self._without_sound(message, event)))
+                step = _given(self._passed(owner, event, self._rules.heard(message, event)))
             else:
                 step = self._learnt(self._learning, owner, event, message)
         except (Blocked, GatewayError) as verdict:
@@ -129,7 +135,7 @@ class GuardedSession:
             if self._holding is not None and owner is None and _has_pieces(self._rules.shape.pieces(event)):
                 raise senseless()  # a text that is a part of nothing is never whole
             is_echo = owner is None and learning.is_echo(event)
-            passed = self._passed(owner, event, self._without_sound(message, event), is_echo=is_echo)
+            passed = self._passed(owner, event, self._rules.heard(message, event), is_echo=is_echo)
             return self._held(owner, event, passed, is_part=is_part)
         finally:
             if owner is None or self._rules.shape.is_end(event):
@@ -177,6 +183,8 @@ class GuardedSession:
         """What follows where this, which says that, has been judged and may go on."""
         assert self._holding is not None
         assert self._learning is not None
+        if held.is_gone:
+            return Step()
         if (error := self._holding.refusal(held)) is not None:
             return self.refused(held, error)
         self._learning.facts.note(each.piece for each in said)
@@ -185,6 +193,8 @@ class GuardedSession:
     def refused(self, held: Held, error: GatewayError) -> Step:
         """What follows where it may not."""
         assert self._holding is not None
+        if held.is_gone:
+            return Step()
         is_told = held.is_answer or self._holding.refusal(held) is None
         step = self._complaints.of(error) if is_told else Step()
         others = self._holding.refuse(held, error)
@@ -192,6 +202,39 @@ class GuardedSession:
             step = self._cut(held.owner, held.cut, step)
         step.add(_taken(others))
         return step
+
+    @property
+    def due_at(self) -> float | None:
+        """When a response has waited for its end for too long; None where none waits."""
+        return self._holding.due_at if self._holding is not None else None
+
+    def overdue(self) -> Step:
+        """Time is up: what has not ended waits no longer."""
+        step = Step()
+        for owner in self._holding.overdue() if self._holding is not None else ():
+            step.add(self._given_up(owner, Why.TIMEOUT, GatewayError("guardrail_unavailable", _TOO_LATE)))
+        return step
+
+    def relieved(self, error: GatewayError) -> Step:
+        """There is no room for what waits: that which takes most is given up. Raises `error` where nothing is."""
+        held = self._holding.largest() if self._holding is not None else None
+        if held is None or self._holding is None:
+            raise error
+        if held.owner is not None and self._holding.is_growing(held):
+            return self._given_up(held.owner, Why.OVERLOADED, error)
+        passes = self._rules.may_pass(Why.OVERLOADED)
+        step = _taken(self._holding.release(held)) if passes else self.refused(held, error)
+        held.is_gone = True
+        return step
+
+    def _given_up(self, owner: Hashable, why: Why, error: GatewayError) -> Step:
+        """It goes on unjudged where judges may be passed over, or has failed: nobody knows whether it ever ends."""
+        taken = self._holding.let_go(owner, why) if self._holding is not None else None
+        if taken is not None:
+            return _taken(taken)
+        step = self._bar(owner, {}, error)
+        self._owners.tell(owner)
+        return self._closed(self._rules.shape.failed(owner, error), step)
 
     def _passed(
         self, owner: Hashable | None, event: dict[str, Any], message: bytes, *, is_echo: bool = False
@@ -222,8 +265,14 @@ class GuardedSession:
         return step
 
     def _cut(self, owner: Hashable | None, last: bytes | None, step: Step) -> Step:
+        is_told = self._owners.is_told(owner)
         if owner is not None:
             self._owners.end(owner)
+        step = self._closed(last, step)
+        return Step(logged=step.logged) if is_told else step
+
+    def _closed(self, last: bytes | None, step: Step) -> Step:
+        """Let the last event of a response follow."""
         if last is not None:
             try:
                 given = _given(self._stream.event(b"", last))
@@ -231,21 +280,6 @@ class GuardedSession:
                 return step
             step.add(given)
         return step
-
-    def _is_silenced(self, event: dict[str, Any]) -> bool:
-        return not self._rules.passes_sound and self._rules.hears and self._rules.shape.is_sound(event)
-
-    def _without_sound(self, message: bytes, event: dict[str, Any]) -> bytes:
-        """A backend's event without what no guardrail can hear."""
-        if self._rules.passes_sound or not self._rules.hears:
-            return message
-        if b"udio" not in message and b"UDIO" not in message and b"\\u00" not in message:
-            return message
-        paths = list(sounds(event))
-        if not paths:
-            return message
-        taken_out(event, paths)
-        return encode(event)
 
 
 def _has_pieces(pieces: Pieces) -> bool:

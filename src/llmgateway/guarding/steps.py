@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.chain import Chain
@@ -10,6 +10,8 @@ from llmgateway.guarding.guards import Guard
 from llmgateway.guarding.holdback import Blocked
 from llmgateway.guarding.holding import Held
 from llmgateway.guarding.judging import JudgeLink
+from llmgateway.guarding.sound import silenced
+from llmgateway.guarding.trust import Said
 from llmgateway.ports.judge import Piece
 from llmgateway.ports.session import SessionShape
 from llmgateway.wire.view import View, shown
@@ -37,6 +39,8 @@ class Rules:
     bind: Callable[[Sequence[Piece]], Guard] | None = None  # somebody must know what has been said
     holds: bool = False  # somebody must have judged a response before any of it goes on
     tells: bool = False  # somebody wants to know what has been said
+    now: Callable[[], float] = lambda: 0.0
+    may_pass: Callable[[Said], bool] = lambda _: False  # hears why judges of replies can't be asked about a response
 
     @property
     def is_strict(self) -> bool:
@@ -47,6 +51,15 @@ class Rules:
     def hears(self) -> bool:
         """Whether nothing goes to the caller that nobody could judge."""
         return self.holds or bool(self.reply)
+
+    @property
+    def silences(self) -> bool:
+        """Whether sound goes no further to the caller."""
+        return self.hears and not self.passes_sound
+
+    def heard(self, message: bytes, event: Any) -> bytes:
+        """A backend's event without what no guardrail can hear."""
+        return silenced(message, event) if self.silences else message
 
     def error_of(self, verdict: Blocked | GatewayError) -> GatewayError:
         """What callers are told of it."""

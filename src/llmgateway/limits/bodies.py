@@ -4,6 +4,7 @@ A body is claimed whole before it is read, so that bodies which have been begun 
 handed out as bytes come in would let twenty half-read bodies wait for each other.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from llmgateway.config.snapshot import Server
@@ -82,3 +83,12 @@ class Claim:
         else:
             self._memory.release(self.size - size)
         self.size = size
+
+    def follow(self, size: Callable[[], int], relieve: Callable[[GatewayError], bool]) -> None:
+        """Claim what is held now; `relieve` hears where there is no room for it, and says whether to look again."""
+        while True:
+            try:
+                return self.become(size())
+            except GatewayError as error:
+                if not relieve(error):
+                    return None

@@ -8,6 +8,7 @@ members, too.
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from llmgateway.domain.errors import GatewayError
 from llmgateway.ports.shape import StreamShape
 
 
@@ -96,4 +97,8 @@ class SessionShape(StreamShape, Protocol):
         """The last event of an owner as the caller gets it whose guardrails have kept something back: without a text,
         with the usage. None: there is no such event.
         """
+        ...
+
+    def failed(self, owner: Hashable, error: GatewayError) -> bytes | None:
+        """The last event of an owner that has been given up before it ended, for this reason; None: there is none."""
         ...

@@ -6,10 +6,12 @@ import pytest
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding import holding as module
+from llmgateway.guarding import names
 from llmgateway.guarding.facts import Facts
-from llmgateway.guarding.holding import Held, Holding, Taken
+from llmgateway.guarding.holding import MAX_WAIT_S, Held, Holding, Taken
 from llmgateway.guarding.names import Names
 from llmgateway.guarding.stream import Passed
+from llmgateway.guarding.trust import Said
 from llmgateway.ports.judge import Piece
 from llmgateway.providers.openai.sessions import RealtimeShape
 
@@ -41,8 +43,11 @@ def content(said: str) -> list:
 class Backend:
     """Says events to a holding, as a session does, and remembers what goes on."""
 
-    def __init__(self, facts: Facts | None = None) -> None:
-        self.holding = Holding(SHAPE, facts or Facts(), Names())
+    def __init__(self, facts: Facts | None = None, *, passes: bool = False) -> None:
+        self.now = 0.0
+        self.passes = passes
+        self.whys: list[Said] = []
+        self.holding = Holding(SHAPE, facts or Facts(), Names(), now=lambda: self.now, may_pass=self.may_pass)
         self.over: set = set()
         self.given: list[dict] = []
         self.ready: list[Held] = []
@@ -56,6 +61,10 @@ class Backend:
             data = json.dumps(event).encode()
             self.take(self.holding.take(owner, event, [Passed(b"", data, data)], is_part=is_part))
         return self
+
+    def may_pass(self, why: Said) -> bool:
+        self.whys.append(why)
+        return self.passes
 
     def take(self, taken: Taken) -> None:
         self.given += [json.loads(each.given) for each in taken.passed]
@@ -263,7 +272,7 @@ def test_many_that_say_next_to_nothing_are_bounded_too(monkeypatch):
 
 def test_what_is_remembered_as_refused_has_a_bound(monkeypatch):
     monkeypatch.setattr(module, "MAX_REFUSED", 3)
-    holding = Holding(SHAPE, Facts(), Names())
+    holding = Backend().holding
     holding.refuse(Held("a", items={"i"}), ERROR)
     with pytest.raises(GatewayError) as error:
         holding.refuse(Held("b", items={"j"}), ERROR)
@@ -271,7 +280,84 @@ def test_what_is_remembered_as_refused_has_a_bound(monkeypatch):
 
 
 def test_a_value_that_comes_back_counts_twice():
-    holding = Holding(SHAPE, Facts(), Names())
+    holding = Backend().holding
     logged, given = (json.dumps(text(said)).encode() for said in ("<A_1>", "a"))
     holding.take("r", text(), [Passed(b"", logged, given)], is_part=True)
     assert holding.size == module.ENTRY + len(logged) + len(given)
+
+
+def test_what_does_not_end_is_overdue_in_the_order_in_which_it_began():
+    backend = Backend()
+    assert backend.holding.due_at is None
+    backend.say(text())
+    backend.now = 10.0
+    backend.say(text(response_id="s", item_id="j"))
+    assert (backend.holding.due_at, backend.holding.overdue()) == (MAX_WAIT_S, [])
+    backend.now = MAX_WAIT_S
+    assert backend.holding.overdue() == ["r"]
+    backend.now += 10
+    assert backend.holding.overdue() == ["r", "s"]
+    backend.say(OVER)
+    assert (backend.holding.due_at, backend.holding.overdue()) == (MAX_WAIT_S + 10, ["s"])
+
+
+def test_more_pieces_give_no_more_time():
+    backend = Backend()
+    for at in range(10):
+        backend.now = float(at)
+        backend.say(text())
+    assert backend.holding.due_at == MAX_WAIT_S
+
+
+def test_what_is_let_go_goes_on_as_it_came_and_so_does_the_rest_of_it():
+    backend = Backend(passes=True).say(BEGUN, text("a"), item(name="u", before="i", role="user", content=[]))
+    taken = backend.holding.let_go("r", Said.TIMEOUT)
+    assert taken is not None
+    backend.take(taken)
+    assert (backend.holding.size, backend.holding._waits, backend.whys) == (0, {}, [Said.TIMEOUT])
+    backend.say(text("b"), OVER)
+    assert [each["type"].partition(".")[0] for each in backend.given] == [
+        *["response"] * 2,
+        "conversation",
+        *["response"] * 2,
+    ]
+    assert backend.ready == []
+    assert backend.holding._free == set()
+    backend.say(text(response_id="next", item_id="k"))
+    assert backend.given[-1] == OVER  # the next one waits
+
+
+def test_what_may_not_pass_is_not_let_go():
+    backend = Backend().say(text())
+    assert backend.holding.let_go("r", Said.OVERLOADED) is None
+    assert backend.holding.overdue() == []
+    assert backend.given == []
+
+
+def test_where_no_more_names_are_remembered_nothing_is_let_go(monkeypatch):
+    backend = Backend(passes=True).say(text())
+    monkeypatch.setattr(names, "MAX_NAMES", 0)
+    assert backend.holding.let_go("r", Said.TIMEOUT) is None
+
+
+def test_the_largest_is_given_up_first():
+    assert Backend().holding.largest() is None
+    backend = Backend().say(text("a" * 50), text("a" * 500, response_id="s", item_id="j"), text("a", response_id="t"))
+    held = backend.holding.largest()
+    assert held is not None
+    assert (held.owner, backend.holding.is_growing(held)) == ("s", True)
+    backend.say({**OVER, "response": {"id": "s"}})
+    assert backend.holding.largest() is held
+    assert not backend.holding.is_growing(held)
+    backend.take(backend.holding.release(held))
+    assert backend.holding.largest() is not held
+
+
+def test_what_is_too_long_to_wait_goes_on_where_it_may(monkeypatch):
+    monkeypatch.setattr(module, "MAX_HELD", 2_400)
+    backend = Backend(passes=True).say(text("a" * 500), text("b" * 500))
+    assert backend.given == []
+    backend.say(text("c" * 1_000), text("d"))
+    assert [each["delta"][0] for each in backend.given] == ["a", "b", "c", "d"]
+    assert backend.whys == [Said.UNAVAILABLE]
+    assert backend.holding.size == 0

@@ -14,11 +14,13 @@ from llmgateway.domain.verdict import Action, Stage
 from llmgateway.guarding import names, whereabouts
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.chain import Chain
+from llmgateway.guarding.holding import MAX_WAIT_S
 from llmgateway.guarding.judging import JudgeLink
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guarding.session import GuardedSession
 from llmgateway.guarding.steps import Rules, Step
+from llmgateway.guarding.trust import Said as Why
 from llmgateway.providers.openai.sessions import RealtimeShape
 
 LINKS = chain(numbers(), word("secret"))
@@ -763,3 +765,121 @@ def test_a_piece_that_is_a_part_of_nothing_is_never_whole(more):
         step = session.heard(written({"type": "session.output_transcript.delta", "delta": said, **more}))
         assert [each["error"]["code"] for each in given_of(step)] == ["guardrail_unsupported"]
     assert given_of(session.decide(), session.finish()) == []
+
+
+# --- where a response waits for its judges, and does not end ---
+
+
+class Waits:
+    """A session whose judges wait for the ends of responses, with a clock that a test turns on."""
+
+    def __init__(self, *, passes: bool = False) -> None:
+        self.now, self.whys = 0.0, []
+
+        def may_pass(why) -> bool:
+            self.whys.append(why)
+            return passes
+
+        self.session = guarded(holds=True, tells=True, now=lambda: self.now, may_pass=may_pass)
+
+    def hear(self, *events) -> list[Step]:
+        return [self.session.heard(written(event)) for event in events]
+
+
+DONE = {
+    "type": "response.done",
+    "response": {"id": "r", "status": "completed", "output": [], "usage": {"output_tokens": 7}},
+}
+FULL = GatewayError("overloaded")
+
+
+@pytest.mark.parametrize(
+    ("give_up", "code", "why"),
+    [
+        (lambda waits: waits.session.overdue(), "guardrail_unavailable", Why.TIMEOUT),
+        (lambda waits: waits.session.relieved(FULL), "overloaded", Why.OVERLOADED),
+    ],
+)
+def test_a_response_that_is_given_up_has_failed_and_the_session_goes_on(give_up, code, why):
+    waits = Waits()
+    waits.hear({"type": "response.created", "response": {"id": "r"}}, text_delta("a", item_id="i"))
+    waits.now = waits.session.due_at
+    step = give_up(waits)
+    error, done = given_of(step)
+    assert (error["type"], error["error"]["code"]) == ("error", code)
+    assert (done["type"], done["response"]["id"], done["response"]["status"]) == ("response.done", "r", "failed")
+    assert done["response"]["status_details"]["error"]["code"] == code
+    assert done["response"]["output"] == []
+    assert [json.loads(each) for each in step.to_backend] == [{"type": "response.cancel", "response_id": "r"}]
+    assert (waits.whys, waits.session.due_at, waits.session._holding.size) == ([why], None, 0)
+
+    late, last = waits.hear(text_delta("b", item_id="i"), DONE)
+    assert given_of(late, last) == []  # it has been told that it is over
+    assert json.loads(last.logged[0])["response"]["usage"] == {"output_tokens": 7}  # which is recorded all the same
+    (following,) = waits.hear(text_delta("c", response_id="s", item_id="j"))
+    assert (given_of(following), waits.session.due_at) == ([], waits.now + MAX_WAIT_S)
+    late = waits.hear({"type": "conversation.item.done", "item": {"id": "i", "content": [{"text": "a"}]}})
+    assert given_of(*late) == []
+
+
+def test_where_judges_may_be_passed_over_it_goes_on_as_it_comes():
+    waits = Waits(passes=True)
+    rows = [text_delta("a", item_id="i"), text_delta(" 12345 ", item_id="i"), DONE]
+    waits.hear(*rows[:2])
+    waits.now = waits.session.due_at
+    step = waits.session.overdue()
+    steps = [step, *waits.hear(DONE)]
+    assert [each["type"] for each in given_of(*steps)] == [each["type"] for each in rows]
+    assert "12345" not in json.dumps(given_of(*steps))  # of other guardrails nothing is let through
+    assert step.to_backend == []
+    assert waits.whys == [Why.TIMEOUT]
+
+
+def test_only_what_is_late_is_given_up():
+    waits = Waits()
+    waits.hear(text_delta("a"))
+    waits.now = 1.0
+    waits.hear(text_delta("b", response_id="s", item_id="j"))
+    waits.now = MAX_WAIT_S
+    assert [each["response"]["id"] for each in given_of(waits.session.overdue()) if "response" in each] == ["r"]
+    assert waits.session.due_at == MAX_WAIT_S + 1
+    assert given_of(waits.session.overdue()) == []
+
+
+def test_where_nothing_waits_there_is_nothing_to_give_up():
+    with pytest.raises(GatewayError) as error:
+        Waits().session.relieved(FULL)
+    assert error.value is FULL
+    assert guarded().due_at is None
+    assert given_of(guarded().overdue()) == []
+
+
+def test_a_name_that_may_not_be_told_is_not_told_where_a_response_fails():
+    waits = Waits()
+    waits.hear(text_delta("a", response_id="resp 123456789"))
+    waits.now = waits.session.due_at
+    assert "123456789" not in json.dumps(given_of(waits.session.overdue()))
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_what_has_ended_and_is_being_judged_is_given_up_too(passes):
+    waits = Waits(passes=passes)
+    waits.hear(text_delta("small", response_id="s", item_id="j"))
+    *_, last = waits.hear(text_delta("large" * 100, item_id="i"), DONE)
+    (held,) = last.ready
+    step = waits.session.relieved(FULL)
+    found = [each["type"] for each in given_of(step)]
+    assert found == ([text_delta("")["type"], "response.done"] if passes else ["error", "response.done"])
+    assert waits.whys == [Why.OVERLOADED]
+    size = waits.session._holding.size
+    assert 0 < size < 1_000
+    for late in (waits.session.released(held, []), waits.session.refused(held, FULL)):
+        assert given_of(late) == []
+    assert waits.session._holding.size == size
+    if passes:
+        assert [each["type"] for each in given_of(waits.session.relieved(FULL))] == [text_delta("")["type"]]
+    else:
+        assert given_of(waits.session.relieved(FULL))[-1]["response"]["id"] == "s"
+    assert waits.session._holding.size == 0
+    with pytest.raises(GatewayError):
+        waits.session.relieved(FULL)

@@ -105,3 +105,25 @@ def test_a_sessions_claim_changes_with_what_it_holds():
     assert (claim.size, memory.held) == (300_000, 300_000)
     claim.become(0)
     assert memory.held == 0
+
+
+def test_a_claim_follows_what_is_held_and_has_room_made_for_it():
+    memory = BodyMemory(100)
+    claim, sizes = Claim(memory), [150, 120, 80]
+    told = []
+
+    def relieve(error):
+        told.append(error.code)
+        sizes.pop(0)
+        return True
+
+    claim.follow(lambda: sizes[0], relieve)
+    assert (claim.size, memory.held, told) == (80, 80, ["overloaded"] * 2)
+
+
+def test_where_no_room_is_made_a_claim_stays_what_it_was():
+    memory = BodyMemory(100)
+    claim = Claim(memory)
+    claim.become(50)
+    claim.follow(lambda: 150, lambda _: False)
+    assert (claim.size, memory.held) == (50, 50)

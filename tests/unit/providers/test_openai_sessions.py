@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from llmgateway.domain.errors import GatewayError
 from llmgateway.providers.openai.sessions import RealtimeShape
 
 SHAPE = RealtimeShape()
@@ -170,6 +171,13 @@ def test_only_responses_have_a_last_event_of_their_own():
     assert SHAPE.cut({"type": "response.done", "response": "x"}) is None
     last = json.loads(SHAPE.cut({"type": "response.done", "response": {"id": "r", "output": ["a"]}}) or b"")
     assert (last["response"]["output"], last["response"]["usage"]) == ([], None)
+
+
+def test_a_response_that_is_given_up_says_why():
+    assert SHAPE.failed(("item", "u", "0"), GatewayError("overloaded")) is None
+    said = json.loads(SHAPE.failed("r", GatewayError("overloaded")) or b"")["response"]
+    assert (said["id"], said["status"], said["output"]) == ("r", "failed", [])
+    assert said["status_details"] == {"type": "failed", "error": {"type": "overloaded_error", "code": "overloaded"}}
 
 
 @pytest.mark.parametrize(

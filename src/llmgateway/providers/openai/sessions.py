@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/realtime-server-events; names of 
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Final
 
+from llmgateway.domain.errors import GatewayError
 from llmgateway.ports.session import Place
 from llmgateway.ports.shape import Pieces, Slot
 from llmgateway.wire.jsoncodec import encode
@@ -181,6 +182,13 @@ class RealtimeShape:
         said = {"object": "realtime.response", "id": response.get("id"), "status": "incomplete"}
         said |= {"status_details": _FILTERED, "output": [], "usage": _counts(response.get("usage"))}
         return encode({"type": "response.done", "event_id": event.get("event_id"), "response": said})
+
+    def failed(self, owner: Hashable, error: GatewayError) -> bytes | None:
+        if not isinstance(owner, str):
+            return None
+        why = {"type": "failed", "error": {"type": error.kind.type, "code": error.code}}
+        said = {"object": "realtime.response", "id": owner, "status": "failed", "status_details": why, "output": []}
+        return encode({"type": "response.done", "event_id": f"event_{error.code}", "response": said | {"usage": None}})
 
 
 def _may_be_said(name: str, value: Any) -> bool:
