@@ -9,7 +9,10 @@ from tests.component.test_guardrails_slow import CHATS, Referee, asking, replies
 from tests.support import guardrails
 from tests.support.wire_backend import chunk, chunked_head, expect, forever, send, until_closed, wait_for
 
+from llmgateway.dataplane import bodies
 from llmgateway.dataplane.gate import MAX_WAITING
+from llmgateway.guarding import judging
+from llmgateway.guarding.pieces import as_read
 
 DONE = delta(finish="stop") + b"data: [DONE]\n\n"
 
@@ -281,3 +284,23 @@ async def test_what_is_forbidden_behind_a_backend_s_own_error_is_told_as_what_it
     assert b"guardrail_blocked" in answer.body
     assert answer.is_whole is at_once  # nothing had gone on: it is an ordinary refusal
     assert (record["error_code"], [each["kind"] for each in record["verdicts"]]) == ("guardrail_blocked", ["word"])
+
+
+async def test_a_reply_is_read_for_escapes_once_whoever_looks_at_it(tmp_path, monkeypatch):
+    read: list[str] = []
+
+    def noting(pieces):
+        read.extend(text for text, _ in pieces)
+        return as_read(pieces)
+
+    for where in (bodies, judging):
+        monkeypatch.setattr(where, "as_read", noting)
+    config = replies().replace('guardrails = ["oracle"]', 'guardrails = ["oracle", "shouting"]') + (
+        '[guardrails.shouting]\naction = "block"\nstages = ["reply"]\nsource = "assistant"\n'
+    )
+    call = {"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": "\\u0041"}'}}
+    whole = [expect(), send(answer_of("", tool_calls=[call])), until_closed()]
+    async with asking(tmp_path, whole, Reader("EVIL").script, config) as (_, two, running):
+        assert (await running.post(CHATS, CHAT)).status == 200
+    assert '{"a": "A"}' in "".join(json.loads(two.requests[-1].body)["messages"][-1]["content"])
+    assert read.count('{"a": "\\u0041"}') == 1

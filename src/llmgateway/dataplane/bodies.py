@@ -6,13 +6,15 @@ for the loop to take its turn between them; what later phases would look for aga
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from llmgateway.config.snapshot import Bodies, Snapshot
 from llmgateway.dataplane.call import Call, Request
 from llmgateway.domain.errors import GatewayError
+from llmgateway.guarding.pieces import as_read
+from llmgateway.ports.judge import Piece
 from llmgateway.wire.jsonscan import parse_large
 
 T = TypeVar("T")
@@ -104,6 +106,16 @@ async def asked_aside(size: int, work: Callable[..., T], *about: Any) -> T:
     if size <= QUICK:
         return work(*about)
     return await asyncio.get_running_loop().run_in_executor(_ASIDE, work, *about)
+
+
+async def read_aside(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """Texts as judges read them."""
+    return await asked_aside(size_of(pieces), as_read, pieces)
+
+
+def size_of(pieces: Sequence[Piece]) -> int:
+    """Characters of all of them."""
+    return sum(len(text) for text, _ in pieces)
 
 
 def _parse(body: bytes, snapshot: Snapshot) -> "tuple[dict[str, object], list[tuple[str, tuple[int, int]]]]":

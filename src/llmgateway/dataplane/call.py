@@ -67,8 +67,8 @@ class Shadowing(Protocol):
 
 
 class Subject(NamedTuple):
-    """What judges are asked about. `context`: of a reply, what the request said. `places`: takes what they find; None
-    where nothing can be redacted.
+    """What judges are asked about, as they read it (guarding.pieces.as_read). `context`: of a reply, what the request
+    said. `places`: takes what they find; None where nothing can be redacted.
     """
 
     stage: Stage

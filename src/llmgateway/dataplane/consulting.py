@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, cast
 
-from llmgateway.dataplane.bodies import asked_aside
+from llmgateway.dataplane.bodies import asked_aside, size_of
 from llmgateway.dataplane.call import Errand, Gateway, Subject
 from llmgateway.dataplane.direct import ask_backend
 from llmgateway.dataplane.heavy import Heavy
@@ -20,7 +20,6 @@ from llmgateway.guarding.guards import Guards
 from llmgateway.guarding.judging import JudgeLink, note_failure, weigh
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.opinions import Opinions, key_of
-from llmgateway.guarding.pieces import as_read
 from llmgateway.guarding.trust import Said, Trust
 from llmgateway.ports.asking import AskingJudge, OpinionError, Question, Whom
 from llmgateway.ports.judge import Judged, Piece
@@ -66,7 +65,6 @@ class Consultants:
         """Ask all of `links`. Raises Blocked, or GatewayError guardrail_unavailable; the others are then let go."""
         if not subject.pieces:
             return
-        subject = await _as_read(subject)
         asking = [asyncio.ensure_future(self._one(errand, link, subject, notes)) for link in links]
         try:
             for each in asyncio.as_completed(asking):
@@ -96,8 +94,9 @@ class Consultants:
         if question is None:
             return ()
         placed = subject.pieces if link.locates else ()
-        size = sum(len(text) for text, _ in placed)
-        key = await asked_aside(size, key_of, errand.in_force.snapshot.generation, link.name, question, placed)
+        key = await asked_aside(
+            size_of(placed), key_of, errand.in_force.snapshot.generation, link.name, question, placed
+        )
         known = self._opinions.get(key)
         if known is None:
             known = await self._within_trust(link, partial(_asked, errand, link.name, asking, question, subject.pieces))
@@ -126,13 +125,6 @@ class Consultants:
         trust.answered()
         self._gauges.answered(self._clock.monotonic() - began)
         return judged
-
-
-async def _as_read(subject: Subject) -> Subject:
-    pieces, context = subject.pieces, subject.context
-    size = sum(len(text) for text, _ in (*pieces, *context))
-    pieces, context = await asked_aside(size, lambda: (as_read(pieces), as_read(context)))
-    return subject._replace(pieces=pieces, context=context)
 
 
 def _why(link: JudgeLink, error: Exception) -> Said:

@@ -77,7 +77,7 @@ async def _sifted(call: Call, guard: Guard, request: Request) -> Request:
         call.placeholders = Placeholders(request.body.decode("utf-8", "replace"))
     sieve = Sieve(guard.request, Stage.REQUEST, notes, call.placeholders, is_strict=True)
     try:
-        if _must_judge(guard):
+        if guard.holds_requests:
             await asked_aside(len(request.body), _refuse_repetitive, request.body, request.document)
         if guard.judges:
             await asked_aside(len(request.body), ask, guard.judges, request.document or {}, notes)
@@ -108,12 +108,7 @@ def _guard(call: Call, request: Request) -> Guard | None:
 
 def _must_see(guard: Guard) -> bool:
     """Whether somebody must have looked into a request before it goes on."""
-    return bool(guard.request.enforced) or _must_judge(guard)
-
-
-def _must_judge(guard: Guard) -> bool:
-    """Whether judges must have looked into a request before it goes on."""
-    return any(link.must_answer for link in (*guard.judges, *guard.slow))
+    return bool(guard.request.enforced) or guard.holds_requests
 
 
 def _refuse_repetitive(body: bytes, document: Any) -> None:

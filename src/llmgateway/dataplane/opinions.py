@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from llmgateway.dataplane.bodies import asked_aside
+from llmgateway.dataplane.bodies import asked_aside, read_aside, size_of
 from llmgateway.dataplane.call import Call, Subject
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.guardedreply import GuardedReply
@@ -11,7 +11,7 @@ from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.gathered import Strings, beside
 from llmgateway.guarding.holdback import Blocked
-from llmgateway.guarding.judging import JudgeLink, judge_all, note_failure, shown_to
+from llmgateway.guarding.judging import JudgeLink, judge_read, note_failure, shown_to
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import Said as Text
 from llmgateway.guarding.pieces import pieces_of, texts_of_reply
@@ -30,6 +30,7 @@ class Opinion:
     def __init__(self, call: Call, links: Sequence[JudgeLink], asked: Sequence[Piece] | None = None) -> None:
         self._call = call
         self._context = asked
+        self._read: Sequence[Piece] | None = None
         self.links = links
 
     @property
@@ -42,11 +43,14 @@ class Opinion:
 
         Without `places`, which take what is found, nothing can be redacted: it is blocked.
         """
+        if not links:
+            return
         call = self._call
         notes = call.notes = call.notes or Notes()
         quick, slow = [link for link in links if not link.is_slow], [link for link in links if link.is_slow]
         try:
-            await asked_aside(sum(len(text) for text, _ in pieces), judge_all, quick, pieces, Stage.REPLY, notes)
+            pieces = await read_aside(pieces)
+            await asked_aside(size_of(pieces), judge_read, quick, pieces, Stage.REPLY, notes)
             if slow:
                 if call.gateway.consulting is None:
                     raise GatewayError("guardrail_unavailable")
@@ -94,12 +98,14 @@ class Opinion:
             await self.ask([link], shown_to(link, said), places)
 
     async def _asked(self) -> Sequence[Piece]:
-        """What the request said."""
-        if self._context is None:
-            request = self._call.request
-            body, document = (request.body, request.document) if request is not None else (b"", None)
-            self._context = await asked_aside(len(body), pieces_of, document or {})
-        return self._context
+        """What the request said, or what was said before, as judges read it."""
+        if self._read is None:
+            context, request = self._context, self._call.request
+            if context is None:
+                body, document = (request.body, request.document) if request is not None else (b"", None)
+                context = await asked_aside(len(body), pieces_of, document or {})
+            self._read = await read_aside(context)
+        return self._read
 
 
 def opinion_of(call: Call, reply: Reply) -> Opinion | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from llmgateway.dataplane.bodies import asked_aside
+from llmgateway.dataplane.bodies import asked_aside, read_aside
 from llmgateway.dataplane.call import Call, Subject
 from llmgateway.dataplane.guardedreply import ReplyGuard
 from llmgateway.domain.errors import GatewayError
@@ -50,7 +50,8 @@ async def _redacted(call: Call, links: Sequence[JudgeLink], step: Step, guard: R
     if call.gateway.consulting is None:
         raise GatewayError("guardrail_unavailable")
     places = Places(Stage.REQUEST)
-    await call.gateway.consulting.consult(call, links, Subject(Stage.REQUEST, step.texts, places=places), guard.notes)
+    subject = Subject(Stage.REQUEST, await read_aside(step.texts), places=places)
+    await call.gateway.consulting.consult(call, links, subject, guard.notes)
     if places.must_redact:
         size = sum(len(each) for each in step.to_backend)
         step.to_backend, step.texts = await asked_aside(size, _taken_out, step.to_backend, places, guard.placeholders)

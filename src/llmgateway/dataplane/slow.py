@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, understand
+from llmgateway.dataplane.bodies import LARGE, asked_aside, judged_aside, read_aside, understand
 from llmgateway.dataplane.call import Call, Request, Subject
 from llmgateway.dataplane.guardedflow import blocked
 from llmgateway.dataplane.masking import mask_facts
@@ -67,7 +67,7 @@ async def _looked_into(
     notes = call.notes = call.notes or Notes()
     if call.gateway.consulting is None:
         raise GatewayError("guardrail_unavailable")
-    pieces = await asked_aside(call.exchange.request_bytes, pieces_of, document)
+    pieces = await read_aside(await asked_aside(call.exchange.request_bytes, pieces_of, document))
     places = Places(Stage.REQUEST)
     subject = Subject(Stage.REQUEST, pieces, places=None if request.document is None else places)
     is_blocked = False

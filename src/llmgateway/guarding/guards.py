@@ -71,6 +71,11 @@ class Guard:
         return any(link.must_answer for link in self.reply_judges)
 
     @property
+    def holds_requests(self) -> bool:
+        """Whether judges must have looked into a request before it goes on."""
+        return any(link.must_answer for link in (*self.judges, *self.slow))
+
+    @property
     def restores(self) -> bool:
         """Whether replies may have to have values put back."""
         return any(link.restore for link in (*self.request.links, *self.slow))

@@ -43,10 +43,14 @@ def ask(links: Sequence[JudgeLink], document: Mapping[str, Any], notes: Notes) -
 
 
 def judge_all(links: Sequence[JudgeLink], pieces: Sequence[Piece], stage: Stage, notes: Notes) -> None:
-    """Have every quick judge look at these texts. Raises Blocked where one does not let them pass, RuntimeError where
-    one fails.
+    """Have every quick judge look at these texts. Raises as `judge_read`."""
+    judge_read(links, as_read(pieces), stage, notes)
+
+
+def judge_read(links: Sequence[JudgeLink], pieces: Sequence[Piece], stage: Stage, notes: Notes) -> None:
+    """The same of texts that are `as_read` already. Raises Blocked where a judge does not let them pass, RuntimeError
+    where one fails.
     """
-    pieces = as_read(pieces)
     for link in links:
         try:
             judged = cast(Judge, link.guardrail).judge(pieces)

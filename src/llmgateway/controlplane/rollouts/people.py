@@ -12,7 +12,7 @@ from llmgateway.controlplane.refused import RefusedError, ever_a_route, route_na
 from llmgateway.controlplane.rollouts import policy as policies
 from llmgateway.controlplane.rollouts.conductor import Act, Conductor
 from llmgateway.controlplane.rollouts.policy import Slow
-from llmgateway.controlplane.rollouts.preflight import Checked, Compared, Preflight, told, written
+from llmgateway.controlplane.rollouts.preflight import Checked, Contenders, Preflight, told, written
 from llmgateway.controlplane.rollouts.records import Running
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.exchange import is_of_replay
@@ -217,7 +217,7 @@ class Rollouts:
 
         plugins = {name: each.plugin for name, each in self._snapshot().evaluators.items()}
         demand = Demand(gates_of(policy, plugins), slow.first_token_s, slow.total_s)
-        checked = await self._preflight.look(policy.replay, Compared(route, *compared(route, policy), demand))
+        checked = await self._preflight.look(policy.replay, Contenders(route, *compared(route, policy), demand))
         lacking = [each for each in checked if each.reason]
         if lacking and not waiver.strip():
             lacks = [{"what": "replay", **asdict(each)} for each in lacking]

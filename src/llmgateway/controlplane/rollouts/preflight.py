@@ -39,7 +39,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Contenders:
     """Who is compared on which route, and what the rollout asks of a replay."""
 
     route: Route
@@ -66,7 +66,7 @@ class Preflight:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def look(self, names: Sequence[str], who: Compared) -> list[Checked]:
+    async def look(self, names: Sequence[str], who: Contenders) -> list[Checked]:
         """How it stands with each dataset that the policy names."""
         if not names:
             return []
@@ -74,7 +74,7 @@ class Preflight:
         ours = [each for each in replays if who.is_of(each)]
         return [await self._dataset(name, ours, who) for name in names]
 
-    async def _dataset(self, name: str, replays: Sequence[ReplayRecord], who: Compared) -> Checked:
+    async def _dataset(self, name: str, replays: Sequence[ReplayRecord], who: Contenders) -> Checked:
         is_regression = name == REGRESSION
         name = name_of(who.route.name) if is_regression else name
         newest = next((each for each in await self._store.datasets(name) if each.content_hash is not None), None)
@@ -85,7 +85,7 @@ class Preflight:
             return Checked(name, newest.version, reason=None if is_regression else "every item of it was erased")
         return await self._replayed(newest, replays, who)
 
-    async def _replayed(self, dataset: Dataset, replays: Sequence[ReplayRecord], who: Compared) -> Checked:
+    async def _replayed(self, dataset: Dataset, replays: Sequence[ReplayRecord], who: Contenders) -> Checked:
         """The newest replay that was finished has the word."""
         from llmgateway.replaying.passing import failing, is_finished
 
@@ -117,7 +117,7 @@ class Preflight:
         return found
 
 
-def _unfinished(dataset: Dataset, found: Sequence[ReplayRecord], who: Compared) -> Checked:
+def _unfinished(dataset: Dataset, found: Sequence[ReplayRecord], who: Contenders) -> Checked:
     names = f"{who.candidate.name} against {who.stable.name}, as both are now"
     running = next((each for each in found if each.ended is None), None)
     if running is not None:

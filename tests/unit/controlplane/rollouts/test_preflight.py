@@ -9,7 +9,7 @@ from tests.support.staged import POLICY, SNAPSHOT, entry, record
 
 from llmgateway.config.snapshot import Route, Version
 from llmgateway.controlplane.rollouts import preflight
-from llmgateway.controlplane.rollouts.preflight import Checked, Compared, Preflight, standing, told, written
+from llmgateway.controlplane.rollouts.preflight import Checked, Contenders, Preflight, standing, told, written
 from llmgateway.domain.score import DataType, SourceKind
 from llmgateway.ports.datasets import Dataset, DatasetItem, ReplayRecord
 from llmgateway.replaying.gates import Gate
@@ -19,7 +19,7 @@ from llmgateway.store.sqlite import SqliteStore
 
 ROUTE = SNAPSHOT.routes["chat"]
 DEMAND = Demand((Gate("errors", 1.5, "x"),))
-WHO = Compared(ROUTE, ROUTE.version("v2"), ROUTE.version("v1"), DEMAND)
+WHO = Contenders(ROUTE, ROUTE.version("v2"), ROUTE.version("v1"), DEMAND)
 REPLAY = ReplayRecord(
     "p1", 1.0, "ann", "golden", 1, "chat", "v2", "v1", {}, candidate_hash="id-2", baseline_hash="id-1"
 )
@@ -219,7 +219,7 @@ async def test_regression_is_the_routes_own_and_before_the_first_rollback_there_
 
 
 async def test_a_command_can_be_pasted():
-    who = Compared(
+    who = Contenders(
         Route("gpt-*", (), rollout=POLICY), Version("v 2", "i", ()), Version("v1", "j", ()), Demand(total_s=2.5)
     )
     assert who.command("golden@1").endswith("--route 'gpt-*' --candidate 'v 2' --baseline v1 --slow 2.5")
