@@ -158,6 +158,22 @@ async def test_an_edit_by_hand_becomes_a_generation_when_it_is_reloaded(gateway)
         assert workers[0].took == [2, 3]
 
 
+async def test_a_reload_of_what_is_in_force_makes_no_generation_that_the_history_lacks(gateway):
+    async with gateway.running() as (control, workers):
+        await until(lambda: _has(gateway, 1))
+        for _ in range(3):
+            code, report = await gateway.ask("POST", "reload")
+            assert (code, report["generation"], report["changed"]) == (200, 1, False)
+            assert [worker["error"] for worker in report["workers"]] == [None] * len(workers)
+        assert workers[0].took == [1, 1, 1]
+        gateway.file.write_text(HALF)
+        assert (await gateway.ask("POST", "reload"))[1]["generation"] == 2
+        await until(lambda: _has(gateway, 2))
+        assert (await gateway.ask("POST", "reload"))[1]["generation"] == 2
+        assert [each["number"] for each in await gateway.history()] == [2, 1]
+        assert control.links.generation == 2
+
+
 async def _has(gateway, count):
     return len(await gateway.history()) == count
 

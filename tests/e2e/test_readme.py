@@ -94,7 +94,7 @@ def test_the_program_and_every_line_of_watch_it_work(gateway, tmp_path):
     assert "generation 2 is in force" in said["llmgateway routes weight assistant current=50 next=50"]
     assert said["llmgateway events"] == "", "the model answers, so nothing has happened by itself"
     assert "assistant/next" in said["llmgateway backends list"]
-    assert "generation 3 is in force" in said["llmgateway reload"]
+    assert "generation 2 is in force: the file has not changed" in said["llmgateway reload"]
     assert "llmgateway_requests_total" in said["curl 127.0.0.1:8081/metrics"]
 
 

@@ -100,8 +100,9 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
     versions = report.get("versions", ())
     restarts = [f"{name} takes effect at the next start" for name in report.get("needs_restart", ())]
     silent = [f"worker {ack['slot']}: {ack['error']}" for ack in report.get("workers", ()) if ack.get("error")]
+    unchanged = "" if report.get("changed", True) else ": the file has not changed"
     return [
-        f"generation {report['generation']} is in force",
+        f"generation {report['generation']} is in force{unchanged}",
         *versions,
         *report.get("warnings", ()),
         *restarts,

@@ -119,15 +119,18 @@ class Links:
         """The same as the file has it."""
         return parted(self._text)[0]
 
-    def hold(self, generation: int, text: str, document: Mapping[str, Any] | None = None) -> None:
+    def hold(
+        self, generation: int, text: str, document: Mapping[str, Any] | None = None, *, is_again: bool = False
+    ) -> None:
         """Name the configuration in force without waiting for anyone; workers that lack it are sent it.
 
         ValueError if it is too large. `document` is the text parsed: it spares the workers half of their time.
+        `is_again`: those that have it are sent it, too, since what it refers to may have changed.
         """
         self._line = snapshot_frame(generation, text, document)
         self.generation, self._text, self._revision = generation, text, revision(text)
         for connection in self._connections:
-            self._send(connection)
+            self._send(connection, is_again=is_again)
 
     async def publish(
         self,
@@ -136,20 +139,23 @@ class Links:
         document: Mapping[str, Any] | None = None,
         *,
         timeout_s: float = PUBLISH_TIMEOUT_S,
+        is_again: bool = False,
     ) -> list[Ack]:
         """Hand a snapshot to every connected worker and wait for what they say; ValueError if it is too large.
 
         A worker that stays silent, or leaves, has an ack with an error. It gets the snapshot when it comes back.
+        `is_again` as `hold`.
         """
         snapshot_frame(generation, text, None)
         await self._gathered()
         waiting: list[tuple[WorkerState, asyncio.Future[Ack]]] = []
         for connection in self._connections:
             state = connection.state
-            if state is not None and not is_current(generation, revision(text), state.generation, state.revision):
+            is_news = is_again or state is None or not _has(state, generation, revision(text))
+            if state is not None and is_news:
                 connection.acks[generation] = asyncio.get_running_loop().create_future()
                 waiting.append((state, connection.acks[generation]))
-        self.hold(generation, text, document)
+        self.hold(generation, text, document, is_again=is_again)
         if waiting:
             await asyncio.wait([future for _, future in waiting], timeout=timeout_s)
         for connection in self._connections:
@@ -284,9 +290,9 @@ class Links:
         elif connection.sent != self.generation:
             self._send(connection)
 
-    def _send(self, connection: _Connection) -> None:
+    def _send(self, connection: _Connection, *, is_again: bool = False) -> None:
         state = connection.state
-        if state is None or is_current(self.generation, self._revision, state.generation, state.revision):
+        if state is None or (not is_again and _has(state, self.generation, self._revision)):
             return
         if connection.writer.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             connection.writer.transport.abort()
@@ -302,6 +308,10 @@ def snapshot_frame(generation: int, text: str, document: Mapping[str, Any] | Non
         with suppress(ValueError, TypeError):
             return frame(SNAPSHOT, fields | {"document": document}, MAX_SNAPSHOT_BYTES)
     return frame(SNAPSHOT, fields, MAX_SNAPSHOT_BYTES)
+
+
+def _has(state: WorkerState, generation: int, text: str) -> bool:
+    return is_current(generation, text, state.generation, state.revision)
 
 
 def is_current(ours: int, text: str, theirs: int, theirs_text: str | None) -> bool:

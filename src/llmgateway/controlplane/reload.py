@@ -1,13 +1,14 @@
 """Takes a new configuration: read and judge the file, keep its text, hand it to the workers, say how that went.
 
-A file that does not hold changes nothing. Reloads that come while one runs share the next one, which reads the file
+A file that does not hold changes nothing. One that says what is in force makes no generation: it is read again for what
+it refers to, as secrets in files. Reloads that come while one runs share the next one, which reads the file
 after the last of them asked.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llmgateway.config.loader import Examined
@@ -31,12 +32,14 @@ class Report:
     needs_restart: Sequence[str] = ()
     acks: Sequence[Ack] = ()
     versions: Sequence[str] = ()  # those that have another content than before, as sentences
+    is_changed: bool = True  # it says something else than before
 
     def shown(self) -> dict[str, Any]:
         """As the admin API tells it."""
         workers = [{"slot": a.slot, "pid": a.pid, "generation": a.generation, "error": a.error} for a in self.acks]
         return {
             "taken": self.is_taken,
+            "changed": self.is_taken and self.is_changed,
             "generation": self.generation,
             "problems": list(self.problems),
             "warnings": list(self.warnings),
@@ -97,6 +100,9 @@ class Reloader:
         generation = self.links.generation + 1
         try:
             examined = await asyncio.to_thread(self._examine, generation)
+            if not (is_changed := examined.whole != self.links.text):
+                generation = self.links.generation
+                examined = replace(examined, snapshot=replace(examined.snapshot, generation=generation))
             fits(examined.whole, "the configuration")
         except ConfigError as error:
             return self._refusal(error)
@@ -105,7 +111,7 @@ class Reloader:
         whole, versions = examined.whole, other_versions(self.snapshot, examined.snapshot)
         warnings += await self.keep(whole, generation)
         self.enforce(examined.snapshot)
-        acks = await self.links.publish(generation, whole, examined.document)
+        acks = await self.links.publish(generation, whole, examined.document, is_again=not is_changed)
         self._on_taken(examined.snapshot, whole)
         for line in (*warnings, *(f"{name} takes effect at the next start" for name in restart)):
             log.warning("configuration %d: %s", generation, line)
@@ -122,6 +128,7 @@ class Reloader:
             needs_restart=restart,
             acks=acks,
             versions=versions,
+            is_changed=is_changed,
         )
 
     async def keep(self, text: str, generation: int) -> list[str]:

@@ -63,6 +63,7 @@ async def test_a_file_that_holds_is_kept_put_in_force_and_numbered_on(file):
     report = await file.reloader.reload()
     assert report.shown() == {
         "taken": True,
+        "changed": True,
         "generation": 2,
         "problems": [],
         "warnings": ["config.toml:4: keys.team: expires tomorrow"],
@@ -114,11 +115,13 @@ async def test_a_hundred_reloads_at_once_read_the_file_twice_and_the_last_readin
     file.go.set()
     reports = await asyncio.gather(first, *rest)
     assert file.read == 2
-    assert {report.generation for report in reports[1:]} == {3}
-    assert file.saved[-1] == ("two", 3)
+    assert (reports[0].is_changed, reports[-1].is_changed) == (True, False)
+    assert {report.generation for report in reports} == {2}
+    assert file.saved[-1] == ("two", 2)
 
 
 async def test_whoever_asked_may_go_away_without_stopping_the_reload(file):
+    file.text = "two"
     file.go.clear()
     asking = asyncio.create_task(file.reloader.reload())
     async with asyncio.timeout(5):
@@ -127,17 +130,44 @@ async def test_whoever_asked_may_go_away_without_stopping_the_reload(file):
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     file.go.set()
+    async with asyncio.timeout(5):
+        while not file.saved:
+            await asyncio.sleep(0.001)
+    file.text = "three"
     report = await file.reloader.reload()
     assert report.generation == 3
     assert [generation for _, generation in file.saved] == [2, 3]
 
 
+async def test_a_file_that_has_not_changed_is_read_again_and_makes_no_generation(file, monkeypatch):
+    published = []
+
+    async def publish(*about, **how):
+        published.append((*about[:2], how))
+        return [Ack(0, 10, about[0], None)]
+
+    monkeypatch.setattr(file.links, "publish", publish)
+    file.snapshot = Snapshot(7, server=Server(workers=3))  # what it refers to may be new all the same
+    for _ in range(3):
+        report = await file.reloader.reload()
+    assert (report.is_taken, report.is_changed, report.generation) == (True, False, 1)
+    assert report.shown()["changed"] is False
+    assert published == [(1, "one", {"is_again": True})] * 3
+    assert [(each.generation, each.server.workers) for each in file.in_force] == [(1, 3)] * 3
+    assert file.reloader.counts == {"taken": 3, "refused": 0}
+    file.text = "two"
+    assert (await file.reloader.reload()).generation == 2
+    assert published[-1] == (2, "two", {"is_again": False})
+
+
 async def test_a_worker_that_refuses_is_in_the_report_and_the_log(file, caplog, monkeypatch):
-    async def publish(generation, text, document):
+    async def publish(generation, text, document, *, is_again):
+        assert not is_again
         file.links.hold(generation, text)
         return [Ack(0, 10, generation, None), Ack(1, 11, generation, "no certificate")]
 
     monkeypatch.setattr(file.links, "publish", publish)
+    file.text = "two"
     report = await file.reloader.reload()
     assert [worker["error"] for worker in report.shown()["workers"]] == [None, "no certificate"]
     assert "worker 1 did not take configuration 2: no certificate" in caplog.text

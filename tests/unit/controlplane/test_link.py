@@ -132,6 +132,23 @@ async def test_publishing_reaches_every_worker_and_waits_for_what_they_say(links
     assert acks == {0: None, 1: "no such file"}
 
 
+async def test_what_is_in_force_already_is_told_again_where_it_was_read_again(links):
+    links.hold(1, "one")
+    async with Peer(links._path) as has, Peer(links._path) as lacks:
+        has.say("status", **status(0, generation=1, revision=revision("one")))
+        lacks.say("status", **status(1, generation=0))
+        await until(lambda: len(links.live()) == 2)
+        assert (await lacks.hear())[1]["generation"] == 1
+        lacks.say("status", **status(1, generation=1, revision=revision("one")))
+        await until(lambda: all(each.generation == 1 for each in links.live()))
+        assert await links.publish(1, "one") == []  # both have it
+        publishing = asyncio.create_task(links.publish(1, "one", is_again=True))
+        for peer in (has, lacks):
+            assert await peer.hear() == ("snapshot", {"generation": 1, "text": "one"})
+            peer.say("ack", generation=1, error=None)
+        assert {ack.slot: ack.error for ack in await publishing} == {0: None, 1: None}
+
+
 async def test_a_worker_that_has_not_knocked_yet_is_waited_for(tmp_path):
     links = Links(tmp_path / "c.sock", clock=ManualClock(), tally=Tally(), workers=2)
     await links.start()
