@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import socket
 import tomllib
 
 import aiohttp
@@ -14,6 +15,7 @@ from llmgateway.controlplane import admin, asking
 from llmgateway.controlplane.api import configuration, exchanges, routes
 from llmgateway.controlplane.configfile import etag
 from llmgateway.controlplane.endpoints import NAME
+from llmgateway.controlplane.feed import MAX_SUBSCRIBERS, MAX_UNREAD
 from llmgateway.ports.store import Body, Entry
 from llmgateway.store import sqlite_connection
 
@@ -471,6 +473,30 @@ async def test_who_does_not_read_is_cut_off(gateway, monkeypatch):
         await until(lambda: control._feed.subscribers == 1)
         await until(lambda: control._feed.subscribers == 0)
         writer.close()
+
+
+async def test_who_stands_still_loses_its_place_long_before_the_systems_buffers_are_full(gateway, monkeypatch):
+    async with gateway.running() as (control, _):
+        view = {"padding": "x" * 2_000}
+        monkeypatch.setattr(control._feed, "_view", lambda: view)
+        monkeypatch.setattr(control._feed, "_every_s", 0.005)
+        asleep = [_asleep(int(gateway.url.rpartition(":")[2])) for _ in range(MAX_SUBSCRIBERS)]
+        await until(lambda: control._feed.subscribers == MAX_SUBSCRIBERS)
+        assert (await gateway.ask("GET", "live/stream"))[0] == 503
+        await until(lambda: control._feed.subscribers == 0)
+        for each in asleep:
+            each.close()
+        async with aiohttp.ClientSession() as http, http.get(f"{gateway.url}/admin/v1/live/stream") as answer:
+            assert len(await events(answer, 3 * MAX_UNREAD)) == 3 * MAX_UNREAD  # who reads keeps its place
+
+
+def _asleep(port: int) -> socket.socket:
+    """Asks for the stream and never reads."""
+    asking = socket.socket()
+    asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    asking.connect(("127.0.0.1", port))
+    asking.sendall(b"GET /admin/v1/live/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return asking
 
 
 async def test_a_page_is_never_longer_than_a_thousand(gateway):

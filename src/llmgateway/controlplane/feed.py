@@ -11,6 +11,7 @@ from llmgateway.wire.jsoncodec import encode
 EVERY_S: Final = 1.0
 MAX_SUBSCRIBERS: Final = 16
 MAX_BEHIND: Final = 3  # events that wait for one subscriber; one more, and it is dropped
+MAX_UNREAD: Final = 10  # events in a row before which something of the last ones had still not been taken: it is, too
 
 log = logging.getLogger(__name__)
 
@@ -22,18 +23,24 @@ class FullError(Exception):
 class Subscriber:
     """One who watches. A context manager, which ends the subscription.
 
-    `cut` breaks the connection: whoever hands events on may be waiting for a reader who never reads.
+    `cut` breaks the connection: whoever hands events on may be waiting for a reader who never reads. `unread`: how many
+    bytes of earlier events it has not taken; systems take in a lot for programs that stand still.
     """
 
-    def __init__(self, leave: Callable[["Subscriber"], None], cut: Callable[[], None]) -> None:
+    def __init__(
+        self, leave: Callable[["Subscriber"], None], cut: Callable[[], None], unread: Callable[[], int]
+    ) -> None:
         self._leave = leave
         self._cut = cut
+        self._unread = unread
+        self._times_unread = 0
         self._events: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_BEHIND + 1)
         self.is_dropped = False
 
     def offer(self, event: bytes) -> None:
-        """Hand an event over, or drop the subscriber if it has too many already."""
-        if self._events.qsize() >= MAX_BEHIND:
+        """Hand an event over, or drop the subscriber if it has too many already, or does not read."""
+        self._times_unread = self._times_unread + 1 if self._unread() else 0
+        if self._events.qsize() >= MAX_BEHIND or self._times_unread >= MAX_UNREAD:
             self.drop()
         elif not self.is_dropped:
             self._events.put_nowait(event)
@@ -70,11 +77,11 @@ class Feed:
     def subscribers(self) -> int:
         return len(self._subscribers)
 
-    def subscribe(self, cut: Callable[[], None] = lambda: None) -> Subscriber:
-        """Take a subscriber, who gets the first event at once; raises FullError."""
+    def subscribe(self, cut: Callable[[], None] = lambda: None, unread: Callable[[], int] = lambda: 0) -> Subscriber:
+        """Take a subscriber, who gets the first event at once; raises FullError. See Subscriber."""
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
             raise FullError
-        subscriber = Subscriber(self._left, cut)
+        subscriber = Subscriber(self._left, cut, unread)
         subscriber.offer(self._event())
         self._subscribers.add(subscriber)
         if self._ticking is None or self._ticking.done():

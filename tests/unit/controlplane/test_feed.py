@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from llmgateway.controlplane import feed as module
-from llmgateway.controlplane.feed import MAX_BEHIND, MAX_SUBSCRIBERS, Feed, FullError
+from llmgateway.controlplane.feed import MAX_BEHIND, MAX_SUBSCRIBERS, MAX_UNREAD, Feed, FullError
 
 
 class Watched:
@@ -55,6 +55,32 @@ async def test_who_is_too_far_behind_is_dropped_and_costs_no_memory():
         assert slow._events.maxsize == MAX_BEHIND + 1
         assert slow._events.empty()
         assert not quick.is_dropped
+
+
+async def test_who_takes_nothing_is_dropped_although_all_is_handed_over():
+    watched = Watched()
+    cut = asyncio.Event()
+    with watched.feed.subscribe(cut.set, lambda: 1_000) as asleep, watched.feed.subscribe() as awake:
+        async with asyncio.timeout(5):
+            taken = 0
+            while await asleep.event() is not None:
+                taken += 1
+                assert await awake.event() is not None
+        assert cut.is_set()
+        assert taken < MAX_UNREAD
+        assert not awake.is_dropped
+    assert watched.feed.subscribers == 0
+
+
+async def test_who_takes_it_late_now_and_then_is_not():
+    watched = Watched()
+    unread = iter([1] * (MAX_UNREAD - 1) + [0] + [1] * (MAX_UNREAD - 1) + [0] + [1] * 10**6)
+    with watched.feed.subscribe(unread=lambda: next(unread)) as slow:
+        async with asyncio.timeout(5):
+            taken = 0
+            while await slow.event() is not None:
+                taken += 1
+    assert taken >= 2 * MAX_UNREAD
 
 
 async def test_there_are_so_many_and_no_more():

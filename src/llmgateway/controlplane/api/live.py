@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from llmgateway.controlplane.endpoints import Asked, Endpoint, Routes
 from llmgateway.controlplane.feed import Feed, FullError
 from llmgateway.controlplane.replies import StreamReply, refusal, reply
+from llmgateway.controlplane.unread import unread
 
 
 def endpoints(view: Callable[[], Mapping[str, Any]], feed: Feed) -> Routes:
@@ -20,7 +21,7 @@ def endpoints(view: Callable[[], Mapping[str, Any]], feed: Feed) -> Routes:
         if asked.http.method == "HEAD":
             return response
         try:
-            subscriber = feed.subscribe(lambda: _cut(asked.http))
+            subscriber = feed.subscribe(lambda: _cut(asked.http), lambda: unread(asked.http.transport))
         except FullError:
             return refusal(503, "too_many_subscribers", "As many as there may be are watching already.")
         with subscriber, suppress(ConnectionError):  # whoever watches may leave
