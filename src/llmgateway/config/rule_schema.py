@@ -106,6 +106,11 @@ def _params(table: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
+def _typed(wanted: list[Any]) -> set[tuple[bool, Any]]:
+    """Values as JSON tells them apart: true is not 1, but 1 is 1.0."""
+    return {(isinstance(each, bool), each) for each in wanted}
+
+
 OneOrMore = Annotated[list[str], BeforeValidator(_listed), Field(min_length=1, max_length=_MAX_VALUES)]
 HeaderValues = Annotated[
     list[Annotated[str, AfterValidator(_header_value)]],
@@ -176,7 +181,20 @@ class WhenTable(_Table):
     def _can_hold(self) -> Self:
         if self.min_tokens is not None and self.max_tokens is not None and self.min_tokens > self.max_tokens:
             raise ValueError(f"min_tokens is above max_tokens ({self.min_tokens} > {self.max_tokens}): nothing fits")
+        params = {path: _listed(value) for path, value in paths(self.params)}
+        for path, name, wanted in self._members():
+            if path in params and not _typed(wanted) & _typed(params[path]):
+                raise ValueError(f"{name} and params.{dotted(path)} ask for different values of the same: nothing fits")
+        if self.metadata and ("metadata",) in params:
+            raise ValueError("metadata asks for members of what params.metadata says is a plain value: nothing fits")
         return self
+
+    def _members(self) -> Iterator[tuple[ParamPath, str, list[Scalar]]]:
+        """What is asked of members that `params` may ask about, too: where each is, and by which name."""
+        if self.stream is not None:
+            yield ("stream",), "stream", [self.stream]
+        for name, wanted in self.metadata.items():
+            yield ("metadata", name), f"metadata.{name}", wanted
 
 
 class RuleTable(_Table):

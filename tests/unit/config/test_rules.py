@@ -209,6 +209,45 @@ def test_slips_of_several_rules_are_told_together(refuse: Refuse) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("when", "reason"),
+    [
+        ("{ stream = true, params = { stream = false } }", "stream and params.stream ask for different values"),
+        ("{ stream = false, params = { stream = true } }", "stream and params.stream ask for different values"),
+        ("{ stream = true, params = { stream = 1 } }", "stream and params.stream ask for different values"),
+        (
+            '{ stream = true, params = { stream = [false, "yes"] } }',
+            "stream and params.stream ask for different values",
+        ),
+        (
+            '{ metadata = { team = ["a", "b"] }, params = { metadata = { team = "c" } } }',
+            "metadata.team and params.metadata.team ask for different values",
+        ),
+        ('{ metadata = { team = "a" }, params = { metadata = "a" } }', "params.metadata says is a plain value"),
+    ],
+)
+def test_a_rule_that_no_request_fits_is_refused(refuse: Refuse, when: str, reason: str) -> None:
+    (told,) = refuse(more=rules(rule(when)))
+    assert told.startswith(f"config.toml:{FIRST + 2}: routes.assistant.rules[0].when: "), told
+    assert reason in told
+    assert told.endswith(": nothing fits")
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "{ stream = true, params = { stream = [true, false] } }",
+        "{ stream = false, params = { stream = false } }",
+        '{ stream = true, params = { streams = "no" } }',
+        "{ params = { stream = false } }",
+        '{ metadata = { team = ["a", "b"], n = 1 }, params = { metadata = { team = "b", n = [1.0, 2] } } }',
+        '{ metadata = { team = "a" }, params = { metadata = { other = "c" } } }',
+    ],
+)
+def test_a_rule_that_asks_the_same_twice_is_not(accept: Accept, when: str) -> None:
+    accept(more=rules(rule(when)))
+
+
 def test_a_rule_without_conditions_that_is_not_last_is_refused(refuse: Refuse) -> None:
     text = rules("use = { v1 = 1 }", rule("{ stream = true }"))
     assert refuse(more=text) == [
