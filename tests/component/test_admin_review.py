@@ -116,6 +116,14 @@ async def test_reviews_that_disagree_are_adjudicated_by_somebody_else(gateway):
         assert figures["backlog"]["queues"][0]["done"] == 1
 
 
+async def _knows_its_version(gateway, who, version):
+    """What somebody is told of the one concern that there is."""
+    _, listed = await gateway.ask("GET", "concerns", headers=who)
+    (told,) = listed["concerns"]
+    assert (told["version"], told["blind"]) == (version, version is None)
+    assert (told["exchange_id"] is None) is told["blind"]
+
+
 async def test_a_pair_is_blind_until_it_is_closed(gateway):
     async with gateway.running(workers=0):
         first, second = await pair(gateway)
@@ -132,12 +140,15 @@ async def test_a_pair_is_blind_until_it_is_closed(gateway):
         assert concern["concern"]["state"] == "open"
         assert [each.version for each in await gateway.store.open_concerns("chat", "v2")] == ["v2"]
         assert await gateway.store.open_concerns("chat", "v1") == []
+        await _knows_its_version(gateway, ANN, None)
+        await _knows_its_version(gateway, BOB, "v2")  # whoever has to do with the version
         await post(gateway, f"{path}/submit", labels={"preference": preferred})
         if item["needed"] == 2:
             await post(gateway, f"{path}/claim", BOB)
             await post(gateway, f"{path}/submit", BOB, labels={"preference": preferred})
         _, lines = await gateway.ask("GET", "review/export")
         (line,) = map(json.loads, lines.splitlines())
+        await _knows_its_version(gateway, ANN, "v2")
         assert (line["exchange_id"], line["other_id"]) == (first, second)
         assert line["preferred"] == {"preference": "v2"}
         assert line[preferred] == {"exchange_id": second, "version": "v2"}

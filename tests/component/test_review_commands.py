@@ -5,7 +5,7 @@ import json
 
 import pytest
 import typer
-from tests.component.test_admin_review import exchanges, needing, pair
+from tests.component.test_admin_review import exchanges, needing, pair, post
 from typer.testing import CliRunner
 
 from llmgateway.cli.review import register
@@ -134,6 +134,19 @@ async def test_figures_of_nothing_are_told_in_words(gateway, run):
         assert "no two people have said something of one item yet" in shown
         assert "nothing that was drawn at random has been reviewed yet" in shown
         assert "─" not in shown
+
+
+async def test_who_raised_a_concern_about_a_side_of_a_pair_is_not_told_which_version_that_is(gateway, run):
+    async with gateway.running(workers=0):
+        await pair(gateway)
+        drawn = {"route": "chat", "since": 0, "count": 5, "pairs": True, "reason": "canary_pair"}
+        (item,) = (await post(gateway, "review/sample", **drawn))["items"]
+        await post(gateway, f"review/items/{item}/concern", side="left", text="it lies")
+        assert "chat/a side of a pair that is open" in " ".join((await run("concern", "list")).stdout.split())
+        assert "chat/v" in (await run("concern", "list", who="bob")).stdout
+        (concern,) = await gateway.store.concerns(limit=5)
+        said = await run("concern", "accept", concern.id, "--reason", "worth it")
+        assert "about chat/a side of a pair that is open is accepted" in " ".join(said.stdout.split())
 
 
 async def test_concerns_by_command(gateway, run):

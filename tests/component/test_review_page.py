@@ -93,7 +93,14 @@ async def test_a_cookie_that_was_altered_or_is_of_another_token_opens_nothing(ga
         browser = Browser(gateway, http)
         await browser.login()
         (cookie,) = [each for each in http.cookie_jar if each.key == "llmgateway_review"]
-        for wrong in ("", "x", "é", cookie.value[:-4] + "AAAA", "A" + cookie.value[1:], cookie.value * 20):
+        for wrong in (
+            "",
+            "x",
+            "é",
+            cookie.value[:-4] + "AAAA",
+            "AB"[cookie.value[0] == "A"] + cookie.value[1:],
+            cookie.value * 20,
+        ):
             headers = {"Cookie": f"llmgateway_review={wrong}"}
             async with aiohttp.ClientSession() as other, other.get(gateway.url + "/review", headers=headers) as answer:
                 assert answer.status == 401, wrong
@@ -200,8 +207,15 @@ async def test_a_pair_is_blind_and_in_japanese_where_that_is_wanted(gateway, htt
         page = re.sub(r'value="[0-9a-f]+"', "", browser.text)
         assert not any(name in page for name in (first, second, "v1", "v2", "m2"))
         assert "Second" in page
-        await browser.open(f"{browser.place}?lang=en")
+        here = browser.place
+        await browser.open(f"{here}?lang=en")
         assert "Which answer is better?" in browser.text
+        await browser.submit(f"{here.removeprefix('/review/')}/concern", text="it lies", side="left", severity="high")
+        for who, told in (("花子", "chat / a side of a pair that is open"), ("bob", "chat / v")):
+            other = Browser(gateway, http)
+            await other.login(who)
+            await other.open("/review/concerns")
+            assert f"Severity: high · {told}" in other.text
         await browser.open("/review")
         assert '<html lang="en">' in browser.text
 

@@ -72,6 +72,22 @@ async def test_a_pair_has_both_versions_and_needs_both_exchanges(store: Store, m
     assert (found.served, found.other_served, found.is_swapped) == ("v1", "v2", True)
 
 
+async def test_which_exchanges_people_still_compare_is_known(store: Store, make: ExchangeFactory) -> None:
+    entry, alone = make.entries(2)
+    copy = copy_of(entry, make)
+    await store.append([entry, copy, alone], [], [], None)
+    pair, single = item(entry.row["id"], other_id=copy.row["id"]), item(alone.row["id"])
+    await store.add_items([pair, single], max_waiting=10)
+    names = [each.row["id"] for each in (entry, copy, alone)]
+    assert await store.in_open_pairs([*names, "nothing"]) == frozenset(names[:2])
+    assert await store.in_open_pairs([]) == frozenset()
+    for version, (state, is_open) in enumerate(
+        [(State.DISPUTED, True), (State.DONE, False), (State.SKIPPED, False)], 1
+    ):
+        await store.change_item(replace(pair, state=state, version=version + 1), version)
+        assert await store.in_open_pairs(names) == frozenset(names[:2] if is_open else [])
+
+
 async def test_the_same_item_is_added_once_and_no_more_than_may_wait(
     store: Store, make: ExchangeFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

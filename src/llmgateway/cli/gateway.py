@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 30.0
 PAGE: Final = 1_000  # of a list
 _STYLES: Final = {"+": "green", "-": "red", "@": "cyan"}
+_AUTHOR: Final = "x-llmgateway-author"  # who is at the keyboard
 
 ConfigOption = Annotated[
     Path | None,
@@ -37,8 +38,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print what the gateway
 
 
 def get(source: Source, path: str, /, *, has: str, **query: Any) -> Mapping[str, Any]:
-    """Read something; leaves the program with a sentence where that fails."""
-    return _asked(source, "GET", path, query, has=has)
+    """Read something; leaves the program with a sentence where that fails. What is told may depend on who asks."""
+    return _asked(source, "GET", path, query, has=has, headers={_AUTHOR: _author()})
 
 
 def every(source: Source, path: str, /, **query: Any) -> list[Mapping[str, Any]]:
@@ -73,7 +74,7 @@ def change(
 
     Leaves the program where it is refused.
     """
-    headers: dict[str, str | bytes] = {"x-llmgateway-author": _author()}
+    headers: dict[str, str | bytes] = {_AUTHOR: _author()}
     if match is not None:
         headers["If-Match"] = f'"{match}"' if match != "*" else match
     if body is not None:

@@ -2,7 +2,7 @@
 version it is about is not promoted.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -57,6 +57,14 @@ class Concerns:
         concern = self._read(who, {**more, **about})
         await self._save(concern)
         return concern
+
+    async def blind_to(self, who: str, found: Sequence[Concern]) -> frozenset[str]:
+        """The ids of those that somebody has raised from a pair which people still look at: he must not learn from them
+        which version is on which side.
+        """
+        own = {each.id: each.exchange_id for each in found if each.by == who and each.exchange_id is not None}
+        hidden = await self.store.in_open_pairs([*own.values()]) if own else frozenset()
+        return frozenset(name for name, exchange_id in own.items() if exchange_id in hidden)
 
     async def close(self, concern_id: str, state: ConcernState, who: str, sent: Mapping[str, Any]) -> Concern:
         """Resolve or accept a concern. BadReviewError, RefusedError."""

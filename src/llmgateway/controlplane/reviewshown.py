@@ -82,17 +82,19 @@ def _named(item: Item) -> dict[str, Any]:
     return {"other_id": item.other_id, **sides, "preferred": preferred(item, item.labels)}
 
 
-def shown_concern(concern: Concern) -> dict[str, Any]:
+def shown_concern(concern: Concern, *, is_blind: bool = False) -> dict[str, Any]:
+    """A concern; `is_blind`: without what it would tell of a pair that whoever sees it has still to look at."""
     return {
         "id": concern.id,
         "at": concern.at,
         "by": concern.by,
         "route": concern.route,
-        "version": concern.version,
+        "version": None if is_blind else concern.version,
         "severity": concern.severity,
         "text": concern.text,
         "owner": concern.owner,
-        "exchange_id": concern.exchange_id,
+        "exchange_id": None if is_blind else concern.exchange_id,
+        "blind": is_blind,
         "state": concern.state,
         "closed_at": concern.closed_at,
         "closed_by": concern.closed_by,

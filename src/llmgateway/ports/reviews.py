@@ -58,6 +58,10 @@ class ReviewReader(Protocol):
 
     async def item(self, item_id: str) -> Item | None: ...
 
+    async def in_open_pairs(self, exchange_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these exchanges that are a side of a pair which people still look at."""
+        ...
+
     async def reviews_of(self, item_ids: Sequence[str]) -> dict[str, list[Review]]:
         """What was said of some items, by their id, in the order it was said."""
         ...

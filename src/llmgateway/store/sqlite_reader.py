@@ -108,6 +108,9 @@ class SqliteReader(RegistryReading):
     async def item(self, item_id: str) -> Item | None:
         return await self._read(lambda connection: reviews.one(connection, item_id))
 
+    async def in_open_pairs(self, exchange_ids: Sequence[str]) -> frozenset[str]:
+        return await self._read(lambda connection: reviews.in_open_pairs(connection, exchange_ids))
+
     async def reviews_of(self, item_ids: Sequence[str]) -> dict[str, list[Review]]:
         return await self._read(lambda connection: reviews.said(connection, item_ids))
 

@@ -109,6 +109,14 @@ def one(connection: sqlite3.Connection, item_id: str) -> Item | None:
     return found[0] if found else None
 
 
+def in_open_pairs(connection: sqlite3.Connection, exchange_ids: Sequence[str]) -> frozenset[str]:
+    sql = (
+        'SELECT e."id" FROM exchange e WHERE e."id" = ? AND EXISTS (SELECT 1 FROM queue_item '  # noqa: S608
+        f"WHERE {_WAITING} AND other_seq IS NOT NULL AND (exchange_seq = e.seq OR other_seq = e.seq))"
+    )
+    return frozenset(each for each in exchange_ids if connection.execute(sql, (each,)).fetchone() is not None)
+
+
 def claimable(connection: sqlite3.Connection, reviewer: str, now: float, queue: str | None) -> Item | None:
     """The first of what nobody has and of what somebody had for too long."""
     more, values = ('AND q."queue" = ?', [queue]) if queue is not None else ("", [])

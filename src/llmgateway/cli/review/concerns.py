@@ -1,6 +1,6 @@
 """`llmgateway review concern add`, `list`, `resolve`, `accept`: what numbers can't say about a version."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
@@ -19,6 +19,8 @@ _COLUMNS = (
     Column("stands", rank=1, least=12),
     words("what"),
 )
+_BLIND: Final = "a side of a pair that is open"  # its author is not told which version that is
+
 ConcernArgument = Annotated[str, typer.Argument(metavar="CONCERN", help="The concern's id.")]
 WhyOption = Annotated[str, typer.Option("--reason", help="Why; stands with your name.")]
 
@@ -91,14 +93,14 @@ def _tell(concern: Any, *, as_json: bool) -> None:
     if as_json:
         gateway.print_json(concern)
         return
-    about = one_line(f"{concern['route']}/{concern['version'] or 'all versions'}")
+    about = one_line(f"{concern['route']}/{_BLIND if concern.get('blind') else concern['version'] or 'all versions'}")
     gateway.console().print(f"{concern['id']} about {about} is {concern['state']}")
 
 
 def _print(found: list[dict[str, Any]]) -> None:
     rows = []
     for each in found:
-        about = f"{each['route']}/{each['version'] or '*'}"
+        about = f"{each['route']}/{_BLIND if each.get('blind') else each['version'] or '*'}"
         stands = each["state"] if each["state"] == "open" else f"{each['state']} by {each['closed_by']}"
         cells = (each["id"], about, each["by"], f"{each['severity']}, {stands}", each["text"])
         rows.append([one_line(cell) for cell in cells])

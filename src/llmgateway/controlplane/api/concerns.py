@@ -64,6 +64,10 @@ _PAGE: Final = (
     Param("state", Kind.TEXT, "Only those that stand so.", choices=tuple(ConcernState)),
     Param("limit", Kind.WHOLE, "How many at most.", default=100, low=1, high=1_000),
 )
+_LISTED: Final = (
+    "Concerns, the newest first. Of those that you have raised from a pair that is still open, `blind` says that "
+    "version and exchange are not told."
+)
 _INVALID: Final = {422: "What was sent does not hold: `field` is the one to put right."}
 _CLOSED: Final = {200: "The concern.", 404: "There is no such concern.", 409: "It is closed already.", **_INVALID}
 
@@ -75,10 +79,16 @@ def endpoints(concerns: Concerns, reviewing: Reviewing) -> Routes:
         query = asked.query
         state = ConcernState(query["state"]) if query["state"] else None
         found = await concerns.store.concerns(route=query["route"], state=state, limit=query["limit"])
-        return reply(200, {"concerns": [shown_concern(each) for each in found]})
+        blind = await concerns.blind_to(author(asked), found)
+        return reply(200, {"concerns": [shown_concern(each, is_blind=each.id in blind) for each in found]})
+
+    async def told(asked: Asked, made: Awaitable[Concern]) -> web.StreamResponse:
+        concern = await _held(made)
+        is_blind = concern.id in await concerns.blind_to(author(asked), [concern])
+        return reply(200, {"concern": shown_concern(concern, is_blind=is_blind)})
 
     async def add(asked: Asked) -> web.StreamResponse:
-        return await _told(concerns.raise_(author(asked), await json_of(asked, RAISE)))
+        return await told(asked, concerns.raise_(author(asked), await json_of(asked, RAISE)))
 
     async def about(asked: Asked) -> web.StreamResponse:
         sent = await json_of(asked, ABOUT)
@@ -89,7 +99,7 @@ def endpoints(concerns: Concerns, reviewing: Reviewing) -> Routes:
     def closing(state: ConcernState) -> Callable[[Asked], Awaitable[web.StreamResponse]]:
         async def close(asked: Asked) -> web.StreamResponse:
             sent = await json_of(asked, CLOSE)
-            return await _told(concerns.close(asked.names["id"], state, author(asked), sent))
+            return await told(asked, concerns.close(asked.names["id"], state, author(asked), sent))
 
         return close
 
@@ -97,7 +107,7 @@ def endpoints(concerns: Concerns, reviewing: Reviewing) -> Routes:
     missing = {404: "There is and was no such route, or version of it.", 409: "There are too many.", **_INVALID}
     about_item = {200: "It is raised.", 404: "There is no such item.", 409: "There are too many.", **_INVALID}
     return {
-        ("GET", path): Endpoint(every, is_query=True, summary="Concerns, the newest first.", query=_PAGE),
+        ("GET", path): Endpoint(every, is_query=True, summary=_LISTED, query=_PAGE, headers=_HEADERS),
         ("POST", path): _post(add, "Raise a concern: it stands against a promotion until closed.", RAISE, missing),
         ("POST", f"{path}/{{id}}/resolve"): _post(
             closing(ConcernState.RESOLVED), "Say that what it was about is put right.", CLOSE, _CLOSED
@@ -121,7 +131,3 @@ async def _held(made: Awaitable[Concern]) -> Concern:
         return await made
     except BadReviewError as error:
         raise refused(error) from None
-
-
-async def _told(made: Awaitable[Concern]) -> web.Response:
-    return reply(200, {"concern": shown_concern(await _held(made))})

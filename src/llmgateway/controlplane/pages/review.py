@@ -224,7 +224,8 @@ class _ReviewPages:
     async def concerns(self, asked: Asked, look: Look) -> web.Response:
         found = await self._concerns.store.concerns(limit=MAX_CONCERNS)
         in_order = sorted(found, key=lambda each: each.state is not ConcernState.OPEN)
-        return _html(views.concerns(look, in_order), 200, asked)
+        blind = await self._concerns.blind_to(look.session.who, found) if look.session is not None else frozenset()
+        return _html(views.concerns(look, in_order, blind), 200, asked)
 
     async def next(self, _asked: Asked, session: Session, _sent: Form) -> str:
         return await self._next(session.who, None)

@@ -1,6 +1,6 @@
 """The pages of the review, written from what there is to show. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -125,17 +125,17 @@ def item(look: Look, opened: Opened) -> str:
     return page(look, *inner, renew=f"{PATH}/items/{seen.id}/renew" if is_mine else None, every_s=opened.renew_s)
 
 
-def concerns(look: Look, found: Sequence[Concern]) -> str:
-    """All concerns, open ones with what closes them."""
+def concerns(look: Look, found: Sequence[Concern], blind: Collection[str] = ()) -> str:
+    """All concerns, open ones with what closes them. `blind`: the ids of those whose version is not told."""
     say = look.say
     if not found:
         return page(look, tag("p", say("no_concerns")))
-    return page(look, *(_concern(look, each) for each in found))
+    return page(look, *(_concern(look, each, is_blind=each.id in blind) for each in found))
 
 
-def _concern(look: Look, each: Concern) -> Html:
+def _concern(look: Look, each: Concern, *, is_blind: bool) -> Html:
     say = look.say
-    about = f"{each.route} / {each.version or say('all')}"
+    about = f"{each.route} / {say('blind_side') if is_blind else each.version or say('all')}"
     head = f"{say('severity')}: {say(f'severity.{each.severity}')} · {about} · {say(f'concern.{each.state}')}"
     by = tag("p", f"{each.by}, {_time(each.at)}", class_="hint")
     lines = [tag("h2", head), by, tag("div", each.text, class_="text")]
