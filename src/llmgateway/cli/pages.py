@@ -6,7 +6,7 @@ In a terminal a table is as wide as that, and a name is only broken where it has
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from llmgateway.cli.tables import Cell, dense, grown, longest_name, natural, room
+from llmgateway.cli.tables import Cell, Trimmed, dense, grown, longest_name, natural, room
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -50,7 +50,7 @@ class Titled:
         options = options.update(width=sum(widths) + self._edges())
         if room() is not None:  # a title may be longer than its table
             options = options.update(no_wrap=False, overflow="fold")
-        yield from console.render(table, options)
+        yield from console.render(Trimmed(table), options)
 
     def _widths(self) -> list[int]:
         from rich.text import Text

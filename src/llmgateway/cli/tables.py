@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple, Union
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
     from rich.text import Text
 
@@ -60,14 +60,28 @@ def show(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], styles: Sequ
     laid = laid_out(columns, rows, limit, styles)
     width = laid.width if limit is None else max(limit, 1)
     console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    if limit is None:
-        with console.capture() as captured:
-            console.print(laid.table)
-        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
-    else:
-        console.print(laid.table)
+    console.print(Trimmed(laid.table))
     if laid.left_out:
         _stderr().print(f"{no_room(laid.left_out)} (a wider terminal or --json has them)", style="dim")
+
+
+class Trimmed:
+    """Something to print of which no line ends with blanks: tables fill their cells with them."""
+
+    def __init__(self, *content: "RenderableType") -> None:
+        self._content = content
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from rich.segment import Segment
+
+        for each in self._content:
+            for line in Segment.split_lines(console.render(each, options)):
+                while line and not line[-1].text.rstrip():
+                    line.pop()
+                if line:
+                    line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
+                yield from line
+                yield Segment.line()
 
 
 class Laid(NamedTuple):

@@ -11,7 +11,7 @@ from llmgateway.cli.backends import state
 from llmgateway.cli.errors import fail
 from llmgateway.cli.gateway import ConfigOption
 from llmgateway.cli.logs.printable import size
-from llmgateway.cli.tables import Column, identity, laid_out, no_room, number, room
+from llmgateway.cli.tables import Column, Trimmed, identity, laid_out, no_room, number, room
 from llmgateway.cli.whereabouts import (
     TOKEN_ENV,
     Source,
@@ -84,7 +84,7 @@ def top(
     elif once or not sys.stdout.isatty():  # nobody watches a file
         from rich.console import Console
 
-        Console(highlight=False, width=None if sys.stdout.isatty() else PIPED).print(screen(_first(source)))
+        Console(highlight=False, width=None if sys.stdout.isatty() else PIPED).print(Trimmed(screen(_first(source))))
     else:
         _watch(source, every)
 

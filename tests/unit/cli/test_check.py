@@ -26,6 +26,7 @@ def test_a_sound_file_is_explained(file: Path) -> None:
     for word in ("http://127.0.0.1:8080", "assistant", "90 %", "10 %", "one (openai)", "3s / 2m / 1m / 10m", "app"):
         assert word in result.output
     assert f"{file} is valid" in result.output.replace("\n", "")
+    assert not any(line.endswith(" ") for line in result.output.splitlines())
 
 
 def test_warnings_do_not_fail(file: Path) -> None:

@@ -1,12 +1,16 @@
 """Lists fit the terminal: what is least important goes first, ids stay whole, and a pipe gets everything."""
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
 
 from llmgateway.cli import tables
-from llmgateway.cli.tables import Column, Fit, fitted, identity, number, show, words
+from llmgateway.cli.tables import Column, Fit, Trimmed, fitted, identity, number, show, words
 
 ID = "0190163d-8694-739b-aea5-966c26f8ad91"
 COLUMNS = (identity("id"), Column("route"), number("n", rank=1), words("why"), Column("who", rank=2))
@@ -30,6 +34,14 @@ def test_a_pipe_gets_every_cell_whole_a_line_a_row(capsys, monkeypatch):
     assert other == " x"
     assert not any(line.endswith(" ") for line in printed.out.splitlines())
     assert printed.err == ""
+
+
+def test_of_what_is_trimmed_no_line_ends_with_blanks_and_nothing_else_is_lost():
+    console = Console(file=io.StringIO(), width=30, force_terminal=True, color_system="truecolor")
+    row = Text("  a  b   ", style="red")
+    console.print(Trimmed(row, Text("   "), Text("日本 \n\n c ")), end="")
+    plain = Text.from_ansi(console.file.getvalue()).plain
+    assert plain.split("\n")[:5] == ["  a  b", "", "日本", "", " c"]
 
 
 def test_a_terminal_gets_what_fits_with_the_id_whole_and_is_told_what_does_not(capsys, terminal):

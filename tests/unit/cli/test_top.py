@@ -193,6 +193,7 @@ def test_names_cannot_move_the_cursor_or_style_the_screen():
 
 def test_once_and_json_print_and_leave(gateway):
     result = run("--url", gateway.url, "--once")
+    assert not any(line.endswith(" ") for line in result.output.splitlines())
     assert result.exit_code == 0
     assert "requests/s" in result.output
     result = run("--url", gateway.url + "/", "--json")

@@ -10,6 +10,7 @@ from llmgateway.cli import gateway
 from llmgateway.cli.errors import fail
 from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.rollout.screen import brief, standing
+from llmgateway.cli.tables import Trimmed
 from llmgateway.cli.whereabouts import TOKEN_ENV, Source, TokenEnvOption, UrlOption, locate
 
 RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route, as its applications write it.")]
@@ -116,7 +117,7 @@ def tell(rollout: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         gateway.print_json(rollout)
     else:
-        gateway.console().print(standing(rollout))
+        gateway.console().print(Trimmed(standing(rollout)))
 
 
 def _print_exemplars(exemplars: list[Mapping[str, Any]]) -> None:
