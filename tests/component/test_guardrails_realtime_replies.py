@@ -19,6 +19,7 @@ from tests.support.websocket import say, say_close
 from tests.support.wire_backend import expect, finish, forever, reply, send, until_closed, wait_for
 
 from llmgateway.dataplane import sessionreply
+from llmgateway.dataplane.guardedtunnel import GuardedTunnel
 from llmgateway.guarding import holding
 from llmgateway.guarding.guards import Guard
 
@@ -798,3 +799,24 @@ async def test_what_the_caller_said_comes_back_and_what_the_model_says_of_its_ow
         kept = running.outcome().blobs["reply"].decode()
         assert "dear <HTTP_PERSON_1>, I am [HTTP_PERSON], and you are <HTTP_PERSON_1>" in kept
         assert (NAME in kept, "Grace" in kept) == (False, False)
+
+
+async def test_a_backend_that_never_stops_talking_wins_no_time_for_what_does_not_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(holding, "MAX_WAIT_S", 0.2)
+    monkeypatch.setattr(GuardedTunnel, "expire", lambda _: None)  # always while something is being judged
+    rows = response("so ", "be ", "it")[:-5]
+    noise = {"type": "rate_limits.updated", "rate_limits": [{"name": "x" * 200} for _ in range(400)]}
+    is_over = asyncio.Event()
+
+    async def talks(wire) -> None:
+        while not is_over.is_set():
+            await say(noise)(wire)
+            await asyncio.sleep(0)
+
+    async with talking(tmp_path, [*says(*rows), talks], BLOCKING, finds(WORD)) as (caller, _heard, two, _running):
+        async with asyncio.timeout(10):
+            found = await events(caller)
+        is_over.set()
+        assert codes(found) == ["guardrail_unavailable"]
+        assert found[-1]["response"]["status"] == "failed"
+        assert two.requests == []

@@ -104,7 +104,7 @@ class GuardedTunnel(Tunnel):
         if self.ended.done():
             self._look_at_caller()
             return
-        said = [each for each in self._messages_in.feed(ready) if not self._is_ping(each, self._answer_caller)]
+        said = [each for each in self._messages_in.feed(ready) if not _is_ping(each, self._answer_caller)]
         self._in.put(said, self._look_at_caller)
         self._count_held()
 
@@ -112,7 +112,7 @@ class GuardedTunnel(Tunnel):
         flow = self._from_backend
         if flow.close is not None:
             flow.close = _without_reason(flow.close_code)
-        said = [each for each in self._messages_out.feed(ready) if not self._is_ping(each, self._answer_backend)]
+        said = [each for each in self._messages_out.feed(ready) if not _is_ping(each, self._answer_backend)]
         self._out.put(said, self._judged_out)
 
     def _judged_out(self) -> None:
@@ -157,13 +157,6 @@ class GuardedTunnel(Tunnel):
         session = self._session
         return session.heard(message.payload) if message.opcode == TEXT else session.refuse_bytes()
 
-    @staticmethod
-    def _is_ping(message: Message, answer: Callable[[bytes], None]) -> bool:
-        """Whether it is a ping, or an answer to none of ours: nothing of what it carries goes on."""
-        if message.opcode == PING:
-            answer(message.payload)
-        return message.opcode in {PING, PONG}
-
     def _answer_caller(self, payload: bytes) -> None:
         if not self.ended.done():
             self._call.incoming.write(frame(PONG, payload))
@@ -184,6 +177,7 @@ class GuardedTunnel(Tunnel):
     def _act(self, step: Step) -> None:
         self._tell(step)
         self._count_held()
+        self._give_up_late()  # whoever says much is judged all the time, and it would never be the deadline's turn
 
     def _tell(self, step: Step) -> None:
         for event in step.logged:
@@ -225,8 +219,7 @@ class GuardedTunnel(Tunnel):
         if self._out.is_busy:
             self._decide_at = now + self._hold_s  # the backend is not silent: it is kept waiting
             return
-        if self._session.due_at is not None and self._session.due_at <= now:
-            self._safely(self._session.overdue)
+        self._give_up_late()
         if self._decide_at is None or self._decide_at > now or self.ended.done():
             return
         if self._backend.reasons:
@@ -234,6 +227,11 @@ class GuardedTunnel(Tunnel):
         else:
             self._decide_at = None
             self._safely(self._session.decide)
+
+    def _give_up_late(self) -> None:
+        due_at = None if self._out.is_busy or self.ended.done() else self._session.due_at
+        if due_at is not None and due_at <= self._clock.monotonic():
+            self._safely(self._session.overdue)
 
     def _times(self) -> list[float]:
         """When something must be decided that waits."""
@@ -296,6 +294,13 @@ class GuardedTunnel(Tunnel):
     @property
     def _is_half_said(self) -> bool:
         return False
+
+
+def _is_ping(message: Message, answer: Callable[[bytes], None]) -> bool:
+    """Whether it is a ping, or an answer to none of ours: nothing of what it carries goes on."""
+    if message.opcode == PING:
+        answer(message.payload)
+    return message.opcode in {PING, PONG}
 
 
 def _without_reason(code: int | None, mask: bytes | None = None) -> bytes:

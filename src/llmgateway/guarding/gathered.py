@@ -4,13 +4,14 @@ A reader keeps what its API's documents know, and the last of what is told twice
 """
 
 import re
-from collections.abc import Collection, Hashable, Sequence
-from typing import Final
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from typing import Any, Final
 
 from llmgateway.guarding.pieces import Path, Said, texts_of_reply
 from llmgateway.guarding.unread import is_file
 from llmgateway.ports.judge import Piece
 from llmgateway.wire.jsoncodec import JsonError, decode
+from llmgateway.wire.jsontexts import is_repetitive
 from llmgateway.wire.replies import DONE, MAX_TEXT, PART_COST, Text
 
 ENTRY: Final = 256  # bytes that a string takes beside its own
@@ -94,7 +95,22 @@ def _is_among(text: str, known: Collection[str]) -> bool:
     if text[:1] not in {"{", "["}:
         return False
     try:
-        said = texts_of_reply({"input": decode(text)})
+        document = decode(text)
     except JsonError:
         return False
-    return all(each.piece.text in known for each in said)
+    says_more = is_repetitive(text.encode(), document) or any(map(_is_said, _names(document)))
+    return not says_more and all(each.piece.text in known for each in texts_of_reply({"input": document}))
+
+
+def _is_said(name: str) -> bool:
+    """Whether a member's name may be a sentence: a reader that takes arguments apart tells none."""
+    return not name.isascii() or " " in name
+
+
+def _names(document: Any) -> Iterator[str]:
+    inner = [document]
+    while inner:
+        each = inner.pop()
+        if isinstance(each, dict):
+            yield from each
+        inner.extend(each.values() if isinstance(each, dict) else each if isinstance(each, list) else ())

@@ -4,9 +4,12 @@ import json
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.support.guardrails import chain, numbers
 from tests.unit.guarding.test_stream import SHAPES, guarded
 
+from llmgateway.domain.errors import GatewayError
 from llmgateway.domain.operation import Operation
 from llmgateway.guarding import gathered as module
 from llmgateway.guarding.gathered import ENTRY, Gathered, beside
@@ -217,3 +220,91 @@ def test_arguments_that_a_reader_has_taken_apart_are_known():
     assert beside(said, kept.strings()) == []
     kept.grow("other", '{"place": "Kyoto", "note": "EVIL"}')
     assert [each.piece.text for each in beside(said, kept.strings())] == ['{"place": "Kyoto", "note": "EVIL"}']
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '{"place": "EVIL", "place": "Kyoto"}',
+        '{"so EVIL": "Kyoto"}',
+        '{"place": {"so EVIL": ["Kyoto"]}}',
+        '{"悪": "Kyoto"}',
+    ],
+)
+def test_what_taking_arguments_apart_loses_is_shown(written):
+    kept = Gathered()
+    kept.grow("call", written)
+    assert [each.piece.text for each in beside([Said((), Piece("Kyoto", "assistant"))], kept.strings())] == [written]
+
+
+NAMES = [
+    "content",
+    "text",
+    "delta",
+    "insight",
+    "role",
+    "name",
+    "id",
+    "type",
+    "arguments",
+    "input",
+    "custom",
+    "function",
+    "reasoning",
+    "refusal",
+    "audio",
+    "data",
+    "result",
+    "citations",
+    "message",
+    "index",
+    "output",
+    "item",
+    "part",
+    "model",
+    "object",
+    "finish_reason",
+    "error",
+    "usage",
+    "partial_json",
+    "content_block",
+    "choices",
+]
+
+
+def somewhere(dice: random.Random, text: str):
+    """Something that says this text, in one of the forms in which servers say things."""
+    plain = json.dumps({"a": 1, "b": text})
+    forms = [text, [text], {"text": text}, {"content": [{"type": "text", "text": text}]}, {"arguments": plain}, plain]
+    return dice.choice([*forms, [{"index": 0, "text": text}]])
+
+
+def objects(value):
+    if isinstance(value, dict):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from objects(each)
+
+
+@settings(max_examples=400, deadline=None)
+@given(name=st.sampled_from(sorted(SHAPES)), seed=st.integers(0, 2**32))
+def test_wherever_a_sentence_stands_in_a_stream_judges_are_shown_it_or_told_that_it_makes_no_sense(name, seed):
+    provider, operation, make, _ = SHAPES[name]
+    dice = random.Random(seed)
+    events = [each for each in make(["one. ", "two. "], dice) if each != "[DONE]"]
+    dice.choice([*objects(dice.choice(events))])[dice.choice(NAMES)] = somewhere(dice, "so EVIL")
+    stream, reader, kept = guarded(provider, operation, chain()), provider.reader(Operation(operation)), Gathered()
+    stream._gathered, sent = kept, b""
+    try:
+        passed = [each for event in events for each in stream.event(b"", json.dumps(event).encode())]
+        for each in [*passed, *stream.finish()]:
+            if not reader.is_finished:
+                reader.event(each.name, each.logged)
+                sent += each.given
+    except GatewayError:
+        return
+    message = reader.message()
+    said = texts_of_reply(decode(message)) if message else []
+    shown = "|".join(each.piece.text for each in (*said, *beside(said, kept.strings())))
+    makes_sense = not reader.parse_errors and (message is not None or not reader.has_content)
+    assert not (makes_sense and b"EVIL" in sent and "EVIL" not in shown), sent

@@ -10,6 +10,7 @@ from tests.unit.guarding.test_session import guarded, written
 
 from llmgateway.domain.errors import GatewayError
 from llmgateway.guarding.heldtexts import texts_of
+from llmgateway.guarding.holding import MAX_WAIT_S
 from llmgateway.guarding.steps import Step
 from llmgateway.providers.openai.sessions import RealtimeShape
 
@@ -84,7 +85,9 @@ class Judged:
     """
 
     def __init__(self) -> None:
-        self.session = guarded(reply=chain(numbers(), word("abcd")), holds=True, tells=True)
+        self.now = 0.0
+        links = chain(numbers(), word("abcd"))
+        self.session = guarded(reply=links, holds=True, tells=True, now=lambda: self.now)
         self.given: list[dict] = []
         self.waiting: list = []
 
@@ -151,3 +154,48 @@ def test_whatever_it_says_each_response_keeps_its_order(events):
         own = [each for each in judged.given if each.get("response_id") == name and each.get("event_id") in at]
         places = [at[each["event_id"]] for each in own]
         assert all(first <= second for first, second in pairwise(places))
+
+
+def is_of(event: dict, name: str) -> bool:
+    response = event.get("response")
+    return name in {event.get("response_id"), response.get("id") if isinstance(response, dict) else None}
+
+
+@settings(max_examples=300)
+@given(
+    events=EVENTS,
+    late=st.integers(0, 2**30),
+    slow=st.integers(0, 2**30),
+    full=st.integers(0, 2**30),
+)
+def test_whatever_is_given_up_nothing_refused_gets_by_and_nothing_is_kept(events, late, slow, full):
+    """`late`: behind which events the judges have not spoken yet; `slow`: behind which time is up; `full`: behind which
+    there is no room.
+    """
+    judged, is_open = Judged(), True
+    try:
+        for at, event in enumerate(events):
+            judged.follow(judged.session.heard(written(event)))
+            judged.now += 1.0
+            if slow >> at & 1:
+                judged.now += MAX_WAIT_S
+                judged.follow(judged.session.overdue())
+                assert judged.session.due_at is None
+            if full >> at & 1 and judged.session._holding.largest() is not None:
+                before = judged.session._holding.size
+                judged.follow(judged.session.relieved(GatewayError("overloaded")))
+                assert judged.session._holding.size < before
+            if not late >> at & 1:
+                judged.judge()
+        judged.follow(judged.session.finish())
+    except GatewayError:
+        is_open = False
+    judged.judge()
+    assert not [text for text in heard_by_clients(judged.given) if WORD in text]
+    if is_open:
+        assert (judged.session._holding.size, judged.session._holding._waits) == (0, {})
+        assert judged.session._owners._told <= judged.session._owners._barred
+    for name in ("r1", "r2"):
+        own = [each for each in judged.given if is_of(each, name)]
+        failed = [at for at, each in enumerate(own) if each.get("response", {}).get("status") == "failed"]
+        assert failed in ([], [len(own) - 1]), own  # nothing more of it is told
