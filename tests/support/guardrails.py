@@ -69,6 +69,16 @@ class Word:
         return 0
 
 
+class Named(Runs):
+    """Finds runs of digits behind a name, as in `pin": "1234`, in whole texts."""
+
+    name = "named"
+
+    def find(self, view: View, start: int = 0) -> list[Finding]:
+        found = super().find(view, start)
+        return [each for each in found if view.text[: each.start].rstrip('": ').endswith("pin")]
+
+
 class Fragile(Runs):
     """Fails on a text with `boom` in it."""
 

@@ -23,7 +23,7 @@ from llmgateway.guarding.unread import FILES, Unread, arguments, is_inside
 from llmgateway.wire.expression import Expression
 from llmgateway.wire.jsoncodec import JsonError, decode, encode
 from llmgateway.wire.jsonscan import replace
-from llmgateway.wire.jsontexts import Literal, at_a_glance, literals, unescaped
+from llmgateway.wire.jsontexts import Literal, at_a_glance, literals, plainer, unescaped
 from llmgateway.wire.view import CONTEXT, SEPARATOR, View, shown
 
 MAX_NESTED: Final = 12  # JSON in a string in JSON …: each level doubles the backslashes, so this is never reached
@@ -216,9 +216,9 @@ class Sieve:
 
     def _beside_names(self, body: bytes) -> str:
         """Judge a document as a text: a name may say what the value behind it is, and a number may be a card's."""
-        text = body.decode()
+        text = plainer(body).decode()
         hits = self._redactions(View(shown(text)), is_again=True)
-        return replaced_json(text, hits, self._placeholders) if hits else text
+        return replaced_json(text, hits, self._placeholders) if hits else body.decode()
 
     def _object(self, body: bytes) -> bytes:
         """Judge arguments of a call that are no JSON in a string, but an object."""

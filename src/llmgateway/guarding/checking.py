@@ -64,10 +64,11 @@ class Panel:
         chain = self.chain if document is None else self._binder(document).bound(self.chain)
         hits = chain.hits(View(inside.joined))
         judged = self._judged(text, stage, document)
+        found = (each.hit for link in chain.links for each in inside.placed(hit for hit in hits if hit.link is link))
         return Checked(
             action=strictest([*hits, *judged]),
             redacted=_redacted(text, inside, united(hit for hit in hits if hit.link.is_enforced)),
-            findings=sorted([*(_found(hit, inside) for hit in hits), *map(_whole, judged)], key=_place),
+            findings=sorted(map(_found, (*found, *judged)), key=_place),
             not_asked=[link.name for link in self.judges if link.is_slow],
             unbound=[link.name for link in self._binding] if document is None else (),
         )
@@ -91,12 +92,7 @@ class Panel:
         ]
 
 
-def _found(hit: Hit, inside: Segmented) -> Found:
-    start, end, _ = inside.written(hit.start, hit.end)
-    return Found(hit.link.name, hit.kind, start, end, hit.score)
-
-
-def _whole(hit: Hit) -> Found:
+def _found(hit: Hit) -> Found:
     return Found(hit.link.name, hit.kind, hit.start, hit.end, hit.score)
 
 
@@ -108,10 +104,9 @@ def _redacted(text: str, inside: Segmented, hits: Sequence[Hit]) -> str:
     placeholders = Placeholders(text)
     pieces: list[str] = []
     at = 0
-    for hit in hits:
-        start, end, quote = inside.written(hit.start, hit.end)
-        stand_in = placeholders.stand_in(hit, inside.joined[hit.start : hit.end])
-        pieces += (text[at:start], f"{quote}{stand_in}{quote}")
-        at = end
+    for hit, value, quote, _ in sorted(inside.placed(hits), key=lambda each: each.hit[:2]):
+        said = placeholders.stand_in(hit, value) if value else ""
+        pieces += (text[at : hit.start], f"{quote}{said}{quote}")
+        at = hit.end
     pieces.append(text[at:])
     return "".join(pieces)

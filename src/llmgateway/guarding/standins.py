@@ -42,7 +42,7 @@ def replaced(text: str, hits: Sequence[Hit], placeholders: Placeholders) -> str:
 
 def replaced_json(text: str, hits: Sequence[Hit], placeholders: Placeholders) -> str:
     """The same of a JSON document: what is replaced are parts of strings, and numbers, which become strings."""
-    document = _Document(text)
+    document = Document(text)
     pieces: list[str] = []
     at = 0
     for hit in hits:
@@ -57,7 +57,7 @@ def replaced_json(text: str, hits: Sequence[Hit], placeholders: Placeholders) ->
     return "".join(pieces)
 
 
-class _Document:
+class Document:
     """Where a document's strings stand in it as a text, its numbers, and its escape sequences."""
 
     def __init__(self, text: str) -> None:
@@ -72,6 +72,15 @@ class _Document:
         found = [(self._uncut(start, 0), self._uncut(end, 1), "") for start, end in strings]
         found += ((start, end, '"') for start, end in touched(self._numbers, hit))
         return sorted(found) or [(hit.start, hit.end, '"')]
+
+    def escaped(self, at: int) -> Span | None:
+        """The string that a place is in, if there are escapes in it."""
+        index = bisect_right(self._strings, at, key=itemgetter(1))
+        start, end = self._strings[index] if index < len(self._strings) else (at, at)
+        escape = bisect_left(self._escapes, start, key=itemgetter(0))
+        return (
+            (start, end) if start < at and any(each[1] <= end for each in self._escapes[escape : escape + 1]) else None
+        )
 
     def _uncut(self, at: int, side: int) -> int:
         """Where to cut instead, if an escape sequence would be cut here: before (0) or behind it (1)."""

@@ -18,6 +18,8 @@ from llmgateway.wire.view import SEPARATOR
 _SEPARATOR: Final = SEPARATOR.encode()
 _PROSE: Final = ((b"\\n", b"\n"), (b"\\t", b"\t"), (b"\\r", b"\r"), (b"\\/", b"/"))
 _ARGUMENTS: Final = (b'"input"', b'"arguments"')
+_UNIT: Final = b"\\u"
+_SLASH: Final = b"\\/"
 _OBJECT: Final = re2.compile(rb'"(?:input|arguments)"[ \t\r\n]*:[ \t\r\n]*\{')
 _NESTED: Final = re2.compile(rb'"(?:[ \t\r\n]|\\[nrt])*[{\[]')
 
@@ -152,6 +154,15 @@ def _resolved(found: "re.Match[str]") -> str:
     said = chr(int(found[1], 16))
     is_plain = said >= " " and said not in '"\\' and not "\ud800" <= said <= "\udfff"
     return said if is_plain else found[0]
+
+
+def plainer(body: bytes) -> bytes:
+    """A valid document with the escapes resolved that its writer could have left out: it says the same."""
+    if _UNIT not in body and _SLASH not in body:
+        return body
+    found = literals(body)
+    escaped = (at for at, each in enumerate(found) if body.find(b"\\", each.start, each.end) >= 0)
+    return rewritten(body, {at: found[at].text for at in escaped}, found)
 
 
 def rewritten(body: bytes, texts: Mapping[int, str], found: list[Literal]) -> bytes:

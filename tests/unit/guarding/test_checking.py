@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from tests.support.guardrails import Told, chain, numbers, word
+from tests.support.guardrails import Named, Told, chain, numbers, word
 
 from llmgateway.domain.verdict import Action, Finding, Mode, Stage
 from llmgateway.guarding.body import Sieve
@@ -81,6 +81,36 @@ def test_offsets_in_json_are_those_of_the_text_that_was_given():
     assert checked.redacted == '{"é": "\\u00e9 [NUMBER]", "n": "[NUMBER]"}'
 
 
+def named(action=Action.REDACT):
+    return Link("named", Named({}), action)
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ('{"pin": "1234", "no": "5678"}', '{"pin": "[NUMBER]", "no": "5678"}'),
+        ('{"pin": 1234, "no": 5678}', '{"pin": "[NUMBER]", "no": 5678}'),
+        (r'{"\u0070in": "12\u00334"}', r'{"\u0070in": "[NUMBER]"}'),
+        (r'{"a": "{\"pin\": \"1234\", \"n\": 5}"}', r'{"a": "{\"pin\": \"[NUMBER]\", \"n\": 5}"}'),
+        (r'{"a": "{\"pin\": 1234}"}', r'{"a": "{\"pin\": \"[NUMBER]\"}"}'),
+        ('[{"no": "1234"}]', '[{"no": "1234"}]'),
+    ],
+)
+def test_a_name_in_json_tells_what_its_value_is(text, redacted):
+    checked = check(text, named())
+    assert (checked.redacted, checked.action) == (redacted, Action.REDACT if redacted != text else Action.ALLOW)
+    judge = Sieve(chain(named()), Stage.REQUEST, Notes(), Placeholders())
+    (content,) = json.loads(judge.json(json.dumps([text]).encode()))
+    assert plain(content) == plain(redacted)
+
+
+def test_what_is_found_in_a_value_and_beside_its_name_is_told_once():
+    (found,) = check('{"pin": "1234"}', named(Action.FLAG)).findings
+    assert (found.start, found.end) == (9, 13)
+    found = check('{"pin": "1234"}', named(Action.FLAG), numbers()).findings
+    assert [(each.guardrail, each.start) for each in found] == [("named", 9), ("numbers", 9)]
+
+
 def test_judges_flag_and_see_whose_word_it_is():
     checked = check("HELLO 1234", judges=[Shouting()])
     assert (checked.action, checked.redacted) == (Action.FLAG, "HELLO 1234")
@@ -100,7 +130,7 @@ def random_text(dice, depth=0):
 @pytest.mark.parametrize("seed", range(300))
 def test_the_text_that_goes_on_says_what_it_says_when_the_gateway_judges_a_message(seed):
     text = random_text(random.Random(seed))
-    links = chain(numbers(), word("555"), word("x", Action.FLAG))
+    links = chain(numbers(), word("555"), word("x", Action.FLAG), named())
     judge = Sieve(links, Stage.REQUEST, Notes(), Placeholders())
     expected = json.loads(judge.json(json.dumps({"content": text}).encode()))["content"]
     assert plain(Panel(links).check(text, Stage.REQUEST).redacted) == plain(expected)

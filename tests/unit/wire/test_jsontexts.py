@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgateway.wire.jsontexts import at_a_glance, is_repetitive, literals, rewritten
+from llmgateway.wire.jsontexts import at_a_glance, is_repetitive, literals, plainer, rewritten
 
 BASE64 = "aGVsbG8gd29ybGQ_-" * 40
 
@@ -110,3 +110,17 @@ def test_a_glance_leaves_out_what_is_certainly_a_file_in_base64(text, is_left_ou
     assert "kept" in glance
     assert (BASE64 not in glance) == is_left_out
     assert BASE64 in (at_a_glance(json.dumps({"other": text}).encode(), (), {b"url"}) or "")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (rb'{"\u540d": "a\/b\n"}', '{"名": "a/b\\n"}'),
+        (rb'["\\u540d", "\ud83d\ude00"]', '["\\\\u540d", "😀"]'),
+        (rb'["\"\u0022\\"]', '["\\"\\"\\\\"]'),
+        (rb'["a\nb"]', '["a\\nb"]'),
+    ],
+)
+def test_a_plainer_document_has_no_escape_that_it_could_do_without(written, said):
+    assert plainer(written).decode() == said
+    assert json.loads(plainer(written)) == json.loads(written)
