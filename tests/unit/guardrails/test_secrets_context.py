@@ -52,6 +52,9 @@ def found(text: str) -> list[tuple[str, str]]:
         "パスワードを {} に変更しました",
         "パスフレーズ: {}",
         "The root password was changed to {} yesterday.",
+        "the password used to be {} but the printer does not take it",
+        "ゲストWi-Fiの暗証キー：{}",
+        "セキュリティキーは{}です",
         "The new password for the vault reads {}",
         'The wifi password here is "{}"',
         "mysql -u root -p{} shop",
@@ -161,6 +164,8 @@ def test_a_key_may_have_the_form_of_a_uuid_but_most_tokens_of_that_form_are_iden
         "password hashing uses bcrypt with cost 12",
         "a token budget of 8k, a secret ballot, a pass rate of 99.5%",
         "password_policy: min12chars",
+        "result=BAD_PASSWORD attempts=3 from here",
+        "NO_PASSWORD user_id=u4711x retry",
         "secrets: inherit",
         "パスワードは8文字以上で設定してください。",
         "パスワードはSHA256でハッシュ化されます。",
@@ -214,7 +219,7 @@ def test_a_name_too_far_away_says_nothing():
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "mysql", "redis", "amqp", "mongodb+srv", "https"])
-@pytest.mark.parametrize("password", ["s3cr3tPw", "u7!Kp#2vQ", "p@ss1w!x", "a%40b9c"])
+@pytest.mark.parametrize("password", ["s3cr3tPw", "u7!Kp#2vQ", "p@ss1w!x", "a%40b9c", "correcthorse", "Bwvicgfsok"])
 def test_an_address_gives_away_its_password(scheme, password):
     assert found(f"url={scheme}://app:{password}@db.internal:5432/shop") == [("connection_string", password)]
 
@@ -224,6 +229,10 @@ def test_an_address_gives_away_its_password(scheme, password):
     [
         "postgres://user:password@localhost/db",
         "postgres://postgres:postgres@localhost/db",
+        "https://authority:userinfo@host",
+        "http://alice:mypassword@host",
+        "http://alice:supersecret@host",
+        "ftp://anonymous:yourname@host",
         "https://${USER}:${PASS}@host/",
         "https://host:8080/path@2",
         "https://<user>:<password>@host",

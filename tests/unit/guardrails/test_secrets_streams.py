@@ -269,6 +269,14 @@ def test_finding_from_a_place_on_gives_the_same_as_finding_in_all():
         (b"111222", set()),
         (b"123456", {is_password}),
         (b"739201", {is_password}),
+        (b"bGovI!kfAVc", {is_password}),
+        (b"ywlKjgZroisN", {is_password, is_token, is_random}),
+        (b"CQKhsnYbpwXFUAIPcj22NIimslzbUfzc", {is_password, is_token, is_random, is_varied}),
+        (b"confirmPassword", set()),
+        (b"strUserInput", set()),
+        (b"btnSubmit", set()),
+        (b"MySQLdbConnection", set()),
+        (b"XMLHttpRequest", set()),
     ],
 )
 def test_what_is_strong_enough_for_what(value, takes):

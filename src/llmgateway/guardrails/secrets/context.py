@@ -5,7 +5,14 @@ from typing import Final
 from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
-from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token, is_uuid
+from llmgateway.guardrails.secrets.strength import (
+    Judge,
+    is_other_assignment,
+    is_password,
+    is_password_in_prose,
+    is_token,
+    is_uuid,
+)
 from llmgateway.ports.guardrail import MAX_OPEN
 from llmgateway.wire.view import CONTEXT, SEPARATOR
 
@@ -51,7 +58,8 @@ _PHRASE: Final = (
     rb"(?:(?:[ ]\(?(?:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
     rb"(?: (?:that|which|I|you|we|they|he|she)(?: [a-z']{1,8}){1,2})?"
     rb"(?::|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
-    rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|will be|should be|reads|says|here is|to|as|=))"
+    rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|used to be|will be|should be"
+    rb"|reads|says|here is|to|as|=))"
     rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN + rb"|[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …
 )
 _DIRECT: Final = rb"[ \n]" + _OPEN
@@ -197,12 +205,12 @@ def _detector(word: str) -> Detector:
 
 def _is_striking(octets: bytes) -> bool:
     """For a value right behind the word, with nothing between."""
-    return len(octets) >= 8 and is_password_in_prose(octets) and is_token(octets)
+    return is_striking_password(octets) and is_token(octets)
 
 
 def is_striking_password(octets: bytes) -> bool:
     """For a password right behind the word, with nothing between."""
-    return len(octets) >= 8 and is_password_in_prose(octets)
+    return len(octets) >= 8 and is_password_in_prose(octets) and not is_other_assignment(octets)
 
 
 def _names(scan: Scan, at: int, word: str) -> bool:

@@ -45,11 +45,18 @@ _OF_A_FORM: Final = compiled(
 )
 _TAIL: Final = b"0123456789_-"
 _ENDS: Final = (b"passwd", b"password", b"pass", b"pwd", b"secret", b"token", b"key")
+_BEGINNINGS: Final = (b"user", b"pass", b"my", b"your", b"some")
+_WORD_IN_ADDRESS: Final = 8  # letters
 _TERM: Final = rb"[A-Z]{2,8}[-_]?[0-9]{1,4}|(?:sha|md|utf|base|aes|rsa|ed|oauth|bcrypt|argon|v|id|k)-?[0-9]{1,5}"
 _WORDY: Final = compiled(  # digits stand behind words, or alone, and never before one
     rb"[^A-Za-z0-9]*(?:(?:(?:[A-Z]?[a-z]+|[A-Z]{2,})+[A-Z]?[0-9]{0,4}|[0-9]{1,4})(?:[^A-Za-z0-9]+|$))+|"
     rb"(?:[A-Z]+[a-z]{2,}[0-9]{0,2})+|[0-9.:,/_-]+"
 )
+_NO_WORD: Final = compiled(rb"[B-DF-HJ-NP-TV-XZ]+[b-df-hj-np-tv-xz]{2,}(?:[^a-z]|$)")  # `Kjg` has no vowel
+_TURN: Final = compiled(rb"[a-z][A-Z]")
+_TURNS: Final = 3  # from small letters to capitals, from which a value is no name with an abbreviation in it
+_INNER_SIGN: Final = compiled(rb".*[A-Za-z][!#^%&][A-Za-z].*")
+_ANOTHER: Final = compiled(rb"[A-Za-z_.-]+=.*")
 _DATE: Final = rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}.*|[0-9]+[a-zA-Z]{1,3}"
 _NO_SECRET: Final = compiled(_TERM + rb"|" + _DATE)
 
@@ -112,6 +119,14 @@ def is_password(value: bytes) -> bool:
     return (_has_digit(value) or _is_jumbled(value)) and not (_is_stand_in(value) or _is_reference(value))
 
 
+def is_password_in_address(value: bytes) -> bool:
+    """For what stands where an address has a password: a word may be one, if it is none that stands for one."""
+    lowered = value.lower()
+    if len(value) < _WORD_IN_ADDRESS or not value.isalpha() or _ends_a_name(lowered) or lowered.startswith(_BEGINNINGS):
+        return is_password(value)
+    return lowered not in _NO_PASSWORDS and not _is_stand_in(value)
+
+
 def _ends_a_name(lowered: bytes) -> bool:
     """Whether the value ends as what forms call it does."""
     return lowered.rstrip(_TAIL).endswith(_ENDS)
@@ -123,7 +138,12 @@ def is_password_in_prose(value: bytes) -> bool:
         return False
     if (value[:1].isdigit() or value[-1:].isdigit()) and _NO_SECRET.takes(value):
         return False
-    return _has_letter(value) and (_has_digit(value) or _has_odd_capitals(value))
+    return _has_letter(value) and (_has_digit(value) or _has_odd_capitals(value) or _is_signed(value))
+
+
+def is_other_assignment(value: bytes) -> bool:
+    """Whether a value behind a blank is the next thing that is assigned, as in `BAD_PASSWORD attempts=3`."""
+    return _ANOTHER.takes(value)
 
 
 def _has_letter(value: bytes) -> bool:
@@ -158,14 +178,24 @@ def _is_wordy(value: bytes) -> bool:
     if not _WORDY.takes(value):
         return False
     letters = value.lower().translate(None, _NO_LETTERS)
-    if _has_odd_capitals(value):
+    if _has_odd_capitals(value) or _has_no_word(value):
         return False
     return (len(letters) - len(letters.translate(None, _VOWELS))) * 6 >= len(letters)
 
 
 def _is_jumbled(value: bytes) -> bool:
     """No digit, and yet no word: capitals inside without a word behind each, or signs between."""
-    return _classes(value) >= 2 and len(value) >= 8 and not _is_wordy(value)
+    return len(value) >= 8 and ((_classes(value) >= 2 and not _is_wordy(value)) or _is_signed(value))
+
+
+def _is_signed(value: bytes) -> bool:
+    """Whether a sign stands between letters, large ones and small ones, that stands between no words."""
+    return value.lower() != value != value.upper() and _INNER_SIGN.takes(value)
+
+
+def _has_no_word(value: bytes) -> bool:
+    """Whether it goes from small letters to capitals, and not where words begin."""
+    return _NO_WORD.place(value)[0] >= 0 and sum(1 for _ in _TURN.spans(value)) >= _TURNS
 
 
 def _has_odd_capitals(value: bytes) -> bool:

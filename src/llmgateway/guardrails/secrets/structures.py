@@ -5,7 +5,7 @@ from binascii import a2b_base64
 from typing import Final
 
 from llmgateway.guardrails.secrets.scan import Candidate, Detector, Scan, compiled
-from llmgateway.guardrails.secrets.strength import is_password, is_random, is_token, is_varied
+from llmgateway.guardrails.secrets.strength import is_password, is_password_in_address, is_random, is_token, is_varied
 from llmgateway.ports.guardrail import MAX_OPEN
 from llmgateway.wire.expression import Expression
 
@@ -40,7 +40,7 @@ def _address(scan: Scan, at: int) -> Candidate | None:
         return None
     start, end = found.span(2)
     user, password = found.group(1), scan.octets[start:end]
-    if user == password or not is_password(password):
+    if user == password or not is_password_in_address(password):
         return None
     return Candidate(start, 2, end, CONNECTION, 1.0)
 
