@@ -16,6 +16,25 @@ def test_a_personal_number_after_its_label(text, number):
 
 
 @pytest.mark.parametrize(
+    "text", ["見かけた方は{}まで", "コードが{}に届きません", "店舗（{}）", "連絡は{}へ", "林様\n{}"]
+)
+@pytest.mark.parametrize("number", ["0312345678", "０６６２７１２１９９"])
+def test_ten_digits_are_a_telephone_number_in_japanese(text, number):
+    assert ("phone", number) in found(text.format(number))
+
+
+@pytest.mark.parametrize("text", ["検収番号{}", "管理コードは{}です", "お荷物{}", "社員番号：{}", "No.{}の資料"])
+def test_but_not_where_they_are_called_a_number(text):
+    assert found(text.format("0312345678")) == []
+
+
+@pytest.mark.parametrize("code", ["500 8033", "500 - 8033", "５００　８０３３"])
+def test_a_postal_code_may_be_written_with_blanks_behind_its_sign(code):
+    assert found(f"〒{code}に変わりました") == [("jp_postal_code", code)]
+    assert found(f"全部で{code}個") == []
+
+
+@pytest.mark.parametrize(
     "text", ["渋谷区在住2-3人", "大阪市本店3-4-5", "千代田区自宅1-2-3", "住所市1-2", "東京都住所1-2"]
 )
 def test_a_label_between_a_city_and_a_number_makes_no_address_and_no_error(text):

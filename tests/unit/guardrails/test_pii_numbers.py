@@ -34,6 +34,8 @@ PHONES = [
     "0161 4960893",
     "+39 01245308681",
     "090 - 1234 - 5678",
+    "07911123456",
+    "09325599304",
 ]
 NOBODYS = [
     "2026-11-22 10:15:00",
@@ -45,6 +47,10 @@ NOBODYS = [
     "10.1000/182.5555",
     "1 2 3 4 5 6 7 8 9 10 11 12",
     "0 1 1 0 1 0 0 1 1 0 1 0",
+    "1101 0110 1010 0011",
+    "001100 111111",
+    "U+30000020",
+    "合計0123456789件の数字",
     "1024 2048 4096 8192",
     "123e4567-e89b-12d3-a456-426614174000",
     "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
@@ -106,6 +112,54 @@ def test_a_number_that_is_nobodys_is_left_alone(text):
 def test_a_label_can_say_that_a_number_is_nobodys(label):
     assert found(f"{label} 212-555-0187") == []
     assert found(f"{label} 4111111111111111") == []
+
+
+def test_ten_digits_are_a_telephone_number_in_japanese_only():
+    assert found("see 0312345678 for more") == []
+
+
+def test_a_plus_is_believed_against_any_label():
+    assert ("phone", "+44 20 7946 0958") in found("order +44 20 7946 0958 by tonight")
+    assert ("phone", "+44 20 7946 0958") in found("write to a@nhs.example or ring +44 20 7946 0958")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("bot: the phone number on the account?\ncaller: it's 4155550132\nbot: ok", "phone", "4155550132"),
+        ("agent: can i have the social\ncaller: 536 90 4399", "us_ssn", "536 90 4399"),
+        ("[09:14] Bot: Your SSN?\n[09:15] Visitor: 536904399", "us_ssn", "536904399"),
+        ("係：口座番号をお願いします。\nお客様：1234567です", "jp_bank_account", "1234567"),
+    ],
+)
+def test_an_answer_is_what_was_asked_for(text, kind, value):
+    assert (kind, value) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is your SSN?\nmonitor: 536904399",
+        "SSN is nothing that you need for this here.\ncaller: 536904399",
+        "SSN 1 or 2?\ncaller: 536904399",
+        "SSN?\ncaller: I told you that before: 536904399",
+    ],
+)
+def test_what_is_no_answer_is_not(text):
+    assert found(text) == []
+
+
+@pytest.mark.parametrize("label", ["tax_id", "Tax ID:", "TIN", "taxpayer"])
+@pytest.mark.parametrize(("kind", "value"), [("us_ssn", "536-90-4399"), ("id.de", "86095742719")])
+def test_a_number_for_taxes_is_what_its_form_says(label, kind, value):
+    assert only(f"{label} {value}") == (kind, value)
+
+
+@pytest.mark.parametrize("text", ["PAN: {}", "pan number is {}", "Permanent Account Number {}", '{{"pan": "{}"}}'])
+def test_a_permanent_account_number_needs_its_label(text):
+    assert only(text.format("ABCPD1234E")) == ("id.in", "ABCPD1234E")
+    assert found(text.format("ABCXD1234E")) == []
+    assert found("item ABCPD1234E") == []
 
 
 def test_that_label_means_one_number_and_no_other():

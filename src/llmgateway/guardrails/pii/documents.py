@@ -9,15 +9,28 @@ from llmgateway.guardrails.pii import checks, tables
 from llmgateway.guardrails.pii.runs import DIGITS, compiled
 from llmgateway.wire.view import View
 
-KINDS: Final = ("passport", "jp_passport", "id.gb", "id.es", "id.sg", "id.cn", "jp_corporate_number")
+KINDS: Final = ("passport", "jp_passport", "id.gb", "id.es", "id.sg", "id.cn", "id.in", "jp_corporate_number")
 TOKEN: Final = (
     rb"\b(?:[A-Z]{1,3}[0-9]{6,9}[A-Z]?|[A-Z]{2} [0-9]{7}|[a-z]{2}[0-9]{7}"
     rb"|[A-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]|[0-9]{8}-?[A-Z]|T[ -]?[0-9](?:[ -]?[0-9]{4}){3}"
-    rb"|[XYZ]-?[0-9]{7}-?[A-Z]|[0-9]{17}X|[0-9A-Z]{8,9})\b"
+    rb"|[A-Z]{5}[0-9]{4}[A-Z]|[XYZ]-?[0-9]{7}-?[A-Z]|[0-9]{17}X|[0-9A-Z]{8,9})\b"
 )
 _LETTERS: Final = bytes.maketrans(b"123456789BCDEFGHIJKLMNOPQRSTUVWXYZ", b"0" * 9 + b"A" * 25)
 _JAPANESE: Final = b"AA0000000"  # forms: zeros are digits, and every A a letter
 _BRITISH: Final = b"AA000000A"
+_INDIAN: Final = b"AAAAA0000A"
+_HOLDERS: Final = "ABCFGHJLPT"  # the fourth letter of a number for India's taxes says who has it
+_PAN: Final = (
+    "pan",
+    "pan no",
+    "pan number",
+    "pan card",
+    "pan is",
+    "pan number is",
+    "permanent account number",
+    "tax id",
+)
+_LINKS: Final = " :.=#\"'(-|,\t"
 _SERIES: Final = (b"TG", b"TH", b"TK", b"TR", b"TS", b"TZ")  # with which most passports of Japan begin, and few others
 _ABROAD: Final = (b"E", b"PA", b"RA")  # two letters and seven digits, too: China, Australia
 _NINO: Final = compiled(rb"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][0-9]{6}[A-D]")
@@ -52,6 +65,8 @@ def _kind(view: View, begin: int, bare: bytes) -> str:
     named = tables.label(view, begin)
     if named.family == "passport" and named.names(_REACH):
         return _passport(view, begin, bare)
+    if bare.translate(_LETTERS) == _INDIAN:
+        return "id.in" if text[3] in _HOLDERS and view.before(begin).rstrip(_LINKS).lower().endswith(_PAN) else ""
     if text[0] == "T" and len(text) == 14:
         return "jp_corporate_number" if checks.corporate_number(text[1:]) else ""
     return _national(bare, text)

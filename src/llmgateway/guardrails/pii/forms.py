@@ -9,6 +9,7 @@ from llmgateway.guardrails.pii.runs import Run, compiled
 from llmgateway.guardrails.pii.shapes import FEWEST, Judged, alone, compact, found, next_group
 
 _FORM: Final = compiled(b"|".join((phones.WRITTEN, cards.WRITTEN, national.WRITTEN, japan.WRITTEN)), longest=True)
+_ROWS: Final = (b"0123456789", b"0987654321")
 _Judge = Callable[[Run, int, int, str], Judged | None]
 
 
@@ -52,23 +53,35 @@ def find(run: Run, at: int) -> list[Finding]:
 
 
 def find_but_first(run: Run, at: int) -> list[Finding]:
-    """The same of a run whose first number is called nobody's: only a card in its groups is believed against that."""
+    """The same of a run whose first number is called nobody's: only cards in groups and a plus are believed then."""
     match = _FORM.match(run.octets, at, run.end)
     first, _ = run.place(at, run.end)
     grouped = match is not None and b" " in match.group().replace(b"-", b" ")
-    return [each for each in find(run, at) if each.start > first or (each.kind == cards.KIND and grouped)]
+    sure = phones.KIND if run.near(at) == b"+" else cards.KIND if grouped else ""
+    return [each for each in find(run, at) if each.start > first or each.kind == sure]
 
 
 def _judged(run: Run, begin: int, end: int) -> Judged | None:
     """Ask those whose numbers have that many digits."""
     digits = compact(run.octets[begin:end])
     if digits[0] in phones.OPENINGS and (judged := phones.judge(run, begin, end, digits)):
-        return judged
+        return judged if _is_telephone(run, begin, end) else None
     if digits.isdigit() and alone(run, begin, end):  # a plus is of telephone numbers only
         for judge in _JUDGES.get(len(digits), ()):
             if judged := judge(run, begin, end, digits):
                 return judged
     return _first_card(run, begin, end)
+
+
+def _is_telephone(run: Run, begin: int, end: int) -> bool:
+    """Whether it may go without a label: it is no row of bits, nor ten mere digits where nobody speaks Japanese."""
+    text = run.octets[begin:end]
+    if b"-" not in text and len(set(compact(text).lstrip("+"))) < phones.VARIED:
+        return False
+    is_mere = len(text) == phones.LAND and text.isdigit() and not text.startswith(phones.FREE)
+    if text in _ROWS:
+        return False
+    return not is_mere or (japan.among_japanese(run, begin) and not japan.is_numbered(run, begin))
 
 
 def _first_card(run: Run, begin: int, end: int) -> Judged | None:

@@ -57,6 +57,8 @@ CITY: Final = 6  # characters of a city's name with its mark
 _ADDRESS_AHEAD: Final = compiled_wide(
     rf'[ ,\t\n"]{{0,{AHEAD}}}(?:{"|".join(PREFECTURES)}|[{HAN}ヶケ]{{1,{CITY - 1}}}[市区郡])'
 )
+_LEADS: Final = " :は=「(#."
+_SOME: Final = ("番号", "コード", "ID", "id", "No", "NO", "no", "№", "番")
 _AFTER_AMOUNT: Final = ("円", "人", "件", "個", "%", "ドル", "ポイント")
 
 
@@ -80,7 +82,7 @@ LABELLED: Final = {
         ),
         Shape("jp_driving_licence", compiled(rb"[0-9]{12}|[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}"), _varied, 24),
         Shape("jp_bank_account", compiled(rb"[0-9]{7,8}|[0-9]{5}-[0-9]-?[0-9]{6,8}|[0-9]{3}-[0-9]{7}"), _varied, 20),
-        Shape(POSTAL, compiled(rb"[0-9]{3}-?[0-9]{4}"), lambda _: True, 16),
+        Shape(POSTAL, compiled(rb"[0-9]{3}(?:[ -]| - )?[0-9]{4}"), lambda _: True, 16),
     )
 }
 
@@ -138,6 +140,11 @@ def among_japanese(run: Run, begin: int) -> bool:
     """Whether Japanese words stand before it, and none of them is of parcels and the like, which count in fours too."""
     before = run.view.before(run.place(begin, begin + 1)[0])
     return not before.isascii() and not any(word in before for word in _FOURS_TOO)
+
+
+def is_numbered(run: Run, begin: int) -> bool:
+    """Whether what stands before it says that it is some number, and not of what: `受付番号は`."""
+    return run.view.before(run.place(begin, begin + 1)[0]).rstrip(_LEADS).endswith(_SOME)
 
 
 def _is_amount(run: Run, end: int) -> bool:

@@ -235,7 +235,7 @@ def _is_somebody(before: str, after: str) -> bool:
     if before.endswith(_MENTIONS) or DOING.begin(after):
         return True
     if _begins_turn(before) or _is_behind_time(before):
-        return after[:1] in _BEHIND_SPEAKER or _is_time(after)
+        return after[:1] in _BEHIND_SPEAKER or _is_time(after) or (after[:1] == "が" and _is_behind_time(before))
     return before[-1:] == "」" and after[:1] == "「"
 
 

@@ -11,6 +11,11 @@ from llmgateway.wire.view import View
 _BESIDE: Final = 14
 _LINE_END: Final = 4  # characters between a label on a line of its own and its number
 _HEADING: Final = 16  # the same, where there is nothing but what leads to a number
+_ASKED: Final = 30  # characters of a question behind the label
+_SPEAKERS: Final = (
+    *("caller", "customer", "client", "user", "visitor", "patient", "guest", "member", "human", "me"),
+    *("客", "客様", "客さま", "顧客", "利用者", "患者", "相談者", "本人", "様", "さん", "ユーザー", "ユーザ"),
+)
 _FEWEST: Final = 7  # digits of a value in a list
 _FEW: Final = 2  # digits that belong to a label, as in ISBN-13
 
@@ -39,10 +44,13 @@ OTHER: Final = "other"  # a number that is nobody's: an order, a version, an art
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
     " contact_number contact_no emergency_contact my_number_is reach_me reach_us text_me text_us can_text or_text"
+    " or_ring ring_us reached_on reached_at reach_him reach_her reach_them"
+    " gave_number rang_from called_from appelez-moi"
     " ring_me callback_number"
-    " ファックス ファクス でんわ けいたい ケータイ ダイヤル 内線 直通 ℡ ☎",
+    " ファックス ファクス 連絡は 緊急連絡 欠席連絡 でんわ けいたい ケータイ ダイヤル 内線 直通 ℡ ☎",
     "payment_card": "card cc# visa mastercard amex credit debit pan paid_with 決済 支払 カード クレジット クレカ jcb",
-    "us_ssn": "ssn ss# social_security social-security socialsecurity 社会保障番号",
+    "us_ssn": "ssn ss# social_security social-security socialsecurity my_social the_social your_social his_social"
+    " her_social social_is social_number 社会保障番号",
     "passport": "passport passports パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
     "jp_corporate_number": "法人 法人番号 事業者番号 適格請求書 適格請求書発行事業者"
@@ -58,7 +66,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "id.ca": "sin social_insurance",
     "id.in": "aadhaar aadhar uidai",
     "id.br": "cpf",
-    "id.de": "steuer steuerliche identifikationsnummer steueridentifikationsnummer steuer-id idnr steuerid tax_id",
+    "id.de": "steuer steuerliche identifikationsnummer steueridentifikationsnummer steuer-id idnr steuerid",
+    "tax": "tax_id tax_no tax_number tin itin taxpayer",
     "id.nl": "bsn burgerservicenummer",
     "id.pl": "pesel",
     "id.fr": "nir sécurité sociale sécu insee",
@@ -125,9 +134,20 @@ def _gone_on(text: str, words: list[tuple[int, int, int]], begin: int) -> Label 
 
 
 def _named(family: str, between: str) -> Label:
+    if "\n" in between and family != OTHER and (answer := _answer(between)) is not None:
+        return Label(family, len(answer), answer)
     if "\n" in between and (family == OTHER or not (len(between) <= _LINE_END or _heads(between))):
         return NONE
     return Label(family, len(between), between)
+
+
+def _answer(between: str) -> str | None:
+    """What stands before a number in the answer to whoever asked for it on the line before; None if this is none."""
+    asked, _, turn = between.rpartition("\n")
+    speaker, _, answer = turn.rpartition(":")
+    if len(asked) > _ASKED or "\n" in asked or not speaker.rstrip(" ").lower().endswith(_SPEAKERS):
+        return None
+    return answer if len(answer) <= _BESIDE and not any(map(str.isdigit, asked + answer)) else None
 
 
 def _lists(between: str) -> bool:

@@ -8,6 +8,9 @@ from llmgateway.guardrails.pii.labels import Label
 from llmgateway.guardrails.pii.runs import Run, compiled
 from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
+TAX: Final = "tax"
+"""The family of labels that several states' numbers have."""
+_OF_TAXES: Final = ("us_ssn", "id.de", "id.in", "id.br")
 _DASHES: Final = rb"[ -]?"
 
 
@@ -45,8 +48,11 @@ KINDS: Final = ("us_ssn", "id.gb", "id.ca", "id.in", "id.br", "id.de", "id.nl", 
 
 def labelled(run: Run, named: Label) -> list[Finding]:
     """What its label calls it."""
-    shape = LABELLED[named.family]
-    return search(run, shape) if named.names(shape.reach) else []
+    found: list[Finding] = []
+    for kind in _OF_TAXES if named.family == TAX else (named.family,):
+        shape = LABELLED[kind]
+        found = found or (search(run, shape) if named.names(shape.reach) else [])
+    return found
 
 
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:

@@ -17,7 +17,7 @@ _RUN: Final = compiled(PATTERN)
 _OWNERS: Final = {
     phones.KIND: phones.labelled,
     cards.KIND: cards.labelled,
-    **dict.fromkeys(national.LABELLED, national.labelled),
+    **dict.fromkeys((*national.LABELLED, national.TAX), national.labelled),
     **dict.fromkeys(japan.LABELLED, japan.labelled),
 }
 

@@ -9,14 +9,16 @@ from llmgateway.guardrails.pii.shapes import FEWEST, Judged, alone, compact, fou
 
 KIND: Final = "phone"
 OPENINGS: Final = "+0"
-BARE: Final = (10, 11)  # digits of Japanese numbers that need nothing between them: free of charge, and mobile
+BARE: Final = (10, 11)  # digits of numbers with a leading zero that need nothing between them
+LAND: Final = 10  # of these in Japan: of lines on land and, with these beginnings, free of charge
+FREE: Final = (b"0120", b"0800")
 _INTERNATIONAL: Final = rb"(?:\+ ?|\b00|\b011[ -])[1-9](?:[ ().-]{0,2}[0-9]){7,14}"
 _AMERICAN: Final = rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|\b[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}"
 _ZERO: Final = (
     rb"\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
     rb"|\b0(?:[0-9]{1,4}[ -]?\([0-9]{1,4}\)[ -]?[0-9]{3,4}|[0-9]{1,4}[ -][0-9]{1,4}[ -][0-9]{3,4}"
     rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{2,4}[ -][0-9]{5,7}|[5789]0(?:[ .-]| - )?[0-9]{4}(?:[ .-]| - )?[0-9]{4}"
-    rb"|[0-9]{1,4}(?: - [0-9]{2,4}){2}|120[0-9]{6}|800[0-9]{7})"
+    rb"|[0-9]{1,4}(?: - [0-9]{2,4}){2}|[1-9][0-9]{8}|[7-9][0-9]{9})"
 )
 WRITTEN: Final = _INTERNATIONAL + b"|" + _AMERICAN + b"|" + _ZERO
 _LABELLED: Final = compiled(
@@ -30,7 +32,7 @@ _SPELT: Final = compiled(
     rb"\b(?:0[1-9][0-9]{8,9}|1?[2-9][0-9]{2}[2-9][0-9]{6}|(?:33|34|39|44|49|81|82|86|91)[1-9][0-9]{8,10})\b",
     longest=True,
 )
-_VARIED: Final = 4  # different digits, unlike rows of bits
+VARIED: Final = 4  # different digits, unlike rows of bits
 EXTENDED: Final = 17  # characters of the longest one
 _BEFORE_EXTENSION: Final = frozenset((b" ", b",", b"x", b"#", b"e"))
 _OPEN: Final = (b"+", b"(")
@@ -70,7 +72,7 @@ def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
 def spelt(run: Run) -> list[Finding]:
     """A number whose digits stand apart, each on its own: only to hide it."""
     match = _SPELT.search(run.octets, run.begin, run.end)
-    if not match or len(set(match.group())) < _VARIED:
+    if not match or len(set(match.group())) < VARIED:
         return []
     begin, end = match.span()
     return [found(run, begin, end, KIND, 0.7)] if alone(run, begin, end) else []

@@ -152,4 +152,4 @@ def _is_behind_account(before: str) -> bool:
 
 
 def _is_surname(word: str) -> bool:
-    return len(word) <= _LONGEST and word[-1] not in _NO_LAST and word not in THINGS
+    return len(word) <= _LONGEST and word[-1] not in _NO_LAST and word not in THINGS and word not in ROLES.words

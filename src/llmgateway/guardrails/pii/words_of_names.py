@@ -52,6 +52,7 @@ _TITLES = """
 """
 _OFFICES = """
 講師 所長 店長 院長 校長 園長 支店長 理事 理事長 取締役 顧問 選手 監督 議員 知事 両名 宛 宛て 本人 名義 担当 記者
+副理事長 副会長 監事 監査役 執行役員 副院長 副校長 教頭 副店長 副支店長 班長 組長 団長 工場長 事務長
 代表 リーダー コーチ 投手 捕手 一家 兄弟 姉妹 邸 宅 儀
 """
 _OF_PERSONS = """
@@ -63,7 +64,7 @@ _OF_PERSONS = """
 """
 _DOING = """
 が承 がご が伺 が対応 が担当 が不在 が出張 が参り が退職 が入社 がお休み までご連絡 まで連絡 までお に代わ に引き継
-に転送 に交代 からご よりご からお よりお
+に転送 に交代 携帯) 携帯まで からご よりご からお よりお
 """
 _THINGS = """
 日本 窓口 入口 出口 登山 樹木 材木 見本 台本 脚本 絵本 手本 基本 資本 植木 庭木 並木 高原 草原 海原 病原 半島 列島
@@ -71,6 +72,7 @@ _THINGS = """
 改札口 宝石 磁石 化石 岩石 江戸 神戸 井戸 瀬戸 下戸 鉱山 火山 遠山 急坂 全巻 一丸 弾丸 砲丸 電池 古城 落城 温泉 源泉
 大吉 豊富 祝賀 年賀 参賀 金庫 山川 河川 谷川 小川 水田 油田 炭田 塩田 棚田 田村 農村 漁村 市町村 山村 御中 続柄
 副担任 役職 部署 住所 電話 年齢 性別 所属 職業 携帯 備考 買主 貸主 車両 生年月日
+国語 算数 数学 理科 社会 英語 音楽 美術 体育 図工 合計 平均 順位 評定 点数
 """
 _TIMES = "昨日 今日 本日 明日 先日 今朝 今夜 昨夜 昨年 今年 先週 今週 来週 先月 今月 来月 当時 現在 午前 午後"
 _SAID = "と申し と申す といいま と言いま という者 という名 と名乗 です でございます でした"
@@ -98,7 +100,7 @@ HONORIFICS: Final = WordSet(("様", "さま", "さん", "氏", "殿", "くん", 
 SUFFIXES: Final = WordSet(HONORIFICS.words | {*_TITLES.split()})
 ALL_SUFFIXES: Final = WordSet(SUFFIXES.words | {*_OFFICES.split()})
 """With those that stand behind the names of places, too."""
-AFTER_HAN: Final = WordSet({each for each in ALL_SUFFIXES.words if "ァ" <= each[0] <= "鿿"} | {"行き"})
+AFTER_HAN: Final = WordSet({each for each in ALL_SUFFIXES.words if "ァ" <= each[0] <= "鿿"} | {"行き", "携帯"})
 """What a name may be followed by without anything between."""
 PERSONAL: Final = WordSet({*f"{_TITLES}{_OFFICES}{_OF_MANY}{_PERSONS}".split()} - {*_NO_ROLES.split()})
 """Who a person is: stands right before a name."""
