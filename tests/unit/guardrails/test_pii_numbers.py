@@ -50,6 +50,9 @@ NOBODYS = [
     "1101 0110 1010 0011",
     "001100 111111",
     "U+30000020",
+    "00312345678906",
+    "1 0067 5661 0319",
+    "GTIN 00312345678906",
     "合計0123456789件の数字",
     "1024 2048 4096 8192",
     "123e4567-e89b-12d3-a456-426614174000",
@@ -116,6 +119,13 @@ def test_a_label_can_say_that_a_number_is_nobodys(label):
 
 def test_ten_digits_are_a_telephone_number_in_japanese_only():
     assert found("see 0312345678 for more") == []
+
+
+def test_a_label_inside_of_an_address_is_none():
+    text = '"mail": "amy@mail.nhs.net", "cc": "2544868202958046"'
+    assert found(text) == [("email", "amy@mail.nhs.net"), ("payment_card", "2544868202958046")]
+    assert found("a@phone.example 4155550132") == [("email", "a@phone.example")]
+    assert ("phone", "4155550132") in found("customer.phone=4155550132")
 
 
 def test_a_plus_is_believed_against_any_label():

@@ -42,7 +42,7 @@ _CHECKED: Final = {
 }
 _FEWEST: Final = 4  # digits of a passport
 _TOKEN: Final = compiled(TOKEN)
-_REACH: Final = 40
+_REACH: Final = 52
 _WORDS: Final = ("NO", "ID", "US", "UK", "SSN", "TEL", "FAX")  # that stand before numbers
 
 

@@ -9,6 +9,7 @@ from llmgateway.guardrails.pii.runs import Run, compiled
 from llmgateway.guardrails.pii.shapes import FEWEST, Judged, alone, compact, found, next_group
 
 _FORM: Final = compiled(b"|".join((phones.WRITTEN, cards.WRITTEN, national.WRITTEN, japan.WRITTEN)), longest=True)
+_ABROAD: Final = b"00"  # that one dials before a country: ids are filled with it, too
 _ROWS: Final = (b"0123456789", b"0987654321")
 _Judge = Callable[[Run, int, int, str], Judged | None]
 
@@ -79,9 +80,14 @@ def _is_telephone(run: Run, begin: int, end: int) -> bool:
     if b"-" not in text and len(set(compact(text).lstrip("+"))) < phones.VARIED:
         return False
     is_mere = len(text) == phones.LAND and text.isdigit() and not text.startswith(phones.FREE)
-    if text in _ROWS:
+    if text in _ROWS or (text.startswith(_ABROAD) and (text.isdigit() or _goes_on(run, begin))):
         return False
     return not is_mere or (japan.among_japanese(run, begin) and not japan.is_numbered(run, begin))
+
+
+def _goes_on(run: Run, begin: int) -> bool:
+    """Whether another group of the same number stands before it."""
+    return run.octets[max(0, begin - 2) : begin - 1].isdigit()
 
 
 def _first_card(run: Run, begin: int, end: int) -> Judged | None:

@@ -1,6 +1,7 @@
 """The words that say what a number is. Of those before a number, the nearest one decides."""
 
 from collections.abc import Mapping
+from string import ascii_letters, digits
 from typing import Final, NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -16,6 +17,7 @@ _SPEAKERS: Final = (
     *("caller", "customer", "client", "user", "visitor", "patient", "guest", "member", "human", "me"),
     *("客", "客様", "客さま", "顧客", "利用者", "患者", "相談者", "本人", "様", "さん", "ユーザー", "ユーザ"),
 )
+_OF_HOSTS: Final = f"{ascii_letters}{digits}.-"
 _FEWEST: Final = 7  # digits of a value in a list
 _FEW: Final = 2  # digits that belong to a label, as in ISBN-13
 
@@ -75,7 +77,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "id.cn": "身份证 身份證 resident_identity",
     OTHER: "order invoice tracking ticket ref reference case isbn issn sku version ver serial part item build release"
     " timestamp epoch price total amount id uuid hash commit port model batch lot doi patent issue pull quantity"
-    " qty jan ean upc barcode 商品コード タイムスタンプ"
+    " qty jan ean upc gtin barcode 商品コード タイムスタンプ"
     " 注文 伝票 追跡 問い合わせ番号 問合せ番号 問合番号 受付番号 管理番号"
     " 商品 型番 品番 会員番号 請求書 契約番号 予約番号 製造番号 整理番号"
     " 社員番号 学籍番号 顧客番号 シリアル バージョン 金額 合計 価格",
@@ -178,6 +180,8 @@ def _is_word(text: str, begin: int, end: int) -> bool:
     if not text[begin].isascii():
         return True
     if begin and text[begin - 1].isascii() and text[begin - 1].isalpha() and not _humps(text, begin):
+        return False
+    if text[:begin].rstrip(_OF_HOSTS).endswith("@"):  # in an address
         return False
     after = text[end : end + 2]
     return not (after[:1].isascii() and after[:1].islower()) or after in {"s", "s:", "s "}

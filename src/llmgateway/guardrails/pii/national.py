@@ -30,7 +30,7 @@ LABELLED: Final = {
     shape.kind: shape
     for shape in (
         Shape("us_ssn", compiled(_groups(3, 2, 4, between=rb"(?:[ .-]| - )?")), is_ssn),
-        Shape("passport", compiled(rb"[0-9]{8,9}"), lambda digits: len(set(digits)) > 1),
+        Shape("passport", compiled(rb"[0-9]{8,9}"), lambda digits: len(set(digits)) > 1, 52),
         Shape("id.gb", compiled(_groups(3, 3, 4)), checks.nhs),
         Shape("id.ca", compiled(_groups(3, 3, 3)), checks.luhn),
         Shape("id.in", compiled(_groups(4, 4, 4)), checks.verhoeff),

@@ -6,7 +6,7 @@ from typing import Final
 from llmgateway.guardrails.pii.given_names import is_given
 from llmgateway.guardrails.pii.japanese_names import is_han, is_labelled
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, groups, wide
-from llmgateway.guardrails.pii.surnames import KANA_SURNAMES
+from llmgateway.guardrails.pii.surnames import KANA_SURNAMES, SURNAMES
 from llmgateway.guardrails.pii.words_of_names import DISH, LABELS, NOBODY, READINGS, ROLES, SURE, THINGS, TITLED
 from llmgateway.wire.view import CONTEXT, SEPARATOR
 
@@ -19,6 +19,8 @@ _LETTER: Final = rf"{HAN}{KATAKANA}"
 _BEFORE: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|{_KANA}(?: {_KANA})?|[{HAN}]{{2,5}}) ?\z")
 _LONGEST_BEFORE: Final = 32  # characters of it
 _BEHIND: Final = compiled_wide(rf"[:=|「」】>)\t \n\"']({_TWO}|{_READING}|[{HAN}]{{3,5}})(?:[^{_LETTER}]|\z)")
+_NAME: Final = compiled_wide(rf"({_TWO})(?:[^{_LETTER}]|\z)")
+_LONGEST_TWO: Final = 11  # characters of it
 OPEN: Final = (
     rf"(?:[{HAN}]{{1,5}}|[{HAN}]{{1,4}} [{HAN}ぁ-ん{KATAKANA}]{{0,5}}"
     rf"|{_KANA}(?:[ ・](?:{_KANA})?){{0,2}}|[{_HALF}]{{1,12}}(?: [{_HALF}]{{0,12}})?)"
@@ -37,6 +39,7 @@ _LAST_WRITTEN: Final = _LAST_OF_KIN | frozenset("海真之治雄夫男翔希輝�
 _ACCOUNT: Final = 7  # digits
 _ACCOUNTS: Final = ("普通", "当座", "貯蓄", "口座")
 _GIVES: Final = ("と申し", "と申す", "と名乗")
+_KNOWN: Final = frozenset(SURNAMES)
 _LONGEST: Final = 3  # characters of a family name in kanji, as nearly all are
 
 
@@ -45,6 +48,17 @@ def find_labelled(text: str, low: int, raw: bytes) -> Iterator[tuple[int, int]]:
     for _, begin, end in groups(_BEHIND, raw, low):
         if _is_behind_label(text, begin, end):
             yield begin, end
+        elif text[begin:end].partition(" ")[0] in LABELS.words:
+            yield from _behind_blank(text, begin, end)
+
+
+def _behind_blank(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """The name behind a label that looks like a family name before the real one: `契約者 諸星 勇気`."""
+    begin = text.find(" ", begin, end) + 1
+    raw = wide(text[begin : begin + _LONGEST_TWO])
+    found = _NAME.match(raw) if begin else None
+    if found is not None and _is_behind_label(text, begin, stop := begin + len(raw[: found.end(1)].decode())):
+        yield begin, stop
 
 
 def find_called(text: str, calls: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -133,11 +147,17 @@ def _is_behind_label(text: str, begin: int, end: int) -> bool:
         return _is_surname(surname) and _is_behind_blank(given) and is_labelled(before)
     if _is_full(name):
         return is_labelled(before)
-    return (
-        name[-1] not in _NO_LAST
-        and is_labelled(before, SURE)
-        and any(len(name) - size > 1 and is_given(name[size:]) for size in range(1, _LONGEST + 1))
-    )
+    return name[-1] not in _NO_LAST and is_labelled(before, SURE) and any(map(_is_whole, _cut(name)))
+
+
+def _cut(name: str) -> Iterator[tuple[str, str]]:
+    return ((name[:size], name[size:]) for size in range(1, min(len(name), _LONGEST + 1)))
+
+
+def _is_whole(parts: tuple[str, str]) -> bool:
+    """Whether a family name and a given name make it, one of which is known."""
+    surname, given = parts
+    return (len(given) > 1 and is_given(given)) or (len(surname) > 1 and surname in _KNOWN and given not in THINGS)
 
 
 def _is_behind_blank(given: str) -> bool:

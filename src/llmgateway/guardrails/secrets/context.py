@@ -43,6 +43,7 @@ _CELL: Final = rb"|->|\|"
 _SIGN: Final = rb"(?::=|=>|={1,3}|:" + _CELL + rb")"
 _ASSIGNED: Final = (
     rb"(?::[ ]?[>|][+-]?\n\s{1,8}|"  # a block of YAML
+    rb"[\"'\])]{0,3}\s{1,2}(?:\|\||\x1a\x1a|or)\s{1,2}[\"'`]|"  # env.NAME || 'value'
     + _CLOSE
     + rb"\s{0,8}"
     + _SIGN
