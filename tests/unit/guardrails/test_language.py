@@ -118,9 +118,26 @@ def test_short_texts_pass():
 
 
 def test_a_few_ideographs_may_be_japanese():
-    assert judged("四半期報告書要約依頼件名", ["ja"]) is None
-    assert judged("四半期報告書要約依頼件名", ["en"]) == "zh"
-    assert judged("四半期報告書要約依頼件名" * 3, ["ja"]) == "zh"
+    assert judged("四半期報告書要約件名", ["ja"]) is None
+    assert judged("四半期報告書要約件名", ["en"]) == "zh"
+    assert judged("四半期報告書要約件名" * 3, ["ja"]) is None
+    assert judged("四半期報告書要約件名" * 3, ["ja", "zh"]) is None
+    assert judged("四半期報告書要約件名" * 3, ["en", "zh"]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("会員番号,氏名,郵便番号,住所,電話番号\n123456,渡辺太郎,100-0001,東京都渋谷区,090-1234-5678", "ja"),
+        ("請求書 合計金額 12,000円 振込先 横浜銀行 本店営業部 普通預金", "ja"),
+        ("会员编号,姓名,邮政编码,住址,电话号码\n123456,王小明,100-0001,北京市东城区", "zh"),
+        ("會員編號,姓名,郵遞區號,地址,電話號碼\n123456,王小明,臺北市信義區,經理", "zh"),
+    ],
+)
+def test_lists_without_kana_are_told_by_ideographs_of_one_country(text, language):
+    other = {"ja": "zh", "zh": "ja"}[language]
+    assert judged(text, [language]) is None
+    assert judged(f"{text}\n{text}", [other]) == language
 
 
 def test_the_share_of_a_mixed_text_decides():

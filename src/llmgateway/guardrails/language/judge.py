@@ -28,7 +28,7 @@ class LanguageJudge:
     """
 
     name = "language"
-    version = "1"
+    version = "2"
     kinds: Sequence[str] = tuple(f"language.{each}" for each in (*KNOWN, UNKNOWN))
     stages: Sequence[Stage] = tuple(Stage)
     is_heavy = False
