@@ -9,8 +9,10 @@ from llmgateway.wire.options import OptionError, Options
 from llmgateway.wire.plain import MOST_HIDDEN, Plain
 from llmgateway.wire.spans import laid
 from llmgateway.wire.unseen import hides
-from llmgateway.wire.view import View
+from llmgateway.wire.view import View, fold
 
+_BLANK: Final = " "
+_BREAKS: Final = "\n\t"
 _FAR: Final = MAX_WORD + MOST_HIDDEN + 1  # a word, with what shows nothing before and in it, and its neighbour
 
 
@@ -23,18 +25,21 @@ class Denylist:
     Kinds: the one of `kind`.
     Characters that nobody sees inside a word do not hide it, up to 50 together and 200 characters in all, nor do
     letters of mathematics or in circles.
-    Limits: a word is found as it is written. Other inflections, two spaces for one, a line's end inside a phrase,
-    letters from other alphabets and leetspeak are not seen through.
+    The words of a phrase may stand on two lines, or with a tab between them.
+    Limits: a word is found as it is written. Other inflections, two spaces for one, letters from other alphabets and
+    leetspeak are not seen through.
     """
 
     name = "denylist"
-    version = "2"
+    version = "3"
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         settings = Options(options, ("words", "kind", "whole_words"))
         self._kind = settings.name("kind", "denylist")
         self.kinds = (self._kind,)
-        self._lexicon = Lexicon(_words(settings), whole=settings.flag("whole_words", default=True))
+        words = _words(settings)
+        self._lexicon = Lexicon(words, whole=settings.flag("whole_words", default=True))
+        self._has_phrases = any(_BLANK in fold(word) for word in words)
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
         return laid(self._matches(view, start), start)
@@ -42,7 +47,7 @@ class Denylist:
     def settled(self, view: View, start: int = 0) -> int:
         text = view.folded
         plain = Plain(text, max(0, len(text) - self._reach(view, len(text))), hiding=view.hides)
-        at = self._lexicon.live(plain.text)
+        at = self._lexicon.live(self._read(plain.text))
         if at == len(plain.text):
             return len(text)
         live = plain.place(at)
@@ -55,10 +60,17 @@ class Denylist:
     def _matches(self, view: View, start: int) -> Iterator[tuple[int, int, str]]:
         """Give what begins at `start` or before it and may reach it."""
         plain = Plain(view.folded, max(0, start - self._reach(view, start)), hiding=view.hides)
-        for first, after in self._lexicon.find(plain.text):
+        for first, after in self._lexicon.find(self._read(plain.text)):
             begin, end = plain.place(first), plain.place(after - 1) + 1
             if end - begin <= MAX_WORD:
                 yield begin, end, self._kind
+
+    def _read(self, text: str) -> str:
+        """The text as phrases are written: on one line."""
+        if self._has_phrases:
+            for sign in _BREAKS:
+                text = text.replace(sign, _BLANK)
+        return text
 
     def _reach(self, view: View, start: int) -> int:
         """Give how far before a place something may decide about it: one more than a word takes, for its border."""
