@@ -50,6 +50,7 @@ NOBODYS = [
     "1101 0110 1010 0011",
     "001100 111111",
     "U+30000020",
+    "04 11 23 35 42",
     "00312345678906",
     "1 0067 5661 0319",
     "GTIN 00312345678906",
@@ -93,7 +94,10 @@ def test_a_telephone_number_needs_no_label_if_it_is_written_as_one(phone, around
     assert only(around.format(phone)) == ("phone", phone)
 
 
-@pytest.mark.parametrize("text", ["phone: {}", '"phoneNumber":"{}"', "Tel. {}", "MOBILE={}", "携帯は{}です"])
+@pytest.mark.parametrize(
+    "text",
+    ["phone: {}", '"phoneNumber":"{}"', "Tel. {}", "MOBILE={}", "携帯は{}です", "Ph {}", "Téléphone : {}", "Mob. {}"],
+)
 def test_bare_digits_are_a_telephone_number_after_a_label(text):
     assert only(text.format("5551234567")) == ("phone", "5551234567")
     assert found(text.format("5551234567").lower().replace("phone", "hotelx").replace("tel", "cart"))[1:] == []

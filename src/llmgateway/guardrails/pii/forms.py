@@ -10,6 +10,8 @@ from llmgateway.guardrails.pii.shapes import FEWEST, Judged, alone, compact, fou
 
 _FORM: Final = compiled(b"|".join((phones.WRITTEN, cards.WRITTEN, national.WRITTEN, japan.WRITTEN)), longest=True)
 _ABROAD: Final = b"00"  # that one dials before a country: ids are filled with it, too
+_PAIRS: Final = 5  # of digits in France
+_LAST_DRAWN: Final = b"49"
 _ROWS: Final = (b"0123456789", b"0987654321")
 _Judge = Callable[[Run, int, int, str], Judged | None]
 
@@ -77,12 +79,17 @@ def _judged(run: Run, begin: int, end: int) -> Judged | None:
 def _is_telephone(run: Run, begin: int, end: int) -> bool:
     """Whether it may go without a label: it is no row of bits, nor ten mere digits where nobody speaks Japanese."""
     text = run.octets[begin:end]
-    if b"-" not in text and len(set(compact(text).lstrip("+"))) < phones.VARIED:
+    if b"-" not in text and (len(set(compact(text).lstrip("+"))) < phones.VARIED or _rises(text.split())):
         return False
     is_mere = len(text) == phones.LAND and text.isdigit() and not text.startswith(phones.FREE)
     if text in _ROWS or (text.startswith(_ABROAD) and (text.isdigit() or _goes_on(run, begin))):
         return False
     return not is_mere or (japan.among_japanese(run, begin) and not japan.is_numbered(run, begin))
+
+
+def _rises(pairs: list[bytes]) -> bool:
+    """Whether each pair of digits is more than the one before, as those of a lottery are."""
+    return len(pairs) == _PAIRS and pairs == sorted(set(pairs)) and pairs[-1] <= _LAST_DRAWN
 
 
 def _goes_on(run: Run, begin: int) -> bool:

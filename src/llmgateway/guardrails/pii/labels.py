@@ -48,12 +48,13 @@ _WORDS: Final[Mapping[str, str]] = {
     " contact_number contact_no emergency_contact my_number_is reach_me reach_us text_me text_us can_text or_text"
     " or_ring ring_us reached_on reached_at reach_him reach_her reach_them"
     " gave_number rang_from called_from appelez-moi"
-    " ring_me callback_number"
+    " ring_me callback_number ph mob landline daytime_number evening_number telefon handynummer mobil rufnummer"
+    " téléphone teléfono telefono móvil cellulare celular"
     " ファックス ファクス 連絡は 緊急連絡 欠席連絡 でんわ けいたい ケータイ ダイヤル 内線 直通 ℡ ☎",
     "payment_card": "card cc# visa mastercard amex credit debit pan paid_with 決済 支払 カード クレジット クレカ jcb",
     "us_ssn": "ssn ss# social_security social-security socialsecurity my_social the_social your_social his_social"
-    " her_social social_is social_number 社会保障番号",
-    "passport": "passport passports パスポート 旅券",
+    " her_social social_is social_number soc_sec soc._sec 社会保障番号",
+    "passport": "passport passports travel_document reisepass passeport pasaporte passaporto パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
     "jp_corporate_number": "法人 法人番号 事業者番号 適格請求書 適格請求書発行事業者"
     " 登録番号 インボイス番号 corporate_number corporate_no corporation_number corporate_id company_number"
