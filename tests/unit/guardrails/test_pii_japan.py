@@ -16,7 +16,15 @@ def test_a_personal_number_after_its_label(text, number):
 
 
 @pytest.mark.parametrize(
-    "text", ["見かけた方は{}まで", "コードが{}に届きません", "店舗（{}）", "連絡は{}へ", "林様\n{}"]
+    "text",
+    [
+        "見かけた方は{}まで",
+        "コードが{}に届きません",
+        "店舗（{}）",
+        "連絡は{}へ",
+        "お問い合わせ先：解約受付センター　{}",
+        "林様\n{}",
+    ],
 )
 @pytest.mark.parametrize("number", ["0312345678", "０６６２７１２１９９"])
 def test_ten_digits_are_a_telephone_number_in_japanese(text, number):

@@ -144,6 +144,7 @@ def test_a_plus_is_believed_against_any_label():
         ("agent: can i have the social\ncaller: 536 90 4399", "us_ssn", "536 90 4399"),
         ("[09:14] Bot: Your SSN?\n[09:15] Visitor: 536904399", "us_ssn", "536904399"),
         ("係：口座番号をお願いします。\nお客様：1234567です", "jp_bank_account", "1234567"),
+        ("私：新しい電話番号教えて\n母：４１５５５５０１３２", "phone", "４１５５５５０１３２"),
     ],
 )
 def test_an_answer_is_what_was_asked_for(text, kind, value):

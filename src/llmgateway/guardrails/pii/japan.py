@@ -51,6 +51,7 @@ _FOURS_TOO: Final = (
     "受付",
     "管理",
 )
+_NOT_OF_PARCELS: Final = ("問い合わせ先", "問合せ先", "予約先", "受付センター", "受付窓口")
 _BRANCH: Final = 5  # digits of a branch or a sign, between a label and an account
 AHEAD: Final = 4  # blanks, commas and quotes between a postal code and its prefecture or city
 CITY: Final = 6  # characters of a city's name with its mark
@@ -139,6 +140,8 @@ def _has_more(run: Run, begin: int, end: int) -> bool:
 def among_japanese(run: Run, begin: int) -> bool:
     """Whether Japanese words stand before it, and none of them is of parcels and the like, which count in fours too."""
     before = run.view.before(run.place(begin, begin + 1)[0])
+    for word in _NOT_OF_PARCELS:
+        before = before.replace(word, "")
     return not before.isascii() and not any(word in before for word in _FOURS_TOO)
 
 

@@ -16,6 +16,7 @@ _ASKED: Final = 30  # characters of a question behind the label
 _SPEAKERS: Final = (
     *("caller", "customer", "client", "user", "visitor", "patient", "guest", "member", "human", "me"),
     *("客", "客様", "客さま", "顧客", "利用者", "患者", "相談者", "本人", "様", "さん", "ユーザー", "ユーザ"),
+    *("母", "父", "私", "僕", "俺", "妻", "夫"),
 )
 _OF_HOSTS: Final = f"{ascii_letters}{digits}.-"
 _FEWEST: Final = 7  # digits of a value in a list
