@@ -200,6 +200,13 @@ def test_a_text_beside_it_says_nothing_about_a_name():
         "Contact person: Michael Crosby",
         "Professor Michael Crosby",
         "Dear Michael Crosby,",
+        "From: Michael Crosby <crosby at work>",
+        "see you then\n\nThanks,\nMichael Crosby",
+        "see you then\nWith kind regards\n\nMichael Crosby\n",
+        "**Site manager:** Michael Crosby",
+        "Emergency contact .... : Michael Crosby",
+        "Reported-by: Michael Crosby",
+        "Passenger 2: Michael Crosby",
     ],
 )
 def test_names_in_english_are_found_if_one_asks(text):
@@ -209,7 +216,9 @@ def test_names_in_english_are_found_if_one_asks(text):
     assert found(text) == []
 
 
-@pytest.mark.parametrize("text", ["Dear Customer,", "Dear Sir", "signed by the customer"])
+@pytest.mark.parametrize(
+    "text", ["Dear Customer,", "Dear Sir", "signed by the customer", "name: Required", "Mr President", "from London"]
+)
 def test_who_is_saluted_without_a_name(text):
     assert people(text, "en") == []
 

@@ -28,14 +28,25 @@ _NAMED: Final = (
 _LEAD: Final = (
     rb"(?:\b(?i:" + _NAMED + rb")[\"']? ?[:=>\n\t ] {0,12}[\"']?|\b(?:Dear|[nN]ame is|[sS]igned by|[cC]alled) )"
 )
+_CALLED: Final = (
+    rb"(?:from|cc|bcc|author|legal name|nombre|nom|(?:account|policy|card) ?holder|emergency contact|next of kin"
+    rb"|insured|tenant|landlord|driver|(?:[a-z]+ )?manager|(?:reported|signed-off|reviewed|tested|approved)[- ]by"
+    rb"|(?:passenger|guest|witness) [0-9]{1,2}|claimant|defendant|beneficiary|third party|father's name|mother's name)"
+)
+_CLOSED: Final = (
+    rb"(?:thanks|thank you|many thanks|cheers|best|(?:(?:with )?kind |best |warm )?regards|yours faithfully)"
+)
+_SIGNED: Final = (
+    rb"\n(?i:" + _CLOSED + rb"),?\r?\n{1,2}|\b(?i:" + _CALLED + rb")[*\"' .]{0,12}:\*{0,2} {0,12}\*{0,2}[\"']?"
+)
 _TITLE: Final = rb"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Doctor)\.? "
 _ENGLISH: Final = compiled(
-    rb"(?:" + _LEAD + rb"(?:" + _TITLE + rb")?|" + _TITLE + rb")"
+    rb"(?:(?:" + _LEAD + rb"|" + _SIGNED + rb")(?:" + _TITLE + rb")?|" + _TITLE + rb")"
     rb"(" + _WORD + rb"(?: [A-Z]\.)?(?: " + _WORD + rb"){0,2})\b"
 )
 _SALUTED: Final = frozenset(
     b"Customer Team All Sir Madam Colleagues Friends Everyone Support Hiring Valued User Client Members Unknown None"
-    b" Null".split()
+    b" Null The This Your Our Required Optional String Name Value Foo Bar Chief President".split()
 )
 ENGLISH_OPEN: Final = rb"(?:[A-Z][A-Za-z'.-]{0,20} ){1,4}(?:[A-Z][A-Za-z'.-]{0,20})?"
 
