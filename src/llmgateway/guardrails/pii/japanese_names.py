@@ -17,6 +17,7 @@ from llmgateway.guardrails.pii.words_of_names import (
     ALL_SUFFIXES,
     ATLAS,
     BEGUN_BEFORE,
+    DEPARTMENTS,
     DISH,
     DOING,
     LABELS,
@@ -25,6 +26,7 @@ from llmgateway.guardrails.pii.words_of_names import (
     NOT_LATIN_LABELS,
     OF_PERSONS,
     PARTICLES,
+    PARTS,
     PERSONAL,
     ROLES,
     SAID,
@@ -232,11 +234,17 @@ def _is_one_of(name: Name, before: str, after: str) -> bool:
 
 def _is_somebody(before: str, after: str) -> bool:
     """Whether a family name stands where those of people do: as a line, a speaker or a mention, or doing something."""
-    if before.endswith(_MENTIONS) or DOING.begin(after):
+    if before.endswith(_MENTIONS) or DOING.begin(after) or _is_of_department(after):
         return True
     if _begins_turn(before) or _is_behind_time(before):
         return after[:1] in _BEHIND_SPEAKER or _is_time(after) or (after[:1] == "が" and _is_behind_time(before))
     return before[-1:] == "」" and after[:1] == "「"
+
+
+def _is_of_department(after: str) -> bool:
+    """Whether where somebody works is behind the name, as in `佐藤(総務)`."""
+    inside, closing, _ = after[1:].partition(")")
+    return after[:1] == "(" and bool(closing) and (inside in DEPARTMENTS or inside[-1:] in PARTS)
 
 
 def _begins_turn(before: str) -> bool:
@@ -308,5 +316,7 @@ def _may_change(text: str, begin: int, end: int) -> bool:
 def _is_begun(after: str) -> bool:
     """Whether it may become a phrase that tells something of the name before it."""
     if not after or after in _BEGUN or after in ("(", "<", *_SHORT) or (after[0].isdigit() and len(after) < _TIME):
+        return True
+    if after[0] == "(" and ")" not in after:
         return True
     return after[0] in "、・" and len(after) <= _AGE and (len(after) == 1 or after[1:].isdigit())

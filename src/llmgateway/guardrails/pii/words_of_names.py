@@ -53,7 +53,8 @@ _TITLES = """
 """
 _OFFICES = """
 講師 所長 店長 院長 校長 園長 支店長 理事 理事長 取締役 顧問 選手 監督 議員 知事 両名 宛 宛て 本人 名義 担当 記者
-副理事長 副会長 監事 監査役 執行役員 副院長 副校長 教頭 副店長 副支店長 班長 組長 団長 工場長 事務長
+チーフ CEO CTO COO CFO CIO 直通 副理事長 副会長 監事 監査役 執行役員 副院長 副校長 教頭
+副店長 副支店長 班長 組長 団長 工場長 事務長
 代表 リーダー コーチ 投手 捕手 一家 兄弟 姉妹 邸 宅 儀
 """
 _OF_PERSONS = """
@@ -124,6 +125,9 @@ SAID_OF_NAMES: Final = WordSet(("と申し", "と申す", "と名乗"))
 OF_PERSONS: Final = WordSet(_OF_PERSONS.split())
 DOING: Final = WordSet(_DOING.split())
 """What somebody does, behind a family name."""
+DEPARTMENTS: Final = frozenset(("総務", "営業", "経理", "人事", "開発", "広報", "法務", "企画", "購買", "担当"))
+"""What stands in brackets behind a family name, and may end as one of PARTS does."""
+PARTS: Final = frozenset("部課室係")
 PARTICLES: Final = WordSet(_PARTICLES.split())
 NOBODY: Final = frozenset("何模仕多同有異両各御貴")
 """What begins no name, before an honorific."""
