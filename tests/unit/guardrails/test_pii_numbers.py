@@ -132,6 +132,26 @@ def test_a_label_inside_of_an_address_is_none():
     assert ("phone", "4155550132") in found("customer.phone=4155550132")
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("<dt>口座番号</dt>\n<dd>1234567</dd>", "jp_bank_account", "1234567"),
+        ("<tr><th>SSN</th>\n<td>536904399</td></tr>", "us_ssn", "536904399"),
+        ("- name: SSN\n  value: 536904399", "us_ssn", "536904399"),
+        ('{"label":"口座番号",\n"value":"1234567"}', "jp_bank_account", "1234567"),
+    ],
+)
+def test_tags_and_names_of_values_may_stand_between_the_lines(text, kind, value):
+    assert only(text) == (kind, value)
+
+
+def test_a_label_of_several_means_all_of_a_list():
+    numbers = [("phone", "4155550132"), ("phone", "4155550199")]
+    assert found('{"phones":["4155550132","4155550199"]}') == numbers
+    assert found("phones: 4155550132, 4155550199") == numbers
+    assert found("photos 4155550132") == []
+
+
 def test_a_plus_is_believed_against_any_label():
     assert ("phone", "+44 20 7946 0958") in found("order +44 20 7946 0958 by tonight")
     assert ("phone", "+44 20 7946 0958") in found("write to a@nhs.example or ring +44 20 7946 0958")

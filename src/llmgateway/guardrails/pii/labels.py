@@ -92,6 +92,7 @@ _FAMILIES: Final = {
     for form in (word, word.replace("_", " "), word.replace("_", ""))
 }
 _LINKS: Final = ("numbers", "number", "num", "code", "is", "was", "no", "id", "key", "番号", "コード", "は", "が", "の")
+_LINKS_TO_VALUES: Final = ("value", "answer", "content", "text", "値", "内容", "回答")
 _LINK_SIGNS: Final = " \n:#.,()=\"'-_/0123456789「『」【】〔〕[]<>*|桁"
 _FAMILY_OF: Final = tuple(_FAMILIES.values())
 _CARD: Final = frozenset(at for at, word in enumerate(_FAMILIES) if word in _CARDS)
@@ -112,6 +113,7 @@ def label(view: View, at: int) -> Label:
         if not _is_word(before, begin, end):
             continue
         family = _FAMILY_OF[index]
+        end += before.startswith("s", end)  # it is more than one
         if index in _CARD:
             return _gone_on(before, words, begin) or _named(family, before[end:])
         if family != OTHER:
@@ -164,15 +166,24 @@ def _lists(between: str) -> bool:
 
 def _heads(between: str) -> bool:
     """Whether what is between leads over to the next line and says nothing else: `Passport No.` above its number."""
-    return len(between) <= _HEADING and between.count("\n") == 1 and _links(between)
+    between = _without_tags(between)
+    return len(between) <= _HEADING and between.count("\n") == 1 and _links(between, (*_LINKS_TO_VALUES, *_LINKS))
 
 
-def _links(between: str) -> bool:
+def _without_tags(between: str) -> str:
+    """What is between without tags, as those in `<dt>口座番号</dt>`."""
+    if "<" not in between:
+        return between
+    pieces = between.split("<")
+    return pieces[0] + "".join(piece.partition(">")[2] for piece in pieces[1:])
+
+
+def _links(between: str, links: tuple[str, ...] = _LINKS) -> bool:
     """Whether a word is followed by nothing but what leads to its number: `order number is`, `注文番号`."""
     left = between.lower().strip(_LINK_SIGNS)
     if not left:
         return True
-    for word in _LINKS:
+    for word in links:
         left = left.replace(word, "")
     return not left.strip(_LINK_SIGNS)
 
@@ -186,7 +197,7 @@ def _is_word(text: str, begin: int, end: int) -> bool:
     if text[:begin].rstrip(_OF_HOSTS).endswith("@"):  # in an address
         return False
     after = text[end : end + 2]
-    return not (after[:1].isascii() and after[:1].islower()) or after in {"s", "s:", "s "}
+    return not (after[:1].isascii() and after[:1].islower()) or (after[:1] == "s" and not after[1:].isalpha())
 
 
 def _humps(text: str, begin: int) -> bool:

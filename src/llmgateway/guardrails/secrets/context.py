@@ -43,6 +43,7 @@ _CELL: Final = rb"|->|\|"
 _SIGN: Final = rb"(?::=|=>|={1,3}|:" + _CELL + rb")"
 _ASSIGNED: Final = (
     rb"(?::[ ]?[>|][+-]?\n\s{1,8}|"  # a block of YAML
+    rb"[\"'`]?\s?(?:[,:]\s?|\s)(?:\{\s?)?\s{0,15}[\"']?value[\"']?\s?[:=]\s?[\"']?|"  # named values, or XML
     rb"[\"'\])]{0,3}\s{1,2}(?:\|\||\x1a\x1a|or)\s{1,2}[\"'`]|"  # env.NAME || 'value'
     + _CLOSE
     + rb"\s{0,8}"
@@ -51,12 +52,11 @@ _ASSIGNED: Final = (
     + _OPEN
     + rb"|"
     rb"[ ]-p[ ]?[\"']?|"  # sshpass
-    rb"[\"'`]?\s?,?\s{1,16}[\"']?value[\"']?\s?[:=]\s?[\"']?|"  # a list of named values, or an element of XML
     rb"[\"']\s?,\s{0,4}[\"']|"  # define('NAME', 'value')
     rb"\(\s?[\"']|>|\s[\"'`])"
 )
 _PHRASE: Final = (
-    rb"(?:(?:[ ]\(?(?:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
+    rb"(?:(?:[ ]\(?(?i:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
     rb"(?: (?:that|which|I|you|we|they|he|she)(?: [a-z']{1,8}){1,2})?"
     rb"(?::|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
     rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|used to be|will be|should be"
