@@ -35,7 +35,7 @@ _KANA_TOWN_NAMES: Final = (
     "みなとみらい おもろまち ひばり つつじ すすきの あざみ あさひ ときわ しらさぎ ゆり たま さつき"
 )
 _KANA_TOWNS: Final = _KANA_TOWN_NAMES.split()
-_KANA_TOWN: Final = f"(?:{'|'.join(_KANA_TOWNS)}|し?{_HILL})"
+_KANA_TOWN: Final = f"(?:{'|'.join(_KANA_TOWNS)}|し?{_HILL}|[上下入]る)"  # and where a house is in Kyoto
 
 
 def _begun(names: list[str]) -> str:
@@ -84,7 +84,7 @@ _WARD: Final = compiled_wide(f"[^{_CITY}]{{1,6}}(?:市[^{_CITY}]{{1,4}}区|郡[^
 _PARTICLES: Final = (*"でにはをもへやがとの、。", "から", "まで")
 _MAYOR: Final = r"長(?:[選室会公職賞杯]| ?\z)"  # towns are called like him, too
 _PUBLIC: Final = compiled_wide(rf"[{_CITY}](?:内|民|立|営|役所|議|{_MAYOR})")
-_HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地)")
+_HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地|の[{_DIGIT}]+の)")
 _COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-うぇおきくけこ-つてなぬねび-ほみ-もゃ-よら-ん{KATAKANA}A-Za-z0-9%./:-]")
 _BUILDING: Final = compiled_wide(
     rf"( ?[{HAN}{KATAKANA}・A-Za-zのが]+(?: [{HAN}{KATAKANA}A-Za-z]+)? ?"
