@@ -35,6 +35,10 @@ PHONES = [
     "+39 01245308681",
     "090 - 1234 - 5678",
     "07911123456",
+    "0711/8773690",
+    "0711 / 8773690",
+    "212/555-0187",
+    "(030) 901820",
     "09325599304",
 ]
 NOBODYS = [
@@ -50,6 +54,10 @@ NOBODYS = [
     "1101 0110 1010 0011",
     "001100 111111",
     "U+30000020",
+    "012-345678",
+    "/a/b/012/345678",
+    "404/500, 2021",
+    "2024/05/11 and 0120/12",
     "04 11 23 35 42",
     "00312345678906",
     "1 0067 5661 0319",
@@ -150,6 +158,11 @@ def test_a_label_of_several_means_all_of_a_list():
     assert found('{"phones":["4155550132","4155550199"]}') == numbers
     assert found("phones: 4155550132, 4155550199") == numbers
     assert found("photos 4155550132") == []
+
+
+def test_a_label_may_stand_right_before_its_number():
+    assert found("TEL03-1234-5678　FAX03-1234-5679") == [("phone", "03-1234-5678"), ("phone", "03-1234-5679")]
+    assert found("XTEL0, FAXL0 03") == []
 
 
 def test_a_plus_is_believed_against_any_label():

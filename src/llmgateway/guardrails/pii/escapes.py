@@ -3,11 +3,16 @@
 import re
 from typing import Final
 
-from llmgateway.guardrails.pii.runs import GAP
+from llmgateway.guardrails.pii.runs import GAP, compiled
 
 _ESCAPE: Final = b"%2"
 _SIGNS: Final = {b"%20": b" ", b"%28": b"(", b"%29": b")", b"%2B": b"+", b"%2b": b"+", b"%2D": b"-", b"%2d": b"-"}
 _POINT: Final = b"[.]"
+_SLASH: Final = b"/"
+_HYPHEN: Final = ord("-")
+_SLASHED: Final = compiled(rb"\b(?:0[1-9][0-9]{1,3} ?/ ?|[2-9][0-9]{2}/)[0-9]")
+_LABEL_ENDS: Final = (b"L0", b"X0")
+_LABELS: Final = ((b"TEL0", b"TE 0"), (b"FAX0", b"FA 0"))
 _POINT_IN_NUMBER: Final = re.compile(rb"(?<=[0-9])\[\.\](?=[0-9])")
 
 
@@ -18,4 +23,24 @@ def plain(octets: bytes) -> bytes:
             octets = octets.replace(escape, sign + GAP * (len(escape) - 1))
     if _POINT[:1] in octets and _POINT in octets:
         octets = _POINT_IN_NUMBER.sub(GAP + b"." + GAP, octets)
+    if _SLASH in octets:
+        octets = _without_slashes(octets)
+    return _apart(octets) if _LABEL_ENDS[0] in octets or _LABEL_ENDS[1] in octets else octets
+
+
+def _without_slashes(octets: bytes) -> bytes:
+    """The same with a hyphen for the slash behind an area code: `0711/8773690`, `212/555-0187`."""
+    found = _SLASHED.spans(octets)
+    if not found:
+        return octets
+    signs = bytearray(octets)
+    for begin, end in found:
+        signs[octets.index(_SLASH, begin, end)] = _HYPHEN
+    return bytes(signs)
+
+
+def _apart(octets: bytes) -> bytes:
+    """The same with a blank between a number and what it is called, as in `TEL03-1234-5678`."""
+    for glued, apart in _LABELS:
+        octets = octets.replace(glued, apart)
     return octets

@@ -25,6 +25,7 @@ def _groups(*sizes: int, between: bytes = _DASHES) -> bytes:
 
 
 WRITTEN: Final = rb"\b(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{6}-[1-8][0-9]{6})"
+_OWN: Final = compiled(WRITTEN)
 _CHECKS: Final = {9: ("us_ssn", is_ssn), 11: ("id.br", checks.cpf), 13: ("id.kr", checks.rrn)}
 LABELLED: Final = {
     shape.kind: shape
@@ -58,5 +59,4 @@ def labelled(run: Run, named: Label) -> list[Finding]:
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """What is written in a way of its own."""
     kind, valid = _CHECKS[len(digits)]
-    own = b"-" in run.octets[begin:end] and (len(digits) != 11 or b"." in run.octets[begin:end])
-    return Judged(end, kind) if own and valid(digits) else None
+    return Judged(end, kind) if _OWN.takes(run.octets[begin:end]) and valid(digits) else None

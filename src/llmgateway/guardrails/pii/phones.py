@@ -17,7 +17,7 @@ _AMERICAN: Final = rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|\b[2-9][0-9]{2}[ 
 _ZERO: Final = (
     rb"\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
     rb"|\b0(?:[0-9]{1,4}[ -]?\([0-9]{1,4}\)[ -]?[0-9]{3,4}|[0-9]{1,4}[ -][0-9]{1,4}[ -][0-9]{3,4}"
-    rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{2,4}[ -][0-9]{5,7}|[5789]0(?:[ .-]| - )?[0-9]{4}(?:[ .-]| - )?[0-9]{4}"
+    rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{2,4}(?:[ -]| - )[0-9]{5,7}|[5789]0(?:[ .-]| - )?[0-9]{4}(?:[ .-]| - )?[0-9]{4}"
     rb"|[0-9]{1,4}(?: - [0-9]{2,4}){2}|[1-9][0-9]{8}|[7-9][0-9]{9})"
 )
 WRITTEN: Final = _INTERNATIONAL + b"|" + _AMERICAN + b"|" + _ZERO
@@ -110,7 +110,7 @@ def _is_number(text: bytes, digits: str) -> bool:
         is_country = digits[2:3] != "0"  # none begins with a zero
         return is_country and len(digits) >= _WITH_PREFIX and not _too_long(digits, text)
     if digits[0] == "0" and digits[1:2] != "0":
-        return len(digits) in {10, 11} or (len(digits) == 9 and text.count(b" ") > 1)
+        return len(digits) in {10, 11} or (len(digits) == 9 and (text.count(b" ") > 1 or text[:1] in _OPEN))
     return len(digits) in {7, 8, 10, 11} and len(set(digits)) > 1
 
 

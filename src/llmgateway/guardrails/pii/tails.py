@@ -11,7 +11,7 @@ from llmgateway.wire.view import View
 WIDEST: Final = 250  # characters of the end that are looked at
 _WORD: Final = rb"[" + emails.WORD + rb"]"
 _EXTENSION: Final = b"|".join(b"extension"[:size] for size in range(1, 10))
-_BEHIND: Final = rb"(?:[ ,]{0,2}(?:x|ext\.|#|" + _EXTENSION + rb") ?[0-9]{0,5}|/|%2?)?"
+_BEHIND: Final = rb"(?:[ ,]{0,2}(?:x|ext\.|#|" + _EXTENSION + rb") ?[0-9]{0,5}|/ ?|%2?)?"
 _NUMBER: Final = rb"[+(]*[0-9][0-9" + numbers.BETWEEN + rb"]*" + _BEHIND
 _POSTAL: Final = rb"[0-9]{3}-[0-9]{4}[ ,\t\n\"]{0,%d}[?]{0,%d}" % (japan.AHEAD, japan.CITY)
 _PARTS: Final = (rb"={0,2}", rb"[+(]{1,2}", _NUMBER, _POSTAL, ibans.OPEN, emails.CHAIN_OPEN, emails.ENTITY_OPEN)
