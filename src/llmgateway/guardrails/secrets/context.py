@@ -63,7 +63,7 @@ _PHRASE: Final = (
     rb"|reads|says|here is|to|as|=))"
     rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN + rb"|[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …
 )
-_DIRECT: Final = rb"[ \n]" + _OPEN
+_DIRECT: Final = rb"(?:\n|[ \t]{1,8})" + _OPEN
 _STRIKING: Final = rb"[^\s\x1f]{0,24}(?:[0-9]|[a-z][A-Z])"
 
 _ANY: Final = of_class(RUN.replace("?", ""))
@@ -109,7 +109,9 @@ _KEYS: Final = (
     *(b"wpa", b"wifi", b"preshared", b"pre-shared", b"decryption", b"aes", b"registration", b"activation", b"root"),
     *(each.encode() for each in PROVIDERS),
 )
-_IS_NOUN: Final = compiled(rb"(?i:pass(?:w|phrase|code|[_-]?[0-9a-z]{0,10}[\"'`\])*]{0,4}\s{0,3}[:=|>]))")
+_IS_NOUN: Final = compiled(
+    rb"(?i:pass(?:w|phrase|code|[ \t]{2,8}\S|[_-]?[0-9a-z]{0,10}[\"'`\])*]{0,4}(?:\s{0,3}[:=|>]|,\s{0,4}[\"'])))"
+)
 
 
 def detectors() -> list[tuple[str, Detector]]:

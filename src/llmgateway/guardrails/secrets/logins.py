@@ -41,7 +41,12 @@ _spoken = _found(
     rb"(?: / | and |:)" + _BARE,
     PASSWORD, is_password_in_prose, is_prose=True,
 )  # fmt: skip
+_paired = _found(
+    rb"(?i:log-?ins?|accounts?|access|wi-?fi|ftp|ssh|vpn)\b[^\n:.\x1f]{0,32}: {0,2}" + _NAME + rb" / " + _BARE,
+    PASSWORD, is_password_in_prose, is_prose=True,
+)  # fmt: skip
 DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
+    *((gate, _paired) for gate in ("login", "log-in", "account", "access", "wifi", "wi-fi", "ftp", "ssh", "vpn")),
     *((gate, _spoken) for gate in ("creds", "credential", "log in ", "login with", "logged in ", "sign in with")),
     (":thin:", _found(rb"(?i::thin):[^/\s\x1f:@\"']{1,60}/(" + _PART + rb"{4,64})@", CONNECTION, is_password)),
     ("identified by", _found(rb"(?i:identified by) " + _QUOTED, PASSWORD, is_password)),
