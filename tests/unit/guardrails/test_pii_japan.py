@@ -31,6 +31,11 @@ def test_ten_digits_are_a_telephone_number_in_japanese(text, number):
     assert ("phone", number) in found(text.format(number))
 
 
+def test_a_telephone_number_is_no_house_s():
+    assert found("連絡先：西村加奈　03-4106-4923") == [("person", "西村加奈"), ("phone", "03-4106-4923")]
+    assert found("管理人の山本（0351954185）") == [("person", "山本"), ("phone", "0351954185")]
+
+
 @pytest.mark.parametrize("text", ["検収番号{}", "管理コードは{}です", "お荷物{}", "社員番号：{}", "No.{}の資料"])
 def test_but_not_where_they_are_called_a_number(text):
     assert found(text.format("0312345678")) == []

@@ -353,5 +353,17 @@ def test_or_of_a_machine_itself():
     assert found("::ffff:127.0.0.1") == []
 
 
+@pytest.mark.parametrize("text", ["inside:{}/443", "src {}/161 by", "{}/24", "from {}/32."])
+def test_an_address_with_its_port_or_mask_behind_a_slash(text):
+    assert only(text.format("12.213.224.214")) == ("ip_address", "12.213.224.214")
+
+
+@pytest.mark.parametrize("sign", ["[.]", "(.)", "[dot]", "(dot)"])
+def test_points_as_reports_of_attacks_write_them(sign):
+    address = sign.join(("203", "0", "113", "7"))
+    assert only(f"blocked {address} today") == ("ip_address", address)
+    assert only(f"IPアドレスは{address}です") == ("ip_address", address)
+
+
 def test_an_address_behind_a_slash_and_a_colon_is_no_password():
     assert only("Username/e-mail:jane@example.com|") == ("email", "jane@example.com")

@@ -46,6 +46,7 @@ def found(text: str) -> list[tuple[str, str]]:
         '{{"key":"DB_PASSWORD","value":"{}"}}',
         '{{"password":{{"value":"{}"}}}}',
         "DB_PASSWORD:\n  value: {}",
+        'password             = "{}"',
         "SET PASSWORD FOR bob = '{}'",
         "os.getenv('DB_PASSWORD') or '{}'",
         'env["DB_PASSWORD"] ?? "{}"',

@@ -166,6 +166,8 @@ def _lead(found: str) -> int:
 
 def _is_house(folded: str, begin: int, end: int, start: int) -> bool:
     """Whether a number is one of a house: in parts or with its unit, or alone right after the town of an address."""
+    if folded[begin] == "0":  # a telephone number
+        return False
     if _HOUSE.ends(wide(folded[begin:end])) >= 0:
         return True
     if not folded[begin:end].isdigit() or _COUNTED.ends(wide(folded[end : end + 1])) >= 0:

@@ -7,13 +7,13 @@ from llmgateway.guardrails.pii.runs import GAP, compiled
 
 _ESCAPE: Final = b"%2"
 _SIGNS: Final = {b"%20": b" ", b"%28": b"(", b"%29": b")", b"%2B": b"+", b"%2b": b"+", b"%2D": b"-", b"%2d": b"-"}
-_POINT: Final = b"[.]"
+_POINTS: Final = (b"[.]", b"(.)", b"[dot]", b"(dot)")
 _SLASH: Final = b"/"
 _HYPHEN: Final = ord("-")
-_SLASHED: Final = compiled(rb"\b(?:0[1-9][0-9]{1,3} ?/ ?|[2-9][0-9]{2}/)[0-9]")
+_SLASHED: Final = compiled(rb"(?:^|[^0-9A-Za-z./-])(?:0[1-9][0-9]{1,3} ?/ ?|[2-9][0-9]{2}/)[0-9]")
 _LABEL_ENDS: Final = (b"L0", b"X0")
 _LABELS: Final = ((b"TEL0", b"TE 0"), (b"FAX0", b"FA 0"))
-_POINT_IN_NUMBER: Final = re.compile(rb"(?<=[0-9])\[\.\](?=[0-9])")
+_POINT_IN_NUMBER: Final = re.compile(rb"(?<=[0-9])(?:\[\.\]|\(\.\)|\[dot\]|\(dot\))(?=[0-9])")
 
 
 def plain(octets: bytes) -> bytes:
@@ -21,11 +21,15 @@ def plain(octets: bytes) -> bytes:
     if _ESCAPE[:1] in octets and _ESCAPE in octets:  # one character is looked for ten times as fast as two
         for escape, sign in _SIGNS.items():
             octets = octets.replace(escape, sign + GAP * (len(escape) - 1))
-    if _POINT[:1] in octets and _POINT in octets:
-        octets = _POINT_IN_NUMBER.sub(GAP + b"." + GAP, octets)
+    if any(sign in octets for sign in _POINTS):
+        octets = _POINT_IN_NUMBER.sub(_point, octets)
     if _SLASH in octets:
         octets = _without_slashes(octets)
     return _apart(octets) if _LABEL_ENDS[0] in octets or _LABEL_ENDS[1] in octets else octets
+
+
+def _point(found: "re.Match[bytes]") -> bytes:
+    return GAP + b"." + GAP * (len(found[0]) - 2)
 
 
 def _without_slashes(octets: bytes) -> bytes:

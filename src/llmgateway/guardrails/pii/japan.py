@@ -51,7 +51,16 @@ _FOURS_TOO: Final = (
     "受付",
     "管理",
 )
-_NOT_OF_PARCELS: Final = ("問い合わせ先", "問合せ先", "予約先", "受付センター", "受付窓口")
+_NOT_OF_PARCELS: Final = (
+    "問い合わせ先",
+    "問合せ先",
+    "予約先",
+    "受付センター",
+    "受付窓口",
+    "管理人",
+    "管理会社",
+    "管理者",
+)
 _BRANCH: Final = 5  # digits of a branch or a sign, between a label and an account
 AHEAD: Final = 4  # blanks, commas and quotes between a postal code and its prefecture or city
 CITY: Final = 6  # characters of a city's name with its mark

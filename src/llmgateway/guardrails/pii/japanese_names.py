@@ -236,9 +236,16 @@ def _is_somebody(before: str, after: str) -> bool:
     """Whether a family name stands where those of people do: as a line, a speaker or a mention, or doing something."""
     if before.endswith(_MENTIONS) or DOING.begin(after) or _is_of_department(after):
         return True
+    if after[:1] == "が" and _is_listed(before):
+        return True
     if _begins_turn(before) or _is_behind_time(before):
         return after[:1] in _BEHIND_SPEAKER or _is_time(after) or (after[:1] == "が" and _is_behind_time(before))
     return before[-1:] == "」" and after[:1] == "「"
+
+
+def _is_listed(before: str) -> bool:
+    """Whether it is the first word behind a bullet."""
+    return before[-1:] == "・" and before[-2:-1] in ("", "\n")
 
 
 def _is_of_department(after: str) -> bool:
@@ -254,7 +261,7 @@ def _begins_turn(before: str) -> bool:
 
 def _is_time(after: str) -> bool:
     """Whether the hour is behind it, as in `佐藤 10:05`."""
-    hour, sign, minute = after[1 : 1 + _TIME].partition(":")
+    hour, sign, minute = after.lstrip(" ")[:_TIME].partition(":")
     return after[:1] == " " and bool(sign) and hour.isdigit() and minute[:2].isdigit()
 
 

@@ -46,7 +46,8 @@ NONE: Final = Label("", 64, "")
 OTHER: Final = "other"  # a number that is nobody's: an order, a version, an article
 _WORDS: Final[Mapping[str, str]] = {
     "phone": "phone tel telephone mobile cell call fax whatsapp sms dial hotline msisdn 電話 携帯 連絡先"
-    " contact_number contact_no emergency_contact my_number_is reach_me reach_us text_me text_us can_text or_text"
+    " contact_number contact_no emergency_contact my_number_is reach_me reach_us text_me text_us"
+    " will_text can_text or_text"
     " or_ring ring_us reached_on reached_at reach_him reach_her reach_them"
     " gave_number rang_from called_from appelez-moi"
     " ring_me callback_number ph mob landline daytime_number evening_number telefon handynummer mobil rufnummer"

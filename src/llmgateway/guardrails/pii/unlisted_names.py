@@ -147,7 +147,9 @@ def _is_behind_label(text: str, begin: int, end: int) -> bool:
         return _is_surname(surname) and _is_behind_blank(given) and is_labelled(before)
     if _is_full(name):
         return is_labelled(before)
-    return name[-1] not in _NO_LAST and is_labelled(before, SURE) and any(map(_is_whole, _cut(name)))
+    if name[-1] in _NO_LAST or name in THINGS:
+        return False
+    return is_labelled(before, SURE) and any(map(_is_whole, _cut(name)))
 
 
 def _cut(name: str) -> Iterator[tuple[str, str]]:

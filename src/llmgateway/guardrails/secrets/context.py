@@ -46,7 +46,7 @@ _ASSIGNED: Final = (
     rb"[\"'`]?\s?(?:[,:]\s?|\s)(?:\{\s?)?\s{0,15}[\"']?value[\"']?\s?[:=]\s?[\"']?|"  # named values, or XML
     rb"[\"'\])]{0,3}\s{1,2}(?:\|\||\x1a\x1a|or)\s{1,2}[\"'`]|"  # env.NAME || 'value'
     + _CLOSE
-    + rb"\s{0,8}"
+    + rb"\s{0,24}"
     + _SIGN
     + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?"
     + _OPEN
