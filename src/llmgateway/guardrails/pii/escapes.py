@@ -11,21 +11,27 @@ _POINTS: Final = (b"[.]", b"(.)", b"[dot]", b"(dot)")
 _SLASH: Final = b"/"
 _HYPHEN: Final = ord("-")
 _SLASHED: Final = compiled(rb"(?:^|[^0-9A-Za-z./-])(?:0[1-9][0-9]{1,3} ?/ ?|[2-9][0-9]{2}/)[0-9]")
-_LABEL_ENDS: Final = (b"L0", b"X0")
+_TEL_END: Final = b"L0"
+_FAX_END: Final = b"X0"
 _LABELS: Final = ((b"TEL0", b"TE 0"), (b"FAX0", b"FA 0"))
 _POINT_IN_NUMBER: Final = re.compile(rb"(?<=[0-9])(?:\[\.\]|\(\.\)|\[dot\]|\(dot\))(?=[0-9])")
 
 
 def plain(octets: bytes) -> bytes:
     """The same with the signs themselves, each before characters that count for nothing."""
-    if _ESCAPE[:1] in octets and _ESCAPE in octets:  # one character is looked for ten times as fast as two
+    if _has(octets, _ESCAPE):
         for escape, sign in _SIGNS.items():
             octets = octets.replace(escape, sign + GAP * (len(escape) - 1))
-    if any(sign in octets for sign in _POINTS):
+    if (b"[" in octets or b"(" in octets) and any(sign in octets for sign in _POINTS):
         octets = _POINT_IN_NUMBER.sub(_point, octets)
     if _SLASH in octets:
         octets = _without_slashes(octets)
-    return _apart(octets) if _LABEL_ENDS[0] in octets or _LABEL_ENDS[1] in octets else octets
+    return _apart(octets) if _has(octets, _TEL_END) or _has(octets, _FAX_END) else octets
+
+
+def _has(octets: bytes, sign: bytes) -> bool:
+    """Whether a sign is there: its first character is looked for ten times as fast as all of it."""
+    return sign[:1] in octets and sign in octets
 
 
 def _point(found: "re.Match[bytes]") -> bytes:
