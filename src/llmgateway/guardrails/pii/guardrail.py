@@ -37,7 +37,7 @@ class PiiGuardrail:
     """Personal data by its form: check digits and shapes decide; where these say too little, the words before do."""
 
     name = "pii"
-    version = "6"
+    version = "7"
     kinds: Sequence[str] = _KINDS
 
     def __init__(self, options: Mapping[str, Any]) -> None:
