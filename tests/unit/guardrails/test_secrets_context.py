@@ -98,6 +98,7 @@ def test_an_option_of_other_programs_is_no_password(text):
         "Authorization: token {}",
         "signing secret is {}",
         "my api key {} stopped working",
+        "and the PagerDuty key is {}",
         "https://x.test/v1?api_key={}&page=1",
         "APIキーは {} です",
         "シークレットキーは「{}」です",

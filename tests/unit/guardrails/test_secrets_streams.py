@@ -270,6 +270,7 @@ def test_finding_from_a_place_on_gives_the_same_as_finding_in_all():
         (b"123456", {is_password}),
         (b"739201", {is_password}),
         (b"bGovI!kfAVc", {is_password}),
+        (b"MpVX+!*cffkv%", {is_password, is_token, is_random}),
         (b"ywlKjgZroisN", {is_password, is_token, is_random}),
         (b"CQKhsnYbpwXFUAIPcj22NIimslzbUfzc", {is_password, is_token, is_random, is_varied}),
         (b"confirmPassword", set()),

@@ -60,7 +60,7 @@ _SENTENCE: Final = frozenset("\n。、！？!?「『,. ")
 _PHRASES: Final = ALL_SUFFIXES.words | SAID.words | OF_PERSONS.words | DOING.words | PARTICLES.words | {DISH}
 _BEGUN: Final = frozenset(phrase[:size] for phrase in _PHRASES for size in range(1, len(phrase)))
 _SHORT: Final = frozenset("様氏殿君邸宅")  # words go on with them: 氏名, 殿堂
-_BEHIND_SHORT: Final = frozenset("宛方邸分専本")
+_BEHIND_SHORT: Final = frozenset("宛方邸分専本宅家側")
 
 
 _FOLLOWING: Final = BEGINNINGS | {word[0] for word in AFTER_HAN.words | PARTICLES.words}

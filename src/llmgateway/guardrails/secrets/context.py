@@ -107,6 +107,20 @@ _KEYS: Final = (
     *(b"account", b"master", b"subscription", b"client", b"service", b"shared", b"storage", b"app", b"application"),
     *(b"hmac", b"admin", b"deploy", b"write", b"webhook", b"license", b"consumer", b"session", b"jwt", b"cipher"),
     *(b"wpa", b"wifi", b"preshared", b"pre-shared", b"decryption", b"aes", b"registration", b"activation", b"root"),
+    *(
+        b"pagerduty",
+        b"grafana",
+        b"stripe",
+        b"slack",
+        b"github",
+        b"gitlab",
+        b"sentry",
+        b"sendgrid",
+        b"mailgun",
+        b"notion",
+    ),
+    *(b"airtable", b"zendesk", b"segment", b"mixpanel", b"amplitude", b"new relic", b"newrelic", b"splunk", b"elastic"),
+    *(b"firebase", b"supabase", b"netlify", b"shopify", b"square", b"paypal", b"braintree", b"plaid", b"recaptcha"),
     *(each.encode() for each in PROVIDERS),
 )
 _IS_NOUN: Final = compiled(

@@ -55,7 +55,7 @@ _WORDY: Final = compiled(  # digits stand behind words, or alone, and never befo
 _NO_WORD: Final = compiled(rb"[B-DF-HJ-NP-TV-XZ]+[b-df-hj-np-tv-xz]{2,}(?:[^a-z]|$)")  # `Kjg` has no vowel
 _TURN: Final = compiled(rb"[a-z][A-Z]")
 _TURNS: Final = 3  # from small letters to capitals, from which a value is no name with an abbreviation in it
-_INNER_SIGN: Final = compiled(rb".*[A-Za-z][!#^%&][A-Za-z].*")
+_INNER_SIGN: Final = compiled(rb".*[A-Za-z][+*@$-]*[!#^%&][!#^%&+*@$-]*[A-Za-z].*")
 _ANOTHER: Final = compiled(rb"[A-Za-z_.-]+=.*")
 _DATE: Final = rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}.*|[0-9]+[a-zA-Z]{1,3}"
 _NO_SECRET: Final = compiled(_TERM + rb"|" + _DATE)
