@@ -44,7 +44,7 @@ class Judged(NamedTuple):
 
 
 class Judge(Protocol):
-    """Scores whole texts. What it says of one piece does not depend on the others, so verdicts can be kept by text."""
+    """Scores whole texts. What it says of one piece depends at most on those right before it."""
 
     name: str
     version: str  # of its rules and weights: stands beside every verdict, so change it when they change
