@@ -2,7 +2,8 @@
 
 import unicodedata
 from collections.abc import Collection, Iterator
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 import ahocorasick_rs
 import re2
@@ -11,6 +12,9 @@ from llmgateway.guardrails.injection.normal import spaced
 from llmgateway.guardrails.injection.phrases import MISSPELT, SLIPS
 from llmgateway.guardrails.injection.score import Hit, hits, kana_hits, run_on_hits
 from llmgateway.guardrails.injection.spelling import hiragana
+
+MOST_RUNS: Final = 64
+BETWEEN_RUNS: Final = 24  # characters
 
 Reading = tuple[list[Hit], str]
 
@@ -43,8 +47,8 @@ def readings(text: str, words: str, groups: Collection[str]) -> Iterator[Reading
         yield from _foreign(text, words)
     if _LEET_WORDS.search(text):
         yield _read(spaced(text, leet=True))
-    if " " in words[1:-1] and (apart := _LETTER_BY_LETTER.search(words)):
-        yield run_on_hits(words[apart.start() :].replace(" ", "")), ""
+    if " " in words[1:-1] and (apart := _runs(_LETTER_BY_LETTER, words)):
+        yield run_on_hits(apart.replace(" ", "")), ""
     if MISSPELT in groups:
         yield _read(_corrected(words))
 
@@ -54,11 +58,22 @@ def _foreign(text: str, words: str) -> Iterator[Reading]:
         yield _read(spaced(unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()))
     if not _ODD.search(words):
         return
-    if apart := _BY_SYLLABLE.search(words):
-        yield _read(words[apart.start() :].translate(_TOGETHER))
+    if apart := _runs(_BY_SYLLABLE, words):
+        yield _read(apart.translate(_TOGETHER))
     if _KANA.search(words):
         folded = hiragana(words)
         yield kana_hits(folded), folded
+
+
+def _runs(pattern: Any, words: str) -> str:
+    """The runs of a pattern with the little that stands between them; what is around them is written as usual."""
+    found: list[str] = []
+    done = 0
+    for run in islice(pattern.finditer(words), MOST_RUNS):
+        start, end = run.span()
+        found.append(words[done if found and start - done < BETWEEN_RUNS else start : end])
+        done = end
+    return "".join(found)
 
 
 def _corrected(words: str) -> str:
