@@ -1,5 +1,6 @@
 """From texts to weights: stretches, n-grams, a sparse linear model, signed bytes."""
 
+import hashlib
 import itertools
 import json
 import re
@@ -17,14 +18,13 @@ from bench.guardrails.injection_sources import Sample
 from llmgateway.guardrails.injection.normal import plain
 from llmgateway.guardrails.injection.phrases import GROUPS
 from llmgateway.guardrails.injection.score import hits, near, pairs, rules
-from llmgateway.guardrails.injection.weights import PAIR, SHIFT, WINDOW
+from llmgateway.guardrails.injection.weights import PAIR, WINDOW, shift_of
 
-SIZE: Final = 1 << SHIFT
 SEEN: Final = 4  # an n-gram in fewer stretches is noise
 MOST_RULES: Final = 8.0
 KEPT: Final = 14000  # features of the file
-STRENGTH: Final = 0.03  # of the fit with all features: more trusts the texts more
-NARROW_STRENGTH: Final = 0.05  # of the fit with the KEPT
+STRENGTH: Final = 0.05  # of the fit with all features: more trusts the texts more
+NARROW_STRENGTH: Final = 0.08  # of the fit with the KEPT
 ALONE: Final = 0.75  # how much a single word or group is trusted, where two together say more
 RULED: Final = 2.2  # how much more than the fit says rules are trusted: they hold for wordings that no text here has
 ROUNDS: Final = 3
@@ -91,7 +91,8 @@ class Corpus:
 def stretches(text: str) -> list[str]:
     """Pieces of a plain text as long as what is weighed together, each half over the next."""
     words = plain(text).words
-    return [words[at : at + WINDOW * SIZE] for at in range(0, max(1, len(words) - SIZE), SIZE)]
+    size = 1 << shift_of(words)
+    return [words[at : at + WINDOW * size] for at in range(0, max(1, len(words) - size), size)]
 
 
 def grams(words: str) -> Iterator[str]:
@@ -133,7 +134,21 @@ def table_of(pieces: Sequence[str], origins: Sequence[tuple[bool, str]]) -> tupl
     rows = [sorted(index[gram] for gram in bag if gram in index) for bag in bags]
     starts = np.cumsum([0, *map(len, rows)])
     columns = np.fromiter(itertools.chain.from_iterable(rows), dtype=np.int32)
-    return csr_matrix((np.ones(len(columns), dtype=np.float32), columns, starts), (len(pieces), len(names))), names
+    return without_doubles(
+        csr_matrix((np.ones(len(columns), dtype=np.float32), columns, starts), (len(pieces), len(names))), names
+    )
+
+
+def without_doubles(table: csr_matrix, names: Sequence[str]) -> tuple[csr_matrix, list[str]]:
+    """Of n-grams that are in the same pieces, the shortest alone: it holds for more texts, and is counted once."""
+    columns = table.tocsc()
+    columns.sort_indices()
+    shortest: dict[bytes, int] = {}
+    for at in sorted(range(len(names)), key=lambda each: (len(names[each]), each)):
+        where = columns.indices[columns.indptr[at] : columns.indptr[at + 1]]
+        shortest.setdefault(hashlib.blake2b(where.tobytes(), digest_size=16).digest(), at)
+    kept = sorted(shortest.values())
+    return table[:, kept], [names[at] for at in kept]
 
 
 def said(pieces: Sequence[str]) -> csr_matrix:

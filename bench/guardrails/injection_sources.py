@@ -12,13 +12,15 @@ import random
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import yaml
 
 from bench.guardrails.attacks import attacks, benign
-from bench.guardrails.injection_made import carried
+from bench.guardrails.injection_japanese import KANA, NOTES, catalogue, commented, messages, pages
+from bench.guardrails.injection_made import carried, paged
 from bench.guardrails.injection_made import made as made_of
 from llmgateway.guardrails.injection.normal import plain
 from llmgateway.guardrails.injection.score import delimiters, rules
@@ -32,6 +34,9 @@ PACKAGES: Final = (
     "camel-ai==0.2.90", "metagpt==0.8.2", "browser-use==0.13.14", "smolagents==1.26.0",
     "aider-chat==0.86.2",
 )  # fmt: skip
+WHOLE: Final = (
+    "horizon==27.0.0", "keystone==30.0.0", "nova==34.0.0", "cinder==29.0.0", "neutron==29.0.0",
+)  # fmt: skip  # as sources: wheels have no notes on releases
 TEMPLATES: Final = Path(__file__).with_name("injection_templates.toml")
 TRANSLATED: Final = Path(__file__).with_name("injection_translated.txt")  # some of gandalf, by hand
 POSTS: Final = re.compile(r"\bDAN\b|do anything now|\bSTAN\b|\bDUDE\b|AntiGPT|developer mode", re.IGNORECASE)
@@ -40,6 +45,8 @@ HELD_OUT: Final = ("lakera/gandalf", "deepset/prompt-injections")
 BRIEFED: Final = (
     "llama_index_core", "langchain_classic", "camel_ai", "metagpt", "browser_use", "smolagents", "aider_chat",
 )  # fmt: skip
+CLOUD: Final = ("keystone", "nova", "cinder", "neutron")
+DESKTOP: Final = ("sphinx", "apache_superset", "spyder", "jupyterlab_language_pack_ja_jp")
 SHORTEST_BRIEFING: Final = 120
 _BRIEFING: Final = re.compile(r"(?i)\byou are\b|\byour (?:task|job|role|goal)\b|\byou (?:must|should|will)\b")
 EMBEDDED: Final = "embedded"
@@ -48,7 +55,6 @@ SHORTEST_CARRIER: Final = 60  # characters
 SHORT: Final = 400
 DRAWN: Final = 6000  # sentences of templates, before doubles are dropped
 KEPT_STOPS: Final = 0.7
-KANA: Final = re.compile(r"[ぁ-んァ-ヶ]")
 
 
 class Sample(NamedTuple):
@@ -87,19 +93,26 @@ def training(root: Path, seed: int = 4) -> list[Sample]:
         *_some(dice, 3000, _tickets(root), "tickets"),
         *_some(dice, 4000, _talk(root, "english"), "talk"),
         *_some(dice, 3000, _talk(root, "japanese"), "talk-ja"),
-        *_some(dice, 800, _messages(root / "sphinx"), "messages-ja"),
+        *_some(dice, 800, messages(root / "sphinx"), "messages-ja"),
         *_some(dice, 2500, _docstrings(root / "sphinx"), "docstrings"),
         *_some(dice, 2500, _docstrings(root / "lm_eval"), "docstrings"),
         *_some(dice, 2500, _yaml_prompts(root / "lm_eval"), "questions"),
         *_some(dice, 1500, _paragraphs(root, "lm_eval/*/README.md", "lm_eval"), "readme"),
         *_some(dice, 800, _mails(root), "mails"),
         *_some(dice, 800, _paragraphs(root, "*.dist-info/METADATA", "washi"), "documents"),
-        *_some(dice, 800, _japanese_strings(root / "washi_md"), "documents-ja"),
+        *_some(dice, 800, commented(root / "washi_md"), "documents-ja"),
         *_some(dice, 1200, made("harmless_ja", 0, seed), "plain-ja-1"),
         *_some(dice, 1200, made("harmless_ja", 1, seed), "plain-ja-2"),
-        *_some(dice, 1500, _messages(root / "apache_superset"), "superset-ja"),
-        *_some(dice, 1500, _messages(root / "spyder"), "spyder-ja"),
-        *_some(dice, 1500, _catalogue(root / "jupyterlab_language_pack_ja_jp"), "jupyter-ja"),
+        *_some(dice, 1500, messages(root / "apache_superset"), "superset-ja"),
+        *_some(dice, 1500, messages(root / "spyder"), "spyder-ja"),
+        *_some(dice, 1500, catalogue(root / "jupyterlab_language_pack_ja_jp"), "jupyter-ja"),
+        *_some(dice, 1500, messages(root / "horizon"), "horizon-ja"),
+        *_some(dice, 1500, chain.from_iterable(messages(root / each) for each in CLOUD), "cloud-ja"),
+        *_some(
+            dice, 1500, chain.from_iterable(messages(root / each, NOTES) for each in ("horizon", *CLOUD)), "notes-ja"
+        ),
+        *_some(dice, 600, pages(root / each for each in DESKTOP), "pages-ja-1"),
+        *_some(dice, 800, pages(root / each for each in ("horizon", *CLOUD, "washi_md")), "pages-ja-2"),
         *_some(dice, 2500, _commands(root / "awscli"), "commands"),
         *_some(dice, 1500, _briefings(root), "briefings"),
         *_of_bench(attack=False),
@@ -107,7 +120,7 @@ def training(root: Path, seed: int = 4) -> list[Sample]:
         *_some(dice, 600, made("harmless_en", 1, seed), "plain-en-2"),
     ]
     drawn = [*(Sample(t, True, s) for t, s in found), *(Sample(t, False, s) for t, s in others)]
-    families = [*_families(True, seed), *_families(False, seed)]
+    families = [*_families(True, seed), *_families(False, seed), *_pages_of_families(seed)]
     return [*drawn, *families, *_carried(random.Random(seed), [*drawn, *families])]
 
 
@@ -135,6 +148,11 @@ def _families(attack: bool, seed: int) -> list[Sample]:
             for each in made_of(attack=attack, seed=seed)
         }
     )
+
+
+def _pages_of_families(seed: int) -> list[Sample]:
+    texts = paged(made_of(attack=False, seed=seed), seed)
+    return [Sample(each.text, False, f"plain-pages-{each.language}-{each.half}") for each in texts]
 
 
 def unseen(root: Path, seed: int = 5) -> list[Sample]:
@@ -172,8 +190,8 @@ def unseen(root: Path, seed: int = 5) -> list[Sample]:
         *_some(dice, 1500, _flan(root), "flan"),
         *_some(dice, 1500, _paragraphs(root, "inspect_evals/*/README.md", "inspect_evals"), "readme"),
         *_some(dice, 1500, _docstrings(root / "django"), "docstrings"),
-        *_some(dice, 1500, _messages(root / "django"), "django-ja"),
-        *_some(dice, 1500, _japanese_strings(root / "pywashi"), "pywashi-ja"),
+        *_some(dice, 1500, messages(root / "django"), "django-ja"),
+        *_some(dice, 1500, commented(root / "pywashi"), "pywashi-ja"),
     ]
     return [*(Sample(t, True, s) for t, s in found), *(Sample(t, False, s) for t, s in others)]
 
@@ -288,27 +306,6 @@ def _talk(root: Path, tongue: str) -> Iterator[str]:
             yield " ".join(map(str, turns))
 
 
-def _messages(root: Path) -> Iterator[str]:
-    """Japanese messages of a program, and some of them joined as they stand on a page."""
-    said = []
-    for path in sorted(root.rglob("locale/ja/LC_MESSAGES/*.po")):
-        blocks = path.read_text("utf-8").split("\n\n")
-        texts = ["".join(re.findall(r'"(.*)"', block.partition("msgstr")[2])) for block in blocks[1:]]
-        said += [text.replace("\\n", "\n") for text in texts if KANA.search(text)]
-    yield from said
-    yield from ("\n".join(said[at : at + 6]) for at in range(0, len(said), 3))
-
-
-def _catalogue(root: Path) -> Iterator[str]:
-    """The same of catalogues in JSON."""
-    said = []
-    for path in sorted(root.rglob("*.json")):
-        found = json.loads(path.read_text("utf-8"))
-        said += [" ".join(each) for each in found.values() if isinstance(each, list) and KANA.search(" ".join(each))]
-    yield from said
-    yield from ("\n".join(said[at : at + 6]) for at in range(0, len(said), 3))
-
-
 def _commands(root: Path) -> Iterator[str]:
     """Descriptions of commands, with examples."""
     for path in sorted(root.rglob("examples/*/*.rst")):
@@ -329,16 +326,6 @@ def _strings(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) > SHORTEST_BRIEFING:
             yield node.value
-
-
-def _japanese_strings(root: Path) -> Iterator[str]:
-    lines = []
-    for path in sorted([*root.rglob("*.py"), *root.rglob("METADATA")]):
-        lines += [
-            re.sub(r"^[\s#\"'*>-]+", "", line) for line in path.read_text("utf-8").splitlines() if KANA.search(line)
-        ]
-    yield from lines
-    yield from ("\n".join(lines[at : at + 5]) for at in range(0, len(lines), 2))
 
 
 def _paragraphs(root: Path, pattern: str, package: str) -> Iterator[str]:

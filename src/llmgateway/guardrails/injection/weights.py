@@ -16,7 +16,8 @@ import ahocorasick_rs
 
 from llmgateway.guardrails.injection.score import Hit, near, pairs
 
-SHIFT: Final = 7  # buckets of 128 characters
+SHIFT: Final = 7  # buckets of 128 characters, or of half as many Japanese ones, which say as much
+DENSE: Final = 1.8  # octets for each character of a text that is Japanese
 FLAG: Final = 0.5  # the score that 1 % of harmless texts reach
 BLOCK: Final = 0.8  # the score that 0.25 % of them reach
 STRICT: Final = 0.4  # for what tools bring: people's own words are rarely in there
@@ -48,20 +49,26 @@ _AUTOMATON: Final = ahocorasick_rs.AhoCorasick(_GRAMS, store_patterns=False)
 _UNHEARD: Final = array("I", bytes(4 * len(_NAMES)))
 
 
+def shift_of(words: str) -> int:
+    """How many characters of a plain text are one bucket, as a power of two."""
+    return SHIFT - 1 if len(words.encode()) > DENSE * len(words) else SHIFT
+
+
 def loudest(words: str, found: Sequence[Hit]) -> int:
     """The sum of weights in the stretch of a plain text that says most; what is said again adds nothing.
 
     `words` are "" where only its groups of phrases are known.
     """
     length = max(len(words), found[-1][1]) if found else len(words)
-    sums, again = [0] * ((length >> SHIFT) + WINDOW), _UNHEARD[:]
+    shift = shift_of(words)
+    sums, again = [0] * ((length >> shift) + WINDOW), _UNHEARD[:]
     for at, _, end in _AUTOMATON.find_matches_as_indexes(words, overlapping=True):
-        bucket = (end - 1) >> SHIFT
+        bucket = (end - 1) >> shift
         if again[at] <= bucket:
             sums[bucket] += _WEIGHTS[at]
             again[at] = bucket + WINDOW
     for at, end in pairs(found, _NEAR):
-        bucket = (end - 1) >> SHIFT
+        bucket = (end - 1) >> shift
         if again[at] <= bucket:
             sums[bucket] += _WEIGHTS[at]
             again[at] = bucket + WINDOW
