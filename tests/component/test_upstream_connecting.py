@@ -32,6 +32,8 @@ async def test_u01_a_refused_connection_is_502_and_the_request_may_be_sent_again
         assert answer.headers["x-should-retry"] == "true"
         assert record.meta["end"] == "upstream_error"
         assert results(record) == ["upstream_unreachable"]
+        assert record.meta["attempts"][0]["detail"] == "Connection refused"  # for the operator
+        assert b"refused" not in answer.body
         assert record.meta["served_version"] is None
         assert_idle(running)
 
@@ -75,7 +77,10 @@ async def test_u03_a_name_that_does_not_resolve_or_leads_astray_is_never_dialled
     names(monkeypatch, *found)
     config = CONFIG.replace('"{one}/v1"', '"http://nowhere.test:80/v1"')
     async with WireBackend(answering(OK)) as good, plane(tmp_path, NOBODY, good.url, config=config) as running:
-        assert_refused(running, await chat(running), 502, "upstream_unreachable")
+        answer = await chat(running)
+        record = assert_refused(running, answer, 502, "upstream_unreachable")
+        assert record.meta["attempts"][0]["detail"] == "the name nowhere.test does not resolve"
+        assert b"nowhere.test" not in answer.body
         assert (await chat(running, "resilient")).status == 200
 
 

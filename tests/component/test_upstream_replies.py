@@ -63,6 +63,15 @@ async def test_u07_u08_half_a_json_answer_is_tried_again_and_else_502(tmp_path, 
         assert (again.status, again.json()) == (200, ANSWER)
 
 
+async def test_a_page_in_an_answers_place_is_502_and_the_log_says_what_came(tmp_path):
+    page = reply(b"<html>Welcome</html>", headers=[("content-type", "text/html")])
+    async with facing(tmp_path, answering(page)) as (running, _):
+        answer = await chat(running)
+        record = assert_refused(running, answer, 502, "upstream_truncated")
+        assert b"none of its API" in answer.body
+        assert record.meta["attempts"][0]["detail"].startswith("text/html, 20 bytes")
+
+
 EMPTY = reply(b"", headers=JSON)
 
 

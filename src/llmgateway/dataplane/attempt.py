@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from llmgateway.config.snapshot import Bodies, Priority
 from llmgateway.dataplane.call import Errand, Request
+from llmgateway.dataplane.causes import of_dialling, of_reply
 from llmgateway.dataplane.guard import reply_guard
 from llmgateway.dataplane.guardedreply import GuardedReply
 from llmgateway.dataplane.inforce import Upstream
@@ -146,7 +147,7 @@ async def _ask(call: Errand, target: Target, request: Request, pooled: Connectio
     try:
         connection = pooled if pooled is not None else await upstream.pool.dial()
     except GatewayError as error:
-        _close_attempt(attempt, error, ended=call.now)
+        _close_attempt(attempt, error, detail=of_dialling(error), ended=call.now)
         raise
     attempt.connected = call.now
     route = call.route
@@ -193,7 +194,7 @@ def _judged(call: Errand, target: Target, sent: Dispatched) -> Dispatched:
     if error is not None:
         if error.code not in OF_GUARDRAILS:
             call.reply = None
-        _close_attempt(sent.reply.attempt, error, detail=_detail(sent), ended=call.now)
+        _close_attempt(sent.reply.attempt, error, detail=of_reply(sent.reply, error), ended=call.now)
         if not sent.reply.is_over:
             sent.connection.cancel()
         raise error
@@ -223,18 +224,14 @@ def _fault(sent: Dispatched, now: float) -> GatewayError | None:
         return GatewayError("upstream_error")
     is_said = bool(reply.size) or reply.status not in BODILESS
     if reply.way is Way.WHOLE and is_said and not reply.reader.is_complete:
-        return GatewayError("upstream_truncated")
+        return GatewayError("upstream_truncated", "The backend's answer broke off, or is none of its API.")
     return None
-
-
-def _detail(sent: Dispatched) -> str | None:
-    return (sent.reply.complaint or "")[: 2 * MAX_DETAIL] or None  # cut again once it is masked
 
 
 def _close_attempt(
     attempt: Attempt, error: GatewayError, *, detail: str | None = None, ended: float | None = None
 ) -> None:
     attempt.result = error.code
-    attempt.detail = detail
+    attempt.detail = (detail or "")[: 2 * MAX_DETAIL] or None  # cut again once it is masked
     if attempt.ended is None:
         attempt.ended = ended
