@@ -23,7 +23,7 @@ ROWS = re.findall(r"^\| `(\w+)` \| (`[^|]+) \| ([^|]+) \| [^|]+ \| ([^|]+) \|$",
 KEY = fingerprints.Key("id", "one", "", "model")
 MADE = [
     outages.event_of(Outage("one", Reason.SLOW, 1.0, 5.0, 1, 9, 3, ""), 1.0),
-    outages.sick_event("one", 1.0),
+    outages.sick_event("one", Reason.AUTH, 1.0),
     fingerprints.changed(row(), KEY, "b", ["a"]),
     silence.silent(Quiet("kind", 1.0, None, {"failed": 3}), 2.0),
     silence.capped("kind", "2026-11-28", 1.0),

@@ -7,7 +7,7 @@ from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.backends import Backends, Entry
 from llmgateway.controlplane.link import Links
 from llmgateway.domain.clock import Clock
-from llmgateway.routing.health import IN
+from llmgateway.routing.health import IN, Reason
 from llmgateway.routing.standings import Standings
 
 NO_WORKER: Final = -1  # is granted no attempt that decides
@@ -78,7 +78,7 @@ class ByHand:
         return {
             "name": entry.backend.name,
             "state": state_of(entry, now),
-            "why": why(entry, now, is_suspect=any(each.get("suspect") for each in figures)),
+            "why": why(entry, now, suspected=suspicion(figures)),
             "since": self._unix(since, now),
             "until": self._unix(until, now),
             "in_flight": int(_sum(figures, "in_flight")),
@@ -114,7 +114,12 @@ def state_of(entry: Entry, now: float) -> str:
     return entry.health.state.value
 
 
-def why(entry: Entry, now: float, *, is_suspect: bool) -> str:
+def suspicion(figures: Iterable[Mapping[str, float]]) -> Reason | None:
+    """What some worker would have taken it out for, were it not needed; None where nobody would."""
+    return next((reason for each in figures if (reason := Reason.numbered(each.get("suspect", 0)))), None)
+
+
+def why(entry: Entry, now: float, *, suspected: Reason | None) -> str:
     """The reason in words; empty where all is well."""
     if entry.backend.is_drained:
         return "drained in the configuration"
@@ -126,10 +131,11 @@ def why(entry: Entry, now: float, *, is_suspect: bool) -> str:
         return WHY.get(entry.health.reason or "", "sick")
     if entry.cool_until > now:
         return "at its rate limit, asked for a pause"
-    return "sick, and kept in: too many others are out, or a route has no other" if is_suspect else ""
+    return f"sick ({WHY[suspected]}), and {_KEPT_IN}" if suspected is not None else ""
 
 
-WHY: Final = {
+_KEPT_IN: Final = "kept in: too many others are out, or a route has no other"
+WHY: Final[Mapping[str, str]] = {
     "consecutive": "faults in a row",
     "error_share": "too large a share of errors",
     "slow": "much slower than the others",

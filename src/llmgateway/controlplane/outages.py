@@ -6,11 +6,11 @@ who is out: what a killed one had noticed is there already, and what it had not 
 """
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from llmgateway.controlplane.backends import Backends, Outage
-from llmgateway.controlplane.byhand import WHY
+from llmgateway.controlplane.byhand import WHY, suspicion
 from llmgateway.controlplane.distress import Distress
 from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.link import Links
@@ -19,13 +19,14 @@ from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import Clock
 from llmgateway.domain.event import EventKind, EventSeverity, GatewayEvent
 from llmgateway.domain.undo import UndoAct
-from llmgateway.routing.health import IN
+from llmgateway.routing.health import IN, Reason
 
 LOOK_S: Final = 1.0
 EJECTED: Final = "ejected"
 SICK: Final = "sick"
 SICK_S: Final = 5.0  # without a break: less than that is not worth telling
 CALM_S: Final = 15.0  # without being sick: it is over
+NOBODY: Final[Mapping[str, Reason]] = {}
 SETTLE_S: Final = 15.0  # after a start: until then not every worker has told who is out
 
 
@@ -46,9 +47,10 @@ async def look_after(backends: Backends, links: Links, events: Events | None, cl
             distress.look(live)
 
 
-def kept_in(workers: Iterable[WorkerState]) -> set[str]:
-    """The backends that some worker would have taken out, were they not needed."""
-    return {name for worker in workers for name, pool in worker.pools().items() if pool.get("suspect")}
+def kept_in(workers: Iterable[WorkerState]) -> dict[str, Reason]:
+    """The backends that some worker would have taken out, were they not needed, and what for."""
+    pools = [item for worker in workers for item in worker.pools().items()]
+    return {name: reason for name, pool in pools if (reason := suspicion([pool])) is not None}
 
 
 class Outages:
@@ -61,8 +63,11 @@ class Outages:
         self._settled_at = clock.monotonic() + SETTLE_S
         self._sick = Spells(SICK_S, CALM_S)
 
-    def look(self, sick: Collection[str] = ()) -> None:
-        """Note who was put out since the last look, and who is in again. `sick`: who should be out and is kept in."""
+    def look(self, sick: Mapping[str, Reason] = NOBODY) -> None:
+        """Note who was put out since the last look, and who is in again.
+
+        `sick`: who should be out and is kept in, and what for.
+        """
         known = self._events.open
         if known is None:
             return  # the store could not be read yet
@@ -75,7 +80,7 @@ class Outages:
                 self._events.note(event_of(outage, self._clock.time() + outage.at - now))
         for name in self._sick.look(sick, now):
             if (name, SICK) not in told:
-                self._events.note(sick_event(name, self._clock.time()))
+                self._events.note(sick_event(name, sick.get(name), self._clock.time()))
         if now >= self._settled_at:
             self._clear(alarms)
 
@@ -111,15 +116,17 @@ def event_of(outage: Outage, at: float) -> GatewayEvent:
     )
 
 
-def sick_event(backend: str, at: float) -> GatewayEvent:
+def sick_event(backend: str, reason: Reason | None, at: float) -> GatewayEvent:
     """The alarm that one fails and is kept in. Nothing was done, so nothing takes it back."""
+    why = f" ({WHY[reason]})" if reason is not None else ""
     return GatewayEvent(
         id=f"backend-{backend}-sick-{round(1_000 * at):x}",
         at=at,
         kind=EventKind.BACKEND,
         action=SICK,
         severity=EventSeverity.ALARM,
-        text=f"The backend {backend} fails and is kept in, because too many others that could answer are out or there "
+        text=f"The backend {backend} fails{why} and is kept in, because too many others that could answer are out or there "
         "are none: exchanges are tried there, and fall back where the route has somewhere to fall.",
         backend=backend,
+        figures={"reason": reason.value} if reason is not None else {},
     )

@@ -43,6 +43,19 @@ class Reason(StrEnum):
     PROBE = "probe"  # control's own probes failed
     HAND = "hand"  # an operator said so
 
+    @property
+    def number(self) -> int:
+        """From 1 on, for gauges, which are numbers."""
+        return _REASONS.index(self) + 1
+
+    @classmethod
+    def numbered(cls, number: float) -> "Reason | None":
+        """The reason of that number; None where there is none, as another version of the program may say."""
+        return _REASONS[int(number) - 1] if 1 <= number <= len(_REASONS) else None
+
+
+_REASONS: Final = tuple(Reason)
+
 
 class Blame(StrEnum):
     """What an attempt's failure says about the backend."""

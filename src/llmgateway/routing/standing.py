@@ -64,6 +64,7 @@ class Standing:
         "places",
         "record",
         "seed",
+        "suspected_of",
     )
 
     def __init__(self, backend: Backend, court: Court) -> None:
@@ -75,6 +76,7 @@ class Standing:
         self.places: Places | None = None
         self.is_open = True
         self.is_suspect = False
+        self.suspected_of: Reason | None = None  # kept when the suspicion is over
         self.is_probing = False  # the one attempt that decides is under way
         self.is_mine = False  # half open, and this worker may make that attempt
         self.drained_by_hand = False
@@ -139,8 +141,8 @@ class Standing:
             figures["queued"] = self.places.waiting
         if self.attempts:
             figures |= {"attempts": self.attempts, "faults": self.faults, "ewma_s": round(self.speed(now), 6)}
-        if self.is_suspect:
-            figures["suspect"] = 1
+        if self.is_suspect and self.suspected_of is not None:
+            figures["suspect"] = self.suspected_of.number
         if self.is_probing:
             figures["trial"] = 1
         return figures
@@ -204,9 +206,10 @@ class Standing:
         self.is_suspect = self.is_probing = self.is_mine = False
         self.asked_at = 0.0
 
-    def suspect(self) -> None:
+    def suspect(self, reason: Reason) -> None:
         """It should be out and is needed."""
         self.is_suspect = True
+        self.suspected_of = reason
         self.is_open = False
 
     def reconsider(self, now: float) -> None:

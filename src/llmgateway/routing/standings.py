@@ -66,7 +66,7 @@ class Standings:
     def against(self, standing: Standing, reason: Reason, now: float) -> None:
         """Take it out if the others can do without it."""
         if not self._peers.may_go(standing.backend.name, self._all, now):
-            standing.suspect()
+            standing.suspect(reason)
             return
         standing.forget()
         standing.health.eject(reason, now, standing.backend.health)

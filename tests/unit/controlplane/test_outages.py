@@ -8,15 +8,17 @@ from tests.support.control import status
 
 from llmgateway.controlplane.backends import MAX_OUTAGES, PROBES_THAT_EJECT, Backends
 from llmgateway.controlplane.events import Events
-from llmgateway.controlplane.outages import CALM_S, SETTLE_S, SICK_S, Outages, kept_in
+from llmgateway.controlplane.outages import CALM_S, NOBODY, SETTLE_S, SICK_S, Outages, kept_in
 from llmgateway.controlplane.worker import WorkerState
 from llmgateway.domain.clock import ManualClock
 from llmgateway.domain.event import EventSeverity
 from llmgateway.ports.events import WantedEvents
 from llmgateway.ports.store import StoreUnavailableError
+from llmgateway.routing.health import Reason
 from llmgateway.store.sqlite import SqliteStore
 
 AT = 1_800_000_000.0
+SICK_A = {"a": Reason.AUTH}
 
 
 class Setting:
@@ -36,7 +38,7 @@ class Setting:
         news = {"what": what, "backend": name, "reason": "consecutive", "epoch": "now"} | more
         self.backends.hear(0, news, self.clock.monotonic())
 
-    async def look(self, seconds=1.0, sick=()):
+    async def look(self, seconds=1.0, sick=NOBODY):
         self.clock.advance(seconds)
         for _ in range(2):
             self.outages.look(sick)
@@ -166,14 +168,15 @@ async def test_what_waits_for_the_store_is_bounded(it):
 
 
 async def test_one_that_fails_and_is_kept_in_is_an_alarm_of_its_own(it):
-    await it.look(1, ["a"])
-    await it.look(SICK_S - 1, ["a"])
+    await it.look(1, SICK_A)
+    await it.look(SICK_S - 1, SICK_A)
     assert await it.kept() == []
-    await it.look(1, ["a"])
-    await it.look(1, ["a"])
+    await it.look(1, SICK_A)
+    await it.look(1, SICK_A)
     (event,) = await it.kept(is_open=True)
     assert (event.backend, event.action, event.undo) == ("a", "sick", None)
-    assert event.text.startswith("The backend a fails and is kept in")
+    assert event.text.startswith("The backend a fails (refuses the gateway's credential) and is kept in")
+    assert event.figures == {"reason": "auth"}
 
 
 async def test_it_is_noted_once_though_the_store_is_away(it, monkeypatch):
@@ -183,10 +186,10 @@ async def test_it_is_noted_once_though_the_store_is_away(it, monkeypatch):
     monkeypatch.setattr(it.store, "add_events", away)
     for _ in range(20):
         it.clock.advance(1.0)
-        it.outages.look(["a"])
+        it.outages.look(SICK_A)
     assert it.events.waiting == 1
     monkeypatch.undo()
-    await it.look(1, ["a"])
+    await it.look(1, SICK_A)
     assert len(await it.kept()) == 1
 
 
@@ -195,21 +198,21 @@ async def test_one_that_is_out_again_before_the_store_knows_that_it_was_in_is_to
     async def away(*_):
         raise StoreUnavailableError("locked")
 
-    async def out(*sick):
+    async def out(sick):
         if action == "ejected":
             it.hear("eject")
         for _ in range(10):
             it.clock.advance(1.0)
             it.outages.look(sick)
 
-    sick = ["a"] if action == "sick" else []
-    await out(*sick)
+    sick = SICK_A if action == "sick" else {}
+    await out(sick)
     await it.events.write()
     monkeypatch.setattr(it.store, "clear_event", away)
     it.hear("heal")
     it.clock.advance(CALM_S)
     it.outages.look()
-    await out(*sick)
+    await out(sick)
     monkeypatch.undo()
     await it.look(1, sick)
     assert [each.action for each in await it.kept()] == [action, action]
@@ -217,8 +220,8 @@ async def test_one_that_is_out_again_before_the_store_knows_that_it_was_in_is_to
 
 
 async def test_it_is_over_when_no_worker_has_found_it_so_for_a_while(it):
-    await it.look(1, ["a"])
-    await it.look(SICK_S, ["a"])
+    await it.look(1, SICK_A)
+    await it.look(SICK_S, SICK_A)
     await it.look(CALM_S - 1)
     assert len(await it.kept(is_open=True)) == 1
     await it.look(1)
@@ -227,14 +230,14 @@ async def test_it_is_over_when_no_worker_has_found_it_so_for_a_while(it):
 
 async def test_one_that_is_sick_for_a_moment_now_and_then_is_none(it):
     for _ in range(5):
-        await it.look(1, ["a"])
+        await it.look(1, SICK_A)
         await it.look(CALM_S)
     assert await it.kept() == []
 
 
 async def test_one_that_is_put_out_in_the_end_has_both(it):
-    await it.look(1, ["a"])
-    await it.look(SICK_S, ["a"])
+    await it.look(1, SICK_A)
+    await it.look(SICK_S, SICK_A)
     await it.look(1)
     it.hear("eject")
     await it.look(CALM_S)
@@ -242,11 +245,12 @@ async def test_one_that_is_put_out_in_the_end_has_both(it):
     assert [each.action for each in await it.kept(is_open=True)] == ["ejected"]
 
 
-def test_who_is_kept_in_is_what_any_worker_says():
-    pools = [{"a": {"open": 1}, "b": {"open": 1, "suspect": 1}}, {"a": {"open": 1, "suspect": 1}}]
+def test_who_is_kept_in_is_what_any_worker_says_and_what_for():
+    for_speed, for_auth = {"suspect": Reason.SLOW.number}, {"suspect": Reason.AUTH.number}
+    pools = [{"a": {"open": 1}, "b": {"open": 1} | for_speed}, {"a": {"open": 1} | for_auth, "c": {"suspect": 99}}]
     given = [WorkerState.read(status(slot) | {"gauges": {"pools": each}}, NOW) for slot, each in enumerate(pools)]
-    assert kept_in(given) == {"a", "b"}
-    assert kept_in([]) == set()
+    assert kept_in(given) == {"a": Reason.AUTH, "b": Reason.SLOW}
+    assert kept_in([]) == {}
 
 
 async def test_alarms_of_other_kinds_are_none_of_its_business(it):

@@ -10,6 +10,7 @@ from tests.support.backends import World
 
 from llmgateway.config.snapshot import Balance
 from llmgateway.routing.balance import BOUND, STRATEGIES, Wish, least_busy, ordered, prefix, weighted
+from llmgateway.routing.health import Reason
 
 
 def world(names="a b c", **settings):
@@ -74,12 +75,12 @@ def test_a_suspect_gets_little_from_anyone():
     of.fails("b", 3)
     assert (of.out, of.standings["b"].is_suspect) == ({"a"}, True)
     of = world("a b c")
-    of.standings["b"].suspect()
+    of.standings["b"].suspect(Reason.SLOW)
     assert chosen(of, least_busy)["b"] == 0
     assert 0 < chosen(of, weighted)["b"] < 100
     assert chosen(of, prefix, affinity=5)["b"] == 0
     assert chosen(of, ordered) == {"a": 1_000}
-    of.standings["a"].suspect()
+    of.standings["a"].suspect(Reason.SLOW)
     assert chosen(of, ordered) == {"c": 1_000}
 
 

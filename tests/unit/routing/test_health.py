@@ -174,3 +174,8 @@ def test_whatever_happens_times_and_counts_make_sense(steps):
             assert health.count >= 1
             assert health.until - health.since == pytest.approx(length_s(health.count, RULES))
         assert health.state in {IN, EJECTED, HALF_OPEN}
+
+
+def test_a_reason_is_known_by_its_number_and_no_other_number_is_one():
+    assert [Reason.numbered(float(each.number)) for each in Reason] == list(Reason)
+    assert [Reason.numbered(number) for number in (0.0, 0.5, -1.0, len(Reason) + 1.0, 1e9)] == [None] * 5

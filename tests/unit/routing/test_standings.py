@@ -85,10 +85,12 @@ def test_what_cannot_be_spared_is_a_suspect_until_it_answers(world):
     world.fails("a", 3)
     world.fails("b", 3)
     assert (world.out, world.standings["b"].is_suspect) == ({"a"}, True)
+    assert Reason.numbered(world.standings["b"].figures(world.now)["suspect"]) is Reason.CONSECUTIVE
     world.now += 1
     world.answers("b")
     assert not world.standings["b"].is_suspect
     assert world.standings["b"].is_open
+    assert "suspect" not in world.standings["b"].figures(world.now)
 
 
 def test_a_suspicion_ends_by_itself(world):
