@@ -143,7 +143,12 @@ def main() -> None:
     try:
         code = app(standalone_mode=False, prog_name="llmgateway")
     except typer.TyperException as error:
+        from llmgateway.cli.meant import better
+
+        context = getattr(error, "ctx", None)
         message = _plain(error.format_message())
+        if context is not None:
+            message = better(message, context.command_path, getattr(context.command, "commands", ()))
         typer.echo(message if "\n" in message else f"error: {message}{_hint(error)}", err=True)
         sys.exit(error.exit_code)
     except typer.Abort:

@@ -125,8 +125,8 @@ def sick_event(backend: str, reason: Reason | None, at: float) -> GatewayEvent:
         kind=EventKind.BACKEND,
         action=SICK,
         severity=EventSeverity.ALARM,
-        text=f"The backend {backend} fails{why} and is kept in, because too many others that could answer are out or there "
-        "are none: exchanges are tried there, and fall back where the route has somewhere to fall.",
+        text=f"The backend {backend} fails{why} and is kept in, because too many others that could answer are out or "
+        "there are none: exchanges are tried there, and fall back where the route has somewhere to fall.",
         backend=backend,
         figures={"reason": reason.value} if reason is not None else {},
     )

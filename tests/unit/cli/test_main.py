@@ -86,7 +86,12 @@ def test_without_a_command_the_help_goes_to_stderr(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["chek"], "error: No such command 'chek'. Did you mean 'check'? (see llmgateway --help)\n"),
+        (["chek"], "error: No such command 'chek'. Did you mean 'llmgateway check'? (see llmgateway --help)\n"),
+        (
+            ["rollout", "abort", "chat"],
+            "error: No such command 'abort'. Did you mean 'llmgateway rollout rollback'? (see llmgateway rollout --help)\n",
+        ),
+        (["rollout", "x"], "error: No such command 'x'. (see llmgateway rollout --help)\n"),
         (["routes", "weight"], "error: Missing argument 'route'. (see llmgateway routes weight --help)\n"),
         (["check", "--jsn", "x"], "error: No such option: --jsn"),
         (["--nope"], "error: No such option: --nope"),

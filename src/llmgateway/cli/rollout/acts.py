@@ -15,6 +15,7 @@ from llmgateway.cli.whereabouts import TOKEN_ENV, Source, TokenEnvOption, UrlOpt
 
 RouteArgument = Annotated[str, typer.Argument(metavar="ROUTE", help="The route, as its applications write it.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; stays in the rollout's history.")]
+_NeverAsks = Annotated[bool, typer.Option("--yes", "-y", help="Nobody is asked anyway; scripts may say so.")]
 SHOWN: Final = 600  # characters of what was said
 
 
@@ -33,6 +34,7 @@ def word(what: str, summary: str) -> Callable[..., None]:
         token_env: TokenEnvOption = TOKEN_ENV,
         reason: ReasonOption = "",
         as_json: gateway.JsonOption = False,
+        _yes: _NeverAsks = False,
     ) -> None:
         source = locate(config, url, token_env)
         tell(_done(source, path(route, what), reason=reason), as_json=as_json)
