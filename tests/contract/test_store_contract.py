@@ -9,6 +9,7 @@ from tests.support.exchanges import REQUEST, ExchangeFactory, ids, verdict
 from tests.support.guardrails import numbers
 
 from llmgateway.domain.exchange import Exchange
+from llmgateway.domain.pseudonyms import mark_of
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.chain import Hit
 from llmgateway.guarding.notes import Notes
@@ -226,6 +227,28 @@ async def test_filters_choose(store: Store, make: ExchangeFactory, wanted: Wante
     chosen = [entries[at].row["id"] for at in expected]
     assert ids(await store.page(wanted, limit=10)) == chosen[::-1]
     assert ids(await store.since_seq(wanted, seq=0, limit=10)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (Wanted(user="ada"), [0]),
+        (Wanted(user="ada@example.com"), [1, 2]),
+        (Wanted(user="bob@example.com"), []),
+        (Wanted(user="%"), []),
+        (Wanted(user=""), []),
+        (Wanted(user="ada", status=429), []),
+    ],
+)
+async def test_a_user_is_found_by_name_also_where_a_pseudonym_is_stored(
+    store: Store, make: ExchangeFactory, wanted: Wanted, expected: list[int]
+) -> None:
+    entries = []
+    for user in ("ada", "[EMAIL]" + mark_of("ada@example.com"), "ada@example.com", None):
+        make.clock.advance(10.0)
+        entries.append(make.entry(user=user))
+    await append(store, entries)
+    assert ids(await store.page(wanted, limit=10)) == [entries[at].row["id"] for at in expected][::-1]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What the journal gets of bodies that guardrails care about, and what they have found."""
 
-import hashlib
 import logging
 import re
 from functools import partial
@@ -12,6 +11,7 @@ from llmgateway.dataplane.call import Errand, Request
 from llmgateway.dataplane.guardedreply import UNREADABLE, GuardedReply
 from llmgateway.dataplane.reply import Reply, Way
 from llmgateway.domain.exchange import Exchange
+from llmgateway.domain.pseudonyms import mark_of
 from llmgateway.domain.verdict import Stage
 from llmgateway.guarding.body import Sieve
 from llmgateway.guarding.guards import Guard, as_text, sifted
@@ -108,7 +108,7 @@ def _masked(guard: Guard, text: str) -> str:
 
 def pseudonym(guard: Guard, name: str) -> str:
     """A masked name, and a part of its hash, so that masked users can be told apart."""
-    return f"{guard.masked_text(name)}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return f"{guard.masked_text(name)}{mark_of(name)}"
 
 
 def guarded_message(call: Errand, reply: Reply | None, message: bytes | None) -> bytes | None:

@@ -114,6 +114,7 @@ class Wanted:
     route: str | None = None
     version: str | None = None  # the one that served
     key: str | None = None
+    user: str | None = None  # as the application wrote it, also where a pseudonym was stored
     status: int | None = None
     end: str | None = None
     error: str | None = None  # its code

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
+from llmgateway.domain.pseudonyms import MARK_LENGTH, mark_of
 from llmgateway.ports.store import ATTEMPT, COLUMNS, SEARCHED, VERDICT, Body, Pair, Row, Wanted
 from llmgateway.store.rows import KIND_AT, BodyCodec, attempt_of, row_of, storable, verdict_of
 
@@ -124,6 +125,9 @@ def marks(values: Sequence[object]) -> str:
 def conditions(wanted: Wanted, judged: str = _JUDGED) -> Condition:
     """A WHERE clause and its values. Times are asked of the id, whose first 48 bits are the time of arrival."""
     parts = list(_equal(wanted))
+    if wanted.user is not None:
+        named = storable(wanted.user), mark_of(wanted.user)
+        parts.append((f'("user" = ? OR substr("user", -{MARK_LENGTH}) = ?)', [*named]))
     parts.extend(_status(wanted.status))
     parts.extend(_judged(wanted, judged))
     if wanted.end is not None:

@@ -17,6 +17,7 @@ from llmgateway.cli.logs import lines, make_app, options, tail
 from llmgateway.cli.logs.export import cell
 from llmgateway.cli.logs.printable import many_lines, one_line, seconds, size
 from llmgateway.cli.logs.show import BAR, bar
+from llmgateway.domain.pseudonyms import mark_of
 from llmgateway.ports.store import Body, Entry, Wanted
 from llmgateway.store.sqlite import SqliteStore
 
@@ -63,6 +64,30 @@ def test_a_name_that_nothing_has_may_be_a_typo(tmp_path: Path, make: ExchangeFac
     assert told.stderr == 'no exchange matches; the newest 3 have no version "nxt"; did you mean "next"?\n'
     assert '3 have no key "shpo"; did you mean "shop"?' in logs(tmp_path, "list", "--key", "shpo").stderr
     assert logs(tmp_path, "list", "--version", "next", "--key", "team-a").stderr == "no exchange matches\n"
+    assert logs(tmp_path, "list", "--user", "eve").stderr == 'no exchange matches; the newest 3 have no user "eve"\n'
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (
+            "invalid_api_key",
+            "; nobody knows who gets invalid_api_key, so it is only counted: llmgateway_refused_total in",
+        ),
+        ("overloaded", "\n"),
+    ],
+)
+def test_a_refusal_that_leaves_no_record_is_looked_for_in_the_metrics(tmp_path: Path, error: str, hint: str) -> None:
+    fill(tmp_path, [ExchangeFactory().entry()])
+    assert logs(tmp_path, "list", "--error", error).stderr.startswith(f"no exchange matches{hint}")
+
+
+@pytest.mark.parametrize("command", [["list"], ["tail", "--no-follow"], ["export"]])
+def test_every_listing_can_be_of_one_user(tmp_path: Path, command: list[str]) -> None:
+    make = ExchangeFactory()
+    fill(tmp_path, [make.entry(user="ada"), make.entry(user="bob"), make.entry(user=f"[EMAIL]{mark_of('ada@x.org')}")])
+    told = logs(tmp_path, *command, "--user", "ada@x.org", *([] if command == ["export"] else ["--json"])).stdout
+    assert [json.loads(line)["user"] for line in told.splitlines()] == ["[EMAIL]" + mark_of("ada@x.org")]
     assert logs(tmp_path, "list", "--version", "nxt", "--json").stdout == ""
 
 

@@ -47,6 +47,13 @@ def test_json_has_them_whole(tmp_path: Path, entries: list[Entry]) -> None:
     assert [line["verdicts"] for line in table] == ["1", "1", "2", "0"]
 
 
+@pytest.mark.usefixtures("entries")
+def test_a_name_that_no_verdict_has_is_told_with_the_nearest(tmp_path: Path) -> None:
+    told = logs(tmp_path, "list", "--guardrail", "pepole").stderr
+    assert told == 'no exchange matches; in the newest 4 "pepole" has found nothing; did you mean "people"?\n'
+    assert logs(tmp_path, "list", "--guardrail", "people", "--status", "429").stderr == "no exchange matches\n"
+
+
 @pytest.mark.parametrize(
     ("args", "expected"),
     [

@@ -30,12 +30,16 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+_Limit = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="How many at most. Without it: all.")]
+
+
 def export(
     config: options.ConfigOption = options.CONFIG,
     data: options.DataOption = None,
     route: options.RouteOption = None,
     version: options.VersionOption = None,
     key: options.KeyOption = None,
+    user: options.UserOption = None,
     status: options.StatusOption = None,
     error: options.ErrorOption = None,
     guardrail: options.GuardrailOption = None,
@@ -45,9 +49,7 @@ def export(
     shadow: options.ShadowOption = False,
     text: options.TextOption = None,
     scan: options.ScanOption = options.SCAN,
-    limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help="How many at most. Without it: all.")
-    ] = None,
+    limit: _Limit = None,
     output_format: Annotated[Format, typer.Option("--format", "-f", help="JSON lines or CSV.")] = Format.JSONL,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; stdout without it.")] = None,
     bodies: Annotated[bool, typer.Option("--bodies", help="With requests and replies (JSON lines only).")] = False,
@@ -60,6 +62,7 @@ def export(
         route=route,
         version=version,
         key=key,
+        user=user,
         status=status,
         error=error,
         guardrail=guardrail,

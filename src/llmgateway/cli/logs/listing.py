@@ -1,6 +1,6 @@
 """`llmgateway logs list`: exchanges, newest first, a page at a time."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +11,11 @@ from llmgateway.cli.logs.search import PAGE, Walk, add_details, walk
 from llmgateway.config.problems import did_you_mean, quoted
 from llmgateway.ports.store import Row, StoreReader, Wanted
 
+# What is refused before it is known who asks.
+_NAMELESS: Final = frozenset(
+    {"bad_request", "conflicting_credentials", "headers_too_large", "invalid_api_key", "not_found", "uri_too_long"}
+)
+
 
 def list_exchanges(
     config: options.ConfigOption = options.CONFIG,
@@ -18,6 +23,7 @@ def list_exchanges(
     route: options.RouteOption = None,
     version: options.VersionOption = None,
     key: options.KeyOption = None,
+    user: options.UserOption = None,
     status: options.StatusOption = None,
     error: options.ErrorOption = None,
     guardrail: options.GuardrailOption = None,
@@ -36,6 +42,7 @@ def list_exchanges(
         route=route,
         version=version,
         key=key,
+        user=user,
         status=status,
         error=error,
         guardrail=guardrail,
@@ -81,11 +88,31 @@ async def _found(reader: StoreReader, plan: Walk, *, with_details: bool) -> tupl
 async def _unheard_of(reader: StoreReader, wanted: Wanted) -> str:
     """The end of a sentence about a name that nothing in the newest part of the log has: it may be a typo."""
     newest = await reader.page(Wanted(route=wanted.route, shadow=None), limit=knownroutes.LOOKED_AT)
+    if wanted.user is not None and wanted.user not in {row["user"] for row in newest}:
+        return f"; the newest {len(newest):,} have no user {quoted(wanted.user)}"
     for what, name, column in (("version", wanted.version, "served_version"), ("key", wanted.key, "key")):
         known = {row[column] for row in newest if row[column]}
         if name is not None and name not in known:
             return f"; the newest {len(newest):,} have no {what} {quoted(name)}{did_you_mean(name, known)}"
-    return ""
+    return await _no_verdict(reader, newest, wanted.guardrail) or _never_logged(wanted.error)
+
+
+async def _no_verdict(reader: StoreReader, newest: list[Row], guardrail: str | None) -> str:
+    if guardrail is None:
+        return ""
+    verdicts = await reader.verdicts([row["seq"] for row in newest])
+    known = {verdict["guardrail"] for each in verdicts.values() for verdict in each}
+    if guardrail in known:
+        return ""
+    nothing_of = f"in the newest {len(newest):,} {quoted(guardrail)} has found nothing"
+    return f"; {nothing_of}{did_you_mean(guardrail, known)}"
+
+
+def _never_logged(error: str | None) -> str:
+    """Of whom nobody knows there is no record: the log can't answer, and another figure can."""
+    if error not in _NAMELESS:
+        return ""
+    return f"; nobody knows who gets {error}, so it is only counted: llmgateway_refused_total in /metrics"
 
 
 def _print(rows: list[Row]) -> None:

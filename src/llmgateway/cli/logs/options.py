@@ -33,6 +33,9 @@ DataOption = Annotated[Path | None, typer.Option("--data", help="The data folder
 RouteOption = Annotated[str | None, typer.Option(help="Only this route.")]
 VersionOption = Annotated[str | None, typer.Option(help="Only what this version served.")]
 KeyOption = Annotated[str | None, typer.Option(help="Only this caller's key, by its name.")]
+UserOption = Annotated[
+    str | None, typer.Option(help="Only of this user, as the application wrote it; also where it was stored redacted.")
+]
 StatusOption = Annotated[
     str | None, typer.Option(help="Only 200, 404 …, 4xx, 5xx, or how it ended: " + ", ".join(End) + ".")
 ]
@@ -80,6 +83,7 @@ def wanted(
     route: str | None = None,
     version: str | None = None,
     key: str | None = None,
+    user: str | None = None,
     status: str | None = None,
     error: str | None = None,
     guardrail: str | None = None,
@@ -95,6 +99,7 @@ def wanted(
         route=route,
         version=version,
         key=key,
+        user=user,
         status=code,
         end=end,
         error=_one_of(error, tuple(ERRORS), "--error"),
