@@ -151,6 +151,7 @@ async def test_c21_an_upload_waits_for_its_model_within_its_limit(tmp_path):
         body = part("file", b"x" * 300_000) + part("model", b"once") + END
         answer = await running.ask("POST", "/v1/audio/transcriptions", body, {"content-type": FORM})
         assert (answer.status, answer.json()["error"]["code"]) == (413, "payload_too_large")
+        assert "than the 262,144 bytes" in answer.json()["error"]["message"]  # what a developer needs to know
         assert backend.connections == []
 
 

@@ -69,7 +69,9 @@ ERRORS: Final[dict[str, ErrorKind]] = {
     # who and what
     "invalid_api_key": _caller(401, "The API key is missing or not valid.", "authentication_error"),
     "conflicting_credentials": _caller(401, "Two different API keys were sent.", "authentication_error"),
-    "model_not_found": _caller(404, "The model does not exist, or this key may not use it."),
+    "model_not_found": _caller(
+        404, "The model does not exist, or this key may not use it. GET /v1/models lists what it may use."
+    ),
     "operation_not_allowed": _caller(403, "This API key may not use this endpoint.", "permission_error"),
     "route_required": _caller(
         400, "No model is named: set the key's default_route, or send the header x-llmgateway-route."

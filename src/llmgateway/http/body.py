@@ -76,7 +76,7 @@ class Body:
             if head.encoding is not None and head.has_body:
                 self._fault = GatewayError("unsupported_encoding")
             elif self.size > limit or (head.content_length or 0) > limit:
-                self._fault = GatewayError("payload_too_large")
+                self._fault = _too_large(limit)
         if self._fault is not None:
             raise self._fault
 
@@ -108,7 +108,7 @@ class Body:
         """Take the next bytes."""
         self.size += len(piece)
         if self._limit is not None and self.size > self._limit:
-            self.fail(GatewayError("payload_too_large"))
+            self.fail(_too_large(self._limit))
         elif self._sink is not None:
             self._sink.data(piece)
         elif self._pieces and len(self._pieces[-1]) < _SMALL_PIECE:
@@ -147,3 +147,7 @@ class Body:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _too_large(limit: int) -> GatewayError:
+    return GatewayError("payload_too_large", f"The request's body is larger than the {limit:,} bytes that are allowed.")

@@ -68,12 +68,19 @@ def parse_bounded(body: bytes, max_depth: int, max_tokens: int) -> dict[str, Any
     try:
         document = decode(body)
     except JsonError as error:
-        raise GatewayError("json_too_deep" if error.msg.startswith("depth limit") else "invalid_json") from None
+        if error.msg.startswith("depth limit"):
+            raise GatewayError("json_too_deep") from None
+        raise GatewayError("invalid_json", _broken_at(error.lineno, error.colno)) from None
     if type(document) is not dict:
         raise GatewayError("invalid_json", "The body must be a JSON object.")
     if opened > max_depth and is_deeper(document, max_depth):
         raise GatewayError("json_too_deep")
     return document
+
+
+def _broken_at(line: int, column: int) -> str:
+    """Where it ceases to be JSON, and nothing of what stands there."""
+    return f"The body is not valid JSON: it breaks off or goes wrong at line {line:,}, column {column:,}."
 
 
 def _check_tokens(body: bytes, max_tokens: int) -> int:

@@ -80,6 +80,22 @@ def test_what_is_no_json_object_is_refused(body):
 
 
 @pytest.mark.parametrize(
+    ("body", "line", "column"),
+    [
+        (b'{"model": "m", ', 1, 16),
+        (b'{"a":\n "secret\x01"}', 2, 9),
+        (b'{"a": 1} secret', 1, 10),
+        (b"'" + b"s" * 100_000, 1, 1),
+    ],
+)
+def test_the_refusal_says_where_it_is_no_json_and_not_what_stands_there(body, line, column):
+    with pytest.raises(GatewayError, match=f"at line {line}, column {column}\\.$") as caught:
+        parse(body)
+    assert "s" * 100 not in caught.value.message
+    assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b'{"model":"a","model":"b"}',
