@@ -204,11 +204,11 @@ def _happened(spans: Sequence[Span], marks: Sequence[Mark], axis: Axis, say: Say
     """Rollouts as bars, each in a row of its own, and below them what happened at a moment."""
     parts, y = list[str](), 2.0
     for span in spans:
-        x = axis.x(span.since)
-        parts.append(box((x, y), (max(3.0, axis.x(span.until) - x), 10), span.colour, span.title))
-        is_left = x < LEFT + (WIDTH - LEFT - RIGHT) * 0.6
-        at = axis.x(span.until) + 6 if is_left else x - 6
-        parts.append(text(at, y + 9, short(span.title, 48), "start" if is_left else "end"))
+        x, end, title = axis.x(span.since), axis.x(span.until), short(span.title, 48)
+        parts.append(box((x, y), (max(3.0, end - x), 10), span.colour, span.title))
+        at, anchor, is_below = _beside(x, end, width_of(title))
+        y += LINE * is_below
+        parts.append(text(at, y + 9, title, anchor))
         y += 17
     for kind in MARKS:
         chosen = [each for each in marks if each.kind == kind and each.at >= axis.periods.origin]
@@ -221,6 +221,20 @@ def _happened(spans: Sequence[Span], marks: Sequence[Mark], axis: Axis, say: Say
         parts.append(text(WIDTH - RIGHT + 14, y + 10, say(f"mark.{kind}")))
         y += 17
     return _lane(say("plot.happened"), "".join(parts), y + 4)
+
+
+def _beside(x: float, end: float, width: float) -> tuple[float, str, bool]:
+    """Where the name of a bar from `x` to `end` has room: where, its anchor, and whether it needs a line of its own."""
+    if end + 6 + width <= WIDTH:
+        return end + 6, "start", False
+    if x - 6 - width >= LEFT:
+        return x - 6, "end", False
+    return min(x, WIDTH - width), "start", True
+
+
+def width_of(words: str) -> float:
+    """About how wide a text is drawn: what is wide in East Asia is twice as wide."""
+    return sum(13.0 if ord(each) >= 0x2E80 else 6.5 for each in words)
 
 
 def sparks(values: Sequence[float]) -> str:

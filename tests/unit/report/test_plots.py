@@ -9,7 +9,7 @@ from tests.support.reports import DAY, HOSTILE, START, failed, made, took, traff
 from llmgateway.drawing.intervals import Bar
 from llmgateway.drawing.svg import WIDTH as NARROW
 from llmgateway.report.charts import MAX_ROWS, Count, Group, counts, shares
-from llmgateway.report.plots import COLOURS, OTHERS, WIDTH, Mark, Span, colours_of, overview, sparks, stacked
+from llmgateway.report.plots import COLOURS, OTHERS, WIDTH, Mark, Span, colours_of, overview, sparks, stacked, width_of
 from llmgateway.report.say import Say
 from llmgateway.report.service import service_of
 
@@ -77,6 +77,29 @@ def test_nothing_is_outside_the_frame(periods, groups):
     ]
     marks = [Mark(START + at * DAY, kind, "m") for at in (0, 1, 99) for kind in ("alarm", "change")]
     drawn(overview(service, periods, spans, marks, SAY))
+
+
+@pytest.mark.parametrize("title", ["v1 → v2: waits for approval", "v1 → v2：承認待ち", "x" * 100])
+@pytest.mark.parametrize(
+    ("begun", "over"), [(0.0, 1.0), (0.0, 0.7), (0.9, 1.0), (0.5, 1.0), (1.0, 1.0), (0.0, 0.1), (0.4, 0.6)]
+)
+def test_the_name_of_a_bar_is_whole_and_lies_on_nothing(begun, over, title):
+    service = service_of([traffic(1)], [], [], [])
+    length = PERIODS.end - PERIODS.origin
+    span = Span(PERIODS.origin + begun * length, PERIODS.origin + over * length, title, COLOURS[0])
+    marks = [Mark(PERIODS.end - 1, "event", "m")]
+    found = drawn(overview(service, PERIODS, [span], marks, SAY))
+    (name,) = [each for each in found["text"] if each.text and each.text[:20] == title[:20]]
+    (bar,) = [each for each in found["rect"] if any(one.text == title for one in each)]
+    x, y, wide = float(name.get("x")), float(name.get("y")), width_of(name.text)
+    left, right = (x - wide, x) if name.get("text-anchor") == "end" else (x, x + wide)
+    assert left >= 0
+    assert right <= WIDTH
+    first, end = float(bar.get("x")), float(bar.get("x")) + float(bar.get("width"))
+    is_below = y - float(bar.get("y")) > 20
+    assert right <= first or left >= end or is_below
+    (events,) = [each for each in found["text"] if each.text == "events"]
+    assert float(events.get("y")) - y >= 12
 
 
 def test_what_was_before_the_picture_begins_is_not_in_it():
