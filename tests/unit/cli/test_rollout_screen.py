@@ -63,6 +63,15 @@ def test_the_figures_the_words_and_what_is_in_the_way():
     assert "\x1b" not in text, "what is told can't move the cursor"
 
 
+@pytest.mark.parametrize(
+    ("asking", "missing", "is_told"),
+    [(True, ["approvals"], True), (False, ["approvals"], False), (True, ["time"], False), (True, [], False)],
+)
+def test_whoever_is_asked_for_a_word_is_told_how_to_give_it(asking, missing, is_told):
+    rollout = WHOLE | {"asking": asking, "missing": [{"what": each, "values": {}} for each in missing]}
+    assert ("who agrees: llmgateway rollout approve chat" in printed(rollout)) is is_told
+
+
 def test_what_the_table_says_and_what_it_rests_on_is_left_to_explain():
     said = {key: re.sub(r"\{\w+\}", "x", template) for key, template in WORDS.items()}
     kept = brief(said.values())

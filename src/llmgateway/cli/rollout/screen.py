@@ -47,6 +47,11 @@ _TOLD_ELSEWHERE: Final = tuple(
 )
 
 
+def waits_for_word(rollout: Mapping[str, Any]) -> bool:
+    """Whether people are asked, and too few have said yes."""
+    return bool(rollout.get("asking")) and any(each["what"] == "approvals" for each in rollout.get("missing", ()))
+
+
 def standing(rollout: Mapping[str, Any]) -> "Group":
     """The whole picture."""
     from rich.console import Group
@@ -62,6 +67,8 @@ def standing(rollout: Mapping[str, Any]) -> "Group":
     if "metrics" in rollout:
         parts += [Text(bar(rollout)), figures(rollout["metrics"], room())]
         parts += [Text(one_line(each)) for each in brief(rollout["words"])]
+        if waits_for_word(rollout):
+            parts.append(Text(f"who agrees: llmgateway rollout approve {one_line(rollout['route'])}", "yellow"))
         parts.append(Text(f"what it means: llmgateway rollout explain {one_line(rollout['route'])}", "dim"))
     parts += [Text(one_line(move(each))) for each in rollout.get("moves", ())]
     if "moves" in rollout:
