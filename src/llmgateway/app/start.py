@@ -13,6 +13,8 @@ from typing import Any
 from llmgateway import __version__, plugins
 from llmgateway.app.cores import worker_count
 from llmgateway.app.parts import CLOCK, STORE, Started, examine_file, latest
+from llmgateway.app.room import too_little
+from llmgateway.app.tokensecret import kept_secret
 from llmgateway.app.worker import worker_main
 from llmgateway.config import lastgood
 from llmgateway.config.snapshot import Address, Bodies, Snapshot
@@ -48,12 +50,14 @@ def run(config: Path, announce: Callable[[dict[str, Any]], None]) -> int:
         _examine_store(data)
         listeners = _bind(first.snapshot, ORPHANS_S if has_orphans else 0.0)
         lastgood.save(data, started.text, started.snapshot.generation)
+        kept_secret(data)  # while there is room: what workers keep back may take the last of the disk
     except OSError as error:
         raise StartError(
-            f"the data folder {data} can't be used: {error.strerror}: {error.filename}. "
+            f"the data folder {data} can't be used: {error.strerror}: {error.filename or data}. "
             f"It has to be a folder that user {os.geteuid()} may write to; [data] dir names another"
         ) from None
-    for warning in first.warnings:
+    scarce = too_little(data, worker_count(first.snapshot), first.snapshot.journal)
+    for warning in (*first.warnings, *([scarce] if scarce else [])):
         logger.warning("%s", warning)
     return _supervise(started, listeners, lock, announce)
 
