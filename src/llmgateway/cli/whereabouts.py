@@ -202,7 +202,8 @@ def understood(source: Source, status: int, body: bytes, *, has: str) -> Mapping
     from llmgateway.wire.jsoncodec import decode
 
     if status == 401:
-        raise UnreachableError(f"{source.url} wants the admin token: put it into ${source.token_env}.")
+        sent = " and another one than it was sent" if source.token else ""
+        raise UnreachableError(f"{source.url} wants the admin token{sent}: put it into ${source.token_env}.")
     try:
         view = decode(body)
     except ValueError:

@@ -208,6 +208,12 @@ def test_where_nobody_can_watch_it_is_printed_once(gateway):
     assert len(gateway.seen) == 1
 
 
+def test_a_wrong_token_is_told_from_none(gateway):
+    gateway.reply = (401, b"{}")
+    with pytest.raises(UnreachableError, match="wants the admin token and another one than it was sent: put it into"):
+        fetch(Source(gateway.url, TOKEN, TOKEN_ENV))
+
+
 def test_the_token_comes_from_the_environment_and_is_never_shown(gateway):
     result = run("--url", gateway.url, "--once", "--token-env", "MY_TOKEN", env={"MY_TOKEN": TOKEN})
     assert gateway.seen == [("/admin/v1/live", f"Bearer {TOKEN}")]

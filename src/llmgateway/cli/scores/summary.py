@@ -1,6 +1,6 @@
 """`llmgateway scores summary`: how the versions of the routes do, by what was said of them and who said it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,7 +32,7 @@ def summary(
     name: NameOption = None,
     source: SourceOption = None,
     since: SinceOption = None,
-    as_json: options.JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Sum up what holds now, by route, version, name and kind of source, with 95 % intervals."""
     from llmgateway.store.scoresummary import summaries
