@@ -29,7 +29,10 @@ MOVES: Final[Mapping[Event, Move]] = {
     Event.SHADOW: Move("shadow", _INFO, "has begun: the candidate answers copies", UndoAct.ROLLBACK),
     Event.START: Move("start", _INFO, "has begun: {weight:.3g} % of assignments go to the candidate", UndoAct.ROLLBACK),
     Event.ASK: Move(
-        "ask", _WARNING, "has all that step {step} needs, and waits for people at its gate", UndoAct.ROLLBACK
+        "ask",
+        _WARNING,
+        "has all that step {step} needs, and waits for people at its gate: llmgateway rollout approve {route}",
+        UndoAct.ROLLBACK,
     ),
     Event.ADVANCE: Move(
         "advance", _INFO, "is at step {step} of {steps}: {weight:.3g} % go to the candidate", UndoAct.ROLLBACK
@@ -43,7 +46,11 @@ MOVES: Final[Mapping[Event, Move]] = {
     ),
     Event.CONTROLLER_LOST: Move(_PAUSE, _WARNING, "is paused: nobody was watching for a while", UndoAct.RESUME),
     Event.CLEARED: Move("resume", _INFO, "goes on: the cause of its pause is gone", UndoAct.PAUSE),
-    Event.PROVEN: Move("proven", _WARNING, "is shown to do no harm, and waits for people"),
+    Event.PROVEN: Move(
+        "proven",
+        _WARNING,
+        "is shown to do no harm, and waits for people: llmgateway rollout approve {route}, and promote",
+    ),
     Event.DEADLINE: Move("inconclusive", _WARNING, "is past its deadline, with no proof of harm nor of the opposite"),
     Event.IN_FORCE: Move("in_force", _INFO, "is in force on every worker"),
     Event.BAKED: Move("succeed", _INFO, "has succeeded: the candidate is the stable version", UndoAct.WEIGHTS),
@@ -58,7 +65,8 @@ def automatic(after: Running, row: TransitionRecord, evidence: Evidence, route: 
     if row.actor:
         return None
     record, move = after.record, MOVES.get(Event(row.event), Move(row.event, _INFO, f"has moved ({row.event})"))
-    steps = {"step": row.step + 1, "steps": len(after.rollout.plan.steps), "weight": 100 * row.weight}
+    plan = after.rollout.plan
+    words = {"route": record.route, "step": row.step + 1, "steps": len(plan.steps), "weight": 100 * row.weight}
     why = f" ({row.reason})" if row.reason else ""
     counts = _counts(evidence)
     return GatewayEvent(
@@ -67,7 +75,7 @@ def automatic(after: Running, row: TransitionRecord, evidence: Evidence, route: 
         kind=EventKind.ROLLOUT,
         action=move.action,
         severity=move.severity,
-        text=f"The rollout of {record.candidate} on {record.route} {move.text.format(**steps)}{why}.{_said(counts)}",
+        text=f"The rollout of {record.candidate} on {record.route} {move.text.format(**words)}{why}.{_said(counts)}",
         route=record.route,
         version=record.candidate,
         figures={

@@ -54,6 +54,17 @@ def test_a_step_says_where_it_is():
     assert (found.severity, found.undo["act"]) == (EventSeverity.INFO, "rollout.rollback")
 
 
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("ask", "waits for people at its gate: llmgateway rollout approve chat."),
+        ("proven", "waits for people: llmgateway rollout approve chat, and promote."),
+    ],
+)
+def test_whoever_is_waited_for_is_told_what_to_do(name, end):
+    assert event(name).text.endswith(end)
+
+
 def test_a_reason_that_was_given_is_told():
     found = event("roll_back", reason="the configuration has other versions now")
     assert "is rolled back (the configuration has other versions now)." in found.text
