@@ -2,9 +2,11 @@
 
 import pytest
 from tests.support.browser import program, tab
-from tests.support.reports import HOSTILE, made, route_report
+from tests.support.reports import HOSTILE, START, made, route_report, took, traffic
 
+from llmgateway.ports.generations import SeenVersion
 from llmgateway.report.html import render_html
+from llmgateway.report.service import service_of
 
 pytestmark = pytest.mark.skipif(program() is None, reason="there is no Chromium here")
 
@@ -27,6 +29,19 @@ async def test_it_fits_on_a_screen_and_on_paper(tmp_path, language):
         await fits(page)
         assert await page.eval("document.querySelectorAll('script').length") == 0
         assert page.messages == []
+
+
+async def test_on_a_laptop_no_table_has_to_be_moved(tmp_path):
+    file = tmp_path / "report.html"
+    seen = SeenVersion("support", "v1", "dc6c62d6bdad", at=START, generation=1)
+    service = service_of([traffic(387)], [took(387)], [], [seen])
+    file.write_text(render_html(made(route_report(service=service))))
+    async with tab(tmp_path) as page:
+        await page.call("Emulation.setDeviceMetricsOverride", width=1100, height=800, deviceScaleFactor=1, mobile=False)
+        await page.open(f"file://{file}")
+        await page.until("document.querySelectorAll('svg').length > 0")
+        moved = "[...document.querySelectorAll('.wide')].filter((e) => e.scrollWidth > e.clientWidth).length"
+        assert await page.eval(moved) == 0
 
 
 async def test_on_a_phone_words_stay_whole_and_what_is_wide_is_moved_by_itself(tmp_path):

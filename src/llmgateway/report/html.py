@@ -26,7 +26,7 @@ p{margin:.4rem 0;max-width:48rem}p.aside{color:#5b6875;font-size:.87rem}
 table{border-collapse:collapse;width:100%;margin:.6rem 0;font-size:.89rem}
 th{font-weight:600;color:#5b6875;border-bottom:2px solid #9aa5b0;overflow-wrap:normal}
 :lang(ja) th{word-break:auto-phrase}
-th,td{text-align:left;padding:.32rem .6rem;vertical-align:top}
+th,td{text-align:left;padding:.32rem .4rem;vertical-align:top}
 td{min-width:5.5rem;border-bottom:1px solid #e3e8ec}
 tr{break-inside:avoid}thead{display:table-header-group}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;overflow-wrap:normal;min-width:0}.w{white-space:nowrap}
