@@ -10,6 +10,7 @@ import pytest
 from tests.support.exchanges import ExchangeFactory, verdict
 from tests.unit.cli.test_logs import HOSTILE, fill, logs
 
+from llmgateway.guarding.trust import Said
 from llmgateway.ports.store import Entry
 
 
@@ -35,6 +36,14 @@ def test_show_says_who_did_what_to_what(tmp_path: Path, entries: list[Entry]) ->
     assert "credentials blocked secret.token" in shown[2]
     assert "guardrail_blocked" in shown[2]
     assert "credentials flagged secret.token" in shown[3]
+
+
+@pytest.mark.parametrize("failure", sorted(set(Said) - {Said.ANSWERED, Said.REMEMBERED}))
+def test_why_a_judge_had_no_answer_is_told_in_words(tmp_path: Path, failure: Said) -> None:
+    entry = ExchangeFactory().entry(verdicts=[verdict(guardrail="advice", action="block", kind=f"error.{failure}")])
+    fill(tmp_path, [entry])
+    shown = logs(tmp_path, "show", entry.row["id"]).stdout
+    assert re.search(rf"verdict    advice blocked error\.{failure} \([a-z ]+\) in the request", shown)
 
 
 def test_json_has_them_whole(tmp_path: Path, entries: list[Entry]) -> None:
