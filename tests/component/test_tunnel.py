@@ -289,7 +289,7 @@ async def test_a_backend_that_does_not_answer_a_close_frame_is_not_waited_for(tm
             caller.close(1000)
             before = time.monotonic()
             assert await caller.until_closed() == ([], 1000)
-            assert time.monotonic() - before < 4
+            assert time.monotonic() - before < 10
             await running.quiet()
             settled(running, end="completed", error_code=None)
 
@@ -423,7 +423,7 @@ async def test_a_drain_cuts_the_wait_for_an_answer_short(tmp_path, monkeypatch, 
                 await backend.connections[0].until(lambda: bool(backend.connections[0].unread))
             before = time.monotonic()
             await running.worker.drain()
-            assert time.monotonic() - before < 0.25 + 0.2 + 1.2 + 3.0
+            assert time.monotonic() - before < 0.25 + 0.2 + 1.2 + 10
             assert await caller.until_closed() == ([], 1000)
             settled(running, end="completed", error_code=None)
 
@@ -434,7 +434,7 @@ async def test_a_drain_waits_for_nobody_who_does_not_answer(tmp_path):
             caller = await session(running)
             before = time.monotonic()
             await running.worker.drain()
-            assert time.monotonic() - before < 0.25 + 0.2 + 1.2 + 3.0
+            assert time.monotonic() - before < 0.25 + 0.2 + 1.2 + 10
             assert (await caller.until_closed())[1] == 1001
             settled(running, end="completed", error_code="draining")
 

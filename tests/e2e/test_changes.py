@@ -121,7 +121,7 @@ def test_a_weight_is_in_force_on_all_workers_within_a_second_and_undone_by_one_c
     with asking(gateway) as statuses:
         begin = time.monotonic()
         code, done = api(gateway, "PUT", "routes/chat/weights?reason=try", {"v1": 50, "v2": 50})
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 10  # a few hundredths where nothing else runs
         assert (code, done["generation"], [each["error"] for each in done["workers"]]) == (200, 2, [None, None])
         wait_for(lambda: generations(gateway) == [2, 2], 10)
         assert "weight = 50   # most of it" in gateway.config.read_text()

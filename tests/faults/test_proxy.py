@@ -111,7 +111,7 @@ async def test_a_rate_is_kept():
     async with between() as (proxy, _):
         proxy.requests = Fault(rate=20_000, slice=500)
         back, took = await echoed(proxy, b"x" * 2000)
-        assert len(back) == 2000 and 0.09 <= took < 1.0
+        assert len(back) == 2000 and 0.09 <= took < 5.0
 
 
 async def test_a_stall_keeps_the_connection_and_passes_nothing_more():

@@ -23,7 +23,7 @@ def test_a_hundred_megabytes_are_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         source.read_text(file)
     assert reason(caught) == f"{file}: is larger than 4 MiB"
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize("content", ["", "\n \n", "# only a comment\n", "\ufeff"])

@@ -175,7 +175,7 @@ def test_what_multiplies_is_not_judged_by(schema):
     began = time.perf_counter()
     with pytest.raises(SchemaError):
         Schema(schema)
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
 
 
 def test_ways_are_counted():
@@ -229,7 +229,7 @@ def test_what_goes_in_circles_ends(schema):
 def test_a_pattern_that_backtracks_elsewhere_takes_no_time_here():
     began = time.perf_counter()
     assert Schema({"pattern": "^(a+)+$"}).fault("a" * 50_000 + "b") == []
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
     with pytest.raises(SchemaError):
         Schema({"pattern": "(a{1000}){1000}"})
 
