@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from bench.guardrails.dice import Dice
 from llmgateway.domain.verdict import Finding
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail
-from llmgateway.wire.view import View
+from llmgateway.wire.rows import below
+from llmgateway.wire.view import NOTHING, Above, View, fold
 
 
 @dataclass(slots=True)
@@ -32,35 +33,41 @@ def deltas(text: str, dice: Dice) -> list[str]:
 
 def run(group: Sequence[Guardrail], pieces: Sequence[str]) -> Run:
     """Feed them; what no guardrail's rules can change any more is let go after each."""
-    told, text, done = Run(), "", 0
-    windows: list[tuple[str, int]] = []
+    told, text, done, above, begins = Run(), "", 0, NOTHING, 0
+    windows: list[tuple[str, int, Above]] = []
     for piece in pieces:
         text += piece
-        begins = max(0, done - REACH)
-        windows.append((text[begins:], done - begins))
+        above, begins = _moved(above, text, begins, done)
+        windows.append((text[begins:], done - begins, above))
         findings, cut = _looked(group, *windows[-1])
         # Beyond the limit a finding reaches the end: a stream shows its replacement at once.
         done = max(begins + cut, len(text) - MAX_OPEN)
         told.found |= _before(findings, begins, done)
         told.held.append(len(text) - done)
-    begins = max(0, done - REACH)
-    view = View(text[begins:])
+    above, begins = _moved(above, text, begins, done)
+    view = View(text[begins:], above)
     told.found |= _before([each.find(view, done - begins) for each in group], begins, len(text))
     told.seconds = _timed(group, windows)
     return told
 
 
-def _looked(group: Sequence[Guardrail], window: str, start: int) -> tuple[list[list[Finding]], int]:
-    view = View(window)
+def _moved(above: Above, text: str, begins: int, done: int) -> tuple[Above, int]:
+    """Where a window begins now, and what is known of what stands before it."""
+    begin = max(0, done - REACH)
+    return below(above, fold(text[begins:begin])) if begin > begins else above, begin
+
+
+def _looked(group: Sequence[Guardrail], window: str, start: int, above: Above) -> tuple[list[list[Finding]], int]:
+    view = View(window, above)
     findings = [each.find(view, start) for each in group]
     return findings, min(each.settled(view, start) for each in group)
 
 
-def _timed(group: Sequence[Guardrail], windows: Sequence[tuple[str, int]]) -> float:
+def _timed(group: Sequence[Guardrail], windows: Sequence[tuple[str, int, Above]]) -> float:
     """All of it again at a stretch: asking the clock at every delta would cost more than some guardrails do."""
     started = time.process_time()
-    for window, start in windows:
-        _looked(group, window, start)
+    for window, start, above in windows:
+        _looked(group, window, start, above)
     return time.process_time() - started
 
 

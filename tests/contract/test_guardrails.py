@@ -22,7 +22,8 @@ from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import pieces_of
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail, OptionError
-from llmgateway.wire.view import CONTEXT, SEPARATOR, View, shown
+from llmgateway.wire.rows import below
+from llmgateway.wire.view import CONTEXT, NOTHING, SEPARATOR, View, fold, shown
 
 ROOT = Path(__file__).parents[1] / "fixtures" / "guardrails"
 NAMES = plugins.names("guardrail")
@@ -180,13 +181,14 @@ def check_settled(guardrail: Guardrail, text: str, longer: str) -> None:
 
 
 def check_window(guardrail: Guardrail, text: str, start: int) -> None:
-    """The same is found by whoever sees only what is near."""
+    """The same is found by whoever sees only what is near, and knows in what table it begins."""
     window = max(0, start - REACH)
+    above = below(NOTHING, fold(text[:window]))
     far = [found for found in guardrail.find(View(text)) if found.start >= start]
     assert guardrail.find(View(text), start) == far, (text, start)
     near = [
         Finding(each.start + window, each.end + window, *each[2:])
-        for each in guardrail.find(View(text[window:]), start - window)
+        for each in guardrail.find(View(text[window:], above), start - window)
     ]
     assert near == far, (text, start)
 

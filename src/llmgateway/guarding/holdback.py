@@ -11,7 +11,8 @@ from llmgateway.guarding.chain import Chain, Hit, Link, blocking, united
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import MAX_OPEN, REACH
-from llmgateway.wire.view import CONTEXT, View, shown
+from llmgateway.wire.rows import below
+from llmgateway.wire.view import CONTEXT, NOTHING, View, fold, shown
 
 _GIVEN_WAY: Final = 64  # characters kept when a guardrail breaks its law: nothing grows for ever
 
@@ -35,7 +36,10 @@ class Part(NamedTuple):
 class HoldBack:
     """Feed it text, and pass on what it gives. `held` is what waits."""
 
-    __slots__ = ("_chain", "_context", "_is_early", "_notes", "_placeholders", "_stage", "_swallowing", "held")
+    __slots__ = (
+        *("_above", "_chain", "_context", "_is_early", "_notes", "_placeholders", "_stage", "_swallowing"),
+        "held",
+    )
 
     def __init__(
         self, chain: Chain, notes: Notes, placeholders: Placeholders, stage: Stage = Stage.REPLY, context: str = ""
@@ -44,6 +48,7 @@ class HoldBack:
         self._notes = notes
         self._placeholders = placeholders
         self._context = context  # what has gone on, as it came: what follows is judged beside it
+        self._above = NOTHING  # what is known of what stood before that
         self._stage = stage
         self._is_early = False  # something has gone on that was not settled
         self._swallowing: list[tuple[Hit, str]] = []  # with the end of what has been swallowed of it
@@ -57,7 +62,7 @@ class HoldBack:
     def following(self) -> "HoldBack":
         """One for another text, which is read behind this one."""
         made = HoldBack(self._chain, self._notes, self._placeholders, self._stage, self._context)
-        made._is_early, made._swallowing = self._is_early, self._swallowing
+        made._is_early, made._swallowing, made._above = self._is_early, self._swallowing, self._above
         return made
 
     def feed(self, text: str) -> list[Part]:
@@ -68,7 +73,7 @@ class HoldBack:
             if not text:
                 return parts
         self.held += shown(text)
-        view, start = View(self._context + self.held), len(self._context)
+        view, start = View(self._context + self.held, self._above), len(self._context)
         cut = max(start, self._chain.settled(view, 0 if self._is_early else start))
         if cut > start or len(self.held) > MAX_OPEN:
             self._release(view, start, cut, parts)
@@ -78,7 +83,7 @@ class HoldBack:
         """Give the rest, as if nothing followed; if something does, it is judged beside it still."""
         parts: list[Part] = []
         if self.held:
-            view, start = View(self._context + self.held), len(self._context)
+            view, start = View(self._context + self.held, self._above), len(self._context)
             found, size = self._found(view, start), len(view.text)
             self._pass(view, start, size, found, parts)
             self._is_early = True
@@ -145,7 +150,10 @@ class HoldBack:
         self._remember(text[start:cut])
 
     def _remember(self, text: str) -> None:
-        self._context = (self._context + text)[-REACH:]
+        before = self._context + text
+        if len(before) > REACH:
+            self._above = below(self._above, fold(before[:-REACH]))
+        self._context = before[-REACH:]
 
 
 def _more(hit: Hit, last: str, text: str) -> int:

@@ -28,7 +28,7 @@ class Guardrail(Protocol):
     Streams are the reason for the last two members, and for two laws.
 
     - *What is far away does not matter*: what `find` gives from a place on is the same if the text begins no more than
-      REACH characters before it.
+      REACH characters before it, and `view.above` tells of tables which began before that (see `wire.rows`).
     - *What is settled stays so*: with `cut = settled(T)`, whatever follows T, `find` gives the same before `cut` as it
       gives of T, and none of that reaches over `cut`. `len(T) - cut` is at most MAX_OPEN, unless a finding of T reaches
       to its very end: then a stream shows that finding's replacement at once, and swallows what `continues` says still

@@ -6,7 +6,7 @@ offsets are code points.
 """
 
 import codecs
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from llmgateway.wire import alphabets, unseen
 
@@ -48,13 +48,29 @@ def _folded(text: str, coded: bytes) -> str:
     return text
 
 
+class Above(NamedTuple):
+    """What is known of the lines before a text that is only the end of one: see `wire.rows`.
+
+    `heads`: lines that may be the head of the table which it goes on with, the newest last. `line`: how the line
+    begins which it goes on with.
+    """
+
+    heads: tuple[str, ...] = ()
+    line: str = ""
+
+
+NOTHING: Final = Above()
+
+
 class View:
     """One text, folded once however many guardrails look at it."""
 
-    __slots__ = ("_coded", "_folded", "_hides", "_is_odd", "_octets", "_plain", "seen", "text")
+    __slots__ = ("_coded", "_folded", "_heads", "_hides", "_is_odd", "_octets", "_plain", "above", "seen", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, above: Above = NOTHING) -> None:
         self.text = text
+        self.above = above
+        self._heads: dict[int, tuple[str, ...]] | None = None
         self._coded: bytes | None = None
         self._octets: bytes | None = None
         plain = text.isascii()
@@ -83,6 +99,13 @@ class View:
         if self._hides is None:
             self._hides = self._odd() and unseen.hides(self.text)
         return self._hides
+
+    @property
+    def heads(self) -> dict[int, tuple[str, ...]]:
+        """What has been found out about tables: by where a line begins, what may be the head of its table."""
+        if self._heads is None:
+            self._heads = {}
+        return self._heads
 
     def _odd(self) -> bool:
         """Whether a look for rare characters is worth its while: one for all of them."""

@@ -10,7 +10,8 @@ import pytest
 from llmgateway.guardrails.pii import scan
 from llmgateway.guardrails.pii.guardrail import PiiGuardrail
 from llmgateway.ports.guardrail import MAX_OPEN, REACH
-from llmgateway.wire.view import View
+from llmgateway.wire.rows import below
+from llmgateway.wire.view import NOTHING, View, fold
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "guardrails" / "pii.json"
 CASES = json.loads(FIXTURE.read_text())
@@ -30,7 +31,7 @@ def streamed(guardrail: PiiGuardrail, text: str, sizes: list[int]) -> list[tuple
     while end < len(text):
         end = min(len(text), end + sizes[end % len(sizes)])
         low = max(0, gone - REACH)
-        view = View(text[low:end])
+        view = View(text[low:end], below(NOTHING, fold(text[:low])))
         cut = guardrail.settled(view, gone - low) if end < len(text) else end - low
         found = guardrail.find(view, gone - low)
         findings += [(each.start + low, each.end + low, each.kind) for each in found if each.start < cut]

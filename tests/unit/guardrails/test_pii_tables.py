@@ -3,7 +3,13 @@
 import pytest
 from tests.unit.guardrails.pii_texts import found
 
+from llmgateway.domain.verdict import Action
+from llmgateway.guarding.chain import Chain, Link
+from llmgateway.guarding.holdback import HoldBack, joined
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guardrails.pii import tables
+from llmgateway.guardrails.pii.guardrail import PiiGuardrail
 from llmgateway.wire.view import SEPARATOR, View
 
 HEAD = "氏名,口座番号,郵便番号,マイナンバー,電話番号"
@@ -61,10 +67,30 @@ def test_what_is_no_head_says_nothing(text):
     assert kinds(text) == []
 
 
-def test_a_head_that_is_too_far_away_says_nothing():
+@pytest.mark.parametrize("rows", [3, 40])
+def test_a_head_holds_for_rows_that_are_far_below_it(rows):
     row = "鈴木," + "x" * 96 + "\n"
-    assert kinds("氏名,口座番号\n" + row * 2 + "鈴木,1234567") == ["jp_bank_account"]
-    assert kinds("氏名,口座番号\n" + row * 3 + "鈴木,1234567") == []
+    assert kinds("氏名,口座番号\n" + row * rows + "鈴木,1234567") == ["jp_bank_account"]
+
+
+def test_a_value_is_found_far_to_the_right():
+    head = ",".join(f"項目{each}" for each in "甲乙丙丁" * 30) + ",口座番号"
+    assert kinds(f"{head}\n{'abcdefgh,' * 100}" + "," * 20 + "1234567") == ["jp_bank_account"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 400])
+def test_a_stream_knows_the_head_of_the_table_it_is_in(size):
+    guardrail = PiiGuardrail({})
+    text = "\n".join(["会員の一覧", HEAD, *[ROW] * 30, "", "以上、1234567 です。"])
+    link = Link("pii", guardrail, Action.REDACT)
+    hold = HoldBack(Chain([link]), Notes(), Placeholders())
+    out = "".join(joined(hold.feed(text[at : at + size])) for at in range(0, len(text), size)) + joined(hold.finish())
+    expected, at = "", 0
+    for each in guardrail.find(View(text)):
+        expected += f"{text[at : each.start]}[{each.kind.upper()}]"
+        at = each.end
+    assert out == expected + text[at:]
+    assert out.count("[JP_MY_NUMBER]") == 30
 
 
 @pytest.mark.parametrize("before", ["", "x" * 500 + "\n", "前文。\n" * 100])

@@ -10,6 +10,7 @@ from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.secrets import context, japanese, logins, pem, structures, tokens, unseen
 from llmgateway.guardrails.secrets.scan import RUN, Candidate, Detector, Scan, compiled
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
+from llmgateway.wire.rows import below
 from llmgateway.wire.unseen import UNSEEN
 from llmgateway.wire.view import View
 
@@ -49,7 +50,8 @@ class Secrets:
     def find(self, view: View, start: int = 0) -> list[Finding]:
         """Give the secrets that begin at or after `start`."""
         base = max(0, start - REACH)
-        found = _found(View(view.text[base:]) if base else view, self._kinds)
+        near = View(view.text[base:], below(view.above, view.folded[:base])) if base else view
+        found = _found(near, self._kinds)
         return [
             Finding(begin + base, end + base, kind, score)
             for begin, _, end, kind, score in found

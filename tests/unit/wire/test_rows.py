@@ -1,0 +1,85 @@
+"""Tables: what a value's column is called, however far above, in whole texts and in what a stream keeps of one."""
+
+import random
+
+import pytest
+
+from llmgateway.wire.rows import MOST, below, names
+from llmgateway.wire.view import NOTHING, SEPARATOR, Above, View, fold
+
+HEAD = "id,name,phone"
+
+
+def columns(text: str, above: Above = NOTHING) -> list[str]:
+    return list(names(View(text, above), len(text)))
+
+
+@pytest.mark.parametrize("sign", [",", "\t", ";", "|", "│", ", "])
+@pytest.mark.parametrize("rows", [1, 3, 400])
+def test_the_head_of_a_table_holds_for_all_of_its_rows(sign, rows):
+    text = "\n".join([HEAD, *["123,Ann Smith,0312345678"] * rows, "124,Bob,"]).replace(",", sign)
+    assert columns(text) == ["phone"]
+
+
+@pytest.mark.parametrize("rule", ["|---|:--:|--:|", "+----+------+-------+", "├────┼──────┼───────┤"])
+def test_lines_between_rows_are_no_rows(rule):
+    sign = "│" if "─" in rule else "|"
+    table = [rule, "| id | name | phone |", rule, "| 1 | Ann | 0312345678 |", rule, "| 2 | Bob | "]
+    assert columns("\n".join(table).replace("|", sign)) == ["phone"]
+
+
+def test_what_ends_a_table_ends_what_its_head_says():
+    for between in ("", "and so on", f"x{SEPARATOR}y,z"):
+        assert columns(f"{HEAD}\n1,Ann,0312345678\n{between}\n2,Bob,") == []
+    assert columns(f"{HEAD}\n1,Ann,0312345678\nkey\tvalue of\n7\t") == ["value of"]
+
+
+def test_before_the_head_there_may_be_lines_that_look_like_one():
+    assert columns("Hi Bob, see below:\nlast, first, tel\nSmith, Ann, ") == ["tel"]
+    rows = ["Dear Bob, hi", "so, here", "name,tel", *["Ann,0312345678"] * 40, "Cy,Dy", "Ann,"]
+    assert columns("\n".join(rows)) == ["Dy", "tel", "here", "hi"]
+
+
+def test_prose_is_no_head():
+    assert columns("Yesterday I went to the shop, where I bought three things, two of them red\na,") == []
+    assert columns("2026-11-29,12,phone\nAnn,x,") == []
+
+
+def test_cells_in_quotes_may_have_what_parts_columns_and_prose_is_no_cell():
+    assert columns(f'{HEAD}\n"1","Smith, Ann","') == ["phone"]
+    assert columns(f"{HEAD}\n1,Ann,who has lived there for years ") == []
+
+
+def test_a_row_is_looked_at_only_so_far():
+    wide = ",".join(f"c{'abc'[at % 3]}" for at in range(600)) + ",phone"
+    assert len(wide) < MOST
+    row = ",".join(["ab"] * 600)
+    assert columns(f"{wide}\n{row},") == ["phone"]
+    assert columns(f"{wide}\n{'x' * MOST},,") == []
+    assert columns(f"{wide},{wide}\n{row},") == []
+
+
+def pieces(dice: random.Random) -> str:
+    signs = [",", ",", "|", "\t", ", ", "，"]  # noqa: RUF001 - a comma of full width is one
+    lines = [HEAD, "a,b", "", "prose without", "---|---", "+--+--+", "1,2,3", "｜名前｜電話｜", "x" * 40 + ",y"]
+    text = "\n".join(dice.choice([*lines, dice.choice(signs).join("pq7r")]) for _ in range(dice.randint(1, 9)))
+    return text + dice.choice(["", "\n", SEPARATOR]) + dice.choice(["", "Ann,", "1|2|", "x" * 2040 + ",", "1,2,"])
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_what_is_kept_of_a_text_tells_the_same_as_the_text(seed):
+    dice = random.Random(seed)
+    text = "".join(pieces(dice) for _ in range(dice.randint(1, 3)))
+    whole, above, at = columns(text), NOTHING, 0
+    while at < len(text):
+        assert columns(text[at:], above) == whole
+        end = at + dice.choice([1, 2, 7, 60, 500])
+        above, at = below(above, fold(text[at:end])), end
+        assert len(above.heads) <= 4
+        assert max(map(len, (*above.heads, above.line))) <= MOST + 1
+
+
+def test_each_line_of_a_view_is_looked_at_once():
+    view = View(f"{HEAD}\n" + "1,Ann,0312345678\n" * 500)
+    assert [list(names(view, at)) for at in range(20, len(view.text), 7)]
+    assert len(view.heads) <= 501
