@@ -4,18 +4,25 @@ The lines that may be a table's head hold for all of its rows, however many thes
 the rows, what is known of the lines before a text goes with it: see `Above`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from llmgateway.wire.view import SEPARATOR, Above, View
 
 MOST: Final = 2048
 """Characters of a line that count: what stands behind these is in no column."""
+AROUND: Final = " \r\"'`"
+"""What may stand around a value in its cell."""
 _SIGNS: Final = "|\t,;│"
 _RULE: Final = frozenset("|-:+= │─┼├┤┌┐└┘┬┴")  # what a line between rows is made of
+_ENDS: Final = ("\n", SEPARATOR)  # of a line
 _LONGEST: Final = 24  # characters of a column's name, and before a value in its cell; what is longer is prose
 _DIGITS: Final = 2  # that the names of columns may have, as in `tel1`
 _FIRST: Final = 3  # lines of a table that may be its head, beside the newest that looks like one
+
+
+Columns = Callable[[tuple[str, ...]], Collection[int]]
+"""Of the names of a table's columns, which are asked for."""
 
 
 def below(above: Above, text: str) -> Above:
@@ -30,19 +37,57 @@ def below(above: Above, text: str) -> Above:
     return Above(heads, line)
 
 
-def names(view: View, at: int) -> Iterator[str]:
+def names(view: View, at: int) -> Sequence[str]:
     """What the column may be called that the value at `at` is in, the nearest head first; nothing outside of tables."""
     begin = start(view.folded, at)
-    heads = _heads(view, begin)
+    if not (begin or view.above.heads) or not (heads := _heads(view, begin)):
+        return ()
     row = f"{'' if begin else view.above.line}{view.folded[max(begin, at - MOST - 1) : at]}"
-    if not heads or len(row) > MOST:
-        return
-    row = _outside(row)
+    return list(_called(heads, _outside(row))) if len(row) <= MOST else ()
+
+
+def _called(heads: tuple[str, ...], row: str) -> Iterator[str]:
+    """What the column is called that such a beginning of a row leads to."""
     for head in reversed(heads):
-        sign = _sign(head)
-        column, cells = row.count(sign), head.split(sign)
-        if column < len(cells) and len(row) - row.rfind(sign) <= _LONGEST:
-            yield cells[column].strip(' "')
+        sign, called = _sign(head), _cells(head)
+        column = row.count(sign)
+        if column < len(called) and len(row) - row.rfind(sign) <= _LONGEST:
+            yield called[column]
+
+
+def may_have(view: View) -> bool:
+    """Whether there may be a table at all."""
+    text = view.folded
+    return bool(view.above.heads) or ("\n" in text and any(sign in text for sign in _SIGNS))
+
+
+def cells(view: View, low: int, columns: Columns) -> Iterator[tuple[int, int]]:
+    """Where the values are in these columns, from the line on that `low` is in, without blanks and quotes."""
+    begin, text = start(view.folded, low), view.folded
+    while begin <= len(text):
+        end = min((at for sign in _ENDS if (at := text.find(sign, begin)) >= 0), default=len(text))
+        heads = _heads(view, begin)
+        wanted = [(_sign(head), chosen) for head in reversed(heads) if (chosen := columns(_cells(head)))]
+        if wanted:
+            yield from _in_columns(view, begin, end, wanted)
+        begin = end + 1
+
+
+def _in_columns(
+    view: View, begin: int, end: int, wanted: list[tuple[str, Collection[int]]]
+) -> Iterator[tuple[int, int]]:
+    before = "" if begin else view.above.line
+    line = before + view.folded[begin:end]
+    for sign, columns in wanted:
+        at = 0
+        for column, cell in enumerate(_masked(line)[:MOST].split(sign)):
+            if column in columns:
+                inside = line[at : at + len(cell)]
+                left = at + len(inside) - len(inside.lstrip(AROUND)) - len(before) + begin
+                right = left + len(inside.strip(AROUND))
+                if begin <= left < right:
+                    yield left, right
+            at += len(cell) + len(sign)
 
 
 def start(text: str, at: int) -> int:
@@ -84,7 +129,7 @@ def _following(heads: tuple[str, ...], line: str) -> tuple[str, ...]:
         if heads and _sign(heads[0]) not in line:
             heads = ()
         if _is_head(line):
-            return (*heads[:_FIRST], line.rstrip())
+            return (*heads[:_FIRST], line.rstrip(" \r"))
     return heads
 
 
@@ -104,6 +149,18 @@ def _is_head(line: str) -> bool:
         and sum(map(str.isdigit, line)) <= _DIGITS
         and max(len(cell.strip()) for cell in cells) <= _LONGEST
     )
+
+
+def _cells(head: str) -> tuple[str, ...]:
+    return tuple(cell.strip(AROUND) for cell in head.split(_sign(head)))
+
+
+def _masked(line: str) -> str:
+    """A line in which nothing that stands in quotes parts columns."""
+    if '"' not in line:
+        return line
+    parts = line.split('"')
+    return '"'.join("x" * len(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def _outside(row: str) -> str:

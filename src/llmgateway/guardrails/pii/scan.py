@@ -11,6 +11,7 @@ from llmgateway.guardrails.pii import (
     escapes,
     foreign,
     ibans,
+    name_columns,
     networks,
     numbers,
     persons,
@@ -61,6 +62,7 @@ class Look:
             found += addresses.find(view, low, self.raw, start)
         if self._names:
             found += persons.find(view, self.octets, start, self._names)
+            found += name_columns.find(view, start, self._names)
         return found
 
 

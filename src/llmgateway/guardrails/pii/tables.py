@@ -18,7 +18,7 @@ def label(view: View, at: int) -> Label:
     if named.family and "\n" not in named.between and "(" not in named.between:
         return named
     column = _in_statement(view.folded, at)
-    called = list(rows.names(view, at)) if column is None else [column]
+    called = rows.names(view, at) if column is None else [column]
     for name in called:
         in_column = labels.label(View(name), len(name))
         if in_column.family:

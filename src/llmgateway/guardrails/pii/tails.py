@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from llmgateway.guardrails.pii import addresses, emails, foreign, ibans, japan, numbers, persons
+from llmgateway.guardrails.pii import addresses, emails, foreign, ibans, japan, name_columns, numbers, persons
 from llmgateway.guardrails.pii.runs import KANJI_OPEN, begun, compiled, compiled_wide, wide
 from llmgateway.guardrails.pii.scan import Look
 from llmgateway.wire.view import View
@@ -25,6 +25,10 @@ def opening(view: View, look: Look, names: Collection[str] = ()) -> int:
 
     `names`: the languages in which names of persons are looked for.
     """
+    return min(_opening(view, look, names), max(look.start, name_columns.opening(view, names)))
+
+
+def _opening(view: View, look: Look, names: Collection[str]) -> int:
     size = len(view.text)
     low = max(look.start, size - WIDEST)
     if not look.raw:
