@@ -57,8 +57,8 @@ def _called(heads: tuple[str, ...], row: str) -> Iterator[str]:
 
 def may_have(view: View) -> bool:
     """Whether there may be a table at all."""
-    text = view.folded
-    return bool(view.above.heads) or ("\n" in text and any(sign in text for sign in _SIGNS))
+    text, line = view.folded, view.above.line
+    return bool(view.above.heads) or ("\n" in text and any(sign in text or sign in line for sign in _SIGNS))
 
 
 def cells(view: View, low: int, columns: Columns) -> Iterator[tuple[int, int]]:

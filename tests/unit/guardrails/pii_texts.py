@@ -1,7 +1,9 @@
 """What the tests of personal data share: what is found in a text, as kinds and pieces of it."""
 
 from llmgateway.guardrails.pii.guardrail import PiiGuardrail
-from llmgateway.wire.view import View
+from llmgateway.ports.guardrail import MAX_OPEN, REACH
+from llmgateway.wire.rows import below
+from llmgateway.wire.view import NOTHING, View, fold
 
 
 def found(text: str, *kinds: str) -> list[tuple[str, str]]:
@@ -24,3 +26,18 @@ def only(text: str, *kinds: str) -> tuple[str, str]:
     """The one thing that is found."""
     (one,) = found(text, *kinds)
     return one
+
+
+def streamed(guardrail: PiiGuardrail, text: str, sizes: list[int]) -> list[tuple[int, int, str]]:
+    """What a stream finds that lets go of what is settled, and keeps no more than it needs of what is gone."""
+    findings, gone, end = [], 0, 0
+    while end < len(text):
+        end = min(len(text), end + sizes[end % len(sizes)])
+        low = max(0, gone - REACH)
+        view = View(text[low:end], below(NOTHING, fold(text[:low])))
+        cut = guardrail.settled(view, gone - low) if end < len(text) else end - low
+        found = guardrail.find(view, gone - low)
+        findings += [(each.start + low, each.end + low, each.kind) for each in found if each.start < cut]
+        assert end - (low + cut) <= MAX_OPEN
+        gone = low + cut
+    return findings

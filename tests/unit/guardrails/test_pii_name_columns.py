@@ -3,13 +3,11 @@
 import random
 
 import pytest
-from tests.unit.guardrails.pii_texts import found, people
+from tests.unit.guardrails.pii_texts import found, people, streamed
 
 from llmgateway.guardrails.pii import name_columns
 from llmgateway.guardrails.pii.guardrail import PiiGuardrail
-from llmgateway.ports.guardrail import MAX_OPEN, REACH
-from llmgateway.wire.rows import below
-from llmgateway.wire.view import NOTHING, View, fold
+from llmgateway.wire.view import View
 
 TABLES = [
     ("姓,名,電話\n栢森,瑠璃花,090-1234-5678\n御子柴,龍之介,\n", ["栢森", "瑠璃花", "御子柴", "龍之介"]),
@@ -93,21 +91,7 @@ def test_a_stream_finds_what_the_whole_text_has(names, seed):
         text += head + "\n" + "".join(sign.join(dice.choices(cells, k=3)) + "\n" for _ in range(dice.randint(1, 25)))
         text += dice.choice(["", "\n", "以上です。\n"])
     whole = [each[:3] for each in guardrail.find(View(text))]
-    assert streamed(guardrail, text, dice) == whole
-
-
-def streamed(guardrail: PiiGuardrail, text: str, dice: random.Random) -> list[tuple[int, int, str]]:
-    findings, gone, end = [], 0, 0
-    while end < len(text):
-        end = min(len(text), end + dice.randint(1, 9))
-        low = max(0, gone - REACH)
-        view = View(text[low:end], below(NOTHING, fold(text[:low])))
-        cut = guardrail.settled(view, gone - low) if end < len(text) else end - low
-        found = guardrail.find(view, gone - low)
-        findings += [(each.start + low, each.end + low, each.kind) for each in found if each.start < cut]
-        assert end - (low + cut) <= MAX_OPEN
-        gone = low + cut
-    return findings
+    assert streamed(guardrail, text, [dice.randint(1, 9) for _ in range(97)]) == whole
 
 
 def test_a_cell_waits_only_where_it_may_become_a_name():

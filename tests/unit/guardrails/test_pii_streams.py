@@ -6,12 +6,12 @@ import random
 from pathlib import Path
 
 import pytest
+from tests.unit.guardrails.pii_texts import streamed
 
 from llmgateway.guardrails.pii import scan
 from llmgateway.guardrails.pii.guardrail import PiiGuardrail
-from llmgateway.ports.guardrail import MAX_OPEN, REACH
-from llmgateway.wire.rows import below
-from llmgateway.wire.view import NOTHING, View, fold
+from llmgateway.ports.guardrail import REACH
+from llmgateway.wire.view import View
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "guardrails" / "pii.json"
 CASES = json.loads(FIXTURE.read_text())
@@ -23,21 +23,6 @@ LETTER = (
     "携帯は０９０ー１２３４ー５６７８か080ｰ1234ｰ5678、サーバー1ー2のカードは4111ー1111ー1111ー1111、"
     "マイナンバーは1234 5678 9018、口座は渋谷支店 普通 1234567、メールはtaro（アット）example（ドット）jpまで。\n"
 )
-
-
-def streamed(guardrail: PiiGuardrail, text: str, sizes: list[int]) -> list[tuple[int, int, str]]:
-    """What a stream finds that lets go of what is settled, and keeps no more than it needs of what is gone."""
-    findings, gone, end = [], 0, 0
-    while end < len(text):
-        end = min(len(text), end + sizes[end % len(sizes)])
-        low = max(0, gone - REACH)
-        view = View(text[low:end], below(NOTHING, fold(text[:low])))
-        cut = guardrail.settled(view, gone - low) if end < len(text) else end - low
-        found = guardrail.find(view, gone - low)
-        findings += [(each.start + low, each.end + low, each.kind) for each in found if each.start < cut]
-        assert end - (low + cut) <= MAX_OPEN
-        gone = low + cut
-    return findings
 
 
 @pytest.mark.parametrize("seed", range(20))

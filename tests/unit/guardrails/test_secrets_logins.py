@@ -1,5 +1,7 @@
 """Passwords that stand beside a name, and what no password is."""
 
+from base64 import b64encode
+
 import pytest
 
 from llmgateway.guardrails.secrets.guardrail import Secrets
@@ -38,6 +40,25 @@ def found(text: str) -> list[tuple[str, str]]:
         "7z x in.7z -p{}",
         "net use Z: \\\\srv\\share {} /user:mary21",
         "basic auth mary21:{}",
+        "net use Z: \\\\srv\\share /user:mary21 {}",
+        "curl -sSu mary21:{} https://api.test",
+        "curl https://api.test -umary21:{}",
+        "curl --proxy-user 'mary21:{}' https://api.test",
+        "http -a mary21:{} api.test",
+        "redis-cli -h cache -a {} ping",
+        "requirepass {}",
+        "masterauth {}",
+        "wpa_passphrase home {}",
+        'psk="{}"',
+        "openssl enc -aes-256-cbc -k '{}' -in x",
+        "rclone obscure {}",
+        "db.test:5432:*:mary21:{}",
+        "ldapsearch -x -D 'cn=admin,dc=test' -w {} -p 389",
+        "mongo -u mary21 -p {}",
+        "mongodump --host h -u mary21 -p '{}' -pretty",
+        "ConvertTo-SecureString '{}' -AsPlainText -Force",
+        'ConvertTo-SecureString -String "{}" -AsPlainText',
+        "password - {}",
         "The pw I got was {}.",
         "a password that works is {}",
         "パスワードは以下の通りです。\n{}",
@@ -159,3 +180,35 @@ def test_signs_around_a_value_are_not(around):
 def test_a_sign_of_equality_may_be_in_a_password_but_not_in_a_call():
     assert found('Password = "pnDsAPF=fk6mrJ"') == [("secret.password", "pnDsAPF=fk6mrJ")]
     assert found("password=get_value(name=user_name)") == []
+
+
+@pytest.mark.parametrize("sign", ['"', "'"])
+def test_the_quote_behind_a_password_is_no_part_of_it(sign):
+    assert found(f"curl -u {sign}mary21:Winter2025!x{sign} https://api.test") == [("secret.basic_auth", "Winter2025!x")]
+    assert found("curl -u mary21:c0rrectH0rse14。次") == [("secret.basic_auth", "c0rrectH0rse14")]
+    assert found("mysql -u root -pc0rrectH0rse14。") == [("secret.password", "c0rrectH0rse14")]
+
+
+def test_a_token_in_the_place_of_a_name():
+    text = "git clone https://q8Zt4mN0vXw2Lr7K:x-oauth-basic@git.test/a"
+    assert found(text) == [("secret.connection_string", "q8Zt4mN0vXw2Lr7K")]
+    assert found("git clone https://token:x-oauth-basic@git.test/a") == []
+    assert found("sqlplus mary21/c0rrectH0rse14@db") == [("secret.connection_string", "c0rrectH0rse14")]
+
+
+LOGIN = b64encode(b"mary21:c0rrectH0rse14").decode()
+
+
+@pytest.mark.parametrize("text", [f"//npm.test/:_auth={LOGIN}", f'{{"auths": {{"r.test": {{"auth": "{LOGIN}"}}}}}}'])
+def test_a_login_as_programs_keep_it(text):
+    assert found(text) == [("secret.basic_auth", LOGIN)]
+    assert found(text.replace(LOGIN, b64encode(b"nothing of a login").decode())) == []
+
+
+def test_files_that_kubernetes_keeps():
+    key = b64encode(b"-----BEGIN EC PRIVATE KEY-----\n" + bytes(range(65, 91)) * 30).decode()
+    assert found(f"data:\n  tls.key: {key}\n") == [("secret.encoded_key", key)]
+    certificate = b64encode(b"-----BEGIN CERTIFICATE-----\n" + bytes(range(65, 91)) * 30).decode()
+    assert found(f"data:\n  tls.crt: {certificate}\n") == []
+    config = b64encode(b'{"auths":{"r.test":{"auth":"bWFyeTIxOmMw"}}}').decode()
+    assert found(f"data:\n  .dockerconfigjson: {config}\n") == [("secret.docker", config)]

@@ -34,10 +34,10 @@ _WORD: Final = {
     "credential": rb"credentials?",
 }
 _OF_PASSWORDS: Final = frozenset({"pass", "pwd", "pw", "credential"})
-_SUFFIX: Final = (
+SUFFIX: Final = (
     rb"(?i:[_-]?(?:[0-9]{1,2}|prod|production|dev|test|staging|stage|live|main|base|old|new|value|primary|secondary))?"
 )
-_CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
+CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
 _OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
 _CELL: Final = rb"|->|\|"
 _SIGN: Final = rb"(?::=|=>|={1,3}|:" + _CELL + rb")"
@@ -45,7 +45,7 @@ _ASSIGNED: Final = (
     rb"(?::[ ]?[>|][+-]?\n\s{1,8}|"  # a block of YAML
     rb"[\"'`]?\s?(?:[,:]\s?|\s)(?:\{\s?)?\s{0,15}[\"']?value[\"']?\s?[:=]\s?[\"']?|"  # named values, or XML
     rb"[\"'\])]{0,3}\s{1,2}(?:\|\||\x1a\x1a|or)\s{1,2}[\"'`]|"  # env.NAME || 'value'
-    + _CLOSE
+    + CLOSE
     + rb"\s{0,24}"
     + _SIGN
     + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?"
@@ -63,7 +63,7 @@ _PHRASE: Final = (
     rb"|reads|says|here is|to|as|=))"
     rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN + rb"|[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …
 )
-_DIRECT: Final = rb"(?:\n|[ \t]{1,8})" + _OPEN
+_DIRECT: Final = rb"(?:[ ]-{1,2}[ ]|\n|[ \t]{1,8})" + _OPEN
 _STRIKING: Final = rb"[^\s\x1f]{0,24}(?:[0-9]|[a-z][A-Z])"
 
 _ANY: Final = of_class(RUN.replace("?", ""))
@@ -192,9 +192,9 @@ def _is_in_query(octets: bytes, start: int) -> bool:
 def _detector(word: str) -> Detector:
     signs = _ASSIGNED if word in _OF_PASSWORDS else _ASSIGNED.replace(_CELL, b"")  # those part types
     gate = compiled(
-        rb"(?i:" + _WORD[word] + rb")(?:" + _SUFFIX + signs + rb"|" + _PHRASE + rb"|" + _DIRECT + _STRIKING + rb")"
+        rb"(?i:" + _WORD[word] + rb")(?:" + SUFFIX + signs + rb"|" + _PHRASE + rb"|" + _DIRECT + _STRIKING + rb")"
     )
-    assigned = compiled(rb"(?i:" + _WORD[word] + _SUFFIX + rb")" + signs)
+    assigned = compiled(rb"(?i:" + _WORD[word] + SUFFIX + rb")" + signs)
     spoken = compiled(rb"(?i:" + _WORD[word] + rb")" + _PHRASE)
     direct = compiled(rb"(?i:" + _WORD[word] + rb")" + _DIRECT)
     is_of_passwords = word in _OF_PASSWORDS

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from llmgateway.guardrails.secrets.strength import Judge, is_random, is_varied
+from llmgateway.guardrails.secrets.strength import Judge, is_private_key, is_random, is_varied
 
 
 class Form(NamedTuple):
@@ -129,6 +129,8 @@ FORMS: Final = (
     ),
     Form("typeform", ("tfp_",), b"tfp_[A-Za-z0-9_.=-]{40,}"),
     Form("dropbox", ("sl.",), b"sl\\.(?:u\\.)?[A-Za-z0-9_-]{100,}"),
+    Form("docker", ("eyjhdxrocyi6",), b"eyJhdXRocyI6[A-Za-z0-9+/]{24,}={0,2}"),  # {"auths":
+    Form("encoded_key", ("ls0tls1crudjti",), b"LS0tLS1CRUdJTi[A-Za-z0-9+/]{40,}={0,2}", is_private_key),
     Form("artifactory", ("akcp",), b"AKCp[A-Za-z0-9]{60,}"),
     Form("twilio", tuple(f"sk{each}" for each in "0123456789abcdef"), b"(SK[0-9a-f]{32})" + _END),
     Form(

@@ -7,7 +7,18 @@ from typing import Any, Final
 from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.secrets import context, japanese, logins, pem, structures, tokens, unseen
+from llmgateway.guardrails.secrets import (
+    behind,
+    columns,
+    context,
+    japanese,
+    logins,
+    pem,
+    phrases,
+    structures,
+    tokens,
+    unseen,
+)
 from llmgateway.guardrails.secrets.scan import RUN, Candidate, Detector, Scan, compiled
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
 from llmgateway.wire.rows import below
@@ -19,6 +30,8 @@ _GATED: Final[Sequence[tuple[str, Detector]]] = (
     *tokens.detectors(),
     *structures.DETECTORS,
     *logins.DETECTORS,
+    *behind.DETECTORS,
+    *phrases.DETECTORS,
     *context.detectors(),
 )
 _GATE: Final = BytesAhoCorasick([word.encode() for word, _ in _GATED])
@@ -38,7 +51,7 @@ class Secrets:
     """Finds keys, tokens, passwords and private keys. Option `kinds`: only these (or families of them)."""
 
     name = "secrets"
-    version = "6"
+    version = "7"
     kinds: Sequence[str] = _KINDS
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -68,12 +81,17 @@ class Secrets:
         if _ARMOUR in text and pem.KIND in self._kinds:
             opened = pem.opened(Scan(view))
             cut = self._beside(view, cut if opened < 0 else min(cut, opened))
-        return max(start, cut)
+        opened = unseen.opening(view, _opening) if view.hides else _opening(view)
+        return max(start, cut if opened >= cut else self._before(view, opened))
 
     def continues(self, kind: str, text: str) -> int:
         """How many of `text`'s first characters go on with a secret that reached the end before them."""
         scan = Scan(View(text))
         return pem.continues(scan.octets) if kind == pem.KIND else scan.tokens(0)
+
+    def _before(self, view: View, cut: int) -> int:
+        """Move a cut before what it would divide."""
+        return min([cut, *(each.start for each in _found(view, self._kinds) if each.start < cut < each.end)])
 
     def _beside(self, view: View, cut: int) -> int:
         """Move a cut out of what it would divide: before what reaches the text's end, behind what is closed."""
@@ -95,9 +113,14 @@ def _chosen(kinds: object) -> frozenset[str]:
     return frozenset(kinds)
 
 
+def _opening(view: View) -> int:
+    """Where a value begins that is not whole, or that what follows may call a secret; the text's end if none does."""
+    return min(behind.opening(view), phrases.opening(view), columns.opening(view))
+
+
 def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
     """The secrets of these kinds in order, those too that hide behind characters nobody sees."""
-    if view.text.isascii() and _ANY.search(view.octets) is None:
+    if view.text.isascii() and _ANY.search(view.octets) is None and not columns.may_have(view):
         return []  # what ordinary text is told by, in one look
     if view.hides:
         return unseen.found(view, lambda each: _seen(each, kinds), whole=pem.KIND)
@@ -108,16 +131,17 @@ def _seen(view: View, kinds: frozenset[str]) -> list[Candidate]:
     """The secrets of these kinds in order; of two that overlap the first, and there the surest."""
     found: list[Candidate] = []
     reached = 0
-    for each in sorted(_candidates(Scan(view))):
+    for each in sorted(_candidates(view)):
         if each.start >= reached and each.kind in kinds:
             found.append(each)
             reached = each.end
     return found
 
 
-def _candidates(scan: Scan) -> list[Candidate]:
+def _candidates(view: View) -> list[Candidate]:
     """Whatever may be a secret. Most texts hold nothing that is worth a closer look."""
-    found = japanese.candidates(scan)
+    scan = Scan(view)
+    found = [*japanese.candidates(scan), *columns.candidates(view)]
     if _ANY.place(scan.octets)[0] < 0:
         return found
     for which, at, _ in _GATE.find_matches_as_indexes(scan.octets.lower(), overlapping=True):

@@ -4,6 +4,7 @@ from typing import Final
 
 from ahocorasick_rs import AhoCorasick, MatchKind
 
+from llmgateway.guardrails.secrets import behind
 from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD, found_value, is_striking_password
 from llmgateway.guardrails.secrets.scan import Candidate, Scan, compiled
 from llmgateway.guardrails.secrets.strength import is_password_in_prose, is_token
@@ -47,7 +48,9 @@ def candidates(scan: Scan) -> list[Candidate]:
     """What Japanese words name."""
     if scan.folded.isascii():
         return []
-    found = (_candidate(scan, at, end, which < len(_PASSWORDS)) for which, at, end in hits(_AUTOMATON, scan.folded))
+    named = hits(_AUTOMATON, scan.folded)
+    found = [_candidate(scan, at, end, which < len(_PASSWORDS)) for which, at, end in named]
+    found += [behind.japanese(scan, at, end) for which, at, end in named if which < len(_PASSWORDS)]
     return [each for each in found if each]
 
 

@@ -3,16 +3,17 @@
 from typing import Final
 
 from llmgateway.guardrails.secrets.context import PASSWORD
-from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
+from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, SIGN, Candidate, Detector, Scan, compiled, of_class
 from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token
 from llmgateway.guardrails.secrets.structures import CONNECTION
 
 SESSION: Final = "secret.session"
 _NAME: Final = rb"[A-Za-z0-9._@+-]{2,40}"
-_SIGN: Final = of_class("".join(each for each in RUN if each.encode() != FOREIGN))  # as streams hold values back
 _PART: Final = of_class("".join(each for each in RUN if each.encode() not in {FOREIGN, b"/", b"@"}))
-_BARE: Final = b"(" + _SIGN + b"{5,64})"
-_QUOTED: Final = rb"[\"'](" + _SIGN + rb"{5,64})[\"']"
+_BARE: Final = b"(" + SIGN + b"{5,64})"
+_QUOTED: Final = rb"[\"'](" + SIGN + rb"{5,64})[\"']"
+_UNQUOTED: Final = rb"[\"']?" + _BARE
+_ARGUMENTS: Final = rb"[^\n\x1f|;&]"
 _COOKIES: Final = rb"(?i:[a-z_.-]{0,16}(?:sess|sid|auth|token|jwt|remember)[a-z_.-]{0,12})"
 _MOST: Final = 200  # characters of a cookie that decide
 _ENDS: Final = b".,:;!)\x1a"  # of a sentence, behind a password
@@ -51,21 +52,41 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     (":thin:", _found(rb"(?i::thin):[^/\s\x1f:@\"']{1,60}/(" + _PART + rb"{4,64})@", CONNECTION, is_password)),
     ("identified by", _found(rb"(?i:identified by) " + _QUOTED, PASSWORD, is_password)),
     *(
-        (gate, _found(pattern + _BARE, PASSWORD, is_password))
+        (gate, _found(pattern + _UNQUOTED, PASSWORD, is_password))
         for gate, pattern in (
-            ("smbclient ", rb"smbclient [^\n\x1f]{0,80}-U ?" + _NAME + rb"%"),
+            ("smbclient ", rb"smbclient [^\n\x1f]{0,80}?-U ?" + _NAME + rb"%"),
             ("htpasswd ", rb"htpasswd -[A-Za-z]{0,4}b[A-Za-z]{0,4} (?:[^\s\x1f]{1,64} )?" + _NAME + rb" "),
             ("-storepass ", rb"-storepass "),
             ("-keypass ", rb"-keypass "),
             ("zip -p ", rb"zip -P "),
-            ("7z ", rb"7z [a-z] [^\n\x1f]{1,80} -p"),
-            ("net use ", rb"(?i:net use) [^\s\x1f]{1,16} [^\s\x1f]{1,80} "),
+            ("7z ", rb"7z [a-z] [^\n\x1f]{1,80}? -p"),
             ("basic auth", rb"(?i:basic auth)(?:entication)?:? " + _NAME + rb":"),
+            ("curl ", rb"curl " + _ARGUMENTS + rb"{0,120}?-(?:[a-zA-Z]{0,4}u|-proxy-user)[ =]?[\"']?" + _NAME + rb":"),
+            ("http -a ", rb"http -a [\"']?" + _NAME + rb":"),
+            ("redis-cli ", rb"redis-cli (?:" + _ARGUMENTS + rb"{1,80}? )?-a "),
+            ("requirepass ", rb"requirepass "),
+            ("masterauth ", rb"masterauth "),
+            ("wpa_passphrase ", rb"wpa_passphrase [^\s\x1f]{1,32} "),
+            ("psk=", rb"psk="),
+            ("openssl enc ", rb"openssl enc " + _ARGUMENTS + rb"{0,100}?-k "),
+            ("rclone obscure ", rb"rclone obscure "),
+            ("net use ", rb"(?i:net use) [^\n\x1f]{1,100}?/(?i:user):[^\s\x1f]{1,40} "),
+            (":5432:", rb":5432:[A-Za-z0-9_*-]{1,40}:[A-Za-z0-9_.-]{1,40}:"),
         )
     ),
+    *(
+        (gate, _found(gate.encode() + rb"[a-z]{0,8} " + _ARGUMENTS + rb"{0,160}?-" + option + rb" ?" + _UNQUOTED,
+                      PASSWORD, is_password))
+        for gate, option in (("ldap", b"w"), ("mongo", b"p"))
+    ),
+    ("sqlplus ", _found(rb"(?i:sqlplus)(?: -[A-Za-z]{1,3})? [\"']?[^/\s\x1f]{1,40}/(" + _PART + rb"{4,64})@",
+                        CONNECTION, is_password)),
+    ("convertto-securestring ", _found(rb"(?i:convertto-securestring(?: -string)?) " + _QUOTED, PASSWORD, is_password)),
+    ("net use ", _found(rb"(?i:net use) [^\s\x1f]{1,16} [^\s\x1f]{1,80} ([^/\s\x1f\"']" + SIGN + rb"{4,63})",
+                        PASSWORD, is_password)),
     ("net user ", _found(rb"(?i:net user) " + _NAME + rb" " + _BARE, PASSWORD, is_password)),
     *(
-        (gate, _found(gate.encode() + rb" [^\n\x1f|;&]{0,48}-p[ =][\"']?" + _BARE, PASSWORD, is_password))
+        (gate, _found(gate.encode() + rb" [^\n\x1f|;&]{0,48}?-p[ =][\"']?" + _BARE, PASSWORD, is_password))
         for gate in ("docker login", "podman login", "registry login", "oc login")
     ),
     *(

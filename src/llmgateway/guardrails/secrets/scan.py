@@ -50,6 +50,8 @@ def of_class(characters: str) -> bytes:
 
 
 TOKENS: Final = compiled(of_class(TOKEN) + b"*")
+SIGN: Final = of_class("".join(each for each in RUN if each.encode() != FOREIGN))
+"""Any one character of what streams hold back, but no letter of another alphabet."""
 
 
 class Scan:

@@ -4,6 +4,7 @@ Documentation and code name secrets far more often than they hold them: `passwor
 `os.environ[...]`, `<your-key>`, `xxxx`. None of that is to be found.
 """
 
+from binascii import a2b_base64
 from collections.abc import Callable
 from string import ascii_letters, ascii_uppercase
 from typing import Final
@@ -69,6 +70,8 @@ _NO_LETTERS: Final = bytes(each for each in range(256) if not chr(each).isalpha(
 _STAND_IN_WORDS: Final = BytesAhoCorasick([each.encode() for each in _STAND_INS])
 _STAND_INS_AND_ROWS: Final = BytesAhoCorasick([each.encode() for each in (*_STAND_INS, *_ROWS)])
 
+_ARMOUR: Final = 52  # characters of base64 that hold what a key's first line says
+
 Judge = Callable[[bytes], bool]
 
 
@@ -95,6 +98,11 @@ def is_random(value: bytes) -> bool:
 def is_varied(value: bytes) -> bool:
     """For tokens whose form alone is sure: anything that is not written out by hand."""
     return variety(value) >= 7 and not _says_it_is_none(value)
+
+
+def is_private_key(value: bytes) -> bool:
+    """Whether it is the armour of a private key in base64, as Kubernetes keeps its files."""
+    return b"PRIVATE KEY" in a2b_base64(value[:_ARMOUR])
 
 
 def is_uuid(value: bytes) -> bool:

@@ -4,7 +4,7 @@ from binascii import Error as NoBase64
 from binascii import a2b_base64
 from typing import Final
 
-from llmgateway.guardrails.secrets.scan import Candidate, Detector, Scan, compiled
+from llmgateway.guardrails.secrets.scan import SIGN, Candidate, Detector, Scan, compiled
 from llmgateway.guardrails.secrets.strength import is_password, is_password_in_address, is_random, is_token, is_varied
 from llmgateway.ports.guardrail import MAX_OPEN
 from llmgateway.wire.expression import Expression
@@ -21,11 +21,13 @@ TERRAFORM: Final = "secret.terraform"
 MAILCHIMP: Final = "secret.mailchimp"
 
 _ADDRESS: Final = compiled(rb"://([^/\s\x1f:@\"'`<>?\\]{0,60}):([^/\s\x1f\"'`<>?\\]{1,128})@[A-Za-z0-9\[$_-]")
+_NO_PASSWORDS: Final = (b"x-oauth-basic", b"x-token-auth")  # behind a token in the place of a name
+_ENCODED: Final = compiled(rb"(?:\"auth\"|_auth)[ ]?[:=][ ]?\"?([A-Za-z0-9+/]{12,}={0,2})")
 _BASIC: Final = compiled(rb"(?i:basic)[ \t]{1,3}([A-Za-z0-9+/_-]{8,}={0,2})")
 _BEARER: Final = compiled(rb"(?i:bearer)[\"']?(?::|[ \t])[ \t]{0,3}[\"'`]?([A-Za-z0-9._~+/=-]{12,})")
 _TELEGRAM: Final = compiled(rb":AA[A-Za-z0-9_-]{31,37}(?:[^A-Za-z0-9_-]|$)")
-_CURL: Final = compiled(rb"-(?:u|-user)[ =][\"']?([A-Za-z0-9._@+-]{1,40}):([!-&(-~\x1a]{5,64})")
-_CLIENT: Final = compiled(rb"[ ]-p[\"']?([!-&(-~\x1a]{5,64})")
+_CURL: Final = compiled(rb"-(?:u|-user)[ =][\"']?([A-Za-z0-9._@+-]{1,40}):(" + SIGN + rb"{5,64})")
+_CLIENT: Final = compiled(rb"[ ]-p[\"']?(" + SIGN + rb"{5,64})")
 _CLIENTS: Final = (b"mysql", b"mariadb")  # that take a password without a blank before it
 _DISCORD: Final = compiled(rb"[MNO][A-Za-z0-9_-]{22,28}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,40}")
 
@@ -40,13 +42,24 @@ def _address(scan: Scan, at: int) -> Candidate | None:
         return None
     start, end = found.span(2)
     user, password = found.group(1), scan.octets[start:end]
+    if password in _NO_PASSWORDS and is_token(user):
+        return Candidate(found.start(1), 2, found.end(1), CONNECTION, 1.0)
     if user == password or not is_password_in_address(password):
         return None
     return Candidate(start, 2, end, CONNECTION, 1.0)
 
 
 def _basic(scan: Scan, at: int) -> Candidate | None:
-    found = _follows(scan, at, _BASIC)
+    return _login(scan, _follows(scan, at, _BASIC))
+
+
+def _encoded(scan: Scan, at: int) -> Candidate | None:
+    """A name and a password as npm and docker keep them."""
+    return _login(scan, _follows(scan, at, _ENCODED))
+
+
+def _login(scan: Scan, found: tuple[int, int, int] | None) -> Candidate | None:
+    """Base64 of a name and a password."""
     if found is None:
         return None
     start, end, limit = found
@@ -141,6 +154,8 @@ _TELEGRAM_TAIL: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     ("://", _address),
     ("basic", _basic),
+    ('"auth"', _encoded),
+    ("_auth", _encoded),
     ("bearer", _bearer),
     (":aa", _telegram),
     ("-u ", _curl),

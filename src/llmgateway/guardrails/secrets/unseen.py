@@ -8,6 +8,7 @@ from llmgateway.wire.unseen import without
 from llmgateway.wire.view import View
 
 Found = Callable[[View], list[Candidate]]
+Opening = Callable[[View], int]
 
 
 def found(view: View, find: Found, whole: str) -> list[Candidate]:
@@ -16,13 +17,20 @@ def found(view: View, find: Found, whole: str) -> list[Candidate]:
     Of the kind `whole` only the latter: its own pattern knows what hides in it, however long it is.
     """
     shown, places = without(view.text, len(view.text))
-    read = find(View(shown))
+    read = find(View(shown, view.above))
     kept = [
         each._replace(start=places[each.start], end=places[each.end - 1] + 1)
         for each in read
         if each.kind != whole and _is_near(places, each)
     ]
     return sorted([*kept, *(each for each in find(view) if not _meets(each, kept))])
+
+
+def opening(view: View, find: Opening) -> int:
+    """Where what `find` tells of begins in the text as it is read; the text's end if that is nowhere near."""
+    shown, places = without(view.text, len(view.text))
+    at = find(View(shown, view.above))
+    return places[at] if at < len(shown) and len(view.text) - places[at] <= MAX_OPEN else len(view.text)
 
 
 def _is_near(places: list[int], each: Candidate) -> bool:

@@ -1,0 +1,144 @@
+"""Passwords before the words that call them so: `use X as your password`, `X is the password`, Xをパスワードにする.
+
+A stream learns only behind a value what it is: so one that looks like a password waits while such words may follow.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from llmgateway.guardrails.secrets.context import PASSWORD, is_striking_password
+from llmgateway.guardrails.secrets.scan import RUN, Candidate, Detector, Scan, of_class
+from llmgateway.wire.expression import Expression
+from llmgateway.wire.view import SEPARATOR, View
+
+_BACK: Final = 160  # characters of a value and the words behind it; a value and its words have fewer
+_AHEAD: Final = 32  # characters of the word, and behind it, that decide
+_WORDS: Final = ("password", "passphrase", "passcode", "passwd", "pwd")
+_LINKS: Final = ("as", "is", "was", "to be")
+_BETWEEN: Final = (
+    *("a", "an", "the", "your", "my", "our", "his", "her", "their", "its", "new", "old", "current", "default", "temp"),
+    *("temporary", "initial", "shared", "admin", "root", "login", "master", "wifi", "wi-fi", "account", "user", "test"),
+    *("db", "database", "server", "vpn", "guest", "wlan", "real", "actual", "correct", "secret", "first", "same"),
+)
+_AFTER: Final = (
+    *("for", "to", "when", "on", "in", "at", "and", "if", "until", "till", "then", "now", "here", "but", "so", "or"),
+    *("with", "from", "of", "instead", "please", "there", "today", "too", "again", "because", "which", "that", "you"),
+    *("we", "i", "everywhere", "next", "this"),
+)
+_JAPANESE_WORDS: Final = ("パスワード", "パスフレーズ", "パスコード", "暗証番号", "合言葉")
+_ADJECTIVES: Final = (
+    *(
+        "新しい",
+        "新",
+        "仮の",
+        "仮",
+        "初期",
+        "共通の",
+        "共通",
+        "一時的な",
+        "一時",
+        "ログイン",
+        "管理者の",
+        "管理者",
+        "今の",
+    ),
+    *("現在の", "私の", "共有", "既定の", "デフォルトの", "次の", "今回の", "Wi-Fiの"),
+)
+_FOLLOWS: Final = ("とし", "とす", "とな", "と設", "に", "です", "でし", "でご", "だ")
+_TOLD: Final = ("use", "using", "enter", "type", "try", "set", "with")  # before a value that needs no article behind
+
+
+def _any(words: Iterable[str]) -> str:
+    return "|".join(words)
+
+
+def _begun(words: Iterable[str]) -> str:
+    """The pattern of what each of these words may begin with."""
+    return _any(sorted({word[:size] for word in words for size in range(1, len(word) + 1)}, key=len, reverse=True))
+
+
+def _compiled(pattern: str) -> Expression:
+    return Expression(pattern.encode(), latin=False)
+
+
+_SIGNS: Final = of_class("".join(each for each in RUN if each not in "?,;<>\x1a")).decode()
+_VALUE: Final = rf"(?:\A|[^{of_class(RUN).decode()[1:-1]}])({_SIGNS}{{8,64}})[\"'`」』]{{0,2}}"
+_ARTICLES: Final = rf"(?:(?:{_any(_BETWEEN)}) )"
+_CALLED: Final = rf"(?i: (?:{_any(_LINKS)}) {_ARTICLES}{{1,4}}| \({_ARTICLES}{{0,1}})"
+_BEFORE: Final = _compiled(rf"{_VALUE}{_CALLED}\z")
+_TOLD_TO: Final = _compiled(rf"(?:\A|[^A-Za-z])(?i:{_any(_TOLD)}) [\"'`]?({_SIGNS}{{8,64}})[\"'`]? as \z")
+_WORD: Final = _compiled(
+    rf"(?i:{_any(_WORDS)})(?:\z|[^A-Za-z0-9_ -]| (?:\z|[^A-Za-z0-9]|(?i:{_any(_AFTER)})(?:\z|[^A-Za-z0-9_-])))"
+)
+_JAPANESE: Final = _compiled(rf"{_VALUE} ?[をが] ?(?:{_any(_ADJECTIVES)}){{0,2}}\z")
+_OPEN: Final = _compiled(
+    rf"{_VALUE}(?:(?i: ?| (?:{_begun(_LINKS)})| (?:(?:{_any(_LINKS)}) |\(){_ARTICLES}{{0,4}}"
+    rf"(?:{_begun((*_BETWEEN, *_WORDS))}|(?:{_any(_WORDS)}) (?:{_begun(_AFTER)})?)?)"
+    rf"| ?[をが] ?(?:{_any(_ADJECTIVES)}){{0,2}}"
+    rf"(?:{_begun((*_ADJECTIVES, *_JAPANESE_WORDS))}|(?:{_any(_JAPANESE_WORDS)})(?:{_begun(_FOLLOWS)}))?)\z"
+)
+_LEADS: Final = (*(f" {each}".encode() for each in _LINKS), b" (")
+_PARTS: Final = (b" ", b"(")
+_NEAR: Final = frozenset(each.encode() for each in (*_BETWEEN, "as"))
+_TRAILING: Final = b".:!)]}*_"
+_LEADING: Final = b"*_([{"
+
+
+def candidate(scan: Scan, at: int, *, is_japanese: bool = False) -> Candidate | None:
+    """The password that the word at `at` calls so, if one stands before it."""
+    low = max(0, at - _BACK)
+    before = scan.folded[low:at].rpartition(SEPARATOR)[2].encode("utf-8", "replace")
+    found = _JAPANESE.search(before) if is_japanese else _BEFORE.search(before) or _TOLD_TO.search(before)
+    if found is None:
+        return None
+    value, start = found.group(1), at - len(before[found.start(1) :].decode())
+    if not _is_password(value):
+        return None
+    start += len(value) - len(value.lstrip(_LEADING))
+    return Candidate(start, 4, start + len(value.strip(_LEADING).rstrip(_TRAILING)), PASSWORD, 0.8)
+
+
+def japanese(scan: Scan, at: int, end: int) -> Candidate | None:
+    """The same of a word in Japanese, which stands at `text[at:end]`."""
+    end += scan.folded.startswith("ワード", end) * len("ワード")
+    word = scan.folded[at:end]
+    if not scan.folded.startswith(_FOLLOWS, end) or not word.endswith(_JAPANESE_WORDS):
+        return None
+    at = end - next(len(each) for each in _JAPANESE_WORDS if word.endswith(each))
+    return candidate(scan, at, is_japanese=True)
+
+
+def opening(view: View) -> int:
+    """Where a value begins that words may follow which call it a password; the text's end if none does."""
+    size = len(view.text)
+    low = max(0, size - 2 * _BACK)
+    low = max(low, view.folded.rfind(SEPARATOR, low) + 1)
+    raw = view.folded[low:].encode("utf-8", "replace")
+    found = _OPEN.search(raw)
+    if found is None or not _is_password(found.group(1)):
+        return size
+    return low + len(raw[: found.start(1)].decode())
+
+
+def _is_password(value: bytes) -> bool:
+    value = value.strip(_LEADING).rstrip(_TRAILING)
+    is_address = b"@" in value and b"." in value.rpartition(b"@")[2]
+    return is_striking_password(value) and not is_address and b"://" not in value
+
+
+def _detect(scan: Scan, at: int) -> Candidate | None:
+    if not at or not _may_be_called(scan.octets[max(0, at - _BACK // 2) : at]):
+        return None
+    called = scan.folded[at : at + _AHEAD].encode("utf-8", "replace")
+    return candidate(scan, at) if _WORD.ends(called) >= 0 else None
+
+
+def _may_be_called(before: bytes) -> bool:
+    """Whether what is right before a word may lead from a value to it."""
+    if not before.endswith(b" "):
+        return before.endswith(b" (")
+    lowered = before[:-1].lower()
+    return lowered[max(map(lowered.rfind, _PARTS)) + 1 :] in _NEAR and any(each in lowered for each in _LEADS)
+
+
+DETECTORS: Final[tuple[tuple[str, Detector], ...]] = tuple((word, _detect) for word in _WORDS)

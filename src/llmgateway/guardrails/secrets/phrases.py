@@ -1,0 +1,76 @@
+"""Passwords of several words, in quotes behind what calls them so: `PASSWORD="correct horse battery staple"`.
+
+Forms and messages say much in the same place (`"password": "Enter your new password"`): their words tell them apart.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from llmgateway.guardrails.secrets.context import CLOSE, PASSWORD, SUFFIX
+from llmgateway.guardrails.secrets.scan import Candidate, Detector, Scan, compiled
+from llmgateway.wire.view import SEPARATOR, View
+
+_LONGEST: Final = 80  # characters of one
+_NAME: Final = rb"(?i:passw(?:or)?d|passphrase|pwd)" + SUFFIX + CLOSE + rb"[ \t]{0,3}(?::=|=>|[:=])[ \t]{0,3}"
+_SIGN: Final = rb"!#-&(->@-\[\]-~\x1a"  # no quotes, no backslash, nothing that is not ASCII
+_WORDS: Final = rb"[" + _SIGN + rb"]+"
+_INSIDE: Final = _WORDS + rb"(?: " + _WORDS + rb"){1,11}"
+_PHRASE: Final = compiled(_NAME + rb"(?:\"(" + _INSIDE + rb")\"|'(" + _INSIDE + rb")')")
+_QUOTED: Final = compiled(_NAME + rb"[\"']" + _WORDS + rb" ")
+_OPEN: Final = compiled(_NAME + rb"[\"']([" + _SIGN + rb" ]{1,%d})\z" % _LONGEST)
+_BACK: Final = _LONGEST + 64
+_FEWEST: Final = 4  # words of nothing but small letters
+_SIGNS: Final = b"0123456789!#$%^&+=~"
+_SAID: Final = """
+password passwords passwd passwort passphrase pass passe pwd pin user users username name email e-mail mail login log
+sign account enter type input confirm repeat retype verify choose change changed reset forgot forgotten lost show hide
+toggle new old current your you must should can could cannot may please invalid incorrect wrong weak strong required
+optional missing empty match matches mismatch characters chars letters digits digit number numbers symbol length long
+short least most minimum maximum min max between contain contains include upper lower uppercase lowercase case not no
+do does did error failed failure success successfully valid again here this that these those click field form value
+values string text example e.g i.e default secret key token code hint label placeholder set create update save submit
+cancel continue next back step policy rule rules expired expires expire use used using without with will be been is
+are was were have has had it its if when before after because than too very more less only also same different at on
+in of for to from by an a the and or we our us they them their he she his her as und oder der die das ein eine ist
+nicht mit von zu mot de la le les et un une pour vous votre nouveau el los las y para su nueva actual contrasena clave
+senha nova para sua il lo della e per tua het een van wachtwoord
+"""
+_OF_MESSAGES: Final = frozenset(_SAID.encode().split())
+_PUNCTUATION: Final = b".,:;!?()[]{}<>*%\x1a"
+
+
+def opening(view: View) -> int:
+    """Where a password of several words begins that is not closed yet; the text's end if none is open."""
+    octets = view.octets
+    low = max(0, len(octets) - _BACK)
+    found = _OPEN.search(octets, max(low, octets.rfind(SEPARATOR.encode(), low) + 1))
+    words = found.group(1).split(b" ") if found else []
+    return found.start(1) if found and len(words) > 1 and _may_be(words[:-1]) else len(octets)
+
+
+def _detect(scan: Scan, at: int) -> Candidate | None:
+    found = _PHRASE.match(scan.octets, at) if _QUOTED.ends(scan.octets, at) >= 0 else None
+    if found is None:
+        return None
+    start, end = max(found.span(1), found.span(2))
+    if end - start > _LONGEST or not _is_phrase(scan.octets[start:end]):
+        return None
+    return Candidate(start, 1, end, PASSWORD, 0.8)
+
+
+def _is_phrase(value: bytes) -> bool:
+    """Many plain words, or some with a digit or a sign among them; and nothing that messages say."""
+    words = value.split(b" ")
+    if not _may_be(words):
+        return False
+    if len(words) >= _FEWEST and all(word.isalpha() and word.islower() and len(word) > 2 for word in words):
+        return True
+    return len(value.translate(None, _SIGNS)) < len(value) and len(value) >= 10
+
+
+def _may_be(words: Sequence[bytes]) -> bool:
+    """Whether none of them is one that messages have."""
+    return not any(word.strip(_PUNCTUATION).lower() in _OF_MESSAGES for word in words)
+
+
+DETECTORS: Final[tuple[tuple[str, Detector], ...]] = tuple((word, _detect) for word in ("passw", "passphrase", "pwd"))
