@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from llmgateway.guardrails.secrets.context import PASSWORD, is_striking_password
-from llmgateway.guardrails.secrets.scan import RUN, Candidate, Detector, Scan, of_class
+from llmgateway.guardrails.secrets.scan import RUN, Candidate, Scan, of_class
 from llmgateway.wire.expression import Expression
 from llmgateway.wire.view import SEPARATOR, View
 
@@ -78,14 +78,14 @@ _OPEN: Final = _compiled(
     rf"(?:{_begun((*_ADJECTIVES, *_JAPANESE_WORDS))}|(?:{_any(_JAPANESE_WORDS)})(?:{_begun(_FOLLOWS)}))?)\z"
 )
 _LEADS: Final = (*(f" {each}".encode() for each in _LINKS), b" (")
-_PARTS: Final = (b" ", b"(")
 _NEAR: Final = frozenset(each.encode() for each in (*_BETWEEN, "as"))
+_LONGEST_NEAR: Final = 2 + max(map(len, _NEAR))
 _TRAILING: Final = b".:!)]}*_"
 _LEADING: Final = b"*_([{"
 
 
 def candidate(scan: Scan, at: int, *, is_japanese: bool = False) -> Candidate | None:
-    """The password that the word at `at` calls so, if one stands before it."""
+    """The password before the word at `at`."""
     low = max(0, at - _BACK)
     before = scan.folded[low:at].rpartition(SEPARATOR)[2].encode("utf-8", "replace")
     found = _JAPANESE.search(before) if is_japanese else _BEFORE.search(before) or _TOLD_TO.search(before)
@@ -126,19 +126,21 @@ def _is_password(value: bytes) -> bool:
     return is_striking_password(value) and not is_address and b"://" not in value
 
 
-def _detect(scan: Scan, at: int) -> Candidate | None:
-    if not at or not _may_be_called(scan.octets[max(0, at - _BACK // 2) : at]):
+def detect(scan: Scan, at: int) -> Candidate | None:
+    """The password that the word at `at` calls so, in English, if one stands before it."""
+    if not _may_be_called(scan.octets, at):
         return None
     called = scan.folded[at : at + _AHEAD].encode("utf-8", "replace")
     return candidate(scan, at) if _WORD.ends(called) >= 0 else None
 
 
-def _may_be_called(before: bytes) -> bool:
+def _may_be_called(octets: bytes, at: int) -> bool:
     """Whether what is right before a word may lead from a value to it."""
-    if not before.endswith(b" "):
-        return before.endswith(b" (")
-    lowered = before[:-1].lower()
-    return lowered[max(map(lowered.rfind, _PARTS)) + 1 :] in _NEAR and any(each in lowered for each in _LEADS)
-
-
-DETECTORS: Final[tuple[tuple[str, Detector], ...]] = tuple((word, _detect) for word in _WORDS)
+    before = octets[at - 1 : at]
+    if before != b" ":
+        return before == b"(" and octets[at - 2 : at - 1] == b" "
+    near = octets[max(0, at - _LONGEST_NEAR) : at - 1].lower()
+    if near[max(near.rfind(b" "), near.rfind(b"(")) + 1 :] not in _NEAR:
+        return False
+    near = octets[max(0, at - _BACK // 2) : at].lower()
+    return any(each in near for each in _LEADS)

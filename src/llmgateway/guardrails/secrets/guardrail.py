@@ -25,13 +25,18 @@ from llmgateway.wire.rows import below
 from llmgateway.wire.unseen import UNSEEN
 from llmgateway.wire.view import View
 
+
+def _around(scan: Scan, at: int) -> Candidate | None:
+    """What stands in quotes behind a word for passwords, or before it."""
+    return phrases.detect(scan, at) or behind.detect(scan, at)
+
+
 _GATED: Final[Sequence[tuple[str, Detector]]] = (
     (pem.GATE, pem.detect),
     *tokens.detectors(),
     *structures.DETECTORS,
     *logins.DETECTORS,
-    *behind.DETECTORS,
-    *phrases.DETECTORS,
+    *((word, _around) for word in ("passw", "passphrase", "passcode", "pwd")),
     *context.detectors(),
 )
 _GATE: Final = BytesAhoCorasick([word.encode() for word, _ in _GATED])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from llmgateway.guardrails.secrets.context import CLOSE, PASSWORD, SUFFIX
-from llmgateway.guardrails.secrets.scan import Candidate, Detector, Scan, compiled
+from llmgateway.guardrails.secrets.scan import Candidate, Scan, compiled
 from llmgateway.wire.view import SEPARATOR, View
 
 _LONGEST: Final = 80  # characters of one
@@ -48,7 +48,8 @@ def opening(view: View) -> int:
     return found.start(1) if found and len(words) > 1 and _may_be(words[:-1]) else len(octets)
 
 
-def _detect(scan: Scan, at: int) -> Candidate | None:
+def detect(scan: Scan, at: int) -> Candidate | None:
+    """The password of several words that stands in quotes behind the word at `at`."""
     found = _PHRASE.match(scan.octets, at) if _QUOTED.ends(scan.octets, at) >= 0 else None
     if found is None:
         return None
@@ -71,6 +72,3 @@ def _is_phrase(value: bytes) -> bool:
 def _may_be(words: Sequence[bytes]) -> bool:
     """Whether none of them is one that messages have."""
     return not any(word.strip(_PUNCTUATION).lower() in _OF_MESSAGES for word in words)
-
-
-DETECTORS: Final[tuple[tuple[str, Detector], ...]] = tuple((word, _detect) for word in ("passw", "passphrase", "pwd"))
