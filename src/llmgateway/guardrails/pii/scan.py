@@ -16,6 +16,7 @@ from llmgateway.guardrails.pii import (
     numbers,
     persons,
     phones,
+    postal_savings,
 )
 from llmgateway.guardrails.pii.runs import compiled, plain, wide
 from llmgateway.wire.view import View
@@ -60,6 +61,8 @@ class Look:
         if self.raw:
             found += foreign.find(view, low, self.raw)
             found += addresses.find(view, low, self.raw, start)
+        if self.raw or view.above.heads:
+            found += postal_savings.find(view, low, start)
         if self._names:
             found += persons.find(view, self.octets, start, self._names)
             found += name_columns.find(view, start, self._names)
