@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from bench.guardrails.dice import Dice
 from llmgateway.domain.verdict import Finding
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail
+from llmgateway.wire.heads import NOTHING, Above
 from llmgateway.wire.rows import below
-from llmgateway.wire.view import NOTHING, Above, View, fold
+from llmgateway.wire.view import View, fold
 
 
 @dataclass(slots=True)

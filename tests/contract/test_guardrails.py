@@ -22,8 +22,9 @@ from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import pieces_of
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail, OptionError
+from llmgateway.wire.heads import NOTHING
 from llmgateway.wire.rows import below
-from llmgateway.wire.view import CONTEXT, NOTHING, SEPARATOR, View, fold, shown
+from llmgateway.wire.view import CONTEXT, SEPARATOR, View, fold, shown
 
 ROOT = Path(__file__).parents[1] / "fixtures" / "guardrails"
 NAMES = plugins.names("guardrail")

@@ -11,8 +11,9 @@ from llmgateway.guarding.chain import Chain, Hit, Link, blocking, united
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.ports.guardrail import MAX_OPEN, REACH
+from llmgateway.wire.heads import NOTHING
 from llmgateway.wire.rows import below
-from llmgateway.wire.view import CONTEXT, NOTHING, View, fold, shown
+from llmgateway.wire.view import CONTEXT, View, fold, shown
 
 _GIVEN_WAY: Final = 64  # characters kept when a guardrail breaks its law: nothing grows for ever
 

@@ -4,10 +4,12 @@ The lines that may be a table's head hold for all of its rows, however many thes
 the rows, what is known of the lines before a text goes with it: see `Above`.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
-from llmgateway.wire.view import SEPARATOR, Above, View
+from llmgateway.wire.heads import Above, Columns, Head
+from llmgateway.wire.view import SEPARATOR, View
 
 MOST: Final = 2048
 """Characters of a line that count: what stands behind these is in no column."""
@@ -15,14 +17,9 @@ AROUND: Final = " \r\"'`"
 """What may stand around a value in its cell."""
 _SIGNS: Final = "|\t,;│"
 _RULE: Final = frozenset("|-:+= │─┼├┤┌┐└┘┬┴")  # what a line between rows is made of
-_ENDS: Final = ("\n", SEPARATOR)  # of a line
 _LONGEST: Final = 24  # characters of a column's name, and before a value in its cell; what is longer is prose
 _DIGITS: Final = 2  # that the names of columns may have, as in `tel1`
 _FIRST: Final = 3  # lines of a table that may be its head, beside the newest that looks like one
-
-
-Columns = Callable[[tuple[str, ...]], Collection[int]]
-"""Of the names of a table's columns, which are asked for."""
 
 
 def below(above: Above, text: str) -> Above:
@@ -46,13 +43,12 @@ def names(view: View, at: int) -> Sequence[str]:
     return list(_called(heads, _outside(row))) if len(row) <= MOST else ()
 
 
-def _called(heads: tuple[str, ...], row: str) -> Iterator[str]:
+def _called(heads: tuple[Head, ...], row: str) -> Iterator[str]:
     """What the column is called that such a beginning of a row leads to."""
     for head in reversed(heads):
-        sign, called = _sign(head), _cells(head)
-        column = row.count(sign)
-        if column < len(called) and len(row) - row.rfind(sign) <= _LONGEST:
-            yield called[column]
+        column = row.count(head.sign)
+        if column < len(head.names) and len(row) - row.rfind(head.sign) <= _LONGEST:
+            yield head.names[column]
 
 
 def may_have(view: View) -> bool:
@@ -61,33 +57,57 @@ def may_have(view: View) -> bool:
     return bool(view.above.heads) or ("\n" in text and any(sign in text or sign in line for sign in _SIGNS))
 
 
-def cells(view: View, low: int, columns: Columns) -> Iterator[tuple[int, int]]:
-    """Where the values are in these columns, from the line on that `low` is in, without blanks and quotes."""
+def has_head(view: View, *words: str) -> bool:
+    """Whether one of these words is in what may be a head before the text, or in the text: a quick look."""
+    heads = "\n".join(name for head in view.above.heads for name in head.names)
+    said = f"{heads}\n{view.above.line}{view.folded}".lower()
+    return any(word in said for word in words)
+
+
+def cells(view: View, low: int, columns: Columns) -> Iterator[tuple[int, int, str]]:
+    """Where the values are in these columns, from the line on that `low` is in, and what for they are asked."""
     begin, text = start(view.folded, low), view.folded
+    plans: dict[tuple[Head, ...], dict[str, dict[int, str]]] = {}
     while begin <= len(text):
-        end = min((at for sign in _ENDS if (at := text.find(sign, begin)) >= 0), default=len(text))
+        end = _end(text, begin)
         heads = _heads(view, begin)
-        wanted = [(_sign(head), chosen) for head in reversed(heads) if (chosen := columns(_cells(head)))]
-        if wanted:
-            yield from _in_columns(view, begin, end, wanted)
+        if heads and heads not in plans:
+            plans[heads] = _plan(heads, columns)
+        for sign, wanted in plans[heads].items() if heads else ():
+            yield from _in_columns(view, begin, end, sign, wanted)
         begin = end + 1
 
 
-def _in_columns(
-    view: View, begin: int, end: int, wanted: list[tuple[str, Collection[int]]]
-) -> Iterator[tuple[int, int]]:
+def _plan(heads: tuple[Head, ...], columns: Columns) -> dict[str, dict[int, str]]:
+    """By the sign that parts them, the columns that are asked for."""
+    plan: dict[str, dict[int, str]] = {}
+    for head in heads:
+        if chosen := head.chosen(columns):
+            plan.setdefault(head.sign, {}).update(chosen)
+    return plan
+
+
+def _end(text: str, begin: int) -> int:
+    """Where the line ends that begins there."""
+    end = text.find("\n", begin)
+    end = end if end >= 0 else len(text)
+    cut = text.find(SEPARATOR, begin, end)
+    return cut if cut >= 0 else end
+
+
+def _in_columns(view: View, begin: int, end: int, sign: str, wanted: dict[int, str]) -> Iterator[tuple[int, int, str]]:
     before = "" if begin else view.above.line
     line = before + view.folded[begin:end]
-    for sign, columns in wanted:
-        at = 0
-        for column, cell in enumerate(_masked(line)[:MOST].split(sign)):
-            if column in columns:
-                inside = line[at : at + len(cell)]
-                left = at + len(inside) - len(inside.lstrip(AROUND)) - len(before) + begin
-                right = left + len(inside.strip(AROUND))
-                if begin <= left < right:
-                    yield left, right
-            at += len(cell) + len(sign)
+    parts = _masked(line)[:MOST].split(sign)
+    places = [0, *accumulate(len(part) + len(sign) for part in parts)]
+    for column, what in wanted.items():
+        if column < len(parts):
+            at = places[column]
+            inside = line[at : at + len(parts[column])]
+            left = at + len(inside) - len(inside.lstrip(AROUND)) - len(before) + begin
+            right = left + len(inside.strip(AROUND))
+            if begin <= left < right:
+                yield left, right, what
 
 
 def start(text: str, at: int) -> int:
@@ -95,8 +115,8 @@ def start(text: str, at: int) -> int:
     return max(text.rfind("\n", 0, at), text.rfind(SEPARATOR, 0, at)) + 1
 
 
-def _heads(view: View, begin: int) -> tuple[str, ...]:
-    """The lines that may be the head of the table whose row begins there. Each line of a view is looked at once."""
+def _heads(view: View, begin: int) -> tuple[Head, ...]:
+    """What may be the head of the table whose row begins there. Each line of a view is looked at once."""
     known, text = view.heads, view.folded
     starts = []
     while begin not in known:
@@ -121,38 +141,41 @@ def _line(view: View, begin: int) -> str:
     return rest if begin else (view.above.line + rest)[: MOST + 1]
 
 
-def _following(heads: tuple[str, ...], line: str) -> tuple[str, ...]:
+def _following(heads: tuple[Head, ...], line: str) -> tuple[Head, ...]:
     """What may be the head of what stands below a line."""
-    if not _is_row(line):
-        return ()
-    if not _RULE.issuperset(line.rstrip()):
-        if heads and _sign(heads[0]) not in line:
-            heads = ()
-        if _is_head(line):
-            return (*heads[:_FIRST], line.rstrip(" \r"))
-    return heads
+    sign = _sign(line)
+    if not sign or _RULE.issuperset(line.rstrip()):
+        return heads if sign or _is_rule(line) else ()
+    if heads and heads[0].sign not in line:
+        heads = ()
+    names = _names(line, sign)
+    if not names or (heads and heads[-1].names == names and heads[-1].sign == sign):
+        return heads
+    return (*heads[:_FIRST], Head(sign, names))
 
 
 def _is_row(line: str) -> bool:
-    return bool(_sign(line)) or (bool(line.strip()) and _RULE.issuperset(line.rstrip()))
+    return bool(_sign(line)) or _is_rule(line)
+
+
+def _is_rule(line: str) -> bool:
+    return bool(line.strip()) and _RULE.issuperset(line.rstrip())
 
 
 def _sign(line: str) -> str:
     """What parts the columns of a line."""
-    return next((sign for sign in _SIGNS if sign in line), "")
+    for sign in _SIGNS:
+        if sign in line:
+            return sign
+    return ""
 
 
-def _is_head(line: str) -> bool:
-    cells = line.split(_sign(line))
-    return (
-        len(line) <= MOST
-        and sum(map(str.isdigit, line)) <= _DIGITS
-        and max(len(cell.strip()) for cell in cells) <= _LONGEST
-    )
-
-
-def _cells(head: str) -> tuple[str, ...]:
-    return tuple(cell.strip(AROUND) for cell in head.split(_sign(head)))
+def _names(line: str, sign: str) -> tuple[str, ...]:
+    """What a line says that its columns are called; nothing if it can be no head."""
+    if len(line) > MOST or sum(map(str.isdigit, line)) > _DIGITS:
+        return ()
+    cells = [cell.strip() for cell in line.split(sign)]
+    return tuple(cell.strip(AROUND) for cell in cells) if max(map(len, cells)) <= _LONGEST else ()
 
 
 def _masked(line: str) -> str:

@@ -6,9 +6,10 @@ offsets are code points.
 """
 
 import codecs
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from llmgateway.wire import alphabets, unseen
+from llmgateway.wire.heads import NOTHING, Above, Head
 
 SEPARATOR: Final = "\x1f"
 """Stands between texts that are looked at together. No finding reaches over it, and no context."""
@@ -48,20 +49,6 @@ def _folded(text: str, coded: bytes) -> str:
     return text
 
 
-class Above(NamedTuple):
-    """What is known of the lines before a text that is only the end of one: see `wire.rows`.
-
-    `heads`: lines that may be the head of the table which it goes on with, the newest last. `line`: how the line
-    begins which it goes on with.
-    """
-
-    heads: tuple[str, ...] = ()
-    line: str = ""
-
-
-NOTHING: Final = Above()
-
-
 class View:
     """One text, folded once however many guardrails look at it."""
 
@@ -70,7 +57,7 @@ class View:
     def __init__(self, text: str, above: Above = NOTHING) -> None:
         self.text = text
         self.above = above
-        self._heads: dict[int, tuple[str, ...]] | None = None
+        self._heads: dict[int, tuple[Head, ...]] | None = None
         self._coded: bytes | None = None
         self._octets: bytes | None = None
         plain = text.isascii()
@@ -101,7 +88,7 @@ class View:
         return self._hides
 
     @property
-    def heads(self) -> dict[int, tuple[str, ...]]:
+    def heads(self) -> dict[int, tuple[Head, ...]]:
         """What has been found out about tables: by where a line begins, what may be the head of its table."""
         if self._heads is None:
             self._heads = {}

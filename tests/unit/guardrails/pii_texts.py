@@ -2,8 +2,9 @@
 
 from llmgateway.guardrails.pii.guardrail import PiiGuardrail
 from llmgateway.ports.guardrail import MAX_OPEN, REACH
+from llmgateway.wire.heads import NOTHING
 from llmgateway.wire.rows import below
-from llmgateway.wire.view import NOTHING, View, fold
+from llmgateway.wire.view import View, fold
 
 
 def found(text: str, *kinds: str) -> list[tuple[str, str]]:

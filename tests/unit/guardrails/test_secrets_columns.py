@@ -9,7 +9,8 @@ from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders
 from llmgateway.guardrails.secrets import columns
 from llmgateway.guardrails.secrets.guardrail import Secrets
-from llmgateway.wire.view import Above, View
+from llmgateway.wire.heads import Above, Head
+from llmgateway.wire.view import View
 
 GUARD = Secrets({})
 ONE, TWO = "c0rrectH0rse14", "Winter#2025x"
@@ -67,6 +68,6 @@ def test_a_stream_says_what_the_whole_text_says(size):
 
 
 def test_a_cell_waits_where_it_may_be_a_password_and_nowhere_else():
-    above = Above(("user,password",), "bo")
+    above = Above((Head(",", ("user", "password")),), "bo")
     for text, waits in (("b,c0rr", 4), ("b,c0rr ", 5), ("b,c0rr x", 0), ("b,c0rr,7", 0), ("b,", 0), ("b\nx\ny", 0)):
         assert len(text) - columns.opening(View(text, above)) == waits

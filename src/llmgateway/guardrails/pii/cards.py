@@ -28,14 +28,15 @@ _LONGEST: Final = 19
 _LONG_ISSUERS: Final = ("4", "62")
 
 
-def _is_card(digits: str) -> bool:
+def is_card(digits: str) -> bool:
+    """Whether so many digits that begin so are a card's, by the last of them."""
     return len(digits) in _lengths(digits) and luhn(digits) and len(set(digits)) > 1
 
 
 def _is_labelled_card(digits: str) -> bool:
     if len(digits) == OLD and digits[0] == "4":
         return luhn(digits)
-    return _is_card(digits) or (digits.startswith(_MAESTRO) and luhn(digits))
+    return is_card(digits) or (digits.startswith(_MAESTRO) and luhn(digits))
 
 
 def _lengths(digits: str) -> tuple[int, ...]:
@@ -70,7 +71,7 @@ def labelled(run: Run, named: Label) -> list[Finding]:
 
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """Any number that is one of a card, if it is neither a part of a longer one in groups nor an identifier."""
-    if not _is_card(digits) or _is_among_groups(run, begin, end):
+    if not is_card(digits) or _is_among_groups(run, begin, end):
         return None
     if len(digits) <= _LONG or end - begin > len(digits):
         return Judged(end, KIND)

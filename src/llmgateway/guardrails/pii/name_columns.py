@@ -1,7 +1,6 @@
 """Names of persons in tables, where a column is called what only names of persons are: `姓,名`, `last_name`."""
 
 from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -34,9 +33,9 @@ _MARKS: Final = _MARKED.split()
 _PARTICLES: Final = frozenset(_SMALL.split())
 _NOBODY: Final = frozenset(_NO_NAMES.split())
 _NO_LAST: Final = ("会社", "営業部", "事業部", "本部", "支店", "大学", "病院", "協会", "組合")
-_HEADS: Final = compiled_wide(
-    r"[姓氏名]|苗字|フリガナ|ふりがな|セイ|せい"
-    r"|(?i:(?:last|family|first|given|middle|full|person)[ _-]?name|surname|forename|sei)"
+_HEADS: Final = (
+    *("姓", "氏", "名", "フリガナ", "ふりがな", "セイ", "せい", "苗字"),
+    *("last", "family", "first", "given", "middle", "full", "person", "surname", "forename", "sei"),
 )
 _PART: Final = rf"(?:[{HAN}ヶぁ-ん]{{1,7}}|[{KATAKANA}]{{1,12}}|[ｦ-ﾟ]{{1,14}})"
 _JAPANESE: Final = compiled_wide(rf"{_PART}(?:[ ・]{_PART}){{0,2}}")
@@ -49,7 +48,7 @@ def find(view: View, start: int, languages: Collection[str]) -> Iterator[Finding
     """Names in such columns, in these languages, from the line on that `start` is in."""
     if not _has_heads(view):
         return
-    for begin, end in rows.cells(view, start, _columns):
+    for begin, end, _ in rows.cells(view, start, _columns):
         value = view.folded[begin:end]
         stop = end - _honorific(value)
         if len(value) <= _LONGEST and _is_name(value[: stop - begin], languages):
@@ -61,7 +60,7 @@ def opening(view: View, languages: Collection[str]) -> int:
     size = len(view.text)
     if not languages or not _has_heads(view):
         return size
-    *_, (begin, end) = ((size, size), *rows.cells(view, size, _columns))
+    begin, end, _ = max(rows.cells(view, size, _columns), default=(size, size, ""))
     value = view.folded[begin:size]
     is_open = not view.folded[end:].strip(rows.AROUND) and len(value) <= _LONGEST
     return begin if is_open and _may_become(value, languages) else size
@@ -69,19 +68,18 @@ def opening(view: View, languages: Collection[str]) -> int:
 
 def _has_heads(view: View) -> bool:
     """Whether there may be a column of names: hardly any text has one."""
-    if not rows.may_have(view):
-        return False
-    return _HEADS.place(wide("\n".join((*view.above.heads, view.above.line + view.folded))))[0] >= 0
+    return rows.may_have(view) and rows.has_head(view, *_HEADS)
 
 
-@lru_cache(maxsize=64)
-def _columns(names: tuple[str, ...]) -> frozenset[int]:
-    """Which columns have names: given names only beside family names, for `名` is of things, too."""
-    bare = [_bare(name) for name in names]
-    family = {at for at, name in enumerate(bare) if name in _FAMILY}
-    given = {at for at, name in enumerate(bare) if name in _GIVEN and (family or name not in _OF_MANY)}
-    whole = {at for at, name in enumerate(bare) if name in _WHOLE}
-    return frozenset(family | given | whole)
+def _columns(names: tuple[str, ...]) -> dict[int, str]:
+    """Which columns have names: some are of given names only beside family names, for `名` is of things, too."""
+    bare = list(enumerate(map(_bare, names)))
+    has_family = any(name in _FAMILY for _, name in bare)
+    return {
+        at: KIND
+        for at, name in bare
+        if name in _FAMILY or name in _WHOLE or (name in _GIVEN and (has_family or name not in _OF_MANY))
+    }
 
 
 def _bare(name: str) -> str:

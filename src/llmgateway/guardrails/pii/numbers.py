@@ -14,7 +14,7 @@ from llmgateway.wire.view import View
 BETWEEN: Final = rb" ().\x7f-"  # what may stand between a number's digits
 PATTERN: Final = rb"[0-9](?:[" + BETWEEN + rb"]*[0-9]){6,}"
 _RUN: Final = compiled(PATTERN)
-_OWNERS: Final = {
+OWNERS: Final = {
     phones.KIND: phones.labelled,
     cards.KIND: cards.labelled,
     **dict.fromkeys((*national.LABELLED, national.TAX), national.labelled),
@@ -38,7 +38,7 @@ def find(view: View, octets: bytes, low: int, start: int, taken: Sequence[Findin
 def _classify(run: Run, at: int) -> list[Finding]:
     """Ask whom the label calls, and then whoever knows his numbers by how they are written."""
     named = tables.label(run.view, at)
-    owner = _OWNERS.get(named.family)
+    owner = OWNERS.get(named.family)
     taken = (owner(run, named) if owner else []) or japan.numbered(run)
     if taken and run.covers(taken[-1]):
         return taken

@@ -1,7 +1,6 @@
 """Accounts of Japan's post office bank: a sign of five digits (記号, 1…0) and a number of up to eight (番号, …1)."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -31,23 +30,21 @@ _NUMBERS: Final = ("番号", "口座番号", "通帳番号", "貯金番号")
 
 def find(view: View, low: int, start: int) -> Iterator[Finding]:
     """Signs and numbers that end after `start`; `low`: from where on the text matters."""
-    is_told = _WORD in view.folded
-    if is_told or _BANK in view.folded:
+    if _WORD in view.folded or _BANK in view.folded:
         raw = wide(view.folded[max(low, start - CONTEXT) :])
         for pattern in _PATTERNS:
             yield from (Finding(begin, end, KIND) for _, begin, end in groups(pattern, raw, max(low, start - CONTEXT)))
-    if is_told or any(_WORD in line for line in (*view.above.heads, view.above.line)):
-        for begin, end in rows.cells(view, start, _columns):
+    if rows.has_head(view, _WORD):
+        for begin, end, _ in rows.cells(view, start, _columns):
             if _is_part(view.folded[begin:end]):
                 yield Finding(begin, end, KIND)
 
 
-@lru_cache(maxsize=64)
-def _columns(names: tuple[str, ...]) -> frozenset[int]:
+def _columns(names: tuple[str, ...]) -> dict[int, str]:
     """Both columns, where a table has them."""
     signs = {at for at, name in enumerate(names) if name.endswith(_WORD)}
     numbers = {at for at, name in enumerate(names) if name in _NUMBERS}
-    return frozenset(signs | numbers) if signs and numbers else frozenset()
+    return dict.fromkeys((*signs, *numbers), KIND) if signs and numbers else {}
 
 
 def _is_part(value: str) -> bool:

@@ -139,6 +139,16 @@ class Run:
         if not self.bare and (octets.find(GAP, begin, end) >= 0 or self._is_spaced()):
             self._clean()
 
+    @classmethod
+    def over(cls, view: View, octets: bytes, plain: bytes, places: Sequence[int]) -> "Run":
+        """A run that is read as `plain`, of what stands at these places of the text; its neighbours are theirs."""
+        before, after = octets[max(0, places[0] - 2) : places[0]], octets[places[-1] + 1 : places[-1] + 3]
+        run = cls(view, before + plain + after, len(before), len(before) + len(plain))
+        run._places = (
+            *range(places[0] - len(before), places[0]), *places, *range(places[-1] + 1, places[-1] + 1 + len(after))
+        )  # fmt: skip
+        return run
+
     def _is_spaced(self) -> bool:
         """Whether each digit of a number in the run stands on its own."""
         size = self.end - self.begin

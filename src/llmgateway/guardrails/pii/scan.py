@@ -14,6 +14,7 @@ from llmgateway.guardrails.pii import (
     name_columns,
     networks,
     numbers,
+    parted,
     persons,
     phones,
     postal_savings,
@@ -58,6 +59,7 @@ class Look:
         low, start = self.low, self.start
         apart = _apart(self.octets, low, max(low, start - phones.EXTENDED)) if start else 0
         found = _in_latin(view, self.octets, apart, start)
+        found += parted.find(view, self.octets, low)
         if self.raw:
             found += foreign.find(view, low, self.raw)
             found += addresses.find(view, low, self.raw, start)

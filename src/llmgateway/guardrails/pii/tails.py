@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from llmgateway.guardrails.pii import addresses, emails, foreign, ibans, japan, name_columns, numbers, persons
+from llmgateway.guardrails.pii import addresses, emails, foreign, ibans, japan, name_columns, numbers, parted, persons
 from llmgateway.guardrails.pii.runs import KANJI_OPEN, begun, compiled, compiled_wide, wide
 from llmgateway.guardrails.pii.scan import Look
 from llmgateway.wire.view import View
@@ -14,10 +14,19 @@ _EXTENSION: Final = b"|".join(b"extension"[:size] for size in range(1, 10))
 _BEHIND: Final = rb"(?:[ ,]{0,2}(?:x|ext\.|#|" + _EXTENSION + rb") ?[0-9]{0,5}|/ ?|%2?)?"
 _NUMBER: Final = rb"[+(]*[0-9][0-9" + numbers.BETWEEN + rb"]*" + _BEHIND
 _POSTAL: Final = rb"[0-9]{3}-[0-9]{4}[ ,\t\n\"]{0,%d}[?]{0,%d}" % (japan.AHEAD, japan.CITY)
-_PARTS: Final = (rb"={0,2}", rb"[+(]{1,2}", _NUMBER, _POSTAL, ibans.OPEN, emails.CHAIN_OPEN, emails.ENTITY_OPEN)
+_PARTS: Final = (
+    rb"={0,2}",
+    rb"[+(]{1,2}",
+    _NUMBER,
+    parted.OPEN,
+    _POSTAL,
+    ibans.OPEN,
+    emails.CHAIN_OPEN,
+    emails.ENTITY_OPEN,
+)
 _END: Final = compiled(_WORD + rb"*(?:" + b"|".join(_PARTS) + rb")\z")
 _END_WITH_NAMES: Final = compiled(_WORD + rb"*(?:" + b"|".join((*_PARTS, persons.ENGLISH_OPEN)) + rb")\z")
-_WIDE_END: Final = compiled_wide(rf"{addresses.OPEN}|{foreign.OPEN}|{KANJI_OPEN}")
+_WIDE_END: Final = compiled_wide(rf"{addresses.OPEN}|{foreign.OPEN}|{KANJI_OPEN}|{parted.WIDE_OPEN}")
 
 
 def opening(view: View, look: Look, names: Collection[str] = ()) -> int:

@@ -1,7 +1,6 @@
 """Passwords and keys in tables, where a column is called what only these are: `password`, `パスワード`, `API key`."""
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD
@@ -39,11 +38,10 @@ def candidates(view: View) -> Iterator[Candidate]:
     """What stands in such columns and may be what they are called."""
     if not may_have(view):
         return
-    for kind, columns, judge in _KINDS:
-        for start, end in rows.cells(view, 0, columns):
-            value = view.octets[start:end]
-            if len(value) <= _LONGEST and b" " not in value and b"?" not in value and judge(value):
-                yield Candidate(start, 4, end, kind, 0.8)
+    for start, end, kind in rows.cells(view, 0, _columns):
+        value = view.octets[start:end]
+        if len(value) <= _LONGEST and b" " not in value and b"?" not in value and _JUDGES[kind](value):
+            yield Candidate(start, 4, end, kind, 0.8)
 
 
 def opening(view: View) -> int:
@@ -51,38 +49,31 @@ def opening(view: View) -> int:
     size = len(view.text)
     if not may_have(view):
         return size
-    last = size
-    for _, columns, _ in _KINDS:
-        *_, (start, end) = ((size, size), *rows.cells(view, size, columns))
-        value = view.folded[start:end]
-        if not view.folded[end:].strip(rows.AROUND) and " " not in value and len(value) <= _LONGEST:
-            last = min(last, start)
-    return last
+    start, end, _ = max(rows.cells(view, size, _columns), default=(size, size, ""))
+    value = view.folded[start:end]
+    is_open = not view.folded[end:].strip(rows.AROUND) and " " not in value and len(value) <= _LONGEST
+    return start if is_open else size
 
 
 def may_have(view: View) -> bool:
     """Whether there may be such a column: hardly any text has one."""
-    if not rows.may_have(view):
-        return False
-    lowered = "\n".join((*view.above.heads, view.above.line, view.folded)).lower()
-    return any(word in lowered for word in _ANY)
+    return rows.may_have(view) and rows.has_head(view, *_ANY)
 
 
-@lru_cache(maxsize=64)
-def _passwords(names: tuple[str, ...]) -> frozenset[int]:
-    return _of(names, lambda name: name in _SHORT or name.endswith(_PASSWORDS))
-
-
-@lru_cache(maxsize=64)
-def _keys(names: tuple[str, ...]) -> frozenset[int]:
-    return _of(names, lambda name: name.endswith(_KEYS))
-
-
-def _of(names: tuple[str, ...], is_called: Callable[[str], bool]) -> frozenset[int]:
+def _columns(names: tuple[str, ...]) -> dict[int, str]:
     """Which columns are called so; none in what is no head of several columns."""
     if sum(map(bool, names)) < _FEWEST:
-        return frozenset()
-    return frozenset(at for at, name in enumerate(names) if is_called(_bare(name)))
+        return {}
+    bare = enumerate(map(_bare, names))
+    return {
+        at: PASSWORD if _is_password(name) else GENERIC
+        for at, name in bare
+        if _is_password(name) or name.endswith(_KEYS)
+    }
+
+
+def _is_password(name: str) -> bool:
+    return name in _SHORT or name.endswith(_PASSWORDS)
 
 
 def _bare(name: str) -> str:
@@ -90,7 +81,4 @@ def _bare(name: str) -> str:
     return name.lower().partition("(")[0].translate(_MARKS) if len(name) <= _MOST else ""
 
 
-_KINDS: Final[tuple[tuple[str, rows.Columns, Judge], ...]] = (
-    (PASSWORD, _passwords, is_password_in_prose),
-    (GENERIC, _keys, is_token),
-)
+_JUDGES: Final[dict[str, Judge]] = {PASSWORD: is_password_in_prose, GENERIC: is_token}

@@ -1,0 +1,37 @@
+"""What a table's columns are called, and what a text that begins in the middle of one need know of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+Columns = Callable[[tuple[str, ...]], Mapping[int, str]]
+"""Of the names of a table's columns, which of them are asked for, and what for."""
+
+
+class Head:
+    """A line that may be a table's head: the sign that parts its columns, and their names."""
+
+    __slots__ = ("_chosen", "names", "sign")
+
+    def __init__(self, sign: str, names: tuple[str, ...]) -> None:
+        self.sign, self.names = sign, names
+        self._chosen: dict[Columns, Mapping[int, str]] = {}
+
+    def chosen(self, columns: Columns) -> Mapping[int, str]:
+        """What `columns` says of it: asked once, however many rows there are."""
+        if columns not in self._chosen:
+            self._chosen[columns] = columns(self.names)
+        return self._chosen[columns]
+
+
+class Above(NamedTuple):
+    """What is known of the lines before a text that is only the end of one: see `wire.rows`.
+
+    `heads`: what may be the head of the table which it goes on with, the newest last. `line`: how the line begins
+    which it goes on with.
+    """
+
+    heads: tuple[Head, ...] = ()
+    line: str = ""
+
+
+NOTHING: Final = Above()
