@@ -92,3 +92,9 @@ def test_characters_that_nobody_sees_hide_nothing():
     hidden = "c0rr\u200bectH0rse14"
     assert found(f"{hidden} is the pass\u200bword") == [("secret.password", hidden)]
     assert GUARD.settled(View(f"so {hidden} is th\u200b")) == len("so ")
+
+
+def test_both_readings_of_what_hides_wait():
+    text = f"password.{HIDDEN}{VALUE} (password)"
+    assert found(text) == [("secret.password", VALUE)]
+    assert not any(text.index(VALUE) < GUARD.settled(View(text[:cut])) < len(text) - 11 for cut in range(len(text)))

@@ -49,6 +49,7 @@ def test_what_stands_in_a_column_of_keys(title):
         f"user,password\nbob,{ONE} is what he said",
         f"passwd,\n{ONE},\n",  # a list of words
         f"Feature,Compass\nx,{ONE}",
+        f'"pt", "pu", "pw"\n"qladder", "qnorm", "{ONE}"',  # who logs in?
         f"user,password\n\nbob,{ONE}",
         f"user,password\nbob,{'a1B' * 50}",
         "token,id\n##ing,c0rrectH0rse14x",

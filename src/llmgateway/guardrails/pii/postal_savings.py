@@ -30,11 +30,12 @@ _NUMBERS: Final = ("番号", "口座番号", "通帳番号", "貯金番号")
 
 def find(view: View, low: int, start: int) -> Iterator[Finding]:
     """Signs and numbers that end after `start`; `low`: from where on the text matters."""
-    if _WORD in view.folded or _BANK in view.folded:
+    is_told = _WORD in view.folded
+    if is_told or _BANK in view.folded:
         raw = wide(view.folded[max(low, start - CONTEXT) :])
         for pattern in _PATTERNS:
             yield from (Finding(begin, end, KIND) for _, begin, end in groups(pattern, raw, max(low, start - CONTEXT)))
-    if rows.has_head(view, _WORD):
+    if is_told or _WORD in view.above.line or any(_WORD in name for head in view.above.heads for name in head.names):
         for begin, end, _ in rows.cells(view, start, _columns):
             if _is_part(view.folded[begin:end]):
                 yield Finding(begin, end, KIND)

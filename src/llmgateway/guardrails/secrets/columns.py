@@ -23,7 +23,24 @@ _PASSWORDS: Final = (
         "暗証番号",
     ),
 )
-_SHORT: Final = frozenset(("pwd", "pw", "パス"))  # that are passwords' where a column is called nothing else
+_SHORT: Final = frozenset(("pwd", "pw", "パス"))  # that are passwords' beside who logs in where
+_BESIDE: Final = (
+    *(
+        "user",
+        "login",
+        "account",
+        "host",
+        "server",
+        "mail",
+        "email",
+        "ユーザ",
+        "アカウント",
+        "サービス",
+        "サーバ",
+        "メール",
+    ),
+    *("ログイン", "ホスト", "名前", "氏名"),
+)
 _KEYS: Final = (
     *("apikey", "secretkey", "accesskey", "apitoken", "accesstoken", "authtoken", "clientsecret", "secretaccesskey"),
     *("apiトークン", "アクセストークン", "apiキー", "シークレットキー", "アクセスキー", "シークレット", "秘密鍵"),
@@ -64,16 +81,16 @@ def _columns(names: tuple[str, ...]) -> dict[int, str]:
     """Which columns are called so; none in what is no head of several columns."""
     if sum(map(bool, names)) < _FEWEST:
         return {}
-    bare = enumerate(map(_bare, names))
-    return {
-        at: PASSWORD if _is_password(name) else GENERIC
-        for at, name in bare
-        if _is_password(name) or name.endswith(_KEYS)
-    }
+    bare = [*map(_bare, names)]
+    has_login = any(name in ("id", "name") or name.startswith(_BESIDE) for name in bare)
+    kinds = (_kind(name, has_login=has_login) for name in bare)
+    return {at: kind for at, kind in enumerate(kinds) if kind}
 
 
-def _is_password(name: str) -> bool:
-    return name in _SHORT or name.endswith(_PASSWORDS)
+def _kind(name: str, *, has_login: bool) -> str:
+    if name.endswith(_PASSWORDS) or (has_login and name in _SHORT):
+        return PASSWORD
+    return GENERIC if name.endswith(_KEYS) else ""
 
 
 def _bare(name: str) -> str:

@@ -86,7 +86,7 @@ class Secrets:
         if _ARMOUR in text and pem.KIND in self._kinds:
             opened = pem.opened(Scan(view))
             cut = self._beside(view, cut if opened < 0 else min(cut, opened))
-        opened = unseen.opening(view, _opening) if view.hides else _opening(view)
+        opened = min(_opening(view), unseen.opening(view, _opening)) if view.hides else _opening(view)
         return max(start, cut if opened >= cut else self._before(view, opened))
 
     def continues(self, kind: str, text: str) -> int:
