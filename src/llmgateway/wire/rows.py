@@ -51,17 +51,21 @@ def _called(heads: tuple[Head, ...], row: str) -> Iterator[str]:
             yield head.names[column]
 
 
-def may_have(view: View) -> bool:
-    """Whether there may be a table at all."""
+def has_head(view: View, words: tuple[str, ...]) -> bool:
+    """Whether a column may be called by one of these words, in small letters: a quick look."""
+    said = view.said
+    if said is None:
+        said = view.said = _said(view)
+    return bool(said) and any(map(said.__contains__, words))
+
+
+def _said(view: View) -> str:
+    """All that may be in a head; nothing where there can be no table."""
     text, line = view.folded, view.above.line
-    return bool(view.above.heads) or ("\n" in text and any(sign in text or sign in line for sign in _SIGNS))
-
-
-def has_head(view: View, *words: str) -> bool:
-    """Whether one of these words is in what may be a head before the text, or in the text: a quick look."""
-    heads = "\n".join(name for head in view.above.heads for name in head.names)
-    said = f"{heads}\n{view.above.line}{view.folded}".lower()
-    return any(word in said for word in words)
+    if not view.above.heads and ("\n" not in text or not any(sign in text or sign in line for sign in _SIGNS)):
+        return ""
+    heads = "\n".join([name for head in view.above.heads for name in head.names])
+    return f"{heads}\n{line}{text}".lower()
 
 
 def cells(view: View, low: int, columns: Columns) -> Iterator[tuple[int, int, str]]:

@@ -52,12 +52,16 @@ def _folded(text: str, coded: bytes) -> str:
 class View:
     """One text, folded once however many guardrails look at it."""
 
-    __slots__ = ("_coded", "_folded", "_heads", "_hides", "_is_odd", "_octets", "_plain", "above", "seen", "text")
+    __slots__ = (
+        *("_coded", "_folded", "_heads", "_hides", "_is_odd", "_octets", "_plain"),
+        *("above", "said", "seen", "text"),
+    )
 
     def __init__(self, text: str, above: Above = NOTHING) -> None:
         self.text = text
         self.above = above
         self._heads: dict[int, tuple[Head, ...]] | None = None
+        self.said: str | None = None  # all that may be in the head of a table, in small letters: see `wire.rows`
         self._coded: bytes | None = None
         self._octets: bytes | None = None
         plain = text.isascii()

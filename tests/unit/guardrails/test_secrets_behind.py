@@ -78,7 +78,7 @@ def test_a_value_waits_for_the_words_behind_it(text):
     "after", [" and then", " as of", " is gone", "を買った", "。", " (see", " as the boss said", "\n"]
 )
 def test_it_waits_no_longer_than_such_words_go_on(after):
-    assert behind.opening(View(f"say {VALUE}")) == len("say ")
+    assert behind.opening(View(f"say {VALUE} ")) == len("say ")
     assert behind.opening(View(f"say {VALUE}{after}")) == len(f"say {VALUE}{after}")
 
 

@@ -46,7 +46,7 @@ _WORDS: Final = 4  # of a name in letters
 
 def find(view: View, start: int, languages: Collection[str]) -> Iterator[Finding]:
     """Names in such columns, in these languages, from the line on that `start` is in."""
-    if not _has_heads(view):
+    if not _has_heads(view, languages):
         return
     for begin, end, _ in rows.cells(view, start, _columns):
         value = view.folded[begin:end]
@@ -58,7 +58,7 @@ def find(view: View, start: int, languages: Collection[str]) -> Iterator[Finding
 def opening(view: View, languages: Collection[str]) -> int:
     """Where the cell begins that the text ends in, if it may become a name."""
     size = len(view.text)
-    if not languages or not _has_heads(view):
+    if not _has_heads(view, languages):
         return size
     begin, end, _ = max(rows.cells(view, size, _columns), default=(size, size, ""))
     value = view.folded[begin:size]
@@ -66,9 +66,10 @@ def opening(view: View, languages: Collection[str]) -> int:
     return begin if is_open and _may_become(value, languages) else size
 
 
-def _has_heads(view: View) -> bool:
+def _has_heads(view: View, languages: Collection[str]) -> bool:
     """Whether there may be a column of names: hardly any text has one."""
-    return rows.may_have(view) and rows.has_head(view, *_HEADS)
+    is_read = ENGLISH in languages or (JAPANESE in languages and not view.text.isascii())
+    return is_read and rows.has_head(view, _HEADS)
 
 
 def _columns(names: tuple[str, ...]) -> dict[int, str]:

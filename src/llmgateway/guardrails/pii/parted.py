@@ -22,7 +22,7 @@ _SIGNED: Final = compiled(  # one sign parts all groups, but for a hyphen here a
     )
 )
 _ANY: Final = compiled(rb"[0-9] ?" + _PARTS + rb" ?[0-9]{3}")  # as in all such numbers, and in no date without a year
-_BREAK: Final = compiled(rb"[0-9](-? ?)\r?\n(?:> ?){0,2}[0-9]")
+_BREAK: Final = compiled(rb"[0-9]-? ?\r?\n(?:> ?){0,2}[0-9]")
 _QUESTION, _BLANK, _HYPHEN = b"? -"
 _FOREIGN: Final = frozenset("、〜")
 _WITHOUT_LABEL: Final = b"/_"  # that part a card's groups, too
@@ -50,8 +50,8 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
         for begin, end in _SIGNED.spans(octets, low):
             yield from _signed(view, octets, begin, end)
     if b"\n" in octets:
-        for found in _BREAK.finditer(octets, low):
-            yield from _broken(view, octets, low, found.span(), octets[slice(*found.span(1))])
+        for begin, end in _BREAK.spans(octets, low):
+            yield from _broken(view, octets, low, begin + 1, end - 1)
 
 
 def _signed(view: View, octets: bytes, begin: int, end: int) -> Iterator[Finding]:
@@ -75,10 +75,9 @@ def _signed(view: View, octets: bytes, begin: int, end: int) -> Iterator[Finding
     yield from (each for each in found if run.covers(each))
 
 
-def _broken(view: View, octets: bytes, low: int, middle: tuple[int, int], between: bytes) -> Iterator[Finding]:
+def _broken(view: View, octets: bytes, low: int, begin: int, end: int) -> Iterator[Finding]:
     """The number that goes on in the next line: behind its hyphen, or where a long line has ended."""
-    begin, end = middle[0] + 1, middle[1] - 1
-    is_sure = between.startswith(b"-")
+    is_sure = octets.startswith(b"-", begin)
     if not is_sure and (_is_date(octets[end : end + 5]) or begin - max(octets.rfind(b"\n", 0, begin), low) < _WRAPPED):
         return
     first, last = _around(octets, low, begin, end)

@@ -80,6 +80,11 @@ _OPEN: Final = _compiled(
 _LEADS: Final = (*(f" {each}".encode() for each in _LINKS), b" (")
 _NEAR: Final = frozenset(each.encode() for each in (*_BETWEEN, "as"))
 _LONGEST_NEAR: Final = 2 + max(map(len, _NEAR))
+_DIGITS: Final = b"0123456789"
+_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(_DIGITS)))
+_CLOSING: Final = "\"'`」』"
+_FIRST: Final = frozenset(link[:size] for link in ("as", "is", "was", "to") for size in range(len(link) + 1))
+_SIGNS_FIRST: Final = frozenset("(をが")
 _TRAILING: Final = b".:!)]}*_"
 _LEADING: Final = b"*_([{"
 
@@ -111,7 +116,9 @@ def japanese(scan: Scan, at: int, end: int) -> Candidate | None:
 def opening(view: View) -> int:
     """Where a value begins that words may follow which call it a password; the text's end if none does."""
     size = len(view.text)
-    low = max(0, size - 2 * _BACK)
+    low = max(0, size - _BACK)
+    if not _may_be_open(view, low):
+        return size
     low = max(low, view.folded.rfind(SEPARATOR, low) + 1)
     raw = view.folded[low:].encode("utf-8", "replace")
     found = _OPEN.search(raw)
@@ -120,10 +127,25 @@ def opening(view: View) -> int:
     return low + len(raw[: found.start(1)].decode())
 
 
+def _may_be_open(view: View, low: int) -> bool:
+    """A quick look: whether behind the last digit, which such a value has, there is how such words may begin."""
+    stem = view.octets[low:].rstrip(_NO_DIGITS)
+    rest = view.folded[low + len(stem) :].lstrip(RUN)
+    if not (stem and rest):  # a run that the text ends with waits by itself
+        return False
+    rest = rest.lstrip(_CLOSING)
+    word = rest[rest[:1] == " " :].partition(" ")[0]
+    return word.lower() in _FIRST or word[0] in _SIGNS_FIRST
+
+
 def _is_password(value: bytes) -> bool:
     value = value.strip(_LEADING).rstrip(_TRAILING)
     is_address = b"@" in value and b"." in value.rpartition(b"@")[2]
-    return is_striking_password(value) and not is_address and b"://" not in value
+    return _has_digit(value) and is_striking_password(value) and not is_address and b"://" not in value
+
+
+def _has_digit(octets: bytes) -> bool:
+    return len(octets.translate(None, _DIGITS)) < len(octets)
 
 
 def detect(scan: Scan, at: int) -> Candidate | None:

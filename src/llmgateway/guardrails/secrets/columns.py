@@ -74,7 +74,7 @@ def opening(view: View) -> int:
 
 def may_have(view: View) -> bool:
     """Whether there may be such a column: hardly any text has one."""
-    return rows.may_have(view) and rows.has_head(view, *_ANY)
+    return rows.has_head(view, _ANY)
 
 
 def _columns(names: tuple[str, ...]) -> dict[int, str]:

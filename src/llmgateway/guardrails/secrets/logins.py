@@ -63,7 +63,7 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
             ("basic auth", rb"(?i:basic auth)(?:entication)?:? " + _NAME + rb":"),
             ("curl ", rb"curl " + _ARGUMENTS + rb"{0,120}?-(?:[a-zA-Z]{0,4}u|-proxy-user)[ =]?[\"']?" + _NAME + rb":"),
             ("http -a ", rb"http -a [\"']?" + _NAME + rb":"),
-            ("redis-cli ", rb"redis-cli (?:" + _ARGUMENTS + rb"{1,80}? )?-a "),
+            ("redis-cli ", rb"redis-cli (?:" + _ARGUMENTS + rb"{1,80}? )??-a "),
             ("wpa_passphrase ", rb"wpa_passphrase [^\s\x1f]{1,32} "),
             ("openssl enc ", rb"openssl enc " + _ARGUMENTS + rb"{0,100}?-k "),
             ("net use ", rb"(?i:net use) [^\n\x1f]{1,100}?/(?i:user):[^\s\x1f]{1,40} "),

@@ -18,6 +18,7 @@ _INSIDE: Final = _WORDS + rb"(?: " + _WORDS + rb"){1,11}"
 _PHRASE: Final = compiled(_NAME + rb"(?:\"(" + _INSIDE + rb")\"|'(" + _INSIDE + rb")')")
 _QUOTED: Final = compiled(_NAME + rb"[\"']" + _WORDS + rb" ")
 _OPEN: Final = compiled(_NAME + rb"[\"']([" + _SIGN + rb" ]{1,%d})\z" % _LONGEST)
+_SIGNS_BEFORE: Final = (b":", b"=", b">")
 _BACK: Final = _LONGEST + 64
 _FEWEST: Final = 4  # words of nothing but small letters
 _SIGNS: Final = b"0123456789!#$%^&+=~"
@@ -43,6 +44,9 @@ def opening(view: View) -> int:
     """Where a password of several words begins that is not closed yet; the text's end if none is open."""
     octets = view.octets
     low = max(0, len(octets) - _BACK)
+    quote = max(octets.rfind(b'"', low), octets.rfind(b"'", low))
+    if quote < 0 or octets[low:quote].rstrip(b" \t")[-1:] not in _SIGNS_BEFORE:
+        return len(octets)
     found = _OPEN.search(octets, max(low, octets.rfind(SEPARATOR.encode(), low) + 1))
     words = found.group(1).split(b" ") if found else []
     return found.start(1) if found and len(words) > 1 and _may_be(words[:-1]) else len(octets)
