@@ -7,6 +7,15 @@ Columns = Callable[[tuple[str, ...]], Mapping[int, str]]
 """Of the names of a table's columns, which of them are asked for, and what for."""
 
 
+class Hints:
+    """Parts of names of columns, in small letters: where a text has none of them, nobody has to look for a table."""
+
+    __slots__ = ("words",)
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+
 class Head:
     """A line that may be a table's head: the sign that parts its columns, and their names."""
 

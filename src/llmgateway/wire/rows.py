@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
-from llmgateway.wire.heads import Above, Columns, Head
+from llmgateway.wire.heads import Above, Columns, Head, Hints
 from llmgateway.wire.view import SEPARATOR, View
 
 MOST: Final = 2048
@@ -51,21 +51,25 @@ def _called(heads: tuple[Head, ...], row: str) -> Iterator[str]:
             yield head.names[column]
 
 
-def has_head(view: View, words: tuple[str, ...]) -> bool:
-    """Whether a column may be called by one of these words, in small letters: a quick look."""
-    said = view.said
-    if said is None:
-        said = view.said = _said(view)
-    return bool(said) and any(map(said.__contains__, words))
+def has_head(view: View, hints: Hints) -> bool:
+    """Whether a column may be called by one of these: a quick look, and only one for whoever asks again."""
+    if "\n" not in view.folded and not view.above.heads:
+        return False
+    told = view.told
+    if hints not in told:
+        if view.said is None:
+            view.said = _said(view)
+        told[hints] = bool(view.said) and any(map(view.said.__contains__, hints.words))
+    return told[hints]
 
 
 def _said(view: View) -> str:
-    """All that may be in a head; nothing where there can be no table."""
-    text, line = view.folded, view.above.line
-    if not view.above.heads and ("\n" not in text or not any(sign in text or sign in line for sign in _SIGNS)):
-        return ""
-    heads = "\n".join([name for head in view.above.heads for name in head.names])
-    return f"{heads}\n{line}{text}".lower()
+    """What columns are called, and the lines that may be heads; nothing where there is no table."""
+    lines = f"{view.above.line}{view.folded}".replace(SEPARATOR, "\n").split("\n")
+    lines.pop()  # below which there is nothing
+    said = [line for line in lines if _has_cells(line)]
+    said += [name for head in view.above.heads for name in head.names]
+    return "\n".join(said).lower()
 
 
 def cells(view: View, low: int, columns: Columns) -> Iterator[tuple[int, int, str]]:
@@ -172,6 +176,12 @@ def _sign(line: str) -> str:
         if sign in line:
             return sign
     return ""
+
+
+def _has_cells(line: str) -> bool:
+    """Whether it is parted as a head is, and no prose."""
+    sign = _sign(line)
+    return bool(sign) and max(map(len, map(str.strip, line.split(sign)))) <= _LONGEST
 
 
 def _names(line: str, sign: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import codecs
 from typing import Any, Final
 
 from llmgateway.wire import alphabets, unseen
-from llmgateway.wire.heads import NOTHING, Above, Head
+from llmgateway.wire.heads import NOTHING, Above, Head, Hints
 
 SEPARATOR: Final = "\x1f"
 """Stands between texts that are looked at together. No finding reaches over it, and no context."""
@@ -54,7 +54,7 @@ class View:
 
     __slots__ = (
         *("_coded", "_folded", "_heads", "_hides", "_is_odd", "_octets", "_plain"),
-        *("above", "said", "seen", "text"),
+        *("above", "said", "seen", "text", "told"),
     )
 
     def __init__(self, text: str, above: Above = NOTHING) -> None:
@@ -62,6 +62,7 @@ class View:
         self.above = above
         self._heads: dict[int, tuple[Head, ...]] | None = None
         self.said: str | None = None  # all that may be in the head of a table, in small letters: see `wire.rows`
+        self.told: dict[Hints, bool] = {}  # whether something of that was there
         self._coded: bytes | None = None
         self._octets: bytes | None = None
         plain = text.isascii()

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from llmgateway.wire.heads import NOTHING, Above
-from llmgateway.wire.rows import MOST, below, names
+from llmgateway.wire.heads import NOTHING, Above, Hints
+from llmgateway.wire.rows import MOST, below, has_head, names
 from llmgateway.wire.view import SEPARATOR, View, fold
 
 HEAD = "id,name,phone"
@@ -84,3 +84,48 @@ def test_each_line_of_a_view_is_looked_at_once():
     view = View(f"{HEAD}\n" + "1,Ann,0312345678\n" * 500)
     assert [list(names(view, at)) for at in range(20, len(view.text), 7)]
     assert len(view.heads) <= 501
+
+
+PHONE = Hints("phone", "tel")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEAD}\n1",
+        f"Hello.\n{HEAD.upper()}\n1,",
+        f"x{SEPARATOR}{HEAD}\n1,",
+        f"{SEPARATOR.join(['a,b'] * 9)}\n{HEAD}\n",
+    ],
+)
+def test_a_glance_sees_that_a_column_may_be_called_so(text):
+    assert has_head(View(text), PHONE)
+    assert not has_head(View(text), Hints("mail"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        HEAD,  # no row below it
+        "phone\n1",
+        "Your phone number, which you gave us in the letter of May, is wrong\nand so on, and so on",
+        f"{HEAD}{SEPARATOR}1,2",
+    ],
+)
+def test_a_glance_sees_that_there_is_no_table(text):
+    assert not has_head(View(text), PHONE)
+
+
+def test_a_glance_knows_of_what_stands_before_the_text():
+    assert has_head(View("1,Ann,", below(NOTHING, f"{HEAD}\n")), PHONE)
+    assert has_head(View("ne\n1,Ann,", below(NOTHING, "id,name,pho")), PHONE)
+    assert not has_head(View("1,Ann,", below(NOTHING, f"{HEAD}\n\n")), PHONE)
+
+
+def test_whoever_asks_again_is_told_the_same_without_another_look():
+    view = View(f"{HEAD}\n1")
+    assert has_head(view, PHONE)
+    view.said = ""
+    assert has_head(view, PHONE)
+    assert not has_head(view, Hints("phone"))

@@ -19,19 +19,17 @@ _POINT_IN_NUMBER: Final = re.compile(rb"(?<=[0-9])(?:\[\.\]|\(\.\)|\[dot\]|\(dot
 
 def plain(octets: bytes) -> bytes:
     """The same with the signs themselves, each before characters that count for nothing."""
-    if _has(octets, _ESCAPE):
+    # one character is looked for ten times as fast as two
+    if b"%" in octets and _ESCAPE in octets:
         for escape, sign in _SIGNS.items():
             octets = octets.replace(escape, sign + GAP * (len(escape) - 1))
     if (b"[" in octets or b"(" in octets) and any(sign in octets for sign in _POINTS):
         octets = _POINT_IN_NUMBER.sub(_point, octets)
     if _SLASH in octets:
         octets = _without_slashes(octets)
-    return _apart(octets) if _has(octets, _TEL_END) or _has(octets, _FAX_END) else octets
-
-
-def _has(octets: bytes, sign: bytes) -> bool:
-    """Whether a sign is there: its first character is looked for ten times as fast as all of it."""
-    return sign[:1] in octets and sign in octets
+    if (b"L" in octets and _TEL_END in octets) or (b"X" in octets and _FAX_END in octets):
+        octets = _apart(octets)
+    return octets
 
 
 def _point(found: "re.Match[bytes]") -> bytes:

@@ -8,6 +8,7 @@ from llmgateway.guardrails.pii.persons import ENGLISH, JAPANESE, KIND
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, wide
 from llmgateway.guardrails.pii.words_of_names import HONORIFICS
 from llmgateway.wire import rows
+from llmgateway.wire.heads import Hints
 from llmgateway.wire.view import View
 
 _SCORE: Final = 0.7
@@ -33,7 +34,7 @@ _MARKS: Final = _MARKED.split()
 _PARTICLES: Final = frozenset(_SMALL.split())
 _NOBODY: Final = frozenset(_NO_NAMES.split())
 _NO_LAST: Final = ("会社", "営業部", "事業部", "本部", "支店", "大学", "病院", "協会", "組合")
-_HEADS: Final = (
+_HINTS: Final = Hints(
     *("姓", "氏", "名", "フリガナ", "ふりがな", "セイ", "せい", "苗字"),
     *("last", "family", "first", "given", "middle", "full", "person", "surname", "forename", "sei"),
 )
@@ -69,7 +70,7 @@ def opening(view: View, languages: Collection[str]) -> int:
 def _has_heads(view: View, languages: Collection[str]) -> bool:
     """Whether there may be a column of names: hardly any text has one."""
     is_read = ENGLISH in languages or (JAPANESE in languages and not view.text.isascii())
-    return is_read and rows.has_head(view, _HEADS)
+    return is_read and rows.has_head(view, _HINTS)
 
 
 def _columns(names: tuple[str, ...]) -> dict[int, str]:

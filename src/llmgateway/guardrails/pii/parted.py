@@ -21,8 +21,11 @@ _SIGNED: Final = compiled(  # one sign parts all groups, but for a hyphen here a
         for sign in (b"/", b"_", b"~", rb"[?]")
     )
 )
-_ANY: Final = compiled(rb"[0-9] ?" + _PARTS + rb" ?[0-9]{3}")  # as in all such numbers, and in no date without a year
-_BREAK: Final = compiled(rb"[0-9]-? ?\r?\n(?:> ?){0,2}[0-9]")
+_SIGN_ANYWHERE: Final = rb"[0-9] ?" + _PARTS + rb" ?[0-9]{3}"  # in all such numbers, and in no date without a year
+_BREAK_ANYWHERE: Final = rb"[0-9]-? ?\r?\n(?:> ?){0,2}[0-9]"
+_ANY: Final = compiled(_SIGN_ANYWHERE)
+_BREAK: Final = compiled(_BREAK_ANYWHERE)
+_GLANCE: Final = compiled(_SIGN_ANYWHERE + rb"|" + _BREAK_ANYWHERE)
 _QUESTION, _BLANK, _HYPHEN = b"? -"
 _FOREIGN: Final = frozenset("、〜")
 _WITHOUT_LABEL: Final = b"/_"  # that part a card's groups, too
@@ -44,13 +47,13 @@ WIDE_OPEN: Final = r"(?:[0-9]{1,7}(?: ?[/_~、〜] ?|-)){1,5}[0-9]{0,7}\z"
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """Such numbers, from `low` on."""
-    if (not view.text.isascii() or b"/" in octets or b"_" in octets or b"~" in octets) and _ANY.place(octets, low)[
-        0
-    ] >= 0:
-        for begin, end in _SIGNED.spans(octets, low):
-            yield from _signed(view, octets, begin, end)
-    if b"\n" in octets:
-        for begin, end in _BREAK.spans(octets, low):
+    at, _ = _GLANCE.place(octets, low)
+    if at < 0:
+        return
+    for begin, end in _SIGNED.spans(octets, low):
+        yield from _signed(view, octets, begin, end)
+    if octets.find(b"\n", at) >= 0:
+        for begin, end in _BREAK.spans(octets, at):
             yield from _broken(view, octets, low, begin + 1, end - 1)
 
 

@@ -7,6 +7,7 @@ from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD
 from llmgateway.guardrails.secrets.scan import Candidate
 from llmgateway.guardrails.secrets.strength import Judge, is_password_in_prose, is_token
 from llmgateway.wire import rows
+from llmgateway.wire.heads import Hints
 from llmgateway.wire.view import View
 
 _LONGEST: Final = 128  # characters of a value
@@ -45,7 +46,9 @@ _KEYS: Final = (
     *("apikey", "secretkey", "accesskey", "apitoken", "accesstoken", "authtoken", "clientsecret", "secretaccesskey"),
     *("apiトークン", "アクセストークン", "apiキー", "シークレットキー", "アクセスキー", "シークレット", "秘密鍵"),
 )
-_ANY: Final = ("pass", "pw", "key", "token", "secret", "パス", "暗証", "トークン", "シークレット", "キー", "秘密鍵")
+_HINTS: Final = Hints(
+    "pass", "pw", "key", "token", "secret", "パス", "暗証", "トークン", "シークレット", "キー", "秘密鍵"
+)
 _FEWEST: Final = 2  # columns of a table
 _MOST: Final = 20  # characters of a column's name
 _MARKS: Final = str.maketrans("", "", " _-*")
@@ -74,7 +77,7 @@ def opening(view: View) -> int:
 
 def may_have(view: View) -> bool:
     """Whether there may be such a column: hardly any text has one."""
-    return rows.has_head(view, _ANY)
+    return rows.has_head(view, _HINTS)
 
 
 def _columns(names: tuple[str, ...]) -> dict[int, str]:
