@@ -376,11 +376,10 @@ async def test_many_people_at_once_leave_each_item_one_history(gateway):
         made = []
 
         async def person(who):
+            mine = None
             for _ in range(60):
-                act, name = (
-                    random.choice(("next", "claim", "renew", "submit", "skip", "adjudicate")),
-                    random.choice(items),
-                )
+                act = random.choice(("next", "claim", "renew", "submit", "skip", "adjudicate"))
+                name = mine if mine and random.random() < 0.5 else random.choice(items)
                 sent = {"labels": {"quality": random.choice(("good", "bad"))}}
                 try:
                     if act == "next":
@@ -396,6 +395,7 @@ async def test_many_people_at_once_leave_each_item_one_history(gateway):
                 except RefusedError:
                     continue
                 if after is not None:
+                    mine = after.id if after.claimed_by == who else mine
                     made.append((after.id, after.version, who, after.claimed_by))
                 clock.advance(random.choice((0, 1, 200)))
 
@@ -414,4 +414,5 @@ async def test_many_people_at_once_leave_each_item_one_history(gateway):
             assert len(given) <= item.needed
             if item.state == "disputed":
                 assert len({each.labels["quality"] for each in given}) > 1
-        assert {(await gateway.store.item(each)).state for each in histories} > {"done"}
+        states = {(await gateway.store.item(each)).state for each in histories}
+        assert states > {"done"}  # what was tried above came to something
