@@ -15,6 +15,7 @@ from llmgateway.guardrails.secrets import (
     logins,
     pem,
     phrases,
+    piped,
     structures,
     tokens,
     unseen,
@@ -36,6 +37,7 @@ _GATED: Final[Sequence[tuple[str, Detector]]] = (
     *tokens.detectors(),
     *structures.DETECTORS,
     *logins.DETECTORS,
+    *piped.DETECTORS,
     *((word, _around) for word in ("passw", "passphrase", "passcode", "pwd")),
     *context.detectors(),
 )
@@ -120,7 +122,7 @@ def _chosen(kinds: object) -> frozenset[str]:
 
 def _opening(view: View) -> int:
     """Where a value begins that is not whole, or that what follows may call a secret; the text's end if none does."""
-    return min(behind.opening(view), phrases.opening(view), columns.opening(view))
+    return min(behind.opening(view), phrases.opening(view), piped.opening(view), columns.opening(view))
 
 
 def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
