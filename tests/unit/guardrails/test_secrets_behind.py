@@ -21,6 +21,7 @@ TEXTS = [
     "use `{}` as the new password for now",
     'Type "{}" as password and go on',
     "Log in with {} as the admin password",
+    "enter mary21 as user name and {} as password.",
     "{} is the password",
     "The thing is that '{}' was our old wifi password.",
     "It has **{}** as a passphrase, too",

@@ -66,6 +66,8 @@ def found(text: str) -> list[tuple[str, str]]:
         "The new password for the vault reads {}",
         'The wifi password here is "{}"',
         "mysql -u root -p{} shop",
+        "and the password's {}, all in small letters",
+        '<property name="hibernate.connection.password">{}</property>',
     ],
 )
 def test_a_password_is_found_by_what_it_is_called(around, value):
@@ -148,6 +150,10 @@ def test_a_key_may_have_the_form_of_a_uuid_but_most_tokens_of_that_form_are_iden
         "password = get_password()",
         "password = settings.database.password",
         "password: !vault",
+        '<label for="password">Password1 or your PIN2</label>',
+        '<input name="password"><option value="token">a1b2c3d4e5f6g7h8</option>',
+        'variable "api_token" {\n  type = string\n  default = "none"\n}',
+        "password = settings.Keys256, password = hashes.SHAKE128, token = crypto.Keccak512",
         "password: changeme",
         "password: {{ vault_password }}",
         "password=auth_info[2]",
@@ -190,6 +196,19 @@ def test_talk_of_secrets_is_none(text):
     assert found(text) == []
 
 
+def test_the_default_of_a_variable_in_terraform():
+    value = DICE.of(32)
+    for between in ("", "  type    = string\n", "  type = string\n  sensitive = true\n"):
+        assert found(f'variable "api_token" {{\n{between}  default = "{value}"\n}}') == [("generic", value)]
+    assert found(f'variable "region" {{\n  default = "{value}"\n}}') == []
+
+
+@pytest.mark.parametrize("value", ["timber.Summit225", "harbor.NIMBUS1264"])
+def test_two_words_and_a_number_are_no_attribute(value):
+    assert found(f'password = "{value}"') == [("password", value)]
+    assert found(f"amqp://bob:{value}@mq.test:5672/") == [("connection_string", value)]
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
@@ -199,6 +218,7 @@ def test_talk_of_secrets_is_none(text):
         ("Is the password: hunter2?", "hunter2"),
         ("password=hunter2;user=bob", "hunter2"),
         ('password = "hunter2);" # x', "hunter2);"),
+        (r"{\"password\": \"hunter2_\", \"user\": \"bob\"}", "hunter2_"),
         ("パスワード：hunter2、以上", "hunter2"),
     ],
 )
@@ -288,3 +308,13 @@ def test_a_long_value_is_found_to_its_end():
 
 def test_half_of_a_surrogate_pair_is_a_character_like_others():
     assert found("\ud83d パスワード：hunter2、以上 \ude00") == [("password", "hunter2")]
+
+
+def test_where_an_escaped_quote_closes_a_value_is_known_at_its_first_sign():
+    text = r"{\"password\": \"hunter2_\", \"user\": \"bob\"}"
+    start, end = text.index("hunter2"), text.index("hunter2") + len("hunter2_")
+    guard = Secrets({})
+    for cut in range(start + 1, len(text)):
+        settled = guard.settled(View(text[:cut]))
+        assert not start < settled < end
+        assert settled <= start or [each.end for each in guard.find(View(text[:cut]))] == [end]

@@ -58,6 +58,20 @@ def found(text: str) -> list[tuple[str, str]]:
         "mongodump --host h -u mary21 -p '{}' -pretty",
         "ConvertTo-SecureString '{}' -AsPlainText -Force",
         'ConvertTo-SecureString -String "{}" -AsPlainText',
+        "The staging login is mary21 / {} until Friday.",
+        "What's the root password again?\nmary21: {}",
+        "and the passphrase for the backups, please?\n\nMary: {}.",
+        "smtp.login('mary21@mail.test', '{}')",
+        'mqtt.username_pw_set("mary21", "{}")',
+        'new NetworkCredential("mary21", "{}")',
+        'new PasswordAuthentication(\n    "mary21",\n    "{}".toCharArray())',
+        'req.SetBasicAuth("mary21", "{}")',
+        "new PDO('mysql:host=db;dbname=shop', 'mary21', '{}');",
+        'DriverManager.getConnection("jdbc:mysql://db/shop", "mary21", "{}");',
+        "bindpw {}",
+        "username mary21 privilege 15 password 0 {}",
+        "WPA2 key: {}",
+        "the WPA3-Personal key is {}, for guests too",
         "password - {}",
         "The pw I got was {}.",
         "a password that works is {}",
@@ -137,6 +151,16 @@ def test_the_number_of_a_bank_card(pin):
         "Cookie: theme=dark; lang=ja",
         "Cookie: sessionid=xxxxxxxxxxxxxxxxxxxx",
         "net user administrators",
+        "The default login is read / write",
+        "Forgot password?\nName: required",
+        "What is a password?\nAnswer: see chapter 12",
+        "Which password?\nUpdated: 2026-11-29",
+        'page.login("mary21", "password")',
+        "smtp.login(USER, PASSWORD)",
+        'getConnection("jdbc:h2:mem:x", "sa", "")',
+        "password 7 days, password 0 characters",
+        "WPA2 key: required, WPA key management",
+        'Client("AC" + account, token)',
         "jdbc:oracle:thin:@db.internal:1521/orcl",
         "パス：/var/log/app2025.log",
         "パスは2種類あります",
@@ -212,3 +236,10 @@ def test_files_that_kubernetes_keeps():
     assert found(f"data:\n  tls.crt: {certificate}\n") == []
     config = b64encode(b'{"auths":{"r.test":{"auth":"bWFyeTIxOmMw"}}}').decode()
     assert found(f"data:\n  .dockerconfigjson: {config}\n") == [("secret.docker", config)]
+
+
+def test_a_token_of_twilio_beside_its_account():
+    account, token = f"AC{'0f3a9b27' * 4}", "83f2d113d15caef61cc5434a81393da4"
+    for call in ("twilio.NewClient(", "require('twilio')(", "twilio.rest.Client("):
+        assert found(f'{call}"{account}", "{token}")') == [("secret.twilio", token)]
+    assert found(f'twilio.NewClient("{account}", TOKEN)') == []

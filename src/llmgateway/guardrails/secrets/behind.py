@@ -45,7 +45,8 @@ _ADJECTIVES: Final = (
     *("現在の", "私の", "共有", "既定の", "デフォルトの", "次の", "今回の", "Wi-Fiの"),
 )
 _FOLLOWS: Final = ("とし", "とす", "とな", "と設", "に", "です", "でし", "でご", "だ")
-_TOLD: Final = ("use", "using", "enter", "type", "try", "set", "with")  # before a value that needs no article behind
+# before a value that needs no article behind
+_TOLD: Final = ("use", "using", "enter", "type", "try", "set", "with", "and")
 
 
 def _any(words: Iterable[str]) -> str:

@@ -40,27 +40,32 @@ SUFFIX: Final = (
 CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
 _OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
 _CELL: Final = rb"|->|\|"
+_ELEMENT: Final = rb"|[\"']>"
+_ARGUMENT: Final = rb"\(\s?[\"']|"
 _SIGN: Final = rb"(?::=|=>|={1,3}|:" + _CELL + rb")"
 _ASSIGNED: Final = (
     rb"(?::[ ]?[>|][+-]?\n\s{1,8}|"  # a block of YAML
     rb"[\"'`]?\s?(?:[,:]\s?|\s)(?:\{\s?)?\s{0,15}[\"']?value[\"']?\s?[:=]\s?[\"']?|"  # named values, or XML
+    rb"\" \{\s{1,8}(?:(?:type|sensitive) {1,8}= [a-z]{1,8}\s{1,8}){0,2}default {1,8}= \"|"  # a variable of Terraform
     rb"[\"'\])]{0,3}\s{1,2}(?:\|\||\x1a\x1a|or)\s{1,2}[\"'`]|"  # env.NAME || 'value'
     + CLOSE
     + rb"\s{0,24}"
     + _SIGN
     + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?"
     + _OPEN
-    + rb"|"
-    rb"[ ]-p[ ]?[\"']?|"  # sshpass
-    rb"[\"']\s?,\s{0,4}[\"']|"  # define('NAME', 'value')
-    rb"\(\s?[\"']|>|\s[\"'`])"
+    + rb"|[ ]-p[ ]?[\"']?|"  # sshpass
+    + rb"[\"']\s?,\s{0,4}[\"']|"  # define('NAME', 'value')
+    + _ARGUMENT
+    + rb">|\s[\"'`]"
+    + _ELEMENT
+    + rb")"
 )
 _PHRASE: Final = (
     rb"(?:(?:[ ]\(?(?i:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
     rb"(?: (?:that|which|I|you|we|they|he|she)(?: [a-z']{1,8}){1,2})?"
     rb"(?::|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
     rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|used to be|will be|should be"
-    rb"|reads|says|here is|to|as|=))"
+    rb"|reads|says|here is|to|as|=)|'s)"
     rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN + rb"|[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …
 )
 _DIRECT: Final = rb"(?:[ ]-{1,2}[ ]|\n|[ \t]{1,8})" + _OPEN
@@ -75,6 +80,7 @@ PLAIN: Final = compiled(_PLAIN + rb"{1,64}" + _REST)
 INNER: Final = compiled(_INNER + rb"{1,64}" + _REST)
 _FULL_STOP: Final = "。"
 _SEPARATOR: Final = SEPARATOR.encode()
+_BACKSLASH: Final = 0x5C
 _QUOTES: Final = frozenset(b"\"'`")
 _ANSWERS: Final = {ord("("): b")", ord("["): b"]", ord("{"): b"}", ord("*"): b"*", ord("_"): b"_"}
 _TRAILING: Final = b".,:;)]}*_\x1a"
@@ -146,9 +152,14 @@ def value(scan: Scan, start: int, *, is_inner: bool = False) -> tuple[int, bool]
         return end, True
     if end == start or octets[end - 1] not in _CLOSING:
         return end, False
-    if before in _QUOTES and end < len(octets) and octets[end] == before:
+    if before in _QUOTES and octets.startswith(_closing(octets, start), end):
         return end, False
     return start + len(octets[start:end].rstrip(_trailing(octets[start:end], octets[end : end + 1]))), False
+
+
+def _closing(octets: bytes, start: int) -> bytes:
+    """What closes the quote that stands before a value: an escaped one is closed by one that begins in the same way."""
+    return b"\\" if start > 1 and octets[start - 2] == _BACKSLASH else octets[start - 1 : start]
 
 
 def _opened(octets: bytes, start: int, end: int) -> int:
@@ -190,7 +201,11 @@ def _is_in_query(octets: bytes, start: int) -> bool:
 
 
 def _detector(word: str) -> Detector:
-    signs = _ASSIGNED if word in _OF_PASSWORDS else _ASSIGNED.replace(_CELL, b"")  # those part types
+    signs = _ASSIGNED
+    if word not in _OF_PASSWORDS:  # a line parts types, and elements are of classes
+        signs = signs.replace(_CELL, b"").replace(_ELEMENT, b"")
+    if word == "credential":
+        signs = signs.replace(_ARGUMENT, b"")  # a name comes first
     gate = compiled(
         rb"(?i:" + _WORD[word] + rb")(?:" + SUFFIX + signs + rb"|" + _PHRASE + rb"|" + _DIRECT + _STRIKING + rb")"
     )

@@ -37,13 +37,25 @@ def _found(pattern: bytes, kind: str, judge: Judge, *, is_prose: bool = False) -
     return detect
 
 
+_ASKED: Final = (  # and answered in the next line of a chat
+    rb"(?i:passw(?:or)?d|passphrase|passcode)(?i:,? again|,? now|,? please| for [a-z -]{1,20}){0,2}\x1a\s{1,2}"
+    rb"[A-Za-z][A-Za-z0-9._-]{1,20}: {1,2}" + _BARE
+)
+_STRING: Final = rb"[\"'][^\"'\n\x1f]{0,100}[\"'],\s{0,8}"
+_CALLS: Final = ("username_pw_set(", "login(", "networkcredential(", "passwordauthentication(",
+                 "usernamepasswordcredentials(", "setbasicauth(", "basicauth(", "basic_auth(")  # fmt: skip
+_CONNECTS: Final = ("pdo(", "getconnection(", "mysqli(", "mysqli_connect(", "pg.connect(", "dbi->connect(")
+_ROUTERS: Final = ("password 0 ", "password 7 ", "secret 0 ")
+
+
 _spoken = _found(
     rb"(?i:creds?|credentials?|log(?:ged)? ?in (?:with|as)|sign in with)(?i: are| is)?:? {1,2}" + _NAME +
     rb"(?: / | and |:)" + _BARE,
     PASSWORD, is_password_in_prose, is_prose=True,
 )  # fmt: skip
 _paired = _found(
-    rb"(?i:log-?ins?|accounts?|access|wi-?fi|ftp|ssh|vpn)\b[^\n:.\x1f]{0,32}: {0,2}" + _NAME + rb" / " + _BARE,
+    rb"(?i:log-?ins?|accounts?|access|wi-?fi|ftp|ssh|vpn)\b[^\n:.\x1f]{0,32}?(?:: {0,2}| is | are )" + _NAME +
+    rb" / " + _BARE,
     PASSWORD, is_password_in_prose, is_prose=True,
 )  # fmt: skip
 DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
@@ -88,6 +100,20 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     *(
         (gate, _found(rb"(?i:[a-z]{4,13}=?)\(\s?[\"'][^\"'\s\x1f]{1,64}[\"'],\s?" + _QUOTED, PASSWORD, is_password))
         for gate in ("auth=(", "httpbasicauth(")
+    ),
+    *(
+        (gate, _found(rb"[A-Za-z_>.-]{3,30}\(\s{0,8}" + _STRING * strings + _QUOTED, PASSWORD, is_password))
+        for gates, strings in ((_CALLS, 1), (_CONNECTS, 2))
+        for gate in gates
+    ),
+    ("twilio", _found(rb"(?i:twilio)[^\n\x1f]{0,40}\([\"']AC[0-9a-f]{32}[\"'], ?[\"']([0-9a-f]{32})[\"']",
+                      "secret.twilio", is_token)),
+    *((gate, _found(b"(?i:" + gate.encode() + b")" + _BARE, PASSWORD, is_password)) for gate in ("bindpw ", *_ROUTERS)),
+    ("wpa", _found(rb"(?i:wpa[23]?(?:[ /-](?:psk|wpa2|wpa3|personal))?[ _-](?:key|psk|pass|code)(?: is|:|=| =) ?)" +
+                   _UNQUOTED, PASSWORD, is_password_in_prose, is_prose=True)),
+    *(
+        (gate, _found(_ASKED, PASSWORD, is_password_in_prose, is_prose=True))
+        for gate in ("passw", "passphrase", "passcode")
     ),
     ("cookie: ", _found(rb"(?i:cookie): (?:[^=;\s\x1f]{1,24}=[^;\s\x1f]{0,32}; ){0,3}" + _COOKIES +
                         rb"=([A-Za-z0-9._~+/%%=-]{16,%d})" % _MOST, SESSION, is_token)),

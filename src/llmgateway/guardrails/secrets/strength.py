@@ -37,6 +37,8 @@ _CALL: Final = (
     rb"[$%&@*!]{1,2}[({]?(?:[a-z_]{3,}|[A-Z_]{3,})[0-9]?[%)}]?|[({\[<]{1,2}[A-Za-z_ .:-]+[)}\]>]*"
 )
 _PATH: Final = rb"(?:[a-z][a-z0-9+]{1,8}:)?//.*|[a-z_][a-z0-9_]*(?:\.[a-zA-Z_][a-zA-Z0-9_]*)+|[~.]?(?:/[a-z0-9._-]+)+/?"
+_WORDS_AND_NUMBER: Final = compiled(rb"[a-z]{4,12}\.[A-Z][A-Za-z]{3,11}[0-9]{3,4}")  # few attributes end so
+_SIZES: Final = (b"128", b"224", b"255", b"256", b"384", b"512", b"1024", b"1305", b"2048", b"4096")  # but for these
 _CODE: Final = b"=([./"  # what calls and paths have in them, if they do not begin with one of the next
 _CODE_HEADS: Final = tuple(bytes((each,)) for each in b"$%&@*!({[<")
 _REFERENCE: Final = compiled(_CALL + rb"|" + _PATH)
@@ -178,6 +180,7 @@ def _least_variety(length: int) -> int:
 def _is_reference(value: bytes) -> bool:
     """Whether it is code that fetches the value, or a place where it is."""
     is_code = len(value.translate(None, _CODE)) < len(value) or value.startswith(_CODE_HEADS)
+    is_code = is_code and (value.endswith(_SIZES) or not _WORDS_AND_NUMBER.takes(value))
     return (is_code and _REFERENCE.takes(value)) or (b"<" in value and _FILLED_IN.place(value)[0] >= 0)
 
 
