@@ -117,6 +117,17 @@ def test_no_countrys_number_begins_with_a_zero(text):
     assert found("0081 3 1234 5678", "phone") == [("phone", "0081 3 1234 5678")]
 
 
+def test_what_is_dialled_first_stands_before_a_whole_country():
+    assert only("0011 61 2 9374 4000") == ("phone", "0011 61 2 9374 4000")
+    assert only("0081-3-1234-5678") == ("phone", "0081-3-1234-5678")
+    assert found("lot 004-242-1582-063", "phone") == []
+
+
+def test_letters_like_a_passport_s_are_one_only_where_a_label_says_so():
+    assert found("part CRCXLGG0T") == []
+    assert found("passport CRCXLGGTT") == []
+
+
 @pytest.mark.parametrize("text", NOBODYS)
 def test_a_number_that_is_nobodys_is_left_alone(text):
     assert found(text) == []
@@ -252,6 +263,7 @@ def test_a_number_that_was_never_given_is_none(number):
         ("11010519491231002X", ("id.cn", "11010519491231002X")),
         ("passport no. C01X00T47", ("passport", "C01X00T47")),
         ("Passport: 123456789", ("passport", "123456789")),
+        ("Reisepass-Nr.: CRCXLGG0T", ("passport", "CRCXLGG0T")),
     ],
 )
 def test_what_states_give_to_persons(text, expected):

@@ -41,6 +41,7 @@ _CHECKED: Final = {
     b"0" * 17 + b"A": ((string.digits, "id.cn", checks.resident_id),),
 }
 _FEWEST: Final = 4  # digits of a passport
+_GERMAN: Final = compiled(rb"[CFGHJK][0-9CFGHJKLMNPRTVWXYZ]{8}")  # no vowels, and often fewer digits
 _TOKEN: Final = compiled(TOKEN)
 _REACH: Final = 52
 _WORDS: Final = ("NO", "ID", "US", "UK", "SSN", "TEL", "FAX")  # that stand before numbers
@@ -51,11 +52,16 @@ def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     for begin, end in _TOKEN.spans(octets, low):
         bare = octets[begin:end].translate(None, b" -").upper()
         letters = bare.translate(None, DIGITS)
-        if not letters or len(bare) - len(letters) < _FEWEST:  # plain numbers are looked at elsewhere
+        if not letters or (len(bare) - len(letters) < _FEWEST and not _is_german(bare, letters)):
             continue
         kind = _kind(view, begin, bare)
         if kind and octets[end : end + 1] != b"_":
             yield Finding(begin, end, kind)
+
+
+def _is_german(bare: bytes, letters: bytes) -> bool:
+    """Whether it may be a passport's number where a label says so: no word is one, for want of vowels."""
+    return len(letters) < len(bare) and _GERMAN.takes(bare)
 
 
 def _kind(view: View, begin: int, bare: bytes) -> str:

@@ -12,7 +12,9 @@ OPENINGS: Final = "+0"
 BARE: Final = (10, 11)  # digits of numbers with a leading zero that need nothing between them
 LAND: Final = 10  # of these in Japan: of lines on land and, with these beginnings, free of charge
 FREE: Final = (b"0120", b"0800")
-_INTERNATIONAL: Final = rb"(?:\+ ?|\b00|\b011[ -])[1-9](?:[ ().-]{0,2}[0-9]){7,14}"
+_INTERNATIONAL: Final = (  # behind 00 a country's number stands whole: 004-242-… is none
+    rb"(?:(?:\+ ?|\b(?:0011|011)[ -])[1-9]|\b00(?:[17]|[2-689][0-9]))(?:[ ().-]{0,2}[0-9]){6,14}"
+)
 _AMERICAN: Final = rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|\b[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}"
 _ZERO: Final = (
     rb"\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
@@ -94,7 +96,7 @@ def _cut(text: bytes) -> bytes:
 
 
 def _too_long(digits: str, text: bytes) -> bool:
-    number = digits.lstrip("+").removeprefix("00").removeprefix("011")
+    number = digits.lstrip("+").removeprefix("0011").removeprefix("00").removeprefix("011")
     return len(number) > _LONGEST.get(number[:1], _LONGEST.get(number[:2], 14)) + (b"(0)" in text)
 
 
