@@ -72,6 +72,20 @@ def found(text: str) -> list[tuple[str, str]]:
         "username mary21 privilege 15 password 0 {}",
         "WPA2 key: {}",
         "the WPA3-Personal key is {}, for guests too",
+        "The credentials for the test tenant are mary21 and {}.",
+        "Default creds are mary21/{}, please change.",
+        "u: mary21 p: {}",
+        'smtp.PlainAuth("", "mary21@mail.test", "{}", "smtp.mail.test")',
+        'cx_Oracle.connect("mary21", "{}", "db/orcl")',
+        '[Credential]::new("mary21", "{}")',
+        "FTP('ftp.test', 'mary21', '{}')",
+        "sqlcmd -S db.test -U sa -P {} -Q x",
+        "bcp db.t out f.txt -U mary21 -P{}",
+        "ssh-keygen -p -P '{}' -f ~/.ssh/id_rsa",
+        "unzip -P {} in.zip",
+        "cqlsh -u mary21 -p {} db.test",
+        "rabbitmqctl add_user mary21 {}",
+        "xfreerdp /u:mary21 /p:{} /v:srv",
         "password - {}",
         "The pw I got was {}.",
         "a password that works is {}",
@@ -151,6 +165,12 @@ def test_the_number_of_a_bank_card(pin):
         "Cookie: theme=dark; lang=ja",
         "Cookie: sessionid=xxxxxxxxxxxxxxxxxxxx",
         "net user administrators",
+        "credentials are read/write",
+        "u: see p: 2026",
+        "dsn = root:password@tcp(db.test:3306)/shop",
+        "mail bob:smith@tcp(4) and @tcp(5)",
+        "unzip -P $PASSWORD in.zip",
+        "rabbitmqctl add_user NAME PASSWORD",
         "The default login is read / write",
         "Forgot password?\nName: required",
         "What is a password?\nAnswer: see chapter 12",
@@ -243,3 +263,9 @@ def test_a_token_of_twilio_beside_its_account():
     for call in ("twilio.NewClient(", "require('twilio')(", "twilio.rest.Client("):
         assert found(f'{call}"{account}", "{token}")') == [("secret.twilio", token)]
     assert found(f'twilio.NewClient("{account}", TOKEN)') == []
+
+
+@pytest.mark.parametrize("text", ['dsn = "app:{}@tcp(db.test:3306)/shop"', "app:{}@unix(/run/mysqld.sock)/shop"])
+@pytest.mark.parametrize("password", ["Winter2025!x", "c0rrectH0rse14"])
+def test_a_password_in_an_address_of_go_s_drivers(text, password):
+    assert found(text.format(password)) == [("secret.connection_string", password)]

@@ -19,7 +19,8 @@ _AMERICAN: Final = rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|\b[2-9][0-9]{2}[ 
 _ZERO: Final = (
     rb"\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
     rb"|\b0(?:[0-9]{1,4}[ -]?\([0-9]{1,4}\)[ -]?[0-9]{3,4}|[0-9]{1,4}[ -][0-9]{1,4}[ -][0-9]{3,4}"
-    rb"|[1-9](?:[ .-][0-9]{2}){4}|[0-9]{2,4}(?:[ -]| - )[0-9]{5,7}|[5789]0(?:[ .-]| - )?[0-9]{4}(?:[ .-]| - )?[0-9]{4}"
+    rb"|[1-9](?:[ .-][0-9]{2}){4}|1[567][0-9][ /-][0-9]{7,8}"
+    rb"|[0-9]{2,4}(?:[ -]| - )[0-9]{5,7}|[5789]0(?:[ .-]| - )?[0-9]{4}(?:[ .-]| - )?[0-9]{4}"
     rb"|[0-9]{1,4}(?: - [0-9]{2,4}){2}|[1-9][0-9]{8}|[7-9][0-9]{9})"
 )
 WRITTEN: Final = _INTERNATIONAL + b"|" + _AMERICAN + b"|" + _ZERO
@@ -40,6 +41,8 @@ _BEFORE_EXTENSION: Final = frozenset((b" ", b",", b"x", b"#", b"e"))
 _OPEN: Final = (b"+", b"(")
 _ABROAD: Final = (b"+", b"00", b"011")
 _WITH_PREFIX: Final = 11  # digits of an international number with what one dials first
+_MOBILE: Final = 12  # digits of the longest mobile numbers in Germany
+_GERMAN: Final = ("015", "016", "017")
 _CENTURIES: Final = (b"19", b"20")
 _REACH: Final = 40
 
@@ -112,8 +115,15 @@ def _is_number(text: bytes, digits: str) -> bool:
         is_country = digits[2:3] != "0"  # none begins with a zero
         return is_country and len(digits) >= _WITH_PREFIX and not _too_long(digits, text)
     if digits[0] == "0" and digits[1:2] != "0":
-        return len(digits) in {10, 11} or (len(digits) == 9 and (text.count(b" ") > 1 or text[:1] in _OPEN))
+        return _has_length_at_home(text, digits)
     return len(digits) in {7, 8, 10, 11} and len(set(digits)) > 1
+
+
+def _has_length_at_home(text: bytes, digits: str) -> bool:
+    """Whether a number with a leading zero is as long as those of some country."""
+    if len(digits) == _MOBILE:
+        return digits.startswith(_GERMAN)
+    return len(digits) in {10, 11} or (len(digits) == 9 and (text.count(b" ") > 1 or text[:1] in _OPEN))
 
 
 def _with_extension(run: Run, end: int) -> int:

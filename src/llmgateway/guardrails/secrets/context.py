@@ -32,8 +32,11 @@ _WORD: Final = {
     "token": rb"token",
     "key": rb"key",
     "credential": rb"credentials?",
+    "kennwort": rb"kennwort",
+    "mot de passe": rb"mot de passe",
+    "contrase": rb"contrase(?:n|[?n]{1,2})a",
 }
-_OF_PASSWORDS: Final = frozenset({"pass", "pwd", "pw", "credential"})
+_OF_PASSWORDS: Final = frozenset({"pass", "pwd", "pw", "credential", "kennwort", "mot de passe", "contrase"})
 SUFFIX: Final = (
     rb"(?i:[_-]?(?:[0-9]{1,2}|prod|production|dev|test|staging|stage|live|main|base|old|new|value|primary|secondary))?"
 )
@@ -41,19 +44,19 @@ CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
 _OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
 _CELL: Final = rb"|->|\|"
 _ELEMENT: Final = rb"|[\"']>"
-_ARGUMENT: Final = rb"\(\s?[\"']|"
+_ARGUMENT: Final = rb"[({]\s?[\"']|"
 _SIGN: Final = rb"(?::=|=>|={1,3}|:" + _CELL + rb")"
 _ASSIGNED: Final = (
     rb"(?::[ ]?[>|][+-]?\n\s{1,8}|"  # a block of YAML
-    rb"[\"'`]?\s?(?:[,:]\s?|\s)(?:\{\s?)?\s{0,15}[\"']?value[\"']?\s?[:=]\s?[\"']?|"  # named values, or XML
+    rb"[\"'`]?\s?(?:[,:]\s?|\s)(?:\{\s?)?\s{0,15}[\"']?(?i:value)[\"']?\s?[:=]\s?[\"']?|"  # named values, or XML
     rb"\" \{\s{1,8}(?:(?:type|sensitive) {1,8}= [a-z]{1,8}\s{1,8}){0,2}default {1,8}= \"|"  # a variable of Terraform
     rb"[\"'\])]{0,3}\s{1,2}(?:\|\||\x1a\x1a|or)\s{1,2}[\"'`]|"  # env.NAME || 'value'
     + CLOSE
     + rb"\s{0,24}"
     + _SIGN
-    + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?"
+    + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?(?:[bBrRuUN@]{1,2}[\"']|"  # strings of Python, SQL, C#
     + _OPEN
-    + rb"|[ ]-p[ ]?[\"']?|"  # sshpass
+    + rb")|[ ]-p[ ]?[\"']?|"  # sshpass
     + rb"[\"']\s?,\s{0,4}[\"']|"  # define('NAME', 'value')
     + _ARGUMENT
     + rb">|\s[\"'`]"
@@ -61,14 +64,18 @@ _ASSIGNED: Final = (
     + rb")"
 )
 _PHRASE: Final = (
-    rb"(?:(?:[ ]\(?(?i:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30})?"
+    rb"(?:(?:[ ]\(?(?i:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30}| (?i:for|of) [A-Za-z0-9._+-]{1,24}@[A-Za-z0-9.-]{1,24})?"
     rb"(?: (?:that|which|I|you|we|they|he|she)(?: [a-z']{1,8}){1,2})?"
     rb"(?::|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
     rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|used to be|will be|should be"
-    rb"|reads|says|here is|to|as|=)|'s)"
-    rb"(?: (?:now|currently|still|just))?:?\s{1,3}" + _OPEN + rb"|[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …
+    rb"|reads|says|remains|stays|lautet|ist|est|es|here is|to|as|=)|'s)"
+    rb"(?: (?:now|currently|still|just))?:?\s{1,3}"
+    + _OPEN
+    + rb"|(?: (?:changed|reset|set|updated))?[ ]?[?][? :=]{0,10}"
+    + _OPEN
+    + rb")"  # PW は …
 )
-_DIRECT: Final = rb"(?:[ ]-{1,2}[ ]|\n|[ \t]{1,8})" + _OPEN
+_DIRECT: Final = rb"(?:[ ]-{1,2}[ ]|\n|[*_]{0,3}[ \t]{1,8})" + _OPEN
 _STRIKING: Final = rb"[^\s\x1f]{0,24}(?:[0-9]|[a-z][A-Z])"
 
 _ANY: Final = of_class(RUN.replace("?", ""))

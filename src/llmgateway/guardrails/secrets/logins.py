@@ -16,6 +16,8 @@ _UNQUOTED: Final = rb"[\"']?" + _BARE
 _ARGUMENTS: Final = rb"[^\n\x1f|;&]"
 _COOKIES: Final = rb"(?i:[a-z_.-]{0,16}(?:sess|sid|auth|token|jwt|remember)[a-z_.-]{0,12})"
 _MOST: Final = 200  # characters of a cookie that decide
+_LOGIN: Final = compiled(rb"(?:^|[\"'`=\s\x1f])[A-Za-z0-9_.-]{1,40}:([^\s\"'`@?\x1f]{1,64})\z")
+_LONGEST: Final = 112  # characters of a name and a password
 _ENDS: Final = b".,:;!)\x1a"  # of a sentence, behind a password
 
 
@@ -43,14 +45,24 @@ _ASKED: Final = (  # and answered in the next line of a chat
 )
 _STRING: Final = rb"[\"'][^\"'\n\x1f]{0,100}[\"'],\s{0,8}"
 _CALLS: Final = ("username_pw_set(", "login(", "networkcredential(", "passwordauthentication(",
-                 "usernamepasswordcredentials(", "setbasicauth(", "basicauth(", "basic_auth(")  # fmt: skip
-_CONNECTS: Final = ("pdo(", "getconnection(", "mysqli(", "mysqli_connect(", "pg.connect(", "dbi->connect(")
+                 "usernamepasswordcredentials(", "setbasicauth(", "basicauth(", "basic_auth(", "credential]::new(",
+                 "oracle.connect(", "oracledb.connect(")  # fmt: skip
+_CONNECTS: Final = (
+    "pdo(",
+    "getconnection(",
+    "mysqli(",
+    "mysqli_connect(",
+    "pg.connect(",
+    "dbi->connect(",
+    "plainauth(",
+    "ftp(",
+)
 _ROUTERS: Final = ("password 0 ", "password 7 ", "secret 0 ")
 
 
 _spoken = _found(
-    rb"(?i:creds?|credentials?|log(?:ged)? ?in (?:with|as)|sign in with)(?i: are| is)?:? {1,2}" + _NAME +
-    rb"(?: / | and |:)" + _BARE,
+    rb"(?i:creds?|credentials?|log(?:ged)? ?in (?:with|as)|sign in with)(?i: for [a-z -]{1,24})?(?i: are| is)?:?"
+    rb" {1,2}" + _NAME + rb"(?: / | and |:)" + _BARE,
     PASSWORD, is_password_in_prose, is_prose=True,
 )  # fmt: skip
 _paired = _found(
@@ -58,9 +70,28 @@ _paired = _found(
     rb" / " + _BARE,
     PASSWORD, is_password_in_prose, is_prose=True,
 )  # fmt: skip
+_slashed = _found(
+    rb"(?i:creds?|credentials?|log-?in)(?: are| is) " + _NAME + rb"/" + _BARE,
+    PASSWORD,
+    is_password_in_prose,
+    is_prose=True,
+)
+
+
+def _addressed(scan: Scan, at: int) -> Candidate | None:
+    """The password in an address as Go's drivers have it: user:password@tcp(host)."""
+    low = max(0, at - _LONGEST)
+    found = _LOGIN.search(scan.octets[low:at])
+    if found is None or not is_password(found.group(1)):
+        return None
+    return Candidate(low + found.start(1), 2, at, CONNECTION, 0.9)
+
+
 DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     *((gate, _paired) for gate in ("login", "log-in", "account", "access", "wifi", "wi-fi", "ftp", "ssh", "vpn")),
     *((gate, _spoken) for gate in ("creds", "credential", "log in ", "login with", "logged in ", "sign in with")),
+    *((gate, _slashed) for gate in ("creds ", "credential", "login ")),
+    *((gate, _addressed) for gate in ("@tcp(", "@unix(")),
     (":thin:", _found(rb"(?i::thin):[^/\s\x1f:@\"']{1,60}/(" + _PART + rb"{4,64})@", CONNECTION, is_password)),
     ("identified by", _found(rb"(?i:identified by) " + _QUOTED, PASSWORD, is_password)),
     *(
@@ -69,6 +100,13 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
             ("smbclient ", rb"smbclient [^\n\x1f]{0,80}?-U ?" + _NAME + rb"%"),
             ("htpasswd ", rb"htpasswd -[A-Za-z]{0,4}b[A-Za-z]{0,4} (?:[^\s\x1f]{1,64} )?" + _NAME + rb" "),
             *((gate, gate.encode()) for gate in ("-storepass ", "-keypass ", "requirepass ", "masterauth ", "psk=")),
+            ("u: ", rb"(?i:u: ?)" + _NAME + rb",?\s{1,2}(?i:p): ?"),
+            *((gate, gate.encode() + _ARGUMENTS + rb"{0,120}?-P ?") for gate in ("sqlcmd ", "bcp ")),
+            ("ssh-keygen ", rb"ssh-keygen " + _ARGUMENTS + rb"{0,80}?-[PN] "),
+            ("unzip -p ", rb"unzip -P "),
+            ("cqlsh ", rb"cqlsh " + _ARGUMENTS + rb"{0,80}?-p "),
+            ("rabbitmqctl ", rb"rabbitmqctl (?:add_user|change_password) " + _NAME + rb" "),
+            ("xfreerdp ", rb"xfreerdp " + _ARGUMENTS + rb"{0,100}?/p:"),
             ("rclone ", rb"rclone obscure "),
             ("zip -p ", rb"zip -P "),
             ("7z ", rb"7z [a-z] [^\n\x1f]{1,80}? -p"),
@@ -102,7 +140,7 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
         for gate in ("auth=(", "httpbasicauth(")
     ),
     *(
-        (gate, _found(rb"[A-Za-z_>.-]{3,30}\(\s{0,8}" + _STRING * strings + _QUOTED, PASSWORD, is_password))
+        (gate, _found(rb"[]A-Za-z_>:.-]{3,30}\(\s{0,8}" + _STRING * strings + _QUOTED, PASSWORD, is_password))
         for gates, strings in ((_CALLS, 1), (_CONNECTS, 2))
         for gate in gates
     ),
