@@ -64,7 +64,7 @@ _ASSIGNED: Final = (
     + rb")"
 )
 _PHRASE: Final = (
-    rb"(?:(?:[ ]\(?(?i:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30}| (?i:for|of) [A-Za-z0-9._+-]{1,24}@[A-Za-z0-9.-]{1,24})?"
+    rb"(?:(?:[ ]\(?(?i:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30}(?:\.[a-z]{2,8})?)?"
     rb"(?: (?:that|which|I|you|we|they|he|she)(?: [a-z']{1,8}){1,2})?"
     rb"(?::|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
     rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|used to be|will be|should be"

@@ -6,6 +6,7 @@ from llmgateway.guardrails.secrets.context import PASSWORD
 from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, SIGN, Candidate, Detector, Scan, compiled, of_class
 from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token
 from llmgateway.guardrails.secrets.structures import CONNECTION
+from llmgateway.wire.view import CONTEXT
 
 SESSION: Final = "secret.session"
 _NAME: Final = rb"[A-Za-z0-9._@+-]{2,40}"
@@ -61,13 +62,17 @@ _ROUTERS: Final = ("password 0 ", "password 7 ", "secret 0 ")
 
 
 _spoken = _found(
-    rb"(?i:creds?|credentials?|log(?:ged)? ?in (?:with|as)|sign in with)(?i: for [a-z -]{1,24})?(?i: are| is)?:?"
-    rb" {1,2}" + _NAME + rb"(?: / | and |:)" + _BARE,
+    rb"(?i:creds?|credentials?|log(?:ged)? ?in (?:with|as)|sign in with)(?i: are| is)?:? {1,2}" + _NAME +
+    rb"(?: / | and |:)" + _BARE,
     PASSWORD, is_password_in_prose, is_prose=True,
 )  # fmt: skip
 _paired = _found(
     rb"(?i:log-?ins?|accounts?|access|wi-?fi|ftp|ssh|vpn)\b[^\n:.\x1f]{0,32}?(?:: {0,2}| is | are )" + _NAME +
     rb" / " + _BARE,
+    PASSWORD, is_password_in_prose, is_prose=True,
+)  # fmt: skip
+_for = _found(
+    rb"(?i:creds?|credentials?) for [a-z -]{1,24} (?:are|is):? " + _NAME + rb"(?: / | and |:)" + _BARE,
     PASSWORD, is_password_in_prose, is_prose=True,
 )  # fmt: skip
 _slashed = _found(
@@ -76,6 +81,14 @@ _slashed = _found(
     is_password_in_prose,
     is_prose=True,
 )
+
+
+_answer = _found(_ASKED, PASSWORD, is_password_in_prose, is_prose=True)
+
+
+def _answered(scan: Scan, at: int) -> Candidate | None:
+    """The password in the line behind one that asks for it."""
+    return _answer(scan, at) if scan.octets.find(b"\x1a", at, at + CONTEXT) >= 0 else None
 
 
 def _addressed(scan: Scan, at: int) -> Candidate | None:
@@ -90,6 +103,7 @@ def _addressed(scan: Scan, at: int) -> Candidate | None:
 DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     *((gate, _paired) for gate in ("login", "log-in", "account", "access", "wifi", "wi-fi", "ftp", "ssh", "vpn")),
     *((gate, _spoken) for gate in ("creds", "credential", "log in ", "login with", "logged in ", "sign in with")),
+    *((gate, _for) for gate in ("creds ", "credential")),
     *((gate, _slashed) for gate in ("creds ", "credential", "login ")),
     *((gate, _addressed) for gate in ("@tcp(", "@unix(")),
     (":thin:", _found(rb"(?i::thin):[^/\s\x1f:@\"']{1,60}/(" + _PART + rb"{4,64})@", CONNECTION, is_password)),
@@ -149,10 +163,7 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     *((gate, _found(b"(?i:" + gate.encode() + b")" + _BARE, PASSWORD, is_password)) for gate in ("bindpw ", *_ROUTERS)),
     ("wpa", _found(rb"(?i:wpa[23]?(?:[ /-](?:psk|wpa2|wpa3|personal))?[ _-](?:key|psk|pass|code)(?: is|:|=| =) ?)" +
                    _UNQUOTED, PASSWORD, is_password_in_prose, is_prose=True)),
-    *(
-        (gate, _found(_ASKED, PASSWORD, is_password_in_prose, is_prose=True))
-        for gate in ("passw", "passphrase", "passcode")
-    ),
+    *((gate, _answered) for gate in ("passw", "passphrase", "passcode")),
     ("cookie: ", _found(rb"(?i:cookie): (?:[^=;\s\x1f]{1,24}=[^;\s\x1f]{0,32}; ){0,3}" + _COOKIES +
                         rb"=([A-Za-z0-9._~+/%%=-]{16,%d})" % _MOST, SESSION, is_token)),
 )  # fmt: skip

@@ -46,9 +46,11 @@ def opening(view: View) -> int:
     """Where a value begins that may be handed to a program; the text's end if none is."""
     octets = view.octets
     size = len(octets)
-    low = max(0, size - _BACK, octets.rfind(b"\n", 0, size) + 1, octets.rfind(SEPARATOR.encode()) + 1)
+    low = max(0, size - _BACK)
     at = max(octets.rfind(gate.encode(), low) for gate in _GATES)
-    found = _OPEN.match(Scan(view).octets, at) if at >= 0 else None
+    if at < 0 or octets.find(b"\n", at) >= 0 or octets.find(SEPARATOR.encode(), at) >= 0:
+        return size
+    found = _OPEN.match(Scan(view).octets, at)
     return found.start(1) if found else size
 
 
