@@ -265,6 +265,9 @@ def test_a_number_that_was_never_given_is_none(number):
         ("11010519491231002X", ("id.cn", "11010519491231002X")),
         ("passport no. C01X00T47", ("passport", "C01X00T47")),
         ("Passport: 123456789", ("passport", "123456789")),
+        ("PAN card number GPXPK7217U", ("id.in", "GPXPK7217U")),
+        ("Permanent Account Number (PAN) GPXPK7217U", ("id.in", "GPXPK7217U")),
+        ("SS number 233 90 1141", ("us_ssn", "233 90 1141")),
         ("Reisepass-Nr.: CRCXLGG0T", ("passport", "CRCXLGG0T")),
     ],
 )

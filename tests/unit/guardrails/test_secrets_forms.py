@@ -18,6 +18,7 @@ TOKENS = [
     ("google", "AIza" + DICE.of(35, WORD)),
     ("google", "GOCSPX-" + DICE.of(28, WORD)),
     ("google", "ya29." + DICE.of(120, WORD)),
+    ("google", "1//0" + DICE.of(60, WORD)),
     ("huggingface", "hf_" + DICE.of(34, LETTERS)),
     ("huggingface", "api_org_" + DICE.of(34, LETTERS)),
     ("groq", "gsk_" + DICE.of(52)),

@@ -54,8 +54,8 @@ _WORDS: Final[Mapping[str, str]] = {
     " téléphone teléfono telefono móvil cellulare celular"
     " ファックス ファクス 連絡は 緊急連絡 欠席連絡 でんわ けいたい ケータイ ダイヤル 内線 直通 ℡ ☎",
     "payment_card": "card cc# visa mastercard amex credit debit pan paid_with 決済 支払 カード クレジット クレカ jcb",
-    "us_ssn": "ssn ss# social_security social-security socialsecurity my_social the_social your_social his_social"
-    " her_social social_is social_number soc_sec soc._sec 社会保障番号",
+    "us_ssn": "ssn ss# ss_number ss_no social_security social-security socialsecurity my_social the_social your_social"
+    " his_social her_social social_is social_number soc_sec soc._sec 社会保障番号",
     "passport": "passport passports travel_document reisepass passeport pasaporte passaporto パスポート 旅券",
     "jp_my_number": "マイナンバー 個人番号 mynumber my_number my-number individual_number",
     "jp_corporate_number": "法人 法人番号 事業者番号 適格請求書 適格請求書発行事業者"

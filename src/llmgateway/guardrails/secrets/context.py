@@ -43,13 +43,14 @@ SUFFIX: Final = (
 CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
 _OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
 _CELL: Final = rb"|->|\|"
-_ELEMENT: Final = rb"|[\"']>"
+_ELEMENT: Final = rb"|[\"']>| [a-z]{2,12}=\"[A-Za-z0-9]{0,12}\">"
 _ARGUMENT: Final = rb"[({]\s?[\"']|"
-_SIGN: Final = rb"(?::=|=>|={1,3}|:" + _CELL + rb")"
+_SIGN: Final = rb"(?::=|=>|<-|={1,3}|:" + _CELL + rb")"
 _ASSIGNED: Final = (
     rb"(?::[ ]?[>|][+-]?\n\s{1,8}|"  # a block of YAML
     rb"[\"'`]?\s?(?:[,:]\s?|\s)(?:\{\s?)?\s{0,15}[\"']?(?i:value)[\"']?\s?[:=]\s?[\"']?|"  # named values, or XML
     rb"\" \{\s{1,8}(?:(?:type|sensitive) {1,8}= [a-z]{1,8}\s{1,8}){0,2}default {1,8}= \"|"  # a variable of Terraform
+    rb" ?: ?&?(?:'static )?[A-Za-z]{3,8} = [bru]?[\"']|"  # with its type
     rb"[\"'\])]{0,3}\s{1,2}(?:\|\||\x1a\x1a|or)\s{1,2}[\"'`]|"  # env.NAME || 'value'
     + CLOSE
     + rb"\s{0,24}"
@@ -64,9 +65,9 @@ _ASSIGNED: Final = (
     + rb")"
 )
 _PHRASE: Final = (
-    rb"(?:(?:[ ]\(?(?i:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30}(?:\.[a-z]{2,8})?)?"
+    rb"(?:(?:[ ]\(?(?i:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30}(?:\.[a-z]{2,8})?| \([A-Za-z ]{1,16}\))?"
     rb"(?: (?:that|which|I|you|we|they|he|she)(?: [a-z']{1,8}){1,2})?"
-    rb"(?::|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
+    rb"(?:(?: here)?:|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
     rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|used to be|will be|should be"
     rb"|reads|says|remains|stays|lautet|ist|est|es|here is|to|as|=)|'s)"
     rb"(?: (?:now|currently|still|just))?:?\s{1,3}"

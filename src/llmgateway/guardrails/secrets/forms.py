@@ -34,6 +34,7 @@ FORMS: Final = (
     Form("google", ("aiza",), b"AIza" + _W + b"{30,}"),
     Form("google", ("gocspx-",), b"GOCSPX-" + _W + b"{20,}"),
     Form("google", ("ya29.",), b"ya29\\.[A-Za-z0-9._-]{20,}"),
+    Form("google", ("1//0",), b"1//0" + _W + b"{40,}", is_random),
     Form("huggingface", ("hf_",), b"hf_" + _AN + b"{28,}"),
     Form("huggingface", ("api_org_",), b"api_org_" + _AN + b"{28,}"),
     Form("groq", ("gsk_",), b"gsk_" + _AN + b"{30,}"),
