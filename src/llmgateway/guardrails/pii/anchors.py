@@ -5,12 +5,12 @@ from typing import Final, NamedTuple
 from ahocorasick_rs import AhoCorasick, Implementation
 
 from llmgateway.guardrails.pii.surnames import SINGLE, SURNAMES
-from llmgateway.guardrails.pii.words_of_names import KIN, LABELS, READINGS, SURE, TITLED
+from llmgateway.guardrails.pii.words_of_names import CHILDREN, KIN, LABELS, READINGS, SURE, TITLED
 from llmgateway.wire.expression import Span
 from llmgateway.wire.lexicon import hits
 
 _KNOWN: Final = (*SURNAMES, *SINGLE)
-_CALLS: Final = ("様", "さま", "さん", "氏", "殿", "くん", "ちゃん", "と申", "と名乗", *KIN, *TITLED)
+_CALLS: Final = ("様", "さま", "さん", "氏", "殿", "くん", "ちゃん", "と申", "と名乗", *KIN, *CHILDREN, *TITLED)
 _FIELDS: Final = ("ame", "AME", "セイ", "メイ", "普通", "当座", "貯蓄", "口座")
 _LABELS: Final = (*sorted(SURE.words | LABELS.words | READINGS.words), *_FIELDS)
 _FIRST_CALL: Final = len(_KNOWN)

@@ -25,6 +25,7 @@ from llmgateway.guardrails.pii.words_of_names import (
     MINE,
     NOT_LATIN_LABELS,
     OF_PERSONS,
+    OFFICES,
     PARTICLES,
     PARTS,
     PERSONAL,
@@ -42,24 +43,38 @@ _LONGER: Final = frozenset(SURNAMES)
 _SHORTEST: Final = 2  # characters of a full name
 _AFTER: Final = 12  # characters behind a name that are looked at
 _COMPANY: Final = 20  # characters of a company's name
-_LINKS: Final = " :=|「『【】[(\t\"'`*-"
+_LINKS: Final = " :=|「『【】[(\t\"'`*-→"
 _LISTED: Final = "、,・/と&"
 _OTHERS: Final = compiled_wide(  # of a list of names
-    rf"(?:[{HAN}{KATAKANA}さまんくちゃ ]{{1,10}}[{_LISTED}] *){{1,8}}\z"
+    rf"(?:[{HAN}{KATAKANA}ぁ-おか-のひ-ん ]{{1,10}}[{_LISTED}] *){{1,8}}\z"
 )
 _BEFORE_LIST: Final = (*_LINKS, "は")
 _LEADING: Final = frozenset(f"{_LINKS}{_LISTED}はが)>\n")
-_CELL_BEFORE: Final = frozenset("→\n\t|,\"'「『(;・>*=[`")
-_CELL_AFTER: Final = frozenset("→\n\t|,\"'」』);<]`")
+_CIRCLED: Final = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
+_CELL_BEFORE: Final = frozenset(f"→\n\t|,\"'「『(;・>*=[`{_CIRCLED}")
+_CELL_AFTER: Final = frozenset(f"→\n\t|,\"'」』);<]`{_CIRCLED}")
 _IN_BRACKETS: Final = frozenset("男女夫妻父母長次")
 _MENTIONS: Final = ("@", "Dr.", "Mr.", "Ms.", "Mrs.", "TODO(", "FIXME(")
 _BEHIND_SPEAKER: Final = frozenset(("", "\n", ":", ">", "「"))
+_LINE_ENDS: Final = ("", "\n")
+_LAST_WORDS: Final = (
+    "お願いいたします。",
+    "お願いします。",
+    "お願い致します。",
+    "お願い申し上げます。",
+    "失礼いたします。",
+)
+_SAID_BEFORE: Final = tuple(f"{sign}\n" for sign in "。?!？！」")  # a sentence, on the line before a speaker's
 _TIME: Final = 5  # characters
 _LINKING: Final = frozenset("はがをとにの")
 _SENTENCE: Final = frozenset("\n。、！？!?「『,. ")
-_PHRASES: Final = ALL_SUFFIXES.words | SAID.words | OF_PERSONS.words | DOING.words | PARTICLES.words | {DISH}
+_PHRASES: Final = (
+    ALL_SUFFIXES.words | SAID.words | OF_PERSONS.words | DOING.words | PARTICLES.words | OFFICES.words | {DISH}
+)
 _BEGUN: Final = frozenset(phrase[:size] for phrase in _PHRASES for size in range(1, len(phrase)))
-_SHORT: Final = frozenset("様氏殿君邸宅")  # words go on with them: 氏名, 殿堂
+_GIVING: Final = ("より", "から")
+_CALLED_AT: Final = ("0", "+")  # what a telephone number begins with
+_SHORT: Final = frozenset("様氏殿君邸宅拝")  # words go on with them: 氏名, 殿堂
 _BEHIND_SHORT: Final = frozenset("宛方邸分専本宅家側")
 
 
@@ -159,6 +174,8 @@ def _is_full_name(name: Name, before: str, after: str) -> bool:
 def _is_family_name(name: Name, before: str, after: str) -> bool:
     if len(name.surname) == 1:
         return False
+    if after[:1] in _LINE_ENDS and _is_signed(before):
+        return True
     return _is_one_of(name, before, after) or (name.surname not in WORDS and _is_somebody(before, after))
 
 
@@ -166,7 +183,7 @@ def _is_honoured(name: Name, after: str) -> bool:
     suffixes = SUFFIXES if name.surname in WORDS and not name.is_full else ALL_SUFFIXES
     if not suffixes.begin(after):
         return False
-    if after.startswith(DISH):
+    if after.startswith(DISH) or OFFICES.begin(after):
         return False
     return after[0] not in _SHORT or not is_han(after[1:2]) or after[1] in _BEHIND_SHORT
 
@@ -236,11 +253,20 @@ def _is_somebody(before: str, after: str) -> bool:
     """Whether a family name stands where those of people do: as a line, a speaker or a mention, or doing something."""
     if before.endswith(_MENTIONS) or DOING.begin(after) or _is_of_department(after):
         return True
-    if after[:1] == "が" and _is_listed(before):
+    if after[:1] == "が" and (_is_listed(before) or _is_numbered(before)):
+        return True
+    if after[:1] == "(" and after[1:2] in _CALLED_AT and after[2:3].isdigit():
+        return True
+    if after[:1] == " " and before.endswith(_SAID_BEFORE) and ("ぁ" <= after[1:2] <= "ん" or is_letter(after[1:2])):
         return True
     if _begins_turn(before) or _is_behind_time(before):
         return after[:1] in _BEHIND_SPEAKER or _is_time(after) or (after[:1] == "が" and _is_behind_time(before))
     return before[-1:] == "」" and after[:1] == "「"
+
+
+def _is_signed(before: str) -> bool:
+    """Whether a line behind the last words of a letter begins there."""
+    return before[-1:] == "\n" and before.rstrip("\n ").endswith(_LAST_WORDS)
 
 
 def _is_listed(before: str) -> bool:
@@ -277,7 +303,9 @@ def _is_told(after: str) -> bool:
         return rest[1:2].isdigit() or "ぁ" <= rest[1:2] <= "ヺ" or rest[1:2] in _IN_BRACKETS
     if rest[:1] in ("、", "・"):
         return rest[1:2].isdigit() and rest[2:5].lstrip("0123456789")[:1] in ("歳", "才")
-    return (rest[:1] == "<" and rest[1:2] != "/") or OF_PERSONS.begin(rest)
+    return (
+        (rest[:1] == "<" and rest[1:2] != "/") or OF_PERSONS.begin(rest) or (rest[:2] in _GIVING and DOING.begin(rest))
+    )
 
 
 def _is_alone(before: str, after: str) -> bool:

@@ -52,7 +52,12 @@ ENGLISH_OPEN: Final = rb"(?:[A-Z][A-Za-z'.-]{0,20} ){1,4}(?:[A-Z][A-Za-z'.-]{0,2
 
 
 _READING: Final = compiled_wide(r" ?\(([ぁ-んァ-ヺー]{2,9}[ ・]?[ぁ-んァ-ヺー]{0,9})\)")
-_BEFORE_READING: Final = (" ", "(")
+_CELL: Final = compiled_wide(
+    rf"\"? ?[\t,|/、 ]? ?\"?([ァ-ヺ][{KATAKANA}]{{1,8}}[ ・][ァ-ヺ][{KATAKANA}]{{1,8}}|[ァ-ヺ][{KATAKANA}]{{3,12}})"
+    rf"(?:[^{HAN}{KATAKANA}ぁ-んA-Za-z0-9]|\z)"
+)
+_BEFORE_READING: Final = (" ", "(", "\t", ",", "|", "/", "、", '"')
+_DRAWN: Final = "ー"  # in words from abroad, not in names: `(リーダー)`
 _READING_AHEAD: Final = 24  # characters
 _OPEN: Final = compiled_wide(rf"(?:{unlisted_names.OPEN})|[{HAN}々 ](\([ぁ-ん{KATAKANA} ]{{0,18}})\z")
 
@@ -98,13 +103,24 @@ def _labelled(folded: str, low: int, labels: Iterable[Span]) -> Iterator[Span]:
 
 
 def _reading(folded: str, end: int) -> Iterator[Finding]:
-    """The reading of a name, in brackets behind it."""
+    """The reading of a name, in brackets behind it or in the next cell."""
     raw = wide(folded[end : end + _READING_AHEAD])
-    found = _READING.match(raw)
-    if found is not None:
-        begin, stop = found.span(1)
-        at = end + len(raw[:begin].decode())
-        yield Finding(at, at + len(raw[begin:stop].decode()), KIND, _SCORE)
+    for expression, is_one in _READ_BEHIND:
+        found = expression.match(raw)
+        if found is not None:
+            begin, stop = found.span(1)
+            word = raw[begin:stop].decode()
+            at = end + len(raw[:begin].decode())
+            if is_one(word):
+                yield Finding(at, at + len(word), KIND, _SCORE)
+
+
+def _is_in_brackets(word: str) -> bool:
+    return _DRAWN not in word or " " in word or "・" in word
+
+
+_READ_BEHIND: Final = ((_READING, _is_in_brackets), (_CELL, readings.is_of_family))
+"""What the reading of a name looks like behind it, and what it has to be, besides."""
 
 
 def opening(folded: str, low: int) -> int:

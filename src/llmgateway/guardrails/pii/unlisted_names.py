@@ -6,8 +6,18 @@ from typing import Final
 from llmgateway.guardrails.pii.given_names import is_given
 from llmgateway.guardrails.pii.japanese_names import is_han, is_labelled
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled_wide, groups, wide
-from llmgateway.guardrails.pii.surnames import KANA_SURNAMES, SURNAMES
-from llmgateway.guardrails.pii.words_of_names import DISH, LABELS, NOBODY, READINGS, ROLES, SURE, THINGS, TITLED
+from llmgateway.guardrails.pii.surnames import KANA_SURNAMES, SINGLE, SURNAMES
+from llmgateway.guardrails.pii.words_of_names import (
+    CHILDREN,
+    DISH,
+    LABELS,
+    NOBODY,
+    READINGS,
+    ROLES,
+    SURE,
+    THINGS,
+    TITLED,
+)
 from llmgateway.wire.view import CONTEXT, SEPARATOR
 
 _KANA: Final = rf"[ァ-ヺ][{KATAKANA}]{{0,8}}"
@@ -16,15 +26,15 @@ _FOREIGN: Final = rf"{_KANA}(?:・{_KANA}){{1,2}}"
 _HALF: Final = "ｦ-ﾟ"  # katakana of half the width, as banks write it
 _READING: Final = rf"{_KANA}[ ・]{_KANA}(?:・{_KANA})?|[{_HALF}]{{2,12}} [{_HALF}]{{2,12}}"
 _LETTER: Final = rf"{HAN}{KATAKANA}"
-_BEFORE: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|{_KANA}(?: {_KANA})?|[{HAN}]{{2,5}}) ?\z")
+_BEFORE: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|{_KANA}(?: {_KANA})?|[{HAN}]{{1,5}}) ?\z")
 _LONGEST_BEFORE: Final = 32  # characters of it
 _BEHIND: Final = compiled_wide(rf"[:=|「」】>)\t \n\"']({_TWO}|{_READING}|[{HAN}]{{3,5}})(?:[^{_LETTER}]|\z)")
 _NAME: Final = compiled_wide(rf"({_TWO})(?:[^{_LETTER}]|\z)")
 _LONGEST_TWO: Final = 11  # characters of it
 OPEN: Final = (
     rf"(?:[{HAN}]{{1,5}}|[{HAN}]{{1,4}} [{HAN}ぁ-ん{KATAKANA}]{{0,5}}"
-    rf"|{_KANA}(?:[ ・](?:{_KANA})?){{0,2}}|[{_HALF}]{{1,12}}(?: [{_HALF}]{{0,12}})?)"
-    rf" ?(?:さ|く|ち|ちゃ(?:んぽ?)?|と|と申|と名|様|氏|殿|容|容疑|先|教|選)?\z"
+    rf"|{_KANA}(?:[ ・](?:{_KANA})?){{0,2}}|[ァ-ヺ][{KATAKANA}]{{9,12}}|[{_HALF}]{{1,12}}(?: [{_HALF}]{{0,12}})?)"
+    rf" ?(?:さん?|さま|くん?|ち|ちゃ(?:んぽ?)?|と|と申|と名|様|氏|殿|容|容疑|先|教|選)?\z"
 )
 _LAST: Final = frozenset(
     "田川山野木本村井原島崎沢藤谷橋口岡松林森浦石尾倉津塚坂瀬池堀宮根越戸賀辺巻丸垣江河泉杉竹梅柳桐栗城嶋澤濱永吉富沼淵渕窪畑畠迫熊牧脇"
@@ -34,11 +44,13 @@ _NO_LAST: Final = frozenset(
     "部課係室社店会局院校支株市県区町所者員様団体組合家屋園館場署人名店号課庫料金費率量値額表書票欄類用品"
 )
 _LAST_OF_GIVEN: Final = frozenset("子美郎太介香奈恵代江")
-_LAST_OF_KIN: Final = (_LAST_OF_GIVEN | frozenset("菜也哉斗彦輔樹衣佳那莉咲")) - {"代"}
+_LAST_OF_KIN: Final = (_LAST_OF_GIVEN | frozenset("菜也哉斗彦輔樹衣佳那莉咲尋佑")) - {"代"}
 _LAST_WRITTEN: Final = _LAST_OF_KIN | frozenset("海真之治雄夫男翔希輝志平馬佑悟")
 _ACCOUNT: Final = 7  # digits
 _ACCOUNTS: Final = ("普通", "当座", "貯蓄", "口座")
+_OF_CHILDREN: Final = ("くん", "ちゃん")
 _GIVES: Final = ("と申し", "と申す", "と名乗")
+_WHOSE: Final = ("の", "、")  # behind what somebody is to whom
 _KNOWN: Final = frozenset(SURNAMES)
 _LONGEST: Final = 3  # characters of a family name in kanji, as nearly all are
 
@@ -64,7 +76,7 @@ def _behind_blank(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
 def find_called(text: str, calls: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Names before an honorific, and those that somebody gives; `calls`: where these words stand."""
     for at, end in calls:
-        if text[end - 1] == "の":
+        if text[end - 1] == "の" or text[at:end] in CHILDREN:
             yield from _of_kin(text, end)
             continue
         low = max(0, at - _LONGEST_BEFORE)
@@ -79,7 +91,7 @@ def find_called(text: str, calls: Iterable[tuple[int, int]]) -> Iterator[tuple[i
 
 
 def _of_kin(text: str, begin: int) -> Iterator[tuple[int, int]]:
-    """A given name behind whose it is, as in `娘の美咲は`: if it is written as few words are."""
+    """A given name behind whose it is, as in `娘の美咲は` and `長女美咲に`: if it is written as few words are."""
     end = begin
     while end - begin <= _LONGEST and is_han(text[end : end + 1]):
         end += 1
@@ -91,8 +103,8 @@ def _of_kin(text: str, begin: int) -> Iterator[tuple[int, int]]:
 def _is_called(text: str, begin: int, stop: int, at: int, end: int) -> bool:
     """Whether `text[begin:stop]` is a name, before what calls somebody at `text[at:end]`."""
     name = text[begin:stop]
-    if text.startswith(DISH, at):
-        return False
+    if len(name) == 1 or text.startswith(DISH, at):
+        return len(name) == 1 and _is_of_a_child(text, name, at)
     if text[at] == "と":
         return text.startswith(_GIVES, at) and stop == at and _is_said(name)
     if not is_han(text[end : end + 1]) and _is_full(name):
@@ -102,6 +114,11 @@ def _is_called(text: str, begin: int, stop: int, at: int, end: int) -> bool:
     if is_han(text[end : end + 1]) or (len(name) > _LONGEST and " " not in name and is_han(name[0])):
         return False
     return _is_honoured(name) or _is_given_to(text, begin, stop)
+
+
+def _is_of_a_child(text: str, name: str, at: int) -> bool:
+    """Whether one character is a given name, as in `光くん`."""
+    return text.startswith(_OF_CHILDREN, at) and not text.startswith(DISH, at) and name not in SINGLE and is_given(name)
 
 
 def _is_honoured(name: str) -> bool:
@@ -128,7 +145,7 @@ def _is_given_to(text: str, begin: int, end: int) -> bool:
         return False
     if text[end - 1] in _LAST_OF_GIVEN:
         return True
-    return text.startswith(("くん", "ちゃん"), end) or (text[begin - 1 : begin] == "の" and ROLES.end(text, begin - 1))
+    return text.startswith(_OF_CHILDREN, end) or (text[begin - 1 : begin] in _WHOSE and ROLES.end(text, begin - 1))
 
 
 def _is_said(name: str) -> bool:
