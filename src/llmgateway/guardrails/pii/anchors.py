@@ -11,7 +11,7 @@ from llmgateway.wire.lexicon import hits
 
 _KNOWN: Final = (*SURNAMES, *SINGLE)
 _CALLS: Final = ("様", "さま", "さん", "氏", "殿", "くん", "ちゃん", "と申", "と名乗", *KIN, *CHILDREN, *TITLED)
-_FIELDS: Final = ("ame", "AME", "セイ", "メイ", "普通", "当座", "貯蓄", "口座")
+_FIELDS: Final = ("ame", "AME", "kana", "Kana", "KANA", "セイ", "メイ", "普通", "当座", "貯蓄", "口座")
 _LABELS: Final = (*sorted(SURE.words | LABELS.words | READINGS.words), *_FIELDS)
 _FIRST_CALL: Final = len(_KNOWN)
 _FIRST_LABEL: Final = _FIRST_CALL + len(_CALLS)

@@ -72,6 +72,7 @@ _PHRASES: Final = (
     ALL_SUFFIXES.words | SAID.words | OF_PERSONS.words | DOING.words | PARTICLES.words | OFFICES.words | {DISH}
 )
 _BEGUN: Final = frozenset(phrase[:size] for phrase in _PHRASES for size in range(1, len(phrase)))
+_OF_ONESELF: Final = ("私、", "わたくし、", "小生、")
 _GIVING: Final = ("より", "から")
 _CALLED_AT: Final = ("0", "+")  # what a telephone number begins with
 _SHORT: Final = frozenset("様氏殿君邸宅拝")  # words go on with them: 氏名, 殿堂
@@ -144,6 +145,8 @@ def _ends(text: str, at: int) -> bool:
 def _is_person(text: str, name: Name) -> bool:
     before = text[max(0, name.start - CONTEXT) : name.start].rpartition(SEPARATOR)[2]
     after = text[name.end : name.end + _AFTER].partition(SEPARATOR)[0]
+    if OFFICES.begin(after):
+        return False
     if _is_set_apart(name, before) or _is_honoured(name, after.lstrip(" ") if after[:1] == " " else after):
         return True
     if _is_short(name, before) and not (name.is_full and is_labelled(before)):
@@ -183,7 +186,7 @@ def _is_honoured(name: Name, after: str) -> bool:
     suffixes = SUFFIXES if name.surname in WORDS and not name.is_full else ALL_SUFFIXES
     if not suffixes.begin(after):
         return False
-    if after.startswith(DISH) or OFFICES.begin(after):
+    if after.startswith(DISH):
         return False
     return after[0] not in _SHORT or not is_han(after[1:2]) or after[1] in _BEHIND_SHORT
 
@@ -236,6 +239,8 @@ def _is_introduced(name: Name, before: str, after: str) -> bool:
 
 
 def _is_of_a_role(before: str) -> bool:
+    if before.endswith(_OF_ONESELF):
+        return True
     stem = before.rstrip(" の(、")
     return ROLES.end(stem) or SURE.end(stem)
 
@@ -253,7 +258,7 @@ def _is_somebody(before: str, after: str) -> bool:
     """Whether a family name stands where those of people do: as a line, a speaker or a mention, or doing something."""
     if before.endswith(_MENTIONS) or DOING.begin(after) or _is_of_department(after):
         return True
-    if after[:1] == "が" and (_is_listed(before) or _is_numbered(before)):
+    if after[:1] in ("が", ":") and (_is_listed(before) or _is_numbered(before)):
         return True
     if after[:1] == "(" and after[1:2] in _CALLED_AT and after[2:3].isdigit():
         return True

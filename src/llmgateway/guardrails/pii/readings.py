@@ -15,13 +15,17 @@ _HELD: Final = "(?:普通|当座|貯蓄|口座)(?:預金|番号)?[^ァ-ヺ一-�
 _SURELY: Final = rf"(?:\A|[^{HAN}{KATAKANA}ぁ-ん])(?:セイ|メイ)[\"')]{{0,2}} ?[:= ] ?[\"']?"
 _END: Final = rf"(?:[^{HAN}{KATAKANA}ぁ-ん]|\z)"
 _FIRST: Final = rf"(?:(?i:first_?name|given_?name)|(?:\A|[^{HAN}{KATAKANA}ぁ-ん])名)[\"')]{{0,2}} ?[:=] ?[\"']?"
-_LATIN: Final = f"(?:名義|名義人|ローマ字|氏名|名前|宿泊者|宿泊者名|搭乗者|搭乗者名|旅行者)(?:は ?|{_SIGNS})"
+_LATIN: Final = (
+    f"(?:名義|名義人|ローマ字|氏名|名前|宿泊者|宿泊者名|搭乗者|搭乗者名|旅行者|同行者|同伴者|契約者)(?:は ?|{_SIGNS})"
+)
+_FIELD: Final = "(?:kana|Kana|KANA)[\"')]{0,2} ?[:=] ?[\"']?"
 _ANY: Final = compiled_wide(
     rf"(?:{_FURIGANA}([ぁ-ん]{{2,6}} ?[ぁ-ん]{{2,6}}|[ァ-ヺ][{KATAKANA}]{{3,8}})"
     rf"|{_SURELY}([ァ-ヺ][{KATAKANA}]{{1,7}})"
     rf"|(?:{_HOLDER}|{_HELD})([ァ-ヺ][{KATAKANA}]{{3,12}})"
     rf"|{_FIRST}([{HAN}]{{1,3}}|[ァ-ヺ][{KATAKANA}]{{1,5}})){_END}"
     rf"|{_LATIN}([A-Z][A-Za-z]{{1,11}} [A-Z][A-Za-z]{{1,11}})\b"
+    rf"|{_FIELD}([ァ-ヺ][{KATAKANA}]{{1,8}}[ ・]?[ァ-ヺ][{KATAKANA}]{{1,8}}){_END}"
 )
 _OPEN: Final = compiled_wide(rf"{_FURIGANA}([ぁ-ん]{{1,6}} ?[ぁ-ん]{{0,6}})\z")
 _LATIN_OPEN: Final = compiled_wide(_LATIN + r"([A-Za-z]{1,12}(?: [A-Za-z]{0,12})?)\z")
@@ -48,12 +52,18 @@ def is_of_family(reading: str) -> bool:
     return any(reading[:size] in READ_SURNAMES and len(reading) - size > 1 for size in _FAMILY)
 
 
+def _is_in_a_field(word: str) -> bool:
+    """Whether it is a person's reading in a field that things have, too."""
+    return " " in word or is_of_family(word)
+
+
 def _is_latin(name: str) -> bool:
     """Whether two words in Latin letters are made of the syllables of Japanese, as in `YAMADA TARO`."""
     return _ROMAJI.place(name.lower().encode())[0] >= 0
 
 
-_IS_ONE: Final = (_is_reading, bool, is_of_family, is_given, _is_latin)  # what each of the groups has to be, besides
+_IS_ONE: Final = (_is_reading, bool, is_of_family, is_given, _is_latin, _is_in_a_field)
+"""What each of the groups has to be, besides."""
 
 
 def opening(folded: str, low: int) -> int:

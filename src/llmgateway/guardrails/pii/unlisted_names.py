@@ -29,8 +29,8 @@ _LETTER: Final = rf"{HAN}{KATAKANA}"
 _BEFORE: Final = compiled_wide(rf"(?:\A|[^{_LETTER}])({_TWO}|{_FOREIGN}|{_KANA}(?: {_KANA})?|[{HAN}]{{1,5}}) ?\z")
 _LONGEST_BEFORE: Final = 32  # characters of it
 _BEHIND: Final = compiled_wide(rf"[:=|「」】>)\t \n\"']({_TWO}|{_READING}|[{HAN}]{{3,5}})(?:[^{_LETTER}]|\z)")
-_NAME: Final = compiled_wide(rf"({_TWO})(?:[^{_LETTER}]|\z)")
-_LONGEST_TWO: Final = 11  # characters of it
+_NAME: Final = compiled_wide(rf"({_TWO}|{_READING})(?:[^{_LETTER}]|\z)")
+_LONGEST_TWO: Final = 20  # characters of it
 OPEN: Final = (
     rf"(?:[{HAN}]{{1,5}}|[{HAN}]{{1,4}} [{HAN}ぁ-ん{KATAKANA}]{{0,5}}"
     rf"|{_KANA}(?:[ ・](?:{_KANA})?){{0,2}}|[ァ-ヺ][{KATAKANA}]{{9,12}}|[{_HALF}]{{1,12}}(?: [{_HALF}]{{0,12}})?)"
@@ -44,6 +44,7 @@ _NO_LAST: Final = frozenset(
     "部課係室社店会局院校支株市県区町所者員様団体組合家屋園館場署人名店号課庫料金費率量値額表書票欄類用品"
 )
 _LAST_OF_GIVEN: Final = frozenset("子美郎太介香奈恵代江")
+_LAST_CALLED: Final = frozenset("真之雄翔輝佑悟哉斗彦輔樹莉那")
 _LAST_OF_KIN: Final = (_LAST_OF_GIVEN | frozenset("菜也哉斗彦輔樹衣佳那莉咲尋佑")) - {"代"}
 _LAST_WRITTEN: Final = _LAST_OF_KIN | frozenset("海真之治雄夫男翔希輝志平馬佑悟")
 _ACCOUNT: Final = 7  # digits
@@ -143,7 +144,7 @@ def _is_given_to(text: str, begin: int, end: int) -> bool:
     """Whether it is a given name: before `くん` or `ちゃん`, or behind whose it is, as in `姉の桃子さん`."""
     if not is_given(text[begin:end]):
         return False
-    if text[end - 1] in _LAST_OF_GIVEN:
+    if text[end - 1] in _LAST_OF_GIVEN or (text[end - 1] in _LAST_CALLED and end - begin > 1):
         return True
     return text.startswith(_OF_CHILDREN, end) or (text[begin - 1 : begin] in _WHOSE and ROLES.end(text, begin - 1))
 

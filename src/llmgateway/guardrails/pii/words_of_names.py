@@ -25,6 +25,7 @@ _OF_MANY = """
 ケアマネージャー 司会者 者 議事録 ドライバー 副担任 作曲 作詞 編曲 主将 申立人 弔電 発言 メンター 脚本 文責 窓口 班
 ユーザー 控訴人 被控訴人 上告人 弁護人 管理人 ユーザ 登録者 投稿者 筆者 人物 姓 名字 苗字 家族 経理 総務 人事 法務 広報
 記録 記入 起票 起票者 対応者 受電者 入力者 更新者 変更者 受けた人 検印 承認印 聞き手 話し手 語り手 インタビュアー
+ヘルパー 同行者 ご同行者 付添人 添乗員 オペレーター 薬剤師 栄養士 相談員 店長 院長 校長 園長
 """
 _PERSONS = """
 友人 知人 息子 娘 兄 弟 姉 妹 祖父 祖母 叔父 叔母 孫 同級生 先輩 後輩 隣人 窓口 受付 営業 人事 総務 経理 広報 法務
@@ -97,6 +98,7 @@ _PARTICLES = """
 """
 _KIN = "妻 夫 息子 娘 長男 長女 次男 次女 二男 二女 三男 三女 父 母 兄 姉 彼氏 彼女 弟 妹"
 _LATIN = "name attn from to cc bcc patient customer user author contact assignee reviewer approver requester reporter"
+_LATIN_STAFF = "operator agent staff doctor"
 _NOT_LATIN = "filename hostname classname tablename dirname basename pathname"
 
 SURE: Final = WordSet(f"{each}{end}" for each in _SURE.split() for end in ("", "様"))
@@ -105,7 +107,7 @@ LABELS: Final = WordSet(
     f"{each}{end}" for each in f"{_SURE}{_OF_MANY}".split() for end in ("", "様", "名", "氏名", "者名")
 )
 """Labels that names of persons stand behind, and others do, too."""
-LATIN_LABELS: Final = WordSet(_LATIN.split())
+LATIN_LABELS: Final = WordSet(f"{_LATIN} {_LATIN_STAFF}".split())
 NOT_LATIN_LABELS: Final = WordSet(_NOT_LATIN.split())
 READINGS: Final = WordSet(_READINGS.split())
 """Labels of the reading of a name."""
@@ -123,7 +125,7 @@ ROLES: Final = WordSet(PERSONAL.words | {*_ORGANISATIONS.split(), *_TRADES.split
 """With what a person belongs to, or lives on: places do, too."""
 BEGUN_BEFORE: Final = WordSet(ROLES.words | SURE.words | {*_TIMES.split()})
 """What a name may follow with nothing between."""
-MINE: Final = ("弊社", "当社", "担当")
+MINE: Final = ("弊社", "当社", "担当", "被告", "原告", "証人", "申立人", "遺言者", "賃借人", "賃貸人")
 """Stands right before a family name, with nothing between."""
 CHILDREN: Final = ("長男", "長女", "次男", "次女", "二男", "二女", "三男", "三女")
 """Whose given name may follow with nothing between."""
