@@ -317,6 +317,8 @@ def test_a_name_is_found_wherever_a_stream_is_cut(text, name):
         "松本拝殿の",
         "長女美佳町の",
         "高橋直樹の母校",
+        "岐阜県大垣市高屋町5-25-13　桜が台ハイツ305号室、",
+        "岐阜県大垣市高屋町5-25-13パークコートが505号室、",
         "名義 ACME YAMATO",
         "名義 YAMADA TARO2",
         "大西洋",

@@ -93,7 +93,7 @@ _BUILDING: Final = compiled_wide(
     r"|( ?[0-9]{1,4}(?:号室|階|F))"
 )
 _REST: Final = "A-Za-z0-9〇 ・-"  # of numbers, buildings and rooms
-_IN_A_NAME: Final = f"が[{HAN}{KATAKANA}]"  # of a town or a building, as in `桜が台ハイツ`
+_IN_A_NAME: Final = f"が[{HAN}{KATAKANA}A-Za-z0-9]"  # of a town or a building, as in `桜が台ハイツ`
 OPEN: Final = (
     rf"{_PREFECTURE}(?: ?\z|[{_TOWN}](?:[{_TOWN}{_REST}]|{_IN_A_NAME}|が\z)*\z)"
     rf"|(?:[{_PLACE}]|{_KANA_CITY})*[{_CITY}](?:{_KANA_TOWN}|{_IN_A_NAME}|[{_PLACE}の{KATAKANA}{_REST}])*"
