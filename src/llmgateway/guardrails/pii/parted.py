@@ -25,7 +25,9 @@ _SIGN_ANYWHERE: Final = rb"[0-9] ?" + _PARTS + rb" ?[0-9]{3}"  # in all such num
 _BREAK_ANYWHERE: Final = rb"[0-9]-? ?\r?\n(?:> ?){0,2}[0-9]"
 _ANY: Final = compiled(_SIGN_ANYWHERE)
 _BREAK: Final = compiled(_BREAK_ANYWHERE)
-_GLANCE: Final = compiled(_SIGN_ANYWHERE + rb"|" + _BREAK_ANYWHERE)
+SIGNS: Final = _SIGN_ANYWHERE + rb"|" + _BREAK_ANYWHERE
+"""What every one of these numbers has in it."""
+_GLANCE: Final = compiled(SIGNS)
 _QUESTION, _BLANK, _HYPHEN = b"? -"
 _FOREIGN: Final = frozenset("、〜")
 _WITHOUT_LABEL: Final = b"/_"  # that part a card's groups, too

@@ -22,11 +22,11 @@ from llmgateway.guardrails.pii import (
 from llmgateway.guardrails.pii.runs import compiled, plain, wide
 from llmgateway.wire.view import View
 
-_ANY: Final = compiled(
-    b"|".join(
-        (numbers.PATTERN, emails.SIGN, emails.SPELT_SIGN, emails.ENCODED, *networks.HINTS, ibans.HEAD, documents.TOKEN)
-    )
+_SIGNS: Final = (
+    *(numbers.PATTERN, emails.SIGN, emails.SPELT_SIGN, emails.ENCODED, *networks.HINTS, ibans.HEAD, documents.TOKEN),
 )
+_ANY: Final = compiled(b"|".join(_SIGNS))
+_GLANCE: Final = compiled(b"|".join((*_SIGNS, parted.SIGNS)))  # most texts have nothing of either: one look for both
 
 _APART: Final = (b"?", b"\n", b",")  # what parts values: no pattern for ASCII has one of these in what it matches
 _BACK: Final = addresses.LONGEST + addresses.LONGEST_BLOCK + 4  # farther back begins nothing that matters at a place
@@ -58,8 +58,10 @@ class Look:
     def _find(self, view: View) -> list[Finding]:
         low, start = self.low, self.start
         apart = _apart(self.octets, low, max(low, start - phones.EXTENDED)) if start else 0
-        found = _in_latin(view, self.octets, apart, start)
-        found += parted.find(view, self.octets, low)
+        found: list[Finding] = []
+        if _GLANCE.place(self.octets, low)[0] >= 0:
+            found += _in_latin(view, self.octets, apart, start)
+            found += parted.find(view, self.octets, low)
         if self.raw:
             found += foreign.find(view, low, self.raw)
             found += addresses.find(view, low, self.raw, start)
