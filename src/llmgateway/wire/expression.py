@@ -5,7 +5,7 @@ several times what the engine itself takes. Where the package no longer has the 
 one is.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import re2
@@ -115,6 +115,11 @@ class Expression:
             places.append(place)
             at = max(place[1], at + 1)
         return places
+
+
+def begun(words: Iterable[str]) -> str:
+    """The pattern of whatever these words may begin with, none of which has signs that mean something in patterns."""
+    return "|".join(sorted({word[:size] for word in words for size in range(1, len(word) + 1)}))
 
 
 def _bound(compiled: Any) -> Callable[[Any, bytes, int, int], Sequence[Span]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
+from llmgateway.wire.expression import Span
 from llmgateway.wire.heads import Above, Columns, Head, Hints
 from llmgateway.wire.view import SEPARATOR, View
 
@@ -84,6 +85,13 @@ def cells(view: View, low: int, columns: Columns) -> Iterator[tuple[int, int, st
         for sign, wanted in plans[heads].items() if heads else ():
             yield from _in_columns(view, begin, end, sign, wanted)
         begin = end + 1
+
+
+def tail(view: View, columns: Columns) -> Span:
+    """Where the value is in these columns that the text ends in the cell of; the text's end if it ends in none."""
+    size = len(view.text)
+    begin, end, _ = max(cells(view, size, columns), default=(size, size, ""))
+    return (size, size) if view.folded[end:].strip(AROUND) else (begin, end)
 
 
 def _plan(heads: tuple[Head, ...], columns: Columns) -> dict[str, dict[int, str]]:

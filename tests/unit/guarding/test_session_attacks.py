@@ -116,6 +116,14 @@ def heard_by_clients(given: list[dict]) -> list[str]:
     return [*texts.values(), *(json.dumps(each) for each in given)]
 
 
+def assert_nothing_got_by(judged, *, is_open):
+    """Once the judges have spoken nobody has heard what is refused, and of a session that goes on nothing waits."""
+    judged.judge()
+    assert not [text for text in heard_by_clients(judged.given) if WORD in text]
+    if is_open:
+        assert (judged.session._holding.size, judged.session._holding._waits) == (0, {})
+
+
 @settings(max_examples=200)
 @given(events=EVENTS, late=st.integers(0, 2**30), silent=st.integers(0, 2**30))
 def test_whatever_it_says_nothing_refused_gets_by(events, late, silent):
@@ -131,10 +139,7 @@ def test_whatever_it_says_nothing_refused_gets_by(events, late, silent):
         judged.follow(judged.session.finish())
     except GatewayError:
         is_open = False
-    judged.judge()
-    assert not [text for text in heard_by_clients(judged.given) if WORD in text]
-    if is_open:
-        assert (judged.session._holding.size, judged.session._holding._waits) == (0, {})
+    assert_nothing_got_by(judged, is_open=is_open)
 
 
 @settings(max_examples=100)
@@ -190,10 +195,8 @@ def test_whatever_is_given_up_nothing_refused_gets_by_and_nothing_is_kept(events
         judged.follow(judged.session.finish())
     except GatewayError:
         is_open = False
-    judged.judge()
-    assert not [text for text in heard_by_clients(judged.given) if WORD in text]
+    assert_nothing_got_by(judged, is_open=is_open)
     if is_open:
-        assert (judged.session._holding.size, judged.session._holding._waits) == (0, {})
         assert judged.session._owners._told <= judged.session._owners._barred
     for name in ("r1", "r2"):
         own = [each for each in judged.given if is_of(each, name)]

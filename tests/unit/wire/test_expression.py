@@ -6,7 +6,7 @@ import pytest
 import re2
 
 from llmgateway.wire import expression
-from llmgateway.wire.expression import Expression
+from llmgateway.wire.expression import Expression, begun
 
 PATTERNS = [rb"a+", rb"a*", rb"(a)(b)?", rb"(?i)A|b\b", rb"[^a]{2,}", rb"\bb", rb"(a|ab)(c|bcd)?", rb"x\z"]
 DICE = random.Random(5)
@@ -88,3 +88,9 @@ def test_in_wide_ones_octets_are_utf_8():
 def test_a_wrong_pattern_is_an_error():
     with pytest.raises(ValueError, match="missing"):
         Expression(b"(a")
+
+
+def test_words_are_known_by_what_they_begin_with():
+    begins = Expression(begun(["as", "印鑑"]).encode(), latin=False)
+    assert all(begins.takes(text.encode()) for text in ("a", "as", "印", "印鑑"))
+    assert not any(begins.takes(text.encode()) for text in ("", "s", "ass", "鑑"))

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from llmgateway.wire.heads import NOTHING, Above, Hints
-from llmgateway.wire.rows import MOST, below, has_head, names
+from llmgateway.wire.rows import MOST, below, has_head, names, tail
 from llmgateway.wire.view import SEPARATOR, View, fold
 
 HEAD = "id,name,phone"
@@ -129,3 +129,11 @@ def test_whoever_asks_again_is_told_the_same_without_another_look():
     view.said = ""
     assert has_head(view, PHONE)
     assert not has_head(view, Hints("phone"))
+
+
+@pytest.mark.parametrize(("end", "value"), [("Ann", "Ann"), ('"Ann" ', "Ann"), ("Ann,", ""), ("Ann,03", ""), ("", "")])
+def test_the_value_that_a_text_ends_in_the_cell_of(end, value):
+    text = f"{HEAD}\n1,{end}"
+    begin, stop = tail(View(text), lambda names: {names.index("name"): "name"})
+    assert text[begin:stop] == value
+    assert bool(value) or begin == len(text)

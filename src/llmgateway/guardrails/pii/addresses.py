@@ -8,7 +8,7 @@ from typing import Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii.prefectures import PREFECTURES
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, NO_DIGITS, compiled_wide, wide
-from llmgateway.wire.expression import Span
+from llmgateway.wire.expression import Span, begun
 from llmgateway.wire.view import View
 
 KIND: Final = "jp_address"
@@ -36,13 +36,6 @@ _KANA_TOWN_NAMES: Final = (
 )
 _KANA_TOWNS: Final = _KANA_TOWN_NAMES.split()
 _KANA_TOWN: Final = f"(?:{'|'.join(_KANA_TOWNS)}|し?{_HILL}|[上下入]る)"  # and where a house is in Kyoto
-
-
-def _begun(names: list[str]) -> str:
-    """A pattern for the beginnings of names."""
-    return "|".join(sorted({name[:size] for name in names for size in range(1, len(name) + 1)}))
-
-
 _DIGIT: Final = "0-9〇一二三四五六七八九十百"
 _SUFFIX: Final = "丁目|番地の?|番|号"
 _JOINT: Final = rf"(?:(?:{_SUFFIX}) ?|[-ー]|の)"
@@ -97,7 +90,7 @@ _IN_A_NAME: Final = f"が[{HAN}{KATAKANA}A-Za-z0-9]"  # of a town or a building,
 OPEN: Final = (
     rf"{_PREFECTURE}(?: ?\z|[{_TOWN}](?:[{_TOWN}{_REST}]|{_IN_A_NAME}|が\z)*\z)"
     rf"|(?:[{_PLACE}]|{_KANA_CITY})*[{_CITY}](?:{_KANA_TOWN}|{_IN_A_NAME}|[{_PLACE}の{KATAKANA}{_REST}])*"
-    rf"(?:しが?|が|{_begun(_KANA_TOWNS)})?\z|(?:[{_PLACE}]|{_KANA_CITY})*(?:[{_PLACE}]|{_begun(_KANA)})\z"
+    rf"(?:しが?|が|{begun(_KANA_TOWNS)})?\z|(?:[{_PLACE}]|{_KANA_CITY})*(?:[{_PLACE}]|{begun(_KANA)})\z"
 )
 
 

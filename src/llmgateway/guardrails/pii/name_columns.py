@@ -61,10 +61,9 @@ def opening(view: View, languages: Collection[str]) -> int:
     size = len(view.text)
     if not _has_heads(view, languages):
         return size
-    begin, end, _ = max(rows.cells(view, size, _columns), default=(size, size, ""))
-    value = view.folded[begin:size]
-    is_open = not view.folded[end:].strip(rows.AROUND) and len(value) <= _LONGEST
-    return begin if is_open and _may_become(value, languages) else size
+    begin, _ = rows.tail(view, _columns)
+    value = view.folded[begin:]
+    return begin if len(value) <= _LONGEST and _may_become(value, languages) else size
 
 
 def _has_heads(view: View, languages: Collection[str]) -> bool:

@@ -6,7 +6,7 @@ to read. A run longer than LONGEST holds no value: that bounds what a stream hol
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -55,7 +55,11 @@ def wide(text: str) -> bytes:
 
 def matches(pattern: Expression, raw: bytes, low: int = 0) -> Iterator[Span]:
     """Where a wide pattern matches in what `wide` gave of a text from `low` on, in code points of the text."""
-    return _in_characters(pattern.spans(raw), raw, low)
+    seen = 0
+    for begin, end in pattern.spans(raw):
+        low += len(raw[seen:begin].decode())
+        seen = end
+        yield low, (low := low + len(raw[begin:end].decode()))
 
 
 def groups(pattern: Expression, raw: bytes, low: int = 0) -> Iterator[tuple[int, int, int]]:
@@ -70,14 +74,6 @@ def groups(pattern: Expression, raw: bytes, low: int = 0) -> Iterator[tuple[int,
         low += len(raw[at:begin].decode())
         at = end
         yield which, low, (low := low + len(raw[begin:end].decode()))
-
-
-def _in_characters(spans: Iterable[Span], raw: bytes, at: int) -> Iterator[Span]:
-    seen = 0
-    for begin, end in spans:
-        at += len(raw[seen:begin].decode())
-        seen = end
-        yield at, (at := at + len(raw[begin:end].decode()))
 
 
 def plain(view: View, low: int, raw: bytes) -> bytes:

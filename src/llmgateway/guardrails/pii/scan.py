@@ -23,7 +23,8 @@ from llmgateway.guardrails.pii.runs import compiled, plain, wide
 from llmgateway.wire.view import View
 
 _SIGNS: Final = (
-    *(numbers.PATTERN, emails.SIGN, emails.SPELT_SIGN, emails.ENCODED, *networks.HINTS, ibans.HEAD, documents.TOKEN),
+    *(numbers.PATTERN, emails.SIGN, emails.SPELT_SIGN, emails.ENCODED),
+    *(*networks.HINTS, ibans.HEAD, documents.TOKEN),
 )
 _ANY: Final = compiled(b"|".join(_SIGNS))
 _GLANCE: Final = compiled(b"|".join((*_SIGNS, parted.SIGNS)))  # most texts have nothing of either: one look for both

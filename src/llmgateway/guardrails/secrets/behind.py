@@ -8,7 +8,8 @@ from typing import Final
 
 from llmgateway.guardrails.secrets.context import PASSWORD, is_striking_password
 from llmgateway.guardrails.secrets.scan import RUN, Candidate, Scan, of_class
-from llmgateway.wire.expression import Expression
+from llmgateway.guardrails.secrets.strength import DIGITS, has_digit
+from llmgateway.wire.expression import Expression, begun
 from llmgateway.wire.view import SEPARATOR, View
 
 _BACK: Final = 160  # characters of a value and the words behind it; a value and its words have fewer
@@ -26,24 +27,11 @@ _AFTER: Final = (
     *("we", "i", "everywhere", "next", "this"),
 )
 _JAPANESE_WORDS: Final = ("パスワード", "パスフレーズ", "パスコード", "暗証番号", "合言葉")
-_ADJECTIVES: Final = (
-    *(
-        "新しい",
-        "新",
-        "仮の",
-        "仮",
-        "初期",
-        "共通の",
-        "共通",
-        "一時的な",
-        "一時",
-        "ログイン",
-        "管理者の",
-        "管理者",
-        "今の",
-    ),
-    *("現在の", "私の", "共有", "既定の", "デフォルトの", "次の", "今回の", "Wi-Fiの"),
-)
+_OF_JAPANESE: Final = """
+新しい 新 仮の 仮 初期 共通の 共通 一時的な 一時 ログイン 管理者の 管理者 今の 現在の 私の 共有 既定の
+デフォルトの 次の 今回の Wi-Fiの
+"""
+_ADJECTIVES: Final = tuple(_OF_JAPANESE.split())
 _FOLLOWS: Final = ("とし", "とす", "とな", "と設", "に", "です", "でし", "でご", "だ")
 # before a value that needs no article behind
 _TOLD: Final = ("use", "using", "enter", "type", "try", "set", "with", "and")
@@ -51,11 +39,6 @@ _TOLD: Final = ("use", "using", "enter", "type", "try", "set", "with", "and")
 
 def _any(words: Iterable[str]) -> str:
     return "|".join(words)
-
-
-def _begun(words: Iterable[str]) -> str:
-    """The pattern of what each of these words may begin with."""
-    return _any(sorted({word[:size] for word in words for size in range(1, len(word) + 1)}, key=len, reverse=True))
 
 
 def _compiled(pattern: str) -> Expression:
@@ -73,16 +56,15 @@ _WORD: Final = _compiled(
 )
 _JAPANESE: Final = _compiled(rf"{_VALUE} ?[をが] ?(?:{_any(_ADJECTIVES)}){{0,2}}\z")
 _OPEN: Final = _compiled(
-    rf"{_VALUE}(?:(?i: ?| (?:{_begun(_LINKS)})| (?:(?:{_any(_LINKS)}) |\(){_ARTICLES}{{0,4}}"
-    rf"(?:{_begun((*_BETWEEN, *_WORDS))}|(?:{_any(_WORDS)}) (?:{_begun(_AFTER)})?)?)"
+    rf"{_VALUE}(?:(?i: ?| (?:{begun(_LINKS)})| (?:(?:{_any(_LINKS)}) |\(){_ARTICLES}{{0,4}}"
+    rf"(?:{begun((*_BETWEEN, *_WORDS))}|(?:{_any(_WORDS)}) (?:{begun(_AFTER)})?)?)"
     rf"| ?[をが] ?(?:{_any(_ADJECTIVES)}){{0,2}}"
-    rf"(?:{_begun((*_ADJECTIVES, *_JAPANESE_WORDS))}|(?:{_any(_JAPANESE_WORDS)})(?:{_begun(_FOLLOWS)}))?)\z"
+    rf"(?:{begun((*_ADJECTIVES, *_JAPANESE_WORDS))}|(?:{_any(_JAPANESE_WORDS)})(?:{begun(_FOLLOWS)}))?)\z"
 )
 _LEADS: Final = (*(f" {each}".encode() for each in _LINKS), b" (")
 _NEAR: Final = frozenset(each.encode() for each in (*_BETWEEN, "as"))
 _LONGEST_NEAR: Final = 2 + max(map(len, _NEAR))
-_DIGITS: Final = b"0123456789"
-_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(_DIGITS)))
+_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
 _CLOSING: Final = "\"'`」』"
 _FIRST: Final = frozenset(link[:size] for link in ("as", "is", "was", "to") for size in range(len(link) + 1))
 _SIGNS_FIRST: Final = frozenset("(をが")
@@ -142,11 +124,7 @@ def _may_be_open(view: View, low: int) -> bool:
 def _is_password(value: bytes) -> bool:
     value = value.strip(_LEADING).rstrip(_TRAILING)
     is_address = b"@" in value and b"." in value.rpartition(b"@")[2]
-    return _has_digit(value) and is_striking_password(value) and not is_address and b"://" not in value
-
-
-def _has_digit(octets: bytes) -> bool:
-    return len(octets.translate(None, _DIGITS)) < len(octets)
+    return has_digit(value) and is_striking_password(value) and not is_address and b"://" not in value
 
 
 def detect(scan: Scan, at: int) -> Candidate | None:

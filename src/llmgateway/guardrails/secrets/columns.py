@@ -11,41 +11,18 @@ from llmgateway.wire.heads import Hints
 from llmgateway.wire.view import View
 
 _LONGEST: Final = 128  # characters of a value
-_PASSWORDS: Final = (
-    *(
-        "password",
-        "passwd",
-        "passphrase",
-        "passcode",
-        "passwort",
-        "パスワード",
-        "パスフレーズ",
-        "パスコード",
-        "暗証番号",
-    ),
-)
+_OF_PASSWORDS: Final = "password passwd passphrase passcode passwort パスワード パスフレーズ パスコード 暗証番号"
+_PASSWORDS: Final = tuple(_OF_PASSWORDS.split())
 _SHORT: Final = frozenset(("pwd", "pw", "パス"))  # that are passwords' beside who logs in where
-_BESIDE: Final = (
-    *(
-        "user",
-        "login",
-        "account",
-        "host",
-        "server",
-        "mail",
-        "email",
-        "ユーザ",
-        "アカウント",
-        "サービス",
-        "サーバ",
-        "メール",
-    ),
-    *("ログイン", "ホスト", "名前", "氏名"),
+_OF_LOGINS: Final = (
+    "user login account host server mail email ユーザ アカウント サービス サーバ メール ログイン ホスト 名前 氏名"
 )
-_KEYS: Final = (
-    *("apikey", "secretkey", "accesskey", "apitoken", "accesstoken", "authtoken", "clientsecret", "secretaccesskey"),
-    *("apiトークン", "アクセストークン", "apiキー", "シークレットキー", "アクセスキー", "シークレット", "秘密鍵"),
-)
+_BESIDE: Final = tuple(_OF_LOGINS.split())
+_OF_KEYS: Final = """
+apikey secretkey accesskey apitoken accesstoken authtoken clientsecret secretaccesskey apiトークン
+アクセストークン apiキー シークレットキー アクセスキー シークレット 秘密鍵
+"""
+_KEYS: Final = tuple(_OF_KEYS.split())
 _HINTS: Final = Hints(
     "pass", "pw", "key", "token", "secret", "パス", "暗証", "トークン", "シークレット", "キー", "秘密鍵"
 )
@@ -69,10 +46,9 @@ def opening(view: View) -> int:
     size = len(view.text)
     if not may_have(view):
         return size
-    start, end, _ = max(rows.cells(view, size, _columns), default=(size, size, ""))
+    start, end = rows.tail(view, _columns)
     value = view.folded[start:end]
-    is_open = not view.folded[end:].strip(rows.AROUND) and " " not in value and len(value) <= _LONGEST
-    return start if is_open else size
+    return start if " " not in value and len(value) <= _LONGEST else size
 
 
 def may_have(view: View) -> bool:

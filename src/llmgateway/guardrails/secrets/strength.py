@@ -63,9 +63,9 @@ _ANOTHER: Final = compiled(rb"[A-Za-z_.-]+=.*")
 _DATE: Final = rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}.*|[0-9]+[a-zA-Z]{1,3}"
 _NO_SECRET: Final = compiled(_TERM + rb"|" + _DATE)
 
-_DIGITS: Final = b"0123456789"
+DIGITS: Final = b"0123456789"
 _HEX: Final = b"0123456789abcdefABCDEF"
-_ALNUM: Final = _DIGITS + ascii_letters.encode()
+_ALNUM: Final = DIGITS + ascii_letters.encode()
 _CAPITALS: Final = ascii_uppercase.encode()
 _VOWELS: Final = b"aeiou"
 _NO_LETTERS: Final = bytes(each for each in range(256) if not chr(each).isalpha() or each > 127)
@@ -126,7 +126,7 @@ def is_password(value: bytes) -> bool:
         return False
     if value.isdigit():
         return len(value) >= 6 and variety(value) >= 4
-    return (_has_digit(value) or _is_jumbled(value)) and not (_is_stand_in(value) or _is_reference(value))
+    return (has_digit(value) or _is_jumbled(value)) and not (_is_stand_in(value) or _is_reference(value))
 
 
 def is_password_in_address(value: bytes) -> bool:
@@ -148,7 +148,7 @@ def is_password_in_prose(value: bytes) -> bool:
         return False
     if (value[:1].isdigit() or value[-1:].isdigit()) and _NO_SECRET.takes(value):
         return False
-    return _has_letter(value) and (_has_digit(value) or _has_odd_capitals(value) or _is_signed(value))
+    return _has_letter(value) and (has_digit(value) or _has_odd_capitals(value) or _is_signed(value))
 
 
 def is_other_assignment(value: bytes) -> bool:
@@ -165,11 +165,11 @@ def _classes(value: bytes) -> int:
     has_capitals = value[1:] != value[1:].lower() or (value != value.lower() and not value[1:].islower())
     signs = value.translate(None, _ALNUM)
     has_signs = bool(signs) and not value.translate(None, b"-_").isalpha()
-    return (value != value.upper()) + has_capitals + _has_digit(value) + has_signs
+    return (value != value.upper()) + has_capitals + has_digit(value) + has_signs
 
 
-def _has_digit(value: bytes) -> bool:
-    return len(value.translate(None, _DIGITS)) < len(value)
+def has_digit(value: bytes) -> bool:
+    return len(value.translate(None, DIGITS)) < len(value)
 
 
 def _least_variety(length: int) -> int:
