@@ -93,7 +93,7 @@ def _stream(group: Sequence[Guardrail], language: str, settings: Settings) -> di
         run = stream.run(group, stream.deltas(text, Dice(str(number), language)))
         held += run.held
         seconds += run.seconds
-        differing += run.found != stream.whole(group, text)
+        differing += run.text != stream.whole(group, text)
     ranked = sorted(held)
     return {
         "deltas": len(held),

@@ -1,24 +1,26 @@
-"""A reply that comes in deltas, as guardrails see it: a window that begins before what is held back."""
+"""A reply that comes in deltas, as the gateway passes it on: the end of it that may become a value waits."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench.guardrails.dice import Dice
-from llmgateway.domain.verdict import Finding
-from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail
-from llmgateway.wire.heads import NOTHING, Above
-from llmgateway.wire.rows import below
-from llmgateway.wire.view import View, fold
+from llmgateway.domain.verdict import Action
+from llmgateway.guarding.chain import Chain, Link, united
+from llmgateway.guarding.holdback import HoldBack, joined
+from llmgateway.guarding.notes import Notes
+from llmgateway.guarding.placeholders import Placeholders
+from llmgateway.ports.guardrail import Guardrail
+from llmgateway.wire.view import View
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Run:
-    """What one reply came to: characters that waited after each delta, all findings, seconds of CPU."""
+    """What one reply came to: characters that waited after each delta, what went on, seconds of CPU."""
 
-    held: list[int] = field(default_factory=list)
-    found: set[tuple[int, int, str]] = field(default_factory=set)
-    seconds: float = 0.0
+    held: list[int]
+    text: str
+    seconds: float
 
 
 def deltas(text: str, dice: Dice) -> list[str]:
@@ -33,56 +35,38 @@ def deltas(text: str, dice: Dice) -> list[str]:
 
 
 def run(group: Sequence[Guardrail], pieces: Sequence[str]) -> Run:
-    """Feed them; what no guardrail's rules can change any more is let go after each."""
-    told, text, done, above, begins = Run(), "", 0, NOTHING, 0
-    windows: list[tuple[str, int, Above]] = []
+    """Feed them to a hold-back, with everything that is found redacted."""
+    links, held, parts = _linked(group), [], []
+    hold = _hold(links)
     for piece in pieces:
-        text += piece
-        above, begins = _moved(above, text, begins, done)
-        windows.append((text[begins:], done - begins, above))
-        findings, cut = _looked(group, *windows[-1])
-        # Beyond the limit a finding reaches the end: a stream shows its replacement at once.
-        done = max(begins + cut, len(text) - MAX_OPEN)
-        told.found |= _before(findings, begins, done)
-        told.held.append(len(text) - done)
-    above, begins = _moved(above, text, begins, done)
-    view = View(text[begins:], above)
-    told.found |= _before([each.find(view, done - begins) for each in group], begins, len(text))
-    told.seconds = _timed(group, windows)
-    return told
+        parts += hold.feed(piece)
+        held.append(len(hold.held))
+    parts += hold.finish()
+    return Run(held, joined(parts), _timed(links, pieces))
 
 
-def _moved(above: Above, text: str, begins: int, done: int) -> tuple[Above, int]:
-    """Where a window begins now, and what is known of what stands before it."""
-    begin = max(0, done - REACH)
-    return below(above, fold(text[begins:begin])) if begin > begins else above, begin
+def whole(group: Sequence[Guardrail], text: str) -> str:
+    """The text as it is redacted where all of it is there at once."""
+    links, placeholders, parts, at = _linked(group), Placeholders(), [], 0
+    for hit in united(links.enforced_hits(View(text))):
+        parts += [text[at : hit.start], placeholders.stand_in(hit, text[hit.start : hit.end])]
+        at = hit.end
+    return "".join((*parts, text[at:]))
 
 
-def _looked(group: Sequence[Guardrail], window: str, start: int, above: Above) -> tuple[list[list[Finding]], int]:
-    view = View(window, above)
-    findings = [each.find(view, start) for each in group]
-    return findings, min(each.settled(view, start) for each in group)
+def _linked(group: Sequence[Guardrail]) -> Chain:
+    return Chain([Link(each.name, each, Action.REDACT) for each in group])
 
 
-def _timed(group: Sequence[Guardrail], windows: Sequence[tuple[str, int, Above]]) -> float:
+def _hold(links: Chain) -> HoldBack:
+    return HoldBack(links, Notes(), Placeholders())
+
+
+def _timed(links: Chain, pieces: Sequence[str]) -> float:
     """All of it again at a stretch: asking the clock at every delta would cost more than some guardrails do."""
     started = time.process_time()
-    for window, start, above in windows:
-        _looked(group, window, start, above)
+    hold = _hold(links)
+    for piece in pieces:
+        hold.feed(piece)
+    hold.finish()
     return time.process_time() - started
-
-
-def _before(findings: Sequence[Sequence[Finding]], begins: int, cut: int) -> set[tuple[int, int, str]]:
-    """What begins before the cut, by its place in the whole text."""
-    return {
-        (found.start + begins, found.end + begins, found.kind)
-        for several in findings
-        for found in several
-        if found.start + begins < cut
-    }
-
-
-def whole(group: Sequence[Guardrail], text: str) -> set[tuple[int, int, str]]:
-    """What the whole text gives."""
-    view = View(text)
-    return _before([each.find(view) for each in group], 0, len(text))

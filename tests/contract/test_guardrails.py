@@ -9,6 +9,7 @@ import random
 from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from string import ascii_letters, digits
 
 import pytest
 from hypothesis import given, settings
@@ -21,13 +22,14 @@ from llmgateway.guarding.holdback import HoldBack, joined
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.pieces import pieces_of
 from llmgateway.guarding.placeholders import Placeholders
-from llmgateway.ports.guardrail import MAX_OPEN, REACH, Guardrail, OptionError
+from llmgateway.ports.guardrail import MAX_GROWING, MAX_OPEN, REACH, SIGNS, Growing, Guardrail, OptionError
 from llmgateway.wire.heads import NOTHING
 from llmgateway.wire.rows import below
 from llmgateway.wire.view import CONTEXT, SEPARATOR, View, fold, shown
 
 ROOT = Path(__file__).parents[1] / "fixtures" / "guardrails"
 NAMES = plugins.names("guardrail")
+OF = {Growing.WORD: ascii_letters + digits, Growing.SIGNS: SIGNS, Growing.KANJI: "一二三市区町村様氏山田東京都鿿"}
 GLUE = ["", " ", ". ", "、", "。", "\n", SEPARATOR, "の", "-", "a", "7", '"', "@", "=", ":", "/", "　", "１"]
 
 
@@ -109,6 +111,20 @@ def test_what_is_settled_stays_so_whatever_follows(name, at, seed):
     check_window(guardrail, mixed(dice, ["x" * 400, " y" * 200, "東京 " * 90]) + text, dice.randint(0, len(text)))
     check_shape(guardrail, View(text), start)
     assert start <= guardrail.settled(View(text[:cut]), start) <= cut
+
+
+@pytest.mark.parametrize(("name", "at"), [pair for pair in pairs() if hasattr(made(pair[0])[pair[1]][0], "growing")])
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_of_an_end_that_only_grows_nothing_is_settled_where_it_says_so(name, at, seed):
+    guardrail, texts = made(name)[at]
+    dice = random.Random(seed)
+    for growing in guardrail.growing:
+        before = (mixed(dice, [each for each, _ in texts]) + dice.choice(GLUE))[MAX_GROWING - MAX_OPEN :]
+        end = "".join(dice.choices(OF[growing], k=dice.choice([1, 2, 3, dice.randint(1, MAX_GROWING)])))
+        is_divided = any(each.start < len(before) < each.end for each in guardrail.find(View(before + end)))
+        for start in () if is_divided else (0, dice.randint(0, len(before)), len(before)):
+            assert guardrail.settled(View(before + end), start) <= len(before), (before, end, start)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
 from llmgateway.domain.verdict import Action, Mode
-from llmgateway.ports.guardrail import Guardrail
+from llmgateway.ports.guardrail import MAX_GROWING, SIGNS, Growing, Guardrail
 from llmgateway.wire.jsontexts import USUAL
 from llmgateway.wire.view import SEPARATOR, View
 
 _STRICTNESS: Final = {action: at for at, action in enumerate(Action)}
 _REMEMBERED: Final = 1024 + len(USUAL)
 _SHORT: Final = 64  # characters of what is remembered
+_FIRST_KANJI, _LAST_KANJI = "一鿿"
 _FIRST: Final = 8  # texts of a body: what stands in every one stands at its head
 
 
@@ -76,13 +77,15 @@ class Chain:
     `echo`: the instructions that the exchange began with; where an API repeats them, bound links do not look.
     """
 
-    __slots__ = ("_is_of_one_exchange", "clean", "echo", "enforced", "links")
+    __slots__ = ("_growing", "_is_of_one_exchange", "clean", "echo", "enforced", "links")
 
     def __init__(self, links: Iterable[Link], echo: str = "") -> None:
         self.echo = echo
         self.links: tuple[Link, ...] = tuple(links)
         self.enforced: tuple[Link, ...] = tuple(link for link in self.links if link.is_enforced)
         self.clean: frozenset[bytes] | set[bytes] = USUAL
+        growing = {each for link in self.enforced for each in getattr(link.guardrail, "growing", ())}
+        self._growing = tuple(each in growing for each in Growing)
         self._is_of_one_exchange = any(link.is_bound for link in self.links)
 
     def __bool__(self) -> bool:
@@ -134,8 +137,23 @@ class Chain:
         return _hits(self.enforced, view, start)
 
     def settled(self, view: View, start: int) -> int:
-        """How far nothing that may follow changes what an enforced link finds."""
-        return min((link.guardrail.settled(view, start) for link in self.enforced), default=len(view.text))
+        """How far nothing that may follow changes what an enforced link finds; `start` where one settles nothing."""
+        cut = len(view.text)
+        for link in self.enforced:
+            at = link.guardrail.settled(view, start)
+            if at <= start:
+                return start
+            cut = min(cut, at)
+        return cut
+
+    def is_growing(self, text: str) -> bool:
+        """Whether one of them settles nothing of a text's end that this is, so that none need be asked."""
+        words, signs, kanji = self._growing
+        if len(text) > MAX_GROWING:
+            return False
+        if text.isascii():
+            return (words and text.isalnum()) or (signs and text != "" and not text.strip(SIGNS))
+        return kanji and min(text) >= _FIRST_KANJI and max(text) <= _LAST_KANJI
 
 
 def _hits(links: Sequence[Link], view: View, start: int) -> list[Hit]:

@@ -74,6 +74,8 @@ class HoldBack:
             if not text:
                 return parts
         self.held += shown(text)
+        if self._chain.is_growing(self.held):
+            return parts
         view, start = View(self._context + self.held, self._above), len(self._context)
         cut = max(start, self._chain.settled(view, 0 if self._is_early else start))
         if cut > start or len(self.held) > MAX_OPEN:

@@ -1,6 +1,6 @@
 """The guardrail `denylist`: an operator's own words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from llmgateway.domain.verdict import Finding
@@ -42,7 +42,8 @@ class Denylist:
         self._has_phrases = any(_BLANK in fold(word) for word in words)
 
     def find(self, view: View, start: int = 0) -> list[Finding]:
-        return laid(self._matches(view, start), start)
+        matches = self._matches(view, start)
+        return laid(matches, start) if matches else []
 
     def settled(self, view: View, start: int = 0) -> int:
         text = view.folded
@@ -57,13 +58,12 @@ class Denylist:
         """No word is longer than what is held back, so none goes on."""
         return 0
 
-    def _matches(self, view: View, start: int) -> Iterator[tuple[int, int, str]]:
+    def _matches(self, view: View, start: int) -> list[tuple[int, int, str]]:
         """Give what begins at `start` or before it and may reach it."""
         plain = Plain(view.folded, max(0, start - self._reach(view, start)), hiding=view.hides)
-        for first, after in self._lexicon.find(self._read(plain.text)):
-            begin, end = plain.place(first), plain.place(after - 1) + 1
-            if end - begin <= MAX_WORD:
-                yield begin, end, self._kind
+        found = self._lexicon.find(self._read(plain.text))
+        places = [(plain.place(first), plain.place(after - 1) + 1) for first, after in found]
+        return [(begin, end, self._kind) for begin, end in places if end - begin <= MAX_WORD]
 
     def _read(self, text: str) -> str:
         """The text as phrases are written: on one line."""

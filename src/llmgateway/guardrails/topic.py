@@ -90,7 +90,7 @@ class _Words:
 
     def has_any(self, text: str) -> bool:
         """Whether a word of any topic is there."""
-        return next(self._lexicon.find(text), None) is not None
+        return bool(self._lexicon.find(text))
 
     def count(self, text: str) -> dict[str, dict[str, Place]]:
         """Give the different words of each topic, and where each is the first time."""

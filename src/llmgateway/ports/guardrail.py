@@ -10,16 +10,29 @@ quick: it runs on the worker's event loop.
 """
 
 from collections.abc import Mapping, Sequence
+from enum import Enum, auto
 from typing import Any, Final, Protocol
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.wire.options import OptionError
 from llmgateway.wire.view import CONTEXT, View
 
-__all__ = ["MAX_OPEN", "REACH", "Guardrail", "OptionError"]
+__all__ = ["MAX_OPEN", "REACH", "SIGNS", "Growing", "Guardrail", "OptionError"]
 
 MAX_OPEN: Final = 256  # characters that may wait for what follows them
 REACH: Final = MAX_OPEN + CONTEXT
+MAX_GROWING: Final = 96  # characters of what waits without a look at it
+
+
+SIGNS: Final = "".join(chr(each) for each in range(0x21, 0x7F) if chr(each) not in "\"'`\\")
+
+
+class Growing(Enum):
+    """What the end of a text may wholly consist of: letters and digits of ASCII, these and SIGNS, or kanji."""
+
+    WORD = auto()
+    SIGNS = auto()
+    KANJI = auto()
 
 
 class Guardrail(Protocol):
@@ -33,6 +46,9 @@ class Guardrail(Protocol):
       gives of T, and none of that reaches over `cut`. `len(T) - cut` is at most MAX_OPEN, unless a finding of T reaches
       to its very end: then a stream shows that finding's replacement at once, and swallows what `continues` says still
       belongs to it.
+
+    Who settles nothing of such an end of a text, whatever stands before it, may say so in a further member, `growing`,
+    a collection of `Growing`: while nothing else comes, nobody is asked, and most of a stream's pieces cost nothing.
     """
 
     name: str

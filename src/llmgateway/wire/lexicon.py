@@ -2,11 +2,12 @@
 
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ahocorasick_rs import AhoCorasick
 
+from llmgateway.wire.expression import Span
 from llmgateway.wire.options import OptionError
 from llmgateway.wire.plain import lowered, shown
 from llmgateway.wire.view import fold
@@ -40,20 +41,20 @@ class Lexicon:
         self._automaton = AhoCorasick(self._forms, store_patterns=False)
         heads = {form[:_HEAD] for form in self._forms if len(form) >= _HEAD}
         self._heads = AhoCorasick(sorted(heads), store_patterns=False)
+        self._begun = frozenset(form[:size] for form in self._forms for size in range(1, _HEAD))
         self.longest = max(map(len, self._forms), default=0)
 
-    def find(self, text: str) -> Iterator[tuple[int, int]]:
+    def find(self, text: str) -> list[Span]:
         """Give where words begin and end, those inside others too."""
-        for _, begin, end in hits(self._automaton, text, overlapping=True):
-            if self._begins(text, begin) and self._ends(text, end):
-                yield begin, end
+        found = hits(self._automaton, text, overlapping=True)
+        return [(begin, end) for _, begin, end in found if self._begins(text, begin) and self._ends(text, end)]
 
     def live(self, text: str) -> int:
         """Give the first place from which what follows may complete a word, or show that it was only a part of one."""
         base = max(0, len(text) - self.longest)
         tail = text[base:]
         near = [begin for _, begin, _ in hits(self._heads, tail, overlapping=True)]
-        near += range(max(0, len(tail) - _HEAD + 1), len(tail))
+        near += (at for at in range(max(0, len(tail) - _HEAD + 1), len(tail)) if tail[at:] in self._begun)
         for at in near:
             if self._begins(text, base + at) and self._goes_on(tail[at:]):
                 return base + at

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
-from llmgateway.wire.expression import Span
+from llmgateway.wire.expression import Expression, Span
 from llmgateway.wire.heads import Above, Columns, Head, Hints
 from llmgateway.wire.view import SEPARATOR, View
 
@@ -20,6 +20,8 @@ _SIGNS: Final = "|\t,;│"
 _RULE: Final = frozenset("|-:+= │─┼├┤┌┐└┘┬┴")  # what a line between rows is made of
 _LONGEST: Final = 24  # characters of a column's name, and before a value in its cell; what is longer is prose
 _DIGITS: Final = 2  # that the names of columns may have, as in `tel1`
+_DRAWN: Final = "│"
+_MAY_HAVE: Final = Expression(rb"(?:\A|[\n\x1f]) *[^\n\x1f|\t,;]{0,%d} *[|\t,;][^\n\x1f]*\n" % _LONGEST)
 _FIRST: Final = 3  # lines of a table that may be its head, beside the newest that looks like one
 
 
@@ -54,14 +56,25 @@ def _called(heads: tuple[Head, ...], row: str) -> Iterator[str]:
 
 def has_head(view: View, hints: Hints) -> bool:
     """Whether a column may be called by one of these: a quick look, and only one for whoever asks again."""
-    if "\n" not in view.folded and not view.above.heads:
+    if view.said is None:
+        view.said = _said(view) if _may_have_head(view) else ""
+    if not view.said:
         return False
-    told = view.told
-    if hints not in told:
-        if view.said is None:
-            view.said = _said(view)
-        told[hints] = bool(view.said) and any(map(view.said.__contains__, hints.words))
-    return told[hints]
+    if hints not in view.told:
+        view.told[hints] = any(map(view.said.__contains__, hints.words))
+    return view.told[hints]
+
+
+def _may_have_head(view: View) -> bool:
+    """Whether a whole line begins with what may be a column's name: hardly any line of prose does."""
+    if view.above.heads or _MAY_HAVE.place(view.octets)[0] >= 0:
+        return True
+    return "\n" in view.folded and (_DRAWN in view.folded or _may_become_row(view.above.line))
+
+
+def _may_become_row(line: str) -> bool:
+    sign = _sign(line)
+    return line != "" and len(line[: line.index(sign)].strip() if sign else line.strip()) <= _LONGEST
 
 
 def _said(view: View) -> str:
@@ -189,7 +202,9 @@ def _sign(line: str) -> str:
 def _has_cells(line: str) -> bool:
     """Whether it is parted as a head is, and no prose."""
     sign = _sign(line)
-    return bool(sign) and max(map(len, map(str.strip, line.split(sign)))) <= _LONGEST
+    if not sign or len(line[: line.index(sign)].strip()) > _LONGEST:
+        return False
+    return max(map(len, map(str.strip, line.split(sign)))) <= _LONGEST
 
 
 def _names(line: str, sign: str) -> tuple[str, ...]:

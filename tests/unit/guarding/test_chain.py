@@ -1,9 +1,13 @@
 """Links in order: what they find together, and what is done about it."""
 
+from types import SimpleNamespace
+
+import pytest
 from tests.support.guardrails import chain, numbers, word
 
 from llmgateway.domain.verdict import Action, Mode
-from llmgateway.guarding.chain import blocking, strictest, united
+from llmgateway.guarding.chain import Chain, Link, blocking, strictest, united
+from llmgateway.ports.guardrail import MAX_GROWING, Growing
 from llmgateway.wire.view import SEPARATOR, View
 
 
@@ -67,3 +71,45 @@ def test_what_is_one_exchanges_own_remembers_nothing():
     own = links.bound({id(links.links[0].guardrail): numbers().guardrail}, "")
     own.remember("gpt-4.1")
     assert own.clean == chain().clean
+
+
+def growing(*kinds: Growing, action=Action.REDACT) -> Chain:
+    return Chain([Link("each", SimpleNamespace(name="each", growing=kinds), action), *chain(numbers()).links])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Growing.WORD, "abc7"),
+        (Growing.SIGNS, "abc7"),
+        (Growing.SIGNS, "a.b/7,"),
+        (Growing.KANJI, "東京"),
+        (Growing.KANJI, "一鿿"),
+    ],
+)
+def test_what_only_grows_is_told_by_its_characters(kind, text):
+    assert growing(kind).is_growing(text)
+    assert not growing(kind).is_growing(text + " ")
+    assert not growing(kind).is_growing("「" + text)
+    assert not growing(kind).is_growing("")
+    assert not growing().is_growing(text)
+    assert not growing(kind, action=Action.FLAG).is_growing(text)
+    assert not growing(kind).is_growing(text[-1] * (MAX_GROWING + 1))
+
+
+def test_of_two_sorts_each_grows_by_itself():
+    assert not growing(*Growing).is_growing("abc東京")
+    assert not growing(Growing.WORD).is_growing("a.b")
+    assert not growing(Growing.WORD, Growing.SIGNS).is_growing("東京")
+
+
+def test_as_soon_as_one_settles_nothing_the_others_are_not_asked():
+    asked = []
+
+    def settled(name: str, at: int) -> SimpleNamespace:
+        return SimpleNamespace(name=name, settled=lambda _, __: asked.append(name) or at)
+
+    links = Chain(Link(name, settled(name, at), Action.REDACT) for name, at in (("a", 5), ("b", 2), ("c", 4)))
+    assert (links.settled(View("x" * 9), 3), asked) == (3, ["a", "b"])
+    assert links.settled(View("x" * 9), 1) == 2
+    assert Chain([]).settled(View("x" * 9), 1) == 9

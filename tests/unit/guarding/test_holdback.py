@@ -12,7 +12,7 @@ from llmgateway.guarding.chain import Chain, Link, united
 from llmgateway.guarding.holdback import Blocked, HoldBack, joined
 from llmgateway.guarding.notes import Notes
 from llmgateway.guarding.placeholders import Placeholders, marked
-from llmgateway.ports.guardrail import MAX_OPEN, REACH
+from llmgateway.ports.guardrail import MAX_OPEN, REACH, Growing
 from llmgateway.wire.view import View
 
 LINKS = chain(numbers(), word("secret"), word("et12"), numbers(alphabet="-x", least=3, kind="line"))
@@ -264,3 +264,25 @@ def test_what_was_found_before_a_silence_is_counted_and_replaced_once():
     out = joined(held.feed("so 1234")) + joined(held.decide()) + joined(held.feed("56 and")) + joined(held.feed(" 78"))
     assert out + joined(held.decide()) + joined(held.feed("9 0")) + joined(held.finish()) == "so [NUMBER] and 789 0"
     assert sum(notes.counts.values()) == 1
+
+
+class Words(Runs):
+    """Runs that say of themselves what they wait for."""
+
+    growing = (Growing.WORD,)
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.asked = 0
+
+    def settled(self, view, start=0):
+        self.asked += 1
+        return super().settled(view, start)
+
+
+def test_while_a_word_grows_nobody_is_asked_and_the_outcome_is_the_same():
+    words = Words({"alphabet": "0123456789abcdef", "least": 6})
+    held = hold(Chain([Link("words", words, Action.REDACT)]))
+    said = [joined(held.feed(each)) for each in ("12", "34", "ab", " ", "on", " 9")]
+    assert said == ["", "", "", "[NUMBER] ", "", "on "]
+    assert words.asked == 2

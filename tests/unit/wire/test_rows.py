@@ -96,6 +96,8 @@ PHONE = Hints("phone", "tel")
         f"Hello.\n{HEAD.upper()}\n1,",
         f"x{SEPARATOR}{HEAD}\n1,",
         f"{SEPARATOR.join(['a,b'] * 9)}\n{HEAD}\n",
+        "│ ID │ 氏名 │ phone │\n│ 1",
+        f"  {HEAD}\n1",
     ],
 )
 def test_a_glance_sees_that_a_column_may_be_called_so(text):
@@ -120,13 +122,15 @@ def test_a_glance_sees_that_there_is_no_table(text):
 def test_a_glance_knows_of_what_stands_before_the_text():
     assert has_head(View("1,Ann,", below(NOTHING, f"{HEAD}\n")), PHONE)
     assert has_head(View("ne\n1,Ann,", below(NOTHING, "id,name,pho")), PHONE)
+    assert has_head(View(",name,phone\n1,Ann,", below(NOTHING, "id")), PHONE)
     assert not has_head(View("1,Ann,", below(NOTHING, f"{HEAD}\n\n")), PHONE)
+    assert not has_head(View(",name,phone\n1,Ann,", below(NOTHING, "to all of you who live in our houses" * 9)), PHONE)
 
 
 def test_whoever_asks_again_is_told_the_same_without_another_look():
     view = View(f"{HEAD}\n1")
     assert has_head(view, PHONE)
-    view.said = ""
+    view.said = "mail"
     assert has_head(view, PHONE)
     assert not has_head(view, Hints("phone"))
 

@@ -19,7 +19,7 @@ from llmgateway.guardrails.pii import (
     tails,
 )
 from llmgateway.guardrails.pii.overlap import resolve
-from llmgateway.ports.guardrail import OptionError
+from llmgateway.ports.guardrail import Growing, OptionError
 from llmgateway.wire.view import View
 
 _PROSE: Final = b"'.-"
@@ -39,6 +39,7 @@ class PiiGuardrail:
     name = "pii"
     version = "7"
     kinds: Sequence[str] = _KINDS
+    growing = (Growing.WORD, Growing.KANJI)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         """`kinds`: which of them to look for, all if it is not given. `names`: in which languages `person` looks.

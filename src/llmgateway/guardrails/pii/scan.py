@@ -58,9 +58,9 @@ class Look:
 
     def _find(self, view: View) -> list[Finding]:
         low, start = self.low, self.start
-        apart = _apart(self.octets, low, max(low, start - phones.EXTENDED)) if start else 0
         found: list[Finding] = []
         if _GLANCE.place(self.octets, low)[0] >= 0:
+            apart = _apart(self.octets, low, max(low, start - phones.EXTENDED)) if start else 0
             found += _in_latin(view, self.octets, apart, start)
             found += parted.find(view, self.octets, low)
         if self.raw:

@@ -112,9 +112,12 @@ def opening(view: View) -> int:
 
 def _may_be_open(view: View, low: int) -> bool:
     """A quick look: whether behind the last digit, which such a value has, there is how such words may begin."""
-    stem = view.octets[low:].rstrip(_NO_DIGITS)
+    near = view.octets[low:]
+    if not has_digit(near):
+        return False
+    stem = near.rstrip(_NO_DIGITS)
     rest = view.folded[low + len(stem) :].lstrip(RUN)
-    if not (stem and rest):  # a run that the text ends with waits by itself
+    if not rest:  # a run that the text ends with waits by itself
         return False
     rest = rest.lstrip(_CLOSING)
     word = rest[rest[:1] == " " :].partition(" ")[0]

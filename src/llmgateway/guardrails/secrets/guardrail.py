@@ -21,7 +21,7 @@ from llmgateway.guardrails.secrets import (
     unseen,
 )
 from llmgateway.guardrails.secrets.scan import RUN, Candidate, Detector, Scan, compiled
-from llmgateway.ports.guardrail import MAX_OPEN, REACH, OptionError
+from llmgateway.ports.guardrail import MAX_OPEN, REACH, Growing, OptionError
 from llmgateway.wire.rows import below
 from llmgateway.wire.unseen import UNSEEN
 from llmgateway.wire.view import View
@@ -60,6 +60,7 @@ class Secrets:
     name = "secrets"
     version = "7"
     kinds: Sequence[str] = _KINDS
+    growing = (Growing.WORD, Growing.SIGNS)
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         for option in options:
@@ -127,8 +128,8 @@ def _opening(view: View) -> int:
 
 def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
     """The secrets of these kinds in order, those too that hide behind characters nobody sees."""
-    if view.text.isascii() and _ANY.search(view.octets) is None and not columns.may_have(view):
-        return []  # what ordinary text is told by, in one look
+    if not (view.hides or _ANY.place(view.octets)[0] >= 0 or columns.may_have(view) or japanese.may_have(view)):
+        return []  # what ordinary text is told by
     if view.hides:
         return unseen.found(view, lambda each: _seen(each, kinds), whole=pem.KIND)
     return _seen(view, kinds)

@@ -9,6 +9,7 @@ from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD, found_value
 from llmgateway.guardrails.secrets.scan import Candidate, Scan, compiled
 from llmgateway.guardrails.secrets.strength import is_password_in_prose, is_token
 from llmgateway.wire.lexicon import hits
+from llmgateway.wire.view import View
 
 _PASSWORDS: Final = (
     *(
@@ -42,6 +43,11 @@ _ASSIGNED: Final = frozenset((":", ": ", " : ", "は", "は ", "=", " = "))
 _BELOW: Final = ("以下", "下記")  # where the value stands behind a full stop
 _FULL_STOP: Final = "。"
 _MOST_KANA: Final = 14
+
+
+def may_have(view: View) -> bool:
+    """Whether there is such a word in a text."""
+    return not view.text.isascii() and bool(hits(_AUTOMATON, view.folded))
 
 
 def candidates(scan: Scan) -> list[Candidate]:
