@@ -1,9 +1,10 @@
 """What a table's columns are called, and what a text that begins in the middle of one need know of it."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-Columns = Callable[[tuple[str, ...]], Mapping[int, str]]
+Told = TypeVar("Told")
+Columns = Callable[[tuple[str, ...]], Mapping[int, Told]]
 """Of the names of a table's columns, which of them are asked for, and what for."""
 
 
@@ -23,9 +24,9 @@ class Head:
 
     def __init__(self, sign: str, names: tuple[str, ...]) -> None:
         self.sign, self.names = sign, names
-        self._chosen: dict[Columns, Mapping[int, str]] = {}
+        self._chosen: dict[Columns[Any], Mapping[int, Any]] = {}
 
-    def chosen(self, columns: Columns) -> Mapping[int, str]:
+    def chosen(self, columns: Columns[Told]) -> Mapping[int, Told]:
         """What `columns` says of it: asked once, however many rows there are."""
         if columns not in self._chosen:
             self._chosen[columns] = columns(self.names)

@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Final
 
 from llmgateway.wire.expression import Expression, Span
-from llmgateway.wire.heads import Above, Columns, Head, Hints
+from llmgateway.wire.heads import Above, Columns, Head, Hints, Told
 from llmgateway.wire.view import SEPARATOR, View
 
 MOST: Final = 2048
@@ -39,19 +39,29 @@ def below(above: Above, text: str) -> Above:
 
 def names(view: View, at: int) -> Sequence[str]:
     """What the column may be called that the value at `at` is in, the nearest head first; nothing outside of tables."""
+    return [head.names[column] for head, column in _columns(view, at)]
+
+
+def called(view: View, at: int, columns: Columns[Told]) -> Sequence[Told]:
+    """The same, with what `columns` says of each; it says something of all columns."""
+    return [head.chosen(columns)[column] for head, column in _columns(view, at)]
+
+
+def _columns(view: View, at: int) -> Sequence[tuple[Head, int]]:
+    """Which column of which heads the value at `at` may be in, the nearest head first."""
     begin = start(view.folded, at)
     if not (begin or view.above.heads) or not (heads := _heads(view, begin)):
         return ()
     row = f"{'' if begin else view.above.line}{view.folded[max(begin, at - MOST - 1) : at]}"
-    return list(_called(heads, _outside(row))) if len(row) <= MOST else ()
+    return list(_led_to(heads, _outside(row))) if len(row) <= MOST else ()
 
 
-def _called(heads: tuple[Head, ...], row: str) -> Iterator[str]:
-    """What the column is called that such a beginning of a row leads to."""
+def _led_to(heads: tuple[Head, ...], row: str) -> Iterator[tuple[Head, int]]:
+    """The columns that such a beginning of a row leads to."""
     for head in reversed(heads):
         column = row.count(head.sign)
         if column < len(head.names) and len(row) - row.rfind(head.sign) <= _LONGEST:
-            yield head.names[column]
+            yield head, column
 
 
 def has_head(view: View, hints: Hints) -> bool:
@@ -86,7 +96,7 @@ def _said(view: View) -> str:
     return "\n".join(said).lower()
 
 
-def cells(view: View, low: int, columns: Columns) -> Iterator[tuple[int, int, str]]:
+def cells(view: View, low: int, columns: Columns[str]) -> Iterator[tuple[int, int, str]]:
     """Where the values are in these columns, from the line on that `low` is in, and what for they are asked."""
     begin, text = start(view.folded, low), view.folded
     plans: dict[tuple[Head, ...], dict[str, dict[int, str]]] = {}
@@ -100,14 +110,14 @@ def cells(view: View, low: int, columns: Columns) -> Iterator[tuple[int, int, st
         begin = end + 1
 
 
-def tail(view: View, columns: Columns) -> Span:
+def tail(view: View, columns: Columns[str]) -> Span:
     """Where the value is in these columns that the text ends in the cell of; the text's end if it ends in none."""
     size = len(view.text)
     begin, end, _ = max(cells(view, size, columns), default=(size, size, ""))
     return (size, size) if view.folded[end:].strip(AROUND) else (begin, end)
 
 
-def _plan(heads: tuple[Head, ...], columns: Columns) -> dict[str, dict[int, str]]:
+def _plan(heads: tuple[Head, ...], columns: Columns[str]) -> dict[str, dict[int, str]]:
     """By the sign that parts them, the columns that are asked for."""
     plan: dict[str, dict[int, str]] = {}
     for head in heads:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from llmgateway.wire.heads import NOTHING, Above, Hints
-from llmgateway.wire.rows import MOST, below, has_head, names, tail
+from llmgateway.wire.rows import MOST, below, called, has_head, names, tail
 from llmgateway.wire.view import SEPARATOR, View, fold
 
 HEAD = "id,name,phone"
@@ -141,3 +141,16 @@ def test_the_value_that_a_text_ends_in_the_cell_of(end, value):
     begin, stop = tail(View(text), lambda names: {names.index("name"): "name"})
     assert text[begin:stop] == value
     assert bool(value) or begin == len(text)
+
+
+def test_what_a_head_says_of_its_columns_is_asked_once_however_many_rows_there_are():
+    asked = []
+
+    def loud(of: tuple[str, ...]) -> dict[int, str]:
+        asked.append(of)
+        return {at: name.upper() for at, name in enumerate(of)}
+
+    view = View("\n".join([HEAD, *["123,Ann Smith,0312345678"] * 9]))
+    told = [each for at in range(len(view.text)) for each in called(view, at, loud)]
+    assert told == [each.upper() for at in range(len(view.text)) for each in names(view, at)]
+    assert (set(told), asked) == ({"ID", "NAME", "PHONE"}, [tuple(HEAD.split(","))])

@@ -1,5 +1,6 @@
 """What the head of a column calls a number: of tables in CSV, with tabs and in Markdown, and of statements in SQL."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from llmgateway.guardrails.pii import labels
@@ -18,12 +19,24 @@ def label(view: View, at: int) -> Label:
     if named.family and "\n" not in named.between and "(" not in named.between:
         return named
     column = _in_statement(view.folded, at)
-    called = rows.names(view, at) if column is None else [column]
-    for name in called:
-        in_column = labels.label(View(name), len(name))
-        if in_column.family:
-            return in_column
-    return NONE if called else named
+    called = rows.called(view, at, _OfColumns) if column is None else [_of_column(column)]
+    return next((each for each in called if each.family), NONE if called else named)
+
+
+class _OfColumns(dict[int, Label]):
+    """What columns call the numbers in them, by their place: each is asked once, when somebody wants to know."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, column: int) -> Label:
+        return self.setdefault(column, _of_column(self._names[column]))
+
+
+def _of_column(name: str) -> Label:
+    """What a column's name calls the numbers in it."""
+    return labels.label(View(name), len(name))
 
 
 def _in_statement(text: str, at: int) -> str | None:
