@@ -196,7 +196,7 @@ async def filled(gateway, count=5):
     for number in range(count):
         make.clock.advance(10.0)
         body = Body("request", "application/json", 12, b'{"a": "b\xc3\xa9"}')
-        row = make.row(user=f"user_{number}", status=200 if number else 503, route="chat")
+        row = make.row(user=f"user_{number}", status=200 if number else 503, route="chat", tags={"n": f"{number}"})
         if number == 1:
             row |= {"error_code": "guardrail_blocked", "verdicts": [verdict(action="block")]}
         entries.append(Entry(row, [body, Body("reply", "x", 3, b"\x00\xff\xfe")]))
@@ -232,6 +232,8 @@ async def test_exchanges_come_in_pages_by_filters_and_one_by_one(gateway):
             "guardrail=credentials": 1,
             "guardrail=people": 0,
             "verdict=block": 1,
+            "tag=n%3D3": 1,
+            "tag=n%3D9": 0,
             "verdict=redact": 0,
         }.items():
             code, page = await gateway.ask("GET", f"exchanges?{query}")
@@ -256,6 +258,8 @@ async def test_exchanges_come_in_pages_by_filters_and_one_by_one(gateway):
         *(f"exchanges?before={cursor}" for cursor in ("zzz", "1", "%F0%9F%92%A9", "z" * 36)),
         "exchanges?status=9xx",
         "exchanges?status=abc",
+        "exchanges?tag=team",
+        "exchanges?tag=%3Dx",
         "exchanges?end=nothing",
         "exchanges?error=nothing",
         "exchanges?verdict=allow",

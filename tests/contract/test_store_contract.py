@@ -252,6 +252,41 @@ async def test_a_user_is_found_by_name_also_where_a_pseudonym_is_stored(
 
 
 @pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        (("team", "a"), [0, 1]),
+        (("team", 'a","b":"c'), [3]),
+        (("b", "c"), []),
+        (("k", "v"), [5]),
+        (("te", "a"), []),
+        (("team", "%"), []),
+        (("växt", "\0\ud800"), [4]),
+    ],
+)
+async def test_a_tag_is_found_by_its_name_and_value_and_not_by_what_looks_like_them(
+    store: Store, make: ExchangeFactory, tag: tuple[str, str], expected: list[int]
+) -> None:
+    tags = [
+        {"team": "a"},
+        {"a": "team", "team": "a"},
+        {"team": "b"},
+        {"team": 'a","b":"c'},
+        {"växt": "\0\ud800"},
+        {"k": "v"},
+        {'x"k': "v"},
+        None,
+    ]
+    entries = []
+    for each in tags:
+        make.clock.advance(10.0)
+        entries.append(make.entry(tags=each))
+    await append(store, entries)
+    chosen = [entries[at].row["id"] for at in expected]
+    assert ids(await store.page(Wanted(tag=tag), limit=10)) == chosen[::-1]
+    assert ids(await store.since_seq(Wanted(tag=tag), seq=0, limit=10)) == chosen
+
+
+@pytest.mark.parametrize(
     ("wanted", "expected"),
     [
         (Wanted(guardrail="credentials"), [0, 2]),

@@ -115,6 +115,7 @@ class Wanted:
     version: str | None = None  # the one that served
     key: str | None = None
     user: str | None = None  # as the application wrote it, also where a pseudonym was stored
+    tag: tuple[str, str] | None = None  # its name, and the value that it has
     status: int | None = None
     end: str | None = None
     error: str | None = None  # its code

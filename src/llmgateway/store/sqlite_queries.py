@@ -7,6 +7,7 @@ from typing import Any, Final
 from llmgateway.domain.pseudonyms import MARK_LENGTH, mark_of
 from llmgateway.ports.store import ATTEMPT, COLUMNS, SEARCHED, VERDICT, Body, Pair, Row, Wanted
 from llmgateway.store.rows import KIND_AT, BodyCodec, attempt_of, row_of, storable, verdict_of
+from llmgateway.wire.jsoncodec import encode
 
 _COLUMNS: Final = ", ".join(["seq", *(f'"{name}"' for name in COLUMNS)])
 _HOLDS: Final = " OR ".join(f"\"{name}\" LIKE ? ESCAPE '\\'" for name in SEARCHED)
@@ -20,6 +21,9 @@ _BY_PRIMARY: Final = "INDEXED BY exchange_shadow_of"
 # ids, however few or many exchanges were judged, and of what is followed each row is looked up.
 _JUDGED: Final = "+seq IN (SELECT exchange_seq FROM verdict WHERE {})"
 _JUDGED_OF_THE_NEW: Final = "EXISTS (SELECT 1 FROM verdict WHERE exchange_seq = seq AND {})"
+
+# To look for the words costs a fraction of reading the JSON, which then says whether they are a tag.
+_TAGGED: Final = 'instr("tags", ?) > 0 AND EXISTS (SELECT 1 FROM json_each("tags") WHERE key = ? AND value = ?)'
 
 DRAWN_FROM: Final = 10_000  # exchanges; to draw from more takes too long
 
@@ -128,6 +132,7 @@ def conditions(wanted: Wanted, judged: str = _JUDGED) -> Condition:
     if wanted.user is not None:
         named = storable(wanted.user), mark_of(wanted.user)
         parts.append((f'("user" = ? OR substr("user", -{MARK_LENGTH}) = ?)', [*named]))
+    parts.extend(_tagged(wanted.tag))
     parts.extend(_status(wanted.status))
     parts.extend(_judged(wanted, judged))
     if wanted.end is not None:
@@ -161,6 +166,13 @@ def _equal(wanted: Wanted) -> list[Condition]:
         ("shadow_of", wanted.shadow_of),
     ]
     return [(f'"{column}" = ?', [value]) for column, value in named if value is not None]
+
+
+def _tagged(tag: tuple[str, str] | None) -> list[Condition]:
+    if tag is None:
+        return []
+    name, value = map(storable, tag)
+    return [(_TAGGED, [encode({name: value})[1:-1].decode(), name, value])]
 
 
 def _status(status: int | None) -> list[Condition]:

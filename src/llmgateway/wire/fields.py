@@ -58,3 +58,11 @@ def tags(entries: Mapping[str, Any], known: frozenset[str]) -> dict[str, str] | 
 
 def _wrong(param: str, message: str) -> GatewayError:
     return GatewayError("invalid_value", message, param=param)
+
+
+def tag_of(written: str) -> tuple[str, str]:
+    """A tag as people write it, NAME=VALUE; ValueError, whose words follow what was written."""
+    name, sign, value = written.partition("=")
+    if not (name and sign):
+        raise ValueError("has to be NAME=VALUE")
+    return name, value

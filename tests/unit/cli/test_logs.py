@@ -91,6 +91,15 @@ def test_every_listing_can_be_of_one_user(tmp_path: Path, command: list[str]) ->
     assert logs(tmp_path, "list", "--version", "nxt", "--json").stdout == ""
 
 
+@pytest.mark.parametrize("command", [["list"], ["tail", "--no-follow"], ["export"]])
+def test_every_listing_can_be_of_one_tag(tmp_path: Path, command: list[str]) -> None:
+    make = ExchangeFactory()
+    fill(tmp_path, [make.entry(tags={"team": "a=b"}), make.entry(tags={"team": "b"}), make.entry(tags=None)])
+    told = logs(tmp_path, *command, "--tag", "team=a=b", *([] if command == ["export"] else ["--json"])).stdout
+    assert [json.loads(line)["tags"] for line in told.splitlines()] == [{"team": "a=b"}]
+    assert "has to be NAME=VALUE" in logs(tmp_path, *command, "--tag", "team").stderr
+
+
 def test_json_lines_are_whole_rows_with_attempts(tmp_path: Path, make: ExchangeFactory) -> None:
     entries = make.entries(2)
     fill(tmp_path, entries)

@@ -40,6 +40,7 @@ def export(
     version: options.VersionOption = None,
     key: options.KeyOption = None,
     user: options.UserOption = None,
+    tag: options.TagOption = None,
     status: options.StatusOption = None,
     error: options.ErrorOption = None,
     guardrail: options.GuardrailOption = None,
@@ -63,6 +64,7 @@ def export(
         version=version,
         key=key,
         user=user,
+        tag=tag,
         status=status,
         error=error,
         guardrail=guardrail,
@@ -77,9 +79,8 @@ def export(
         write = csv_writer(file) if output_format is Format.CSV else jsonl_writer(file)
         count = options.with_reader(path, lambda reader: _export(reader, plan, write, with_bodies=bodies))
     notes = lines.notes()
-    notes.print(
-        f"{count:,} exchange{'s' * (count != 1)}" + (f" in {output}" if output is not None else ""), style="dim"
-    )
+    where = f" in {output}" if output is not None else ""
+    notes.print(f"{count:,} exchange{'s' * (count != 1)}{where}", style="dim")
     if plan.is_cut:
         notes.print(f"--text looked through the newest {plan.scanned:,} exchanges; --scan looks further", style="dim")
 

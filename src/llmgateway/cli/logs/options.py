@@ -18,6 +18,7 @@ from llmgateway.domain.errors import ERRORS
 from llmgateway.domain.exchange import End
 from llmgateway.domain.verdict import VERDICTS
 from llmgateway.ports.store import StoreError, StoreReader, Wanted
+from llmgateway.wire.fields import tag_of
 
 T = TypeVar("T")
 
@@ -36,6 +37,7 @@ KeyOption = Annotated[str | None, typer.Option(help="Only this caller's key, by 
 UserOption = Annotated[
     str | None, typer.Option(help="Only of this user, as the application wrote it; also where it was stored redacted.")
 ]
+TagOption = Annotated[str | None, typer.Option(help="Only those with this tag: NAME=VALUE, as it is stored.")]
 StatusOption = Annotated[
     str | None, typer.Option(help="Only 200, 404 …, 4xx, 5xx, or how it ended: " + ", ".join(End) + ".")
 ]
@@ -84,6 +86,7 @@ def wanted(
     version: str | None = None,
     key: str | None = None,
     user: str | None = None,
+    tag: str | None = None,
     status: str | None = None,
     error: str | None = None,
     guardrail: str | None = None,
@@ -100,6 +103,7 @@ def wanted(
         version=version,
         key=key,
         user=user,
+        tag=tagged(tag),
         status=code,
         end=end,
         error=_one_of(error, tuple(ERRORS), "--error"),
@@ -109,6 +113,14 @@ def wanted(
         until=before,
         shadow=None if shadow else False,
     )
+
+
+def tagged(text: str | None) -> tuple[str, str] | None:
+    """Read --tag; raises typer.BadParameter."""
+    try:
+        return None if text is None else tag_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} {error}", param_hint="--tag") from None
 
 
 def _status(text: str | None) -> tuple[int | None, str | None]:

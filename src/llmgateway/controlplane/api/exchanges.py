@@ -14,6 +14,7 @@ from llmgateway.domain.ids import is_exchange_id
 from llmgateway.domain.verdict import VERDICTS
 from llmgateway.ports.store import SEARCHED, Row, StoreReader, Wanted
 from llmgateway.store.shown import shown_body, shown_score
+from llmgateway.wire.fields import tag_of
 
 MAX_PAGE: Final = 1_000
 BODY_BYTES: Final = 256 * 1024
@@ -25,6 +26,7 @@ _PAGE: Final = (
     Param("version", Kind.TEXT, "Only what this version served."),
     Param("key", Kind.TEXT, "Only this caller's key, by its name."),
     Param("user", Kind.TEXT, "Only of this user, as the application wrote it; also where it was stored redacted."),
+    Param("tag", Kind.TEXT, "Only those with this tag: NAME=VALUE, as it is stored."),
     Param("status", Kind.TEXT, "Only this status, like 404, or a class, like 5xx."),
     Param("end", Kind.TEXT, "Only those that ended so.", choices=tuple(End)),
     Param("error", Kind.TEXT, "Only those with this error, like guardrail_blocked.", choices=tuple(ERRORS)),
@@ -87,6 +89,7 @@ def _wanted(query: Any) -> Wanted:
         version=query["version"],
         key=query["key"],
         user=query["user"],
+        tag=_tag(query["tag"]),
         status=_status(query["status"]),
         end=query["end"],
         error=query["error"],
@@ -103,6 +106,13 @@ def _before(text: str | None) -> str | None:
     if text is None or is_exchange_id(text.lower()):
         return text and text.lower()
     raise RefusedError(422, "invalid_parameter", "The parameter before has to be an exchange's id.")
+
+
+def _tag(text: str | None) -> tuple[str, str] | None:
+    try:
+        return None if text is None else tag_of(text)
+    except ValueError as error:
+        raise RefusedError(422, "invalid_parameter", f"The parameter tag {error}.") from None
 
 
 def _status(text: str | None) -> int | None:
