@@ -103,8 +103,8 @@ def shrink(connection: sqlite3.Connection, limit_bytes: int) -> int:
     pages = min(free, limit_bytes // size)
     if pages <= 0:
         return 0
-    # A pragma takes no parameters; the number is ours.
-    connection.execute(f"PRAGMA incremental_vacuum({int(pages)})").fetchall()
+    # A pragma takes no parameters; the number is ours. As a script, for `execute` ends it behind its first page.
+    connection.executescript(f"PRAGMA incremental_vacuum({int(pages)});")
     after_used, after_free, _ = page_counts(connection)
     return (used + free - after_used - after_free) * size
 
