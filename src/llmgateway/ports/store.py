@@ -2,9 +2,10 @@
 
 To add one: write `store/<name>.py` with these members and run `tests/contract/test_store_contract.py` over it.
 
-A row is a dict with the names of `journal/records.py` (facts and outcome), plus `cost_usd` (None: unknown) and
-`ended_at`. Times of day are Unix seconds. `attempts` and `verdicts` are there where a method's docstring says so. Rows
-that come out of a store also carry `seq`: the order of ingestion, which grows and is never used twice.
+A row is a dict with the names of `journal/records.py` (facts and outcome), plus `cost_usd` (None: unknown), `ended_at`,
+and `erased_at` (None but where an erasure has emptied the row). Times of day are Unix seconds. `attempts` and
+`verdicts` are there where a method's docstring says so. Rows that come out of a store also carry `seq`: the order of
+ingestion, which grows and is never used twice.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from llmgateway.domain.score import Score
 from llmgateway.ports.aftermath import AftermathReader, AftermathWriter
 from llmgateway.ports.datasets import DatasetReader, DatasetWriter
+from llmgateway.ports.erasures import ErasureReader, ErasureWriter
 from llmgateway.ports.events import EventReader, EventWriter
 from llmgateway.ports.fingerprints import FingerprintReader, FingerprintWriter
 from llmgateway.ports.generations import GenerationReader, GenerationWriter
@@ -43,7 +45,7 @@ SEARCHED: Final = (
     "user", "session", "request_model", "response_model", "error_detail", "caller_request_id", "response_id",
     "user_agent",
 )  # fmt: skip
-DERIVED: Final = ("cost_usd", "ended_at")
+DERIVED: Final = ("cost_usd", "ended_at", "erased_at")
 COLUMNS: Final = (*FACTS, *OUTCOME, *DERIVED)
 ATTEMPT: Final = (
     "backend", "version", "kind", "offset_s", "reused", "connect_s", "first_byte_s", "total_s", "status", "result",
@@ -147,6 +149,7 @@ class StoreReader(
     AftermathReader,
     DatasetReader,
     EventReader,
+    ErasureReader,
     FingerprintReader,
     ReportReader,
     Protocol,
@@ -208,6 +211,7 @@ class Store(
     AftermathWriter,
     DatasetWriter,
     EventWriter,
+    ErasureWriter,
     FingerprintWriter,
     StateWriter,
     Protocol,
@@ -229,7 +233,7 @@ class Store(
         tallies: Sequence[Tally] = (),
     ) -> None:
         """Save a batch in one transaction, all of it or nothing: rows, scores, positions, the ledger's state, and what
-        `tallies` count.
+        `tallies` count. What an erasure means that is under way is emptied first.
 
         Scores that are there already are left out without a word. The ledger's state is JSON and has these rows counted
         already, so every one of them has to be new: otherwise raises StoreKnownError. None keeps the state there is.

@@ -15,7 +15,7 @@ from llmgateway.replaying.sample import Sample, Stratify
 PAGE: Final = 500
 BATCH: Final = 50  # exchanges whose bodies are read together
 SCAN: Final = 100_000  # exchanges that are looked at, the newest
-_NEEDED: Final = (*FACTS, "id", "seq", "operation", "method", "path", "dialect", "tags", "assigned_by")
+_NEEDED: Final = (*FACTS, "id", "seq", "operation", "method", "path", "dialect", "tags", "assigned_by", "erased_at")
 
 Step = Callable[[str, int], None]
 """Hears what is done, `scanned` or `taken`, and how many more of it."""

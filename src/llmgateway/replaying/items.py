@@ -38,6 +38,8 @@ class BadItemError(ValueError):
 
 def item_of(row: Row, bodies: Iterable[Body], stratum: str | None) -> DatasetItem:
     """The item that an exchange makes, with its `verdicts`; raises LeftOutError. Its ordinal is 0."""
+    if row["erased_at"] is not None:
+        raise LeftOutError("erased")
     if row["operation"] not in OPERATIONS or row["method"] != "POST" or not is_path(row["path"]):
         raise LeftOutError("operation")
     by_kind = {body.kind: body for body in bodies}

@@ -29,7 +29,7 @@ TEXTS: Final = (  # what callers and backends write, at will
 
 RARE: Final = (  # what most exchanges have nothing of, beside tags
     "session", "caller_request_id", "idempotency_key", "error_code", "error_detail", "cache_write_tokens",
-    "shadow_of", "rollout", "epoch", "unit",
+    "shadow_of", "rollout", "epoch", "unit", "erased_at",
 )  # fmt: skip
 COMMON: Final = tuple(name for name in COLUMNS if name not in {*RARE, "tags"})
 

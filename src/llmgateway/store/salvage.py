@@ -17,7 +17,11 @@ from llmgateway.store.schema import check, prepare
 from llmgateway.store.sqlite_connection import bind_at_once, translated
 
 STEP: Final = 1_000  # rows read at once, by their number
-WITHOUT_ROWID: Final = {"attempt": "exchange_seq", "verdict": "exchange_seq"}  # what counts rows without a rowid
+WITHOUT_ROWID: Final = {  # what counts rows without a rowid
+    "attempt": "exchange_seq",
+    "verdict": "exchange_seq",
+    "erasing": "seq",
+}
 _FIRST: Final = (
     "sequence",
     "journal_position",

@@ -21,6 +21,7 @@ from llmgateway.ports.store import Entry, Position
 from llmgateway.store import sqlite_aftermath as followed
 from llmgateway.store import sqlite_concerns as concerned
 from llmgateway.store import sqlite_datasets as sets
+from llmgateway.store import sqlite_erasures as erasures
 from llmgateway.store import sqlite_events as happened
 from llmgateway.store import sqlite_fingerprints as prints
 from llmgateway.store import sqlite_generations as history
@@ -31,12 +32,13 @@ from llmgateway.store import sqlite_scores as scored
 from llmgateway.store import sqlite_states as states
 from llmgateway.store import sqlite_write as write
 from llmgateway.store.rows import BodyCodec
+from llmgateway.store.sqlite_forgetting import ErasureWriting
 from llmgateway.store.sqlite_purge import purge_bodies, purge_exchanges
 from llmgateway.store.sqlite_registry import RegistryWriting
 from llmgateway.store.sqlite_writer import SqliteWriter
 
 
-class SqliteStore(SqliteWriter, RegistryWriting):
+class SqliteStore(SqliteWriter, RegistryWriting, ErasureWriting):
     """A Store in one SQLite file. Only the control process may own one: it holds the connection that writes."""
 
     def __init__(
@@ -60,8 +62,10 @@ class SqliteStore(SqliteWriter, RegistryWriting):
         tallies: Sequence[Tally] = (),
     ) -> None:
         def work(connection: sqlite3.Connection) -> None:
+            meant, said = erasures.take_out(connection, entries, scores)
             self._insert(connection, entries)
-            scored.insert(connection, scores)
+            erasures.empty(connection, meant)
+            scored.insert(connection, said)
             staged.tally(connection, tallies)
             write.save_progress(connection, positions, finished, ledger)
             self._refuse_moved()

@@ -15,6 +15,7 @@ from llmgateway.ports.datasets import (
 )
 from llmgateway.ports.store import Body
 from llmgateway.store.rows import BodyCodec, storable
+from llmgateway.store.sqlite_queries import stands
 from llmgateway.store.sqlite_write import begin
 from llmgateway.wire.jsoncodec import decode, encode
 
@@ -89,7 +90,7 @@ def add_items(
     dataset, number = _one(connection, name, version), _number(connection, name, version)
     if dataset.content_hash is not None:
         raise DatasetError(f"version {version} of {name} is sealed: what is new is a version of its own")
-    rows = [_values(codec, number, item) for item in items]
+    rows = [_values(codec, number, _left_of(connection, item, dataset.created_at)) for item in items]
     added = 0
     size = 0
     for row in rows:
@@ -102,6 +103,8 @@ def add_items(
         raise DatasetError(f"a version holds {MAX_ITEMS:,} items, and all datasets {MAX_BYTES:,} bytes")
     sql = 'UPDATE dataset SET "items" = "items" + ?, "bytes" = "bytes" + ? WHERE id = ?'
     connection.execute(sql, (added, size, number))
+    if any(row[-1] is not None for row in rows):
+        connection.execute(_TOLD, (number,))
     connection.execute("COMMIT")
     return _one(connection, name, version)
 
@@ -119,14 +122,24 @@ def seal(connection: sqlite3.Connection, name: str, version: int, content_hash: 
 def erase(connection: sqlite3.Connection, at: float, exchange_id: str | None, dataset: tuple[str, int] | None) -> int:
     """Leave tombstones, and count them at their versions."""
     begin(connection)
-    sql = 'SELECT dataset_id, "ordinal" FROM dataset_item WHERE "erased_at" IS NULL AND '
     if dataset is not None:
-        found = connection.execute(sql + "dataset_id = ?", (_number(connection, *dataset),)).fetchall()
+        count = _bury(connection, at, "dataset_id = ?", _number(connection, *dataset))
     else:
-        found = connection.execute(sql + '"exchange_id" = ?', (exchange_id,)).fetchall()
+        count = bury(connection, at, exchange_id)
+    connection.execute("COMMIT")
+    return count
+
+
+def bury(connection: sqlite3.Connection, at: float, exchange_id: str | None) -> int:
+    """The same of one exchange within a transaction that is open."""
+    return _bury(connection, at, '"exchange_id" = ?', exchange_id)
+
+
+def _bury(connection: sqlite3.Connection, at: float, which: str, value: object) -> int:
+    sql = f'SELECT dataset_id, "ordinal" FROM dataset_item WHERE "erased_at" IS NULL AND {which}'  # noqa: S608 -- a constant
+    found = connection.execute(sql, (value,)).fetchall()
     connection.executemany(_ERASE, [(at, *each) for each in found])
     connection.executemany(_TOLD, [(number,) for number in {number for number, _ in found}])
-    connection.execute("COMMIT")
     return len(found)
 
 
@@ -148,6 +161,14 @@ def _number(connection: sqlite3.Connection, name: str, version: int) -> int:
 def _dataset(values: Sequence[Any]) -> Dataset:
     name, version, route, created_at, author, built, *rest = values
     return Dataset(name, version, route, created_at, author, decode(built), *rest)
+
+
+def _left_of(connection: sqlite3.Connection, item: DatasetItem, at: float) -> DatasetItem:
+    """The item, or a tombstone where its exchange is erased: whoever fills a dataset has read the log before."""
+    sql = f'SELECT 1 FROM exchange WHERE "id" = ? AND NOT {stands("exchange")}'  # noqa: S608 -- a constant
+    if connection.execute(sql, (item.exchange_id,)).fetchone() is None:
+        return item
+    return DatasetItem(item.ordinal, item.exchange_id, None, None, None, erased_at=at)
 
 
 def _values(codec: BodyCodec, number: int, item: DatasetItem) -> tuple[Any, ...]:

@@ -27,6 +27,16 @@ _TAGGED: Final = 'instr("tags", ?) > 0 AND EXISTS (SELECT 1 FROM json_each("tags
 
 DRAWN_FROM: Final = 10_000  # exchanges; to draw from more takes too long
 
+# What an erasure writes over is no body any more, and no compressed one.
+_NOT_ERASING: Final = "NOT EXISTS (SELECT 1 FROM erasing WHERE what = 'exchange' AND seq = id / 4)"
+
+
+def stands(exchange: str) -> str:
+    """That an exchange is neither erased nor about to be, as SQL; by the name that its table has there."""
+    found = f"SELECT 1 FROM erasing WHERE what = 'exchange' AND erasing.seq = {exchange}.seq"  # noqa: S608 -- a constant
+    return f'({exchange}."erased_at" IS NULL AND NOT EXISTS ({found}))'
+
+
 Condition = tuple[str, list[Any]]
 
 
@@ -70,16 +80,24 @@ def pairs(connection: sqlite3.Connection, wanted: Wanted, limit: int, before: st
 
 
 def one_rollouts_rows(connection: sqlite3.Connection, rollout: str, version: str, limit: int) -> list[Row]:
-    """Some of a rollout's exchanges that were assigned a version, drawn at random among the last ones."""
-    last = 'SELECT seq FROM exchange WHERE "rollout" = ? AND "assigned_version" = ? ORDER BY "id" DESC LIMIT ?'
+    """Some of a rollout's exchanges that were assigned a version, drawn at random among the last ones; none that is
+    erased, which says nothing any more.
+    """
+    last = (
+        'SELECT seq FROM exchange WHERE "rollout" = ? AND "assigned_version" = ? AND "erased_at" IS NULL '
+        'ORDER BY "id" DESC LIMIT ?'
+    )
     return _rows(connection, f"seq IN ({last}) ORDER BY random() LIMIT ?", [rollout, version, DRAWN_FROM, limit])
 
 
 def one_rollouts_page(
     connection: sqlite3.Connection, rollout: str, version: str, limit: int, before: str | None
 ) -> list[Row]:
-    """A rollout's exchanges that were assigned a version, the newest first."""
-    where = '"rollout" = ?1 AND "assigned_version" = ?2 AND (?3 IS NULL OR "id" < ?3) ORDER BY "id" DESC LIMIT ?4'
+    """A rollout's exchanges that were assigned a version, the newest first; none that is erased."""
+    where = (
+        '"rollout" = ?1 AND "assigned_version" = ?2 AND "erased_at" IS NULL AND (?3 IS NULL OR "id" < ?3) '
+        'ORDER BY "id" DESC LIMIT ?4'
+    )
     return _rows(connection, where, [rollout, version, before, limit])
 
 
@@ -115,7 +133,7 @@ def verdicts(connection: sqlite3.Connection, seqs: Sequence[int]) -> dict[int, l
 def bodies(connection: sqlite3.Connection, codec: BodyCodec, seqs: Sequence[int]) -> dict[int, list[Body]]:
     ids = [seq * 4 + at for seq in seqs for at in KIND_AT.values()]
     # Question marks only are put together here; the kinds are numbered in the order of the conversation.
-    sql = f"SELECT id / 4, id % 4, media, size, sha256, is_truncated, codec, content FROM body WHERE id IN ({marks(ids)}) ORDER BY id"  # noqa: S608, E501
+    sql = f"SELECT id / 4, id % 4, media, size, sha256, is_truncated, codec, content FROM body WHERE id IN ({marks(ids)}) AND {_NOT_ERASING} ORDER BY id"  # noqa: S608, E501
     found: dict[int, list[Body]] = {}
     for seq, *values in connection.execute(sql, ids):
         found.setdefault(seq, []).append(codec.body(values))
@@ -130,8 +148,7 @@ def conditions(wanted: Wanted, judged: str = _JUDGED) -> Condition:
     """A WHERE clause and its values. Times are asked of the id, whose first 48 bits are the time of arrival."""
     parts = list(_equal(wanted))
     if wanted.user is not None:
-        named = storable(wanted.user), mark_of(wanted.user)
-        parts.append((f'("user" = ? OR substr("user", -{MARK_LENGTH}) = ?)', [*named]))
+        parts.append(named("user", wanted.user))
     parts.extend(_tagged(wanted.tag))
     parts.extend(_status(wanted.status))
     parts.extend(_judged(wanted, judged))
@@ -151,6 +168,11 @@ def conditions(wanted: Wanted, judged: str = _JUDGED) -> Condition:
     return text, [value for _, values in parts for value in values]
 
 
+def named(column: str, name: str) -> Condition:
+    """Where a column has this name, or a pseudonym for it. `column` is a constant."""
+    return f'("{column}" = ? OR substr("{column}", -{MARK_LENGTH}) = ?)', [storable(name), mark_of(name)]
+
+
 def id_floor(moment: float) -> str:
     """What sorts before every id minted at `moment` (Unix seconds) or later, to the millisecond."""
     head = f"{max(0, min(int(moment * 1000), (1 << 48) - 1)):012x}"
@@ -158,14 +180,14 @@ def id_floor(moment: float) -> str:
 
 
 def _equal(wanted: Wanted) -> list[Condition]:
-    named = [
+    equal = [
         ("route", wanted.route),
         ("served_version", wanted.version),
         ("key", wanted.key),
         ("error_code", wanted.error),
         ("shadow_of", wanted.shadow_of),
     ]
-    return [(f'"{column}" = ?', [value]) for column, value in named if value is not None]
+    return [(f'"{column}" = ?', [value]) for column, value in equal if value is not None]
 
 
 def _tagged(tag: tuple[str, str] | None) -> list[Condition]:
@@ -187,10 +209,10 @@ def _status(status: int | None) -> list[Condition]:
 
 def _judged(wanted: Wanted, how: str) -> list[Condition]:
     """The same verdict has to be of that guardrail and of that kind. `how` is one of two constants of this file."""
-    named = [(name, value) for name, value in (("guardrail", wanted.guardrail), ("action", wanted.verdict)) if value]
+    said = [(name, value) for name, value in (("guardrail", wanted.guardrail), ("action", wanted.verdict)) if value]
     plus = "+" if how is _JUDGED_OF_THE_NEW else ""
-    where = " AND ".join(f'{plus}"{name}" = ?' for name, _ in named)
-    return [(how.format(where), [storable(value) for _, value in named])] if named else []
+    where = " AND ".join(f'{plus}"{name}" = ?' for name, _ in said)
+    return [(how.format(where), [storable(value) for _, value in said])] if said else []
 
 
 def _literal(text: str) -> str:

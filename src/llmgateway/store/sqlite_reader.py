@@ -35,13 +35,14 @@ from llmgateway.store import sqlite_scores as scored
 from llmgateway.store.rows import BodyCodec
 from llmgateway.store.schema import VERSION, check
 from llmgateway.store.sqlite_connection import ENGINE, QUERY_S, Connection, open_reader, time_limit
+from llmgateway.store.sqlite_forgetting import ErasureReading
 from llmgateway.store.sqlite_registry import RegistryReading
 from llmgateway.store.sqlite_write import page_counts
 
 T = TypeVar("T")
 
 
-class SqliteReader(RegistryReading):
+class SqliteReader(RegistryReading, ErasureReading):
     """A StoreReader over one read-only connection, opened at the first call. Close it."""
 
     def __init__(self, path: Path, *, query_s: float | None = None) -> None:

@@ -10,7 +10,7 @@ from llmgateway.ports.reviews import MAX_QUEUES, MAX_SAID, MAX_SCHEMAS, Added, B
 from llmgateway.ports.store import StoreRejectedError
 from llmgateway.store import sqlite_scores as scored
 from llmgateway.store.rows import storable
-from llmgateway.store.sqlite_queries import marks
+from llmgateway.store.sqlite_queries import marks, stands
 from llmgateway.store.sqlite_write import begin
 from llmgateway.wire.jsoncodec import decode, encode
 
@@ -30,7 +30,10 @@ _ADD: Final = (
     f'VALUES ({marks(_NAMES)}, ?, ?) ON CONFLICT ("id") DO NOTHING'
 )
 _CHANGE: Final = f'UPDATE queue_item SET {_SET} WHERE "id" = ? AND "version" = ?'  # noqa: S608 -- names from constants
-_EXCHANGE: Final = 'SELECT seq, "route", coalesce("served_version", "assigned_version") FROM exchange WHERE "id" = ?'
+_EXCHANGE: Final = (
+    'SELECT seq, "route", coalesce("served_version", "assigned_version") FROM exchange '  # noqa: S608 -- a constant
+    f'WHERE "id" = ? AND {stands("exchange")}'
+)
 _UNSAID: Final = 'NOT EXISTS (SELECT 1 FROM review AS r WHERE r."item" = q."id" AND r."reviewer" = ?)'
 _FREE: Final = f'{_SELECT} WHERE q."state" = \'open\' AND q."claimed_by" IS NULL AND {_UNSAID}'
 _LATE: Final = (

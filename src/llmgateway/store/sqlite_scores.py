@@ -19,7 +19,7 @@ from llmgateway.ports.scores import (
     WantedScores,
 )
 from llmgateway.store.rows import storable
-from llmgateway.store.sqlite_queries import last_seq
+from llmgateway.store.sqlite_queries import last_seq, stands
 from llmgateway.store.sqlite_scoretallies import News, count
 from llmgateway.store.sqlite_write import begin
 from llmgateway.wire.jsoncodec import decode
@@ -57,18 +57,19 @@ _LABELLED: Final = (
 # Each new exchange is looked up among what waits, and never the other way round: what waits may be much.
 _ARRIVED: Final = (
     f"SELECT {_S}, {_E} FROM exchange AS e CROSS JOIN score AS s "  # noqa: S608 -- names from constants
-    'WHERE e.seq > ? AND e.seq <= ? AND s."exchange_id" = e."id" AND s."state" = \'pending\''
+    'WHERE e.seq > ? AND e.seq <= ? AND s."exchange_id" = e."id" AND s."state" = \'pending\' '
+    f"AND {stands('e')}"
 )
 _ARRIVED_BY_REFERENCE: Final = (
     f"SELECT {_S}, {_E} FROM exchange AS e CROSS JOIN score AS s "  # noqa: S608 -- names from constants
     'WHERE e.seq > ? AND e.seq <= ? AND e."caller_request_id" IS NOT NULL AND e."shadow_of" IS NULL '
     'AND s."reference" = e."caller_request_id" AND s."key" = e."key" AND s."exchange_id" IS NULL '
-    "AND s.\"state\" = 'pending'"
+    f"AND s.\"state\" = 'pending' AND {stands('e')}"
 )
-_BY_ID: Final = f'SELECT {_E} FROM exchange AS e WHERE e."id" = ?'  # noqa: S608 -- names from constants
+_BY_ID: Final = f'SELECT {_E} FROM exchange AS e WHERE e."id" = ? AND {stands("e")}'  # noqa: S608 -- names from constants
 _BY_REFERENCE: Final = (
     f'SELECT {_E} FROM exchange AS e WHERE e."caller_request_id" = ? AND e."key" = ? AND e."shadow_of" IS NULL '  # noqa: S608 -- names from constants
-    'ORDER BY e."id" DESC LIMIT 1'
+    f'AND {stands("e")} ORDER BY e."id" DESC LIMIT 1'
 )
 _LATE: Final = 's."state" = \'pending\' AND s."exchange_seq" IS NULL AND s."at" < ?'
 # What was said is forgotten as bodies are, and for good; the condition is the index's.

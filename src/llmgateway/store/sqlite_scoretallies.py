@@ -38,6 +38,9 @@ def _stamped(connection: sqlite3.Connection, seqs: set[int]) -> Iterator[tuple[i
     every = sorted(seqs)
     for start in range(0, len(every), AT_ONCE):
         part = every[start : start + AT_ONCE]
-        sql = f'SELECT seq, {_STAMP} FROM exchange WHERE seq IN ({marks(part)}) AND "rollout" IS NOT NULL'  # noqa: S608 -- names from constants, and question marks
+        sql = (
+            f"SELECT seq, {_STAMP} FROM exchange WHERE seq IN ({marks(part)}) "  # noqa: S608 -- names from constants, and question marks
+            'AND "rollout" IS NOT NULL AND "erased_at" IS NULL'
+        )
         for seq, *values in connection.execute(sql, part):
             yield seq, dict(zip(STAMP, values, strict=True))
