@@ -17,6 +17,7 @@ from llmgateway.config.problems import ConfigError
 from llmgateway.config.prompts import parted
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.control import Control
+from llmgateway.controlplane.erasing import Erasing
 from llmgateway.controlplane.events import Events
 from llmgateway.controlplane.ledger import Ledger
 from llmgateway.controlplane.live import Recent
@@ -24,6 +25,7 @@ from llmgateway.controlplane.parts import Parts
 from llmgateway.controlplane.registry import Registry
 from llmgateway.dataplane.link import Link
 from llmgateway.domain.clock import SystemClock
+from llmgateway.journal.layout import journal_folder
 from llmgateway.store.sqlite import SqliteStore
 from llmgateway.telemetry.frames import (
     MAX_SNAPSHOT_BYTES,
@@ -109,6 +111,8 @@ class AdminGateway:
             token_secret=TOKEN_SECRET,
             events=Events(self.store),
         )
+        parts.erasing = Erasing(self.store, journal_folder(self.data), parts.clock)
+        parts.services = {"erasures": parts.erasing.run}
         parts.registry = Registry(self.store, parts.snapshot, parts.clock)
         return Control(parts)
 

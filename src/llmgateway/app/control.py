@@ -19,6 +19,7 @@ from llmgateway.config.snapshot import Server, Snapshot
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.control import Control
 from llmgateway.controlplane.drift.watch import DriftWatch
+from llmgateway.controlplane.erasing import Erasing
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.http import OwnListener
 from llmgateway.controlplane.events import Events
@@ -82,7 +83,7 @@ def build_control(  # noqa: PLR0914 - one for each part
     folder = journal_folder(started.data)
     ingester = Ingester(folder, store, prices, ledger, CLOCK, on_rows=heard, on_scores=scoring.wake)
     golden = LazyGolden(snapshot, lambda now: _golden(now, snapshot.server, store, events, ingester))
-    retention = Retention(store, snapshot.data, CLOCK)
+    retention, erasing = Retention(store, snapshot.data, CLOCK), Erasing(store, folder, CLOCK)
     parts = Parts(
         snapshot=snapshot,
         text=started.text,
@@ -98,7 +99,7 @@ def build_control(  # noqa: PLR0914 - one for each part
         provider=cache(lambda name: plugins.load("provider", name)()),
         save=lambda text, generation: lastgood.save(started.data, text, generation),
         ingest=ingester,
-        services={"retention": retention.run, "fingerprints": fingerprints.run},
+        services={"retention": retention.run, "fingerprints": fingerprints.run, "erasures": erasing.run},
         on_snapshot=in_turn(prices, retention, evaluation, fingerprints, drift, golden, registry),
         file=ConfigFile(started.config, lambda text, generation: _judge(text, started.config, generation)),
         store=store,
@@ -109,6 +110,7 @@ def build_control(  # noqa: PLR0914 - one for each part
         drift=drift,
         golden=golden,
         registry=registry,
+        erasing=erasing,
         token_secret=kept_secret(started.data),
     )
     return _joined(Control(parts), asks), ingester, store

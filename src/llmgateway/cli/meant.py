@@ -35,7 +35,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "guard": dict.fromkeys(("test", "try"), "guard check"),
     "keys": dict.fromkeys(("add", "create", "make"), "keys new"),
     "logs": {"follow": "logs tail", "get": "logs show", "view": "logs show"}
-    | dict.fromkeys(("find", "grep", "search"), "logs list"),
+    | dict.fromkeys(("find", "grep", "search"), "logs list")
+    | dict.fromkeys(("delete", "forget", "purge", "remove"), "logs erase"),
     "rollout": _ROLLBACK | {"list": "rollout status", "show": "rollout status", "watch": "rollout status"},
     "routes": {"show": "routes list", "status": "routes list", "split": "routes weight"},
     "versions": {"rollback": "config rollback"},

@@ -227,6 +227,7 @@ class Control:
             reviewing=self._reviewing,
             gate=lambda: self._admin.gate,
             registry=self._parts.registry,
+            erasing=self._parts.erasing,
             rollouts=self.rollouts,
         )
         return endpoints(sources, self._parts.endpoints)

@@ -12,6 +12,7 @@ from llmgateway.config.snapshot import Snapshot
 from llmgateway.controlplane.configfile import ConfigFile
 from llmgateway.controlplane.drift.watch import DriftWatch
 from llmgateway.controlplane.endpoints import Endpoint
+from llmgateway.controlplane.erasing import Erasing
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.evaluation.silence import Silences
 from llmgateway.controlplane.events import Events
@@ -83,7 +84,7 @@ class Parts:
     and judges, to be tried. `scoring`: who places users' scores. `evaluation`: who judges exchanges. `review`: who
     brings exchanges to the review queues by itself. `events`: who writes down what happens by itself.
     `drift`: who watches versions for drift. `golden`: who asks golden questions. `registry`: who
-    remembers versions. `token_secret`: signs browsers' tokens.
+    remembers versions. `erasing`: who goes on with erasures. `token_secret`: signs browsers' tokens.
     """
 
     snapshot: Snapshot
@@ -112,6 +113,7 @@ class Parts:
     drift: DriftWatch | None = None
     golden: LazyGolden | None = None
     registry: Registry | None = None
+    erasing: Erasing | None = None
     token_secret: bytes = b""
 
 

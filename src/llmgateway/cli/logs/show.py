@@ -129,6 +129,7 @@ def _facts(row: Row) -> list[tuple[str, str]]:
         ("exchange", one_line(row["id"])),
         ("shadow of", one_line(row["shadow_of"])),
         ("received", full_time(row["at"])),
+        ("erased", _erased(row)),
         ("ended", " · ".join(filter(None, [str(row["status"] or ""), ended, seconds(row["duration_s"])]))),
         ("error", " · ".join(filter(None, [one_line(row["error_code"]), one_line(row["error_detail"])]))),
         ("request", f"{one_line(row['method'])} {one_line(row['path'])}" + (" (streamed)" if row["stream"] else "")),
@@ -144,6 +145,11 @@ def _facts(row: Row) -> list[tuple[str, str]]:
         ("timing", _timing(row)),
         ("tags", ", ".join(f"{one_line(name)}={one_line(value)}" for name, value in row["tags"].items())),
     ]
+
+
+def _erased(row: Row) -> str:
+    at = row["erased_at"]
+    return "" if at is None else f"{full_time(at)}: who asked and what was said is gone"
 
 
 def _chosen_by(row: Row) -> str:

@@ -10,6 +10,7 @@ from llmgateway.controlplane.api import (
     configuration,
     datasets,
     drift,
+    erasures,
     evaluators,
     events,
     exchanges,
@@ -33,6 +34,7 @@ from llmgateway.controlplane.changes import Changes
 from llmgateway.controlplane.concerns import Concerns
 from llmgateway.controlplane.drift.watch import DriftWatch
 from llmgateway.controlplane.endpoints import Routes
+from llmgateway.controlplane.erasing import Erasing
 from llmgateway.controlplane.evaluation.evaluation import Evaluation
 from llmgateway.controlplane.feed import Feed
 from llmgateway.controlplane.gate import Gate
@@ -77,6 +79,7 @@ class Sources:
     gate: Callable[[], Gate] | None = None
     rollouts: RolloutService | None = None
     registry: Registry | None = None
+    erasing: Erasing | None = None
 
 
 def endpoints(sources: Sources, more: Routes) -> Routes:
@@ -119,13 +122,22 @@ def endpoints(sources: Sources, more: Routes) -> Routes:
             if sources.gate is not None:
                 doors = pages.Doors(sources.gate, Sessions(sources.token_secret))
                 table |= pages.endpoints(sources.reviewing, raised, doors)
-        table |= datasets.endpoints(store, lambda: reloader.snapshot, sources.clock)
-        table |= replays.endpoints(store, lambda: reloader.snapshot, sources.clock)
+        table |= _copies(sources, store)
         if changes is not None:
             table |= configuration.endpoints(changes, reloader.links)
             table |= routes.endpoints(changes, reloader)
             table |= generations.endpoints(changes, store, reloader.links)
     return with_description({**with_known_routes(table, lambda: reloader.snapshot, store), **more})
+
+
+def _copies(sources: Sources, store: Store) -> Routes:
+    """What is kept of exchanges beside the log, what is done with it, and how all of that goes."""
+    reloader, clock = sources.reloader, sources.clock
+    table = dict(datasets.endpoints(store, lambda: reloader.snapshot, clock))
+    table |= replays.endpoints(store, lambda: reloader.snapshot, clock)
+    if sources.erasing is not None:
+        table |= erasures.endpoints(sources.erasing, store, clock)
+    return table
 
 
 def _weights(rollouts: RolloutService | None) -> Callable[[], Mapping[str, StagedWeight]]:
