@@ -167,8 +167,8 @@ async def test_what_there_is_is_listed_by_route_and_by_plugin(gateway):
         assert chat["guardrails"][0]["baseline"] is True
         assert chat["guardrails"][1]["action"] == "block"
         by_name = {each["name"]: each for each in listed["plugins"]}
-        assert by_name["loud"] == {"name": "loud", "type": "judge", "version": "3", "kinds": ["loud.all"]}
-        assert by_name["word"] == {"name": "word", "type": "guardrail", "version": "7", "kinds": None}
+        told = [list(by_name[name].values()) for name in ("loud", "word")]
+        assert told == [["loud", "judge", "3", ["loud.all"], None], ["word", "guardrail", "7", None, None]]
         _, listed = await gateway.ask("GET", "guardrails?after=chat")
         assert ([each["route"] for each in listed["routes"]], listed["next"]) == (["vendor/m-*"], None)
 

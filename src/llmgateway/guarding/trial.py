@@ -121,12 +121,24 @@ def _made(name: str, plugin: Any, options: Mapping[str, Any]) -> Any:
 
 
 def catalogue(classes: FindClasses) -> list[dict[str, Any]]:
-    """Every plug-in with the version of its rules and what it can find; `kinds` None where its settings decide that."""
+    """Every plug-in with the version of its rules and what it can find; `kinds` None where its settings decide that.
+
+    `problem`: why it can't be used, None where it can; of such a one nothing else is known.
+    """
     return [
-        {"name": name, "type": kind, "version": plugin.version, "kinds": _kinds(plugin)}
+        {"name": name, "type": kind, "version": None, "kinds": None, "problem": None} | _described(classes(kind), name)
         for kind in KINDS
-        for name, plugin in sorted(classes(kind).items())
+        for name in sorted(classes(kind))
     ]
+
+
+def _described(plugins: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What one says of itself. It may be another package's, and fail in whatever way when it is imported."""
+    try:
+        plugin = plugins[name]
+        return {"version": plugin.version, "kinds": _kinds(plugin)}
+    except Exception as error:  # noqa: BLE001
+        return {"problem": str(error) or type(error).__name__}
 
 
 def _kinds(plugin: Any) -> list[str] | None:

@@ -1,7 +1,9 @@
 """`llmgateway guard`, as people run it."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support import guardrails as simple
@@ -161,8 +163,35 @@ def test_the_plugins_are_listed_with_their_kinds_and_versions() -> None:
     assert ["length", "judge", "1", "length.characters,", "length.tokens"] in rows
     listed = json.loads(run("list", "--json").stdout)["plugins"]
     kinds = ["length.characters", "length.tokens"]
-    assert {"name": "length", "type": "judge", "version": "1", "kinds": kinds} in listed
-    assert {"name": "word", "type": "guardrail", "version": "7", "kinds": None} in listed
+    assert {"name": "length", "type": "judge", "version": "1", "kinds": kinds, "problem": None} in listed
+    assert {"name": "word", "type": "guardrail", "version": "7", "kinds": None, "problem": None} in listed
+
+
+class Broken(Mapping[str, Any]):
+    """Two plug-ins of other packages, neither of which can be used, and one that can."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "gone":
+            raise RuntimeError("The guardrail 'gone' cannot be loaded:\x1b no GPU")
+        return simple.Word if name == "word" else type(name, (), {})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("bare", "gone", "word"))
+
+    def __len__(self) -> int:
+        return 3
+
+
+def test_a_plugin_that_cannot_be_used_is_listed_with_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llmgateway.plugins.classes", lambda kind: Broken() if kind == "guardrail" else {})
+    done = run("list")
+    bare, gone, word = (" ".join(line.split()) for line in done.stdout.splitlines() if " guardrail " in line)
+    assert done.exit_code == 0
+    assert bare.startswith("bare guardrail can't be used: type object 'bare' has no attribute 'version'")
+    assert gone == "gone guardrail can't be used: The guardrail 'gone' cannot be loaded:\\x1b no GPU"
+    assert word == "word guardrail 7 what its settings say"
+    listed = json.loads(run("list", "--json").stdout)["plugins"]
+    assert [each["problem"] is None for each in listed] == [False, False, True]
 
 
 def test_those_that_take_their_time_are_named_and_not_asked(folder: Path) -> None:

@@ -54,6 +54,7 @@ def test_what_was_taken_out_of_the_request_is_kept_in_mind():
         ("operation", {"operation": "embeddings"}, bodies()),
         ("operation", {"method": "GET"}, bodies()),
         ("operation", {"path": ""}, bodies()),
+        ("erased", {"erased_at": 1.0, "path": None}, []),
         ("no_body", {}, []),
         ("no_body", {}, bodies(content=None)),
         ("truncated", {}, bodies(is_truncated=True)),

@@ -14,7 +14,10 @@ FAMILY: Final = 8  # kinds of one family that are all named
 
 
 def list_plugins(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List the plug-ins that guardrails may use: the version of their rules, and the kinds of their findings."""
+    """List the plug-ins that guardrails may use: the version of their rules, and the kinds of their findings.
+
+    One of another package that can't be used is listed with the reason.
+    """
     from llmgateway import plugins
     from llmgateway.guarding.trial import catalogue
 
@@ -26,12 +29,16 @@ def list_plugins(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
 
 
 def _print(found: Sequence[Mapping[str, Any]]) -> None:
-    rows = []
-    for each in found:
-        kinds = "what its settings say" if each["kinds"] is None else ", ".join(folded(each["kinds"]))
-        rows.append([one_line(cell) for cell in (each["name"], each["type"], each["version"], kinds)])
-    show((identity("name"), identity("type"), identity("version", rank=1), words("finds")), rows)
+    rows = [[one_line(cell) for cell in (each["name"], each["type"], each["version"], _finds(each))] for each in found]
+    styles = ["" if each["problem"] is None else "red" for each in found]
+    show((identity("name"), identity("type"), identity("version", rank=1), words("finds")), rows, styles)
     gateway.notes().print("--json names every kind; of some families only their number is told here", style="dim")
+
+
+def _finds(plugin: Mapping[str, Any]) -> str:
+    if plugin["problem"] is not None:
+        return f"can't be used: {plugin['problem']}"
+    return "what its settings say" if plugin["kinds"] is None else ", ".join(folded(plugin["kinds"]))
 
 
 def folded(kinds: Sequence[str]) -> list[str]:
