@@ -45,6 +45,9 @@ async def test_an_item_from_its_queue_to_the_export(gateway, run):
         assert "\x1b[2J" not in shown
         item = json.loads((await run("next", "--json")).stdout)
         assert item["claimed_by"] == "ann"
+        told = json.loads((await run("list", "--state", "open", "--json")).stdout)
+        assert (told["items"][0]["state"], told["next"]) == ("open", None)
+        assert json.loads((await run("list", "--state", "done", "--json")).stdout) == {"items": [], "next": None}
         listed = await run("list", "--state", "open")
         assert item["id"] in listed.stdout
         assert "claimed by ann" in " ".join(listed.stdout.split())
@@ -153,7 +156,7 @@ async def test_concerns_by_command(gateway, run):
     async with gateway.running(workers=0):
         said = await run("concern", "add", "it is rude", "--route", "chat", "--version", "v2", "--owner", "bob")
         assert "about chat/v2 is open" in said.stdout
-        made = json.loads((await run("concern", "list", "--json")).stdout)
+        (made,) = json.loads((await run("concern", "list", "--json")).stdout)["concerns"]
         assert "it is rude" in (await run("concern", "list", "--state", "open")).stdout
         assert "is accepted" in (await run("concern", "accept", made["id"], "--reason", "worth it", who="bob")).stdout
         await run("concern", "resolve", made["id"], "--reason", "x", code=1)

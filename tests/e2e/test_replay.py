@@ -101,12 +101,12 @@ def replayed(gateway: Gateway, *more: str, code: int = 0) -> dict:
 
 
 def test_a_dataset_of_traffic_is_without_doubles_and_comes_back_from_a_file(gateway, tmp_path):
-    told = json.loads(llmgateway(gateway, "datasets", "list", "golden", "--json").stdout)[0]
+    told = json.loads(llmgateway(gateway, "datasets", "list", "golden", "--json").stdout)["datasets"][0]
     assert (told["items"], told["built"]["left_out"]) == (ITEMS, {"duplicate": ITEMS // 3})
     file = tmp_path / "golden.jsonl"
     llmgateway(gateway, "datasets", "export", "golden", "-o", str(file))
     llmgateway(gateway, "datasets", "import", "again", str(file))
-    again = json.loads(llmgateway(gateway, "datasets", "list", "again", "--json").stdout)[0]
+    again = json.loads(llmgateway(gateway, "datasets", "list", "again", "--json").stdout)["datasets"][0]
     assert again["content_hash"] == told["content_hash"]
     assert "question" in file.read_text()
     shown = llmgateway(gateway, "datasets", "show", "golden").stdout
@@ -227,7 +227,7 @@ def test_what_is_erased_is_neither_shown_nor_asked(gateway, tmp_path):
     llmgateway(gateway, "datasets", "erase", "--exchange", exchange, "--yes")
     llmgateway(gateway, "datasets", "export", "again", "-o", str(file), "--force")
     assert exchange not in file.read_text()
-    told = json.loads(llmgateway(gateway, "datasets", "list", "again", "--json").stdout)[0]
+    told = json.loads(llmgateway(gateway, "datasets", "list", "again", "--json").stdout)["datasets"][0]
     assert (told["items"], told["erased"]) == (ITEMS, 1)
 
 

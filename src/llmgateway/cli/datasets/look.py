@@ -36,7 +36,7 @@ def list_datasets(
 
     found = versions(locate(config, url, token_env), name)
     if as_json:
-        gateway.print_json(found)
+        gateway.print_json({"datasets": found})
         return
     if not found:
         gateway.notes().print("there is no such dataset" if name else "there is no dataset yet")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import typer
 
 from llmgateway.cli import gateway
-from llmgateway.cli.logs.printable import json_text, one_line
+from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.review.asking import send
 from llmgateway.cli.review.options import JsonOption, given
 from llmgateway.cli.tables import Column, identity, show, words
@@ -49,16 +49,15 @@ def list_concerns(
     config: gateway.ConfigOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line a concern.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List concerns, the newest first."""
     source = locate(config, url, token_env)
-    found = gateway.get(source, "concerns", has="concerns", route=route, state=state, limit=limit)["concerns"]
+    found = gateway.get(source, "concerns", has="concerns", route=route, state=state, limit=limit)
     if as_json:
-        for each in found:
-            typer.echo(json_text(each))
-    elif found:
-        _print(found)
+        gateway.print_json(found)
+    elif found["concerns"]:
+        _print(found["concerns"])
     else:
         gateway.notes().print("no concern matches")
 

@@ -7,7 +7,7 @@ import typer
 
 from llmgateway.cli import gateway
 from llmgateway.cli.errors import fail
-from llmgateway.cli.logs.printable import json_text, one_line
+from llmgateway.cli.logs.printable import one_line
 from llmgateway.cli.review.asking import print_item, standing
 from llmgateway.cli.review.options import ItemArgument, JsonOption, QueueOption, given
 from llmgateway.cli.tables import Column, identity, number
@@ -54,18 +54,18 @@ def list_items(
     config: gateway.ConfigOption = None,
     url: UrlOption = None,
     token_env: TokenEnvOption = TOKEN_ENV,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one line an item.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List items in the order in which they are handed out."""
     query = given(queue=queue, state=state, reason=reason, route=route, limit=limit, after=after)
     source = locate(config, url, token_env)
     found = gateway.get(source, "review/items", has="items", **query)
     if as_json:
-        for item in found["items"]:
-            typer.echo(json_text(item))
-    elif found["items"]:
+        gateway.print_json(found)
+        return
+    if found["items"]:
         _print(found["items"])
-    if not found["items"]:
+    else:
         gateway.notes().print("no item matches")
     if found["next"]:
         gateway.notes().print(f"more: --after {found['next']}", style="dim")
