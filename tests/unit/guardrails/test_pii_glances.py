@@ -27,7 +27,7 @@ from llmgateway.guardrails.pii import (
 )
 from llmgateway.guardrails.pii.guardrail import PiiGuardrail
 from llmgateway.guardrails.pii.overlap import resolve
-from llmgateway.guardrails.pii.runs import KANJI_DIGITS, Run, compiled, plain, wide
+from llmgateway.guardrails.pii.runs import KANJI_DIGITS, Run, plain, wide
 from llmgateway.wire.view import View
 
 LABELLED = (*national.LABELLED.values(), *japan.LABELLED.values())
@@ -84,7 +84,9 @@ def test_in_digits_alone_a_number_is_all_of_them_or_there_is_none(shape):
         run.bare = False
         assert shapes.search(run, shape) == at_once
         told += bool(at_once)
-    assert told or shape.kind in {"id.br", "id.fr", "payment_card"}  # two check digits, or one and few beginnings
+    assert (
+        told or not shape.sizes or shape.kind in {"id.br", "id.fr", "payment_card"}
+    )  # two check digits, or one and few beginnings
 
 
 def test_no_value_is_shorter_than_what_is_looked_at():
@@ -118,7 +120,7 @@ def test_no_pattern_for_ascii_matches_over_what_parts_values(sign):
     values = ["jane at example dot com", "jane@example.com", "DE89 3704 0044 0532 0130 00", "4111 1111 1111 1111"]
     values += ["QQ 12 34 56 C", "T1 2345 6789 0123", "10.20.30.40", "2001:db8::1", "(03) 1234-5678", "a&#64;b.co"]
     patterns = [numbers._RUN, emails._RUN, emails._CHAIN, emails._ENCODED, networks._DOTTED, networks._COLONS]
-    patterns += [documents._TOKEN, compiled(scan.ibans.HEAD), scan.ibans._BODY]
+    patterns += [documents._TOKEN]  # an account that goes on in the next line is looked for from farther back
     for value in [*values, b64encode(b"jane@example.com").decode()]:
         for at in range(len(value) + 1):
             octets = f"{value[:at]}{sign}{value[at:]}".encode()

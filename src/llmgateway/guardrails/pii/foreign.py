@@ -19,7 +19,15 @@ _CYRILLIC: Final = "а-яА-ЯёЁіїєґ"
 _JAPANESE: Final = f"{HAN}{KATAKANA}ぁ-ん"
 _LABEL: Final = rf"(?:[{_LATIN}-]+|[{_JAPANESE}0-9-]+|[{_CYRILLIC}0-9-]+)"  # in one script, so prose ends it
 _ADDRESS: Final = compiled_wide(rf"[{_LATIN}_][{_LOCAL}]*@(?:{_LABEL}\.)+(?:[A-Za-z]{{2,24}}\b|[{_CYRILLIC}]{{2,10}})")
-OPEN: Final = rf"[{_LATIN}_][{_LOCAL}]*@[{_LATIN}{_JAPANESE}{_CYRILLIC}.-]*\z|[{_LOCAL}]*[À-ÖØ-öø-ɏ][{_LOCAL}]*\z"
+_ALIKE: Final = "аеорсухіјѕһԁԛԝѵӏοανρικυ"  # Cyrillic and Greek letters that stand for Latin ones to deceive
+_MIXED: Final = compiled_wide(
+    rf"[{_LATIN}{_ALIKE}_][{_LOCAL}{_ALIKE}]*@(?:[{_LATIN}{_ALIKE}-]+\.)+[A-Za-z{_ALIKE}]{{2,24}}"
+)
+_HAS_ALIKE: Final = frozenset(_ALIKE)
+OPEN: Final = (
+    rf"[{_LATIN}{_ALIKE}_][{_LOCAL}{_ALIKE}]*@[{_LATIN}{_JAPANESE}{_CYRILLIC}{_ALIKE}.-]*\z"
+    rf"|[{_LOCAL}{_ALIKE}]*[À-ÖØ-öø-ɏ{_ALIKE}][{_LOCAL}{_ALIKE}]*\z"
+)
 
 
 def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
@@ -29,6 +37,21 @@ def find(view: View, low: int, raw: bytes) -> Iterator[Finding]:
     for begin, end in matches(_ADDRESS, raw, low):
         if end - begin <= LONGEST and not view.folded[begin:end].isascii() and not _is_password(view.folded, begin):
             yield Finding(begin, end, KIND)
+    yield from _find_mixed(view, low, raw)
+
+
+def _find_mixed(view: View, low: int, raw: bytes) -> Iterator[Finding]:
+    """Addresses with letters of two alphabets that look the same."""
+    text = view.folded
+    for begin, end in matches(_MIXED, raw, low):
+        is_mixed = end - begin <= LONGEST and not _HAS_ALIKE.isdisjoint(text[begin:end])
+        if is_mixed and not _is_letter(text[begin - 1 : begin]) and not _is_letter(text[end : end + 1]):
+            yield Finding(begin, end, KIND)
+
+
+def _is_letter(sign: str) -> bool:
+    """Whether it belongs to the same word as a letter beside it."""
+    return sign.isalpha() and sign < _EAST
 
 
 def _has_others_beside(view: View, low: int) -> bool:

@@ -37,7 +37,7 @@ class PiiGuardrail:
     """Personal data by its form: check digits and shapes decide; where these say too little, the words before do."""
 
     name = "pii"
-    version = "7"
+    version = "8"
     kinds: Sequence[str] = _KINDS
     growing = (Growing.WORD, Growing.KANJI)
 

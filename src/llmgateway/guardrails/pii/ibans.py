@@ -6,7 +6,8 @@ from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import checks
-from llmgateway.guardrails.pii.runs import GAP, LONGEST, compiled
+from llmgateway.guardrails.pii.runs import GAP, compiled, fits, with_escape
+from llmgateway.wire.view import View
 
 KIND: Final = "iban"
 _COUNTRIES: Final = (
@@ -17,7 +18,7 @@ _COUNTRIES: Final = (
 )
 _LENGTHS: Final = {each[:2].encode(): int(each[2:]) for each in _COUNTRIES.split()}
 _LONGEST: Final = 33
-_JOINT: Final = rb"(?:[ .-]| - )?"
+_JOINT: Final = rb"(?:[ .-]| - | ?\r?\n)?"
 HEAD: Final = rb"\b[A-Za-z]{2}(?: [0-9]{2}|[0-9]{2}" + _JOINT + rb")[0-9A-Za-z]{3}"
 _HIDDEN: Final = compiled(GAP)
 _HEAD: Final = compiled(HEAD)
@@ -26,21 +27,24 @@ _BODY: Final = compiled(
     rb"|[0-9a-z]{4}(?:[ .-][0-9a-z]{4}){2,7}(?:[ .-][0-9a-z]{1,3})?|[0-9A-Za-z]+"
 )
 OPEN: Final = (
-    rb"\b(?:[A-Z]{2} ?(?:[0-9]|[0-9]{2}(?:[ .\x7f-]{0,3}[A-Z0-9]){0,33})"
-    rb"|[a-z]{2}[0-9]{2}(?:[ .\x7f-]{0,3}[a-z0-9]){0,33})[ .\x7f-]{0,3}"
+    rb"\b(?:[A-Z]{2} ?(?:[0-9]|[0-9]{2}(?:[ .\x7f\r\n-]{0,3}[A-Z0-9]){0,33})"
+    rb"|[a-z]{2}[0-9]{2}(?:[ .\x7f-]{0,3}[a-z0-9]){0,33})[ .\x7f\r\n-]{0,3}"
+    rb"|[A-Za-z]\x7f+[A-Za-z][ \x7f]*[0-9][ .\x7f0-9A-Za-z-]*"
 )
-_BETWEEN: Final = b" .-"
+_BETWEEN: Final = b" .-\r\n"
 
 
-def find(octets: bytes, low: int) -> Iterator[Finding]:
+def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """Account numbers in one piece or in groups, with what nobody sees between."""
     if octets.find(GAP, low) < 0:
         yield from _find(octets, low)
         return
-    gaps = [begin - at for at, (begin, _) in enumerate(_HIDDEN.spans(octets, low))]
-    for found in _find(octets[:low] + octets[low:].translate(None, GAP), low):
-        begin, end = found.start + bisect_right(gaps, found.start), found.end + bisect_right(gaps, found.end - 1)
-        if end - begin <= LONGEST:
+    accounts = list(_find(octets[:low] + octets[low:].translate(None, GAP), low))
+    gaps = [begin - at for at, (begin, _) in enumerate(_HIDDEN.spans(octets, low))] if accounts else []
+    for found in accounts:
+        begin = found.start + bisect_right(gaps, found.start)
+        end = with_escape(view, octets, found.end + bisect_right(gaps, found.end - 1))
+        if fits(octets, begin, end):
             yield Finding(begin, end, KIND)
 
 

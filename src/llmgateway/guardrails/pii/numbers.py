@@ -7,7 +7,7 @@ from typing import Final
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import cards, forms, japan, national, phones, tables
 from llmgateway.guardrails.pii.labels import says_other
-from llmgateway.guardrails.pii.runs import LONGEST, Run, compiled
+from llmgateway.guardrails.pii.runs import Run, compiled, fits
 from llmgateway.guardrails.pii.shapes import is_word_of_digits
 from llmgateway.wire.view import View
 
@@ -27,7 +27,7 @@ def find(view: View, octets: bytes, low: int, start: int, taken: Sequence[Findin
     found: list[Finding] = []
     starts = [each.start for each in taken]
     for begin, end in _RUN.spans(octets, low):
-        if end + phones.EXTENDED <= start or end - begin > LONGEST or is_word_of_digits(octets, begin, end):
+        if end + phones.EXTENDED <= start or not fits(octets, begin, end) or is_word_of_digits(octets, begin, end):
             continue
         around = bisect_right(starts, begin) - 1
         if around < 0 or end > taken[around].end:

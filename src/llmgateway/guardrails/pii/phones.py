@@ -1,5 +1,6 @@
 """Telephone numbers: international, North American, with a leading zero; and bare digits after a label."""
 
+from itertools import pairwise
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -15,11 +16,14 @@ FREE: Final = (b"0120", b"0800")
 _INTERNATIONAL: Final = (  # behind 00 a country's number stands whole: 004-242-… is none
     rb"(?:(?:\+ ?|\b(?:0011|011)[ -])[1-9]|\b00(?:[17]|[2-689][0-9]))(?:[ ().-]{0,2}[0-9]){6,14}"
 )
-_AMERICAN: Final = rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|\b[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}"
+_AMERICAN: Final = (
+    rb"(?:\b1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?[0-9]{3}[ .-]"
+    rb"|\b[2-9][0-9]{2}(?:[ -][2-9][0-9]{2}[ .-]|\.[2-9][0-9]{2}\.))[0-9]{4}"
+)
 _ZERO: Final = (
-    rb"\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
+    rb"\([1-9][1-9]\) ?(?:9[ -]?)?[0-9]{4}-[0-9]{4}|\(0[0-9]{1,4}\)[ -]?[0-9]{1,4}[ -]?[0-9]{3,4}"
     rb"|\b0(?:[0-9]{1,4}[ -]?\([0-9]{1,4}\)[ -]?[0-9]{3,4}|[0-9]{1,4}[ -][0-9]{1,4}[ -][0-9]{3,4}"
-    rb"|[1-9](?:[ .-][0-9]{2}){4}|1[567][0-9][ /-][0-9]{7,8}"
+    rb"|[1-9](?:[ .-][0-9]{2}){4}|[1-9][0-9] [0-9]{3} [0-9]{2} [0-9]{2}|1[567][0-9][ /-][0-9]{7,8}"
     rb"|[0-9]{2,4}(?:[ -]| - )[0-9]{5,7}|[5789]0(?:[ .-]| - )?[0-9]{4}(?:[ .-]| - )?[0-9]{4}"
     rb"|[0-9]{1,4}(?: - [0-9]{2,4}){2}|[1-9][0-9]{8}|[7-9][0-9]{9})"
 )
@@ -44,6 +48,14 @@ _WITH_PREFIX: Final = 11  # digits of an international number with what one dial
 _MOBILE: Final = 12  # digits of the longest mobile numbers in Germany
 _GERMAN: Final = ("015", "016", "017")
 _CENTURIES: Final = (b"19", b"20")
+_SHORT: Final = compiled(
+    rb"\(?0[0-9]{1,3}\)?[ -][0-9]{2,7}(?:[ -][0-9]{2,4}){0,2}"
+    rb"|[2-9][0-9]{3}[ -]?[0-9]{4}|[1-9][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{3}|[1-9][0-9](?:[ -][0-9]{2,3}){3}"
+    rb"|[6-9][0-9]{2}(?:[ .-][0-9]{2}){3}"
+)
+_LONGEST_SHORT: Final = 13  # characters of such a number
+_LOCAL: Final = (7, 8)  # digits of a number without its area
+_SIZES_OF_SHORT: Final = (8, 9)
 _REACH: Final = 40
 
 
@@ -60,7 +72,19 @@ def labelled(run: Run, named: Label) -> list[Finding]:
             findings.append(found(run, begin, at, KIND))
         else:
             at = next_group(run, begin)
-    return findings
+    return findings or _short(run, named)
+
+
+def _short(run: Run, named: Label) -> list[Finding]:
+    """The eight or nine digits that telephone numbers have in many countries, right behind the label."""
+    first = opening(run)
+    text = run.octets[first : run.end]
+    if len(text) > _LONGEST_SHORT or not named.beside or "id" in named.between.lower() or not _SHORT.takes(text):
+        return []
+    is_date = text.startswith(_CENTURIES) and text.isdigit()
+    is_number = len(compact(text)) in _SIZES_OF_SHORT and not is_date and not _is_coded(run, first)
+    is_number = is_number and alone(run, first, run.end)
+    return [found(run, first, run.end, KIND)] if is_number else []
 
 
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
@@ -69,18 +93,28 @@ def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     if text.startswith(_ABROAD) and _too_long(digits, text) and b" " in text:
         text = _cut(text)
         end, digits = begin + len(text), compact(text)
-    if alone(run, begin, end) and _is_number(text, digits):
+    if alone(run, begin, end) and _is_number(text, digits) and not (len(digits) in _LOCAL and _is_coded(run, begin)):
         return Judged(_with_extension(run, end), KIND)
     return None
+
+
+def _is_coded(run: Run, begin: int) -> bool:
+    """Whether letters and a hyphen stand before it, as in the name of a model."""
+    return run.near(begin - 1) == b"-" and run.near(begin - 2).isalpha()
 
 
 def spelt(run: Run) -> list[Finding]:
     """A number whose digits stand apart, each on its own: only to hide it."""
     match = _SPELT.search(run.octets, run.begin, run.end)
-    if not match or len(set(match.group())) < VARIED:
+    if not match or len(set(match.group())) < VARIED or _is_scale(match.group()):
         return []
     begin, end = match.span()
     return [found(run, begin, end, KIND, 0.7)] if alone(run, begin, end) else []
+
+
+def _is_scale(digits: bytes) -> bool:
+    """Whether most digits are one more or less than the one before."""
+    return 2 * sum(abs(after - before) == 1 for before, after in pairwise(digits)) > len(digits)
 
 
 def opening(run: Run) -> int:

@@ -6,7 +6,7 @@ to read. A run longer than LONGEST holds no value: that bounds what a stream hol
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
@@ -15,6 +15,7 @@ from llmgateway.wire.unseen import SIGHT, marked
 from llmgateway.wire.view import View
 
 LONGEST: Final = 100
+_LONGEST_HIDDEN: Final = 148  # with what stands for nothing in it
 HAN: Final = "一-鿿々"  # ranges, for \\p{Han} and the like make patterns a hundred times as large
 KATAKANA: Final = "ァ-ヺー"
 KANJI_DIGITS: Final = "〇一二三四五六七八九"
@@ -34,8 +35,15 @@ def compiled_wide(pattern: str) -> Expression:
     return Expression(pattern.encode(), latin=False)
 
 
-_BARS: Final = "ーｰの・"  # what stands for a hyphen: the key for it writes among kana, and how one says it aloud
-_DISGUISED: Final = compiled_wide(f"{SIGHT}|[{KANJI_DIGITS}零]{{2}}|アット|ドット|[0-9][{_BARS}][0-9]")
+_BARS: Final = "ーｰの・·•‧∙"  # what stands for a hyphen: the key for it writes among kana, and how one says it aloud
+_STARS: Final = "☆★◎◆●"  # what stands for the sign of an address
+_INSIDE: Final = r"at|AT|At|@|dot|DOT|Dot|\.|アット|ドット|アットマーク|あっと|どっと"
+_DISGUISED: Final = compiled_wide(
+    f"{SIGHT}|[{KANJI_DIGITS}零]{{2}}|アット|ドット|[0-9][{_BARS}][0-9]"
+    rf"|[A-Za-z0-9_][{_STARS}][A-Za-z0-9]|【(?:{_INSIDE})】|[(\[](?:あっと|どっと)"
+)
+_STAR: Final = re.compile(f"(?<=[A-Za-z0-9_])[{_STARS}](?=[A-Za-z0-9])")
+_BRACKETED: Final = re.compile(f"【({_INSIDE})】")
 _BAR: Final = re.compile(f"(?<=[0-9])[{_BARS}](?=[0-9])")
 _KANJI_NUMBER: Final = compiled_wide(f"[{KANJI_DIGITS}零]{{2,}}(?:[ー()の -][{KANJI_DIGITS}零]+)*")
 KANJI_OPEN: Final = rf"[A-Za-z0-9+(@.:% -]{{0,60}}[{KANJI_DIGITS}零][{KANJI_DIGITS}零0-9ー()の A-Za-z./-]{{0,60}}\z"
@@ -43,9 +51,16 @@ _SPOKEN: Final = {"アットマーク": ("at    ", "[@   ]"), "アット": ("at 
 _WORDS: Final = (
     *((f"{bracket}{word}", f"{bracket}{inside}") for word, (inside, _) in _SPOKEN.items() for bracket in "(["),
     *((word, alone) for word, (_, alone) in _SPOKEN.items()),
+    *((f"{bracket}あっと", f"{bracket}at ") for bracket in "(["),
+    *((f"{bracket}どっと", f"{bracket}dot") for bracket in "(["),
 )
-_SPACED: Final = compiled(rb"\b(?:(?:[0-9] ){8,}|(?:[0-9]-){8,}|(?:[0-9]\.){8,})[0-9]\b")
+_SPACED: Final = compiled(
+    rb"\b(?:(?:(?:[0-9] ){8,}|(?:[0-9]-){8,}|(?:[0-9]\.){8,})[0-9]"
+    rb"|[0-9](?: [0-9]){1,5}(?:(?:  | - )[0-9](?: [0-9]){1,16}){1,4})\b"
+)
+_BESIDE: Final = 12  # characters beside a run, of which some may stand for nothing
 _FEWEST_GAPS: Final = 8
+_SAID: Final = 2.5  # characters of a digit and more, where somebody hides what he says
 
 
 def wide(text: str) -> bytes:
@@ -84,7 +99,7 @@ def plain(view: View, low: int, raw: bytes) -> bytes:
     """
     if not raw or _DISGUISED.place(raw)[0] < 0:
         return view.octets
-    text = _BAR.sub("-", view.folded)
+    text = _BRACKETED.sub(r"[\1]", _STAR.sub("@", _BAR.sub("-", view.folded)))
     if view.hides:
         text = marked(text, GAP.decode())
     for word, sign in _WORDS:
@@ -102,9 +117,26 @@ def _with_digits(text: str, low: int) -> str:
     return "".join((*parts, text[seen:])) if parts else text
 
 
+def replaced(octets: bytes, spans: Sequence[Span], read: Callable[[bytes], bytes]) -> bytes:
+    """The same with what `read` makes of each of these pieces, which is as long as the piece."""
+    if not spans:
+        return octets
+    signs = bytearray(octets)
+    for begin, end in spans:
+        signs[begin:end] = read(octets[begin:end])
+    return bytes(signs)
+
+
 _WORDS_OPEN: Final = {
     **{f"{bracket}{word}": sign for bracket in "([" for word, sign in
        (("アットマー", b"  "), ("アットマ", b" "), ("アッ", b"at"), ("ドッ", b"do"), ("ア", b"a"), ("ド", b"d"))},
+    **{f"{bracket}{word}": sign for bracket in "([" for word, sign in
+       (("あっと", b"at "), ("どっと", b"dot"), ("あっ", b"at"), ("どっ", b"do"), ("あ", b"a"), ("ど", b"d"))},
+    **{f"【{word[:size]}": b"[" + sign for word, sign in
+       (("at", b"at"), ("AT", b"AT"), ("At", b"At"), ("@", b"@"), ("dot", b"dot"), ("DOT", b"DOT"), (".", b"."),
+        ("アットマーク", b"at    "), ("ドット", b"dot"), ("あっと", b"at "), ("どっと", b"dot"))
+       for size in range(len(word), 0, -1) for sign in (sign[:size],)},
+    **dict.fromkeys(_STARS, b"@"), "【": b"[",
     "アットマー": b"   ", "アットマ": b"  ", "アッ": b"[@", "ドッ": b"[.", "ア": b"[", "ド": b"[",
 }  # fmt: skip
 _ENDS_OPEN: Final = tuple(_WORDS_OPEN)
@@ -121,14 +153,28 @@ def begun(view: View, octets: bytes) -> bytes:
     return octets
 
 
+def fits(octets: bytes, begin: int, end: int) -> bool:
+    """Whether a run is no longer than one with a value in it may be."""
+    size = end - begin
+    return size <= LONGEST or (size <= _LONGEST_HIDDEN and size - octets.count(GAP, begin, end) <= LONGEST)
+
+
+def with_escape(view: View, octets: bytes, at: int) -> int:
+    """Where what ends at `at` ends with all of its last sign's escape, which counts for nothing but is seen."""
+    while octets[at : at + 1] == GAP and view.text[at].isascii():
+        at += 1
+    return at
+
+
 class Run:
     """One run: `octets[begin:end]`, with its neighbours around it. Offsets of the text come from `place`."""
 
-    __slots__ = ("_places", "bare", "begin", "end", "octets", "spaced", "view")
+    __slots__ = ("_hidden", "_places", "bare", "begin", "end", "octets", "spaced", "view")
 
     def __init__(self, view: View, octets: bytes, begin: int, end: int) -> None:
         self.view = view
         self._places: Sequence[int] | None = None
+        self._hidden = b""  # the octets as they are, if something has been left out
         self.octets, self.begin, self.end = octets, begin, end
         self.spaced = False
         self.bare = octets[begin:end].isdigit()  # nothing but digits: all of it is one number, or there is none
@@ -140,9 +186,11 @@ class Run:
         """A run that is read as `plain`, of what stands at these places of the text; its neighbours are theirs."""
         before, after = octets[max(0, places[0] - 2) : places[0]], octets[places[-1] + 1 : places[-1] + 3]
         run = cls(view, before + plain + after, len(before), len(before) + len(plain))
-        run._places = (
+        whole = (
             *range(places[0] - len(before), places[0]), *places, *range(places[-1] + 1, places[-1] + 1 + len(after))
         )  # fmt: skip
+        run._places = whole if run._places is None else [whole[place] for place in run._places]
+        run._hidden = octets
         return run
 
     def _is_spaced(self) -> bool:
@@ -157,22 +205,23 @@ class Run:
 
     def _clean(self) -> None:
         """Leave out what only disguises: invisible characters, and blanks between single digits."""
-        octets, gap = self.octets, GAP[0]
-        low, high = max(0, self.begin - 2), min(len(octets), self.end + 2)
+        octets, gap, size = self.octets, GAP[0], self.end - self.begin
+        low, high = max(0, self.begin - _BESIDE), min(len(octets), self.end + _BESIDE)
         drop: set[int] = set()
         for begin, end in _SPACED.spans(octets, self.begin, self.end):
-            drop.update(range(begin + 1, end, 2))
+            drop.update(at for at in range(begin + 1, end) if octets[at] not in DIGITS)
         places = [at for at in range(low, high) if octets[at] != gap and at not in drop]
         self.octets = bytes(map(octets.__getitem__, places))
         self.begin, self.end = bisect_left(places, self.begin), bisect_left(places, self.end)
         self.bare = self.octets[self.begin : self.end].isdigit()
-        self._places = places
+        self.spaced = self.spaced or size > _SAID * (self.end - self.begin)
+        self._places, self._hidden = places, octets
 
     def place(self, begin: int, end: int) -> tuple[int, int]:
         """Where in the text what is here at `begin:end` stands."""
         if self._places is None:
             return begin, end
-        return self._places[begin], self._places[end - 1] + 1
+        return self._places[begin], with_escape(self.view, self._hidden, self._places[end - 1] + 1)
 
     def covers(self, found: Finding) -> bool:
         """Whether there is nothing in the run beside it."""

@@ -11,6 +11,7 @@ from llmgateway.guardrails.pii import (
     escapes,
     foreign,
     ibans,
+    markup,
     name_columns,
     networks,
     numbers,
@@ -18,6 +19,7 @@ from llmgateway.guardrails.pii import (
     persons,
     phones,
     postal_savings,
+    said,
 )
 from llmgateway.guardrails.pii.runs import compiled, plain, wide
 from llmgateway.wire.view import View
@@ -27,7 +29,7 @@ _SIGNS: Final = (
     *(*networks.HINTS, ibans.HEAD, documents.TOKEN),
 )
 _ANY: Final = compiled(b"|".join(_SIGNS))
-_GLANCE: Final = compiled(b"|".join((*_SIGNS, parted.SIGNS)))  # most texts have nothing of either: one look for both
+_GLANCE: Final = compiled(b"|".join((*_SIGNS, parted.SIGNS, said.SIGN)))  # one look for all, as most texts have none
 
 _APART: Final = (b"?", b"\n", b",")  # what parts values: no pattern for ASCII has one of these in what it matches
 _BACK: Final = addresses.LONGEST + addresses.LONGEST_BLOCK + 4  # farther back begins nothing that matters at a place
@@ -40,14 +42,17 @@ class Look:
     text is ASCII; `octets`: the whole text in plain characters, one octet each.
     """
 
-    __slots__ = ("_found", "_names", "low", "octets", "raw", "start")
+    __slots__ = ("_found", "_has_any", "_names", "low", "octets", "raw", "start")
 
     def __init__(self, view: View, start: int = 0, names: Collection[str] = ()) -> None:
         """`names`: the languages in which names of persons are looked for."""
         self.start, self._names = start, names
         self.low = max(0, start - _BACK)
         self.raw = b"" if view.text.isascii() else wide(view.folded[self.low :])
-        self.octets = escapes.plain(plain(view, self.low, self.raw))
+        self.octets = markup.plain(escapes.plain(plain(view, self.low, self.raw), self.low), self.low)
+        self._has_any = _GLANCE.place(self.octets, self.low)[0] >= 0
+        if self._has_any:
+            self.octets = said.plain(self.octets, self.low)
         self._found: list[Finding] | None = None
 
     def candidates(self, view: View) -> list[Finding]:
@@ -59,9 +64,9 @@ class Look:
     def _find(self, view: View) -> list[Finding]:
         low, start = self.low, self.start
         found: list[Finding] = []
-        if _GLANCE.place(self.octets, low)[0] >= 0:
+        if self._has_any:
             apart = _apart(self.octets, low, max(low, start - phones.EXTENDED)) if start else 0
-            found += _in_latin(view, self.octets, apart, start)
+            found += _in_latin(view, self.octets, low, apart, start)
             found += parted.find(view, self.octets, low)
         if self.raw:
             found += foreign.find(view, low, self.raw)
@@ -81,11 +86,11 @@ def _apart(octets: bytes, low: int, start: int) -> int:
     return low
 
 
-def _in_latin(view: View, octets: bytes, low: int, start: int) -> list[Finding]:
-    """What is written in ASCII characters, from `low` on."""
+def _in_latin(view: View, octets: bytes, first: int, low: int, start: int) -> list[Finding]:
+    """What is written in ASCII characters, from `low` on; of what goes on in the next line, from `first` on."""
     if _ANY.place(octets, low)[0] < 0:
         return []
-    found = sorted((*ibans.find(octets, low), *networks.find(view, octets, low)))
+    found = sorted((*ibans.find(view, octets, first), *networks.find(view, octets, low)))
     found += numbers.find(view, octets, low, start, found)
     found += emails.find(view, octets, low)
     found += emails.find_spelt(octets, low)

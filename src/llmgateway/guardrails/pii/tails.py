@@ -3,7 +3,20 @@
 from collections.abc import Collection
 from typing import Final
 
-from llmgateway.guardrails.pii import addresses, emails, foreign, ibans, japan, name_columns, numbers, parted, persons
+from llmgateway.guardrails.pii import (
+    addresses,
+    emails,
+    escapes,
+    foreign,
+    ibans,
+    japan,
+    markup,
+    name_columns,
+    numbers,
+    parted,
+    persons,
+    said,
+)
 from llmgateway.guardrails.pii.runs import KANJI_OPEN, begun, compiled, compiled_wide, wide
 from llmgateway.guardrails.pii.scan import Look
 from llmgateway.wire.view import View
@@ -11,18 +24,22 @@ from llmgateway.wire.view import View
 WIDEST: Final = 250  # characters of the end that are looked at
 _WORD: Final = rb"[" + emails.WORD + rb"]"
 _EXTENSION: Final = b"|".join(b"extension"[:size] for size in range(1, 10))
-_BEHIND: Final = rb"(?:[ ,]{0,2}(?:x|ext\.|#|" + _EXTENSION + rb") ?[0-9]{0,5}|/ ?|%2?)?"
-_NUMBER: Final = rb"[+(]*[0-9][0-9" + numbers.BETWEEN + rb"]*" + _BEHIND
+_EXTENDED: Final = rb"[ ,]{1,2}|[ ,]{0,2}(?:x|ext\.|#|" + _EXTENSION + rb") ?[0-9]{0,5}"
+_BEHIND: Final = rb"(?:" + b"|".join((_EXTENDED, rb"/ ?", escapes.OPEN, markup.IN_NUMBER)) + rb")?"
+_NUMBER: Final = rb"(?:[+(]\x7f*)*[0-9][0-9" + numbers.BETWEEN + rb"]*" + _BEHIND
 _POSTAL: Final = rb"[0-9]{3}-[0-9]{4}[ ,\t\n\"]{0,%d}[?]{0,%d}" % (japan.AHEAD, japan.CITY)
 _PARTS: Final = (
     rb"={0,2}",
-    rb"[+(]{1,2}",
+    rb"[+(][+(\x7f]*" + escapes.OPEN,
     _NUMBER,
     parted.OPEN,
     _POSTAL,
-    ibans.OPEN,
+    rb"(?:" + ibans.OPEN + rb")" + escapes.OPEN,
+    escapes.OPEN,
+    markup.IN_ADDRESS,
+    said.OPEN,
     emails.CHAIN_OPEN,
-    emails.ENTITY_OPEN,
+    emails.QUOTE_OPEN,
 )
 _END: Final = compiled(_WORD + rb"*(?:" + b"|".join(_PARTS) + rb")\z")
 _END_WITH_NAMES: Final = compiled(_WORD + rb"*(?:" + b"|".join((*_PARTS, persons.ENGLISH_OPEN)) + rb")\z")
