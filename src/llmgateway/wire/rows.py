@@ -17,6 +17,8 @@ MOST: Final = 2048
 AROUND: Final = " \r\"'`"
 """What may stand around a value in its cell."""
 _SIGNS: Final = "|\t,;│"
+_VALUES: Final = ("VALUES", "values")
+_STATEMENT_END: Final = ");"
 _RULE: Final = frozenset("|-:+= │─┼├┤┌┐└┘┬┴")  # what a line between rows is made of
 _LONGEST: Final = 24  # characters of a column's name, and before a value in its cell; what is longer is prose
 _DIGITS: Final = 2  # that the names of columns may have, as in `tel1`
@@ -182,6 +184,8 @@ def _line(view: View, begin: int) -> str:
 
 def _following(heads: tuple[Head, ...], line: str) -> tuple[Head, ...]:
     """What may be the head of what stands below a line."""
+    if line.rstrip().endswith(_STATEMENT_END):
+        return ()
     sign = _sign(line)
     if not sign or _RULE.issuperset(line.rstrip()):
         return heads if sign or _is_rule(line) else ()
@@ -221,8 +225,15 @@ def _names(line: str, sign: str) -> tuple[str, ...]:
     """What a line says that its columns are called; nothing if it can be no head."""
     if len(line) > MOST or sum(map(str.isdigit, line)) > _DIGITS:
         return ()
-    cells = [cell.strip() for cell in line.split(sign)]
+    cells = [cell.strip() for cell in _of_statement(line).split(sign)]
     return tuple(cell.strip(AROUND) for cell in cells) if max(map(len, cells)) <= _LONGEST else ()
+
+
+def _of_statement(line: str) -> str:
+    """Of a line of SQL that rows follow, the names in its parentheses; any other line as it is."""
+    if not line.rstrip().endswith(_VALUES):
+        return line
+    return line[line.find("(") + 1 : max(line.rfind(")"), 0)]
 
 
 def _masked(line: str) -> str:
@@ -234,5 +245,6 @@ def _masked(line: str) -> str:
 
 
 def _outside(row: str) -> str:
-    """What of a row stands in no quotes."""
+    """What of a row stands in no quotes; SQL has others."""
+    row = row.replace("'", '"') if row.lstrip().startswith("(") else row
     return "".join(row.split('"')[::2]) if '"' in row else row

@@ -1,7 +1,7 @@
 """Tables: what the head of a column calls the values in it."""
 
 import pytest
-from tests.unit.guardrails.pii_texts import found
+from tests.unit.guardrails.pii_texts import found, streamed
 
 from llmgateway.domain.verdict import Action
 from llmgateway.guarding.chain import Chain, Link
@@ -136,3 +136,14 @@ def test_but_not_over_other_words(text):
 
 def test_what_follows_a_statement_is_no_part_of_it():
     assert kinds("INSERT INTO t (id) VALUES (17);\nTel. (510) 765-3085 / Fax") == ["phone"]
+
+
+@pytest.mark.parametrize("size", [3, 40, 4000])
+def test_the_names_of_a_statement_hold_for_all_of_its_rows_in_streams_too(size):
+    rows = ",\n".join(f"({at}, 'some text, and more of it', '{536904000 + at}')" for at in range(40, 60))
+    text = f"INSERT INTO employees_of_the_company (id, note, ssn, one, two, three, four, five) VALUES\n{rows};\n(60, 'but not here', '536904399')"
+    guardrail = PiiGuardrail({"kinds": ["us_ssn"]})
+    assert [text[each.start : each.end] for each in guardrail.find(View(text))] == [
+        f"5369040{at}" for at in range(40, 60)
+    ]
+    assert len(streamed(guardrail, text, [size])) == 20

@@ -26,6 +26,7 @@ _MAESTRO: Final = (
 _LONG: Final = 16  # digits; a bare number of more is an identifier, unless it is as long as some issuers' cards are
 _LONGEST: Final = 19
 _LONG_ISSUERS: Final = ("4", "62")
+_BLANK, _SLASH = b" ", b"/"
 
 
 def is_card(digits: str) -> bool:
@@ -57,7 +58,7 @@ def _lengths(digits: str) -> tuple[int, ...]:
 
 WRITTEN: Final = (
     rb"\b(?:[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}(?:[ -]?[0-9]{3})?"
-    rb"|[2-6][0-9]{3}(?: - [0-9]{4}){3}|[2-6][0-9]{3}(?:\.[0-9]{4}){3}"
+    rb"|(?:4[0-9]|62)[0-9]{4}[ -][0-9]{13}|[2-6][0-9]{3}(?: - [0-9]{4}){3}|[2-6][0-9]{3}(?:\.[0-9]{4}){3}"
     rb"|3[0-9]{3}[ -]?[0-9]{6}[ -]?[0-9]{4,5}|3[0-9]{3}\.[0-9]{6}\.[0-9]{4,5}|[2-6][0-9]{12,18}|1800[0-9]{11})"
 )
 _LABELLED: Final = rb"|\b[03-6][0-9]{3}(?:(?:[ .-]| - )?[0-9]{4}){2,3}(?:(?:[ .-]| - )?[0-9]{1,3})?"
@@ -71,14 +72,21 @@ def labelled(run: Run, named: Label) -> list[Finding]:
 
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """Any number that is one of a card, if it is neither a part of a longer one in groups nor an identifier."""
-    if not is_card(digits) or _is_among_groups(run, begin, end):
+    if not is_card(digits) or _is_among_groups(run, begin, end) or _is_of_path(run, begin):
         return None
     if len(digits) <= _LONG or end - begin > len(digits):
         return Judged(end, KIND)
     return Judged(end, KIND) if len(digits) == _LONGEST and digits.startswith(_LONG_ISSUERS) else None
 
 
+def _is_of_path(run: Run, begin: int) -> bool:
+    """Whether it stands in the path of a URL, where numbers are those of things."""
+    return run.bare and run.near(begin - 1) == _SLASH and run.near(begin - 2).isalpha()
+
+
 def _is_among_groups(run: Run, begin: int, end: int) -> bool:
-    """Whether groups of digits stand before and behind it, as in the number of a parcel."""
-    octets = run.octets
-    return octets[max(0, begin - 5) : begin].strip().isdigit() and octets[end : end + 3].strip().isdigit()
+    """Whether groups of digits stand before and behind it, as in the number of a parcel. Dates do in lists of cards."""
+    before, after = run.octets[max(0, begin - 4) : begin], run.octets[end : end + 5]
+    if before[:1] == _SLASH or _SLASH in after:
+        return False
+    return before[-1:] == _BLANK and before[-2:-1].isdigit() and after[:1].isspace() and after.strip()[:1].isdigit()

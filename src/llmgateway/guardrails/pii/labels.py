@@ -9,7 +9,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 from llmgateway.wire.lexicon import hits
 from llmgateway.wire.view import View
 
-_BESIDE: Final = 14
+BESIDE: Final = 14  # characters between a label and the number right behind it
 _LINE_END: Final = 4  # characters between a label on a line of its own and its number
 _HEADING: Final = 16  # the same, where there is nothing but what leads to a number
 _ASKED: Final = 30  # characters of a question behind the label
@@ -20,6 +20,8 @@ _SPEAKERS: Final = (
 )
 _OF_HOSTS: Final = f"{ascii_letters}{digits}.-"
 _FEWEST: Final = 7  # digits of a value in a list
+_YEAR: Final = 4  # digits of one
+_CENTURIES: Final = ("in 19", "in 20", "of 19", "of 20", "from 19", "from 20")
 _FEW: Final = 2  # digits that belong to a label, as in ISBN-13
 
 
@@ -33,13 +35,14 @@ class Label(NamedTuple):
     @property
     def beside(self) -> bool:
         """Whether it stands right before the number."""
-        return self.names(_BESIDE)
+        return self.names(BESIDE)
 
     def names(self, reach: int, digits: int = _FEW) -> bool:
         """Whether it is near enough to mean the number, and no other number is between."""
         if self.gap > reach:
             return False
-        return sum(map(str.isdigit, self.between)) <= digits or _lists(self.between)
+        between = sum(map(str.isdigit, self.between))
+        return between <= digits or (between == _YEAR and _is_dated(self.between)) or _lists(self.between)
 
 
 NONE: Final = Label("", 64, "")
@@ -49,9 +52,9 @@ _WORDS: Final[Mapping[str, str]] = {
     " contact_number contact_no emergency_contact my_number_is reach_me reach_us text_me text_us"
     " will_text can_text or_text"
     " or_ring ring_us reached_on reached_at reach_him reach_her reach_them"
-    " gave_number rang_from called_from appelez-moi"
-    " ring_me callback_number ph mob landline daytime_number evening_number telefon handynummer mobil rufnummer"
-    " téléphone teléfono telefono móvil cellulare celular"
+    " contact telephones available_at good_number rings text_from hold_of gave_number rang_from called_from appelez-moi"
+    " ring_me callback callback_number ph mob landline daytime_number evening_number telefon handynummer mobil"
+    " rufnummer téléphone teléfono telefono móvil cellulare celular"
     " ファックス ファクス 連絡は 緊急連絡 欠席連絡 でんわ けいたい ケータイ ダイヤル 内線 直通 ℡ ☎",
     "payment_card": "card cc# visa mastercard amex credit debit pan paid_with 決済 支払 カード クレジット クレカ jcb",
     "us_ssn": "ssn ss# ss_number ss_no social_security social-security socialsecurity my_social the_social your_social"
@@ -62,25 +65,27 @@ _WORDS: Final[Mapping[str, str]] = {
     " 登録番号 インボイス番号 corporate_number corporate_no corporation_number corporate_id company_number"
     " houjin houjin_bangou hojin hojin_bango 会社番号 企業番号 法人no t番号",
     "jp_driving_licence": "免許 免許証 運転免許 免許証番号 driving_licence driving_license"
-    " driver_license drivers_license licence license",
+    " driver_license drivers_license driver_licence drivers_licence licence_number license_number licence_no license_no"
+    " driver's_licence driver's_license",
     "jp_bank_account": "口座 口座番号 普通 当座 貯蓄 預金 記号 記号番号 ゆうちょ"
     " 銀行 支店 信用金庫 信金 農協 振込 振り込み 送金先 返金先 店番 店番号"
     " (普) (当) 振込先 account_number account_no acct_no bank_account",
     "jp_postal_code": "〒 郵便番号 postal postal_code postcode zip zipcode zip_code 郵便",
     "id.gb": "nhs",
-    "id.ca": "sin social_insurance",
+    "id.ca": "sin s.i.n social_insurance",
     "id.in": "aadhaar aadhar uidai",
+    "uid": "uid",
     "id.br": "cpf",
     "id.de": "steuer steuerliche identifikationsnummer steueridentifikationsnummer steuer-id idnr steuerid",
-    "tax": "tax_id tax_no tax_number tin itin taxpayer",
+    "tax": "tax_id tax_identification tax_no tax_number tin itin taxpayer",
     "id.nl": "bsn burgerservicenummer",
     "id.pl": "pesel",
-    "id.fr": "nir sécurité sociale sécu insee",
+    "id.fr": "nir sécurité sociale sécu insee french_social_security",
     "id.kr": "주민등록번호 rrn resident_registration",
-    "id.cn": "身份证 身份證 resident_identity",
+    "id.cn": "身份证 身份證 resident_identity chinese_id",
     OTHER: "order invoice tracking ticket ref reference case isbn issn sku version ver serial part item build release"
     " timestamp epoch price total amount id uuid hash commit port model batch lot doi patent issue pull quantity"
-    " qty jan ean upc gtin barcode 商品コード タイムスタンプ"
+    " qty claim policy consignment ndc jan ean upc gtin barcode 商品コード タイムスタンプ"
     " 注文 伝票 追跡 問い合わせ番号 問合せ番号 問合番号 受付番号 管理番号"
     " 商品 型番 品番 会員番号 請求書 契約番号 予約番号 製造番号 整理番号"
     " 社員番号 学籍番号 顧客番号 シリアル バージョン 金額 合計 価格",
@@ -94,7 +99,7 @@ _FAMILIES: Final = {
 }
 _LINKS: Final = ("numbers", "number", "num", "code", "is", "was", "no", "id", "key", "番号", "コード", "は", "が", "の")
 _LINKS_TO_VALUES: Final = ("value", "answer", "content", "text", "値", "内容", "回答")
-_LINK_SIGNS: Final = " \n:#.,()=\"'-_/0123456789「『」【】〔〕[]<>*|桁"
+_LINK_SIGNS: Final = " \n:#.,()+=\"'-_/0123456789「『」【】〔〕[]<>*|桁"
 _FAMILY_OF: Final = tuple(_FAMILIES.values())
 _CARD: Final = frozenset(at for at, word in enumerate(_FAMILIES) if word in _CARDS)
 _AUTOMATON: Final = AhoCorasick(tuple(_FAMILIES), matchkind=MatchKind.LeftmostLongest)
@@ -154,7 +159,12 @@ def _answer(between: str) -> str | None:
     speaker, _, answer = turn.rpartition(":")
     if len(asked) > _ASKED or "\n" in asked or not speaker.rstrip(" ").lower().endswith(_SPEAKERS):
         return None
-    return answer if len(answer) <= _BESIDE and not any(map(str.isdigit, asked + answer)) else None
+    return answer if len(answer) <= BESIDE and not any(map(str.isdigit, asked + answer)) else None
+
+
+def _is_dated(between: str) -> bool:
+    """Whether the digits are those of a year: `the passport she renewed in 2022 is`."""
+    return any(century in between for century in _CENTURIES)
 
 
 def _lists(between: str) -> bool:

@@ -10,6 +10,9 @@ from llmgateway.guardrails.pii.shapes import Judged, Shape, search
 
 TAX: Final = "tax"
 """The family of labels that several states' numbers have."""
+UID: Final = "uid"
+"""The label of an Indian's number that programs have for others: only one in groups is his."""
+SURE: Final = "id.cn"  # which few strangers' numbers pass for, as it tells a day and where somebody was born
 _OF_TAXES: Final = ("us_ssn", "id.de", "id.in", "id.br")
 _DASHES: Final = rb"[ -]?"
 
@@ -24,9 +27,17 @@ def _groups(*sizes: int, between: bytes = _DASHES) -> bytes:
     return between.join(b"[0-9]{%d}" % size for size in sizes)
 
 
-WRITTEN: Final = rb"\b(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{6}-[1-8][0-9]{6})"
+WRITTEN: Final = (
+    rb"\b(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{6}-[1-8][0-9]{6}"
+    rb"|[1-8][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{4})"
+)
 _OWN: Final = compiled(WRITTEN)
-_CHECKS: Final = {9: ("us_ssn", is_ssn), 11: ("id.br", checks.cpf), 13: ("id.kr", checks.rrn)}
+_CHECKS: Final = {
+    9: ("us_ssn", is_ssn),
+    11: ("id.br", checks.cpf),
+    13: ("id.kr", checks.rrn),
+    18: ("id.cn", checks.resident_id),
+}
 LABELLED: Final = {
     shape.kind: shape
     for shape in (
@@ -44,6 +55,7 @@ LABELLED: Final = {
         Shape("id.cn", compiled(rb"[0-9]{18}"), checks.resident_id),
     )
 }
+LABELLED[UID] = Shape("id.in", compiled(_groups(4, 4, 4, between=b"[ -]")), checks.verhoeff)
 KINDS: Final = ("us_ssn", "id.gb", "id.ca", "id.in", "id.br", "id.de", "id.nl", "id.pl", "id.fr", "id.kr", "id.cn")
 
 
@@ -59,4 +71,6 @@ def labelled(run: Run, named: Label) -> list[Finding]:
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """What is written in a way of its own."""
     kind, valid = _CHECKS[len(digits)]
+    if run.near(end) == b"-" and run.near(end + 1).isalpha():  # the number of a part
+        return None
     return Judged(end, kind) if _OWN.takes(run.octets[begin:end]) and valid(digits) else None

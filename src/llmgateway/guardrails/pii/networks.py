@@ -5,7 +5,7 @@ from string import ascii_letters
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
-from llmgateway.guardrails.pii.runs import LONGEST, NO_DIGITS, Run, compiled
+from llmgateway.guardrails.pii.runs import LONGEST, NO_DIGITS, Run, compiled, fits
 from llmgateway.wire.view import View
 
 KIND: Final = "ip_address"
@@ -21,18 +21,38 @@ _SIXTH: Final = compiled(
 )
 _LONGEST_SIXTH: Final = 45
 _COLONS_OF_ALL: Final = 7  # in an address that leaves no group out
+_BEHIND: Final = frozenset((b":", b"/"))
+_OWN: Final = b"10."
+_IN_LIST: Final = " :=\"'#.,(0123456789"
 _PARTS: Final = frozenset(form % part for part in range(256) for form in ("%d", "%02d", "%03d"))
 _DOTS: Final = 3  # of an address of version 4, which may stand in one of version 6
 _NOBODY: Final = ("0.", "127.", "255.")
 _PINNED: Final = ("==", ">=", "<=", "~=", "^", "~")
-_VERSION: Final = frozenset(("version", "ver", "v", "release", "build", "section", "chapter", "clause", "firmware"))
+_VERSIONS: Final = (
+    "version versions ver v release releases build builds section sections chapter chapters clause firmware driver"
+    " assemblyversion fileversion productversion upgrade upgraded update updated patch ec enzyme class classes oid"
+    " figure table step steps theorem protocol"
+)
+_VERSION: Final = frozenset(_VERSIONS.split())
+_JOINED: Final = ("and", "or", "to", "from", "through", "v")  # what stands between the versions of a list
+_LISTED: Final = 3  # of them before one
+_FEW: Final = 5  # digits of what is a version or a number of a chapter much more often than an address
+_FEW_AND_LOW: Final = 7  # the same where the first number has one of them
+_HOSTS: Final = (
+    *("addr", "host", "server", "dns", "ping", "client", "peer", "remote", "src", "dst", "gateway", "resolv", "proxy"),
+    *("subnet", "network", "アドレス", "サーバ", "ホスト", "プロキシ"),
+)
+_CALLED: Final = ("ip ", "ips ", "ip:", "ip=", 'ip"', "ip'", "ip(")
+_LEADS: Final = ("//", "@")
+_LOGGED: Final = b" - "  # behind the address of whoever asked, in logs of servers
+_NEAR: Final = 24  # characters before it in which a word for a machine says that it is an address
 _VERSION_JA: Final = ("バージョン", "第", "章", "節", "項", "版")
 
 
 def find(view: View, octets: bytes, low: int) -> Iterator[Finding]:
     """Both versions of the protocol."""
     for begin, end in _DOTTED.spans(octets, low):
-        if end - begin <= LONGEST:
+        if fits(octets, begin, end):
             yield from _dotted(Run(view, octets, begin, end))
     if octets.find(b":", low) >= 0:
         yield from _colons(octets, low)
@@ -67,9 +87,40 @@ def _is_range(after: bytes) -> bool:
 def _is_version(run: Run, begin: int) -> bool:
     before = run.view.before(run.place(begin, run.end)[0])
     words = before.rstrip(" :=\"'#.")
-    if before.endswith(_PINNED) or words.endswith(_VERSION_JA):
+    if before.endswith(_PINNED) or words.endswith(_VERSION_JA) or _names_version(words):
         return True
-    return words[len(words.rstrip(ascii_letters)) :].lower() in _VERSION
+    text = run.octets[begin : run.end]
+    most = _FEW_AND_LOW if text[1:2] == b"." else _FEW
+    return len(text) - _DOTS <= most and not text.startswith(_OWN) and not _is_of_host(run, before)
+
+
+def _names_version(words: str) -> bool:
+    """Whether the last word says so, or the one before a list."""
+    for _ in range(_LISTED):
+        words = words.rstrip(_IN_LIST)
+        last = words[len(words.rstrip(ascii_letters)) :].lower()
+        if last in _VERSION:
+            return True
+        if last not in _JOINED:
+            return False
+        words = words[: -len(last)]
+    return False
+
+
+def _is_of_host(run: Run, before: str) -> bool:
+    """Whether a word or a sign beside says that it is a machine's, or a port or the size of a network behind it."""
+    if run.near(run.end) in _BEHIND and run.near(run.end + 1).isdigit():
+        return True
+    if run.octets.startswith(_LOGGED, run.end) and not run.near(run.end + len(_LOGGED)).isdigit():
+        return True
+    near = before[-_NEAR:].lower()
+    return before.endswith(_LEADS) or any(word in near for word in _HOSTS) or _is_called(near)
+
+
+def _is_called(near: str) -> bool:
+    """Whether it is called an IP."""
+    at = max(near.rfind(sign) for sign in _CALLED)
+    return at >= 0 and not (near[at - 1 : at].isalpha() or near[at - 1 : at] == ".")
 
 
 def _colons(octets: bytes, low: int) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii import cards, forms, numbers, phones, tables
-from llmgateway.guardrails.pii.labels import NONE, Label, says_other
+from llmgateway.guardrails.pii.labels import BESIDE, NONE, Label, says_other
 from llmgateway.guardrails.pii.runs import DIGITS, NO_DIGITS, Run, compiled
 from llmgateway.wire import rows
 from llmgateway.wire.view import CONTEXT, View
@@ -22,12 +22,15 @@ _SIGNED: Final = compiled(  # one sign parts all groups, but for a hyphen here a
     )
 )
 _SIGN_ANYWHERE: Final = rb"[0-9] ?" + _PARTS + rb" ?[0-9]{3}"  # in all such numbers, and in no date without a year
-_BREAK_ANYWHERE: Final = rb"[0-9]-? ?\r?\n(?:> ?){0,2}[0-9]"
+_BREAK_ANYWHERE: Final = rb"[0-9]-? ?\r?\n(?:> ?){0,2} {0,4}[0-9]"
 _ANY: Final = compiled(_SIGN_ANYWHERE)
 _BREAK: Final = compiled(_BREAK_ANYWHERE)
 SIGNS: Final = _SIGN_ANYWHERE + rb"|" + _BREAK_ANYWHERE
 """What every one of these numbers has in it."""
 _GLANCE: Final = compiled(SIGNS)
+_CARD: Final = frozenset((cards.KIND,))
+_PHONE: Final = frozenset((phones.KIND,))
+_PLUS: Final = b"+"
 _QUESTION, _BLANK, _HYPHEN = b"? -"
 _FOREIGN: Final = frozenset("、〜")
 _WITHOUT_LABEL: Final = b"/_"  # that part a card's groups, too
@@ -83,20 +86,25 @@ def _signed(view: View, octets: bytes, begin: int, end: int) -> Iterator[Finding
 def _broken(view: View, octets: bytes, low: int, begin: int, end: int) -> Iterator[Finding]:
     """The number that goes on in the next line: behind its hyphen, or where a long line has ended."""
     is_sure = octets.startswith(b"-", begin)
-    if not is_sure and (_is_date(octets[end : end + 5]) or begin - max(octets.rfind(b"\n", 0, begin), low) < _WRAPPED):
+    if not is_sure and _is_date(octets[end : end + 5]):
         return
     first, last = _around(octets, low, begin, end)
     text = octets[first:begin] + (b"-" if is_sure else b" ") + octets[end:last]
-    if (size := _count(text)) not in _SIZES:
+    if _count(text) not in _SIZES:
+        return
+    is_short = not is_sure and begin - max(octets.rfind(b"\n", 0, begin), low) < _WRAPPED
+    if is_short and not octets[max(0, first - BESIDE) : first].translate(None, _NO_WORDS):
         return
     named = _label(view, octets, first)
-    may_be = not says_other(named) and (cards.is_card(_digits(text)) if not is_sure or size >= cards.OLD else True)
-    if named.family not in numbers.OWNERS and not may_be:
+    kinds = _believed(text, named, is_sure=is_sure, is_abroad=octets[first - 1 : first] == _PLUS)
+    if named.family not in numbers.OWNERS and not kinds:
+        return
+    if is_short and not _is_begun(Run(view, octets, first, begin), named):
         return
     run = Run.over(view, octets, text, [*range(first, begin + 1), *range(end, last)])
     found = _called(run, named, is_sure=is_sure)
-    if not found and may_be:
-        found = [each for each in forms.find(run, phones.opening(run)) if is_sure or each.kind == cards.KIND]
+    if not found and kinds:
+        found = [each for each in forms.find(run, phones.opening(run)) if each.kind in kinds]
     yield from (each for each in found if each.start < begin and each.end > end)
 
 
@@ -109,6 +117,23 @@ def _around(octets: bytes, low: int, begin: int, end: int) -> tuple[int, int]:
     left = left[len(left.rstrip(_IN_RUN)) :].lstrip(b" ).-")
     right = right[: len(right) - len(right.lstrip(_IN_RUN))].rstrip(b" (.-")
     return begin - len(left), end + len(right)
+
+
+def _believed(text: bytes, named: Label, *, is_sure: bool, is_abroad: bool) -> frozenset[str]:
+    """The kinds that it may be of without a label."""
+    if says_other(named):
+        return frozenset()
+    if is_sure and _count(text) < cards.OLD:
+        return frozenset(numbers.OWNERS)
+    return (_CARD if cards.is_card(_digits(text)) else frozenset()) | (_PHONE if is_abroad else frozenset())
+
+
+def _is_begun(run: Run, named: Label) -> bool:
+    """Whether what stands in a short line is a number's beginning, with a label or a plus right before, and is none."""
+    is_named = named.family in numbers.OWNERS and named.beside and "\n" not in named.between
+    if not is_named and run.near(run.begin - 1) != _PLUS:
+        return False
+    return not (_called(run, named) or forms.find(run, phones.opening(run)))
 
 
 def _is_date(octets: bytes) -> bool:

@@ -48,7 +48,10 @@ def _in_statement(text: str, at: int) -> str | None:
     if values < 0 or text[_row_before(text, values, row) : row].strip(_BETWEEN_ROWS):
         return None
     end = text.rfind(")", low, values)
-    names = text[max(low, text.rfind("(", low, end) + 1) : end].split(",") if end >= 0 else []
+    first = text.rfind("(", low, max(end, low))
+    if first < 0:  # farther back, where lines are that may be heads of tables
+        return None
+    names = text[first + 1 : end].split(",")
     column = _outside(text[row + 1 : at].replace("'", '"')).count(",")
     return names[column].strip() if column < len(names) else None
 
