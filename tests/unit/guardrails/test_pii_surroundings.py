@@ -94,6 +94,7 @@ def test_what_does_not(text):
         "sections 10.4.12.1 to 10.4.13.2",
         "XFree86 4.3.99.16 brings",
         "zip 2.2.1.3",
+        "bump foo from 4.4.63.26 to 4.5",
     ],
 )
 def test_numbers_of_versions_and_chapters_are_no_addresses(text):
@@ -111,6 +112,8 @@ def test_numbers_of_versions_and_chapters_are_no_addresses(text):
         "5.9.1.0/24",
         '5.9.1.2 - - [10/Mar/2025] "GET /"',
         "10.0.0.1 is ours",
+        "a login from 5.9.1.2 at noon",
+        "接続元は5.9.1.2です",
         "from 203.0.113.7, 198.51.100.23",
     ],
 )

@@ -37,13 +37,14 @@ _VERSION: Final = frozenset(_VERSIONS.split())
 _JOINED: Final = ("and", "or", "to", "from", "through", "v")  # what stands between the versions of a list
 _LISTED: Final = 3  # of them before one
 _FEW: Final = 5  # digits of what is a version or a number of a chapter much more often than an address
-_FEW_AND_LOW: Final = 7  # the same where the first number has one of them
+_FEW_AND_LOW: Final = 6  # the same where the first number has one of them
 _HOSTS: Final = (
     *("addr", "host", "server", "dns", "ping", "client", "peer", "remote", "src", "dst", "gateway", "resolv", "proxy"),
-    *("subnet", "network", "アドレス", "サーバ", "ホスト", "プロキシ"),
+    *("subnet", "network", "アドレス", "サーバ", "ホスト", "プロキシ", "接続元", "送信元", "アクセス元", "端末"),
 )
-_CALLED: Final = ("ip ", "ips ", "ip:", "ip=", 'ip"', "ip'", "ip(")
+_CALLED: Final = ("ip ", "ips ", "ip:", "ip=", 'ip"', "ip'", "ip(", "ipは", "ipが")
 _LEADS: Final = ("//", "@")
+_FROM, _TO = " from ", b" to "  # the latter behind what is a version
 _LOGGED: Final = b" - "  # behind the address of whoever asked, in logs of servers
 _NEAR: Final = 24  # characters before it in which a word for a machine says that it is an address
 _VERSION_JA: Final = ("バージョン", "第", "章", "節", "項", "版")
@@ -114,6 +115,8 @@ def _is_of_host(run: Run, before: str) -> bool:
     if run.octets.startswith(_LOGGED, run.end) and not run.near(run.end + len(_LOGGED)).isdigit():
         return True
     near = before[-_NEAR:].lower()
+    if near.endswith(_FROM) and not run.octets.startswith(_TO, run.end):
+        return True
     return before.endswith(_LEADS) or any(word in near for word in _HOSTS) or _is_called(near)
 
 
