@@ -31,6 +31,7 @@ ROUNDS: Final = 3
 CJK: Final = re.compile(r"[぀-ヿ㐀-鿿々]{2,}")
 WORDY: Final = re.compile(r"[\u30a0-\u30ff\u3400-\u9fff]")  # what is hiragana alone is grammar
 LATIN: Final = re.compile(r"^[^぀-ヿ㐀-鿿]+$")
+CUT: Final = re.compile(r"^[ァ-ヶー]{2}$")  # pieces of many words: a word in Katakana is longer
 NUMBERS: Final = re.compile(r"^ [0-9 ]+$")
 _PLAIN: Final = """
 a an the this that these those it its i we he she they is are was were be been am and or but if of to in on at for
@@ -105,7 +106,8 @@ def grams(words: str) -> Iterator[str]:
                 yield gram
     for run in CJK.findall(words):
         for n in (2, 3, 4, 5):
-            yield from filter(WORDY.search, (run[at : at + n] for at in range(len(run) - n + 1)))
+            pieces = (run[at : at + n] for at in range(len(run) - n + 1))
+            yield from (each for each in pieces if WORDY.search(each) and not CUT.match(each))
 
 
 CORE: Final = frozenset(("ignore", "prior", "rules", "secret", "free", "role", "everything", "lift"))
@@ -156,16 +158,16 @@ def said(pieces: Sequence[str]) -> csr_matrix:
     return csr_matrix(np.array([[min(MOST_RULES, sum(rules(piece).values()))] for piece in pieces], dtype=np.float32))
 
 
-def learn(corpus: Corpus, use: np.ndarray) -> tuple[Model, Corpus]:
-    """Learn from the texts of `use` with all features, then once more with the KEPT that say most.
+def learn(corpus: Corpus) -> tuple[Model, Corpus]:
+    """Learn from all texts with all features, then once more with the KEPT that say most.
 
     What is the core of an attack may not speak for harmless texts, however many of them quote one: such features go.
     """
     core = np.array([is_core(name) for name in corpus.names])
-    weights = fit(corpus, use, STRENGTH).weights[:-1]
+    weights = fit(corpus, STRENGTH).weights[:-1]
     says = np.where(core, np.maximum(weights, 0.0), np.abs(weights))
     narrow = corpus.narrowed(np.sort(np.argsort(-says, kind="stable")[:KEPT]))
-    while (odd := core_below_zero(model := fit(narrow, use, NARROW_STRENGTH), narrow)).any():
+    while (odd := core_below_zero(model := fit(narrow, NARROW_STRENGTH), narrow)).any():
         narrow = narrow.narrowed(np.flatnonzero(~odd))
     weights = model.weights.copy()
     weights[-1] *= RULED
@@ -177,8 +179,8 @@ def core_below_zero(model: Model, corpus: Corpus) -> np.ndarray:
 
 
 def is_alone(name: str) -> bool:
-    """Whether a feature is one word or one group of phrases, which harmless texts have as well."""
-    return " " not in name.strip() and not CJK.search(name)
+    """Whether a feature is a word, two Japanese characters or a group of phrases: harmless texts have these, too."""
+    return " " not in name.strip() and (len(name) == 2 or not CJK.search(name))
 
 
 def is_core(name: str) -> bool:
@@ -188,16 +190,15 @@ def is_core(name: str) -> bool:
     return len(CORE & {group for group, _ in hits(name)} - {"prior"}) > 1
 
 
-def fit(corpus: Corpus, use: np.ndarray, strength: float) -> Model:
-    """Learn from the texts of `use`: of an attack the loudest stretch counts, of other texts all do."""
+def fit(corpus: Corpus, strength: float) -> Model:
+    """Learn from all texts: of an attack the loudest stretch counts, of other texts all do."""
     picked = corpus.first_guess()
     trust = np.array([ALONE if is_alone(name) else 1.0 for name in corpus.names] + [1.0])
     table = (corpus.table @ diags(trust)).tocsr()
     model = None
     for _ in range(ROUNDS):
-        rows = picked & use[corpus.text]
         learner = LogisticRegression(solver="liblinear", C=strength, max_iter=200, tol=1e-3, random_state=0)
-        learner.fit(table[rows], corpus.label[rows], sample_weight=corpus.heavy[rows])
+        learner.fit(table[picked], corpus.label[picked], sample_weight=corpus.heavy[picked])
         model = Model(learner.coef_[0] * trust, float(learner.intercept_[0]))
         picked = corpus.loudest(model)
     return model

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 TABLES: Final = {
-    True: ("injection_attacks.toml", "injection_attacks_staged.toml"),
+    True: ("injection_attacks.toml", "injection_attacks_staged.toml", "injection_attacks_veiled.toml"),
     False: (
         "injection_harmless.toml", "injection_harmless_about.toml", "injection_harmless_staged.toml",
-        "injection_harmless_technical.toml",
+        "injection_harmless_technical.toml", "injection_harmless_veiled.toml",
     ),
 }  # fmt: skip
-EACH: Final = 45  # sentences of a line, before doubles are dropped
+EACH: Final = 30  # sentences of a line, before doubles are dropped
 PAGES: Final = 8  # of a half of a family in a language
 PAGE: Final = (8, 30)  # sentences of a page
 KEPT_STOPS: Final = 0.7

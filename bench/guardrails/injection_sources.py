@@ -19,36 +19,31 @@ from typing import Any, Final, NamedTuple
 import yaml
 
 from bench.guardrails.attacks import attacks, benign
-from bench.guardrails.injection_japanese import KANA, NOTES, catalogue, commented, messages, pages
+from bench.guardrails.injection_japanese import (
+    KANA,
+    NOTES,
+    bilingual,
+    catalogue,
+    commented,
+    leaflets,
+    messages,
+    offices,
+    pages,
+)
 from bench.guardrails.injection_made import carried, paged
 from bench.guardrails.injection_made import made as made_of
+from bench.guardrails.injection_packages import BRIEFED, CLOUD, DESKTOP, OTHER_TOOLS, TOOLS
 from llmgateway.guardrails.injection.normal import plain
 from llmgateway.guardrails.injection.score import delimiters, rules
 
-PACKAGES: Final = (
-    "pyrit==1.1.0", "spikee==0.9.2", "agentdojo==0.1.35", "bastioncorpus==0.6.0", "agent-injection-bench==0.1.0",
-    "faker==40.63.0", "prompt-armor==0.9.1", "promptgate==0.5.0", "chatterbot-corpus==1.3.3",
-    "blastcontain-drill==0.2.0", "lm-eval==0.4.13", "inspect-evals==0.28.0", "sphinx==9.0.4", "django==5.2.19",
-    "pywashi==0.10.1", "washi-md==0.9.3", "apache-superset==6.1.0", "spyder==6.1.8", "awscli==1.46.2",
-    "jupyterlab-language-pack-ja-jp==4.5.post3", "llama-index-core==0.14.25", "langchain-classic==1.0.8",
-    "camel-ai==0.2.90", "metagpt==0.8.2", "browser-use==0.13.14", "smolagents==1.26.0",
-    "aider-chat==0.86.2",
-)  # fmt: skip
-WHOLE: Final = (
-    "horizon==27.0.0", "keystone==30.0.0", "nova==34.0.0", "cinder==29.0.0", "neutron==29.0.0",
-)  # fmt: skip  # as sources: wheels have no notes on releases
 TEMPLATES: Final = Path(__file__).with_name("injection_templates.toml")
 TRANSLATED: Final = Path(__file__).with_name("injection_translated.txt")  # some of gandalf, by hand
 POSTS: Final = re.compile(r"\bDAN\b|do anything now|\bSTAN\b|\bDUDE\b|AntiGPT|developer mode", re.IGNORECASE)
 PUBLIC: Final = ("trustai/in-the-wild", "jackhhao/jailbreak", "jailbreakchat")
 HELD_OUT: Final = ("lakera/gandalf", "deepset/prompt-injections")
-BRIEFED: Final = (
-    "llama_index_core", "langchain_classic", "camel_ai", "metagpt", "browser_use", "smolagents", "aider_chat",
-)  # fmt: skip
-CLOUD: Final = ("keystone", "nova", "cinder", "neutron")
-DESKTOP: Final = ("sphinx", "apache_superset", "spyder", "jupyterlab_language_pack_ja_jp")
+MANUAL: Final = 2000  # characters
 SHORTEST_BRIEFING: Final = 120
-_BRIEFING: Final = re.compile(r"(?i)\byou are\b|\byour (?:task|job|role|goal)\b|\byou (?:must|should|will)\b")
+_BRIEFING: Final = re.compile(r"(?i)\byou are\b|\byour (?:task|job|role|goal)\b|\byou (?:must|should|will)\b|あなたは")
 EMBEDDED: Final = "embedded"
 CARRIED: Final = 1500  # attacks of each language that stand in harmless texts
 SHORTEST_CARRIER: Final = 60  # characters
@@ -111,9 +106,24 @@ def training(root: Path, seed: int = 4) -> list[Sample]:
         *_some(
             dice, 1500, chain.from_iterable(messages(root / each, NOTES) for each in ("horizon", *CLOUD)), "notes-ja"
         ),
+        *_some(dice, 600, messages(root / "django_oscar"), "shop-ja"),
+        *_some(dice, 4000, chain.from_iterable(commented(root / each) for each in TOOLS), "comments-ja-1"),
+        *_some(dice, 4000, chain.from_iterable(commented(root / each) for each in OTHER_TOOLS), "comments-ja-2"),
+        *_some(dice, 800, leaflets(root / each for each in ("bluelamp_ai", "niwatoko")), "leaflets-ja"),
+        *_some(dice, 1500, offices(root / "hojokin_mcp"), "offices-ja"),
+        *_some(dice, 800, pages(root / each for each in TOOLS), "pages-ja-3"),
+        *_some(dice, 800, pages(root / each for each in OTHER_TOOLS), "pages-ja-4"),
         *_some(dice, 600, pages(root / each for each in DESKTOP), "pages-ja-1"),
         *_some(dice, 800, pages(root / each for each in ("horizon", *CLOUD, "washi_md")), "pages-ja-2"),
         *_some(dice, 2500, _commands(root / "awscli"), "commands"),
+        *_some(dice, 1500, chain.from_iterable(_manuals(root / each) for each in ("keystone", "nova")), "manuals"),
+        *_some(
+            dice,
+            1500,
+            chain.from_iterable(_manuals(root / each) for each in ("horizon", "cinder", "neutron")),
+            "guides",
+        ),
+        *_some(dice, 800, bilingual(root / each for each in (*DESKTOP, "horizon", *CLOUD)), "pages-mixed"),
         *_some(dice, 1500, _briefings(root), "briefings"),
         *_of_bench(attack=False),
         *_some(dice, 600, made("harmless_en", 0, seed), "plain-en-1"),
@@ -310,6 +320,14 @@ def _commands(root: Path) -> Iterator[str]:
     """Descriptions of commands, with examples."""
     for path in sorted(root.rglob("examples/*/*.rst")):
         yield path.read_text("utf-8")[:3000]
+
+
+def _manuals(root: Path) -> Iterator[str]:
+    """Paragraphs of manuals, and stretches of them."""
+    for path in sorted(root.rglob("doc/source/**/*.rst")):
+        text = path.read_text("utf-8")
+        yield from re.split(r"\n\s*\n", text)
+        yield from (text[at : at + MANUAL] for at in range(0, len(text), 2 * MANUAL))
 
 
 def _briefings(root: Path) -> Iterator[str]:

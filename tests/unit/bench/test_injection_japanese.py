@@ -60,3 +60,22 @@ def test_pages_are_long_and_lie_half_over_each_other(tmp_path):
     pages = [page.split("\n") for page in reading.pages([tmp_path])]
     assert [page[0] for page in pages] == ["文0です", "文15です", "文30です", "文45です"]
     assert [len(page) for page in pages] == [reading.LONG_PAGE] * 3 + [reading.LONG_PAGE // 2]
+
+
+def test_pages_that_are_half_translated_have_both_languages_by_turns(tmp_path):
+    said = "\n\n".join(['msgid ""\nmsgstr ""', *(f'msgid "text {at}"\nmsgstr "文{at}です"' for at in range(6))])
+    catalogue(tmp_path / "ja/LC_MESSAGES", said)
+    (page,) = reading.bilingual([tmp_path])
+    assert page.split("\n") == ["文0です", "text 1", "文2です", "text 3", "文4です", "text 5"]
+
+
+def test_leaflets_are_read_whole_and_by_paragraph_where_they_are_japanese(tmp_path):
+    (tmp_path / "guide.md").write_text("# Guide\n\n手順です\n\nEnglish only", "utf-8")
+    (tmp_path / "other.md").write_text("nothing here", "utf-8")
+    assert list(reading.leaflets([tmp_path])) == ["# Guide\n\n手順です\n\nEnglish only", "手順です"]
+
+
+def test_pages_of_offices_are_read_in_stretches(tmp_path):
+    told = [{"summary": "補助金", "raw_text": "あ" * (reading.OFFICE + 1)}, {"summary": None, "raw_text": ""}]
+    (tmp_path / "grants.json").write_text(json.dumps(told), "utf-8")
+    assert list(reading.offices(tmp_path)) == ["補助金", "あ" * reading.OFFICE, "あ"]

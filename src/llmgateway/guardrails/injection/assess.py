@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from llmgateway.guardrails.injection.decode import layers, rot13, unescaped
 from llmgateway.guardrails.injection.disguise import readings
 from llmgateway.guardrails.injection.normal import Mark, Plain, plain
-from llmgateway.guardrails.injection.score import delimiters, hits, weighed
+from llmgateway.guardrails.injection.score import Hit, delimiters, hits, weighed
 from llmgateway.guardrails.injection.weights import HEAD, loudest
 
 HIDDEN: Final = 1.0  # logits: nobody writes to people in codes
@@ -38,8 +38,9 @@ def assess(text: str) -> Evidence:
     return max([_open(form, lower, found), *other], key=lambda each: each.logit)
 
 
-def _open(form: Plain, lower: str, found: list[tuple[str, int]]) -> Evidence:
-    by = weighed(found)
+def _open(form: Plain, lower: str, found: list[Hit]) -> Evidence:
+    by_weights, there = loudest(form.words, found)
+    by = weighed(there)
     marks = delimiters(lower)
     if by and form.marks:
         by["obfuscated"] = float(len(form.marks))
@@ -47,15 +48,15 @@ def _open(form: Plain, lower: str, found: list[tuple[str, int]]) -> Evidence:
     if marks:
         by["delimiter"] = marks
     technique = max(by, key=lambda each: by[each], default="")
-    logit, _ = _evidence(said, loudest(form.words, found), technique)
+    logit, _ = _evidence(said, by_weights, technique)
     terse = MEANT if said and len(form.words) <= TERSE else 0.0
     return Evidence(logit + MARK * marks + terse, technique)
 
 
 def _disguised(form: Plain, lower: str, groups: Collection[str]) -> Iterator[Evidence]:
     for found, words in readings(lower, form.words, groups):
-        if by := weighed(found):
-            yield _evidence(HIDDEN + sum(by.values()), loudest(words, found), "obfuscated")
+        if weighed(found):
+            yield _hidden(words, found, "obfuscated")
 
 
 def _unwrapped(text: str, groups: Collection[str]) -> Iterator[Evidence]:
@@ -66,8 +67,12 @@ def _unwrapped(text: str, groups: Collection[str]) -> Iterator[Evidence]:
         inner.append((text[::-1], "obfuscated"))
     for each, technique in inner:
         form = plain(each)
-        said = hits(form.words)
-        yield _evidence(HIDDEN + sum(weighed(said).values()), loudest(form.words, said), technique)
+        yield _hidden(form.words, hits(form.words), technique)
+
+
+def _hidden(words: str, found: list[Hit], technique: str) -> Evidence:
+    by_weights, there = loudest(words, found)
+    return _evidence(HIDDEN + sum(weighed(there).values()), by_weights, technique)
 
 
 def _evidence(by_rules: float, by_weights: int, technique: str) -> Evidence:

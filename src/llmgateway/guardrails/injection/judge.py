@@ -27,7 +27,7 @@ class InjectionJudge:
     """
 
     name = "injection"
-    version = "5"
+    version = "6"
     kinds: Sequence[str] = tuple(f"injection.{each}" for each in TECHNIQUES)
     stages: Sequence[Stage] = (Stage.REQUEST,)
     is_heavy = False

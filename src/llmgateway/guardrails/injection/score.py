@@ -9,12 +9,14 @@ import ahocorasick_rs
 from llmgateway.guardrails.injection.phrases import DELIMITERS, GROUPS, KANA, MISSPELT, PHRASES, RULES, Rule
 
 MOST_DELIMITERS: Final = 4.0  # logits: chats are quoted in chats
-NEAR: Final = 64  # characters: about a sentence
+DENSE: Final = 1.5  # octets for each character of a text that is Japanese
+SHIFT: Final = 7  # buckets of 128 columns; three are weighed together
+NEAR: Final = 64  # columns: about a sentence
 LOOK: Final = 8  # groups before one that are looked at
 SHORTEST: Final = 5  # characters of a phrase without its spaces: "act as" is in "contact as"
 
 T = TypeVar("T")
-Hit = tuple[str, int]  # a group of phrases, and where one of its phrases ends
+Hit = tuple[str, int]  # a group of phrases, and the column where one of its phrases ends
 
 _GROUPS_OF: Final = tuple(PHRASES.values())
 _AUTOMATON: Final = ahocorasick_rs.AhoCorasick(list(PHRASES))
@@ -31,10 +33,16 @@ _DELIMITERS: Final = ahocorasick_rs.AhoCorasick(list(DELIMITERS))
 _WEIGHTS: Final = tuple(DELIMITERS.values())
 
 
+def wide(words: str) -> int:
+    """1 where a character of a plain text takes two columns, as a Japanese one does and says as much as two, else 0."""
+    return int(len(words.encode()) > DENSE * len(words))
+
+
 def hits(words: str) -> list[Hit]:
-    """List the groups whose phrases a plain text has, each with the place where the phrase ends."""
+    """List the groups whose phrases a plain text has, each with the column where the phrase ends."""
     found = _AUTOMATON.find_matches_as_indexes(words, overlapping=True)
-    return [(group, end) for at, _, end in found for group in _GROUPS_OF[at]]
+    shift = wide(words)
+    return [(group, end << shift) for at, _, end in found for group in _GROUPS_OF[at]]
 
 
 def near(named: Mapping[str, T]) -> dict[str, dict[str, T]]:
@@ -78,7 +86,7 @@ def rules(words: str) -> dict[str, float]:
     return weighed(hits(words))
 
 
-def weighed(found: list[Hit]) -> dict[str, float]:
+def weighed(found: Sequence[Hit]) -> dict[str, float]:
     """Sum the weights of the rules that hold, each once, by technique."""
     present = {group for group, _ in found}
     possible = [rule for rule in RULES if rule.groups <= present]
@@ -97,7 +105,7 @@ def delimiters(text: str) -> float:
     return min(MOST_DELIMITERS, sum(_WEIGHTS[each] for each in found))
 
 
-def _holds(rule: Rule, found: Iterable[tuple[str, int]]) -> bool:
+def _holds(rule: Rule, found: Iterable[Hit]) -> bool:
     """Whether all groups of a rule end within its reach somewhere."""
     last: dict[str, int] = {}
     for group, end in found:

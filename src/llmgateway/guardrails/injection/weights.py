@@ -14,10 +14,8 @@ from typing import Final, NamedTuple
 
 import ahocorasick_rs
 
-from llmgateway.guardrails.injection.score import Hit, near, pairs
+from llmgateway.guardrails.injection.score import SHIFT, Hit, near, pairs, wide
 
-SHIFT: Final = 7  # buckets of 128 characters, or of half as many Japanese ones, which say as much
-DENSE: Final = 1.8  # octets for each character of a text that is Japanese
 FLAG: Final = 0.5  # the score that 1 % of harmless texts reach
 BLOCK: Final = 0.8  # the score that 0.25 % of them reach
 STRICT: Final = 0.4  # for what tools bring: people's own words are rarely in there
@@ -51,25 +49,29 @@ _UNHEARD: Final = array("I", bytes(4 * len(_NAMES)))
 
 def shift_of(words: str) -> int:
     """How many characters of a plain text are one bucket, as a power of two."""
-    return SHIFT - 1 if len(words.encode()) > DENSE * len(words) else SHIFT
+    return SHIFT - wide(words)
 
 
-def loudest(words: str, found: Sequence[Hit]) -> int:
-    """The sum of weights in the stretch of a plain text that says most; what is said again adds nothing.
+def loudest(words: str, found: Sequence[Hit]) -> tuple[int, Sequence[Hit]]:
+    """The sum of weights in the stretch of a plain text that says most, and which groups of phrases end in it.
 
-    `words` are "" where only its groups of phrases are known.
+    What is said again adds nothing. `words` are "" where only its groups of phrases are known.
     """
-    length = max(len(words), found[-1][1]) if found else len(words)
     shift = shift_of(words)
-    sums, again = [0] * ((length >> shift) + WINDOW), _UNHEARD[:]
+    columns = max(len(words) << (SHIFT - shift), found[-1][1] if found else 0)
+    sums, again = [0] * ((columns >> SHIFT) + WINDOW), _UNHEARD[:]
     for at, _, end in _AUTOMATON.find_matches_as_indexes(words, overlapping=True):
         bucket = (end - 1) >> shift
         if again[at] <= bucket:
             sums[bucket] += _WEIGHTS[at]
             again[at] = bucket + WINDOW
     for at, end in pairs(found, _NEAR):
-        bucket = (end - 1) >> shift
+        bucket = (end - 1) >> SHIFT
         if again[at] <= bucket:
             sums[bucket] += _WEIGHTS[at]
             again[at] = bucket + WINDOW
-    return max(map(sum, zip(sums, sums[1:], sums[2:], strict=False)))
+    most = list(map(sum, zip(sums, sums[1:], sums[2:], strict=False)))
+    if len(most) == 1:
+        return most[0], found
+    first = max(range(len(most)), key=most.__getitem__)
+    return most[first], [hit for hit in found if first <= (hit[1] - 1) >> SHIFT < first + WINDOW]
