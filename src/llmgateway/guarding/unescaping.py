@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.guarding.holdback import HoldBack, Part, joined
-from llmgateway.wire.jsontexts import unescaped
+from llmgateway.wire.jsontexts import before_escape, unescaped
 
 OPENINGS: Final = frozenset('{["')
 """What JSON begins with that may have escapes in it."""
@@ -109,11 +109,13 @@ class Unescaping:
 
     def _whole(self) -> list[str]:
         """The escape sequence, if it is one now."""
-        _, letter, digits = self._pending.partition("u")
+        slashes, letter, digits = self._pending.partition("u")
         if not letter or len(digits) < _DIGITS:
             return []
         found, self._pending = self._pending, ""
-        return [found] if len(unescaped(found)) == 1 else list(found)
+        begin = before_escape(len(slashes))
+        said = found[begin:]
+        return [*found[:begin], *([said] if len(unescaped(said)) == 1 else said)]
 
 
 class _Lengths:

@@ -38,7 +38,7 @@ USUAL: Final = frozenset(
 """Strings that are names, or values that mean nothing by themselves, in the APIs that everybody uses."""
 
 # A run of backslashes is looked at from its beginning only, and given up whole: no text takes more than one pass.
-_ESCAPE: Final = re.compile(r"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|/)")
+_ESCAPE: Final = re.compile(r"(?<!\\)(\\++)(?:u([0-9A-Fa-f]{4})|/)")
 
 
 class Literal(NamedTuple):
@@ -149,11 +149,19 @@ def unescaped(text: str) -> str:
 
 
 def _resolved(found: "re.Match[str]") -> str:
-    if found[1] is None:
-        return "/"
-    said = chr(int(found[1], 16))
+    before = "\\" * before_escape(len(found[1]))
+    if found[2] is None:
+        return before + "/"
+    said = chr(int(found[2], 16))
     is_plain = said >= " " and said not in '"\\' and not "\ud800" <= said <= "\udfff"
-    return said if is_plain else found[0]
+    return before + said if is_plain else found[0]
+
+
+def before_escape(slashes: int) -> int:
+    """How many of so many backslashes before an escape's letter are backslashes themselves: the others begin it, one
+    in JSON, two where that stands in a string of JSON, four where this does in another.
+    """
+    return slashes - (slashes & -slashes)
 
 
 def plainer(body: bytes) -> bytes:

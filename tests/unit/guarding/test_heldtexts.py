@@ -3,7 +3,7 @@
 import json
 import random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.guardrails import Shouting
 from tests.unit.guarding.test_session import KINDS, cut, mixed, response, texts_of
@@ -47,6 +47,7 @@ def found_in(texts: list[str], word: str) -> Places:
 
 @settings(max_examples=150)
 @given(text=TEXTS, kind=st.sampled_from(KINDS), seed=st.integers(0, 10_000))
+@example(text="Ada\\日本", kind="response.function_call_arguments", seed=0)
 def test_any_cut_says_the_text_once_and_is_redacted_as_the_whole_is(text, kind, seed):
     dice = random.Random(seed)
     held = entries(response(0, kind, text, dice))

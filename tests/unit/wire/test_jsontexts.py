@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgateway.wire.jsontexts import at_a_glance, is_repetitive, literals, plainer, rewritten
+from llmgateway.wire.jsontexts import at_a_glance, is_repetitive, literals, plainer, rewritten, unescaped
 
 BASE64 = "aGVsbG8gd29ybGQ_-" * 40
 
@@ -124,3 +124,23 @@ def test_a_glance_leaves_out_what_is_certainly_a_file_in_base64(text, is_left_ou
 def test_a_plainer_document_has_no_escape_that_it_could_do_without(written, said):
     assert plainer(written).decode() == said
     assert json.loads(plainer(written)) == json.loads(written)
+
+
+@pytest.mark.parametrize("said", ["日", "C:\\日本", "C:\\\\日", 'a "\\é" b', "\\\\", "ends in \\", "日\\"])
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_without_its_escapes_a_text_says_the_same_however_deep_the_json_is(said, depth):
+    text = said
+    for _ in range(depth):
+        text = json.dumps(text)
+    text = unescaped(text)
+    assert "u00" not in text
+    assert "u65" not in text
+    for _ in range(depth):
+        text = json.loads(text)
+    assert text == said
+
+
+def test_backslashes_before_an_escape_stay():
+    assert unescaped(r'"C:\\\u65e5\u672c"') == r'"C:\\日本"'
+    assert unescaped(r'"\\u65e5"') == '"日"'  # of JSON in a string
+    assert unescaped(r'"a\/b \\\/"') == r'"a/b \\/"'
