@@ -11,6 +11,7 @@ from llmgateway import plugins
 from llmgateway.domain.verdict import Action, Finding, Mode, Stage
 from llmgateway.guarding.chain import Chain, Link
 from llmgateway.ports.asking import OpinionError, Question, Whom
+from llmgateway.ports.guardrail import Guardrail
 from llmgateway.ports.judge import Judged, Piece
 from llmgateway.wire.jsoncodec import decode, encode
 from llmgateway.wire.options import OptionError, Options
@@ -222,3 +223,14 @@ def word(text: str, action: Action = Action.REDACT, mode: Mode = Mode.ENFORCE) -
 
 def chain(*links: Link) -> Chain:
     return Chain(links)
+
+
+def waits(guardrail: Guardrail, text: str, value: str) -> bool:
+    """Whether a value waits in streams for all that decides about it, so that early findings are those of the whole."""
+    start, found = text.index(value), guardrail.find(View(text))
+    for cut in range(len(text)):
+        settled = guardrail.settled(View(text[:cut]))
+        early = [each for each in guardrail.find(View(text[:cut])) if each.start < settled]
+        if start < settled < start + len(value) or early != [each for each in found if each.start < settled]:
+            return False
+    return True

@@ -1,6 +1,7 @@
 """Passwords before the words that call them so, in English and Japanese, and what waits for such words in a stream."""
 
 import pytest
+from tests.support.guardrails import waits
 
 from llmgateway.guardrails.secrets import behind
 from llmgateway.guardrails.secrets.guardrail import Secrets
@@ -53,10 +54,10 @@ def test_a_password_before_its_word(text, password):
         "use changeme123 as the password",
         "See https://a.example.com/x1y2 as the password",
         f"{VALUE} and the password",
-        f"{VALUE} is the long forgotten and rather silly old temporary password",
+        "mary2024x is the long forgotten and rather silly old temporary password",
         f"{VALUE}{SEPARATOR} is the password",
         f"{VALUE}を使い、パスワードは別に送ります",
-        f"{VALUE}をパスワードごと消した",
+        "mary2024xをパスワードごと消した",
         "iPhone15Proを買いパスワードを忘れた",
     ],
 )
@@ -66,13 +67,7 @@ def test_what_is_called_no_password(text):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_value_waits_for_the_words_behind_it(text):
-    whole = "Well, " + text.format(VALUE) + "\nNothing more."
-    start = whole.index(VALUE)
-    for cut in range(len(whole)):
-        settled = GUARD.settled(View(whole[:cut]))
-        assert not start < settled < start + len(VALUE)
-        early = [each for each in GUARD.find(View(whole[:cut])) if each.start < settled]
-        assert early == [each for each in GUARD.find(View(whole)) if each.start < settled]
+    assert waits(GUARD, f"Well, {text.format(VALUE)}\nNothing more.", VALUE)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,14 @@ def found(text: str) -> list[tuple[str, str]]:
         "la contraseña es: {}",
         "and the password's {}, all in small letters",
         '<property name="hibernate.connection.password">{}</property>',
+        "<tr><td>Password</td><td>{}</td></tr>",
+        "<tr><th>パスワード</th><td>{}</td></tr>",
+        "Password . . . : {}",
+        "sudo password on gw.example.test is {} (same as before)",
+        "Is the root password still {}?",
+        "The wifi password is currently {}, they say",
+        "パスワードは次のとおりです。\n{}",
+        "解凍パスワードは {} です。",
     ],
 )
 def test_a_password_is_found_by_what_it_is_called(around, value):
@@ -222,6 +230,35 @@ def test_the_default_of_a_variable_in_terraform():
     for between in ("", "  type    = string\n", "  type = string\n  sensitive = true\n"):
         assert found(f'variable "api_token" {{\n{between}  default = "{value}"\n}}') == [("generic", value)]
     assert found(f'variable "region" {{\n  default = "{value}"\n}}') == []
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_behind_a_clause(key):
+    assert found(f"Somebody leaked the account's secret, {key}, in a channel.") == [("generic", key)]
+    assert found(f"The signing secret we share with the partner is {key}.") == [("generic", key)]
+    assert found(f"I keep the signing key here so that it is not lost: {key}") == [("generic", key)]
+    assert found(f"You asked for the API token. It's {key}") == [("generic", key)]
+
+
+def test_the_nearest_link_counts_whatever_follows():
+    text = "The password of Ann is maple4711 as the other one is cedar4812"
+    assert found(text) == [("password", "maple4711")]
+    assert found(text[: text.index(" as")]) == [("password", "maple4711")]
+
+
+def test_what_an_address_hands_over_as_a_key():
+    value = DICE.of(32)
+    assert found(f"https://example.test/feed.xml?key={value}") == [("generic", value)]
+    assert found(f"https://example.test/a?u=1&auth={value}&x=2") == [("generic", value)]
+    assert found(f"f(key={value})") == []
+    assert found("https://example.test/a?key=some-words-in-a-row-and-more") == []
+
+
+def test_a_public_key_and_its_fingerprint_are_none():
+    value = DICE.of(43)
+    assert found(f"公開鍵 {value} を登録します。") == []
+    assert found(f"公開鍵のフィンガープリント：SHA256:{value}") == []
+    assert found(f"署名の鍵は {value} です。") == [("generic", value)]
 
 
 @pytest.mark.parametrize("value", ["timber.Summit225", "harbor.NIMBUS1264"])

@@ -35,6 +35,7 @@ TOKENS = [
     ("gitlab", "glffct-" + DICE.of(20)),
     ("harness", "pat." + DICE.of(22) + "." + DICE.of(24, HEX) + "." + DICE.of(20)),
     ("infracost", "ico-" + DICE.of(32)),
+    ("intercom", "dG9rOj" + DICE.of(52) + "="),
     ("intra42", "s-s4t2ud-" + DICE.of(64, HEX)),
     ("jina", "jina_" + DICE.of(60)),
     ("mapbox", "sk.eyJ1Ijoi" + DICE.of(40) + "." + DICE.of(22)),

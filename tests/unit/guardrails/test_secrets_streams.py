@@ -154,6 +154,16 @@ def test_a_private_key_of_another_program():
     assert found(f"x\n{key}\ny") == [key]
 
 
+@pytest.mark.parametrize("longest", [1, 2, 3, 9, 60])
+@pytest.mark.parametrize("last", [4, 11, 40])
+def test_the_sum_below_a_key_of_pgp_belongs_to_it(longest, last):
+    key = DICE.pem("PGP PRIVATE KEY BLOCK", lines=8)
+    body, end = key.rsplit("\n", 2)[0], key.rpartition("\n")[2]
+    key = f"{body}\n{DICE.of(last)}\n={DICE.of(4)}\n{end}"
+    assert found(f"x\n{key}\ny") == [key]
+    assert streamed(DICE.pieces(f"x\n{key}\nThanks", longest)) == "x\n<secret.private_key>\nThanks"
+
+
 def test_a_private_key_without_an_end_goes_as_far_as_its_base64():
     key = DICE.pem().partition("\n-----END")[0]
     assert found(key) == [key]
@@ -340,3 +350,58 @@ def test_a_key_that_breaks_off_goes_to_its_text_s_end_whatever_stands_beside():
     key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA75m0n\nabcdEFGH1234\n"
     for text in (key, key.rstrip(), key + "-----", key + "-----EN", key + "-----END RSA"):
         assert found(text) == found(text + SEPARATOR + "and so on") == [text]
+
+
+PARTS = (
+    *(
+        "password",
+        "Password: ",
+        "the pw is ",
+        " is ",
+        " was ",
+        " to ",
+        " or ",
+        " and ",
+        " as ",
+        " at the ",
+        "to log in",
+    ),
+    *(
+        " account ",
+        "(",
+        ")",
+        "'",
+        '"',
+        ". ",
+        "! ",
+        "? ",
+        "\n",
+        ", ",
+        " -> ",
+        " / ",
+        "new: ",
+        "the new one is ",
+        " still ",
+    ),
+    *("Tom: ", "Tom  3:15 PM\n", "パスワード", "は", "「", "」", "。", " と ", "から", "ログイン", "認証コード", "が"),
+    *(
+        "のままです",
+        "verification code",
+        " PIN ",
+        " is your ",
+        "backup codes: ",
+        "Cookie: sid=",
+        "; ",
+        "secret",
+        "api key",
+    ),
+    *("admin/", "root:", "</td><td>", "https://a.test/a?key=", "\u200b", "482913", "4821", "**", "鍵", "公開鍵 "),
+)
+
+
+@pytest.mark.parametrize("round_", range(150))
+def test_a_stream_says_the_same_of_sentences_put_together_by_chance(round_):
+    dice = Dice(round_)
+    values = [dice.of(11), dice.of(24), "Falcon!2024x", "tundra-otter-lemon", "k3f9q-w2m7x", "mary2024"]
+    text = "".join(dice.pick([*PARTS, *values, *values], 12))
+    assert streamed(dice.pieces(text, 1 + round_ % 7)) == whole(text)

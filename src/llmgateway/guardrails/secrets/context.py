@@ -4,6 +4,7 @@ from typing import Final
 
 from ahocorasick_rs import BytesAhoCorasick
 
+from llmgateway.guardrails.secrets.made_up import is_dressed_up
 from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
 from llmgateway.guardrails.secrets.strength import (
     Judge,
@@ -14,6 +15,7 @@ from llmgateway.guardrails.secrets.strength import (
     is_uuid,
 )
 from llmgateway.ports.guardrail import MAX_OPEN
+from llmgateway.wire.expression import Expression
 from llmgateway.wire.view import CONTEXT, SEPARATOR
 
 PASSWORD: Final = "secret.password"  # noqa: S105
@@ -44,6 +46,7 @@ CLOSE: Final = rb"[\"'`\]\)*_\\]{0,4}"
 _OPEN: Final = rb"[\"'`(\[{*_\\]{0,4}"
 _CELL: Final = rb"|->|\|"
 _ELEMENT: Final = rb"|[\"']>| [a-z]{2,12}=\"[A-Za-z0-9]{0,12}\">"
+ROW: Final = rb"</[a-z]{1,6}>\s{0,8}<[a-z]{1,6}(?: [^<>\x1f]{1,32})?>(?:<[a-z]{1,4}>)?"  # of a table in HTML
 _ARGUMENT: Final = rb"[({]\s?[\"']|"
 _SIGN: Final = rb"(?::=|=>|<-|={1,3}|:" + _CELL + rb")"
 _ASSIGNED: Final = (
@@ -53,7 +56,7 @@ _ASSIGNED: Final = (
     rb" ?: ?&?(?:'static )?[A-Za-z]{3,8} = [bru]?[\"']|"  # with its type
     rb"[\"'\])]{0,3}\s{1,2}(?:\|\||\x1a\x1a|or)\s{1,2}[\"'`]|"  # env.NAME || 'value'
     + CLOSE
-    + rb"\s{0,24}"
+    + rb"(?: [. ]{2,32}|\s{0,24})"
     + _SIGN
     + rb"[*_\"'`]{0,2}\s{0,8}(?:Bearer |Token )?(?:[bBrRuUN@]{1,2}[\"']|"  # strings of Python, SQL, C#
     + _OPEN
@@ -62,21 +65,25 @@ _ASSIGNED: Final = (
     + _ARGUMENT
     + rb">|\s[\"'`]"
     + _ELEMENT
+    + rb"|"
+    + ROW
     + rb")"
 )
 _PHRASE: Final = (
-    rb"(?:(?:[ ]\(?(?i:for|to|of|on|at|in)\b[^\n.:=\x1f]{1,30}(?:\.[a-z]{2,8})?| \([A-Za-z ]{1,16}\))?"
+    rb"(?:(?: (?:that|which|I|you|we|they|he|she)(?: [a-z']{1,8}){1,2})?"
+    rb"(?:[ ]\(?(?i:for|to|of|on|at|in|with|between|behind)\b(?:[^\n.:=\x1f]|\.[A-Za-z0-9]){1,38}"
+    rb"| \([A-Za-z ]{1,16}\))?"
     rb"(?: (?:that|which|I|you|we|they|he|she)(?: [a-z']{1,8}){1,2})?"
     rb"(?:(?: here)?:|[ ](?:(?:(?:has been|had been|is|was|got|gets) )?(?:now )?"
-    rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|used to be|will be|should be"
-    rb"|reads|says|remains|stays|lautet|ist|est|es|here is|to|as|=)|'s)"
-    rb"(?: (?:now|currently|still|just))?:?\s{1,3}"
-    + _OPEN
-    + rb"|(?: (?:changed|reset|set|updated))?[ ]?[?][? :=]{0,10}"
-    + _OPEN
-    + rb")"  # PW は …
+    rb"(?:set|reset|changed|updated|rotated|equals) (?:to|as)|is|was|used to be|will be|should be|being|namely"
+    rb"|reads|says|remains|stays|still|currently|became|lautet|ist|est|es|here is|to|as|=)|'s)"
+    rb"(?: (?:now|currently|still|just|literally|simply|actually|again|called|set to|the following|only|really)){0,2}"
+    rb":?\s{1,3}" + _OPEN + rb"|(?: (?:changed|reset|set|updated))?[ ]?[?][? :=]{0,10}" + _OPEN + rb")"  # PW は …
 )
-_DIRECT: Final = rb"(?:[ ]-{1,2}[ ]|\n|[*_]{0,3}[ \t]{1,8})" + _OPEN
+_DIRECT: Final = (
+    rb"(?:[ ]-{1,2}[ ]|[ ]\((?:currently|now|still|was|is|formerly)(?: is)?:? |\n|[*_]{0,3}[ \t]{1,8})" + _OPEN
+)
+_PAUSED: Final = rb"(?:,|(?: [a-z']{1,12}){1,8}:|\. (?:It's|It is)) "
 _STRIKING: Final = rb"[^\s\x1f]{0,24}(?:[0-9]|[a-z][A-Z])"
 
 _ANY: Final = of_class(RUN.replace("?", ""))
@@ -86,6 +93,8 @@ _REST: Final = rb"[A-Za-z0-9_./+=~%:-]*"
 QUOTED: Final = compiled(_ANY + rb"{1,64}" + _REST)
 PLAIN: Final = compiled(_PLAIN + rb"{1,64}" + _REST)
 INNER: Final = compiled(_INNER + rb"{1,64}" + _REST)
+_OPENING: Final = b" \t\n\"'`(*[{_\\"
+_LENGTH_OF_KEY: Final = 20
 _FULL_STOP: Final = "。"
 _SEPARATOR: Final = SEPARATOR.encode()
 _BACKSLASH: Final = 0x5C
@@ -137,8 +146,10 @@ _KEYS: Final = (
     *(b"firebase", b"supabase", b"netlify", b"shopify", b"square", b"paypal", b"braintree", b"plaid", b"recaptcha"),
     *(each.encode() for each in PROVIDERS),
 )
+_LOGINS: Final = (b"user", b"login", b"account")
 _IS_NOUN: Final = compiled(
-    rb"(?i:pass(?:w|phrase|code|[ \t]{2,8}\S|[_-]?[0-9a-z]{0,10}[\"'`\])*]{0,4}(?:\s{0,3}[:=|>]|,\s{0,4}[\"'])))"
+    rb"(?i:pass(?:w|phrase|code|[ \t]{2,8}\S|[ ](?:is|was)[ ]|"
+    rb"[_-]?[0-9a-z]{0,10}[\"'`\])*]{0,4}(?:\s{0,3}[:=|>]|,\s{0,4}[\"'])))"
 )
 
 
@@ -211,21 +222,28 @@ def _is_in_query(octets: bytes, start: int) -> bool:
 def _detector(word: str) -> Detector:
     signs = _ASSIGNED
     if word not in _OF_PASSWORDS:  # a line parts types, and elements are of classes
-        signs = signs.replace(_CELL, b"").replace(_ELEMENT, b"")
+        signs = signs.replace(_CELL, b"").replace(_ELEMENT, b"").replace(b"|" + ROW, b"")
     if word == "credential":
         signs = signs.replace(_ARGUMENT, b"")  # a name comes first
-    gate = compiled(
-        rb"(?i:" + _WORD[word] + rb")(?:" + SUFFIX + signs + rb"|" + _PHRASE + rb"|" + _DIRECT + _STRIKING + rb")"
+    behind = (
+        _PHRASE + rb"|" + _DIRECT + _STRIKING + (b"" if word in _OF_PASSWORDS else rb"|" + _PAUSED + _OPEN + _STRIKING)
     )
+    gate = compiled(rb"(?i:" + _WORD[word] + rb")(?:" + SUFFIX + signs + rb"|" + behind + rb")")
     assigned = compiled(rb"(?i:" + _WORD[word] + SUFFIX + rb")" + signs)
     spoken = compiled(rb"(?i:" + _WORD[word] + rb")" + _PHRASE)
     direct = compiled(rb"(?i:" + _WORD[word] + rb")" + _DIRECT)
+    paused = compiled(rb"(?i:" + _WORD[word] + rb")" + _PAUSED + _OPEN)
     is_of_passwords = word in _OF_PASSWORDS
     kind = PASSWORD if is_of_passwords else GENERIC
     plain: Judge = is_password if is_of_passwords else is_token
-    prose: Judge = is_password_in_prose if is_of_passwords else is_token
+    prose: Judge = is_password_in_prose if is_of_passwords else _is_secret
     striking: Judge = is_striking_password if is_of_passwords else _is_striking
-    shapes = ((assigned, plain), (spoken, prose), (direct, striking))
+    shapes = (
+        (assigned, plain),
+        (spoken, prose),
+        *(() if is_of_passwords else ((paused, _is_long),)),
+        (direct, striking),
+    )
 
     def detect(scan: Scan, at: int) -> Candidate | None:
         end = min(at + CONTEXT, len(scan.octets))
@@ -233,14 +251,34 @@ def _detector(word: str) -> Detector:
             return None
         for pattern, judge in shapes:
             start = pattern.ends(scan.octets, at, end)
-            if start >= 0:
-                candidate = found_value(scan, start, at, kind, judge)
-                if candidate is None or (word == "token" and _is_identifier(scan, at, candidate)):
-                    return None
+            starts = _starts(spoken, scan.octets, at, start) if pattern is spoken else [start][: start >= 0]
+            values = (found_value(scan, start, at, kind, judge) for start in starts)
+            candidate = next(filter(None, values), None)
+            if candidate and not (word == "token" and _is_identifier(scan, at, candidate)):
                 return _of_provider(scan, candidate)
+            if starts:
+                return None
         return None
 
     return detect
+
+
+def _starts(spoken: Expression, octets: bytes, at: int, start: int) -> list[int]:
+    """`start`, and where a value may begin behind a nearer link; the nearest first, so what follows changes nothing."""
+    starts: list[int] = []
+    while start >= 0:
+        starts.insert(0, start)
+        start = spoken.ends(octets, at, min(start - 1, at + len(octets[at:start].rstrip(_OPENING))))
+    return starts
+
+
+def _is_secret(octets: bytes) -> bool:
+    return is_token(octets) or is_dressed_up(octets)
+
+
+def _is_long(octets: bytes) -> bool:
+    """For a value behind the word and a comma."""
+    return len(octets) >= _LENGTH_OF_KEY and _is_striking(octets)
 
 
 def _is_striking(octets: bytes) -> bool:
@@ -271,7 +309,7 @@ def _names_a_password(scan: Scan, at: int, word: str, before: bytes) -> bool:
         return True
     called = scan.octets[at : at + 5].lower()
     if word == "pass" and called != b"passw" and _IS_NOUN.ends(scan.octets, at) < 0:
-        return False
+        return before.endswith((b", ", b" and ", b" & ")) and any(each in before for each in _LOGINS)
     return scan.begins(at) or scan.octets[at] in b"P" or called in {b"passw", b"passp"}
 
 

@@ -51,6 +51,8 @@ FORMS: Final = (
     Form("llmgateway", ("lgw_",), b"lgw_" + _AN + b"{30,}"),
     Form("aws", ("akia", "asia", "abia", "acca"), b"((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})" + _END),
     Form("aws", ("absk",), b"ABSK[A-Za-z0-9+/]{80,}=*"),
+    Form("aws", ("x-amz-signature=",), b"(?i:x-amz-signature)=([0-9a-f]{64})", is_random),
+    Form("google", ("x-goog-signature=",), b"(?i:x-goog-signature)=([0-9a-f]{128,})", is_random),
     Form("azure", ("accountkey=",), b"(?i:accountkey)=([A-Za-z0-9+/]{40,}={0,2})"),
     Form("azure", ("sharedaccesskey=",), b"(?i:sharedaccesskey)=([A-Za-z0-9+/]{40,}={0,2})"),
     Form("azure", ("sig=",), b"sig=([A-Za-z0-9%/+]{40,}={0,2})", is_random),

@@ -1,6 +1,6 @@
 """Finds credentials: a gate of fixed words first, then what the word stands for, alone and on little text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from re import escape
 from typing import Any, Final
 
@@ -9,8 +9,11 @@ from ahocorasick_rs import BytesAhoCorasick
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.secrets import (
     behind,
+    clauses,
+    codes,
     columns,
     context,
+    further,
     japanese,
     logins,
     pem,
@@ -38,17 +41,20 @@ _GATED: Final[Sequence[tuple[str, Detector]]] = (
     *structures.DETECTORS,
     *logins.DETECTORS,
     *piped.DETECTORS,
+    *codes.DETECTORS,
     *((word, _around) for word in ("passw", "passphrase", "passcode", "pwd")),
     *context.detectors(),
+    *((word, clauses.asked) for word in ("key", "token", "secret")),
 )
-_GATE: Final = BytesAhoCorasick([word.encode() for word, _ in _GATED])
-_ANY: Final = compiled(b"(?i:" + b"|".join(escape(word.encode()) for word, _ in _GATED) + b")|" + structures.ODD_HEAD)
+_WORDS: Final = (*(word for word, _ in _GATED), *clauses.GATES)
+_GATE: Final = BytesAhoCorasick([word.encode() for word in _WORDS])
+_ANY: Final = compiled(b"(?i:" + b"|".join(escape(word.encode()) for word in _WORDS) + b")|" + structures.ODD_HEAD)
 _DETECTORS: Final = [detect for _, detect in _GATED]
 _RUN: Final = RUN + UNSEEN
 _ARMOUR: Final = pem.GATE.upper()
 _KINDS: Final = tuple(
     sorted(
-        {pem.KIND, context.PASSWORD, context.GENERIC, *structures.KINDS, *logins.KINDS}
+        {pem.KIND, codes.CODE, context.PASSWORD, context.GENERIC, *structures.KINDS, *logins.KINDS}
         | {f"secret.{each}" for each in (*tokens.FAMILIES, *context.PROVIDERS)}
     )
 )
@@ -58,7 +64,7 @@ class Secrets:
     """Finds keys, tokens, passwords and private keys. Option `kinds`: only these (or families of them)."""
 
     name = "secrets"
-    version = "7"
+    version = "8"
     kinds: Sequence[str] = _KINDS
     growing = (Growing.WORD, Growing.SIGNS)
 
@@ -113,6 +119,11 @@ class Secrets:
         return cut
 
 
+_OPENINGS: Final[Sequence[Callable[[View], int]]] = (
+    *(behind.opening, clauses.opening, codes.opening, phrases.opening, piped.opening, columns.opening),
+)
+
+
 def _chosen(kinds: object) -> frozenset[str]:
     if kinds is None:
         return frozenset(_KINDS)
@@ -123,7 +134,7 @@ def _chosen(kinds: object) -> frozenset[str]:
 
 def _opening(view: View) -> int:
     """Where a value begins that is not whole, or that what follows may call a secret; the text's end if none does."""
-    return min(behind.opening(view), phrases.opening(view), piped.opening(view), columns.opening(view))
+    return min(opening(view) for opening in _OPENINGS)
 
 
 def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
@@ -139,23 +150,28 @@ def _seen(view: View, kinds: frozenset[str]) -> list[Candidate]:
     """The secrets of these kinds in order; of two that overlap the first, and there the surest."""
     found: list[Candidate] = []
     reached = 0
-    for each in sorted(_candidates(view)):
+    scan = Scan(view)
+    candidates = {*_candidates(view, scan)}
+    for each in sorted({*candidates, *further.candidates(scan, candidates)}):
         if each.start >= reached and each.kind in kinds:
             found.append(each)
             reached = each.end
     return found
 
 
-def _candidates(view: View) -> list[Candidate]:
+def _candidates(view: View, scan: Scan) -> list[Candidate]:
     """Whatever may be a secret. Most texts hold nothing that is worth a closer look."""
-    scan = Scan(view)
     found = [*japanese.candidates(scan), *columns.candidates(view)]
     if _ANY.place(scan.octets)[0] < 0:
         return found
+    of_clauses = []
     for which, at, _ in _GATE.find_matches_as_indexes(scan.octets.lower(), overlapping=True):
-        candidate = _DETECTORS[which](scan, at)
-        if candidate:
+        if which >= len(_DETECTORS):
+            of_clauses.append(at)
+        elif candidate := _DETECTORS[which](scan, at):
             found.append(candidate)
+    told = {each.start for each in found if each.rank < clauses.RANK}  # by what is before them, in streams too
+    found += clauses.candidates(scan, of_clauses, told)
     odd = structures.ODD.search(scan.octets)
     while odd:
         candidate = structures.discord(scan, odd.start(1))

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from llmgateway.guardrails.secrets.context import PASSWORD
+from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD
+from llmgateway.guardrails.secrets.made_up import shows_by_itself
 from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, SIGN, Candidate, Detector, Scan, compiled, of_class
 from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token
 from llmgateway.guardrails.secrets.structures import CONNECTION
@@ -17,6 +18,9 @@ _UNQUOTED: Final = rb"[\"']?" + _BARE
 _ARGUMENTS: Final = rb"[^\n\x1f|;&]"
 _COOKIES: Final = rb"(?i:[a-z_.-]{0,16}(?:sess|sid|auth|token|jwt|remember)[a-z_.-]{0,12})"
 _MOST: Final = 200  # characters of a cookie that decide
+COOKIE: Final = (
+    rb"(?:[^=;\s\x1f]{1,24}=[^;\s\x1f]{0,32}; ){0,3}?" + _COOKIES + rb"=([A-Za-z0-9._~+/%%=-]{16,%d})" % _MOST
+)
 _LOGIN: Final = compiled(rb"(?:^|[\"'`=\s\x1f])[A-Za-z0-9_.-]{1,40}:([^\s\"'`@?\x1f]{1,64})\z")
 _LONGEST: Final = 112  # characters of a name and a password
 _ENDS: Final = b".,:;!)\x1a"  # of a sentence, behind a password
@@ -123,7 +127,10 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
             ("xfreerdp ", rb"xfreerdp " + _ARGUMENTS + rb"{0,100}?/p:"),
             ("rclone ", rb"rclone obscure "),
             ("zip -p ", rb"zip -P "),
-            ("7z ", rb"7z [a-z] [^\n\x1f]{1,80}? -p"),
+            ("mosquitto_", rb"mosquitto_[a-z]{3,6} " + _ARGUMENTS + rb"{0,100}?-P "),
+            ("snmp-server community ", rb"(?i:snmp-server community )"),
+            ("snmp", rb"snmp[a-z]{3,8} " + _ARGUMENTS + rb"{0,40}?-c ?"),
+            ("7z ", rb"7z [a-z](?: [^\n\x1f]{1,80}?)? -p"),
             ("basic auth", rb"(?i:basic auth)(?:entication)?:? " + _NAME + rb":"),
             ("curl ", rb"curl " + _ARGUMENTS + rb"{0,120}?-(?:[a-zA-Z]{0,4}u|-proxy-user)[ =]?[\"']?" + _NAME + rb":"),
             ("http -a ", rb"http -a [\"']?" + _NAME + rb":"),
@@ -150,8 +157,9 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
         for gate in ("docker login", "podman login", "registry login", "oc login")
     ),
     *(
-        (gate, _found(rb"(?i:[a-z]{4,13}=?)\(\s?[\"'][^\"'\s\x1f]{1,64}[\"'],\s?" + _QUOTED, PASSWORD, is_password))
-        for gate in ("auth=(", "httpbasicauth(")
+        (gate, _found(rb"(?i:[a-z]{4,13}(?: ?= ?)?)\(\s?[\"'][^\"'\s\x1f]{1,64}[\"'],\s?" + _QUOTED,
+                      PASSWORD, is_password))
+        for gate in ("auth=(", "auth = (", "httpbasicauth(")
     ),
     *(
         (gate, _found(rb"[]A-Za-z_>:.-]{3,30}\(\s{0,8}" + _STRING * strings + _QUOTED, PASSWORD, is_password))
@@ -164,7 +172,12 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     ("wpa", _found(rb"(?i:wpa[23]?(?:[ /-](?:psk|wpa2|wpa3|personal))?[ _-](?:key|psk|pass|code)(?: is|:|=| =) ?)" +
                    _UNQUOTED, PASSWORD, is_password_in_prose, is_prose=True)),
     *((gate, _answered) for gate in ("passw", "passphrase", "passcode")),
-    ("cookie: ", _found(rb"(?i:cookie): (?:[^=;\s\x1f]{1,24}=[^;\s\x1f]{0,32}; ){0,3}" + _COOKIES +
-                        rb"=([A-Za-z0-9._~+/%%=-]{16,%d})" % _MOST, SESSION, is_token)),
+    ("jwt.", _found(rb"jwt\.[a-z]{4,6}\([^\n\x1f]{1,60}?, ?[\"']([A-Za-z0-9+/=_-]{16,128})[\"']", GENERIC, is_token)),
+    *(
+        (gate, _found(gate.encode() + rb"(?:/| / |:)" + _BARE, PASSWORD, shows_by_itself, is_prose=True))
+        for gate in ("admin", "root", "administrator")
+    ),
+    ("curl ", _found(rb"curl " + _ARGUMENTS + rb"{0,120}?(?:-b|--cookie)[ =][\"']?" + COOKIE, SESSION, is_token)),
+    ("cookie: ", _found(rb"(?i:cookie): " + COOKIE, SESSION, is_token)),
 )  # fmt: skip
 KINDS: Final = (SESSION,)

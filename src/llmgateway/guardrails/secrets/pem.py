@@ -30,11 +30,13 @@ _OPEN: Final = compiled(  # what may become a head, as far as it goes
 )
 # The rest of a body, whatever it was cut in. The first line may be the end of one; the last may be short, and is no
 # word of what comes after a key that was whole already when it is told in pieces.
-_SHORT: Final = rb"(?:" + _GAP + _LETTERS + rb"{0,15})?"
+_SUM: Final = rb"=[A-Za-z0-9+/]"  # as PGP writes below the body
+_SHORT: Final = rb"(?:" + _GAP + _LETTERS + rb"{0,15})?(?:" + _GAP + _SUM + rb"{4})?"
 _LAST: Final = rb"(?:$|" + _SEPARATOR + rb")"  # a text's end, beside others or not
 _ENDS: Final = _SHORT + rb"(?:" + _GAP + rb")?(?:" + _END + rb"|-{1,5}" + _LAST + rb"|-{5}EN?" + _LAST + rb")"
+_LINE: Final = rb"(?:\r|\n|\\[rn]){1,12}"
 _PIECE: Final = (
-    rb"(?:\r|\n|\\[rn]){1,12}" + _LETTERS + rb"{0,15}\\?$|"
+    _LINE + _LETTERS + rb"{0,15}(?:" + _LINE + rb"(?:" + _SUM + rb"{0,4}(?:" + _LINE + rb")?)?)?\\?$|"
     rb"[ ][A-Za-z]{0,14}(?:[0-9+/=]|[a-z][A-Z])" + _LETTERS + rb"{0,15}$|\\?$"
 )
 _LINES: Final = _LETTERS + rb"*(?:" + _GAP + _LETTERS + rb"{16,})*"

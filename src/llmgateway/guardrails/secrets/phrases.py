@@ -8,6 +8,7 @@ from typing import Final
 
 from llmgateway.guardrails.secrets.context import CLOSE, PASSWORD, SUFFIX
 from llmgateway.guardrails.secrets.scan import Candidate, Scan, compiled
+from llmgateway.guardrails.secrets.wording import OF_MESSAGES
 from llmgateway.wire.view import SEPARATOR, View
 
 _LONGEST: Final = 80  # characters of one
@@ -22,21 +23,6 @@ _SIGNS_BEFORE: Final = (b":", b"=", b">")
 _BACK: Final = _LONGEST + 64
 _FEWEST: Final = 4  # words of nothing but small letters
 _SIGNS: Final = b"0123456789!#$%^&+=~"
-_SAID: Final = """
-password passwords passwd passwort passphrase pass passe pwd pin user users username name email e-mail mail login log
-sign account enter type input confirm repeat retype verify choose change changed reset forgot forgotten lost show hide
-toggle new old current your you must should can could cannot may please invalid incorrect wrong weak strong required
-optional missing empty match matches mismatch characters chars letters digits digit number numbers symbol length long
-short least most minimum maximum min max between contain contains include upper lower uppercase lowercase case not no
-do does did error failed failure success successfully valid again here this that these those click field form value
-values string text example e.g i.e default secret key token code hint label placeholder set create update save submit
-cancel continue next back step policy rule rules expired expires expire use used using without with will be been is
-are was were have has had it its if when before after because than too very more less only also same different at on
-in of for to from by an a the and or we our us they them their he she his her as und oder der die das ein eine ist
-nicht mit von zu mot de la le les et un une pour vous votre nouveau el los las y para su nueva actual contrasena clave
-senha nova para sua il lo della e per tua het een van wachtwoord
-"""
-_OF_MESSAGES: Final = frozenset(_SAID.encode().split())
 _PUNCTUATION: Final = b".,:;!?()[]{}<>*%\x1a"
 
 
@@ -75,4 +61,4 @@ def _is_phrase(value: bytes) -> bool:
 
 def _may_be(words: Sequence[bytes]) -> bool:
     """Whether none of them is one that messages have."""
-    return not any(word.strip(_PUNCTUATION).lower() in _OF_MESSAGES for word in words)
+    return not any(word.strip(_PUNCTUATION).lower() in OF_MESSAGES for word in words)

@@ -47,7 +47,7 @@ def detect(scan: Scan, at: int) -> Candidate | None:
     start, end = found.span(2)
     if not found.group(1) or not is_password(scan.octets[start:end]):
         start = found.start(1)
-    return Candidate(start, 2, end, PASSWORD, 0.9) if is_password(scan.octets[start:end]) else None
+    return Candidate(start, 4, end, PASSWORD, 0.9) if is_password(scan.octets[start:end]) else None
 
 
 DETECTORS: Final = tuple((gate, detect) for gate in _GATES)

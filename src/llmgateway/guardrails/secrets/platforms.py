@@ -40,6 +40,7 @@ PLATFORMS: Final = (
     Form("gitlab", ("glffct-", "glpats-"), b"(gl(?:ffct|pats)-" + _W + b"{18,})"),
     Form("harness", ("pat.", "sat."), b"((?:pat|sat)\\." + _W + b"{22}\\." + _AN + b"{24}\\." + _AN + b"{20})"),
     Form("infracost", ("ico-",), b"(ico-" + _AN + b"{32})" + _END, is_random),
+    Form("intercom", ("dg9roj",), b"(dG9rOj[A-Za-z0-9+/_-]{30,}=*)"),
     Form("intra42", ("s-s4t2",), b"(s-s4t2(?:ud|af)-" + _HEX + b"{64})"),
     Form("jina", ("jina_",), b"(jina_" + _W + b"{50,})"),
     Form("mapbox", ("sk.eyj",), b"(sk\\.eyJ" + _W + b"{20,}\\." + _W + b"{20,})"),

@@ -12,6 +12,7 @@ from typing import Final
 from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.guardrails.secrets.scan import compiled
+from llmgateway.guardrails.secrets.wording import are_of_programs, is_passphrase
 
 _STAND_INS: Final = (
     *("example", "placeholder", "your_", "your-", "yourk", "yourt", "yours", "yourp", "youra", "redacted", "dummy"),
@@ -49,6 +50,7 @@ _OF_A_FORM: Final = compiled(
 _TAIL: Final = b"0123456789_-"
 _ENDS: Final = (b"passwd", b"password", b"pass", b"pwd", b"secret", b"token", b"key")
 _BEGINNINGS: Final = (b"user", b"pass", b"my", b"your", b"some")
+_JOINED_WORDS: Final = compiled(rb"[a-z]{3,10}(?:[-_.][a-z]{3,10}){2,7}(?:[-_.][0-9]{1,4})?")
 _WORD_IN_ADDRESS: Final = 8  # letters
 _TERM: Final = rb"[A-Z]{2,8}[-_]?[0-9]{1,4}|(?:sha|md|utf|base|aes|rsa|ed|oauth|bcrypt|argon|v|id|k)-?[0-9]{1,5}"
 _WORDY: Final = compiled(  # digits stand behind words, or alone, and never before one
@@ -64,7 +66,7 @@ _DATE: Final = rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}
 _NO_SECRET: Final = compiled(_TERM + rb"|" + _DATE)
 
 DIGITS: Final = b"0123456789"
-_HEX: Final = b"0123456789abcdefABCDEF"
+HEX: Final = b"0123456789abcdefABCDEF"
 _ALNUM: Final = DIGITS + ascii_letters.encode()
 _CAPITALS: Final = ascii_uppercase.encode()
 _VOWELS: Final = b"aeiou"
@@ -109,7 +111,7 @@ def is_private_key(value: bytes) -> bool:
 
 def is_uuid(value: bytes) -> bool:
     """Whether the value has the form of an identifier, which most UUIDs are."""
-    return len(value) == 36 and value.count(b"-") == 4 and not value.replace(b"-", b"").strip(_HEX)
+    return len(value) == 36 and value.count(b"-") == 4 and not value.replace(b"-", b"").strip(HEX)
 
 
 def is_token(value: bytes) -> bool:
@@ -126,12 +128,16 @@ def is_password(value: bytes) -> bool:
         return False
     if value.isdigit():
         return len(value) >= 6 and variety(value) >= 4
+    if is_passphrase(value):
+        return True
     return (has_digit(value) or _is_jumbled(value)) and not (_is_stand_in(value) or _is_reference(value))
 
 
 def is_password_in_address(value: bytes) -> bool:
     """For what stands where an address has a password: a word may be one, if it is none that stands for one."""
     lowered = value.lower()
+    if _JOINED_WORDS.takes(value) and not are_of_programs(value):
+        return True
     if len(value) < _WORD_IN_ADDRESS or not value.isalpha() or _ends_a_name(lowered) or lowered.startswith(_BEGINNINGS):
         return is_password(value)
     return lowered not in _NO_PASSWORDS and not _is_stand_in(value)
@@ -148,7 +154,9 @@ def is_password_in_prose(value: bytes) -> bool:
         return False
     if (value[:1].isdigit() or value[-1:].isdigit()) and _NO_SECRET.takes(value):
         return False
-    return _has_letter(value) and (has_digit(value) or _has_odd_capitals(value) or _is_signed(value))
+    if not (has_digit(value) or _has_odd_capitals(value) or _is_signed(value)):
+        return is_passphrase(value)
+    return _has_letter(value)
 
 
 def is_other_assignment(value: bytes) -> bool:

@@ -18,6 +18,8 @@ DISCORD: Final = "secret.discord"
 AZURE: Final = "secret.azure"
 MAXMIND: Final = "secret.maxmind"
 TERRAFORM: Final = "secret.terraform"
+_GENERIC: Final = "secret.generic"
+NEWRELIC: Final = "secret.newrelic"
 MAILCHIMP: Final = "secret.mailchimp"
 
 _ADDRESS: Final = compiled(rb"://([^/\s\x1f:@\"'`<>?\\]{0,60}):([^/\s\x1f\"'`<>?\\]{1,128})@[A-Za-z0-9\[$_-]")
@@ -25,6 +27,7 @@ _NO_PASSWORDS: Final = (b"x-oauth-basic", b"x-token-auth")  # behind a token in 
 _ENCODED: Final = compiled(rb"(?:\"auth\"|_auth)[ ]?[:=][ ]?\"?([A-Za-z0-9+/]{12,}={0,2})")
 _BASIC: Final = compiled(rb"(?i:basic)[ \t]{1,3}([A-Za-z0-9+/_-]{8,}={0,2})")
 _BEARER: Final = compiled(rb"(?i:bearer)[\"']?(?::|[ \t])[ \t]{0,3}[\"'`]?([A-Za-z0-9._~+/=-]{12,})")
+_QUERY: Final = compiled(rb"(?i:key|auth|code)=([A-Za-z0-9_-]{20,128})(?:[^A-Za-z0-9_./+-]|$)")
 _TELEGRAM: Final = compiled(rb":AA[A-Za-z0-9_-]{31,37}(?:[^A-Za-z0-9_-]|$)")
 _CURL: Final = compiled(rb"-(?:u|-user)[ =][\"']?([A-Za-z0-9._@+-]{1,40}):(" + SIGN + rb"{5,64})")
 _CLIENT: Final = compiled(rb"[ ]-p[\"']?(" + SIGN + rb"{5,64})")
@@ -98,6 +101,14 @@ def _follows(scan: Scan, at: int, pattern: Expression) -> tuple[int, int, int] |
     return None if limit <= start else (start, min(end, limit), limit)
 
 
+def _asked(scan: Scan, at: int) -> Candidate | None:
+    """What an address hands over as a key: `?key=`, `&auth=`."""
+    found = _QUERY.match(scan.octets, at) if at and scan.octets[at - 1] in b"\x1a&" else None
+    if found is None or not is_random(found.group(1)):
+        return None
+    return Candidate(found.start(1), 3, found.end(1), _GENERIC, 0.8)
+
+
 def _telegram(scan: Scan, at: int) -> Candidate | None:
     digits = scan.octets[max(0, at - 11) : at]
     start = at - len(digits) + len(digits.rstrip(b"0123456789"))
@@ -110,7 +121,7 @@ def _telegram(scan: Scan, at: int) -> Candidate | None:
 
 def _curl(scan: Scan, at: int) -> Candidate | None:
     found = _CURL.match(scan.octets, at) if at == 0 or scan.octets[at - 1] in b" \n\t" else None
-    if found is None or not is_password(scan.octets[found.start(2) : found.end(2)]):
+    if found is None or not is_password_in_address(scan.octets[found.start(2) : found.end(2)]):
         return None
     return Candidate(*(found.start(2), 2, found.end(2)), BASIC, 1.0)
 
@@ -158,6 +169,7 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     ("_auth", _encoded),
     ("bearer", _bearer),
     (":aa", _telegram),
+    *((gate, _asked) for gate in ("key=", "auth=", "code=")),
     ("-u ", _curl),
     ("--user", _curl),
     (" -p", _client),
@@ -165,6 +177,7 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     ("jqqj99", _inside(52, b"JQQJ99", AZURE, rb"([A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{24,26})")),
     ("_mmk", _inside(36, b"_mmk", MAXMIND, rb"([A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk)")),
     (".atlasv1.", _inside(14, b".atlasv1.", TERRAFORM, rb"([A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{50,90})")),
+    ("nral", _inside(36, b"NRAL", NEWRELIC, rb"([0-9a-f]{36}NRAL)")),
     ("-us", _inside(32, b"-us", MAILCHIMP, rb"([0-9a-f]{32}-us[0-9]{1,2})")),
 )
-KINDS: Final = (CONNECTION, BASIC, BEARER, TELEGRAM, DISCORD, AZURE, MAXMIND, TERRAFORM, MAILCHIMP)
+KINDS: Final = (CONNECTION, BASIC, BEARER, TELEGRAM, DISCORD, AZURE, MAXMIND, TERRAFORM, NEWRELIC, MAILCHIMP)
