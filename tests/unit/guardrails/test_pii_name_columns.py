@@ -19,6 +19,11 @@ TABLES = [
     ('id,LastName,"First Name"\n1,栢森,"瑠璃花"', ["栢森", "瑠璃花"]),
     ("last_name;given_name;n\n栢森;瑠璃花;7", ["栢森", "瑠璃花"]),
     ("surname│forename\n─────┼─────\n栢森│瑠璃花", ["栢森", "瑠璃花"]),
+    (
+        "| 案件 | 主担当 | 期限 |\n|---|---|---|\n| 改修 | 山口 | 9/1 |\n| 移転 | 栢森 瑠璃花 | 9/2 |",
+        ["山口", "栢森 瑠璃花"],
+    ),
+    ("読み,年\nかやもり るりか,3", ["かやもり るりか"]),
 ]
 
 
@@ -42,6 +47,7 @@ def test_names_in_letters_are_found_where_english_is_asked_for():
         "氏名,部署\n栢森商事株式会社,東京営業部",
         "姓,名\n\n栢森,瑠璃花",  # the table has ended
         "姓と名を、順に\n栢森,瑠璃花",
+        "| 案件 | 担当 |\n|---|---|\n| 改修 | 総務部 |\n| 移転 | 情報システム |",  # departments, too
     ],
 )
 def test_what_is_no_column_of_names_or_no_name(text):

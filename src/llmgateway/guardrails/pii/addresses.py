@@ -2,13 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate, pairwise
 from typing import Final
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.pii.prefectures import PREFECTURES
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, NO_DIGITS, compiled_wide, wide
-from llmgateway.wire.expression import Span, begun
+from llmgateway.wire.expression import begun
 from llmgateway.wire.view import View
 
 KIND: Final = "jp_address"
@@ -19,6 +18,7 @@ _ROOM: Final = 28
 LONGEST: Final = _BACK + LONGEST_BLOCK + _ROOM
 _CITY: Final = "市区町村郡"
 _MARKS: Final = frozenset(_CITY)  # every address has one of them
+_MARKS_WIDE: Final = tuple(mark.encode() for mark in _CITY)
 _PLACE: Final = f"{HAN}ヶケヵ"
 _HIRAGANA: Final = (
     "ぁ-うぇ-かき-しすせ-だち-つてと-なぬ-のば-もゃゅゆょ-わん"  # no particle that stands before a number
@@ -43,7 +43,7 @@ _LAST: Final = rf"(?:{_SUFFIX})(?:-[0-9]{{1,4}})?"  # a room may stand behind it
 _LETTER: Final = f"[{HAN}ぁ-ん{KATAKANA}] ?"  # of a town's name
 _BLOCK: Final = compiled_wide(rf"{_LETTER}[{_DIGIT}]+(?:(?:{_JOINT}[{_DIGIT}]+)+(?:{_LAST})?|{_LAST})|{_LETTER}[0-9]+")
 _PREFECTURE: Final = f"(?:{'|'.join(PREFECTURES)})"
-_STREETS: Final = r"(?:[東西南北]*[0-9]+条[東西南北]*)?"
+_STREETS: Final = r"(?:[東西南北]*[0-9]+条通?[東西南北]*)?"
 _BEFORE: Final = compiled_wide(
     rf"(?:{_PREFECTURE} ?(?:(?:[{_TOWN}]|{_HILL})+[{_CITY}] ?)+(?:[{_TOWN}]|{_HILL})*"
     rf"|(?:(?:[{_PLACE}]+|{_KANA_CITY})[{_CITY}] ?)+"
@@ -81,11 +81,11 @@ _HOUSE: Final = compiled_wide(rf"[{_DIGIT}]+(?:[-ー]|丁目|番地|の[{_DIGIT}
 _COUNTED: Final = compiled_wide(rf"[{HAN}ぁ-うぇおきくけこ-つてなぬねび-ほみ-もゃ-よら-ん{KATAKANA}A-Za-z0-9%./:-]")
 _BUILDING: Final = compiled_wide(
     rf"( ?[{HAN}{KATAKANA}・A-Za-zのが]+(?: [{HAN}{KATAKANA}A-Za-z]+)? ?"
-    r"(?:[0-9]{1,4}(?:号室|号棟|号|階|F)|[0-9]{3,4}))"
+    r"[#-]?(?:[0-9]{1,4}(?:号室|号棟|号|階|F)|[0-9]{3,4}))"
     r"(?:[^-0-9/.:A-Za-z年月日円時]|\z)"
     r"|( ?[0-9]{1,4}(?:号室|階|F))"
 )
-_REST: Final = "A-Za-z0-9〇 ・-"  # of numbers, buildings and rooms
+_REST: Final = "A-Za-z0-9〇 ・#-"  # of numbers, buildings and rooms
 _IN_A_NAME: Final = f"が[{HAN}{KATAKANA}A-Za-z0-9]"  # of a town or a building, as in `桜が台ハイツ`
 OPEN: Final = (
     rf"{_PREFECTURE}(?: ?\z|[{_TOWN}](?:[{_TOWN}{_REST}]|{_IN_A_NAME}|が\z)*\z)"
@@ -97,13 +97,12 @@ OPEN: Final = (
 def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
     """Addresses with a number in them, up to a room if there is one: those that may end after `start`."""
     folded = view.folded
-    blocks = _blocks(folded, low, raw)
-    if not blocks:
+    if all(folded.find(mark, low) < 0 for mark in _CITY):
         return
-    marks = _marks(folded, low)
+    marks = _marks(raw)
     settled = len(wide(folded[low : max(low, start - _ROOM)]))
     seen, at = 0, low
-    for letter, after in blocks:
+    for letter, after in _BLOCK.spans(raw, marks[0]):
         if after <= settled or letter - marks[bisect_right(marks, letter) - 1] > _BACK_OCTETS:
             continue
         at, seen = at + len(raw[seen:letter].decode()), letter
@@ -115,23 +114,16 @@ def find(view: View, low: int, raw: bytes, start: int) -> Iterator[Finding]:
                 yield Finding(opens, _with_room(view, end), KIND, 0.9)
 
 
-def _blocks(folded: str, low: int, raw: bytes) -> list[Span]:
-    """Numbers that may be those of a house, in octets, behind the first character that every address has one of."""
-    first = min((at for mark in _CITY if (at := folded.find(mark, low)) >= 0), default=-1)
-    return _BLOCK.spans(raw, len(wide(folded[low:first]))) if first >= 0 else []
-
-
-def _marks(folded: str, low: int) -> list[int]:
-    """Where these characters are, in octets from `low` on."""
+def _marks(raw: bytes) -> list[int]:
+    """Where the characters are that every address has one of, in octets."""
     places = []
-    for mark in _CITY:
-        at = folded.find(mark, low)
+    for mark in _MARKS_WIDE:
+        at = raw.find(mark)
         while at >= 0:
             places.append(at)
-            at = folded.find(mark, at + 1)
+            at = raw.find(mark, at + len(mark))
     places.sort()
-    sizes = (len(wide(folded[before:at])) for before, at in pairwise((low, *places)))
-    return list(accumulate(sizes))
+    return places
 
 
 def _start(folded: str, block: int) -> int:

@@ -17,6 +17,8 @@ _KANJI: Final = (
     "公功孝康晃浩紘航高剛豪郷吾悟伍護冴彩紗才斎采財祭宰菜蔵造像三参司詞枝糸資視鷹虎熊亀鶴彦男夫雄郎助輔丞甫典倫子代"
     "世恵江枝絵依津都鶴摘積紬月槻継嗣次爾秀忠智知佐人貞五好善克定乃恒六巳惠通修眞綱榮緒澄卓廣珠亜丸逸瑞淑耕丈拓弓玄朱杏苗猛琢"
     "央伸勤努督威廉惟映臣頼宣民益胤景周暢穏栄美功滋俊謙光彰征満覚寅研是壱悦慧弥百合太瑠唯乙萬與与"
+    "允尊斉將庸薫嵩皓宇亘亙興巧孔彌岐偉馨揮矩普就青幾紹曜抄遥滉奉甫勲祈暖譲柊藍翼磨彪瑚琶瑳瑶朔怜茅菖菫萩"
+    "葦蓉笙篤綜緋胡苑衿諄頌駒鮎鳩芙茱萠杷枇楠栄壽彬誉冶碩尭堯澪祐禎祉遙晏昊昱旺晟曙柾桔梅梧梛楽榮檀"
 )
 _ALONE: Final = (
     "浩学充淳稔晃幹翼舞翔健誠実豊隆進勇勝清茂弘修剛徹聡薫忍渚瞳愛望梓恵梢香蘭葵蓮湊樹悠陽仁涼亮亨亘亙仁丈司哲博宏寛寿崇敏"
@@ -26,26 +28,55 @@ _ALONE: Final = (
     "陣隼雫霞靖響顕颯駆鳳鴻麟守保強敬昂学弥和幸孝厚優亨文治篤卓孟匡了務勉勲均尚巌律徳志恵愛慈成映晟悦功克忠謙貞俊栄美光覚央伸満彰征規勤努督威滋寅拓猛琢耕知智秀好紬凪絆匠渚"
 )
 _KANA: Final = """
-みなみ まひろ まほ まお まゆこ みすず みちる みれい みゆ みづき すずか すずね せいこ せな そうた
-はると ゆうと ゆうま ゆいな ゆうな ゆずき りおな るか るな れな あみ あやか あやの あやめ ありさ
-いおり いちか うらら えいた おとは かいと かなえ かなこ かなで かれん きらら くるみ けいた けんた
-こうた こはる さえ さき さとみ さな さほ しほ しょうた だいき たくみ たける ちなつ ちさと ちづる
-つばき てるみ なおき なつこ のあ ひろと ふみえ ほなみ まりあ まりな みう みこと みさと みつこ みわ
-むつみ もえか やよい ゆうすけ ゆみ ゆみこ よしえ りょうこ りょうた トモコ ヨシコ カズコ フミコ ハナコ
-タロウ ミサキ ユウキ エマ ルナ マユミ ヒロシ アヤカ
-あすか さゆり くみこ みゆき ひろみ かおり あゆみ まゆみ ゆかり えり えりか えみ めぐみ のぞみ ひかる ひかり
-みどり さくら ひなた あかり はるか はるな みか みき みほ まい まき まり まりこ なおみ なおこ ともみ ともこ
-けいこ ようこ ひろこ あきこ さちこ かずこ きょうこ じゅんこ せつこ としこ のりこ はなこ ひさこ ふみこ まさこ
-みちこ やすこ ゆうこ ゆきこ よしこ りえ りか りさ れいこ あおい あいり あんな いずみ かえで かすみ かな かほ
-かりん きよみ ここみ こころ さつき さやか さゆみ しおり しずか しのぶ すみれ そら ちあき ちえ ちか ちはる ちひろ
-つばさ つむぎ なつみ なつき ななこ ななみ なぎさ はづき ひとみ ひな ひなの ひより ふうか ほのか まこと まどか
-まなみ まゆ みお みく みさき みずき みつき みのり みはる みらい もえ もも ももか ゆい ゆうか ゆうき ゆき ゆきな
-ゆな ゆめ ゆり ゆりこ りお りこ りな りの りん るい わかな わたる つとむ ひろし たかし さとし きよし あきら
-いさむ おさむ かおる けんじ こうじ しげる すすむ ただし たけし たろう つよし とおる のぼる ひでき まさる まもる
-みのる やすし ゆたか アキ エミ エリ エミリ カオリ カナ サクラ ナオミ マリ マリア マリコ ミカ ミキ ユキ ユリ リカ
-リサ レイ レナ ジュン ケン アンナ ハナ ハルカ メグミ ユミ エリカ ミナ ミユキ カヨ キヨ キク トメ ヨシ ハル フミ
-タマ イネ ミツ スミ チヨ ハツ ツネ マサ サト ノブ ヒサ シズ ウメ コト ミヨ カズ サチ
+まひろ まほ まお みすず みちる みれい みゆ みづき せな ゆいな ゆうな ゆずき りおな るか るな れな あみ
+あやの ありさ いおり いちか うらら おとは かいと かなで かれん きらら くるみ こはる さえ さき さな さほ
+しほ たける ちなつ ちづる つばき のあ ほなみ まりあ まりな みう みこと みわ やよい ゆみ たろう えま
+あすか さゆり ゆかり えり えみ めぐみ ひかる ひかり みどり あかり はるな みか みき みほ まい まき まり
+りえ りか りさ あおい あんな いずみ かえで かすみ かな かほ かりん ここみ こころ さつき さゆみ しのぶ
+そら ちあき ちえ ちか ちはる ちひろ つばさ つむぎ なぎさ はづき ひとみ ひな ひなの ひより まこと まどか
+まゆ みお みく みずき みのり みはる みらい もえ もも ゆい ゆき ゆきな ゆな ゆめ ゆり りお りこ りな
+りの りん るい わかな わたる つとむ いさむ おさむ かおる しげる すすむ つよし とおる のぼる まさる まもる
+みのる ゆたか あき れい じゅん けん はな みな かよ きよ きく はる ふみ たま いね すみ ちよ つね まさ
+のぶ ひさ しず うめ みよ かず さち あさひ あゆむ あらた いちろう いっき いっせい だいち たいち たいき
+たいし たいすけ たいせい たいよう たいぞう せいこう さとる みつる ひろむ えな えりな けんしん いってつ
+いっぺい いぶき えいご きいち きたろう きっぺい きんいち きんじ げんき こたろう こてつ ごうき ごろう
+さぶろう しおん しゅう しゅん しょう しろう しんご じょうじ じろう すぐる すばる たいが たくむ
+たすく たもつ てっぺい のぞむ はじめ はやお はやた はやと ひとし ひびき ひゅうが ほくと まなぶ まんぞう
+まんぺい むさし やたろう やまと ゆずる りきや りくと りゅう りょう れおん あい あいの あかね あきの いすず
+うらん えなみ えれな かいり かおるこ かずは かづき かの きえ きらり きりこ くらら くりす くれは けい
+ここあ ことは こなつ このは こゆき さいこ さおり さくらこ さなえ しの すずの つかさ にいな ねね はるの
+はんな ひみか ほたる ほまれ まあさ まあや みえ めぐ もか ゆか りあん りほ れおな わかば わこ すえ つる
+なつ やす りつ ゆう ゆきの みくる らん らら りら るみ ゆうひ こはく こずえ なぎ うみ かんな じゅり せら
+ちい なお なみ にこ ぼたん コト ヨシ トメ ハツ ミツ サト トラ マツ ミネ メイ ノン
 """
+_FIRST_PARTS: Final = """
+あい あき あさ あず あつ あや あゆ いく いさ うた えい えつ えみ えり おと かえ かお かず かつ かね かな かよ かん
+きみ きよ きょう くに くみ けい けん こう こと さえ さき さく さだ さち さと さや しお しげ しず しの しほ しゅう
+しゅん しょう しん じゅん すけ すず すみ せい せつ そう たえ たか たく たけ ただ たつ たま だい ちえ ちか ちさ ちな
+ちは つき つぐ つね てつ てる とう とし とみ とも とよ とら なお なが なつ なな なほ なみ なり なる のぞ のぶ のり
+はな はる ひさ ひで ひな ひろ ふう ふさ ふじ ふみ ほの まい まき まさ ます まち まな まゆ まり みお みか みき みさ
+みち みつ みな みね みほ みゆ みよ むつ むね めい もえ もと もも もり やす ゆい ゆう ゆき ゆみ ゆめ ゆり よう よし
+より りえ りか りつ りゅう りょう りん れい れん わか
+"""
+_LAST_PARTS: Final = """
+あき いち いちろう え お か かず かつ き きち きよ く くに けい げん こ ご ごろう さく さぶろう し しげ じ じろう すけ
+すみ せ ぞう た たか たけ ただ たつ たろう ちか つぐ てつ てる と とし とも なお なが なり ね のしん のすけ のぶ のり
+はる ひこ ひさ ひで ひと ひろ ふみ へい ぺい ほ ま まさ み みち みつ むね め もと や やす ゆき よ よし ら り れ ろう
+わ だい たい せい よう
+"""
+_NO_KANA: Final = """
+すずき ひろせ さとう あきた もりた とみた よしだ さかい やすだ かねこ ふじた まさき
+まさか かなり ことし おとし おとこ おとめ おとな はなみ はなお もともと さきさき わかり わかれ わかめ わかた
+わかよ わかし えいご けんか けんお こうご こうか こうわ そうか そうご そうわ そうよ そうり とうか とうわ
+たまご たまか りょうり りょうか きょうみ きょうか きょうわ きょうし しょうみ しょうわ
+しょうか せいか せいり せいよう せいと せいわ せいせい せいき だいじ だいわ だいたい ゆうり ゆうよ かんき
+かんし かんり かんわ かんたい かんよう かんせい かんご けんり けんこ けんせい けんよう しんせい
+しんき しんよう しんり しんご れいわ れいせい ようか ようし ようき ようよう ようせい こうよう こうえ たいわ おとよ
+もとより やすみ やすめ やすく ひろく ふうせい ふうき なかみ まいく まいわ まいよ ちかく ちかよ ちかみ
+あいわ えいよう えいせい えいわ もりた よしあし みつめ いくら
+いさご さきよ かれら もえる とおる すけと よりみち よりか ようい
+"""
+"""Words that such parts make, too."""
 _WORDS: Final = """
 夫人 保健師 介護士 保育士 博士 知恵 実子 一人子 拍子 里子
 東京 京都 西京 東海 北海 大学 学園 公園 中央 大和 平和 公平 平成 安心 安全 大事 大切 天使 実行 実家 実験 直通
@@ -65,34 +96,76 @@ _WORDS: Final = """
 紀元 和洋 和文 洋風 和食 洋食 海洋 海外 温泉郷 代理人 保護司 大学生 研修生 留学生 通行人 大都市 保育園 無一文
 光学園 教育大 総研 研究 県道 市道 鉄道 歩道 参道 街道 海道 公道 男子 女子 男優 利益 利子 利用 礼金 資料 健康
 健保 参加 実施 実績 実務 実習 良好 優良 有料 無料 無人 流通 広範 広大 都心 都内 都民 都立 音源 音声 音響 金文
-金玉 公益 公式 公安 公開 安定 保有 保留 保証 保険 保管 保安 海保
+金玉 夜勤 日勤 早番 遅番 公休 公益 公式 公安 公開 安定 保有 保留 保証 保険 保管 保安 海保
 """
 KANJI: Final = frozenset(_KANJI)
 """What is written in a name of two or three characters."""
 ALONE: Final = frozenset(_ALONE)
 """What is a name by itself."""
 KANA: Final = frozenset(_KANA.split())
+"""Names in kana which no two parts make."""
+_FIRSTS: Final = frozenset(_FIRST_PARTS.split())
+_LASTS: Final = frozenset(_LAST_PARTS.split())
+_NO_PARTS: Final = frozenset(_NO_KANA.split())
+_IN_HIRAGANA: Final = {code + 0x60: code for code in range(ord("ぁ"), ord("ゖ") + 1)}
 NO_NAMES: Final = frozenset(_WORDS.split())
-BEGINNINGS: Final = KANJI | ALONE | {name[0] for name in KANA}
+_KANA_BEGINNINGS: Final = frozenset(name[0] for name in KANA | _FIRSTS)
+BEGINNINGS: Final = (
+    KANJI | ALONE | _KANA_BEGINNINGS | {chr(ord(each) + 0x60) for each in _KANA_BEGINNINGS if each < "ァ"}
+)
 """What a given name may begin with."""
 _NEVER_FIRST: Final = frozenset("子郎")
 _NEVER_LAST: Final = frozenset("園台通岳道研学法政教令市村野像")
-_BEGUN: Final = frozenset(name[:size] for name in KANA for size in range(1, len(name)))
+_NEVER_LAST_RARE: Final = frozenset(
+    "部課係室支社店会局院校県区市町村所者員様団体組合家屋園館場署号庫料金費率量値額表書票欄類用品番休退張宅業科械機工設商産農運"
+    "輸電織器材寺舎荘亭軒堂舗房楼庁民長隊務属線駅港側内外前後間中上下宛邸氏殿君先生達台令像省課件名日月年時分済車便"
+)
+"""What ends the names of things, behind a family name."""
+_BEGUN: Final = frozenset(name[:size] for name in KANA | _FIRSTS for size in range(1, len(name) + 1))
+_IN_KATAKANA: Final = {code: code + 0x60 for code in range(ord("ぁ"), ord("ゖ") + 1)}
+_PAIRS: Final = frozenset(pair for name in KANA | _FIRSTS for pair in (name[:2], name[:2].translate(_IN_KATAKANA)))
+"""What each name in kana begins with: one look tells that there is none."""
+_LAST_BEGUN: Final = frozenset(part[:size] for part in _LASTS for size in range(len(part)))
 _WRITTEN: Final = KANJI | ALONE
 LONGEST: Final = 3
-_LONGEST_KANA: Final = max(map(len, KANA))
+_LONGEST_KANA: Final = max(map(len, _FIRSTS)) + max(map(len, _LASTS))
+_OF_FIRST: Final = (2, 3, 4)  # characters of a first part
 _MIXED: Final = 3
+_OF_MIXED: Final = frozenset("子代美恵江香奈")
 
 
 def is_given(word: str) -> bool:
     """Whether it can be a given name, by the characters it is written with."""
-    if word in KANA:
-        return True
+    if word[:1] in BEGINNINGS and word[:1] not in _WRITTEN:
+        return is_in_kana(word) or _is_mixed(word)
     if len(word) <= 1:
         return word in ALONE
     if len(word) > LONGEST or not _is_written(word):
         return _is_mixed(word)
     return word[0] not in _NEVER_FIRST
+
+
+def is_in_kana(word: str) -> bool:
+    """Whether it is a given name in kana, of either script: one that is known, or one of two parts as most are."""
+    if word in KANA:
+        return True
+    if word[:1] >= "ァ":
+        word = word.translate(_IN_HIRAGANA)
+        if word in KANA:
+            return True
+    if not "ぁ" <= word[:1] <= "ん" or word in _NO_PARTS:
+        return False
+    for size in _OF_FIRST:  # noqa: SIM110  any() costs twice as much
+        if word[size:] in _LASTS and word[:size] in _FIRSTS:
+            return True
+    return False
+
+
+def is_rare(word: str) -> bool:
+    """Whether half of some kanji are those of names: where what is around says that it is one."""
+    if not word or word[-1] in _NEVER_LAST_RARE or word in NO_NAMES:
+        return False
+    return 2 * len(_WRITTEN.intersection(word)) >= len(word)
 
 
 def sizes(text: str, at: int) -> Iterator[int]:
@@ -105,17 +178,30 @@ def sizes(text: str, at: int) -> Iterator[int]:
                 yield size
         if first in ALONE:
             yield 1
-    elif first in BEGINNINGS:
-        for size in range(min(_LONGEST_KANA, len(text) - at), 0, -1):
-            if is_given(text[at : at + size]):
-                yield size
+    elif "ぁ" <= first <= "ヺ":
+        if text[at : at + 2] in _PAIRS:
+            for size in range(min(_LONGEST_KANA, len(text) - at), 1, -1):
+                if is_in_kana(text[at : at + size]):
+                    yield size
+        if text[at + 2 : at + 3] in _OF_MIXED and _is_mixed(text[at : at + _MIXED]):
+            yield _MIXED
 
 
 def may_begin(word: str) -> bool:
     """Whether more characters may make it a given name, or nothing of one is there yet."""
+    if word[:1] > "\u3040" and word[:1] < "ー":
+        return (len(word) < _LONGEST_KANA and _may_be_kana(word)) or (len(word) < _MIXED and _is_hiragana(word))
     if len(word) > LONGEST:
         return False
-    return not word or word in _BEGUN or _WRITTEN.issuperset(word) or (len(word) < _MIXED and _is_hiragana(word))
+    return not word or _WRITTEN.issuperset(word) or (len(word) < _MIXED and _is_hiragana(word))
+
+
+def _may_be_kana(word: str) -> bool:
+    """Whether more characters may make it a name in kana."""
+    word = word.translate(_IN_HIRAGANA)
+    if word in _BEGUN:
+        return True
+    return any(word[:size] in _FIRSTS and word[size:] in _LAST_BEGUN for size in _OF_FIRST)
 
 
 def _is_written(word: str) -> bool:
@@ -125,7 +211,7 @@ def _is_written(word: str) -> bool:
 
 def _is_mixed(word: str) -> bool:
     """Whether it is written as `くみ子` is."""
-    return len(word) == _MIXED and word[-1] in "子代美恵江香奈" and _is_hiragana(word[:-1])
+    return len(word) == _MIXED and word[-1] in _OF_MIXED and _is_hiragana(word[:-1])
 
 
 def _is_hiragana(word: str) -> bool:

@@ -9,7 +9,7 @@ from llmgateway.guardrails.pii.anchors import anchors
 from llmgateway.guardrails.pii.japanese_names import find_known, open_known
 from llmgateway.guardrails.pii.runs import HAN, KATAKANA, compiled, compiled_wide, wide
 from llmgateway.guardrails.pii.stretches import BESIDE, LONGEST, stretches
-from llmgateway.guardrails.pii.unlisted_names import find_called, find_labelled
+from llmgateway.guardrails.pii.unlisted_names import find_called, find_labelled, find_turns
 from llmgateway.wire.expression import Span
 from llmgateway.wire.view import View
 
@@ -51,15 +51,24 @@ _SALUTED: Final = frozenset(
 ENGLISH_OPEN: Final = rb"(?:[A-Z][A-Za-z'.-]{0,20} ){1,4}(?:[A-Z][A-Za-z'.-]{0,20})?"
 
 
-_READING: Final = compiled_wide(r" ?\(([ぁ-んァ-ヺー]{2,9}[ ・]?[ぁ-んァ-ヺー]{0,9})\)")
+_READING: Final = compiled_wide(
+    r" ?(?:様|さま|さん|氏|先生|殿)? ?\(([ぁ-んァ-ヺー]{2,9}[ ・]?[ぁ-んァ-ヺー]{0,9}|[ｦ-ﾟ]{2,14} ?[ｦ-ﾟ]{2,14})\)"
+)
+_LATIN_READING: Final = compiled_wide(r" ?(?:様)? ?[(/] ?([A-Z][A-Za-z]{1,11},? [A-Z][A-Za-z]{1,11})(?:[^A-Za-z]|\z)")
 _CELL: Final = compiled_wide(
     rf"\"? ?[\t,|/、 ]? ?\"?([ァ-ヺ][{KATAKANA}]{{1,8}}[ ・][ァ-ヺ][{KATAKANA}]{{1,8}}|[ァ-ヺ][{KATAKANA}]{{3,12}})"
     rf"(?:[^{HAN}{KATAKANA}ぁ-んA-Za-z0-9]|\z)"
 )
-_BEFORE_READING: Final = (" ", "(", "\t", ",", "|", "/", "、", '"')
+_BEFORE_READING: Final = (" ", "(", "\t", ",", "|", "/", "、", '"', "様", "さ", "氏", "先", "殿")
 _DRAWN: Final = "ー"  # in words from abroad, not in names: `(リーダー)`
+_BEFORE_OPEN: Final = 12  # characters of an hour and of signs, which may have gone already
+_NEAR: Final = 6  # characters of an honorific and signs
 _READING_AHEAD: Final = 24  # characters
-_OPEN: Final = compiled_wide(rf"(?:{unlisted_names.OPEN})|[{HAN}々 ](\([ぁ-ん{KATAKANA} ]{{0,18}})\z")
+_OPEN: Final = compiled_wide(
+    rf"{unlisted_names.TURN_OPEN}|(?:{unlisted_names.OPEN})"
+    rf"|[{HAN}{KATAKANA}ぁ-ん々 ](\([ぁ-ん{KATAKANA}ｦ-ﾟ ・]{{0,28}})\z"
+    rf"|[{HAN}{KATAKANA}ぁ-ん々] ?([(/] ?(?:[A-Z][A-Za-z]{{0,11}}(?:,? [A-Za-z]{{0,11}})?)?)\z"
+)
 
 
 def find(view: View, octets: bytes, start: int, languages: Collection[str]) -> list[Finding]:
@@ -79,14 +88,16 @@ def _english(octets: bytes, low: int) -> Iterator[Finding]:
 
 
 def _japanese(folded: str, start: int) -> list[Finding]:
+    low = max(0, start - LONGEST)
+    turns = list(find_turns(folded, low))
     beside = anchors(folded, max(0, start - BESIDE))
     if beside is None:
-        return []
-    low = max(0, start - LONGEST)
+        return [Finding(*span, KIND, _SCORE) for span in turns]
     spans = set(find_known(folded, (each for each in beside.known if each[0] >= low)))
     if beside.calls:
         spans.update(find_called(folded, (each for each in beside.calls if each[0] >= low)))
     spans.update(_labelled(folded, low, beside.labels))
+    spans.update(turns)
     named = [Finding(*span, KIND, _SCORE) for span in spans]
     return [
         *named,
@@ -104,8 +115,10 @@ def _labelled(folded: str, low: int, labels: Iterable[Span]) -> Iterator[Span]:
 
 def _reading(folded: str, end: int) -> Iterator[Finding]:
     """The reading of a name, in brackets behind it or in the next cell."""
-    raw = wide(folded[end : end + _READING_AHEAD])
-    for expression, is_one in _READ_BEHIND:
+    near = folded[end : end + _NEAR]
+    ways = [way for sign, way in _READ_BEHIND if sign.isdisjoint(near) is False]
+    raw = wide(folded[end : end + _READING_AHEAD]) if ways else b""
+    for expression, is_one in ways:
         found = expression.match(raw)
         if found is not None:
             begin, stop = found.span(1)
@@ -119,8 +132,12 @@ def _is_in_brackets(word: str) -> bool:
     return _DRAWN not in word or " " in word or "・" in word
 
 
-_READ_BEHIND: Final = ((_READING, _is_in_brackets), (_CELL, readings.is_of_family))
-"""What the reading of a name looks like behind it, and what it has to be, besides."""
+_READ_BEHIND: Final = (
+    (frozenset("("), (_READING, _is_in_brackets)),
+    (frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), (_LATIN_READING, readings.is_latin)),
+    (frozenset(map(chr, range(ord("ァ"), ord("ヺ") + 1))), (_CELL, readings.is_of_family)),
+)
+"""What the reading of a name looks like behind it, what it has to be besides, and what has to be near for it."""
 
 
 def opening(folded: str, low: int) -> int:
@@ -128,10 +145,12 @@ def opening(folded: str, low: int) -> int:
     low = max(low, len(folded) - LONGEST)
     beside = anchors(folded, low)
     at = min(open_known(folded, beside.known) if beside else len(folded), readings.opening(folded, low))
-    behind = max(0, low - 1)
+    at = min(at, max(low, unlisted_names.open_given(folded)))
+    behind = max(0, low - _BEFORE_OPEN)
     raw = wide(folded[behind:])
     found = _OPEN.search(raw)
     if found is None:
         return at
-    start = found.start(1) if found.start(1) >= 0 else found.start()
+    which = found.chosen()
+    start = found.start(which) if which else found.start()
     return min(at, max(low, behind + len(raw[:start].decode())))

@@ -13,6 +13,7 @@ _REACH: Final = CONTEXT + LONGEST  # characters from a label to the end of a nam
 _BEFORE: Final = 8  # characters before it that belong to it: of `first_name` three are known
 BESIDE: Final = _REACH + LONGEST_LABEL + _BEFORE
 """Characters before a place in which a label may begin that matters there."""
+_WHICH: Final = tuple("ABCDEFGH")  # of several that are called alike
 _LEADING: Final = "はが・"  # of kana and the like, what stands between a label and a name
 
 
@@ -29,6 +30,10 @@ def stretches(text: str, low: int, labels: Iterable[Span]) -> Iterator[Stretch]:
     start, end = low, low
     for label, behind in labels:
         following = text[behind : behind + 1]
+        if (following in _WHICH and not text[behind + 1 : behind + 2].isalnum()) or (
+            following.isdigit() and text[behind + 1 : behind + 2] == ":"
+        ):
+            following = ""
         if following.isalnum() if following < "ぁ" else following <= "鿿" and following not in _LEADING:
             continue  # the label is only a part of a word
         if label - _BEFORE > end:

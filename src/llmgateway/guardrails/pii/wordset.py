@@ -1,35 +1,54 @@
 """Whether a text ends or goes on with one of many words, without trying each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Final
+
+_PAIR: Final = 2
 
 
 class WordSet:
-    """Words by their lengths, and the characters they begin and end with: most looks end at the first of these."""
+    """Words, and how long they are by the two characters they begin or end with: most looks end at these."""
 
-    __slots__ = ("_firsts", "_lasts", "_sizes", "words")
+    __slots__ = ("_heads", "_ones", "_tails", "words")
 
     def __init__(self, words: Iterable[str]) -> None:
         self.words: Final = frozenset(words)
-        self._sizes: Final = tuple(sorted({len(word) for word in self.words}))
-        self._firsts: Final = frozenset(word[0] for word in self.words)
-        self._lasts: Final = frozenset(word[-1] for word in self.words)
+        self._ones: Final = frozenset(word for word in self.words if len(word) < _PAIR)
+        longer = self.words - self._ones
+        self._heads: Final = _sizes((word[:_PAIR], word) for word in longer)
+        self._tails: Final = _sizes((word[-_PAIR:], word) for word in longer)
 
     def end(self, text: str, at: int | None = None) -> bool:
         """Whether one of them ends at a place of the text; without one, at the text's end."""
         stop = len(text) if at is None else at
-        if not stop or text[stop - 1] not in self._lasts:
-            return False
-        for size in self._sizes:  # noqa: SIM110  any() costs twice as much
+        if stop < _PAIR:
+            return text[:stop] in self._ones
+        for size in self._tails.get(text[stop - _PAIR : stop], ()):
             if size <= stop and text[stop - size : stop] in self.words:
                 return True
-        return False
+        return text[stop - 1] in self._ones
 
     def begin(self, text: str, at: int = 0) -> bool:
         """Whether one of them is at a place of the text."""
-        if text[at : at + 1] not in self._firsts:
-            return False
-        for size in self._sizes:  # noqa: SIM110  as above
+        head = text[at : at + _PAIR]
+        for size in self._heads.get(head, ()):
             if text[at : at + size] in self.words:
                 return True
-        return False
+        return head[:1] in self._ones
+
+    def may_begin(self, text: str) -> bool:
+        """Whether more of a text may make it begin with one of them."""
+        return any(word.startswith(text) for word in self.words)
+
+
+def _sizes(pairs: Iterable[tuple[str, str]]) -> Mapping[str, tuple[int, ...]]:
+    found: dict[str, int] = {}
+    for pair, word in pairs:
+        found[pair] = found.get(pair, 0) | 1 << len(word)
+    return {pair: _set_bits(sizes) for pair, sizes in found.items()}
+
+
+@cache
+def _set_bits(number: int) -> tuple[int, ...]:
+    return tuple(at for at in range(number.bit_length()) if number >> at & 1)
