@@ -2,22 +2,12 @@
 
 from dataclasses import replace
 
-import pytest
-from tests.contract.test_store_contract import STORES
 from tests.support.exchanges import ExchangeFactory
 from tests.support.staged import entry, record
 
 from llmgateway.ports.aftermath import Aftermath
 
 KEPT = Aftermath("r1", 5.0, {"exemplars": [{"exchange_id": "x", "bad": ["error"]}]})
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request, tmp_path):
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def test_what_was_rolled_back_is_found_until_all_is_done(store):

@@ -1,11 +1,8 @@
 """Datasets and replays in every store: written once, read as they went in, erased for good."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from tests.contract.test_store_contract import STORES
 
 from llmgateway.ports.datasets import Dataset, DatasetError, DatasetItem, DatasetMissingError, ReplayRecord
 from llmgateway.ports.store import Store
@@ -14,14 +11,6 @@ from llmgateway.store import sqlite_datasets, sqlite_replays
 NEW = Dataset("golden", 0, "chat", 1_700_000_000.0, "ana", {"seed": 7})
 LONG = b'{"messages":[{"role":"user","content":"' + b"hello " * 200 + b'"}]}'
 REPLAY = ReplayRecord("r-1", 1.0, "ana", "golden", 1, "chat", "v2", "v1", {"max_cost": 1.5}, candidate_hash="id-2")
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 def item(ordinal: int, exchange_id: str | None = None, request: bytes = b'{"a":1}') -> DatasetItem:

@@ -1,14 +1,12 @@
 """Erasures in every store: whose exchanges are found, what goes and what stays, and nothing of it comes back."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.test_store_contract import STORES
 from tests.support.exchanges import ExchangeFactory, copy_of, ids
 from tests.support.reviews import item, review
 from tests.support.scores import judgement, score
@@ -33,19 +31,6 @@ GONE = (
     "user", "session", "user_agent", "caller_request_id", "idempotency_key", "peer", "path", "error_detail",
     "response_id", "unit",
 )  # fmt: skip
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def make() -> ExchangeFactory:
-    return ExchangeFactory()
 
 
 def entry(make: ExchangeFactory, user: str | None = ADA, **changes: Any) -> Entry:

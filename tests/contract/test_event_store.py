@@ -1,11 +1,9 @@
 """Events in every store: each once, newest first, cleared and taken back once, and never more than so many."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.contract.test_store_contract import STORES
 
 from llmgateway.domain.event import MAX_TEXT, EventKind, EventSeverity, GatewayEvent
 from llmgateway.ports import events as port
@@ -16,14 +14,6 @@ from llmgateway.store.salvage import salvage
 from llmgateway.store.sqlite import SqliteStore
 
 ALL = WantedEvents()
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 def event(number: int, **changes: object) -> GatewayEvent:

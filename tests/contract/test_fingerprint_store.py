@@ -1,21 +1,10 @@
 """What answers say of themselves, in every store: each once, in order, and never more than so many."""
 
-import pytest
-from tests.contract.test_store_contract import STORES
-
 from llmgateway.ports import fingerprints as port
 from llmgateway.ports.fingerprints import Fingerprint
 from llmgateway.store import sqlite_fingerprints
 from llmgateway.store.salvage import salvage
 from llmgateway.store.sqlite import SqliteStore
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request, tmp_path):
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 def seen(number, **changes):

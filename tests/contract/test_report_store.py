@@ -1,13 +1,12 @@
 """What every store counts for reports: each exchange once, in its period, and nothing of what is not asked for."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.test_store_contract import STORES
 from tests.support.exchanges import ExchangeFactory, copy_of, verdict
+from tests.support.stores import STORES
 
 from llmgateway.domain.review import Item, Reason
 from llmgateway.domain.score import DataType, Score, SourceKind
@@ -17,14 +16,6 @@ from llmgateway.store import sqlite_report
 
 START = 1_700_000_000.0
 ALL = Window(START, START + 1_000, START, 10.0)
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@ exchange.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.contract.test_store_contract import STORES
 from tests.support.exchanges import ExchangeFactory, copy_of
 from tests.support.reviews import item, review
 
@@ -22,19 +20,6 @@ from llmgateway.store.sqlite import SqliteStore
 
 NOW = 1_700_000_500.0
 ALL = WantedItems()
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def make() -> ExchangeFactory:
-    return ExchangeFactory()
 
 
 async def added(store: Store, make: ExchangeFactory, count: int = 1, **changes: object) -> list[Item]:

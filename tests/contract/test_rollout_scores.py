@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from tests.contract.test_store_contract import STORES
-from tests.support.exchanges import ExchangeFactory
 from tests.support.scores import judgement, score
 from tests.support.staged import POLICY, entry, record
+from tests.support.stores import STORES
 
 from llmgateway.config.rollouts import RolloutMetric
 from llmgateway.controlplane.rollouts.records import evidence_of
@@ -35,11 +34,6 @@ async def store(request, tmp_path):
     await store.add_rollout(record(of=SCORED))
     yield store
     await store.close()
-
-
-@pytest.fixture
-def make():
-    return ExchangeFactory()
 
 
 async def exchange(store, make, user="ann", **changes):

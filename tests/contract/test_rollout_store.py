@@ -5,8 +5,6 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from tests.contract.test_store_contract import STORES
-from tests.support.exchanges import ExchangeFactory
 from tests.support.staged import entry, made, record
 
 from llmgateway.controlplane.rollouts.records import REQUESTS, evidence_of
@@ -18,19 +16,6 @@ from llmgateway.ports.rollouts import PROMOTE, Added, ApprovalRecord, Transition
 from llmgateway.ports.store import StoreKnownError, StoreRejectedError
 from llmgateway.rollout.counts import Arms
 from llmgateway.store import sqlite_rollouts
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request, tmp_path):
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def make():
-    return ExchangeFactory()
 
 
 def moved(to, revision, **changes):

@@ -3,17 +3,16 @@ in tests/unit/controlplane/test_scoring.py.
 """
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.contract.test_store_contract import STORES
 from tests.support.exchanges import ExchangeFactory
 from tests.support.reviews import item
 from tests.support.scores import judgement, score
+from tests.support.stores import STORES
 
 from llmgateway.domain.review import Reason as Why
 from llmgateway.domain.score import DataType, Reason, Score, SourceKind, State
@@ -23,19 +22,6 @@ from llmgateway.ports.store import Row, Store
 from llmgateway.store import sqlite_judged, sqlite_scores
 
 ALL = WantedScores(every=True)
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def make() -> ExchangeFactory:
-    return ExchangeFactory()
 
 
 async def exchange(store: Store, make: ExchangeFactory, **changes: Any) -> Row:

@@ -1,22 +1,8 @@
 """What parts of the control process keep in every store: one state each, the last that was saved."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-from tests.contract.test_store_contract import STORES
-
 from llmgateway.ports.states import StateOf
 from llmgateway.ports.store import Store
 from llmgateway.wire.jsoncodec import encode
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def test_there_is_none_at_first(store: Store) -> None:

@@ -1,7 +1,5 @@
-"""What every store does, whatever database it is. A new one is added to STORES and has to pass."""
+"""What every store does, whatever database it is. A new one is added to `tests/support/stores.py` and has to pass."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -33,22 +31,6 @@ from llmgateway.ports.store import (
     Wanted,
 )  # fmt: skip
 from llmgateway.store import sqlite_generations as HISTORY_BOUNDS
-from llmgateway.store.sqlite import SqliteStore
-
-STORES: dict[str, Callable[[Path], Store]] = {"sqlite": lambda folder: SqliteStore(folder / "store.sqlite3")}
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def make() -> ExchangeFactory:
-    return ExchangeFactory()
 
 
 async def append(store: Store, entries: list[Entry]) -> list[Row]:

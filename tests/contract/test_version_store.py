@@ -1,10 +1,8 @@
 """The registry of versions in every store: specs and terms as they were, times that only grow, labels and notes bounded."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.contract.test_store_contract import STORES
 
 from llmgateway.ports import versions as port
 from llmgateway.ports.generations import Generation, SeenVersion
@@ -15,14 +13,6 @@ from llmgateway.store.salvage import salvage
 from llmgateway.store.sqlite import SqliteStore
 
 ONE, TWO = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
-
-
-@pytest.fixture(params=sorted(STORES))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
 
 
 def record(
