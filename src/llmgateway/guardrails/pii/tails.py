@@ -51,7 +51,8 @@ def opening(view: View, look: Look, names: Collection[str] = ()) -> int:
 
     `names`: the languages in which names of persons are looked for.
     """
-    return min(_opening(view, look, names), max(look.start, name_columns.opening(view, names)))
+    at = _opening(view, look, names)
+    return at if at <= look.start else min(at, max(look.start, name_columns.opening(view, names)))
 
 
 def _opening(view: View, look: Look, names: Collection[str]) -> int:
@@ -60,11 +61,15 @@ def _opening(view: View, look: Look, names: Collection[str]) -> int:
     if not look.raw:
         return _end(look.octets, low, names)
     at = _end(begun(view, look.octets), low, names)
+    if at <= look.start:  # nothing is settled, whatever else is open
+        return at
     low = max(low, size - addresses.LONGEST)
     raw = wide(view.folded[low:])
     begin, _ = _WIDE_END.place(raw)
     at = min(at, low + len(raw[:begin].decode())) if begin >= 0 else at
-    return min(at, persons.opening(view.folded, low)) if persons.JAPANESE in names else at
+    if at <= look.start or persons.JAPANESE not in names:
+        return at
+    return min(at, persons.opening(view.folded, low))
 
 
 def _end(octets: bytes, low: int, names: Collection[str]) -> int:
