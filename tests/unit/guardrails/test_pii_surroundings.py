@@ -80,7 +80,10 @@ def test_what_else_says_whose_a_number_is(text, kind, value):
     assert only(text) == (kind, value)
 
 
-@pytest.mark.parametrize("text", ["uid=234123412346", "110105194913310048", "passport 2022 2023 UW554547"])
+@pytest.mark.parametrize(
+    "text",
+    ["uid=234123412346", "110105194913310048", "passport 2022 2023 UW554547", "doi:10.8034/j.0665.24.1713; see there"],
+)
 def test_what_does_not(text):
     assert found(text) == []
 

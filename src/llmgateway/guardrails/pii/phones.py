@@ -91,6 +91,8 @@ def _short(run: Run, named: Label) -> list[Finding]:
 def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
     """A telephone number with its extension, if there is room for its digits."""
     text = run.octets[begin:end]
+    if b"." in text and _is_in_a_name(run, begin):
+        return None
     if text.startswith(_ABROAD) and _too_long(digits, text) and b" " in text:
         text = _cut(text)
         end, digits = begin + len(text), compact(text)
@@ -102,6 +104,11 @@ def judge(run: Run, begin: int, end: int, digits: str) -> Judged | None:
 def _is_coded(run: Run, begin: int) -> bool:
     """Whether letters and a hyphen stand before it, as in the name of a model."""
     return run.near(begin - 1) == b"-" and run.near(begin - 2).isalpha()
+
+
+def _is_in_a_name(run: Run, begin: int) -> bool:
+    """Whether one letter and a point stand before it, as in the names of articles: `10.1234/j.0665.24.1713`."""
+    return run.near(begin - 1) == b"." and run.near(begin - 2).isalpha() and not run.near(begin - 3).isalpha()
 
 
 def spelt(run: Run) -> list[Finding]:
