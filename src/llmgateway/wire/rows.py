@@ -79,9 +79,11 @@ def has_head(view: View, hints: Hints) -> bool:
 
 def _may_have_head(view: View) -> bool:
     """Whether a whole line begins with what may be a column's name: hardly any line of prose does."""
-    if view.above.heads or _MAY_HAVE.place(view.octets)[0] >= 0:
+    if view.above.heads:
         return True
-    return "\n" in view.folded and (_DRAWN in view.folded or _may_become_row(view.above.line))
+    if "\n" not in view.text:
+        return False
+    return _MAY_HAVE.place(view.octets)[0] >= 0 or _DRAWN in view.folded or _may_become_row(view.above.line)
 
 
 def _may_become_row(line: str) -> bool:

@@ -15,7 +15,7 @@ from llmgateway.wire.view import SEPARATOR, View
 _BACK: Final = 160  # characters of a value and the words behind it; a value and its words have fewer
 _AHEAD: Final = 32  # characters of the word, and behind it, that decide
 _WORDS: Final = ("password", "passphrase", "passcode", "passwd", "pwd")
-_LINKS: Final = ("as", "is", "was", "to be")
+LINKS: Final = ("as", "is", "was", "to be")
 _BETWEEN: Final = (
     *("a", "an", "the", "your", "my", "our", "his", "her", "their", "its", "new", "old", "current", "default", "temp"),
     *("temporary", "initial", "shared", "admin", "root", "login", "master", "wifi", "wi-fi", "account", "user", "test"),
@@ -48,7 +48,7 @@ def _compiled(pattern: str) -> Expression:
 _SIGNS: Final = of_class("".join(each for each in RUN if each not in "?,;<>\x1a")).decode()
 _VALUE: Final = rf"(?:\A|[^{of_class(RUN).decode()[1:-1]}])({_SIGNS}{{8,64}})[\"'`」』]{{0,2}}"
 _ARTICLES: Final = rf"(?:(?:{_any(_BETWEEN)}) )"
-_CALLED: Final = rf"(?i: (?:{_any(_LINKS)}) {_ARTICLES}{{1,4}}| \({_ARTICLES}{{0,1}})"
+_CALLED: Final = rf"(?i: (?:{_any(LINKS)}) {_ARTICLES}{{1,4}}| \({_ARTICLES}{{0,1}})"
 _BEFORE: Final = _compiled(rf"{_VALUE}{_CALLED}\z")
 _TOLD_TO: Final = _compiled(rf"(?:\A|[^A-Za-z])(?i:{_any(_TOLD)}) [\"'`]?({_SIGNS}{{8,64}})[\"'`]? as \z")
 _WORD: Final = _compiled(
@@ -56,12 +56,12 @@ _WORD: Final = _compiled(
 )
 _JAPANESE: Final = _compiled(rf"{_VALUE} ?[をが] ?(?:{_any(_ADJECTIVES)}){{0,2}}\z")
 _OPEN: Final = _compiled(
-    rf"{_VALUE}(?:(?i: ?| (?:{begun(_LINKS)})| (?:(?:{_any(_LINKS)}) |\(){_ARTICLES}{{0,4}}"
+    rf"{_VALUE}(?:(?i: ?| (?:{begun(LINKS)})| (?:(?:{_any(LINKS)}) |\(){_ARTICLES}{{0,4}}"
     rf"(?:{begun((*_BETWEEN, *_WORDS))}|(?:{_any(_WORDS)}) (?:{begun(_AFTER)})?)?)"
     rf"| ?[をが] ?(?:{_any(_ADJECTIVES)}){{0,2}}"
     rf"(?:{begun((*_ADJECTIVES, *_JAPANESE_WORDS))}|(?:{_any(_JAPANESE_WORDS)})(?:{begun(_FOLLOWS)}))?)\z"
 )
-_LEADS: Final = (*(f" {each}".encode() for each in _LINKS), b" (")
+_LEADS: Final = (*(f" {each}".encode() for each in LINKS), b" (")
 _NEAR: Final = frozenset(each.encode() for each in (*_BETWEEN, "as"))
 _LONGEST_NEAR: Final = 2 + max(map(len, _NEAR))
 _NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))

@@ -11,11 +11,11 @@ from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD, found_value
 from llmgateway.guardrails.secrets.made_up import is_made_up, shows_by_itself
 from llmgateway.guardrails.secrets.scan import FOREIGN, Candidate, Scan, compiled
 from llmgateway.guardrails.secrets.strength import DIGITS, has_digit, is_token
-from llmgateway.wire.expression import Expression, begun
+from llmgateway.wire.expression import Expression, Span, begun
 from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
 GATES: Final = (  # a question mark is one of `Scan`
-    *("passw", "passphrase", "passcode", "pwd", "pw", "log in", "log on", "logged in", "sign in", "login", "creds"),
+    *("passw", "passphrase", "passcode", "pw", "log in", "log on", "logged in", "sign in", "login", "creds"),
     *("credential", "unlock", "admin account", "pass\x1a", "reset it to ", "changed it to ", "set it to "),
 )
 RANK: Final = 4  # of what words behind a value tell, and of whatever is less sure
@@ -26,15 +26,15 @@ _LONGEST_WORD: Final = 10
 _COLON: Final = 0x3A
 _SIGN: Final = rb"[A-Za-z0-9!@#$%^&*~+=_.\x1a-]"
 _VALUE: Final = rb"(?:^|[\s\"'`(\[,:?/])([A-Za-z0-9]" + _SIGN + rb"{6,30}[A-Za-z0-9!@#$%^&*~+=_-])[\"'`)*_]{0,2}"
-_LINKING: Final = ("is", "was", "to", "at", "as", "when", "if", "for", "in", "into", "on", "works", "and then")
-_LINKS: Final = b"(?:" + "|".join(_LINKING).encode() + b")"
+LINKING: Final = ("is", "was", "to", "at", "as", "when", "if", "for", "in", "into", "on", "works", "and then")
+_LINKS: Final = b"(?:" + "|".join(LINKING).encode() + b")"
 _KANA: Final = rb" ?\?{1,14}"
 _BEFORE: Final = compiled(_VALUE + rb" " + _LINKS + rb" [a-z' ]{0,64}\z")
 _BEFORE_KANA: Final = compiled(_VALUE + _KANA + rb"\z")
 _OPEN: Final = compiled(
     _VALUE
     + rb"(?: (?:"
-    + begun(_LINKING).encode()
+    + begun(LINKING).encode()
     + rb"|"
     + _LINKS
     + rb" [A-Za-z' -]{0,100})?| ?\?{1,24})\z"  # kana, and a word that has at most ten of them
@@ -55,6 +55,7 @@ _SPEAKER: Final = compiled(
 _LETTER: Final = rb"[A-Za-z!@#$%^&*~+=_.\x1a-]"
 _RUN: Final = compiled(rb"(?:[0-9]|[A-Za-z!@#$%^&~+=.]" + _LETTER + rb"{0,30}[0-9])" + _SIGN + rb"{1,31}")
 _BORDERS: Final = frozenset(b" \t\n\"'`([,:?/*_")
+_PAST: Final = (b"", b" ", b"\n", FOREIGN, b"'", b'"', b"`")  # what no value goes on with
 _OF_WORDS: Final = b"abcdefghijklmnopqrstuvwxyz '"
 _NO_ENDS: Final = (b"", b"\n", b".", b",", b":", b";", b"(", b"/", b"\x1f")
 _SHORTEST: Final = 8
@@ -62,7 +63,8 @@ _LONGEST: Final = 36  # characters of a value and what is around it
 _MOST_KANA: Final = 16
 _NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
 _ASKING: Final = ("?", "ください", "教えて", "でしたっけ", "分かり", "わかり", "please", "pls")
-_PARTED: Final = ("。", "、", SEPARATOR)
+_FULL_STOP: Final = "。"
+_PARTED: Final = (_FULL_STOP, "、", SEPARATOR)
 _OF_OTHERS: Final = """
 user username name account id uid userid customer ticket order device host hostname server commit build version member
 tenant as session request model serial part number no
@@ -91,9 +93,11 @@ def behind(scan: Scan, at: int, _: int) -> Candidate | None:
 
 def before(scan: Scan, at: int, end: int) -> Candidate | None:
     """The one before a word in Japanese."""
-    if scan.octets[at:end].strip(FOREIGN) or end - at > _LONGEST_WORD:
+    low = max(0, at - _LONGEST - _MOST_KANA)
+    stem = scan.octets[low:at].rstrip(FOREIGN)
+    if len(stem) == at - low or not _may_show(stem) or scan.octets[at:end].strip(FOREIGN) or end - at > _LONGEST_WORD:
         return None
-    return _checked(scan, _BEFORE_KANA, max(0, at - _LONGEST - _MOST_KANA), at)
+    return _checked(scan, _BEFORE_KANA, low, at)
 
 
 def key(scan: Scan, at: int, _: int = 0) -> Candidate | None:
@@ -133,15 +137,43 @@ def _asks(scan: Scan, at: int, end: int) -> bool:
 
 def _among(scan: Scan, at: int, part: range, known: Set[int]) -> Candidate | None:
     """The first in a part of the text that can be nothing else."""
-    for start, end in _RUN.spans(scan.octets, part.start, part.stop):
+    for start, end in _runs(scan, part):
         if start in known:
             return None
-        if end - start < _SHORTEST or scan.octets[start - 1] not in _BORDERS or _is_of_another(scan, start):
+        if end - start < _SHORTEST or scan.octets[start - 1] not in _BORDERS:
             continue
-        found = found_value(scan, start, at, PASSWORD, shows_by_itself)
-        if found and not (_is_loud(scan.octets[start : found.end]) and scan.octets[start - 2] != _COLON):
-            return found._replace(start=start)
+        if start not in scan.shown:
+            scan.shown[start] = _shown(scan, start, end)
+        found = scan.shown[start]
+        if found and scan.folded.find(_FULL_STOP, at, start) < 0:
+            return found
     return None
+
+
+def _shown(scan: Scan, start: int, end: int) -> Candidate | None:
+    """The password that such a run begins with, whichever word is beside it."""
+    run = scan.octets[start:end]
+    if scan.octets[end : end + 1] in _PAST and run == run.upper():  # a number, a name in capitals
+        return None
+    found = None if _is_of_another(scan, start) else found_value(scan, start, start, PASSWORD, shows_by_itself)
+    if found is None or (_is_loud(scan.octets[start : found.end]) and scan.octets[start - 2] != _COLON):
+        return None
+    return found._replace(start=start)
+
+
+def _runs(scan: Scan, part: range) -> Iterator[Span]:
+    """What may be one. Sentences of words that are close together have runs in common: each is looked for once."""
+    at, last = part.start, part.stop
+    while at <= last:
+        found = scan.runs.get(at)
+        if found is None or found[1] >= last:
+            found = _RUN.place(scan.octets, at, last)
+            if found[0] < 0:
+                return
+            if found[1] < last:  # and is whole
+                scan.runs[at] = found
+        yield found
+        at = found[1]
 
 
 def _is_of_another(scan: Scan, start: int) -> bool:
@@ -171,7 +203,7 @@ def _before(scan: Scan, at: int) -> Candidate | None:
 
 def _checked(scan: Scan, pattern: Expression, low: int, at: int) -> Candidate | None:
     found = pattern.search(scan.octets[low:at])
-    if found is None or not shows_by_itself(found.group(1)):
+    if found is None or not scan.takes(shows_by_itself, found.group(1)):
         return None
     start, end = low + found.start(1), low + found.end(1)
     between = scan.folded[end:at]
@@ -183,6 +215,11 @@ def _checked(scan: Scan, pattern: Expression, low: int, at: int) -> Candidate | 
 def _may_end(stem: bytes) -> bool:
     """A quick look: whether a value with a digit may end where there are only words behind."""
     return stem[-1:] not in _NO_ENDS and has_digit(stem[-_LONGEST:])
+
+
+def _may_show(stem: bytes) -> bool:
+    """A quick look: whether what shows by itself may be there."""
+    return has_digit(stem) or b"-" in stem
 
 
 def opening(view: View) -> int:

@@ -36,13 +36,17 @@ _DIRECT: Final = compiled(rb"(?:PIN[12]?|OTP|PUK[12]?|(?i: codes?|passcode|recov
 _NUMBER: Final = compiled(rb"(" + _DIGITS_OF_ONE + rb")" + _PAST)
 _GROUPS: Final = compiled(rb"([A-Za-z0-9]{3,8}(?:-[A-Za-z0-9]{3,8}){1,9}|[A-Za-z0-9]{8,24})" + _PAST)
 _ALONE: Final = rb"(?:^|[\s\"'`(*?])(" + _DIGITS_OF_ONE + rb")[\"'`)*]{0,2}"
-_CALLED: Final = rb" (?:is|as) (?:your|the|my)"
+LINKS: Final = ("is", "as")
+_CALLED: Final = rb" (?:" + "|".join(LINKS).encode() + rb") (?:your|the|my)"
 _BEFORE: Final = compiled(_ALONE + _CALLED + rb"(?: [A-Za-z0-9-]{1,16}){0,4} ?\z")
 _BEFORE_KANA: Final = compiled(_ALONE + rb" ?\?{1,12}\z")
 _OPEN: Final = compiled(
     _ALONE + rb"(?: ?\?{0,24}| (?:i|a|is|as|(?:is|as) [a-z]{0,4})?|" + _CALLED + rb"(?: [A-Za-z0-9-]{1,16}){0,5} ?)\z"
 )
 _NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
+_CLOSING: Final = " 」』】"
+_PARTICLES: Final = ("が", "は")
+_PARTED: Final = frozenset("、。")
 _YOURS: Final = compiled(rb"(?i:your) [A-Z][A-Za-z0-9]{1,16}\z")
 _COUNTED: Final = tuple("年月日円分秒時桁回人個件号階台本点字文万千百%")  # what a number is of
 _BLANK: Final = 0x20
@@ -53,7 +57,9 @@ def detect(scan: Scan, at: int) -> Candidate | None:
     """The code that the name at `at` is one of: behind it, or before it."""
     if not has_digit(scan.octets[max(0, at - _BACK) : at + _BACK]) or not _names(scan, at):
         return None
-    end = max(_LINKED.ends(scan.octets, at), _DIRECT.ends(scan.octets, at))
+    end = _LINKED.ends(scan.octets, at)
+    if end < 0:
+        end = _DIRECT.ends(scan.octets, at)
     found = read(scan, end, with_letters=_recovers(scan, at)) if end >= 0 else None
     return found or before(scan, at)
 
@@ -67,7 +73,10 @@ def read(scan: Scan, at: int, *, with_letters: bool = False) -> Candidate | None
 def before(scan: Scan, at: int, *, in_japanese: bool = False) -> Candidate | None:
     """The number that the name at `at` calls a code."""
     low = max(0, at - _BACK)
-    found = (_BEFORE_KANA if in_japanese else _BEFORE).search(scan.octets[low:at])
+    before = scan.octets[low:at]
+    if not in_japanese and b" is " not in before and b" as " not in before:
+        return None
+    found = (_BEFORE_KANA if in_japanese else _BEFORE).search(before)
     return _checked(scan, low + found.start(1), low + found.end(1)) if found else None
 
 
@@ -103,7 +112,16 @@ def opening(view: View) -> int:
     if not stem or len(stem) == len(tail) or not tail[len(stem) :].lstrip(b"\"'`)*").startswith((b" ", FOREIGN)):
         return size
     found = _OPEN.search(tail)
-    return size - len(tail) + found.start(1) if found and is_code(found.group(1)) else size
+    if found is None or not is_code(found.group(1)):
+        return size
+    between = view.folded[size - len(tail) + found.end(1) :]
+    return size - len(tail) + found.start(1) if between.isascii() or leads_to_name(between) else size
+
+
+def leads_to_name(between: str, *, is_whole: bool = False) -> bool:
+    """Whether what is between a number and a name in Japanese calls it that, or may, as far as it goes."""
+    said = between.lstrip(_CLOSING)
+    return (said.startswith(_PARTICLES) or (not said and not is_whole)) and not _PARTED & {*said}
 
 
 def is_code(value: bytes) -> bool:

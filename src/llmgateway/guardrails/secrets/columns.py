@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD
-from llmgateway.guardrails.secrets.scan import Candidate
-from llmgateway.guardrails.secrets.strength import Judge, is_password_in_prose, is_token
+from llmgateway.guardrails.secrets.scan import Candidate, Judge
+from llmgateway.guardrails.secrets.strength import is_password_in_prose, is_token
 from llmgateway.wire import rows
 from llmgateway.wire.heads import Hints
 from llmgateway.wire.view import View

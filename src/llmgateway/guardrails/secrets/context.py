@@ -5,9 +5,8 @@ from typing import Final
 from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.guardrails.secrets.made_up import is_dressed_up
-from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Scan, compiled, of_class
+from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, Candidate, Detector, Judge, Scan, compiled, of_class
 from llmgateway.guardrails.secrets.strength import (
-    Judge,
     is_other_assignment,
     is_password,
     is_password_in_prose,
@@ -15,7 +14,7 @@ from llmgateway.guardrails.secrets.strength import (
     is_uuid,
 )
 from llmgateway.ports.guardrail import MAX_OPEN
-from llmgateway.wire.expression import Expression
+from llmgateway.wire.expression import Expression, Span
 from llmgateway.wire.view import CONTEXT, SEPARATOR
 
 PASSWORD: Final = "secret.password"  # noqa: S105
@@ -198,18 +197,24 @@ def _trailing(value: bytes, after: bytes) -> bytes:
 
 def found_value(scan: Scan, start: int, at: int, kind: str, judge: Judge) -> Candidate | None:
     """A candidate of the value at `start`, which the word at `at` names, if `judge` takes it."""
-    if (
-        start - at >= CONTEXT
-        or scan.folded.find(_FULL_STOP, at, start) >= 0
-        or start >= len(scan.octets)
-        or scan.limit(start) <= start
-    ):
+    if start - at >= CONTEXT or start >= len(scan.octets) or scan.folded.find(_FULL_STOP, at, start) >= 0:
         return None
-    end, fills = value(scan, start, is_inner=_is_in_query(scan.octets, start))
-    if not judge(scan.octets[start:end]) or scan.octets.startswith(b"...", end):
+    key = start, judge
+    if key not in scan.spans:
+        scan.spans[key] = _taken(scan, start, judge)
+    taken = scan.spans[key]
+    return Candidate(taken[0], 3, taken[1], kind, 0.9) if taken else None
+
+
+def _taken(scan: Scan, start: int, judge: Judge) -> Span | None:
+    """Where the value at `start` is, if `judge` takes it."""
+    if start not in scan.values:
+        is_late = scan.limit(start) <= start
+        scan.values[start] = (-1, False) if is_late else value(scan, start, is_inner=_is_in_query(scan.octets, start))
+    end, fills = scan.values[start]
+    if end < 0 or not scan.takes(judge, scan.octets[start:end]) or scan.octets.startswith(b"...", end):
         return None
-    start = _opened(scan.octets, start, end)
-    return Candidate(start, 3, scan.tokens(end) if fills else end, kind, 0.9)
+    return _opened(scan.octets, start, end), scan.tokens(end) if fills else end
 
 
 def _is_in_query(octets: bytes, start: int) -> bool:
@@ -268,8 +273,19 @@ def _starts(spoken: Expression, octets: bytes, at: int, start: int) -> list[int]
     starts: list[int] = []
     while start >= 0:
         starts.insert(0, start)
-        start = spoken.ends(octets, at, min(start - 1, at + len(octets[at:start].rstrip(_OPENING))))
+        said = octets[at:start].rstrip(_OPENING)
+        if not _may_have_link(said):
+            break
+        start = spoken.ends(octets, at, min(start - 1, at + len(said)))
     return starts
+
+
+def _may_have_link(said: bytes) -> bool:
+    """A quick look: whether a word has a link behind it that another one follows; most have one: `password is`."""
+    parts = said.split(None, 2)
+    if len(parts) > 2 or FOREIGN in said:
+        return True
+    return len(parts) == 2 and (b":" in parts[0] or b"'" in parts[0])
 
 
 def _is_secret(octets: bytes) -> bool:

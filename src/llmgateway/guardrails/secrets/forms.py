@@ -2,7 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from llmgateway.guardrails.secrets.strength import Judge, is_private_key, is_random, is_varied
+from llmgateway.guardrails.secrets.scan import Judge
+from llmgateway.guardrails.secrets.strength import is_private_key, is_random, is_varied
 
 
 class Form(NamedTuple):

@@ -12,6 +12,7 @@ from llmgateway.guardrails.secrets.strength import has_digit, is_token
 from llmgateway.guardrails.secrets.wording import is_passphrase
 
 Follow = Callable[[Scan, Candidate], Candidate | None]
+Known = dict[tuple[int, int, str], Candidate | None]
 
 _SURE: Final = 3  # rank from which words, and no form, tell what a password is
 _LONGEST: Final = 64  # characters of what another one stands behind
@@ -44,17 +45,26 @@ _LISTED: Final = compiled(
 
 def candidates(scan: Scan, found: Iterable[Candidate]) -> Iterator[Candidate]:
     """What stands behind these and is what they are."""
+    known: Known = {}
     for first in found:
         follow = _FOLLOWING.get(first.kind)
         if follow and (first.rank >= _SURE or first.kind == SESSION):
-            yield from _row(scan, first, follow)
+            yield from _row(scan, first, follow, known)
 
 
-def _row(scan: Scan, first: Candidate, follow: Follow) -> Iterator[Candidate]:
-    another = follow(scan, first)
+def _row(scan: Scan, first: Candidate, follow: Follow, known: Known) -> Iterator[Candidate]:
+    another = _next(scan, first, follow, known)
     while another and another.start - first.start < _FAR:
         yield another
-        another = follow(scan, another)
+        another = _next(scan, another, follow, known)
+
+
+def _next(scan: Scan, last: Candidate, follow: Follow, known: Known) -> Candidate | None:
+    """What stands behind this one: several rows may go over it, and it is looked for once."""
+    key = last.start, last.end, last.kind
+    if key not in known:
+        known[key] = follow(scan, last)
+    return known[key]
 
 
 def _password(scan: Scan, last: Candidate) -> Candidate | None:

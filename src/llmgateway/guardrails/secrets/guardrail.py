@@ -1,10 +1,10 @@
 """Finds credentials: a gate of fixed words first, then what the word stands for, alone and on little text."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from re import escape
 from typing import Any, Final
 
-from ahocorasick_rs import BytesAhoCorasick
+from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from llmgateway.domain.verdict import Finding
 from llmgateway.guardrails.secrets import (
@@ -17,6 +17,7 @@ from llmgateway.guardrails.secrets import (
     japanese,
     logins,
     pem,
+    pending,
     phrases,
     piped,
     structures,
@@ -47,7 +48,7 @@ _GATED: Final[Sequence[tuple[str, Detector]]] = (
     *((word, clauses.asked) for word in ("key", "token", "secret")),
 )
 _WORDS: Final = (*(word for word, _ in _GATED), *clauses.GATES)
-_GATE: Final = BytesAhoCorasick([word.encode() for word in _WORDS])
+_GATE: Final = BytesAhoCorasick([word.encode() for word in _WORDS], implementation=Implementation.DFA)
 _ANY: Final = compiled(b"(?i:" + b"|".join(escape(word.encode()) for word in _WORDS) + b")|" + structures.ODD_HEAD)
 _DETECTORS: Final = [detect for _, detect in _GATED]
 _RUN: Final = RUN + UNSEEN
@@ -119,11 +120,6 @@ class Secrets:
         return cut
 
 
-_OPENINGS: Final[Sequence[Callable[[View], int]]] = (
-    *(behind.opening, clauses.opening, codes.opening, phrases.opening, piped.opening, columns.opening),
-)
-
-
 def _chosen(kinds: object) -> frozenset[str]:
     if kinds is None:
         return frozenset(_KINDS)
@@ -134,7 +130,8 @@ def _chosen(kinds: object) -> frozenset[str]:
 
 def _opening(view: View) -> int:
     """Where a value begins that is not whole, or that what follows may call a secret; the text's end if none does."""
-    return min(opening(view) for opening in _OPENINGS)
+    at = min(phrases.opening(view), piped.opening(view), columns.opening(view))
+    return min(at, behind.opening(view), clauses.opening(view), codes.opening(view)) if pending.may_be(view) else at
 
 
 def _found(view: View, kinds: frozenset[str]) -> list[Candidate]:
@@ -162,11 +159,9 @@ def _seen(view: View, kinds: frozenset[str]) -> list[Candidate]:
 def _candidates(view: View, scan: Scan) -> list[Candidate]:
     """Whatever may be a secret. Most texts hold nothing that is worth a closer look."""
     found = [*japanese.candidates(scan), *columns.candidates(view)]
-    if _ANY.place(scan.octets)[0] < 0:
-        return found
-    of_clauses = []
+    of_clauses, detectors = [], len(_DETECTORS)
     for which, at, _ in _GATE.find_matches_as_indexes(scan.octets.lower(), overlapping=True):
-        if which >= len(_DETECTORS):
+        if which >= detectors:
             of_clauses.append(at)
         elif candidate := _DETECTORS[which](scan, at):
             found.append(candidate)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from ahocorasick_rs import AhoCorasick, MatchKind
+from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from llmgateway.guardrails.secrets import behind, clauses, codes
 from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD, ROW, found_value, is_striking_password
@@ -61,7 +61,6 @@ _GAP: Final = compiled(rb"(?:\([A-Za-z0-9? ]{1,16}\))?[? \t\n:=\"'`*(\[|>-]{1,24
 _ASSIGNED: Final = frozenset((":", ": ", " : ", "は", "は ", "=", " = "))
 _BELOW: Final = ("以下", "下記", "次の")  # where the value stands behind a full stop
 _FULL_STOP: Final = "。"
-_PARTED: Final = frozenset("、。")
 _ASKED: Final = "を"
 _DIGITS: Final = 4  # of the shortest number that is a password
 _LENGTH_OF_KEY: Final = 20
@@ -154,8 +153,7 @@ def _code(scan: Scan, at: int, end: int) -> Candidate | None:
 
 def _called(scan: Scan, at: int, end: int) -> Candidate | None:  # noqa: ARG001
     found = codes.before(scan, at, in_japanese=True)
-    between = scan.folded[found.end : at] if found else ""
-    return found if between.lstrip(" 」』】").startswith(("が", "は")) and not _PARTED & {*between} else None
+    return found if found and codes.leads_to_name(scan.folded[found.end : at], is_whole=True) else None
 
 
 def _is_pin(value: bytes) -> bool:
@@ -185,4 +183,4 @@ _LOOKS: Final[dict[str, tuple[_Look, ...]]] = {
     _KEY: (_key,),
 }
 _WORDS: Final = tuple(_LOOKS)
-_AUTOMATON: Final = AhoCorasick(_WORDS, matchkind=MatchKind.LeftmostLongest)
+_AUTOMATON: Final = AhoCorasick(_WORDS, matchkind=MatchKind.LeftmostLongest, implementation=Implementation.DFA)

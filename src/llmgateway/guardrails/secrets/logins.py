@@ -4,8 +4,8 @@ from typing import Final
 
 from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD
 from llmgateway.guardrails.secrets.made_up import shows_by_itself
-from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, SIGN, Candidate, Detector, Scan, compiled, of_class
-from llmgateway.guardrails.secrets.strength import Judge, is_password, is_password_in_prose, is_token
+from llmgateway.guardrails.secrets.scan import FOREIGN, RUN, SIGN, Candidate, Detector, Judge, Scan, compiled, of_class
+from llmgateway.guardrails.secrets.strength import is_password, is_password_in_prose, is_token
 from llmgateway.guardrails.secrets.structures import CONNECTION
 from llmgateway.wire.view import CONTEXT
 
@@ -22,22 +22,25 @@ COOKIE: Final = (
     rb"(?:[^=;\s\x1f]{1,24}=[^;\s\x1f]{0,32}; ){0,3}?" + _COOKIES + rb"=([A-Za-z0-9._~+/%%=-]{16,%d})" % _MOST
 )
 _LOGIN: Final = compiled(rb"(?:^|[\"'`=\s\x1f])[A-Za-z0-9_.-]{1,40}:([^\s\"'`@?\x1f]{1,64})\z")
+_NEAR: Final = 112  # characters of a word, a name and what leads from one to the other
 _LONGEST: Final = 112  # characters of a name and a password
 _ENDS: Final = b".,:;!)\x1a"  # of a sentence, behind a password
 
 
-def _found(pattern: bytes, kind: str, judge: Judge, *, is_prose: bool = False) -> Detector:
-    """Finds what the pattern's group matches behind a gate word, if `judge` takes it."""
+def _found(pattern: bytes, kind: str, judge: Judge, *, is_prose: bool = False, needs: bytes = b"") -> Detector:
+    """Finds what the pattern's group matches behind a gate word, if `judge` takes it; `needs` is between them."""
     whole = compiled(pattern)
 
     def detect(scan: Scan, at: int) -> Candidate | None:
+        if needs and scan.octets.find(needs, at, at + _NEAR) < 0:
+            return None
         match = whole.match(scan.octets, at) if scan.begins(at) or scan.octets[at] in b" :" else None
         if match is None:
             return None
         start, end = match.span(1)
         if is_prose:
             end = start + len(scan.octets[start:end].rstrip(_ENDS))
-        if not judge(scan.octets[start:end]):
+        if not scan.takes(judge, scan.octets[start:end]):
             return None
         return Candidate(start, 2, scan.tokens(end) if end - start == _MOST else end, kind, 0.9)
 
@@ -73,17 +76,18 @@ _spoken = _found(
 _paired = _found(
     rb"(?i:log-?ins?|accounts?|access|wi-?fi|ftp|ssh|vpn)\b[^\n:.\x1f]{0,32}?(?:: {0,2}| is | are )" + _NAME +
     rb" / " + _BARE,
-    PASSWORD, is_password_in_prose, is_prose=True,
+    PASSWORD, is_password_in_prose, is_prose=True, needs=b" / ",
 )  # fmt: skip
 _for = _found(
     rb"(?i:creds?|credentials?) for [a-z -]{1,24} (?:are|is):? " + _NAME + rb"(?: / | and |:)" + _BARE,
-    PASSWORD, is_password_in_prose, is_prose=True,
+    PASSWORD, is_password_in_prose, is_prose=True, needs=b" for ",
 )  # fmt: skip
 _slashed = _found(
     rb"(?i:creds?|credentials?|log-?in)(?: are| is) " + _NAME + rb"/" + _BARE,
     PASSWORD,
     is_password_in_prose,
     is_prose=True,
+    needs=b"/",
 )
 
 
@@ -174,8 +178,9 @@ DETECTORS: Final[tuple[tuple[str, Detector], ...]] = (
     *((gate, _answered) for gate in ("passw", "passphrase", "passcode")),
     ("jwt.", _found(rb"jwt\.[a-z]{4,6}\([^\n\x1f]{1,60}?, ?[\"']([A-Za-z0-9+/=_-]{16,128})[\"']", GENERIC, is_token)),
     *(
-        (gate, _found(gate.encode() + rb"(?:/| / |:)" + _BARE, PASSWORD, shows_by_itself, is_prose=True))
-        for gate in ("admin", "root", "administrator")
+        (gate, _found(gate.encode() + _BARE, PASSWORD, shows_by_itself, is_prose=True))
+        for name in ("admin", "root", "administrator")
+        for gate in (f"{name}/", f"{name} / ", f"{name}:")
     ),
     ("curl ", _found(rb"curl " + _ARGUMENTS + rb"{0,120}?(?:-b|--cookie)[ =][\"']?" + COOKIE, SESSION, is_token)),
     ("cookie: ", _found(rb"(?i:cookie): " + COOKIE, SESSION, is_token)),

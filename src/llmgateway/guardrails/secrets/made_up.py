@@ -48,12 +48,13 @@ def is_made_up(value: bytes) -> bool:
 
 def _is_mixed(value: bytes, core: bytes) -> bool:
     """Whether its letters and digits change as often as in no word; `core` is the value without signs around it."""
-    if not core.strip(HEX + b"xX") or _OF_THINGS.takes(value):
+    if not core.strip(HEX + b"xX"):
         return False
     groups = _groups(core)
     if not core.isalnum():
-        is_mixed = value != value.lower() and (_MADE_UP_SIGN.takes(value) or groups * 2.3 >= len(core))
-        return is_mixed and _ENCODED.place(value)[0] < 0
+        if value == value.lower() or not (groups * 2.3 >= len(core) or _MADE_UP_SIGN.takes(value)):
+            return False
+        return not _OF_THINGS.takes(value) and _ENCODED.place(value)[0] < 0
     if core == core.lower():
         return groups >= _FEWEST_GROUPS and groups * 3 >= len(core)
     return groups * 2.3 >= len(core) and sum(end - at for at, end in _CAMELS.spans(core)) * 2 < len(core)
@@ -72,4 +73,5 @@ def shows_by_itself(value: bytes) -> bool:
 
 def is_dressed_up(value: bytes) -> bool:
     """A word, a number and a sign, as people make their passwords up, or groups of letters, as their browsers do."""
-    return _DRESSED_UP.takes(value) and value != value.upper() and is_password_in_prose(value)
+    may_be = value[:1].isupper() or b"-" in value
+    return may_be and value != value.upper() and _DRESSED_UP.takes(value) and is_password_in_prose(value)

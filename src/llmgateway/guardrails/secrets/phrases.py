@@ -20,7 +20,8 @@ _PHRASE: Final = compiled(_NAME + rb"(?:\"(" + _INSIDE + rb")\"|'(" + _INSIDE + 
 _QUOTED: Final = compiled(_NAME + rb"[\"']" + _WORDS + rb" ")
 _OPEN: Final = compiled(_NAME + rb"[\"']([" + _SIGN + rb" ]{1,%d})\z" % _LONGEST)
 _SIGNS_BEFORE: Final = (b":", b"=", b">")
-_BACK: Final = _LONGEST + 64
+_NEAR: Final = 64  # characters of a name and what leads from it to a value
+_BACK: Final = _LONGEST + _NEAR
 _FEWEST: Final = 4  # words of nothing but small letters
 _SIGNS: Final = b"0123456789!#$%^&+=~"
 _PUNCTUATION: Final = b".,:;!?()[]{}<>*%\x1a"
@@ -40,6 +41,9 @@ def opening(view: View) -> int:
 
 def detect(scan: Scan, at: int) -> Candidate | None:
     """The password of several words that stands in quotes behind the word at `at`."""
+    near = scan.octets[at : at + _NEAR]
+    if b'"' not in near and b"'" not in near:
+        return None
     found = _PHRASE.match(scan.octets, at) if _QUOTED.ends(scan.octets, at) >= 0 else None
     if found is None:
         return None

@@ -10,7 +10,7 @@ from string import ascii_letters, digits, printable
 from typing import Final, NamedTuple
 
 from llmgateway.ports.guardrail import MAX_OPEN
-from llmgateway.wire.expression import Expression
+from llmgateway.wire.expression import Expression, Span
 from llmgateway.wire.unseen import marked
 from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
@@ -27,6 +27,10 @@ _BREAKING: Final = bytes(0x2E if chr(each) in TOKEN else 0x20 for each in range(
 _ALNUM: Final = frozenset((ascii_letters + digits).encode())
 _ESCAPES: Final = frozenset(b"nrt")
 _BACKSLASH: Final = 0x5C
+
+
+Judge = Callable[[bytes], bool]
+"""Whether a value can be a secret."""
 
 
 class Candidate(NamedTuple):
@@ -57,10 +61,15 @@ SIGN: Final = of_class("".join(each for each in RUN if each.encode() != FOREIGN)
 class Scan:
     """A text's octets, with each question mark told from what is not ASCII."""
 
-    __slots__ = ("_breaks", "folded", "octets")
+    __slots__ = ("_breaks", "folded", "octets", "runs", "shown", "spans", "told", "values")
 
     def __init__(self, view: View) -> None:
         self._breaks: bytes | None = None
+        self.runs: dict[int, Span] = {}  # which run of signs comes next, by where it was looked for
+        self.shown: dict[int, Candidate | None] = {}  # what shows by itself that it is one, by where a run begins
+        self.values: dict[int, tuple[int, bool]] = {}  # where a value ends (-1: it is too late), and whether it fills
+        self.spans: dict[tuple[int, Judge], Span | None] = {}  # where a value is that was taken, by where one may begin
+        self.told: dict[tuple[bytes, Judge], bool] = {}  # whether it was, wherever it stands
         self.folded = view.folded
         self.octets = view.octets
         if view.hides:
@@ -82,6 +91,13 @@ class Scan:
             self._breaks = self.octets.translate(_BREAKING)
         low = max(0, at - MAX_OPEN)
         return max(low, self._breaks.rfind(b" ", low, at) + 1) + MAX_OPEN
+
+    def takes(self, judge: Judge, value: bytes) -> bool:
+        """What `judge` says of a value: several words may name it, and a text may have it several times."""
+        key = value, judge
+        if key not in self.told:
+            self.told[key] = judge(value)
+        return self.told[key]
 
     def whole(self, end: int, limit: int) -> int:
         """Where something ends that the deciding part shows to `end`."""

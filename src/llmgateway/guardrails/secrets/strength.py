@@ -5,14 +5,13 @@ Documentation and code name secrets far more often than they hold them: `passwor
 """
 
 from binascii import a2b_base64
-from collections.abc import Callable
 from string import ascii_letters, ascii_uppercase
 from typing import Final
 
 from ahocorasick_rs import BytesAhoCorasick
 
 from llmgateway.guardrails.secrets.scan import compiled
-from llmgateway.guardrails.secrets.wording import are_of_programs, is_passphrase
+from llmgateway.guardrails.secrets.wording import are_of_programs, has_several_signs, is_passphrase
 
 _STAND_INS: Final = (
     *("example", "placeholder", "your_", "your-", "yourk", "yourt", "yours", "yourp", "youra", "redacted", "dummy"),
@@ -76,8 +75,6 @@ _STAND_INS_AND_ROWS: Final = BytesAhoCorasick([each.encode() for each in (*_STAN
 
 _ARMOUR: Final = 52  # characters of base64 that hold what a key's first line says
 
-Judge = Callable[[bytes], bool]
-
 
 def variety(value: bytes) -> int:
     """How many different characters there are in the part that counts: a quick stand-in for its entropy."""
@@ -136,7 +133,7 @@ def is_password(value: bytes) -> bool:
 def is_password_in_address(value: bytes) -> bool:
     """For what stands where an address has a password: a word may be one, if it is none that stands for one."""
     lowered = value.lower()
-    if _JOINED_WORDS.takes(value) and not are_of_programs(value):
+    if has_several_signs(value) and _JOINED_WORDS.takes(value) and not are_of_programs(value):
         return True
     if len(value) < _WORD_IN_ADDRESS or not value.isalpha() or _ends_a_name(lowered) or lowered.startswith(_BEGINNINGS):
         return is_password(value)

@@ -50,16 +50,22 @@ _JOINED: Final = compiled(
     + rb"){3,7})(?:[-_.][0-9]{1,4})?[!\x1a]?"
 )
 _DIFFERENT: Final = 3  # words of a passphrase
-_SIGNS: Final = frozenset(b"-_.")
+_SIGNS: Final = b"-_."
+_FEWEST: Final = 2  # of these
 _PARTS: Final = b"_.-!\x1a0123456789"
 _BLANKS: Final = bytes.maketrans(_PARTS, b" " * len(_PARTS))
 
 
 def is_passphrase(value: bytes) -> bool:
     """Whether it is several words that a sign joins, and none of them is what programs or messages have."""
-    if not _SIGNS.intersection(value) or not _JOINED.takes(value) or are_of_programs(value):
+    if not has_several_signs(value) or not _JOINED.takes(value) or are_of_programs(value):
         return False
     return value.islower() or all(word.istitle() for word in _words(value))
+
+
+def has_several_signs(value: bytes) -> bool:
+    """A quick look: whether signs may join words in it."""
+    return len(value) - len(value.translate(None, _SIGNS)) >= _FEWEST
 
 
 def are_of_programs(value: bytes) -> bool:
