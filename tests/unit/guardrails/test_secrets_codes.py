@@ -65,6 +65,7 @@ def test_codes_that_recover_have_letters_and_come_in_lists(text, values):
     [
         "Error code 482913: access denied",
         "The postal code is 10115, the area code 4021.",
+        "MG Road, Bengaluru, PIN code: 560001",
         "Promo code: SPRING25, order code: 48291377",
         "The verification code is sent by SMS and is valid for 10 minutes.",
         "The PIN header on the board has 4021 pins; GPIO18 is free.",

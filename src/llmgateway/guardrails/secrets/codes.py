@@ -51,6 +51,8 @@ _YOURS: Final = compiled(rb"(?i:your) [A-Z][A-Za-z0-9]{1,16}\z")
 _COUNTED: Final = tuple("年月日円分秒時桁回人個件号階台本点字文万千百%")  # what a number is of
 _BLANK: Final = 0x20
 _ROW: Final = b"01234567890"
+_INDIAN: Final = b"pin code"  # is what India calls the six digits of an address, too
+_OF_ADDRESS: Final = 6
 
 
 def detect(scan: Scan, at: int) -> Candidate | None:
@@ -61,6 +63,8 @@ def detect(scan: Scan, at: int) -> Candidate | None:
     if end < 0:
         end = _DIRECT.ends(scan.octets, at)
     found = read(scan, end, with_letters=_recovers(scan, at)) if end >= 0 else None
+    if found and found.end - found.start == _OF_ADDRESS and _INDIAN in scan.octets[max(0, at - 3) : at + 8].lower():
+        return None
     return found or before(scan, at)
 
 
