@@ -29,7 +29,7 @@ def review(gateway, *words, who=ANN):
 
 
 def waiting(gateway, count):
-    lines = [json.loads(line) for line in review(gateway, "list", "--json").splitlines()]
+    lines = json.loads(review(gateway, "list", "--json"))["items"]
     return lines if len(lines) == count else None
 
 
