@@ -85,7 +85,7 @@ def test_the_program_and_every_line_of_watch_it_work(gateway, tmp_path):
     table = re.search(r"^\| command \|.*?\n\n", README, re.MULTILINE | re.DOTALL)
     assert table
     said = {line: _watched(line, gateway, tmp_path) for line in re.findall(r"^\| `([^`]+)` \|", table[0], re.MULTILINE)}
-    assert len(said) == 15
+    assert len(said) == 16
     assert "Good morning" in said["llmgateway logs show last"]
     assert "Good morning" in tmp_path.joinpath("log.jsonl").read_text()
     assert "assistant" in said["llmgateway logs tail"]
