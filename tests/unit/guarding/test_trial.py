@@ -110,10 +110,10 @@ def test_who_can_not_be_asked_is_said(ask, what, words):
 
 def test_the_catalogue_has_every_plugin_and_says_where_settings_decide_what_it_finds():
     assert catalogue(lambda kind: CLASSES[kind]) == [
-        {"name": "runs", "type": "guardrail", "version": "1", "kinds": None},
-        {"name": "word", "type": "guardrail", "version": "7", "kinds": None},
-        {"name": "easy", "type": "judge", "version": "2", "kinds": ["picky.any"]},
-        {"name": "picky", "type": "judge", "version": "2", "kinds": ["picky.any"]},
+        {"name": "runs", "type": "guardrail", "version": "1", "kinds": None, "problem": None},
+        {"name": "word", "type": "guardrail", "version": "7", "kinds": None, "problem": None},
+        {"name": "easy", "type": "judge", "version": "2", "kinds": ["picky.any"], "problem": None},
+        {"name": "picky", "type": "judge", "version": "2", "kinds": ["picky.any"], "problem": None},
     ]
 
 
