@@ -126,9 +126,9 @@ def catalogue(classes: FindClasses) -> list[dict[str, Any]]:
     `problem`: why it can't be used, None where it can; of such a one nothing else is known.
     """
     return [
-        {"name": name, "type": kind, "version": None, "kinds": None, "problem": None} | _described(classes(kind), name)
-        for kind in KINDS
-        for name in sorted(classes(kind))
+        {"name": name, "type": kind, "version": None, "kinds": None, "problem": None} | _described(plugins, name)
+        for kind, plugins in ((kind, classes(kind)) for kind in KINDS)
+        for name in sorted(plugins)
     ]
 
 

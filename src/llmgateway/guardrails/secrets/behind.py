@@ -8,7 +8,7 @@ from typing import Final
 
 from llmgateway.guardrails.secrets.context import PASSWORD, is_striking_password
 from llmgateway.guardrails.secrets.scan import RUN, Candidate, Scan, of_class
-from llmgateway.guardrails.secrets.strength import DIGITS, has_digit
+from llmgateway.guardrails.secrets.strength import has_digit, up_to_digit
 from llmgateway.wire.expression import Expression, begun
 from llmgateway.wire.view import SEPARATOR, View
 
@@ -64,7 +64,6 @@ _OPEN: Final = _compiled(
 _LEADS: Final = (*(f" {each}".encode() for each in LINKS), b" (")
 _NEAR: Final = frozenset(each.encode() for each in (*_BETWEEN, "as"))
 _LONGEST_NEAR: Final = 2 + max(map(len, _NEAR))
-_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
 _CLOSING: Final = "\"'`」』"
 _FIRST: Final = frozenset(link[:size] for link in ("as", "is", "was", "to") for size in range(len(link) + 1))
 _SIGNS_FIRST: Final = frozenset("(をが")
@@ -112,12 +111,9 @@ def opening(view: View) -> int:
 
 def _may_be_open(view: View, low: int) -> bool:
     """A quick look: whether behind the last digit, which such a value has, there is how such words may begin."""
-    near = view.octets[low:]
-    if not has_digit(near):
-        return False
-    stem = near.rstrip(_NO_DIGITS)
+    stem = up_to_digit(view.octets[low:])
     rest = view.folded[low + len(stem) :].lstrip(RUN)
-    if not rest:  # a run that the text ends with waits by itself
+    if not (stem and rest):  # a run that the text ends with waits by itself
         return False
     rest = rest.lstrip(_CLOSING)
     word = rest[rest[:1] == " " :].partition(" ")[0]

@@ -10,7 +10,7 @@ from typing import Final
 from llmgateway.guardrails.secrets.context import GENERIC, PASSWORD, found_value, is_striking_password
 from llmgateway.guardrails.secrets.made_up import is_made_up, shows_by_itself
 from llmgateway.guardrails.secrets.scan import FOREIGN, Candidate, Scan, compiled
-from llmgateway.guardrails.secrets.strength import DIGITS, has_digit, is_token
+from llmgateway.guardrails.secrets.strength import has_digit, is_token, up_to_digit
 from llmgateway.wire.expression import Expression, Span, begun
 from llmgateway.wire.view import CONTEXT, SEPARATOR, View
 
@@ -61,7 +61,6 @@ _NO_ENDS: Final = (b"", b"\n", b".", b",", b":", b";", b"(", b"/", b"\x1f")
 _SHORTEST: Final = 8
 _LONGEST: Final = 36  # characters of a value and what is around it
 _MOST_KANA: Final = 16
-_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
 _ASKING: Final = ("?", "ください", "教えて", "でしたっけ", "分かり", "わかり", "please", "pls")
 _FULL_STOP: Final = "。"
 _PARTED: Final = (_FULL_STOP, "、", SEPARATOR)
@@ -119,7 +118,7 @@ def _answer(scan: Scan, at: int, last: int) -> int:
 
 def _behind(scan: Scan, at: int, known: Set[int]) -> Candidate | None:
     last = min(at + CONTEXT, len(scan.octets))
-    if len(scan.octets[at:last].translate(None, DIGITS)) == last - at:
+    if not has_digit(scan.octets[at:last]):
         return None
     stop = _STOP.place(scan.octets, at, last)[0]
     if stop < 0:
@@ -227,7 +226,7 @@ def opening(view: View) -> int:
     size = len(view.text)
     low = max(0, size - _BACK - _AHEAD)
     tail = view.octets[low:]
-    stem = tail.rstrip(_NO_DIGITS)
+    stem = up_to_digit(tail)
     if not stem or b"\n" in tail[len(stem) :]:
         return size
     found = _OPEN.search(Scan(view).octets[low:])

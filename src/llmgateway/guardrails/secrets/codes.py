@@ -6,7 +6,7 @@ They are short and look like any other number, so only what stands right beside 
 from typing import Final
 
 from llmgateway.guardrails.secrets.scan import FOREIGN, Candidate, Detector, Scan, compiled
-from llmgateway.guardrails.secrets.strength import DIGITS, has_digit
+from llmgateway.guardrails.secrets.strength import has_digit, up_to_digit
 from llmgateway.wire.view import View
 
 CODE: Final = "secret.code"
@@ -43,7 +43,6 @@ _BEFORE_KANA: Final = compiled(_ALONE + rb" ?\?{1,12}\z")
 _OPEN: Final = compiled(
     _ALONE + rb"(?: ?\?{0,24}| (?:i|a|is|as|(?:is|as) [a-z]{0,4})?|" + _CALLED + rb"(?: [A-Za-z0-9-]{1,16}){0,5} ?)\z"
 )
-_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
 _CLOSING: Final = " 」』】"
 _PARTICLES: Final = ("が", "は")
 _PARTED: Final = frozenset("、。")
@@ -112,7 +111,7 @@ def opening(view: View) -> int:
     """Where a number begins that may be called a code in the words behind it; the text's end if none does."""
     size = len(view.text)
     tail = view.octets[max(0, size - _BACK) :]
-    stem = tail.rstrip(_NO_DIGITS)
+    stem = up_to_digit(tail)
     if not stem or len(stem) == len(tail) or not tail[len(stem) :].lstrip(b"\"'`)*").startswith((b" ", FOREIGN)):
         return size
     found = _OPEN.search(tail)

@@ -65,6 +65,7 @@ _DATE: Final = rb"[0-9]{2,4}[-/.][0-9]{1,2}[-/.][0-9]{2,4}.*|[0-9]{1,2}:[0-9]{2}
 _NO_SECRET: Final = compiled(_TERM + rb"|" + _DATE)
 
 DIGITS: Final = b"0123456789"
+_NO_DIGITS: Final = bytes(sorted(set(range(256)) - set(DIGITS)))
 HEX: Final = b"0123456789abcdefABCDEF"
 _ALNUM: Final = DIGITS + ascii_letters.encode()
 _CAPITALS: Final = ascii_uppercase.encode()
@@ -175,6 +176,11 @@ def _classes(value: bytes) -> int:
 
 def has_digit(value: bytes) -> bool:
     return len(value.translate(None, DIGITS)) < len(value)
+
+
+def up_to_digit(octets: bytes) -> bytes:
+    """They as far as their last digit; nothing if they have none."""
+    return octets.rstrip(_NO_DIGITS) if has_digit(octets) else b""
 
 
 def _least_variety(length: int) -> int:
